@@ -1,0 +1,1 @@
+//! The typed Octopus client, usable as a library by itself.

@@ -1,0 +1,286 @@
+//! The options map at the end of a call (`#{timeout: "45m"}`): declared once, checked, documented.
+//!
+//! [`options!`](crate::options) declares a struct; from it come the parsing (an unknown option is an error with the
+//! nearest name) and the table that help and reference show.
+
+use super::thrown::{HostResult, raise};
+use crate::{
+    clock::text,
+    error::{Error, Kind, suggestion},
+};
+use jiff::SignedDuration;
+use rhai::{Array, Dynamic, FnPtr, Map};
+
+/// One option as documentation shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionDoc {
+    /// The key in the map.
+    pub name: &'static str,
+    /// What a value may be, in words of users: `text`, `duration`, `list of text`, ...
+    pub kind: &'static str,
+    /// The default as it is written in a script, or prose such as `none`.
+    pub default: &'static str,
+    /// What it does.
+    pub prose: &'static str,
+}
+
+/// A struct made by [`options!`](crate::options).
+pub trait Options: Sized {
+    /// The functions that take these options.
+    const FUNCTIONS: &'static [&'static str];
+    /// The table for help and reference.
+    const DOCS: &'static [OptionDoc];
+    /// Reads the map; an unknown key or a value of a wrong type is an error.
+    fn parse(map: Map) -> HostResult<Self>;
+}
+
+/// A value that an option can have.
+pub trait OptionValue: Sized {
+    /// The type in words of users.
+    const KIND: &'static str;
+    /// Reads a script value; `Err` holds why it cannot be, e.g. `` `soon` is not a duration ``.
+    fn read(value: Dynamic) -> Result<Self, String>;
+}
+
+impl OptionValue for String {
+    const KIND: &'static str = "text";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        if value.is_string() || value.is_int() || value.is_float() || !is_plain(&value) {
+            Ok(value.to_string())
+        } else {
+            Err(wrong(&value))
+        }
+    }
+}
+
+impl OptionValue for bool {
+    const KIND: &'static str = "true or false";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        value.as_bool().map_err(|_| wrong(&value))
+    }
+}
+
+impl OptionValue for i64 {
+    const KIND: &'static str = "whole number";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        value.as_int().map_err(|_| wrong(&value))
+    }
+}
+
+impl OptionValue for SignedDuration {
+    const KIND: &'static str = "duration";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        if let Some(duration) = value.clone().try_cast::<SignedDuration>() {
+            return Ok(duration);
+        }
+        let written = value.clone().into_string().map_err(|_| wrong(&value))?;
+        text::duration(&written).map_err(|e| e.message().to_owned())
+    }
+}
+
+impl OptionValue for FnPtr {
+    const KIND: &'static str = "closure";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        value.clone().try_cast().ok_or_else(|| wrong(&value))
+    }
+}
+
+impl OptionValue for Map {
+    const KIND: &'static str = "map";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        value.clone().try_cast().ok_or_else(|| wrong(&value))
+    }
+}
+
+impl OptionValue for Dynamic {
+    const KIND: &'static str = "any value";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        Ok(value)
+    }
+}
+
+/// One value stands for a list of one.
+impl<T: OptionValue + ListKind> OptionValue for Vec<T> {
+    const KIND: &'static str = T::LIST;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        if value.is_array() {
+            value.into_array().unwrap_or_default().into_iter().map(T::read).collect()
+        } else {
+            T::read(value).map(|one| vec![one])
+        }
+    }
+}
+
+/// What a list of a type is called.
+pub trait ListKind {
+    /// E.g. `text or list of text`.
+    const LIST: &'static str;
+}
+
+impl ListKind for String {
+    const LIST: &'static str = "text or list of text";
+}
+
+impl ListKind for Dynamic {
+    const LIST: &'static str = "list";
+}
+
+/// `()` stands for "not given".
+impl<T: OptionValue> OptionValue for Option<T> {
+    const KIND: &'static str = T::KIND;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        if value.is_unit() { Ok(None) } else { T::read(value).map(Some) }
+    }
+}
+
+fn is_plain(value: &Dynamic) -> bool {
+    value.is_unit() || value.is_bool() || value.is_array() || value.is_map() || value.is_fnptr()
+}
+
+/// `got a whole number: 5`, for messages about a wrong type.
+fn wrong(value: &Dynamic) -> String {
+    let article = type_in_words(value);
+    let shown: String = value.to_string().chars().take(40).collect();
+    if value.is_unit() { "it has no value".to_owned() } else { format!("got {article}: `{shown}`") }
+}
+
+/// A value's type in the words of our documentation.
+pub fn type_in_words(value: &Dynamic) -> String {
+    if value.is_unit() {
+        "nothing".into()
+    } else if value.is_bool() {
+        "true or false".into()
+    } else if value.is_int() {
+        "a whole number".into()
+    } else if value.is_float() {
+        "a number".into()
+    } else if value.is_string() || value.is_char() {
+        "text".into()
+    } else if value.is_array() {
+        "a list".into()
+    } else if value.is_map() {
+        "a map".into()
+    } else if value.is_fnptr() {
+        "a closure".into()
+    } else {
+        format!("a {}", value.type_name().rsplit("::").next().unwrap_or("value"))
+    }
+}
+
+/// Takes `name` out of `map` and reads it.
+pub fn take<T: OptionValue>(function: &str, map: &mut Map, name: &str) -> HostResult<Option<T>> {
+    match map.remove(name) {
+        None => Ok(None),
+        Some(value) => T::read(value).map(Some).map_err(|why| {
+            raise(Error::new(Kind::Script, format!("option `{name}` of `{function}` must be: {}; {why}", T::KIND)).with("option", name))
+        }),
+    }
+}
+
+/// What is left after all known options were taken is unknown.
+pub fn nothing_left(function: &str, map: &Map, known: &[OptionDoc]) -> HostResult<()> {
+    let Some(name) = map.keys().next() else { return Ok(()) };
+    let mut error = Error::new(Kind::Script, format!("`{function}` has no option `{name}`")).with("option", name.as_str());
+    if let Some(help) = suggestion(name, known.iter().map(|o| o.name)) {
+        error = error.help(help);
+    }
+    Err(raise(error))
+}
+
+/// Reads a list argument whose items may be mixed (`[task, task]`), or a single one.
+pub fn list(value: Dynamic) -> Array {
+    if value.is_array() { value.into_array().unwrap_or_default() } else { vec![value] }
+}
+
+/// Declares the options of functions.
+///
+/// ```
+/// octorhai::options! {
+///     /// How to wait.
+///     pub struct WaitOptions for ["wait"] {
+///         /// How long at most.
+///         timeout: jiff::SignedDuration = jiff::SignedDuration::from_mins(30), "30m";
+///         /// What to do with open tasks at a time-out: `"cancel"` or `"leave"`.
+///         on_timeout: String = "leave".to_owned(), "leave";
+///     }
+/// }
+/// use octorhai::engine::options::Options;
+/// assert_eq!(WaitOptions::DOCS[0].default, "30m");
+/// ```
+#[macro_export]
+macro_rules! options {
+    ($(#[$meta:meta])* pub struct $name:ident for [$($function:literal),+] {
+        $($(#[doc = $prose:literal])+ $field:ident: $type:ty = $default:expr, $shown:literal;)*
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug)]
+        pub struct $name { $($(#[doc = $prose])+ pub $field: $type,)* }
+
+        impl Default for $name {
+            fn default() -> Self { Self { $($field: $default,)* } }
+        }
+
+        impl $crate::engine::options::Options for $name {
+            const FUNCTIONS: &'static [&'static str] = &[$($function),+];
+            const DOCS: &'static [$crate::engine::options::OptionDoc] = &[$($crate::engine::options::OptionDoc {
+                name: stringify!($field),
+                kind: <$type as $crate::engine::options::OptionValue>::KIND,
+                default: $shown,
+                prose: concat!($($prose, "\n"),+),
+            },)*];
+            #[allow(unused_mut, unused_variables, reason = "a function may have no options yet")]
+            fn parse(mut map: rhai::Map) -> $crate::engine::thrown::HostResult<Self> {
+                let function = Self::FUNCTIONS[0];
+                let parsed = Self { $($field: match $crate::engine::options::take(function, &mut map, stringify!($field))? {
+                    Some(value) => value,
+                    None => $default,
+                },)* };
+                $crate::engine::options::nothing_left(function, &map, Self::DOCS)?;
+                Ok(parsed)
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::options! {
+        /// For the tests.
+        pub struct Sample for ["sample"] {
+            /// How long.
+            timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
+            /// Whom.
+            to: Vec<String> = Vec::new(), "[]";
+            /// Perhaps.
+            channel: Option<String> = None, "none";
+        }
+    }
+
+    fn parse(script: &str) -> Result<Sample, Error> {
+        let map = rhai::Engine::new().eval::<Map>(script).expect("a map");
+        Sample::parse(map).map_err(|e| super::super::thrown::ours(&e).expect("ours"))
+    }
+
+    #[test]
+    fn options_are_read_and_defaults_filled_in() {
+        let sample = parse(r#"#{timeout: "45m", to: "a@example.com"}"#).expect("parses");
+        assert_eq!(sample.timeout, SignedDuration::from_mins(45));
+        assert_eq!(sample.to, ["a@example.com"]);
+        assert_eq!(sample.channel, None);
+    }
+
+    #[test]
+    fn a_slip_is_an_error_with_the_right_name() {
+        let error = parse(r#"#{tiemout: "45m"}"#).expect_err("unknown");
+        assert_eq!(error.message(), "`sample` has no option `tiemout`");
+        assert_eq!(error.hints(), ["did you mean `timeout`?"]);
+    }
+
+    #[test]
+    fn a_wrong_type_says_what_it_must_be() {
+        let error = parse("#{timeout: 5}").expect_err("not a duration");
+        assert_eq!(error.message(), "option `timeout` of `sample` must be: duration; got a whole number: `5`");
+    }
+}

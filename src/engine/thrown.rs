@@ -1,0 +1,142 @@
+//! Errors on their way through a script: how ours become values that `catch` sees, and how we get them back.
+//!
+//! A thrown value is a map, `#{kind, message, help?, ...facts}`. A map rather than a type of ours, because Rhai's own
+//! errors arrive in `catch` as maps too: `err.kind` on one of those is `()` and not another error.
+
+use crate::error::{Error, Kind};
+use rhai::{Dynamic, EvalAltResult, Map, Position};
+use serde_json::Value;
+
+/// The result of every function that scripts can call.
+pub type HostResult<T> = Result<T, Box<EvalAltResult>>;
+
+/// What a terminated script carries; scripts cannot catch it.
+#[derive(Clone)]
+struct Terminated(Error);
+
+/// Whether scripts may catch errors of this kind. They may not go on once the run shall end.
+fn catchable(kind: Kind) -> bool {
+    !matches!(kind, Kind::Cancelled | Kind::Suspended | Kind::Fenced | Kind::InDoubt)
+}
+
+/// Turns an error of ours into what a native function returns. Rhai fills in the position of the call.
+pub fn raise(error: Error) -> Box<EvalAltResult> {
+    if catchable(error.kind()) {
+        EvalAltResult::ErrorRuntime(Dynamic::from_map(to_map(&error)), Position::NONE).into()
+    } else {
+        EvalAltResult::ErrorTerminated(Dynamic::from(Terminated(error)), Position::NONE).into()
+    }
+}
+
+/// `result.map_err(raise)` for the many places that need just that.
+pub trait Raise<T> {
+    /// Turns our error into Rhai's.
+    fn raise(self) -> HostResult<T>;
+}
+
+impl<T> Raise<T> for crate::error::Result<T> {
+    fn raise(self) -> HostResult<T> {
+        self.map_err(raise)
+    }
+}
+
+/// The value that `catch (err)` sees for `error`.
+pub fn to_map(error: &Error) -> Map {
+    let mut map = Map::new();
+    for (name, value) in error.facts() {
+        map.insert(name.as_str().into(), to_dynamic(value));
+    }
+    map.insert("kind".into(), error.kind().name().into());
+    map.insert("message".into(), error.message().to_owned().into());
+    if !error.hints().is_empty() {
+        map.insert("help".into(), error.hints().join("\n").into());
+    }
+    map
+}
+
+/// Our error inside a Rhai error, if there is one: thrown by us (perhaps caught and thrown again), or terminated by us.
+pub fn ours(error: &EvalAltResult) -> Option<Error> {
+    match innermost(error) {
+        EvalAltResult::ErrorRuntime(value, _) => from_value(value),
+        EvalAltResult::ErrorTerminated(token, _) => token.clone().try_cast::<Terminated>().map(|t| t.0),
+        _ => None,
+    }
+}
+
+/// Our error in a value that a script caught (or threw again).
+pub fn from_value(value: &Dynamic) -> Option<Error> {
+    let map = value.read_lock::<Map>()?;
+    let kind = map.get("kind")?.clone().into_string().ok()?;
+    let kind = *Kind::ALL.iter().find(|k| k.name() == kind)?;
+    let message = map.get("message").map(ToString::to_string).unwrap_or_default();
+    let mut error = Error::new(kind, message);
+    for (name, value) in map.iter() {
+        match name.as_str() {
+            "kind" | "message" => {}
+            "help" => error = error.help(value.to_string()),
+            name => error = error.with(name, to_json(value)),
+        }
+    }
+    Some(error)
+}
+
+/// Walks through `in call to function ...` wrappers to the error that started it.
+pub fn innermost(error: &EvalAltResult) -> &EvalAltResult {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => innermost(inner),
+        other => other,
+    }
+}
+
+/// JSON as a script value. Whole numbers that fit become integers.
+pub fn to_dynamic(value: &Value) -> Dynamic {
+    match value {
+        Value::Null => Dynamic::UNIT,
+        Value::Bool(b) => (*b).into(),
+        Value::Number(n) => n.as_i64().map_or_else(|| n.as_f64().unwrap_or_default().into(), Into::into),
+        Value::String(s) => s.clone().into(),
+        Value::Array(items) => items.iter().map(to_dynamic).collect::<rhai::Array>().into(),
+        Value::Object(members) => members.iter().map(|(k, v)| (k.as_str().into(), to_dynamic(v))).collect::<Map>().into(),
+    }
+}
+
+/// A script value as JSON. A value of a type that JSON lacks becomes the text that `print` shows.
+pub fn to_json(value: &Dynamic) -> Value {
+    if value.is_unit() {
+        Value::Null
+    } else if let Ok(b) = value.as_bool() {
+        b.into()
+    } else if let Ok(i) = value.as_int() {
+        i.into()
+    } else if let Ok(f) = value.as_float() {
+        serde_json::Number::from_f64(f).map_or(Value::Null, Value::Number)
+    } else if let Some(items) = value.read_lock::<rhai::Array>() {
+        items.iter().map(to_json).collect()
+    } else if let Some(map) = value.read_lock::<Map>() {
+        Value::Object(map.iter().map(|(k, v)| (k.to_string(), to_json(v))).collect())
+    } else {
+        value.to_string().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thrown_error_comes_back_with_its_facts() {
+        let error = Error::new(Kind::Timeout, "it took too long").with("open_tasks", vec!["ServerTasks-1"]).help("give it more");
+        let back = ours(&raise(error)).expect("ours");
+        assert_eq!(back.kind(), Kind::Timeout);
+        assert_eq!(back.fact("open_tasks"), Some(&serde_json::json!(["ServerTasks-1"])));
+        assert_eq!(back.hints(), ["give it more"]);
+    }
+
+    #[test]
+    fn scripts_cannot_swallow_a_cancellation() {
+        let mut engine = rhai::Engine::new();
+        engine.register_fn("stop", || -> HostResult<()> { Err(raise(Error::new(Kind::Cancelled, "cancelled"))) });
+        let error = engine.eval::<i64>("try { stop(); } catch { } 1").expect_err("not caught");
+        assert_eq!(ours(&error).map(|e| e.kind()), Some(Kind::Cancelled));
+    }
+}

@@ -1,0 +1,205 @@
+//! What can go wrong: one error type for the whole program, a closed list of kinds, and the exit code of each.
+//!
+//! Everybody raises [`Error`]; only `engine` turns it into a value that scripts can catch, and only
+//! `cli` turns it into an exit code.
+
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+macro_rules! kinds {
+    ($($variant:ident $name:literal $exit:literal $meaning:literal;)*) => {
+        /// The kind of an error: what scripts compare with (`err.kind == "timeout"`) and what decides the exit code.
+        ///
+        /// The list is closed: a new kind is a deliberate act, and stands in the README's table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Kind { $(#[doc = $meaning] $variant,)* }
+
+        impl Kind {
+            /// Every kind, in the order of the documentation.
+            pub const ALL: &[Kind] = &[$(Kind::$variant,)*];
+
+            /// The name scripts see, e.g. `deployment_failed`.
+            pub const fn name(self) -> &'static str { match self { $(Kind::$variant => $name,)* } }
+
+            /// The exit code of the process when an error of this kind ends a run (design.md §3).
+            pub const fn exit_code(self) -> u8 { match self { $(Kind::$variant => $exit,)* } }
+
+            /// One sentence for the documentation.
+            pub const fn meaning(self) -> &'static str { match self { $(Kind::$variant => $meaning,)* } }
+        }
+    };
+}
+
+kinds! {
+    Script            "script"            1  "the script is wrong or raised an error of its own";
+    Failed            "failed"            1  "`fail(...)` or `require(...)` in the script said no";
+    Limit             "limit"             1  "the script went over a limit of operations, depth or size";
+    NotFound          "not_found"         1  "no such project, release, environment, tenant, task, ... or you may not see it";
+    Ambiguous         "ambiguous"         1  "a name fits several";
+    Refused           "refused"           1  "the server said no to a request (its own words are in the message)";
+    Forbidden         "forbidden"         1  "the API key lacks a permission";
+    BadAnswer         "bad_answer"        1  "the server answered something that is not what Octopus answers";
+    Mail              "mail"              1  "a required e-mail could not be sent";
+    Usage             "usage"             2  "the command line, a parameter, a world file or the configuration is wrong";
+    Unauthorized      "unauthorized"      2  "the server does not accept the API key or access token";
+    Timeout           "timeout"           3  "a wait reached its limit";
+    Cancelled         "cancelled"         4  "somebody cancelled the run (Ctrl-C, SIGTERM)";
+    DeploymentFailed  "deployment_failed" 5  "a deployment or runbook run ended as Failed, Canceled or TimedOut";
+    LockBusy          "lock_busy"         6  "somebody else holds the lock";
+    Suspended         "suspended"         7  "the run ended on purpose and goes on later (requeue)";
+    InDoubt           "in_doubt"          8  "a request may or may not have taken effect; a person must look";
+    Fenced            "fenced"            9  "this run lost its lock and must not act any more";
+    Unreachable       "unreachable"       10 "the server cannot be reached, or did not recover in time";
+    Bug               "bug"               70 "a mistake of ours; please report it";
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An error: its kind, what happened (a lower-case fragment without a full stop), what helps, and what belongs to the kind.
+///
+/// Boxed inside, so that results stay small.
+#[derive(Clone)]
+pub struct Error(Box<Parts>);
+
+#[derive(Clone)]
+struct Parts {
+    kind: Kind,
+    message: String,
+    help: Vec<String>,
+    facts: Map<String, Value>,
+}
+
+impl Error {
+    /// An error of `kind`; `message` names things in backticks and does not end with a full stop.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts { kind, message: message.into(), help: Vec::new(), facts: Map::new() }))
+    }
+
+    /// Shorthand for a [`Kind::Usage`] error.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Shorthand for a [`Kind::Bug`] error.
+    pub fn bug(message: impl Into<String>) -> Self {
+        Self::new(Kind::Bug, message)
+    }
+
+    /// Adds a hint: what the reader can do now. Several hints keep their order.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.0.help.push(help.into());
+        self
+    }
+
+    /// Adds a fact that scripts can read as a property (`err.task`) and that JSON output carries.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.facts.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Puts words before the message: `before: message`.
+    #[must_use]
+    pub fn context(mut self, before: impl fmt::Display) -> Self {
+        self.0.message = format!("{before}: {}", self.0.message);
+        self
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The message, without kind and hints.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The hints, in order.
+    pub fn hints(&self) -> &[String] {
+        &self.0.help
+    }
+
+    /// What belongs to the kind: `status`, `task`, `url`, `open_tasks`, ...
+    pub fn facts(&self) -> &Map<String, Value> {
+        &self.0.facts
+    }
+
+    /// One fact, if it is there.
+    pub fn fact(&self, name: &str) -> Option<&Value> {
+        self.0.facts.get(name)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.kind, self.0.message)?;
+        for hint in &self.0.help {
+            write!(f, "\n  help: {hint}")?;
+        }
+        if !self.0.facts.is_empty() {
+            write!(f, "\n  {}", Value::Object(self.0.facts.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The name nearest to `wanted` among `known`, if one is near enough to be a slip of the finger.
+///
+/// Case and the difference between `_`, `-` and a blank do not count.
+pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let fold = |s: &str| s.to_lowercase().replace(['_', '-'], " ");
+    let wanted = fold(wanted);
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&wanted, &fold(name)), name))
+        .filter(|(distance, name)| *distance <= 1 + name.chars().count().min(wanted.chars().count()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// The sentence `did you mean ...?` for [`nearest`], or else the list of what is known when it is short.
+pub fn suggestion<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+    if let Some(name) = nearest(wanted, known.clone()) {
+        return Some(format!("did you mean `{name}`?"));
+    }
+    let all: Vec<&str> = known.into_iter().take(13).collect();
+    (1..=12).contains(&all.len()).then(|| format!("there is: {}", all.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_forgives_case_and_one_slip_but_not_another_word() {
+        let known = ["Project A", "Project B", "Development"];
+        assert_eq!(nearest("project-a", known), Some("Project A"));
+        assert_eq!(nearest("Projct B", known), Some("Project B"));
+        assert_eq!(nearest("Production", known), None);
+    }
+
+    #[test]
+    fn kinds_have_distinct_names() {
+        let mut names: Vec<_> = Kind::ALL.iter().map(|k| k.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Kind::ALL.len());
+    }
+}

@@ -1,0 +1,1 @@
+//! The joint: what scripts can say, and what that means on an Octopus Server.

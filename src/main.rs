@@ -1,0 +1,7 @@
+//! The `octorhai` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    octorhai::cli::main()
+}

@@ -1,0 +1,1 @@
+//! Rows as table, Markdown, HTML and CSV.

@@ -1,0 +1,1 @@
+//! One run: script and settings in, outcome out.
