@@ -1,5 +1,6 @@
 //! Rhai without Octopus: limits, modules, diagnostics, thrown values, options, signatures.
 
+pub mod library;
 pub mod options;
 pub mod thrown;
 
