@@ -20,7 +20,7 @@ use lettre::{
     },
 };
 use percent_encoding::percent_decode_str;
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 use url::{Host, Url};
 
 /// Waits before the second, third and fourth try.
@@ -90,7 +90,7 @@ impl Mailer {
             }
         };
         let decode =
-            |text: &str| percent_decode_str(text).decode_utf8().map(|s| s.into_owned()).map_err(|_| wrong("user or password is not UTF-8"));
+            |text: &str| percent_decode_str(text).decode_utf8().map(Cow::into_owned).map_err(|_| wrong("user or password is not UTF-8"));
         let login = match (url.username(), url.password()) {
             ("", None) => None,
             (user, password) => Some(Login { user: decode(user)?, password: decode(password.unwrap_or_default())? }),

@@ -156,9 +156,9 @@ fn boundary(letter: &Letter, level: &str) -> String {
         hash.update(text.len().to_le_bytes());
         hash.update(text);
     }
-    let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let number = hash.finalize().iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     // `=_` cannot occur in quoted-printable or base64 (RFC 2045 §6.7).
-    format!("=_{hex}")
+    format!("=_{number:032x}")
 }
 
 fn message_id(given: &str) -> Result<String> {
@@ -212,6 +212,7 @@ fn wrong(text: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn letter() -> Letter {
         Letter {
@@ -270,6 +271,24 @@ mod tests {
             let mut bad = letter();
             break_it(&mut bad);
             assert!(raw(&bad).is_err(), "{n}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_stays_in_its_place(subject in ".*", name in ".*", text in "(?s).*", reply in ".{0,20}") {
+            let attachments = vec![Attachment { name, content_type: None, content: text.clone().into() }];
+            let reply_to = Some(format!("{reply}<r@example.com>"));
+            let wild = Letter { subject, text: Some(text), reply_to, attachments, ..letter() };
+            // A wild name before an address may be refused; if it is not, it may not add a header.
+            if let Ok(text) = raw(&wild) {
+                let (headers, _) = text.split_once("\r\n\r\n").expect("headers and body");
+                let names: Vec<&str> =
+                    headers.split("\r\n").filter(|line| !line.starts_with([' ', '\t'])).filter_map(|line| Some(line.split_once(':')?.0)).collect();
+                let known = ["From", "Date", "Subject", "Reply-To", "To", "Message-ID", "Auto-Submitted", "MIME-Version", "Content-Type"];
+                prop_assert!(names.len() <= known.len() && names.iter().all(|name| known.contains(name)), "{:?}", headers);
+                prop_assert!(!headers.replace("\r\n", "").contains(['\r', '\n']), "{:?}", headers);
+            }
         }
     }
 

@@ -32,13 +32,12 @@ pub(super) fn from_html(html: &str) -> String {
                 let at = rest.to_ascii_lowercase().find(&close).unwrap_or(rest.len());
                 rest = &rest[at..];
             }
-            "br" => out.line(1),
             "li" if !closing => {
                 out.line(1);
                 out.words("- ");
             }
             "p" | "table" | "ul" | "ol" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "blockquote" | "pre" => out.line(2),
-            "div" | "tr" | "li" | "section" | "caption" | "hr" => out.line(1),
+            "br" | "div" | "tr" | "li" | "section" | "caption" | "hr" => out.line(1),
             "td" | "th" if closing => out.cell = true,
             "a" if !closing => link = attribute(tag, "href").filter(|to| to.starts_with("http")),
             "a" => {

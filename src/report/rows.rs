@@ -130,7 +130,9 @@ impl Rows {
 
     /// Rows of given cells. Short rows are filled up with empty cells, long ones cut.
     pub fn new(columns: Vec<String>, mut rows: Vec<Vec<Cell>>) -> Self {
-        rows.iter_mut().for_each(|row| row.resize(columns.len(), Cell::Empty));
+        for row in &mut rows {
+            row.resize(columns.len(), Cell::Empty);
+        }
         Self { columns, rows, title: None }
     }
 

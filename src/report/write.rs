@@ -30,16 +30,18 @@ pub(super) fn table(rows: &Rows, title: Option<&str>, width: u16) -> String {
     out
 }
 
-/// Text from a server may not move the cursor or colour a terminal.
+/// Text from a server may not move the cursor, colour a terminal, or turn round the direction of what follows.
 fn tame(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\t', " ");
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    let harmful = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 
 pub(super) fn markdown(rows: &Rows, title: Option<&str>) -> String {
     let mut out = String::new();
     if let Some(title) = title {
-        out.push_str(&format!("## {}\n\n", title.split_whitespace().collect::<Vec<_>>().join(" ")));
+        let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+        out.extend(["## ", &title, "\n\n"]);
     }
     if rows.columns.is_empty() {
         out.push_str("_No rows._\n");
@@ -48,7 +50,7 @@ pub(super) fn markdown(rows: &Rows, title: Option<&str>) -> String {
     let mut line = |cells: &mut dyn Iterator<Item = String>| {
         out.push('|');
         for cell in cells {
-            out.push_str(&format!(" {cell} |"));
+            out.extend([" ", &cell, " |"]);
         }
         out.push('\n');
     };
@@ -106,8 +108,8 @@ fn guarded(text: &str) -> String {
 
 pub(super) fn json(rows: &Rows) -> String {
     let objects = rows.rows.iter().map(|row| {
-        let pairs = rows.columns.iter().cloned().zip(row.iter().map(Cell::json));
-        Value::Object(Map::from_iter(pairs))
+        let pairs: Map<String, Value> = rows.columns.iter().cloned().zip(row.iter().map(Cell::json)).collect();
+        Value::Object(pairs)
     });
     format!("{:#}\n", Value::Array(objects.collect()))
 }
