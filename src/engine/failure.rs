@@ -66,7 +66,14 @@ impl Failure {
         let position = innermost.position();
         trace.extend(frame(&file, position, function.as_ref()));
         trace.reverse();
-        trace.dedup();
+        // A native function and the closure it calls are one place: `list.map(|x| ...)`.
+        trace.dedup_by(|outer, inner| {
+            let same = (&outer.file, outer.line, outer.column) == (&inner.file, inner.line, inner.column);
+            if same {
+                inner.function = outer.function.take();
+            }
+            same
+        });
 
         let text = shelf.text(&file).unwrap_or_default();
         let error = explain::explain(innermost, &explain::Surroundings { engine, shelf, text: &text, position });

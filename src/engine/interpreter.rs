@@ -142,16 +142,20 @@ impl Interpreter {
         for module in library {
             engine.register_global_module(module);
         }
-        // As variables of a module the constants are seen in functions and closures too; the parser, which is strict
-        // about unknown names, learns them from a scope (`Shelf::compile`).
+        // The parser, which is strict about unknown names, learns the constants from a scope (`Shelf::compile`). Their values
+        // come from a resolver and not from the scope of the main file: so functions, closures and modules see them too.
         let mut names = Scope::new();
-        let mut known = Module::new();
-        for (name, value) in constants {
+        for (name, _) in &constants {
             names.push_dynamic(name.as_str(), Dynamic::UNIT);
-            known.set_var(name, value);
         }
-        known.build_index();
-        engine.register_global_module(known.into());
+        #[allow(deprecated, reason = "Rhai marks its changing interfaces as deprecated")]
+        engine.on_var(move |name, index, context| {
+            // Names with an index are local variables that the parser saw.
+            if index > 0 || context.scope().contains(name) {
+                return Ok(None);
+            }
+            Ok(constants.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()))
+        });
 
         engine.on_progress(move |_| cancel.is_cancelled().then(|| thrown::token(cancel.error())));
         engine.on_print(move |text| print(text));
