@@ -292,6 +292,7 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
             name,
             parameters: parameters.into_iter().map(|p| (p, "any value".to_owned())).collect(),
             result: "nothing".to_owned(),
+            standard: false,
         })
         .collect();
     if module.is_none() {
@@ -299,7 +300,11 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
             signatures(around.engine).into_iter().filter(|s| s.name.starts_with(|c: char| c.is_alphabetic()) && !s.name.contains('$')),
         );
     }
-    let overloads: Vec<&Signature> = known.iter().filter(|s| s.name == bare).collect();
+    let mut overloads: Vec<&Signature> = known.iter().filter(|s| s.name == bare).collect();
+    if overloads.iter().any(|s| !s.standard) {
+        // Rhai has functions of the same name for other things, e.g. `start(range)`.
+        overloads.retain(|s| !s.standard);
+    }
     let method = called_as_method(around);
     if !overloads.is_empty() {
         return wrong_arguments(bare, &given, &overloads, method);
@@ -335,9 +340,7 @@ fn called_as_method(around: &Surroundings) -> bool {
 fn wrong_arguments(name: &str, given: &[String], overloads: &[&Signature], method: bool) -> Error {
     // In `task.cancel(1)` the subject is not an argument for people.
     let offset = usize::from(method);
-    let fits = |wanted: &str, given: &str| {
-        wanted == given || wanted == "any value" || (wanted == "number" && given == "whole number" && name.is_empty())
-    };
+    let fits = |wanted: &str, given: &str| wanted == given || wanted == "any value";
     let same_count: Vec<&&Signature> = overloads.iter().filter(|s| s.parameters.len() == given.len()).collect();
     let best = same_count.iter().min_by_key(|s| s.parameters.iter().zip(given).filter(|((_, wanted), given)| !fits(wanted, given)).count());
     let error = if let Some(best) = best {

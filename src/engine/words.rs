@@ -23,8 +23,8 @@ pub(super) fn type_words(engine: Option<&Engine>, name: &str) -> String {
     }
     let last = name.rsplit("::").next().unwrap_or(name).trim();
     match last {
-        "i64" | "INT" => "whole number",
-        "f64" | "FLOAT" => "number",
+        "i64" | "INT" | "i8" | "i16" | "i32" | "i128" | "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "whole number",
+        "f64" | "f32" | "FLOAT" => "number",
         "string" | "str" | "String" | "ImmutableString" | "char" => "text",
         "bool" => "true or false",
         "array" | "Array" => "list",
@@ -69,6 +69,8 @@ pub(super) struct Signature {
     /// Name and type of each parameter; an unnamed one has an empty name, an untyped one takes any value.
     pub(super) parameters: Vec<(String, String)>,
     pub(super) result: String,
+    /// One of Rhai's own functions.
+    pub(super) standard: bool,
 }
 
 impl Signature {
@@ -83,7 +85,7 @@ impl Signature {
             })
             .collect();
         parameters.resize(function.num_params, (String::new(), "any value".to_owned()));
-        Self { name: function.name.to_string(), parameters, result: type_words(Some(engine), &function.return_type) }
+        Self { name: function.name.to_string(), parameters, result: type_words(Some(engine), &function.return_type), standard: false }
     }
 
     /// `wait(task: Task, options: map) -> Task`; the result is left out when there is none.
@@ -107,7 +109,12 @@ impl Signature {
 
 /// Every native function that `engine` knows, Rhai's own included, in the order of their names.
 pub(super) fn signatures(engine: &Engine) -> Vec<Signature> {
-    let mut all = engine.collect_fn_metadata(None, |info| Some(Signature::of(engine, info.metadata)), true);
+    let of = |info: rhai::FuncInfo| Some(Signature::of(engine, info.metadata));
+    let own = engine.collect_fn_metadata(None, of, false);
+    let mut all = engine.collect_fn_metadata(None, of, true);
+    for signature in &mut all {
+        signature.standard = !own.contains(signature);
+    }
     all.sort_by(|a, b| (&a.name, a.parameters.len(), &a.parameters).cmp(&(&b.name, b.parameters.len(), &b.parameters)));
     all.dedup();
     all
