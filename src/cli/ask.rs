@@ -10,12 +10,7 @@ use rustyline::{
     validate::Validator,
 };
 use serde_json::Value;
-use std::{borrow::Cow, collections::BTreeMap, io::IsTerminal};
-
-/// Whether there is somebody to ask.
-pub fn possible() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
-}
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Asks for each of `missing` until the answer fits.
 ///

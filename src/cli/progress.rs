@@ -8,7 +8,7 @@ use crate::{
     clock::Stopwatch,
     event::{Event, Sink, What},
 };
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -59,12 +59,7 @@ impl RunTime {
 impl LiveSink {
     /// Shows on the terminal of `ui`.
     pub fn new(ui: Ui, zone: TimeZone) -> Self {
-        Self::on(ui, zone, ProgressDrawTarget::stderr_with_hz(8))
-    }
-
-    fn on(ui: Ui, zone: TimeZone, target: ProgressDrawTarget) -> Self {
-        let bars = MultiProgress::with_draw_target(target);
-        ui.set_bars(Some(bars.clone()));
+        let bars = ui.start_bars();
         let time = RunTime { at: Timestamp::UNIX_EPOCH, heard: Stopwatch::start(), stands: true };
         Self {
             ui,
@@ -206,7 +201,7 @@ impl Sink for LiveSink {
                     bar.finish_and_clear();
                 }
                 state.hidden = 0;
-                self.ui.set_bars(None);
+                self.ui.end_bars();
             }
             _ => {}
         }
@@ -228,7 +223,7 @@ impl Sink for LiveSink {
 
 impl Drop for LiveSink {
     fn drop(&mut self) {
-        self.ui.set_bars(None);
+        self.ui.end_bars();
     }
 }
 
@@ -241,7 +236,7 @@ mod tests {
     use super::*;
 
     fn live(ui: &Ui) -> LiveSink {
-        LiveSink::on(ui.clone(), TimeZone::UTC, ProgressDrawTarget::hidden())
+        LiveSink::new(ui.clone(), TimeZone::UTC)
     }
 
     #[test]

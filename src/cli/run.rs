@@ -9,7 +9,7 @@ use super::{
     progress::LiveSink,
     signals,
     timeline::{self, Timeline},
-    ui::{Loudness, Tone, Ui},
+    ui::{Loudness, Tone, Ui, somebody_is_there},
 };
 use crate::{
     api::Credential,
@@ -100,7 +100,7 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
     let target = target(args, ui, environment)?;
     let missing = params::missing(&declared, &values);
     if !missing.is_empty() {
-        if !ask::possible() || args.output == Output::Json {
+        if !somebody_is_there() || args.output == Output::Json {
             return Err(params::missing_error(&missing).into());
         }
         ask::ask(ui, &missing, &mut values)?;
@@ -144,7 +144,7 @@ fn perform(args: &RunArgs, ui: &Ui, Prepared { settings, timeline, zone }: Prepa
     let watch = signals::watch(settings.cancel.clone(), ui.clone());
     let outcome = below::run(settings);
     drop(watch);
-    ui.set_bars(None);
+    ui.end_bars();
     close(args, ui, &timeline, &zone, &outcome);
     outcome.exit_code
 }

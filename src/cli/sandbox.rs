@@ -2,7 +2,7 @@
 
 use super::{args::SandboxArgs, below, ui::Ui};
 use crate::error::{Error, Result};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
 /// Prints a world, or serves one until a signal comes, and returns the exit code.
 pub fn run(args: &SandboxArgs, ui: &Ui) -> u8 {
@@ -57,8 +57,9 @@ fn instructions(ready: &Ready) -> Vec<String> {
 }
 
 fn address(text: &str) -> Result<SocketAddr> {
-    let wrong = || Error::usage(format!("`{text}` is not an address to listen on")).help("write it like 127.0.0.1:8065");
-    text.to_socket_addrs().map_err(|_| wrong())?.next().ok_or_else(wrong)
+    // Names are not looked up: a simulator belongs on this machine, and on others an address is known.
+    let spelt = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    spelt.parse().map_err(|_| Error::usage(format!("`{text}` is not an address to listen on")).help("write it like 127.0.0.1:8065"))
 }
 
 #[cfg(test)]
@@ -67,7 +68,8 @@ mod tests {
 
     #[test]
     fn the_address_is_checked() {
-        assert!(address("127.0.0.1:0").is_ok());
+        assert!(address("127.0.0.1:0").is_ok() && address("[::1]:80").is_ok());
+        assert_eq!(address("localhost:80").expect("an address").to_string(), "127.0.0.1:80");
         assert_eq!(address("8065").expect_err("no host").kind(), crate::error::Kind::Usage);
     }
 

@@ -2,6 +2,7 @@
 
 use super::redact::Redactor;
 use crate::error::Error;
+use indicatif::ProgressDrawTarget;
 use parking_lot::Mutex;
 use std::{
     io::{self, IsTerminal, Write},
@@ -140,9 +141,19 @@ impl Ui {
         self.0.colour
     }
 
-    /// Live lines that from now on step aside when something is written; `None` ends that.
-    pub(super) fn set_bars(&self, bars: Option<indicatif::MultiProgress>) {
-        self.0.out.lock().bars = bars;
+    /// Starts live lines, which from now on step aside when something is written. Nobody sees them unless
+    /// [`Ui::is_live`].
+    pub fn start_bars(&self) -> indicatif::MultiProgress {
+        // 8 pictures a second: more is work that nobody sees.
+        let target = if self.0.live { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let bars = indicatif::MultiProgress::with_draw_target(target);
+        self.0.out.lock().bars = Some(bars.clone());
+        bars
+    }
+
+    /// Ends them.
+    pub fn end_bars(&self) {
+        self.0.out.lock().bars = None;
     }
 
     fn write(&self, work: impl FnOnce(&mut Out) -> io::Result<()>) {
@@ -162,6 +173,11 @@ fn line_to(to: &mut Box<dyn Write + Send>, line: &str) -> io::Result<()> {
     whole.push('\n');
     to.write_all(whole.as_bytes())?;
     to.flush()
+}
+
+/// Whether somebody sits at a terminal who can be asked.
+pub fn somebody_is_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// `41m 10s`, `2d 3h`, `0.4s`: a span for people, two units at most.
