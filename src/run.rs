@@ -2,6 +2,7 @@
 //!
 //! Front ends (`cli`, later `repl` and `serve`) fill in [`Settings`], call [`run`] and show the [`Outcome`].
 
+pub use crate::engine::Source;
 use crate::{cancel::Cancel, engine::Failure, event::Sink};
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -33,17 +34,6 @@ pub struct Settings {
     pub sinks: Vec<Arc<dyn Sink>>,
     /// Ends the run.
     pub cancel: Cancel,
-}
-
-/// A script's text and where it is from.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// For messages: the path as the user wrote it.
-    pub name: String,
-    /// The text.
-    pub text: String,
-    /// The folder that imports may come from; none for a script that is not a file.
-    pub folder: Option<PathBuf>,
 }
 
 /// The Octopus Server a run works on.
