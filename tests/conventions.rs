@@ -325,7 +325,7 @@ const DOORS: &[Door] = &[
             "SmtpTransport",
             "AsyncSmtpTransport",
         ],
-        allowed: &["src/api/client", "src/mail", "src/sandbox/"],
+        allowed: &["src/api/client", "src/api/tls", "src/mail", "src/sandbox/"],
     },
     Door {
         name: "stdout and stderr (use cli::ui)",

@@ -1,10 +1,10 @@
 //! Asks for missing parameters at a terminal; what is typed for a secret is not shown and not kept.
 
-use super::{
-    params::{Declared, Type, answer},
-    ui::{Tone, Ui},
+use super::ui::{Tone, Ui};
+use crate::{
+    engine::params::{ParamDecl, ParamKind, check_value},
+    error::{Error, Kind, Result},
 };
-use crate::error::{Error, Kind, Result};
 use rustyline::{
     Behavior, Config, Editor, Helper, completion::Completer, error::ReadlineError, highlight::CmdKind, hint::Hinter, history::MemHistory,
     validate::Validator,
@@ -16,7 +16,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 ///
 /// # Errors
 /// [`Kind::Cancelled`] when the answer is Ctrl-C or the end of input.
-pub fn ask(ui: &Ui, missing: &[&Declared], values: &mut BTreeMap<String, Value>) -> Result<()> {
+pub fn ask(ui: &Ui, missing: &[&ParamDecl], values: &mut BTreeMap<String, Value>) -> Result<()> {
     // Straight to the terminal: stdout is data.
     let config = Config::builder().behavior(Behavior::PreferTerm).auto_add_history(false).build();
     let trouble = |why: ReadlineError| match why {
@@ -25,10 +25,10 @@ pub fn ask(ui: &Ui, missing: &[&Declared], values: &mut BTreeMap<String, Value>)
     };
     let mut editor: Editor<Mask, MemHistory> = Editor::with_history(config, MemHistory::new()).map_err(trouble)?;
     for param in missing {
-        editor.set_helper(Some(Mask(param.kind == Type::Secret)));
-        let title = param.label.as_deref().unwrap_or(&param.name);
+        editor.set_helper(Some(Mask(param.secret)));
+        let title = if param.label.is_empty() { &param.name } else { &param.label };
         ui.talk(&ui.paint(Tone::Strong, title));
-        for line in param.help.iter().flat_map(|help| help.lines()) {
+        for line in param.help.lines() {
             ui.talk(&format!("  {line}"));
         }
         if !param.choices.is_empty() {
@@ -36,10 +36,10 @@ pub fn ask(ui: &Ui, missing: &[&Declared], values: &mut BTreeMap<String, Value>)
         }
         let value = loop {
             let text = editor.readline(&format!("{}: ", param.name)).map_err(trouble)?;
-            if text.is_empty() && param.kind != Type::Text {
+            if text.is_empty() && (param.secret || param.kind != ParamKind::Text) {
                 continue;
             }
-            match answer(param, &text) {
+            match check_value(param, &text) {
                 Ok(value) => break value,
                 Err(error) => ui.error(&error),
             }

@@ -1,12 +1,16 @@
 //! The few calls that front ends make into the layers below, each in one place.
 
-use super::{params::Declared, sandbox::Ready};
+use super::sandbox::Ready;
 use crate::{
-    engine::Failure,
+    engine::{
+        Config, Failure, Interpreter,
+        params::{self, ParamDecl},
+    },
     error::{Error, Result},
     run::{self, Outcome, Settings, Source},
     sandbox::World,
 };
+use rhai::Dynamic;
 use std::net::SocketAddr;
 
 /// Runs a script.
@@ -14,9 +18,10 @@ pub(super) fn run(settings: Settings) -> Outcome {
     run::run(settings)
 }
 
-/// The parameters that a script declares, and what its head says about it.
-pub(super) fn declared(_source: &Source) -> std::result::Result<(Option<String>, Vec<Declared>), Failure> {
-    Ok((None, Vec::new()))
+/// The parameters that a script declares, found without running it.
+pub(super) fn declared(source: &Source) -> std::result::Result<Vec<ParamDecl>, Failure> {
+    let interpreter = Interpreter::new(Config { constants: vec![("ctx".to_owned(), Dynamic::UNIT)], ..Config::default() });
+    params::declarations(&interpreter.load(source)?)
 }
 
 /// A world by the name of a built-in one, or from a file.
@@ -29,10 +34,9 @@ pub(super) fn world_text(name: &str) -> Result<String> {
     Err(Error::usage(format!("there is no built-in world `{name}`")))
 }
 
-/// A failure as text, with its place in the script.
-pub(super) fn explain(failure: &Failure, _colour: bool) -> Option<String> {
-    let _ = failure;
-    None
+/// A failure as text, with its place in the script where there is one.
+pub(super) fn explain(failure: &Failure, colour: bool) -> String {
+    failure.render(colour)
 }
 
 /// The zone that a world's people live in.

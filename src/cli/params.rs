@@ -1,123 +1,15 @@
 //! Parameters of a script: from the command line, a file, the environment; checked against what the script declares.
 
-use crate::error::{Error, Result, nearest, suggestion};
+use crate::{
+    engine::params::{ParamDecl, ParamKind, check_json, check_value},
+    error::{Error, Result, nearest, suggestion},
+};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
-/// What a parameter's value may be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Type {
-    /// Any text.
-    #[default]
-    Text,
-    /// Any text, never shown.
-    Secret,
-    /// A whole or decimal number.
-    Number,
-    /// `true` or `false`.
-    Bool,
-    /// A list; on the command line separated by commas or given several times.
-    List,
-}
-
-impl Type {
-    fn word(self) -> &'static str {
-        match self {
-            Type::Text => "text",
-            Type::Secret => "secret",
-            Type::Number => "number",
-            Type::Bool => "true or false",
-            Type::List => "list",
-        }
-    }
-}
-
-/// A parameter as a script declares it, found without running the script.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Declared {
-    /// Its name in `param("Name")`.
-    pub name: String,
-    /// A short name for people.
-    pub label: Option<String>,
-    /// What it is for.
-    pub help: Option<String>,
-    /// What a value may be.
-    pub kind: Type,
-    /// What it is when nobody says; `None`: it must be given.
-    pub default: Option<Value>,
-    /// The default as written, where it is not a constant (`ctx.env`).
-    pub default_text: Option<String>,
-    /// The only values allowed; empty: any.
-    pub choices: Vec<String>,
-}
-
-impl Declared {
-    /// Whether somebody must give a value.
-    pub fn required(&self) -> bool {
-        self.default.is_none() && self.default_text.is_none()
-    }
-
-    fn flag(&self) -> String {
-        format!("--{}", self.name.replace(' ', "-"))
-    }
-
-    /// Checks a text and turns it into a value.
-    fn read(&self, text: &str, from: &str) -> Result<Value> {
-        let wrong = |why: &str| {
-            let shown = if self.kind == Type::Secret { "the value".to_owned() } else { format!("`{text}`") };
-            Error::usage(format!("parameter `{}` ({from}): {shown} is not {why}", self.name)).with("parameter", self.name.as_str())
-        };
-        let value = match self.kind {
-            Type::Text | Type::Secret => Value::from(text),
-            Type::Number => {
-                let text = text.trim();
-                let whole = text.parse::<i64>().ok().map(Value::from);
-                let decimal = || text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from);
-                whole.or_else(decimal).ok_or_else(|| wrong("a number"))?
-            }
-            Type::Bool => match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" | "1" => Value::from(true),
-                "false" | "no" | "off" | "0" => Value::from(false),
-                _ => return Err(wrong("`true` or `false`")),
-            },
-            Type::List => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Value::from).collect(),
-        };
-        self.check_choice(value, from)
-    }
-
-    /// Checks a value of a file, which may be of the right type already.
-    fn accept(&self, value: Value, from: &str) -> Result<Value> {
-        match (self.kind, &value) {
-            (Type::Bool, Value::Bool(_)) | (Type::List, Value::Array(_)) => self.check_choice(value, from),
-            (Type::Number, Value::Number(_)) => self.check_choice(value, from),
-            (_, Value::String(text)) => self.read(text, from),
-            (Type::Text | Type::Secret, Value::Number(_) | Value::Bool(_)) => self.read(&value.to_string(), from),
-            _ => Err(Error::usage(format!("parameter `{}` ({from}) must be: {}", self.name, self.kind.word()))
-                .with("parameter", self.name.as_str())),
-        }
-    }
-
-    fn check_choice(&self, value: Value, from: &str) -> Result<Value> {
-        if self.choices.is_empty() {
-            return Ok(value);
-        }
-        let one = |value: Value| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            // Case does not count, as in Octopus's own names; the script gets the declared spelling.
-            if let Some(choice) = self.choices.iter().find(|choice| choice.to_lowercase() == text.to_lowercase()) {
-                return Ok(if value.is_string() { Value::from(choice.as_str()) } else { value });
-            }
-            let mut error = Error::usage(format!("parameter `{}` ({from}): `{text}` is not one of its choices", self.name));
-            if let Some(help) = suggestion(&text, self.choices.iter().map(String::as_str)) {
-                error = error.help(help);
-            }
-            Err(error.with("parameter", self.name.as_str()))
-        };
-        match value {
-            Value::Array(values) => values.into_iter().map(one).collect::<Result<Vec<_>>>().map(Value::Array),
-            value => one(value),
-        }
-    }
+/// How a parameter is written on the command line.
+fn flag(param: &ParamDecl) -> String {
+    format!("--{}", param.name.replace(' ', "-"))
 }
 
 /// Case, `-`, `_`, `.` and blanks do not count in names.
@@ -125,11 +17,11 @@ fn fold(name: &str) -> String {
     name.chars().filter(|letter| !matches!(letter, '-' | '_' | '.' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
-fn find<'a>(declared: &'a [Declared], name: &str) -> Option<&'a Declared> {
+fn find<'a>(declared: &'a [ParamDecl], name: &str) -> Option<&'a ParamDecl> {
     declared.iter().find(|param| param.name == name).or_else(|| declared.iter().find(|param| fold(&param.name) == fold(name)))
 }
 
-fn unknown(declared: &[Declared], name: &str, from: &str) -> Error {
+fn unknown(declared: &[ParamDecl], name: &str, from: &str) -> Error {
     let mut error = Error::usage(format!("the script has no parameter `{name}` ({from})")).with("parameter", name);
     error = match suggestion(name, declared.iter().map(|param| param.name.as_str())) {
         Some(help) => error.help(help),
@@ -140,7 +32,7 @@ fn unknown(declared: &[Declared], name: &str, from: &str) -> Error {
 }
 
 /// The words after the script, e.g. `--NotifyTo a@b --dry-run`, as values.
-fn from_words(declared: &[Declared], words: &[String]) -> Result<BTreeMap<String, Value>> {
+fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<BTreeMap<String, Value>> {
     let mut values: BTreeMap<String, Value> = BTreeMap::new();
     let mut words = words.iter().peekable();
     while let Some(word) = words.next() {
@@ -149,24 +41,26 @@ fn from_words(declared: &[Declared], words: &[String]) -> Result<BTreeMap<String
                 .help("parameters of the script are written `--name value`; a value with blanks needs quotes"));
         };
         let (name, given) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
-        let negated = name.strip_prefix("no-").and_then(|name| find(declared, name)).filter(|param| param.kind == Type::Bool);
+        let negated = name.strip_prefix("no-").and_then(|name| find(declared, name)).filter(|param| param.kind == ParamKind::Flag);
         let (param, given) = match (find(declared, name), negated) {
             (Some(param), _) => (param, given.map(str::to_owned)),
             (None, Some(param)) => (param, Some("false".to_owned())),
             (None, None) => return Err(unknown(declared, name, "command line")),
         };
-        let looks_boolean = |word: &&String| ["true", "false", "yes", "no", "on", "off", "1", "0"].contains(&word.to_lowercase().as_str());
+        let looks_boolean = |word: &&String| ["true", "false", "yes", "no", "on", "off"].contains(&word.to_lowercase().as_str());
         let text = match given {
             Some(text) => text,
-            None if param.kind == Type::Bool => words.next_if(|word| looks_boolean(&word)).map_or_else(|| "true".to_owned(), String::clone),
+            None if param.kind == ParamKind::Flag => {
+                words.next_if(|word| looks_boolean(&word)).map_or_else(|| "true".to_owned(), String::clone)
+            }
             None => words.next_if(|word| !word.starts_with("--")).cloned().ok_or_else(|| {
-                Error::usage(format!("parameter `{}` has no value", param.flag())).help("write `--name value` or `--name=value`")
+                Error::usage(format!("parameter `{}` has no value", flag(param))).help("write `--name value` or `--name=value`")
             })?,
         };
-        let value = param.read(&text, "command line")?;
+        let value = check_value(param, &text)?;
         match (values.get_mut(&param.name), value) {
             (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
-            (Some(_), _) => return Err(Error::usage(format!("parameter `{}` is given twice", param.flag()))),
+            (Some(_), _) => return Err(Error::usage(format!("parameter `{}` is given twice", flag(param)))),
             (None, value) => {
                 values.insert(param.name.clone(), value);
             }
@@ -176,7 +70,7 @@ fn from_words(declared: &[Declared], words: &[String]) -> Result<BTreeMap<String
 }
 
 /// The values of a `--params` file.
-fn from_file(declared: &[Declared], path: &Path, text: &str) -> Result<BTreeMap<String, Value>> {
+fn from_file(declared: &[ParamDecl], path: &Path, text: &str) -> Result<BTreeMap<String, Value>> {
     let shown = path.display();
     let broken = |why: String| Error::usage(format!("the parameter file `{shown}` cannot be read: {}", why.trim_end()));
     let json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")) || text.trim_start().starts_with('{');
@@ -191,7 +85,7 @@ fn from_file(declared: &[Declared], path: &Path, text: &str) -> Result<BTreeMap<
     let mut values = BTreeMap::new();
     for (name, value) in all {
         let param = find(declared, &name).ok_or_else(|| unknown(declared, &name, &from))?;
-        values.insert(param.name.clone(), param.accept(value, &from)?);
+        values.insert(param.name.clone(), check_json(param, &value).map_err(|error| error.context(&from))?);
     }
     Ok(values)
 }
@@ -200,12 +94,12 @@ fn from_file(declared: &[Declared], path: &Path, text: &str) -> Result<BTreeMap<
 const PREFIX: &str = "OCTORHAI_PARAM_";
 
 /// The values of the environment; also warnings about variables that look like a slip.
-fn from_environment(declared: &[Declared], environment: &BTreeMap<String, String>) -> Result<(BTreeMap<String, Value>, Vec<String>)> {
+fn from_environment(declared: &[ParamDecl], environment: &BTreeMap<String, String>) -> Result<(BTreeMap<String, Value>, Vec<String>)> {
     let (mut values, mut warnings) = (BTreeMap::new(), Vec::new());
     for (variable, text) in environment {
         let Some(name) = variable.strip_prefix(PREFIX) else { continue };
         if let Some(param) = find(declared, name) {
-            values.insert(param.name.clone(), param.read(text, &format!("variable {variable}"))?);
+            values.insert(param.name.clone(), check_value(param, text).map_err(|error| error.context(format!("variable {variable}")))?);
         } else if let Some(near) = nearest(name, declared.iter().map(|param| param.name.as_str())) {
             // Not an error: the environment is shared with other scripts.
             warnings.push(format!("the variable {variable} fits no parameter; did you mean `{near}`?"));
@@ -219,7 +113,7 @@ fn from_environment(declared: &[Declared], environment: &BTreeMap<String, String
 /// # Errors
 /// Usage errors for unknown names and values that do not fit.
 pub fn gather(
-    declared: &[Declared],
+    declared: &[ParamDecl],
     words: &[String],
     file: Option<(&Path, &str)>,
     environment: &BTreeMap<String, String>,
@@ -233,20 +127,16 @@ pub fn gather(
 }
 
 /// The parameters that must be given and are not.
-pub fn missing<'a>(declared: &'a [Declared], values: &BTreeMap<String, Value>) -> Vec<&'a Declared> {
-    declared.iter().filter(|param| param.required() && !values.contains_key(&param.name)).collect()
+pub fn missing<'a>(declared: &'a [ParamDecl], values: &BTreeMap<String, Value>) -> Vec<&'a ParamDecl> {
+    declared.iter().filter(|param| param.required && !values.contains_key(&param.name)).collect()
 }
 
 /// The error that names all of them.
-pub fn missing_error(missing: &[&Declared]) -> Error {
+pub fn missing_error(missing: &[&ParamDecl]) -> Error {
     let names = missing.iter().map(|param| format!("`{}`", param.name)).collect::<Vec<_>>().join(", ");
     let plural = if missing.len() == 1 { "parameter is" } else { "parameters are" };
     let example = missing.first().map_or_else(String::new, |param| {
-        format!(
-            "give it as `{} VALUE` after the script, in a --params file, or as variable {PREFIX}{}",
-            param.flag(),
-            variable(&param.name)
-        )
+        format!("give it as `{} VALUE` after the script, in a --params file, or as variable {PREFIX}{}", flag(param), variable(&param.name))
     });
     Error::usage(format!("{} required {plural} missing: {names}", missing.len()))
         .help(example)
@@ -267,13 +157,8 @@ fn variable(name: &str) -> String {
     out
 }
 
-/// Turns an answer typed at the prompt into a value.
-pub fn answer(param: &Declared, text: &str) -> Result<Value> {
-    param.read(text, "your answer")
-}
-
 /// What `octorhai run x.rhai --help` prints.
-pub fn help(script: &str, about: Option<&str>, declared: &[Declared]) -> String {
+pub fn help(script: &str, about: Option<&str>, declared: &[ParamDecl]) -> String {
     let mut out = String::new();
     if let Some(about) = about {
         let _ = writeln!(out, "{about}\n");
@@ -288,22 +173,26 @@ pub fn help(script: &str, about: Option<&str>, declared: &[Declared]) -> String 
         if n > 0 {
             out.push('\n');
         }
-        let value = if param.kind == Type::Bool { String::new() } else { format!(" <{}>", param.kind.word()) };
-        let label = param.label.as_ref().map_or_else(String::new, |label| format!("  {label}"));
-        let _ = writeln!(out, "  {}{value}{label}", param.flag());
-        for line in param.help.iter().flat_map(|help| help.lines()) {
+        let kind = match param.kind {
+            ParamKind::Flag => String::new(),
+            _ if param.secret => " <secret>".to_owned(),
+            kind => format!(" <{kind}>"),
+        };
+        let label = if param.label.is_empty() { String::new() } else { format!("  {}", param.label) };
+        let _ = writeln!(out, "  {}{kind}{label}", flag(param));
+        for line in param.help.lines() {
             let _ = writeln!(out, "          {line}");
         }
         if !param.choices.is_empty() {
             let _ = writeln!(out, "          one of: {}", param.choices.join(", "));
         }
-        let _ = match (&param.default, &param.default_text) {
-            (None, None) => writeln!(out, "          required"),
-            _ if param.kind == Type::Secret => writeln!(out, "          has a default"),
-            (Some(Value::String(text)), _) if text.is_empty() => writeln!(out, "          default: empty"),
-            (Some(Value::String(text)), _) => writeln!(out, "          default: {text}"),
-            (Some(value), _) => writeln!(out, "          default: {value}"),
-            (None, Some(text)) => writeln!(out, "          default: {text}"),
+        let _ = match &param.default {
+            None if param.required => writeln!(out, "          required"),
+            None => writeln!(out, "          default: worked out by the script"),
+            _ if param.secret => writeln!(out, "          has a default"),
+            Some(Value::String(text)) if text.is_empty() => writeln!(out, "          default: empty"),
+            Some(Value::String(text)) => writeln!(out, "          default: {text}"),
+            Some(value) => writeln!(out, "          default: {value}"),
         };
     }
     let _ =
@@ -316,24 +205,32 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn declared() -> Vec<Declared> {
-        let of = |name: &str, kind| Declared { name: name.to_owned(), kind, ..Declared::default() };
+    fn declared() -> Vec<ParamDecl> {
+        let of = |name: &str, kind| ParamDecl {
+            name: name.to_owned(),
+            default: None,
+            required: true,
+            kind,
+            label: String::new(),
+            help: String::new(),
+            choices: Vec::new(),
+            secret: false,
+            file: "x.rhai".to_owned(),
+            line: 1,
+        };
         vec![
-            Declared {
-                label: Some("Who gets the mail".into()),
-                help: Some("One address,\nor several with commas.".into()),
+            ParamDecl {
+                label: "Who gets the mail".into(),
+                help: "One address,\nor several with commas.".into(),
                 default: Some(json!("team@example.com")),
-                ..of("NotifyTo", Type::Text)
+                required: false,
+                ..of("NotifyTo", ParamKind::Text)
             },
-            Declared { default: Some(json!(3)), ..of("width", Type::Number) },
-            Declared { default: Some(json!(false)), ..of("dry run", Type::Bool) },
-            of("projects", Type::List),
-            Declared {
-                choices: vec!["Test".into(), "Production".into()],
-                default_text: Some("ctx.env".into()),
-                ..of("Target", Type::Text)
-            },
-            of("Password", Type::Secret),
+            ParamDecl { default: Some(json!(3)), required: false, ..of("width", ParamKind::Number) },
+            ParamDecl { default: Some(json!(false)), required: false, ..of("dry run", ParamKind::Flag) },
+            of("projects", ParamKind::List),
+            ParamDecl { choices: vec!["Test".into(), "Production".into()], required: false, ..of("Target", ParamKind::Choice) },
+            ParamDecl { secret: true, ..of("Password", ParamKind::Text) },
         ]
     }
 
@@ -356,7 +253,7 @@ mod tests {
 
     #[test]
     fn values_get_the_declared_type() {
-        let values = gathered("--width 5 --dry-run --projects A,B --projects C --target test", None, &[]).expect("values");
+        let values = gathered("--width 5 --dry-run --projects A,B --projects C --target Test", None, &[]).expect("values");
         assert_eq!(json!(values), json!({"width": 5, "dry run": true, "projects": ["A", "B", "C"], "Target": "Test"}));
         assert_eq!(gathered("--width -2.5", None, &[]).expect("values")["width"], -2.5);
         for (line, value) in [("--dry-run no", false), ("--no-dry-run", false), ("--dryrun=YES", true)] {
@@ -367,7 +264,7 @@ mod tests {
     #[test]
     fn mistakes_are_explained() {
         assert!(refused("--NotfyTo x").contains("did you mean `NotifyTo`?"));
-        assert!(refused("--width five").contains("parameter `width` (command line): `five` is not a number"));
+        assert!(refused("--width five").contains("parameter `width` must be a number, got `five`"));
         assert!(refused("--target Prodution").contains("did you mean `Production`?"));
         assert!(refused("--width").contains("`--width` has no value"));
         assert!(refused("--width 1 --width 2").contains("given twice"));
@@ -391,7 +288,7 @@ mod tests {
             ("p.toml", "width = ", "p.toml"),
             ("p.json", "[1]", "p.json"),
             ("p.toml", "witdh = 3", "did you mean `width`?"),
-            ("p.toml", "width = [3]", "must be: number"),
+            ("p.toml", "width = [3]", "must be a number"),
         ] {
             let text = format!("{:?}", gathered("", Some((path, text)), &[]).expect_err(word));
             assert!(text.contains(word), "{text}");
@@ -441,9 +338,9 @@ Parameters:
   --projects <list>
           required
 
-  --Target <text>
+  --Target <choice>
           one of: Test, Production
-          default: ctx.env
+          default: worked out by the script
 
   --Password <secret>
           required

@@ -5,7 +5,7 @@ use super::{
     ask, below,
     json::{self, JsonSink},
     lines::PlainSink,
-    params::{self, Type},
+    params,
     progress::LiveSink,
     signals,
     timeline::{self, Timeline},
@@ -81,9 +81,9 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
         }
     }
     let script = source(&args.script)?;
-    let (about, declared) = below::declared(&script).map_err(|failure| Stop::Failure(Box::new(failure)))?;
+    let declared = below::declared(&script).map_err(|failure| Stop::Failure(Box::new(failure)))?;
     if args.script_help {
-        ui.data(&params::help(&script.name, about.as_deref(), &declared));
+        ui.data(&params::help(&script.name, about(&script.text).as_deref(), &declared));
         return Ok(None);
     }
     let smtp = args.smtp.as_deref().or_else(|| variable(environment, "OCTORHAI_SMTP_URL")).map(str::to_owned);
@@ -105,7 +105,7 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
         }
         ask::ask(ui, &missing, &mut values)?;
     }
-    for param in declared.iter().filter(|param| param.kind == Type::Secret) {
+    for param in declared.iter().filter(|param| param.secret) {
         for secret in [values.get(&param.name), param.default.as_ref()].into_iter().flatten().filter_map(Value::as_str) {
             ui.redactor().learn(secret);
         }
@@ -178,10 +178,23 @@ fn close(args: &RunArgs, ui: &Ui, timeline: &Timeline, zone: &TimeZone, outcome:
 
 /// Shows what ended a script, with its place in the script where there is one.
 fn explain(ui: &Ui, failure: &Failure) {
-    match below::explain(failure, ui.has_colour()) {
-        Some(text) => ui.talk(text.trim_end()),
-        None => ui.error(&failure.error),
-    }
+    ui.talk(below::explain(failure, ui.has_colour()).trim_end());
+}
+
+/// What a script says about itself: the comment lines at its top, without a first word that is its own path.
+fn about(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text
+        .lines()
+        .skip_while(|line| line.starts_with("#!"))
+        .map_while(|line| line.trim().strip_prefix("//"))
+        .map(|line| line.trim_start_matches(['/', '!']).trim())
+        .collect();
+    let text = lines.join("\n");
+    let text = match text.split_once(": ") {
+        Some((path, rest)) if path.ends_with(".rhai") && !path.contains(char::is_whitespace) => rest,
+        _ => &text,
+    };
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// A variable that is set and not empty.
@@ -336,6 +349,13 @@ mod tests {
         let text = format!("{error:?}");
         assert_eq!(error.kind(), Kind::Usage);
         assert!(text.contains("octorhai run --sandbox x.rhai") && text.contains("--server https://octopus.example.com x.rhai"), "{text}");
+    }
+
+    #[test]
+    fn a_script_tells_what_it_is_in_its_first_comment() {
+        assert_eq!(about("// scripts/x.rhai: A and B,\n// then C\nlet x = 1; // no\n").as_deref(), Some("A and B,\nthen C"));
+        assert_eq!(about("#!/usr/bin/env octorhai\n//! Note: careful\n").as_deref(), Some("Note: careful"));
+        assert_eq!(about("let x = 1;\n// later"), None);
     }
 
     #[test]
