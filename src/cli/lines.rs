@@ -6,7 +6,7 @@ use super::ui::{Loudness, Tone, Ui, span};
 use crate::event::{Event, Level, Sink, What};
 use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 /// One line to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Lines {
         if let What::RunStarted { .. } = event.what
             && let Some(line) = lines.last_mut()
         {
-            line.text.push_str(&format!(" ({day}, {})", zone_name(&self.zone, event.at)));
+            let _ = write!(line.text, " ({day}, {})", zone_name(&self.zone, event.at));
         }
         lines
     }
@@ -89,10 +89,10 @@ impl Lines {
                 self.last.insert(subject.task.clone(), now);
                 let mut text = format!("{}  {state}", subject.title);
                 if let Some(step) = step {
-                    text.push_str(&format!("  {step}"));
+                    let _ = write!(text, "  {step}");
                 }
                 if let Some(percent) = percent {
-                    text.push_str(&format!("  {percent} %"));
+                    let _ = write!(text, "  {percent} %");
                 }
                 vec![(if news { Loudness::Normal } else { Loudness::Verbose }, Tone::Dim, text)]
             }

@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
     let environment: run::Environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
     let arguments: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    let colour = !environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = environment.get("NO_COLOR").is_none_or(String::is_empty);
     let cli = match args::parse(arguments) {
         Ok(cli) => cli,
         Err(refusal) => return refuse(refusal, &Ui::console(colour, Loudness::Normal, Redactor::new())),
@@ -94,7 +94,9 @@ mod crash {
         let crashes = Crashes::default();
         let kept = crashes.clone();
         std::panic::set_hook(Box::new(move |info| {
-            let what = info.payload_as_str().unwrap_or("no message");
+            let payload = info.payload();
+            let what = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            let what = what.unwrap_or("no message");
             let place = info.location().map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
             kept.0.lock().push(format!("{what}{place}"));
         }));

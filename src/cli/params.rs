@@ -50,9 +50,7 @@ fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<BTreeMap<Strin
         let looks_boolean = |word: &&String| ["true", "false", "yes", "no", "on", "off"].contains(&word.to_lowercase().as_str());
         let text = match given {
             Some(text) => text,
-            None if param.kind == ParamKind::Flag => {
-                words.next_if(|word| looks_boolean(&word)).map_or_else(|| "true".to_owned(), String::clone)
-            }
+            None if param.kind == ParamKind::Flag => words.next_if(looks_boolean).map_or_else(|| "true".to_owned(), String::clone),
             None => words.next_if(|word| !word.starts_with("--")).cloned().ok_or_else(|| {
                 Error::usage(format!("parameter `{}` has no value", flag(param))).help("write `--name value` or `--name=value`")
             })?,
@@ -69,8 +67,8 @@ fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<BTreeMap<Strin
     Ok(values)
 }
 
-/// The values of a `--params` file.
-fn from_file(declared: &[ParamDecl], path: &Path, text: &str) -> Result<BTreeMap<String, Value>> {
+/// Adds the values of a `--params` file that `values` does not have yet.
+fn from_file(declared: &[ParamDecl], path: &Path, text: &str, values: &mut BTreeMap<String, Value>) -> Result<()> {
     let shown = path.display();
     let broken = |why: String| Error::usage(format!("the parameter file `{shown}` cannot be read: {}", why.trim_end()));
     let json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")) || text.trim_start().starts_with('{');
@@ -82,30 +80,38 @@ fn from_file(declared: &[ParamDecl], path: &Path, text: &str) -> Result<BTreeMap
     };
     let Value::Object(all) = all else { return Err(broken("an object with parameter names as keys is wanted".to_owned())) };
     let from = format!("file `{shown}`");
-    let mut values = BTreeMap::new();
     for (name, value) in all {
         let param = find(declared, &name).ok_or_else(|| unknown(declared, &name, &from))?;
-        values.insert(param.name.clone(), check_json(param, &value).map_err(|error| error.context(&from))?);
+        if !values.contains_key(&param.name) {
+            values.insert(param.name.clone(), check_json(param, &value).map_err(|error| error.context(&from))?);
+        }
     }
-    Ok(values)
+    Ok(())
 }
 
 /// The prefix of environment variables that hold parameters.
 const PREFIX: &str = "OCTORHAI_PARAM_";
 
-/// The values of the environment; also warnings about variables that look like a slip.
-fn from_environment(declared: &[ParamDecl], environment: &BTreeMap<String, String>) -> Result<(BTreeMap<String, Value>, Vec<String>)> {
-    let (mut values, mut warnings) = (BTreeMap::new(), Vec::new());
+/// Adds the values of the environment that `values` does not have yet; returns warnings about variables that look like a slip.
+fn from_environment(
+    declared: &[ParamDecl],
+    environment: &BTreeMap<String, String>,
+    values: &mut BTreeMap<String, Value>,
+) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
     for (variable, text) in environment {
         let Some(name) = variable.strip_prefix(PREFIX) else { continue };
         if let Some(param) = find(declared, name) {
-            values.insert(param.name.clone(), check_value(param, text).map_err(|error| error.context(format!("variable {variable}")))?);
+            if !values.contains_key(&param.name) {
+                let value = check_value(param, text).map_err(|error| error.context(format!("variable {variable}")))?;
+                values.insert(param.name.clone(), value);
+            }
         } else if let Some(near) = nearest(name, declared.iter().map(|param| param.name.as_str())) {
             // Not an error: the environment is shared with other scripts.
             warnings.push(format!("the variable {variable} fits no parameter; did you mean `{near}`?"));
         }
     }
-    Ok((values, warnings))
+    Ok(warnings)
 }
 
 /// All values that were given, and warnings. First found: command line, file, environment. Defaults are the script's business.
@@ -118,11 +124,11 @@ pub fn gather(
     file: Option<(&Path, &str)>,
     environment: &BTreeMap<String, String>,
 ) -> Result<(BTreeMap<String, Value>, Vec<String>)> {
-    let (mut values, warnings) = from_environment(declared, environment)?;
+    let mut values = from_words(declared, words)?;
     if let Some((path, text)) = file {
-        values.extend(from_file(declared, path, text)?);
+        from_file(declared, path, text, &mut values)?;
     }
-    values.extend(from_words(declared, words)?);
+    let warnings = from_environment(declared, environment, &mut values)?;
     Ok((values, warnings))
 }
 
@@ -275,7 +281,7 @@ mod tests {
     #[test]
     fn command_line_then_file_then_environment() {
         let environment =
-            [("OCTORHAI_PARAM_NOTIFY_TO", "env@x"), ("OCTORHAI_PARAM_WIDTH", "7"), ("OCTORHAI_PARAM_PROJECTS", "E"), ("HOME", "/")];
+            [("OCTORHAI_PARAM_NOTIFY_TO", "env@x"), ("OCTORHAI_PARAM_WIDTH", "many"), ("OCTORHAI_PARAM_PROJECTS", "E"), ("HOME", "/")];
         let values = gathered("--notify-to flag@x", Some(("p.toml", "notifyto = \"file@x\"\nwidth = 8\n")), &environment).expect("values");
         assert_eq!(json!(values), json!({"NotifyTo": "flag@x", "width": 8, "projects": ["E"]}));
         let values = gathered("", Some(("p.json", r#"{"projects": ["A"], "DryRun": true, "password": 12345}"#)), &[]).expect("values");

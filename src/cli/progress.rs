@@ -11,7 +11,7 @@ use crate::{
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Write, sync::Arc, time::Duration};
 
 /// More lines than this do not fit on a screen; the others are counted.
 const MOST_LINES: usize = 20;
@@ -72,7 +72,7 @@ impl LiveSink {
         let time = Arc::clone(&self.time);
         ProgressStyle::with_template("{spinner} {msg} {run_time}").unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key(
             "run_time",
-            move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+            move |_: &ProgressState, out: &mut dyn Write| {
                 let _ = out.write_str(&span(time.lock().now().duration_since(since).as_secs_f64()));
             },
         )
@@ -123,7 +123,7 @@ impl Task {
             text.push_str(&self.step);
         }
         if let Some(percent) = self.percent {
-            text.push_str(&format!("  {percent} %"));
+            let _ = write!(text, "  {percent} %");
         }
         if !self.why.is_empty() {
             text.push_str("  ");

@@ -6,7 +6,7 @@
 use base64::{Engine as _, engine::general_purpose as base64_kinds};
 use parking_lot::RwLock;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt::Write, sync::Arc};
 
 /// What stands in the place of a secret.
 const MASK: &str = "***";
@@ -76,7 +76,10 @@ fn shapes(secret: &str) -> Vec<String> {
     let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let json = serde_json::Value::from(secret).to_string();
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = secret.bytes().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     let mut all = vec![
         secret.to_owned(),
         lower_escapes(&percent),
@@ -180,7 +183,7 @@ mod tests {
         ] {
             let clean = redactor.clean(&shown);
             assert!(clean.contains(MASK), "{shown} became {clean}");
-            assert!(!clean.contains("API") && !clean.contains("lt;y") && !clean.contains("7"), "{shown} became {clean}");
+            assert!(!clean.contains("API") && !clean.contains("lt;y") && !clean.contains('7'), "{shown} became {clean}");
         }
         for shown in [base64_kinds::STANDARD.encode(SECRET), basic, shifted, shifted_more] {
             let clean = redactor.clean(&shown);

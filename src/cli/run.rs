@@ -169,7 +169,9 @@ fn close(args: &RunArgs, ui: &Ui, timeline: &Timeline, zone: &TimeZone, outcome:
     if args.stats {
         if text {
             ui.talk("");
-            timeline::stats(&outcome.stats).iter().for_each(|line| ui.talk(line));
+            for line in timeline::stats(&outcome.stats) {
+                ui.talk(&line);
+            }
         } else {
             ui.data(&json::stats(&outcome.stats));
         }
@@ -191,7 +193,7 @@ fn about(text: &str) -> Option<String> {
         .collect();
     let text = lines.join("\n");
     let text = match text.split_once(": ") {
-        Some((path, rest)) if path.ends_with(".rhai") && !path.contains(char::is_whitespace) => rest,
+        Some((path, rest)) if Path::new(path).extension().is_some_and(|end| end == "rhai") && !path.contains(char::is_whitespace) => rest,
         _ => &text,
     };
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
