@@ -6,7 +6,8 @@ use super::{
     words::{Signature, signatures, type_words, with_article},
 };
 use crate::error::{Error, Kind, nearest, suggestion};
-use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
+use rhai::{ASTNode, Dynamic, Engine, EvalAltResult, Expr, Map, Position, Stmt};
+use std::cell::Cell;
 
 /// What an explanation may look at.
 pub(super) struct Surroundings<'a> {
@@ -14,8 +15,12 @@ pub(super) struct Surroundings<'a> {
     pub(super) shelf: &'a Shelf,
     /// The text of the file that the error is in.
     pub(super) text: &'a str,
+    /// The name of that file.
+    pub(super) file: &'a str,
     /// Where in that file.
     pub(super) position: Position,
+    /// A place that is more to the point, if the explanation knows one: the argument instead of the call.
+    pub(super) better: Cell<Option<Position>>,
 }
 
 fn script(message: impl Into<String>) -> Error {
@@ -33,6 +38,9 @@ pub(super) fn hinted(error: Error, hint: Option<String>) -> Error {
 /// Our error for a Rhai error without its wrappers.
 pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
     if let Some(ours) = thrown::ours(error) {
+        if let Some(option) = ours.fact("option").and_then(|o| o.as_str()) {
+            around.better.set(key_after(around, option));
+        }
         return ours;
     }
     let engine = around.engine;
@@ -307,7 +315,7 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
     }
     let method = called_as_method(around);
     if !overloads.is_empty() {
-        return wrong_arguments(bare, &given, &overloads, method);
+        return wrong_arguments(bare, &given, &overloads, method, around);
     }
     let names: Vec<&str> = known.iter().map(|s| s.name.as_str()).collect();
     let hint = nearest(bare, names.iter().copied()).map(|n| format!("did you mean `{n}`?"));
@@ -336,8 +344,45 @@ fn called_as_method(around: &Surroundings) -> bool {
     around.text[..start].trim_end().ends_with('.')
 }
 
+/// Where, in the call at the error's place, the key `name` of a map literal stands. Constant maps have lost their
+/// positions when a script runs, so the text is searched.
+fn key_after(around: &Surroundings, name: &str) -> Option<Position> {
+    let start = super::failure::span(around.text, around.position.line()?, around.position.position()?).start;
+    let call = around.text[start..].split(';').next()?;
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (at, _) = call.match_indices(name).find(|(at, _)| {
+        let after = call[at + name.len()..].trim_start_matches('"').trim_start();
+        !call[..*at].ends_with(is_word) && after.starts_with(':') && !after.starts_with("::")
+    })?;
+    let before = &around.text[..start + at];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Some(Position::new(u16::try_from(line).ok()?, u16::try_from(column).ok()?))
+}
+
+/// Where argument number `index` of the call at the error's place begins.
+fn argument_position(around: &Surroundings, index: usize) -> Option<Position> {
+    let unit = around.shelf.compiled(around.file)?;
+    let mut found = None;
+    unit.ast.walk(&mut |nodes| {
+        let call = match nodes.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
+                Some((call, at))
+            }
+            _ => None,
+        };
+        if let Some((call, at)) = call
+            && *at == around.position
+        {
+            found = call.args.get(index).map(Expr::start_position).filter(|p| !p.is_none());
+        }
+        found.is_none()
+    });
+    found
+}
+
 /// The function exists: say which argument is not right, and show how it is called.
-fn wrong_arguments(name: &str, given: &[String], overloads: &[&Signature], method: bool) -> Error {
+fn wrong_arguments(name: &str, given: &[String], overloads: &[&Signature], method: bool, around: &Surroundings) -> Error {
     // In `task.cancel(1)` the subject is not an argument for people.
     let offset = usize::from(method);
     let fits = |wanted: &str, given: &str| wanted == given || wanted == "any value";
@@ -348,6 +393,7 @@ fn wrong_arguments(name: &str, given: &[String], overloads: &[&Signature], metho
         match wrong {
             Some((0, ((_, _), given))) if method => script(format!("{} has no function `{name}`", with_article(given))),
             Some((i, ((parameter, wanted), given))) => {
+                around.better.set(argument_position(around, i - offset));
                 let parameter = if parameter.is_empty() { String::new() } else { format!(" (`{parameter}`)") };
                 script(format!(
                     "argument {}{parameter} of `{name}` must be {}, not {}",

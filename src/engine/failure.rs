@@ -8,10 +8,13 @@ use crate::error::Error;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use rhai::{Engine, EvalAltResult, Position};
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, ops::Range};
+use std::{cell::Cell, collections::BTreeMap, ops::Range};
 
-/// More calls than this are not drawn one by one.
-const DRAWN_CALLS: usize = 5;
+/// More frames than this are not drawn.
+const DRAWN: usize = 7;
+
+/// What a closure is called in a [`Frame`].
+const CLOSURE: &str = "closure";
 
 /// A script that did not compile or did not end well, with all that is known about where and why.
 #[derive(Clone, Debug)]
@@ -33,9 +36,12 @@ pub struct Frame {
     pub line: usize,
     /// Counts from 1, in characters.
     pub column: usize,
-    /// The function that the place is in; `None` at the top level of a file.
+    /// The function that the place is in, `closure` for one without a name; `None` at the top level of a file.
     pub function: Option<String>,
 }
+
+/// What is marked in a file, and what stands beside it.
+type Mark = (Range<usize>, Option<String>);
 
 impl From<Error> for Failure {
     /// A failure that has no place in a script.
@@ -54,7 +60,7 @@ impl Failure {
         let innermost = loop {
             let (inner, next_file, next_function) = match current {
                 EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
-                    let name = if name.starts_with("anon$") { "a closure".to_owned() } else { format!("`{name}`") };
+                    let name = if name.starts_with("anon$") { CLOSURE.to_owned() } else { name.clone() };
                     (inner, if source.is_empty() { file.clone() } else { source.clone() }, Some(name))
                 }
                 EvalAltResult::ErrorInModule(name, inner, _) => (inner, name.clone(), None),
@@ -64,7 +70,10 @@ impl Failure {
             (file, function, current) = (next_file, next_function, inner);
         };
         let position = innermost.position();
-        trace.extend(frame(&file, position, function.as_ref()));
+        let text = shelf.text(&file).unwrap_or_default();
+        let around = explain::Surroundings { engine, shelf, text: &text, file: &file, position, better: Cell::new(None) };
+        let error = explain::explain(innermost, &around);
+        trace.extend(frame(&file, around.better.get().unwrap_or(position), function.as_ref()));
         trace.reverse();
         // A native function and the closure it calls are one place: `list.map(|x| ...)`.
         trace.dedup_by(|outer, inner| {
@@ -75,8 +84,6 @@ impl Failure {
             same
         });
 
-        let text = shelf.text(&file).unwrap_or_default();
-        let error = explain::explain(innermost, &explain::Surroundings { engine, shelf, text: &text, position });
         let texts = trace.iter().filter_map(|f| Some((f.file.clone(), shelf.text(&f.file)?))).collect();
         Self { error, trace, texts }
     }
@@ -95,15 +102,18 @@ impl Failure {
     /// For people: the message, the place with a caret, the calls that led there, and what helps.
     pub fn render(&self, color: bool) -> String {
         let title = Level::ERROR.primary_title(self.error.message());
-        let calls: Vec<&Frame> = self.trace.iter().skip(1).collect();
-        let drawn = if calls.len() > DRAWN_CALLS + 1 { &calls[..DRAWN_CALLS] } else { &calls[..] };
+        // Of many calls the innermost and the outermost ones say most.
+        let depth = self.trace.len();
+        let drawn: Vec<usize> = if depth > DRAWN { (0..DRAWN - 2).chain(depth - 2..depth).collect() } else { (0..depth).collect() };
         // Neighbouring frames of one file share a snippet.
-        let mut snippets: Vec<(&str, Vec<(Range<usize>, Option<String>)>)> = Vec::new();
-        for (nth, frame) in self.trace.iter().take(1).chain(drawn.iter().copied()).enumerate() {
+        let mut snippets: Vec<(&str, Vec<Mark>)> = Vec::new();
+        for &nth in &drawn {
+            let frame = &self.trace[nth];
             let Some(text) = self.texts.get(&frame.file) else { continue };
             // The function that was called here is the one the frame before is in.
-            let label = (nth > 0).then(|| match &self.trace[nth - 1].function {
-                Some(function) => format!("{function} is called here"),
+            let label = (nth > 0).then(|| match self.trace[nth - 1].function.as_deref() {
+                Some(CLOSURE) => "a closure is called here".to_owned(),
+                Some(function) => format!("`{function}` is called here"),
                 None => "imported here".to_owned(),
             });
             let span = span(text, frame.line, frame.column);
@@ -124,8 +134,8 @@ impl Failure {
             }
             group = group.element(snippet);
         }
-        if drawn.len() < calls.len() {
-            group = group.element(Level::NOTE.message(format!("{} more calls led there", calls.len() - drawn.len())));
+        if drawn.len() < depth {
+            group = group.element(Level::NOTE.message(format!("{} more calls are between those", depth - drawn.len())));
         }
         for hint in self.error.hints() {
             group = group.element(Level::HELP.message(hint.as_str()));
@@ -143,7 +153,7 @@ impl Failure {
         for (name, value) in self.error.facts() {
             object.entry(name.as_str()).or_insert_with(|| value.clone());
         }
-        let show = |f: &Frame| json!({"file": f.file, "line": f.line, "column": f.column, "function": f.function.as_ref().map(|f| f.trim_matches('`'))});
+        let show = |f: &Frame| json!({"file": f.file, "line": f.line, "column": f.column, "function": f.function});
         if let Some(first) = self.trace.first() {
             object.insert("file".to_owned(), first.file.as_str().into());
             object.insert("line".to_owned(), first.line.into());

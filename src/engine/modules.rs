@@ -86,6 +86,11 @@ impl Shelf {
         self.texts.lock().get(name).cloned()
     }
 
+    /// A file that compiled.
+    pub(super) fn compiled(&self, name: &str) -> Option<Arc<Unit>> {
+        self.units.lock().get(name).cloned()
+    }
+
     /// Names and parameters of all functions that files of this run define.
     pub(super) fn functions(&self) -> Vec<(String, Vec<String>)> {
         let units = self.units.lock();
@@ -313,7 +318,7 @@ impl ModuleResolver for Resolver {
         struct Leave;
         impl Drop for Leave {
             fn drop(&mut self) {
-                EVALUATING.with_borrow_mut(|stack| stack.pop());
+                EVALUATING.with_borrow_mut(Vec::pop);
             }
         }
         let at = |mut e: Box<EvalAltResult>| {

@@ -172,7 +172,13 @@ pub fn take<T: OptionValue>(function: &str, map: &mut Map, name: &str) -> HostRe
     match map.remove(name) {
         None => Ok(None),
         Some(value) => T::read(value).map(Some).map_err(|why| {
-            raise(Error::new(Kind::Script, format!("option `{name}` of `{function}` must be: {}; {why}", T::KIND)).with("option", name))
+            let error =
+                Error::new(Kind::Script, format!("option `{name}` of `{function}` must be: {}; {why}", T::KIND)).with("option", name);
+            raise(if T::KIND == SignedDuration::KIND {
+                error.help(format!("write it with its unit, e.g. `{name}: \"45m\"`"))
+            } else {
+                error
+            })
         }),
     }
 }

@@ -43,6 +43,9 @@ pub fn branch() -> String {
     BRANCH.with_borrow(Clone::clone)
 }
 
+/// What the last thread gives to the caller: its token of the clock, and a place in the queue for the baton.
+type Handover = (Busy, Option<Ticket>);
+
 /// What the threads of one [`parallel`] share.
 struct Shared {
     queue: Mutex<VecDeque<(usize, Dynamic)>>,
@@ -50,7 +53,7 @@ struct Shared {
     workers: Mutex<usize>,
     /// How the last thread wakes the caller: with its place among the busy ones and in the queue for the baton, so that
     /// neither time nor another branch slips in between.
-    last: Mutex<Option<oneshot::Sender<(Busy, Option<Ticket>)>>>,
+    last: Mutex<Option<oneshot::Sender<Handover>>>,
     /// The caller holds it as well and wants it back.
     outer: Option<Baton>,
 }
@@ -100,9 +103,9 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
     let problem = std::thread::scope(|scope| {
         let mut threads = Vec::new();
         let mut problem = None;
-        for _ in 0..workers {
-            let ticket = baton.ticket();
-            let worker = Worker { shared: &shared, busy: Some(hooks.clock.enter()) };
+        // Before the first thread starts: it may hand out tickets itself.
+        let places: Vec<_> = (0..workers).map(|_| (baton.ticket(), Worker { shared: &shared, busy: Some(hooks.clock.enter()) })).collect();
+        for (ticket, worker) in places {
             let work = move || {
                 let _held = baton.hold(ticket);
                 // Dropped before the baton is given on.

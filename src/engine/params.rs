@@ -4,7 +4,7 @@
 
 use super::{Failure, Interpreter, Program, modules::Unit, thrown};
 use crate::error::{Error, Kind, Result, suggestion};
-use rhai::{ASTNode, Dynamic, Expr, FnCallExpr, Map, Position};
+use rhai::{ASTNode, Dynamic, Expr, FnCallExpr, Map, Position, Stmt};
 use serde_json::Value;
 use std::{fmt, sync::Arc};
 
@@ -119,8 +119,7 @@ fn calls(unit: &Unit) -> Vec<(FnCallExpr, Position)> {
     let mut found: Vec<(FnCallExpr, Position)> = Vec::new();
     unit.ast.walk(&mut |nodes| {
         let call = match nodes.last() {
-            Some(ASTNode::Expr(Expr::FnCall(call, position))) => Some((call, *position)),
-            Some(ASTNode::Stmt(rhai::Stmt::FnCall(call, position))) => Some((call, *position)),
+            Some(ASTNode::Expr(Expr::FnCall(call, position)) | ASTNode::Stmt(Stmt::FnCall(call, position))) => Some((call, *position)),
             _ => None,
         };
         if let Some((call, position)) = call

@@ -89,7 +89,6 @@ fn open_bracket(text: &str) -> Option<(char, usize)> {
                 letters.next();
             }
             (Some(q), c) if c == q => quote = None,
-            (Some(_), _) => {}
             (None, '/') if letters.peek() == Some(&'/') => {
                 while letters.peek().is_some_and(|c| *c != '\n') {
                     letters.next();
