@@ -4,6 +4,7 @@ use super::sandbox::Ready;
 use crate::{
     engine::{
         Config, Failure, Interpreter,
+        docs::{self, FunctionDoc},
         params::{self, ParamDecl},
     },
     error::{Error, Result},
@@ -50,7 +51,7 @@ pub(super) fn serve(_world: World, _address: SocketAddr, _speed: f64, _tell: imp
     Err(Error::bug("the sandbox is not connected"))
 }
 
-/// What the reference says about a function, a group of functions or a word; `None` when it knows nothing.
-pub(super) fn reference(_topic: &str) -> Option<String> {
-    None
+/// The functions of scripts, as the reference shows them.
+pub(super) fn functions() -> Vec<FunctionDoc> {
+    docs::standard_functions()
 }

@@ -17,8 +17,6 @@ impl Drop for Watch {
 }
 
 /// Starts watching on a thread of its own, so that a run that is busy cannot delay it.
-///
-/// `before_leaving` is what must not be lost when the run does not end by itself (the closing lines).
 pub fn watch(cancel: Cancel, ui: Ui) -> Watch {
     let over = Arc::new(AtomicBool::new(false));
     let done = Arc::clone(&over);
@@ -34,12 +32,12 @@ pub fn watch(cancel: Cancel, ui: Ui) -> Watch {
                 leave();
             }
             cancel.cancel(name);
-            ui.talk(&format!("{name}: ending the run; once more ends it at once"));
+            say_briefly(&ui, format!("{name}: ending the run; once more ends it at once"));
             let second = real_limit(GRACE, signals.next()).await;
             if second.is_some() {
-                ui.talk("ended at once: what this run started on the server goes on");
+                say_briefly(&ui, "ended at once: what this run started on the server goes on".to_owned());
             } else if !done.load(Ordering::SeqCst) {
-                ui.talk("the run did not end within 2 s: ended; look at the server for what it started");
+                say_briefly(&ui, "the run did not end within 2 s: ended; look at the server for what it started".to_owned());
             } else {
                 // The run is over and writes its closing lines; a further signal still ends it.
                 signals.next().await;
@@ -50,6 +48,17 @@ pub fn watch(cancel: Cancel, ui: Ui) -> Watch {
     // A signal between here and the first line of the script must not be missed.
     let _ = wait_ready.recv_timeout(Duration::from_secs(1));
     Watch(over)
+}
+
+/// Talks, but not longer than a moment: a pipe that nobody reads must not keep the process alive.
+fn say_briefly(ui: &Ui, text: String) {
+    let (said, wait_said) = std::sync::mpsc::channel();
+    let ui = ui.clone();
+    let _thread = std::thread::Builder::new().name("last-words".to_owned()).spawn(move || {
+        ui.talk(&text);
+        let _ = said.send(());
+    });
+    let _ = wait_said.recv_timeout(Duration::from_millis(200));
 }
 
 fn leave() -> ! {
