@@ -106,16 +106,25 @@ pub struct Stats {
 pub fn run(settings: Settings) -> Outcome {
     use crate::{
         clock::Clock,
-        event::{Events, Level, What},
+        engine::{Config, Interpreter, Limits},
+        event::{Events, What},
     };
     let virtual_time = matches!(settings.target, Target::Sandbox(_));
     let events = Events::new(Clock::virtual_at("2026-03-02T08:00:00Z".parse().expect("a timestamp")));
     for sink in settings.sinks {
         events.listen(sink);
     }
-    events.emit(What::RunStarted { script: settings.script.name, server: "sandbox shop".to_owned(), virtual_time });
-    events.note(Level::Info, "the layers below are not connected yet");
-    events.emit(What::Print { text: "hello".to_owned() });
-    events.emit(What::RunEnded { exit_code: 0, result: None, error: None });
-    Outcome { exit_code: 0, result: Value::Null, failure: None, stats: Stats::default(), mails: Vec::new() }
+    events.emit(What::RunStarted { script: settings.script.name.clone(), server: "sandbox shop".to_owned(), virtual_time });
+    let printed = events.clone();
+    let config = Config {
+        cancel: settings.cancel,
+        limits: Limits { operations: settings.max_operations.unwrap_or(50_000_000), ..Limits::default() },
+        print: Arc::new(move |text| printed.emit(What::Print { text: text.to_owned() })),
+        ..Config::default()
+    };
+    let interpreter = Interpreter::new(config);
+    let failure = interpreter.load(&settings.script).and_then(|program| interpreter.run(&program)).err();
+    let exit_code = failure.as_ref().map_or(0, Failure::exit_code);
+    events.emit(What::RunEnded { exit_code, result: None, error: failure.as_ref().map(Failure::to_json) });
+    Outcome { exit_code, result: Value::Null, failure, stats: Stats::default(), mails: Vec::new() }
 }
