@@ -14,6 +14,7 @@ mod words;
 
 pub mod baton;
 pub mod docs;
+pub mod library;
 pub mod options;
 pub mod parallel;
 pub mod params;
