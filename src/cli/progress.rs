@@ -70,7 +70,7 @@ impl LiveSink {
 
     fn style(&self, since: Timestamp) -> ProgressStyle {
         let time = Arc::clone(&self.time);
-        ProgressStyle::with_template("{spinner} {msg} {run_time}").unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key(
+        ProgressStyle::with_template("{spinner} {run_time:>7}  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key(
             "run_time",
             move |_: &ProgressState, out: &mut dyn Write| {
                 let _ = out.write_str(&span(time.lock().now().duration_since(since).as_secs_f64()));
