@@ -103,3 +103,30 @@ pub struct Stats {
     /// What one loop per waited task, asking every second, would have sent.
     pub naive_requests: u64,
 }
+
+/// Runs a script.
+pub fn run(settings: Settings) -> Outcome {
+    use crate::{
+        clock::Clock,
+        engine::{Config, Interpreter, Limits},
+        event::{Events, What},
+    };
+    let virtual_time = matches!(settings.target, Target::Sandbox(_));
+    let events = Events::new(Clock::virtual_at("2026-03-02T08:00:00Z".parse().expect("a timestamp")));
+    for sink in settings.sinks {
+        events.listen(sink);
+    }
+    events.emit(What::RunStarted { script: settings.script.name.clone(), server: "sandbox shop".to_owned(), virtual_time });
+    let printed = events.clone();
+    let config = Config {
+        cancel: settings.cancel,
+        limits: Limits { operations: settings.max_operations.unwrap_or(50_000_000), ..Limits::default() },
+        print: Arc::new(move |text| printed.emit(What::Print { text: text.to_owned() })),
+        ..Config::default()
+    };
+    let interpreter = Interpreter::new(config);
+    let failure = interpreter.load(&settings.script).and_then(|program| interpreter.run(&program)).err();
+    let exit_code = failure.as_ref().map_or(0, Failure::exit_code);
+    events.emit(What::RunEnded { exit_code, result: None, error: failure.as_ref().map(Failure::to_json) });
+    Outcome { exit_code, result: Value::Null, failure, stats: Stats::default(), mails: Vec::new() }
+}

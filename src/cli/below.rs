@@ -1,0 +1,57 @@
+//! The few calls that front ends make into the layers below, each in one place.
+
+use super::sandbox::Ready;
+use crate::{
+    engine::{
+        Config, Failure, Interpreter,
+        docs::{self, FunctionDoc},
+        params::{self, ParamDecl},
+    },
+    error::{Error, Result},
+    run::{self, Outcome, Settings, Source},
+    sandbox::World,
+};
+use rhai::Dynamic;
+use std::net::SocketAddr;
+
+/// Runs a script.
+pub(super) fn run(settings: Settings) -> Outcome {
+    run::run(settings)
+}
+
+/// The parameters that a script declares, found without running it.
+pub(super) fn declared(source: &Source) -> std::result::Result<Vec<ParamDecl>, Failure> {
+    let interpreter = Interpreter::new(Config { constants: vec![("ctx".to_owned(), Dynamic::UNIT)], ..Config::default() });
+    params::declarations(&interpreter.load(source)?)
+}
+
+/// A world by the name of a built-in one, or from a file.
+pub(super) fn world(_name_or_file: &str) -> Result<World> {
+    Ok(World)
+}
+
+/// The text of a built-in world.
+pub(super) fn world_text(name: &str) -> Result<String> {
+    Err(Error::usage(format!("there is no built-in world `{name}`")))
+}
+
+/// A failure as text, with its place in the script where there is one.
+pub(super) fn explain(failure: &Failure, colour: bool) -> String {
+    failure.render(colour)
+}
+
+/// The zone that a world's people live in.
+pub(super) fn world_zone(_world: &World) -> String {
+    "UTC".to_owned()
+}
+
+/// Serves `world` at `address` with a clock `speed` times as fast as the one on the wall, tells when it listens, and
+/// returns when a signal asks for the end.
+pub(super) fn serve(_world: World, _address: SocketAddr, _speed: f64, _tell: impl FnOnce(Ready)) -> Result<()> {
+    Err(Error::bug("the sandbox is not connected"))
+}
+
+/// The functions of scripts, as the reference shows them.
+pub(super) fn functions() -> Vec<FunctionDoc> {
+    docs::standard_functions()
+}
