@@ -319,6 +319,7 @@ macro_rules! functions {
     (group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $body:block)*) => {
         /// Adds the functions of this file.
         pub fn register(library: &mut $crate::engine::library::Library) {
+            #[allow(unused_imports, reason = "not every group has parameters")]
             use $crate::engine::{library::{FunctionDoc, Give, ParamDoc}, options::OptionValue};
             $({
                 const DOC: FunctionDoc = FunctionDoc {

@@ -3,7 +3,6 @@
 use super::Host;
 use crate::{
     engine::{
-        options::OptionValue as _,
         thrown::{HostResult, raise, to_dynamic},
     },
     error::{Error, Kind},

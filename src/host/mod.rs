@@ -219,7 +219,7 @@ pub fn library() -> Library {
     library.scripted::<freezes::Freeze>();
     library.scripted::<rollout::Outcome>();
     library.scripted::<saga::Saga>();
-    library.scripted::<place::Place>();
+    library.scripted::<Place>();
     context::register(&mut library);
     projects::register(&mut library);
     environments::register(&mut library);

@@ -3,7 +3,7 @@
 use super::Host;
 use crate::{
     clock::later,
-    engine::thrown::{HostResult, ours, raise, to_map},
+    engine::thrown::{HostResult, ours, to_map},
     error::{Error, Kind},
     event::Level,
 };

@@ -216,6 +216,17 @@ crate::functions! {
         }
     }
 
+    /// What `catch (err)` caught, as text for people: the message, the failed step, the first error lines, what was
+    /// undone, and the link.
+    ///
+    /// ```rhai
+    /// try { wait(deploy("Project A", "latest", "Test")); } catch (err) { print(problem(err)); }
+    /// ```
+    fn problem(call, err: Dynamic) -> "text" {
+        let Some(error) = crate::engine::thrown::from_value(&err) else { return Ok(err.to_string()) };
+        Ok(in_words(&error))
+    }
+
     /// Tells a group of people something: `channel` is an e-mail address, or a name in the parameters of the run
     /// (`param("ops", "ops@example.com")`). The first line is the subject.
     ///
@@ -244,6 +255,28 @@ crate::functions! {
     fn report(call, rows: Dynamic; options: ReportOptions) -> "text" {
         rendered(call, rows, &options)
     }
+}
+
+/// An error as paragraphs for a mail.
+fn in_words(error: &Error) -> String {
+    let mut text = vec![error.message().to_owned()];
+    let list = |name: &str| -> Vec<String> {
+        let items = error.fact(name).and_then(Value::as_array);
+        items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    if let Some(step) = error.fact("failed_step").and_then(Value::as_str) {
+        text.push(format!("Failed step: {step}"));
+    }
+    for (heading, name) in [("First error lines", "first_errors"), ("Undone", "undone"), ("Not undone", "not_undone"), ("Not started", "not_started")] {
+        let lines = list(name);
+        if !lines.is_empty() {
+            text.push(format!("{heading}:\n  {}", lines.join("\n  ")));
+        }
+    }
+    if let Some(url) = error.fact("url").and_then(Value::as_str) {
+        text.push(url.to_owned());
+    }
+    text.join("\n\n")
 }
 
 impl OptionValue for Box<EmailOptions> {
