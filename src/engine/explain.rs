@@ -47,7 +47,7 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
     let words = |name: &str| with_article(&type_words(Some(engine), name));
     match error {
         EvalAltResult::ErrorParsing(kind, _) => syntax::explain(kind, around),
-        EvalAltResult::ErrorRuntime(value, _) => thrown_by_user(value),
+        EvalAltResult::ErrorRuntime(value, _) => rethrown(value, around).unwrap_or_else(|| thrown_by_user(value)),
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name, around),
         EvalAltResult::ErrorFunctionNotFound(call, _) => unknown_function(call, around),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message, around),
@@ -73,9 +73,12 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
             script("`for` cannot go through this value").help("it goes through lists, ranges (`1..10`) and `map.keys()`")
         }
         EvalAltResult::ErrorUnboundThis(_) => script("`this` has no value here"),
-        EvalAltResult::ErrorDataRace(name, _) => {
-            let name = if name.is_empty() { "a value".to_owned() } else { format!("`{}`", name.trim_matches(['\'', '"'])) };
-            script(format!("{name} is being changed while it is in use"))
+        EvalAltResult::ErrorDataRace(what, _) => {
+            let by = what.split('\'').nth(1).map_or_else(String::new, |name| {
+                around.better.set(only_call_of(around, name));
+                format!(" by `{name}`")
+            });
+            script(format!("a value is used by a closure while it is being worked on{by}"))
                 .help("a closure given to a function of a value cannot change that value itself; change a copy, or collect results and use them afterwards")
         }
         EvalAltResult::ErrorAssignmentToConstant(name, _) => constant(name),
@@ -109,6 +112,46 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
         EvalAltResult::LoopBreak(..) => script("`break` and `continue` only work inside of a loop"),
         other => script(plain(&other.to_string())),
     }
+}
+
+/// An error of Rhai's own that a script caught and threw again: a map with Rhai's words.
+fn rethrown(value: &Dynamic, around: &Surroundings) -> Option<Error> {
+    let map = value.read_lock::<Map>()?;
+    map.get("error")?;
+    let message = map.get("message")?.to_string();
+    let message = message.lines().next()?;
+    let number = |key: &str| map.get(key).and_then(|v| v.as_int().ok()).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0);
+    if map.get("source").is_none_or(|s| s.is_unit() || s.to_string() == around.file)
+        && let (Some(line), Some(column)) = (number("line"), number("position"))
+    {
+        around.better.set(Some(Position::new(line, column)));
+    }
+    let around = &Surroundings { position: around.better.get().unwrap_or(around.position), better: Cell::new(None), ..*around };
+    if let Some(call) = message.strip_prefix("Function not found: ") {
+        Some(unknown_function(call, around))
+    } else if let Some(name) = message.strip_prefix("Variable not found: ") {
+        Some(unknown_variable(name, around))
+    } else if message.starts_with("Unknown property") || message.starts_with("No writable") {
+        Some(unknown_property(message, around))
+    } else {
+        None
+    }
+}
+
+/// Where `name(` stands in the text, if it does so once: for errors that come without a place.
+fn only_call_of(around: &Surroundings, name: &str) -> Option<Position> {
+    let call = format!("{name}(");
+    let mut places = around.text.match_indices(&call);
+    let (at, _) = places.next()?;
+    if places.next().is_some() { None } else { position_of(around.text, at) }
+}
+
+/// The place of a byte offset.
+fn position_of(text: &str, offset: usize) -> Option<Position> {
+    let before = &text[..offset];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Some(Position::new(u16::try_from(line).ok()?, u16::try_from(column).ok()?))
 }
 
 /// `throw "text"`, `throw #{message: ...}`, `throw anything`; also what Rhai's own functions complain about.
@@ -200,8 +243,15 @@ pub(super) fn plain(message: &str) -> String {
 }
 
 pub(super) fn unknown_variable(name: &str, around: &Surroundings) -> Error {
+    if let Some((module, variable)) = name.rsplit_once("::") {
+        return script(format!("module `{module}` offers no `{variable}`"))
+            .help("a file offers its functions, and the variables that it marks with `export`");
+    }
     let error = script(format!("unknown variable `{name}`"));
-    if signatures(around.engine).iter().any(|s| s.name == name) {
+    if text_after(around).starts_with(':') {
+        return error.help(format!("arguments have no names here; options stand in a map at the end: `#{{{name}: ...}}`"));
+    }
+    if signatures(around.engine).iter().any(|s| s.name == name && !s.standard) {
         return error.help(format!("`{name}` is a function: call it with `{name}(...)`"));
     }
     let declared = declared_names(around.text);
@@ -209,6 +259,10 @@ pub(super) fn unknown_variable(name: &str, around: &Surroundings) -> Error {
         return error.help(format!("`{name}` is declared elsewhere: a variable is known from its `let` to the end of its block")).help(
             "a function (`fn`) sees only its parameters: pass the value in, or use a closure (`|x| ...`), which sees variables around it",
         );
+    }
+    if name.len() < 3 {
+        // Every short name is near to every other one.
+        return error;
     }
     let known: Vec<String> = declared.into_iter().chain(around.shelf.known_names()).collect();
     hinted(error, nearest(name, known.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?")))
@@ -313,7 +367,7 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
         // Rhai has functions of the same name for other things, e.g. `start(range)`.
         overloads.retain(|s| !s.standard);
     }
-    let method = called_as_method(around);
+    let method = called_as_method(around, bare);
     if !overloads.is_empty() {
         return wrong_arguments(bare, &given, &overloads, method, around);
     }
@@ -337,27 +391,32 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
     }
 }
 
+/// The bytes of the token at the error's place.
+fn token(around: &Surroundings) -> Option<std::ops::Range<usize>> {
+    Some(super::failure::span(around.text, around.position.line()?, around.position.position()?))
+}
+
+/// What follows the token at the error's place.
+fn text_after<'a>(around: &Surroundings<'a>) -> &'a str {
+    token(around).map_or("", |token| around.text[token.end..].trim_start())
+}
+
 /// Whether the call at the error's place is written `subject.name(...)`.
-fn called_as_method(around: &Surroundings) -> bool {
-    let (Some(line), Some(column)) = (around.position.line(), around.position.position()) else { return false };
-    let start = super::failure::span(around.text, line, column).start;
-    around.text[..start].trim_end().ends_with('.')
+fn called_as_method(around: &Surroundings, name: &str) -> bool {
+    token(around).is_some_and(|token| &around.text[token.clone()] == name && around.text[..token.start].trim_end().ends_with('.'))
 }
 
 /// Where, in the call at the error's place, the key `name` of a map literal stands. Constant maps have lost their
 /// positions when a script runs, so the text is searched.
 fn key_after(around: &Surroundings, name: &str) -> Option<Position> {
-    let start = super::failure::span(around.text, around.position.line()?, around.position.position()?).start;
+    let start = token(around)?.start;
     let call = around.text[start..].split(';').next()?;
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let (at, _) = call.match_indices(name).find(|(at, _)| {
         let after = call[at + name.len()..].trim_start_matches('"').trim_start();
         !call[..*at].ends_with(is_word) && after.starts_with(':') && !after.starts_with("::")
     })?;
-    let before = &around.text[..start + at];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    Some(Position::new(u16::try_from(line).ok()?, u16::try_from(column).ok()?))
+    position_of(around.text, start + at)
 }
 
 /// Where argument number `index` of the call at the error's place begins.

@@ -177,9 +177,9 @@ fn frame(file: &str, position: Position, function: Option<&String>) -> Option<Fr
 ///
 /// Not `Engine::lex`: that gives no tokens inside of interpolated text, where errors happen as well.
 pub(super) fn span(text: &str, line: usize, column: usize) -> Range<usize> {
-    let line_start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let line = text[line_start..].lines().next().unwrap_or_default();
-    let start = line_start + line.char_indices().nth(column - 1).map_or(line.len(), |(i, _)| i);
+    let start = line_start + line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(i, _)| i);
     let rest = &text[start..line_start + line.len()];
     start..start + token_length(rest)
 }

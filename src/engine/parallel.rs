@@ -27,7 +27,7 @@ const MAX_WIDTH: usize = 256;
 pub struct Hooks {
     /// The run's clock.
     pub clock: Clock,
-    /// Where futures run.
+    /// Where futures run: a multi-thread runtime, since a handle does not drive the timers of another kind.
     pub runtime: Handle,
     /// Once set, no further branch starts.
     pub cancel: Cancel,

@@ -22,6 +22,12 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
         ParseErrorType::VariableUndefined(name) => unknown_variable(name, around),
         ParseErrorType::ModuleUndefined(name) => unknown_module(name),
         ParseErrorType::Reserved(name) => reserved(name, &around.text[..place.start]),
+        // Words that are in use, other than those that wait for a use.
+        ParseErrorType::VariableExpected | ParseErrorType::PropertyExpected | ParseErrorType::FnMissingName
+            if token.starts_with(|c: char| c.is_ascii_alphabetic()) =>
+        {
+            reserved(token, &around.text[..place.start])
+        }
         ParseErrorType::UnexpectedEOF => unfinished(around.text, "the script ends in the middle of a statement"),
         ParseErrorType::MissingToken(wanted, why) => missing(wanted, why, token, around.text),
         ParseErrorType::BadInput(lex) => bad_input(lex, token),
@@ -63,6 +69,9 @@ fn missing(wanted: &str, why: &str, token: &str, text: &str) -> Error {
     if wanted == ";" {
         return script(format!("unexpected `{token}`: the statement before it is not finished"))
             .help("is a `;` missing, or a comma, or an operator?");
+    }
+    if wanted == ")" {
+        return script(format!("`)` is missing before `{token}`"));
     }
     script(plain(&format!("`{wanted}` is missing {why}, before `{token}`")))
 }
