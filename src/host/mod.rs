@@ -163,13 +163,11 @@ impl Host {
 
     /// Sleeps until `due` on the run's clock; other branches go on meanwhile.
     pub fn sleep_until(&self, due: jiff::Timestamp) -> HostResult<()> {
-        crate::engine::baton::Baton::released(|| {
-            self.handle.block_on(self.cancel.guard(async {
-                self.clock.sleep_until(due).await;
-                Ok(())
-            }))
-        })
-        .raise()
+        let sleep = self.cancel.guard(async {
+            self.clock.sleep_until(due).await;
+            Ok(())
+        });
+        crate::engine::baton::wait(&self.handle, sleep).raise()
     }
 
     /// Tells something.
