@@ -62,6 +62,8 @@ pub struct ContextSettings {
     pub tenant: Option<String>,
     /// Project name.
     pub project: Option<String>,
+    /// The deployment that runs the script (its id).
+    pub deployment: Option<String>,
 }
 
 /// What becomes of this run's open tasks when the run is cancelled.

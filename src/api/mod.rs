@@ -19,6 +19,7 @@ pub mod interruptions;
 pub mod lifecycles;
 pub mod marked;
 pub mod poller;
+pub mod previews;
 pub mod projects;
 pub mod releases;
 pub mod resource;

@@ -267,7 +267,7 @@ macro_rules! options {
             const OPTIONS: &'static [$crate::engine::options::OptionDoc] = <Self as $crate::engine::options::Options>::DOCS;
             fn read(value: rhai::Dynamic) -> Result<Self, String> {
                 <rhai::Map as $crate::engine::options::OptionValue>::read(value)
-                    .and_then(|map| <Self as $crate::engine::options::Options>::parse(Self::FUNCTIONS[0], map).map_err(|e| e.to_string()))
+                    .and_then(|map| <Self as $crate::engine::options::Options>::parse(<Self as $crate::engine::options::Options>::FUNCTIONS[0], map).map_err(|e| e.to_string()))
             }
             fn argument(function: &str, name: &str, value: rhai::Dynamic) -> $crate::engine::thrown::HostResult<Self> {
                 if value.is_unit() {
