@@ -8,6 +8,7 @@ use crate::{
         params::{self, ParamDecl},
     },
     error::{Error, Result},
+    host,
     run::{self, Outcome, Settings, Source},
     sandbox::World,
 };
@@ -64,7 +65,19 @@ async fn start(_world: World, _address: SocketAddr, _speed: f64) -> Result<(impl
     Err::<((), Ready), Error>(Error::bug("the sandbox is not connected"))
 }
 
-/// The functions of scripts, as the reference shows them.
+/// The functions of scripts, as the reference shows them: those of the binary, then the standard library's.
 pub(super) fn functions() -> Vec<FunctionDoc> {
-    docs::standard_functions()
+    let (_, own, _) = host::library().finish();
+    let shown = own.into_iter().map(|doc| FunctionDoc {
+        name: doc.receiver.map_or_else(|| doc.name.to_owned(), |of| format!("{of}.{}", doc.name)),
+        signature: doc.signature(),
+        group: doc.group.to_owned(),
+        summary: doc.summary().to_owned(),
+        // The example is shown by itself.
+        prose: doc.doc.split("```").next().unwrap_or_default().trim().to_owned(),
+        options: doc.params.iter().map(|param| param.options).find(|options| !options.is_empty()).unwrap_or_default(),
+        example: doc.example().unwrap_or_default(),
+        since: String::new(),
+    });
+    shown.chain(docs::standard_functions()).collect()
 }
