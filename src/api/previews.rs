@@ -124,9 +124,10 @@ impl SpaceClient {
 
     /// What a run of a runbook's published snapshot in an environment would do.
     pub async fn runbook_preview(&self, runbook: &Runbook, environment: &EnvironmentId, tenant: Option<&TenantId>) -> Result<Preview> {
-        let snapshot = runbook.published_snapshot_id.clone().ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("runbook `{}` has no published snapshot", runbook.name))
-        })?;
+        let snapshot = runbook
+            .published_snapshot_id
+            .clone()
+            .ok_or_else(|| Error::new(Kind::NotFound, format!("runbook `{}` has no published snapshot", runbook.name)))?;
         let route = self.route("runbookSnapshots").then(snapshot).then("runbookRuns").then("preview").then(environment);
         let route = match tenant {
             Some(tenant) => route.then(tenant),

@@ -71,6 +71,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
 
+    /// The deployment (its id) that runs the script, for `ctx.deployment` and `requeue`
+    #[arg(long, value_name = "ID")]
+    pub deployment: Option<String>,
+
     /// Zone of times that do not name one, e.g. Europe/Berlin [default: this machine's; UTC on a sandbox]
     #[arg(long, value_name = "ZONE")]
     pub tz: Option<String>,

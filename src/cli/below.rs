@@ -1,6 +1,6 @@
 //! The few calls that front ends make into the layers below, each in one place.
 
-use super::sandbox::Ready;
+use super::{sandbox::Ready, signals};
 use crate::{
     engine::{
         Config, Failure, Interpreter,
@@ -8,6 +8,7 @@ use crate::{
         params::{self, ParamDecl},
     },
     error::{Error, Result},
+    host,
     run::{self, Outcome, Settings, Source},
     sandbox::World,
 };
@@ -47,11 +48,36 @@ pub(super) fn world_zone(_world: &World) -> String {
 
 /// Serves `world` at `address` with a clock `speed` times as fast as the one on the wall, tells when it listens, and
 /// returns when a signal asks for the end.
-pub(super) fn serve(_world: World, _address: SocketAddr, _speed: f64, _tell: impl FnOnce(Ready)) -> Result<()> {
-    Err(Error::bug("the sandbox is not connected"))
+pub(super) fn serve(world: World, address: SocketAddr, speed: f64, tell: impl FnOnce(Ready)) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|why| Error::bug(format!("cannot start threads: {why}")))?;
+    runtime.block_on(async {
+        let (sandbox, ready) = start(world, address, speed).await?;
+        tell(ready);
+        signals::first().await;
+        drop(sandbox);
+        Ok(())
+    })
 }
 
-/// The functions of scripts, as the reference shows them.
+/// Starts a simulated server; it ends when what comes first is dropped.
+async fn start(_world: World, _address: SocketAddr, _speed: f64) -> Result<(impl Send, Ready)> {
+    Err::<((), Ready), Error>(Error::bug("the sandbox is not connected"))
+}
+
+/// The functions of scripts, as the reference shows them: those of the binary, then the standard library's.
 pub(super) fn functions() -> Vec<FunctionDoc> {
-    docs::standard_functions()
+    let (_, own, _) = host::library().finish();
+    let shown = own.into_iter().map(|doc| FunctionDoc {
+        name: doc.receiver.map_or_else(|| doc.name.to_owned(), |of| format!("{of}.{}", doc.name)),
+        signature: doc.signature(),
+        group: doc.group.to_owned(),
+        summary: doc.summary().to_owned(),
+        // The example is shown by itself.
+        prose: doc.doc.split("```").next().unwrap_or_default().trim().to_owned(),
+        options: doc.params.iter().map(|param| param.options).find(|options| !options.is_empty()).unwrap_or_default(),
+        example: doc.example().unwrap_or_default(),
+        since: String::new(),
+    });
+    shown.chain(docs::standard_functions()).collect()
 }

@@ -40,7 +40,7 @@ pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
         several => {
             let width = several.iter().map(|doc| doc.name.chars().count()).max().unwrap_or(0);
             for doc in several {
-                ui.data(&format!("{:<width$}  {}", doc.name, doc.summary));
+                ui.data(&format!("{:<width$}  {}", doc.name, flow(&doc.summary)));
             }
         }
     }
@@ -59,17 +59,23 @@ fn look_up<'a>(functions: &'a [FunctionDoc], topic: &str) -> Vec<&'a FunctionDoc
     attempts.into_iter().map(by).find(|found| !found.is_empty()).unwrap_or_default()
 }
 
+/// On one line.
+fn flow(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Everything about one function.
 fn whole(ui: &Ui, doc: &FunctionDoc) {
     for line in doc.signature.lines() {
         ui.data(&ui.paint(Tone::Strong, line));
     }
-    ui.data(&format!("\n{}", doc.prose.trim()));
+    let prose: Vec<&str> = doc.prose.trim().lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    ui.data(&format!("\n{}", prose.join("\n")));
     if !doc.options.is_empty() {
         ui.data("\nOptions:");
         let width = doc.options.iter().map(|option| option.name.chars().count()).max().unwrap_or(0);
         for option in doc.options {
-            ui.data(&format!("  {:<width$}  {} ({}; default: {})", option.name, option.prose, option.kind, option.default));
+            ui.data(&format!("  {:<width$}  {} ({}; default: {})", option.name, flow(option.prose), option.kind, option.default));
         }
     }
     if !doc.example.is_empty() {

@@ -124,7 +124,12 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
         script,
         params: values,
         target,
-        context: ContextSettings { environment: args.env.clone(), tenant: args.tenant.clone(), project: args.project.clone() },
+        context: ContextSettings {
+            environment: args.env.clone(),
+            tenant: args.tenant.clone(),
+            project: args.project.clone(),
+            deployment: args.deployment.clone(),
+        },
         zone: zone.clone(),
         on_cancel: match args.on_cancel {
             OnCancelArg::Cancel => OnCancel::Cancel,

@@ -50,6 +50,14 @@ pub fn watch(cancel: Cancel, ui: Ui) -> Watch {
     Watch(over)
 }
 
+/// Returns the name of the first signal that comes; never when the system does not let us listen.
+pub async fn first() -> &'static str {
+    match Signals::new() {
+        Ok(mut signals) => signals.next().await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
 /// Talks, but not longer than a moment: a pipe that nobody reads must not keep the process alive.
 fn say_briefly(ui: &Ui, text: String) {
     let (said, wait_said) = std::sync::mpsc::channel();

@@ -129,7 +129,10 @@ crate::functions! {
 }
 
 fn missing(name: &str) -> Box<rhai::EvalAltResult> {
-    raise(Error::usage(format!("parameter `{name}` was not given")).help(format!("give it with `--{name} VALUE`, in `--params FILE`, or as OCTORHAI_PARAM_{}", name.to_uppercase())))
+    raise(
+        Error::usage(format!("parameter `{name}` was not given"))
+            .help(format!("give it with `--{name} VALUE`, in `--params FILE`, or as OCTORHAI_PARAM_{}", name.to_uppercase())),
+    )
 }
 
 /// A secret: prints as `***`.

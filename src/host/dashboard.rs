@@ -10,8 +10,8 @@ use crate::{
     api::{self, DeploymentId, ProjectId, ReleaseId, TaskId, TenantId, Version},
     error::Result,
 };
-use rhai::{Array, Dynamic};
 use jiff::Timestamp;
+use rhai::{Array, Dynamic};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt};
 

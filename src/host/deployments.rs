@@ -114,7 +114,13 @@ pub async fn live(place: &Place, project: &api::Project, environment: &api::Envi
         Some(deployment) => Some(place.space.release(&deployment.release_id).await?.version),
         None => None,
     };
-    Ok(Live { project: project.name.clone(), environment: environment.name.clone(), tenant: tenant.map(|t| t.name.clone()), deployment, version })
+    Ok(Live {
+        project: project.name.clone(),
+        environment: environment.name.clone(),
+        tenant: tenant.map(|t| t.name.clone()),
+        deployment,
+        version,
+    })
 }
 
 crate::options! {
@@ -218,7 +224,9 @@ impl Host {
             Some("on") => Some("On".to_owned()),
             Some("off") => Some("Off".to_owned()),
             Some(other) => {
-                return Err(raise(Error::new(Kind::Script, format!("option `priority` cannot be `{other}`")).help("it can be \"on\" or \"off\"")));
+                return Err(raise(
+                    Error::new(Kind::Script, format!("option `priority` cannot be `{other}`")).help("it can be \"on\" or \"off\""),
+                ));
             }
         };
         if let Some(reason) = &options.override_freeze {
@@ -256,7 +264,10 @@ async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeploym
     }
     let preview = plan.place.space.deployment_preview(&plan.release.id, &plan.environment.id, plan.tenant.as_ref().map(|t| &t.id)).await?;
     let missing = |what: &str, name: &str, known: Vec<&str>| {
-        let error = Error::new(Kind::NotFound, format!("{} {} to {} has no {what} `{name}`", plan.project.name, plan.release.version, plan.environment.name));
+        let error = Error::new(
+            Kind::NotFound,
+            format!("{} {} to {} has no {what} `{name}`", plan.project.name, plan.release.version, plan.environment.name),
+        );
         match suggestion(name, known.iter().copied()) {
             Some(help) => error.help(help),
             None => error,
@@ -264,7 +275,8 @@ async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeploym
     };
     for (name, value) in &options.variables {
         let found = preview.prompts().iter().find(|p| p.name.eq_ignore_ascii_case(name) || p.label.eq_ignore_ascii_case(name));
-        let prompt = found.ok_or_else(|| missing("prompted variable", name, preview.prompts().iter().map(|p| p.name.as_str()).collect()))?;
+        let prompt =
+            found.ok_or_else(|| missing("prompted variable", name, preview.prompts().iter().map(|p| p.name.as_str()).collect()))?;
         new.form_values.insert(prompt.element.clone(), value.to_string());
     }
     for name in &options.skip_steps {
@@ -334,7 +346,10 @@ async fn past(place: &Place, filter: &DeploymentFilter, since: Option<jiff::Time
                 Some(id) => Some(place.tenant_name(id).await),
                 None => None,
             },
-            release: releases.iter().find(|r| r.id == deployment.release_id).map_or_else(|| deployment.release_id.to_string(), |r| r.version.clone()),
+            release: releases
+                .iter()
+                .find(|r| r.id == deployment.release_id)
+                .map_or_else(|| deployment.release_id.to_string(), |r| r.version.clone()),
             task: task.clone(),
             deployment,
         });

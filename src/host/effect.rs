@@ -5,10 +5,7 @@
 //! (reliability.md §2.3). The journal of a later version stands in this door.
 
 use super::Host;
-use crate::{
-    engine::thrown::HostResult,
-    error::Result,
-};
+use crate::{engine::thrown::HostResult, error::Result};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

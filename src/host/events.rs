@@ -1,6 +1,10 @@
 //! Events: the audit trail.
 
-use super::{Host, place::Ref, time::{Moment, When}};
+use super::{
+    Host,
+    place::Ref,
+    time::{Moment, When},
+};
 use crate::api;
 use rhai::{Array, Dynamic};
 use std::fmt;

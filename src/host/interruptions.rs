@@ -218,5 +218,7 @@ fn expect_kind(interruption: &Interruption, kind: &str, instead: &str) -> HostRe
     if is.is_empty() || is == kind {
         return Ok(());
     }
-    Err(raise(Error::new(Kind::Script, format!("`{}` is a {is}", interruption.interruption.title)).help(format!("answer it with `.{instead}`"))))
+    Err(raise(
+        Error::new(Kind::Script, format!("`{}` is a {is}", interruption.interruption.title)).help(format!("answer it with `.{instead}`")),
+    ))
 }

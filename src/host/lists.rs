@@ -1,8 +1,8 @@
 //! Lists: work on many things at the same time.
 
 use super::Host;
-use crate::error::Result;
 use crate::engine;
+use crate::error::Result;
 use rhai::{Array, FnPtr};
 
 crate::options! {

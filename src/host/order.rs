@@ -48,8 +48,11 @@ fn needs(graph: &Map) -> HostResult<BTreeMap<String, Vec<String>>> {
     }
     let mut done: BTreeSet<&str> = BTreeSet::new();
     loop {
-        let ready: Vec<&str> =
-            needs.iter().filter(|(n, w)| !done.contains(n.as_str()) && w.iter().all(|x| done.contains(x.as_str()))).map(|(n, _)| n.as_str()).collect();
+        let ready: Vec<&str> = needs
+            .iter()
+            .filter(|(n, w)| !done.contains(n.as_str()) && w.iter().all(|x| done.contains(x.as_str())))
+            .map(|(n, _)| n.as_str())
+            .collect();
         if ready.is_empty() {
             break;
         }

@@ -115,14 +115,18 @@ crate::functions! {
 fn write(host: &Host, name: &str, text: &str) -> HostResult<String> {
     let only_a_name = Path::new(name).components().all(|c| matches!(c, Component::Normal(_))) && !name.trim().is_empty();
     if !only_a_name {
-        return Err(raise(Error::new(Kind::Script, format!("`{name}` is not the name of a file")).help("artifacts stay in their folder: no `..` and no path from the root")));
+        return Err(raise(
+            Error::new(Kind::Script, format!("`{name}` is not the name of a file"))
+                .help("artifacts stay in their folder: no `..` and no path from the root"),
+        ));
     }
     let path = host.artifacts.join(name);
     let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
     match written {
         Ok(()) => Ok(path.display().to_string()),
         Err(problem) => Err(raise(
-            Error::new(Kind::Script, format!("artifact `{name}` could not be written to {}: {problem}", path.display())).help("choose another folder with `--artifacts DIR`"),
+            Error::new(Kind::Script, format!("artifact `{name}` could not be written to {}: {problem}", path.display()))
+                .help("choose another folder with `--artifacts DIR`"),
         )),
     }
 }

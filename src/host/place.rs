@@ -2,7 +2,7 @@
 
 use super::Host;
 use crate::{
-    api::{self, ProjectId, EnvironmentId, TenantId, poller::Poller},
+    api::{self, EnvironmentId, ProjectId, TenantId, poller::Poller},
     engine::{
         library::Scripted,
         options::{ListKind, OptionValue},
@@ -83,7 +83,9 @@ impl OptionValue for Ref {
             .or_else(|| id::<super::releases::Release>(&value, |r| r.release.version.clone()));
         match known {
             Some(id) => Ok(Self(id)),
-            None => String::read(value).and_then(|text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(Self(text)) }),
+            None => {
+                String::read(value).and_then(|text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(Self(text)) })
+            }
         }
     }
 }
@@ -96,7 +98,14 @@ impl Place {
     /// The place `space` on the server of `client`.
     pub fn new(client: api::Client, space: api::SpaceClient) -> Self {
         let poller = Poller::new(space.clone(), 60);
-        Self(Arc::new(Inner { client, space, poller, projects: Mutex::default(), environments: Mutex::default(), tenants: Mutex::default() }))
+        Self(Arc::new(Inner {
+            client,
+            space,
+            poller,
+            projects: Mutex::default(),
+            environments: Mutex::default(),
+            tenants: Mutex::default(),
+        }))
     }
 
     /// The project that `name` means.

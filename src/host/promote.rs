@@ -109,7 +109,8 @@ async fn find(place: &Place, from: &Ref, to: &Ref, options: &PromotableOptions) 
         })
         .collect();
     let ids: Vec<api::ReleaseId> = wanted.iter().map(|(_, row)| row.ids.release.clone()).collect();
-    let releases: BTreeMap<api::ReleaseId, api::Release> = place.space.releases_by_ids(&ids).await?.into_iter().map(|r| (r.id.clone(), r)).collect();
+    let releases: BTreeMap<api::ReleaseId, api::Release> =
+        place.space.releases_by_ids(&ids).await?.into_iter().map(|r| (r.id.clone(), r)).collect();
     let mut progressions: BTreeMap<api::ReleaseId, Option<String>> = BTreeMap::new();
     if options.check {
         // Each release is a request of its own: many at once, in an order that repeats.
@@ -165,9 +166,15 @@ async fn blocked(place: &Place, release: &api::ReleaseId, target: &api::Environm
 fn go(host: &Host, row: &Promotable, options: &DeployOptions) -> HostResult<Task> {
     if let Some(why) = &row.blocked_by {
         return Err(raise(
-            Error::new(Kind::Refused, format!("{} {} may not be deployed to {}: {why}", row.plan.project.name, row.plan.release.version, row.plan.environment.name))
-                .with("project", row.plan.project.name.clone())
-                .with("blocked_by", why.clone()),
+            Error::new(
+                Kind::Refused,
+                format!(
+                    "{} {} may not be deployed to {}: {why}",
+                    row.plan.project.name, row.plan.release.version, row.plan.environment.name
+                ),
+            )
+            .with("project", row.plan.project.name.clone())
+            .with("blocked_by", why.clone()),
         ));
     }
     host.start(&row.plan, options, "promote")
@@ -184,12 +191,18 @@ impl Host {
             let tenant = place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?;
             let live = live(&place, &project, &source, tenant.as_ref()).await?;
             let Some(deployment) = live.deployment else {
-                return Err(Error::new(Kind::NotFound, format!("{} was never deployed to {}: there is nothing to promote", project.name, source.name)));
+                return Err(Error::new(
+                    Kind::NotFound,
+                    format!("{} was never deployed to {}: there is nothing to promote", project.name, source.name),
+                ));
             };
             let release = place.space.release(&deployment.release_id).await?;
             Ok((Plan { place: place.clone(), project, environment, tenant, release }, source.name))
         })?;
-        self.note(Level::Info, format!("{} {} is live in {from}: promoting it to {}", plan.project.name, plan.release.version, plan.environment.name));
+        self.note(
+            Level::Info,
+            format!("{} {} is live in {from}: promoting it to {}", plan.project.name, plan.release.version, plan.environment.name),
+        );
         Ok(plan)
     }
 

@@ -1,8 +1,15 @@
 //! Releases: find, compare, create, block.
 
-use super::{Host, place::{Place, Ref}, time::Moment};
+use super::{
+    Host,
+    place::{Place, Ref},
+    time::Moment,
+};
 use crate::{
-    api::{self, version::{Version, VersionRange}},
+    api::{
+        self,
+        version::{Version, VersionRange},
+    },
     engine::thrown::HostResult,
     error::{Error, Kind, Result, suggestion},
     event::Level,
@@ -69,7 +76,10 @@ pub async fn choose(place: &Place, project: &api::Project, version: &str, channe
         Some(release) => {
             let rule = match range {
                 None => format!("`latest` of {} is {}: the highest version in channel {}", project.name, release.version, channel.name),
-                Some(_) => format!("`{version}` of {} is {}: the highest fitting version in channel {}", project.name, release.version, channel.name),
+                Some(_) => format!(
+                    "`{version}` of {} is {}: the highest fitting version in channel {}",
+                    project.name, release.version, channel.name
+                ),
             };
             Ok((release, Some(rule)))
         }
@@ -251,7 +261,11 @@ async fn create(place: &Place, project: &api::Project, options: &CreateOptions) 
     new.ignore_channel_rules = options.ignore_channel_rules;
     new.git = options.git_ref.clone().map(|git| (git, None));
     for (step, version) in &options.packages {
-        new.packages.push(api::SelectedPackage { action_name: step.to_string(), package_reference_name: String::new(), version: version.to_string() });
+        new.packages.push(api::SelectedPackage {
+            action_name: step.to_string(),
+            package_reference_name: String::new(),
+            version: version.to_string(),
+        });
     }
     match place.space.create_release(&new).await {
         // Versions are unique in a project, so the server itself tells a repetition (octopus-api.md §12.2): a release

@@ -168,7 +168,9 @@ fn ended(host: &Host, item: String, wave: i64, tasks: &[Task]) -> Outcome {
     match bad {
         None => Outcome { item, state: "Success".to_owned(), wave, task: tasks.first().cloned(), error: String::new() },
         Some(task) => {
-            let error = host.block_plain(async { Ok::<Error, Error>(task.failure().await) }).map_or_else(|e| e.to_string(), |e| e.message().to_owned());
+            let error = host
+                .block_plain(async { Ok::<Error, Error>(task.failure().await) })
+                .map_or_else(|e| e.to_string(), |e| e.message().to_owned());
             Outcome { item, state: task.last().state.to_string(), wave, task: Some(task.clone()), error }
         }
     }

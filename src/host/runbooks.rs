@@ -1,11 +1,6 @@
 //! Runbooks.
 
-use super::{
-    Host,
-    place::Ref,
-    tasks::Task,
-    time::When,
-};
+use super::{Host, place::Ref, tasks::Task, time::When};
 use crate::{
     api,
     clock::later,

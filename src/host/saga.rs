@@ -12,10 +12,7 @@ use super::{
 };
 use crate::{
     api,
-    engine::{
-        library::Call,
-        thrown::HostResult,
-    },
+    engine::{library::Call, thrown::HostResult},
     error::Error,
     event::Level,
 };
@@ -114,7 +111,10 @@ fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions) -> Hos
     }
     let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
     if !open.is_empty() {
-        host.note(Level::Warning, format!("undo: cancelling {}", open.iter().map(|t| t.subject.title.clone()).collect::<Vec<_>>().join(", ")));
+        host.note(
+            Level::Warning,
+            format!("undo: cancelling {}", open.iter().map(|t| t.subject.title.clone()).collect::<Vec<_>>().join(", ")),
+        );
         let (_, problems) = cancel_all(host, &open);
         undone.not.extend(problems);
     }

@@ -67,7 +67,10 @@ pub fn running(details: &TaskDetails) -> Option<String> {
 /// `step 3 of 5 "Deploy web"`, for messages.
 pub fn running_of(details: &TaskDetails) -> Option<String> {
     let total = nodes(details).count();
-    nodes(details).find(|n| n.status == ActivityStatus::Running).and_then(|n| split(&n.name)).map(|(number, name)| format!("step {number} of {total} `{name}`"))
+    nodes(details)
+        .find(|n| n.status == ActivityStatus::Running)
+        .and_then(|n| split(&n.name))
+        .map(|(number, name)| format!("step {number} of {total} `{name}`"))
 }
 
 impl Task {
@@ -75,7 +78,9 @@ impl Task {
     pub async fn steps(&self) -> Result<Vec<Step>> {
         let details = self.place.space.task_details(&self.id).await?;
         Ok(nodes(&details)
-            .filter_map(|node| split(&node.name).map(|(number, name)| Step { number, name: name.to_owned(), status: node.status.to_string() }))
+            .filter_map(|node| {
+                split(&node.name).map(|(number, name)| Step { number, name: name.to_owned(), status: node.status.to_string() })
+            })
             .collect())
     }
 }

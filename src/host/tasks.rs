@@ -1,6 +1,10 @@
 //! Server tasks: what verbs that start work return, and what `wait` waits for.
 
-use super::{Host, place::{Place, Ref}, time::Moment};
+use super::{
+    Host,
+    place::{Place, Ref},
+    time::Moment,
+};
 use crate::{
     api::{self, TaskId},
     engine::{
@@ -133,7 +137,13 @@ pub struct Explanation {
 
 impl Task {
     /// A task as the server showed it last.
-    pub fn new(place: Place, subject: Subject, last: api::Task, deployment: Option<api::Deployment>, runbook_run: Option<api::RunbookRun>) -> Self {
+    pub fn new(
+        place: Place,
+        subject: Subject,
+        last: api::Task,
+        deployment: Option<api::Deployment>,
+        runbook_run: Option<api::RunbookRun>,
+    ) -> Self {
         let ended = AtomicBool::new(false);
         Self(Arc::new(Inner { place, id: last.id.clone(), subject, deployment, runbook_run, last: Mutex::new(last), ended }))
     }
@@ -325,8 +335,11 @@ pub fn tasks_of(call: &Call<'_>, value: Dynamic) -> HostResult<Vec<Task>> {
         return Ok(vec![find(&host, &value.to_string())?]);
     }
     Err(raise(
-        Error::new(Kind::Script, format!("`{}` takes a task or a list of tasks; got {}", call.function, crate::engine::options::type_in_words(&value)))
-            .help("`deploy`, `promote`, `run_runbook`, `running` and `task(\"ServerTasks-1\")` return tasks"),
+        Error::new(
+            Kind::Script,
+            format!("`{}` takes a task or a list of tasks; got {}", call.function, crate::engine::options::type_in_words(&value)),
+        )
+        .help("`deploy`, `promote`, `run_runbook`, `running` and `task(\"ServerTasks-1\")` return tasks"),
     ))
 }
 

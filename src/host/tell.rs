@@ -152,7 +152,10 @@ fn body_text(call: &Call<'_>, body: Dynamic) -> HostResult<String> {
 fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
     for (missing, name) in [(options.to.is_empty(), "to"), (options.subject.is_empty(), "subject")] {
         if missing {
-            return Err(raise(Error::new(Kind::Script, format!("`email` needs the option `{name}`")).help("email(#{to: \"team@example.com\", subject: \"...\", body: \"...\"})")));
+            return Err(raise(
+                Error::new(Kind::Script, format!("`email` needs the option `{name}`"))
+                    .help("email(#{to: \"team@example.com\", subject: \"...\", body: \"...\"})"),
+            ));
         }
     }
     let text = match options.body.clone() {

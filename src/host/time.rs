@@ -207,7 +207,8 @@ pub fn register_operators(library: &mut Library) {
     let comparisons: [(&str, Compare); 4] = [("<", |o| o.is_lt()), ("<=", |o| o.is_le()), (">", |o| o.is_gt()), (">=", |o| o.is_ge())];
     for (name, holds) in comparisons {
         library.raw(name, &[moment, moment], &[], "", move |_, args| {
-            Ok(holds(args[0].flatten_clone().cast::<Moment>().timestamp().cmp(&args[1].flatten_clone().cast::<Moment>().timestamp())).into())
+            Ok(holds(args[0].flatten_clone().cast::<Moment>().timestamp().cmp(&args[1].flatten_clone().cast::<Moment>().timestamp()))
+                .into())
         });
         library.raw(name, &[span, span], &[], "", move |_, args| {
             Ok(holds(args[0].flatten_clone().cast::<SignedDuration>().cmp(&args[1].flatten_clone().cast::<SignedDuration>())).into())

@@ -133,16 +133,20 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
         if over(&open) {
             return Ok(Look::Done(true));
         }
-        let stuck = options.queue_timeout.is_some_and(|limit| {
-            host.clock.since(begun) >= limit && open.iter().any(|t| t.last().start_time.is_none())
-        });
+        let stuck = options
+            .queue_timeout
+            .is_some_and(|limit| host.clock.since(begun) >= limit && open.iter().any(|t| t.last().start_time.is_none()));
         if stuck { Ok(Look::Done(false)) } else { Ok(Look::Again(watcher.next_due())) }
     });
-    let seconds: Vec<i64> = tasks.iter().map(|t| t.last().completed_time.unwrap_or_else(|| host.clock.now()).duration_since(begun).as_secs()).collect();
+    let seconds: Vec<i64> =
+        tasks.iter().map(|t| t.last().completed_time.unwrap_or_else(|| host.clock.now()).duration_since(begun).as_secs()).collect();
     for waited in seconds {
         host.count_naive(waited, 1);
     }
-    if done.is_err() && host.cancel.is_cancelled() && let Some(word) = &options.on_cancel {
+    if done.is_err()
+        && host.cancel.is_cancelled()
+        && let Some(word) = &options.on_cancel
+    {
         host.decide_on_cancel(&open, word == "cancel");
     }
     Ok(done?.unwrap_or(false))
@@ -212,7 +216,9 @@ impl<'o> Watcher<'o> {
         let mut asked = 0;
         for task in open {
             let last = task.last();
-            let waits = last.has_pending_interruptions || (last.state == api::TaskState::Queued && last.queue_time.map_or(SignedDuration::ZERO, |at| now.duration_since(at)) >= SignedDuration::from_secs(2));
+            let waits = last.has_pending_interruptions
+                || (last.state == api::TaskState::Queued
+                    && last.queue_time.map_or(SignedDuration::ZERO, |at| now.duration_since(at)) >= SignedDuration::from_secs(2));
             if !waits {
                 if self.told.remove(&task.id).is_some() {
                     self.explain_again.remove(&task.id);
@@ -289,12 +295,7 @@ impl<'o> Watcher<'o> {
                 let changed = self.steps.get(&task.id).is_none_or(|(before, _)| *before != step);
                 self.steps.insert(task.id.clone(), (step.clone(), percent));
                 if changed {
-                    host.emit(What::TaskProgress {
-                        subject: task.subject.clone(),
-                        state: task.last().state.to_string(),
-                        step,
-                        percent,
-                    });
+                    host.emit(What::TaskProgress { subject: task.subject.clone(), state: task.last().state.to_string(), step, percent });
                 }
             }
         }

@@ -32,7 +32,12 @@ crate::options! {
 }
 
 /// Waits until `look` finds something; tells why it waits when that changes.
-fn condition<T>(host: &Host, what: &str, options: &ConditionOptions, mut look: impl FnMut() -> HostResult<Result<T, String>>) -> HostResult<T> {
+fn condition<T>(
+    host: &Host,
+    what: &str,
+    options: &ConditionOptions,
+    mut look: impl FnMut() -> HostResult<Result<T, String>>,
+) -> HostResult<T> {
     let begun = host.clock.now();
     let mut told = String::new();
     let found = until(host, later(begun, options.timeout), || match look()? {
@@ -46,7 +51,12 @@ fn condition<T>(host: &Host, what: &str, options: &ConditionOptions, mut look: i
         }
     })?;
     host.count_naive(host.clock.since(begun).as_secs(), 1);
-    found.ok_or_else(|| raise(Error::new(Kind::Timeout, format!("after {} still waiting for {what}: {told}", text::show(options.timeout))).with("open_tasks", Vec::<String>::new())))
+    found.ok_or_else(|| {
+        raise(
+            Error::new(Kind::Timeout, format!("after {} still waiting for {what}: {told}", text::show(options.timeout)))
+                .with("open_tasks", Vec::<String>::new()),
+        )
+    })
 }
 
 crate::functions! {
