@@ -2,6 +2,7 @@
 
 use super::{sandbox::Ready, signals};
 use crate::{
+    clock::Clock,
     engine::{
         Config, Failure, Interpreter,
         docs::{self, FunctionDoc},
@@ -10,7 +11,7 @@ use crate::{
     error::{Error, Result},
     host,
     run::{self, Outcome, Settings, Source},
-    sandbox::World,
+    sandbox::{Sandbox, World},
 };
 use rhai::Dynamic;
 use std::net::SocketAddr;
@@ -27,13 +28,15 @@ pub(super) fn declared(source: &Source) -> std::result::Result<Vec<ParamDecl>, F
 }
 
 /// A world by the name of a built-in one, or from a file.
-pub(super) fn world(_name_or_file: &str) -> Result<World> {
-    Ok(World)
+pub(super) fn world(name_or_file: &str) -> Result<World> {
+    World::named_or_file(name_or_file)
 }
 
 /// The text of a built-in world.
 pub(super) fn world_text(name: &str) -> Result<String> {
-    Err(Error::usage(format!("there is no built-in world `{name}`")))
+    World::builtin_toml(name).ok_or_else(|| {
+        Error::usage(format!("there is no built-in world `{name}`")).help("there is: `shop`, `tenants`, and `fleet(200)` for any number")
+    })
 }
 
 /// A failure as text, with its place in the script where there is one.
@@ -42,8 +45,8 @@ pub(super) fn explain(failure: &Failure, colour: bool) -> String {
 }
 
 /// The zone that a world's people live in.
-pub(super) fn world_zone(_world: &World) -> String {
-    "UTC".to_owned()
+pub(super) fn world_zone(world: &World) -> String {
+    world.zone().unwrap_or_else(|| "UTC".to_owned())
 }
 
 /// Serves `world` at `address` with a clock `speed` times as fast as the one on the wall, tells when it listens, and
@@ -61,8 +64,13 @@ pub(super) fn serve(world: World, address: SocketAddr, speed: f64, tell: impl Fn
 }
 
 /// Starts a simulated server; it ends when what comes first is dropped.
-async fn start(_world: World, _address: SocketAddr, _speed: f64) -> Result<(impl Send, Ready)> {
-    Err::<((), Ready), Error>(Error::bug("the sandbox is not connected"))
+async fn start(world: World, address: SocketAddr, speed: f64) -> Result<(Sandbox, Ready)> {
+    let clock = Clock::scaled(world.start(), speed);
+    let environment = world.default_environment();
+    let sandbox = Sandbox::start(world, clock, address).await?;
+    let smtp = sandbox.smtp_url().trim_start_matches("smtp://").to_owned();
+    let ready = Ready { url: sandbox.url(), key: sandbox.api_key(), smtp, space: "Default".to_owned(), environment, speed };
+    Ok((sandbox, ready))
 }
 
 /// The functions of scripts, as the reference shows them: those of the binary, then the standard library's.

@@ -39,18 +39,21 @@ pub(super) struct Ready {
     pub smtp: String,
     /// Name of the space.
     pub space: String,
+    /// The environment that `ctx.env` is, if the world says.
+    pub environment: Option<String>,
     /// Factor of its clock.
     pub speed: f64,
 }
 
 /// How to use it from octorhai and from the official CLI, ready to be copied. The key of a sandbox is no secret.
 fn instructions(ready: &Ready) -> Vec<String> {
-    let Ready { url, key, smtp, space, speed } = ready;
+    let Ready { url, key, smtp, space, environment, speed } = ready;
+    let env = environment.as_ref().map(|name| format!(" --env {name}")).unwrap_or_default();
     vec![
         format!("sandbox listens on {url}, mail on {smtp}, clock x {speed}; Ctrl-C ends it"),
         String::new(),
         "octorhai on it:".to_owned(),
-        format!("  OCTOPUS_URL={url} OCTOPUS_API_KEY={key} OCTORHAI_SMTP_URL=smtp://{smtp} octorhai run SCRIPT"),
+        format!("  OCTOPUS_URL={url} OCTOPUS_API_KEY={key} OCTORHAI_SMTP_URL=smtp://{smtp} octorhai run{env} SCRIPT"),
         "the official CLI on it:".to_owned(),
         format!("  OCTOPUS_URL={url} OCTOPUS_API_KEY={key} OCTOPUS_SPACE={space} octopus project list"),
     ]
@@ -80,6 +83,7 @@ mod tests {
             key: "API-SANDBOX".into(),
             smtp: "127.0.0.1:2525".into(),
             space: "Default".into(),
+            environment: Some("Test".into()),
             speed: 60.0,
         };
         assert_eq!(
@@ -87,7 +91,7 @@ mod tests {
             "sandbox listens on http://127.0.0.1:8065, mail on 127.0.0.1:2525, clock x 60; Ctrl-C ends it
 
 octorhai on it:
-  OCTOPUS_URL=http://127.0.0.1:8065 OCTOPUS_API_KEY=API-SANDBOX OCTORHAI_SMTP_URL=smtp://127.0.0.1:2525 octorhai run SCRIPT
+  OCTOPUS_URL=http://127.0.0.1:8065 OCTOPUS_API_KEY=API-SANDBOX OCTORHAI_SMTP_URL=smtp://127.0.0.1:2525 octorhai run --env Test SCRIPT
 the official CLI on it:
   OCTOPUS_URL=http://127.0.0.1:8065 OCTOPUS_API_KEY=API-SANDBOX OCTOPUS_SPACE=Default octopus project list"
         );

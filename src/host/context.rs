@@ -2,9 +2,7 @@
 
 use super::Host;
 use crate::{
-    engine::{
-        thrown::{HostResult, raise, to_dynamic},
-    },
+    engine::thrown::{HostResult, raise, to_dynamic},
     error::{Error, Kind},
 };
 use rhai::{Dynamic, Map};

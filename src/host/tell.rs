@@ -226,8 +226,8 @@ crate::functions! {
     /// try { wait(deploy("Project A", "latest", "Test")); } catch (err) { print(problem(err)); }
     /// ```
     fn problem(call, err: Dynamic) -> "text" {
-        let Some(error) = crate::engine::thrown::from_value(&err) else { return Ok(err.to_string()) };
-        Ok(in_words(&error))
+        let Some(error) = crate::engine::thrown::from_value(&err) else { return Ok(err) };
+        Ok(Dynamic::from(in_words(&error)))
     }
 
     /// Tells a group of people something: `channel` is an e-mail address, or a name in the parameters of the run
@@ -270,7 +270,9 @@ fn in_words(error: &Error) -> String {
     if let Some(step) = error.fact("failed_step").and_then(Value::as_str) {
         text.push(format!("Failed step: {step}"));
     }
-    for (heading, name) in [("First error lines", "first_errors"), ("Undone", "undone"), ("Not undone", "not_undone"), ("Not started", "not_started")] {
+    for (heading, name) in
+        [("First error lines", "first_errors"), ("Undone", "undone"), ("Not undone", "not_undone"), ("Not started", "not_started")]
+    {
         let lines = list(name);
         if !lines.is_empty() {
             text.push(format!("{heading}:\n  {}", lines.join("\n  ")));
