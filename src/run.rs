@@ -214,6 +214,7 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         run_id: run_id(settings, clock),
         effects: Mutex::default(),
         started: Mutex::default(),
+        told: Mutex::default(),
         naive_requests: AtomicU64::new(0),
     });
     Ok(Grounds { host, client, sandbox })

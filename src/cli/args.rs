@@ -104,7 +104,7 @@ pub struct RunArgs {
     pub quiet: bool,
 
     /// What happens to tasks this run started when it is cancelled (Ctrl-C, SIGTERM), unless the script says otherwise
-    #[arg(long, value_name = "WHAT", value_enum, default_value = "leave")]
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "cancel")]
     pub on_cancel: OnCancelArg,
 
     /// How mail leaves: smtp://HOST:PORT, smtps://..., with USER:PASSWORD@ better in the variable [env: OCTORHAI_SMTP_URL]

@@ -96,9 +96,10 @@ impl Lines {
                 }
                 vec![(if news { Loudness::Normal } else { Loudness::Verbose }, Tone::Dim, text)]
             }
-            What::Waiting { title, why, url, .. } => {
+            What::Waiting { task, title, why, url } => {
+                let what = if task.is_some() { title.clone() } else { format!("waiting for {title}") };
                 let url = url.as_ref().map_or_else(String::new, |url| format!("  {url}"));
-                normal(Tone::Warn, format!("{title}  waits: {why}{url}"))
+                normal(Tone::Warn, format!("{what}: {why}{url}"))
             }
             What::TaskEnded { subject, state, queued, started, completed, error } => {
                 self.last.remove(&subject.task);

@@ -161,11 +161,15 @@ fn close(args: &RunArgs, ui: &Ui, timeline: &Timeline, zone: &TimeZone, outcome:
         timeline.show(ui, zone);
         ui.say("");
     }
-    if let Some(failure) = &outcome.failure {
-        explain(ui, failure);
+    // A run that goes on later ended as its script wanted: no error to explain.
+    let on_purpose = outcome.failure.as_ref().is_some_and(|failure| failure.error.kind() == Kind::Suspended);
+    match &outcome.failure {
+        Some(failure) if on_purpose && text => ui.say(failure.error.message()),
+        Some(failure) => explain(ui, failure),
+        None => {}
     }
     if text {
-        let ok = outcome.exit_code == 0;
+        let ok = outcome.exit_code == 0 || on_purpose;
         // The time on the wall differs from run to run: not where somebody compares bytes.
         let with_real = ui.is_live() || args.stats;
         let line = timeline::result(ok, outcome.exit_code, &outcome.stats, timeline.is_virtual(), with_real);

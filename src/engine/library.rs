@@ -237,6 +237,7 @@ impl Library {
     pub fn scripted<T: Scripted>(&mut self) {
         let own = TypeId::of::<T>();
         self.module.set_custom_type::<T>(T::DOC.name);
+        super::thrown::prints::<T>();
         for property in T::DOC.properties {
             let info = [format!("this: {}", T::DOC.name), property.kind.to_owned()];
             self.raw(&format!("get${}", property.name), &[own], &info, property.doc, |ctx, args| {

@@ -3,7 +3,7 @@
 //! [`options!`](crate::options) declares a struct; from it come the parsing (an unknown option is an error with the
 //! nearest name) and the table that help and reference show.
 
-use super::thrown::{HostResult, raise};
+use super::thrown::{HostResult, raise, shown};
 use crate::{
     clock::text,
     error::{Error, Kind, suggestion},
@@ -55,11 +55,7 @@ pub trait OptionValue: Sized {
 impl OptionValue for String {
     const KIND: &'static str = "text";
     fn read(value: Dynamic) -> Result<Self, String> {
-        if value.is_string() || value.is_int() || value.is_float() || !is_plain(&value) {
-            Ok(value.to_string())
-        } else {
-            Err(wrong(&value))
-        }
+        if value.is_string() || value.is_int() || value.is_float() || !is_plain(&value) { Ok(shown(&value)) } else { Err(wrong(&value)) }
     }
 }
 
@@ -157,7 +153,7 @@ fn is_plain(value: &Dynamic) -> bool {
 /// `got a whole number: 5`, for messages about a wrong type.
 fn wrong(value: &Dynamic) -> String {
     let article = type_in_words(value);
-    let shown: String = value.to_string().chars().take(40).collect();
+    let shown: String = shown(value).chars().take(40).collect();
     if value.is_unit() { "it has no value".to_owned() } else { format!("got {article}: `{shown}`") }
 }
 

@@ -277,7 +277,7 @@ async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeploym
         let found = preview.prompts().iter().find(|p| p.name.eq_ignore_ascii_case(name) || p.label.eq_ignore_ascii_case(name));
         let prompt =
             found.ok_or_else(|| missing("prompted variable", name, preview.prompts().iter().map(|p| p.name.as_str()).collect()))?;
-        new.form_values.insert(prompt.element.clone(), value.to_string());
+        new.form_values.insert(prompt.element.clone(), crate::engine::thrown::shown(value));
     }
     for name in &options.skip_steps {
         let found = preview.steps.iter().find(|s| s.name.eq_ignore_ascii_case(name));

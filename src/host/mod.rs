@@ -52,7 +52,7 @@ use place::Place;
 use serde_json::Value;
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{
         Arc,
@@ -92,6 +92,8 @@ pub struct Inner {
     pub effects: Mutex<BTreeMap<String, u64>>,
     /// Tasks this run started, in order.
     pub started: Mutex<Vec<tasks::Task>>,
+    /// What [`Host::note_once`] has told.
+    pub told: Mutex<BTreeSet<String>>,
     /// Seconds of waiting times tasks waited for: what a loop a second and task would have asked.
     pub naive_requests: AtomicU64,
 }
@@ -173,6 +175,13 @@ impl Host {
     /// Tells something.
     pub fn emit(&self, what: What) {
         self.events.emit(what);
+    }
+
+    /// Tells a note that would be the same each time only once, e.g. what `latest` is in a loop over tenants.
+    pub fn note_once(&self, text: String) {
+        if self.told.lock().insert(text.clone()) {
+            self.note(Level::Info, text);
+        }
     }
 
     /// Tells a note.

@@ -2,7 +2,7 @@
 
 use super::{Host, tasks::tasks_of};
 use crate::{
-    engine::thrown::{HostResult, raise},
+    engine::thrown::{HostResult, raise, shown},
     error::{Error, Kind},
     event::{Level, What},
 };
@@ -42,7 +42,7 @@ crate::functions! {
     /// ```
     fn output(call, name: String, value: Dynamic) -> "nothing" {
         let host = Host::of(call)?;
-        host.emit(What::Output { name, value: Some(value.to_string()) });
+        host.emit(What::Output { name, value: Some(shown(&value)) });
         Ok(())
     }
 

@@ -100,7 +100,7 @@ impl Host {
     pub fn choose(&self, place: &Place, project: &api::Project, version: &str, channel: Option<&str>) -> HostResult<api::Release> {
         let (release, rule) = self.block(choose(place, project, version, channel))?;
         if let Some(rule) = rule {
-            self.note(Level::Info, rule);
+            self.note_once(rule);
         }
         Ok(release)
     }

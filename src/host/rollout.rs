@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     clock::{later, text},
-    engine::thrown::raise,
+    engine::thrown::{raise, shown},
     error::{Error, Kind},
-    event::{Level, What},
+    event::Level,
 };
 use jiff::SignedDuration;
 use rhai::{Array, Dynamic, FnPtr};
@@ -107,7 +107,7 @@ crate::functions! {
             loop {
                 while running.len() < width && failed <= budget && let Some(item) = queue.pop_front() {
                     let value: Dynamic = call.closure(&start, (item.clone(),))?;
-                    running.push((item.to_string(), tasks_of(call, value)?));
+                    running.push((shown(&item), tasks_of(call, value)?));
                 }
                 let mut still = Vec::new();
                 for (item, tasks) in running {
@@ -139,12 +139,7 @@ crate::functions! {
                 outcomes.extend(queue.into_iter().map(|item| not_started(&item, number)));
             } else if number < count as i64 && options.bake > SignedDuration::ZERO {
                 let until = later(host.clock.now(), options.bake);
-                host.emit(What::Waiting {
-                    task: None,
-                    title: format!("wave {number} of {count}"),
-                    why: format!("is done; watching it for {} before the next", text::show(options.bake)),
-                    url: None,
-                });
+                host.note(Level::Info, format!("wave {number} of {count} is done; the next starts after {}", text::show(options.bake)));
                 host.sleep_until(until)?;
             }
         }
@@ -160,7 +155,7 @@ crate::functions! {
 }
 
 fn not_started(item: &Dynamic, wave: i64) -> Outcome {
-    Outcome { item: item.to_string(), state: "NotStarted".to_owned(), wave, task: None, error: String::new() }
+    Outcome { item: shown(item), state: "NotStarted".to_owned(), wave, task: None, error: String::new() }
 }
 
 fn ended(host: &Host, item: String, wave: i64, tasks: &[Task]) -> Outcome {

@@ -106,7 +106,7 @@ async fn form_values(
                 None => error,
             });
         };
-        values.insert(prompt.element.clone(), value.to_string());
+        values.insert(prompt.element.clone(), crate::engine::thrown::shown(value));
     }
     Ok(values)
 }

@@ -5,7 +5,7 @@ use crate::{
     engine::{
         library::{Call, Scripted},
         options::{OptionValue, type_in_words},
-        thrown::{HostResult, raise, to_json},
+        thrown::{HostResult, raise, shown, to_json},
     },
     error::{Error, Kind, suggestion},
     event::What,
@@ -146,7 +146,7 @@ fn rendered(call: &Call<'_>, value: Dynamic, options: &ReportOptions) -> HostRes
 
 /// The text of a mail: text as it is, rows as a table.
 fn body_text(call: &Call<'_>, body: Dynamic) -> HostResult<String> {
-    if body.is_array() { rendered(call, body, &ReportOptions::default()) } else { Ok(body.to_string()) }
+    if body.is_array() { rendered(call, body, &ReportOptions::default()) } else { Ok(shown(&body)) }
 }
 
 fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
@@ -170,7 +170,7 @@ fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
     let attachments = options
         .attachments
         .iter()
-        .map(|(name, content)| Attachment { name: name.to_string(), content_type: None, content: content.to_string().into_bytes() })
+        .map(|(name, content)| Attachment { name: name.to_string(), content_type: None, content: shown(content).into_bytes() })
         .collect();
     Ok(Letter {
         to: options.to.clone(),

@@ -241,6 +241,7 @@ pub fn register_operators(library: &mut Library) {
     for name in ["to_string", "to_debug", "print", "debug"] {
         library.raw(name, &[span], &[], "", |_, args| Ok(text::show(args[0].flatten_clone().cast::<SignedDuration>()).into()));
     }
+    crate::engine::thrown::prints_as::<SignedDuration>(|span| text::show(*span));
     for (name, seconds) in [
         ("second", 1.0),
         ("seconds", 1.0),

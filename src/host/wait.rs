@@ -352,7 +352,7 @@ pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
         Policy::Word(_) => "left to go on".to_owned(),
         Policy::Closure(closure) => {
             let shown = call.closure(closure, (array(open.clone()),))?;
-            if shown.is_unit() { "handed to `on_timeout`".to_owned() } else { shown.to_string() }
+            if shown.is_unit() { "handed to `on_timeout`".to_owned() } else { crate::engine::thrown::shown(&shown) }
         }
     };
     let limit = text::show(options.timeout);
