@@ -2,7 +2,7 @@
 //!
 //! Front ends (`cli`, later `repl` and `serve`) fill in [`Settings`], call [`run`] and show the [`Outcome`].
 
-pub use crate::engine::Source;
+pub use crate::{engine::Source, host::context::ContextSettings};
 
 use crate::{
     api,
@@ -72,19 +72,6 @@ pub enum Target {
     },
     /// A simulated one in this process, with a virtual clock.
     Sandbox(World),
-}
-
-/// What `ctx` says outside of an Octopus step.
-#[derive(Clone, Debug, Default)]
-pub struct ContextSettings {
-    /// Environment name.
-    pub environment: Option<String>,
-    /// Tenant name.
-    pub tenant: Option<String>,
-    /// Project name.
-    pub project: Option<String>,
-    /// The deployment that runs the script (its id).
-    pub deployment: Option<String>,
 }
 
 /// What becomes of this run's open tasks when the run is cancelled.

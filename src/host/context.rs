@@ -8,6 +8,19 @@ use crate::{
 use rhai::{Dynamic, Map};
 use std::fmt;
 
+/// What `ctx` says outside of an Octopus step.
+#[derive(Clone, Debug, Default)]
+pub struct ContextSettings {
+    /// Environment name.
+    pub environment: Option<String>,
+    /// Tenant name.
+    pub tenant: Option<String>,
+    /// Project name.
+    pub project: Option<String>,
+    /// The deployment that runs the script (its id).
+    pub deployment: Option<String>,
+}
+
 /// What a script knows about where it runs.
 #[derive(Clone)]
 pub struct Context;

@@ -51,7 +51,7 @@ crate::options! {
         /// Only since then.
         since: Option<When> = None, "none";
         /// Only before then.
-        until: Option<When> = None, "none";
+        before: Option<When> = None, "none";
         /// How many at most.
         limit: i64 = 100, "100";
     }
@@ -76,8 +76,8 @@ crate::functions! {
         if let Some(since) = &filter.since {
             query.from = Some(since.resolve(&host)?);
         }
-        if let Some(until) = &filter.until {
-            query.to = Some(until.resolve(&host)?);
+        if let Some(before) = &filter.before {
+            query.to = Some(before.resolve(&host)?);
         }
         let found = host.block(async {
             for name in &filter.projects {

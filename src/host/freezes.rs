@@ -24,7 +24,7 @@ crate::script_type! {
         /// When it begins.
         start: "Moment" = |call, z| { let host = Host::of(call)?; z.0.start.map(|at| Moment::of(&host, at)) };
         /// When it ends.
-        until: "Moment" = |call, z| { let host = Host::of(call)?; z.0.end.map(|at| Moment::of(&host, at)) };
+        ends: "Moment" = |call, z| { let host = Host::of(call)?; z.0.end.map(|at| Moment::of(&host, at)) };
         /// The whole document of the server.
         raw: "map" = |_call, z| z.0.raw.clone();
     }
@@ -37,7 +37,7 @@ crate::functions! {
     ///
     /// ```rhai
     /// let f = freeze("Project A", "Production");
-    /// if f != () { print(`frozen by ${f.name} until ${f.until}`); }
+    /// if f != () { print(`frozen by ${f.name} until ${f.ends}`); }
     /// ```
     fn freeze(call, project: Ref, env: Ref; tenant: Option<Ref>) -> "Freeze" {
         let host = Host::of(call)?;

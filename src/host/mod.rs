@@ -44,7 +44,6 @@ use crate::{
     error::{Error, Result},
     event::{Events, Level, What},
     mail::Mailer,
-    run::ContextSettings,
 };
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
@@ -81,7 +80,7 @@ pub struct Inner {
     /// The zone of times without one.
     pub zone: TimeZone,
     /// What `ctx` says.
-    pub context: ContextSettings,
+    pub context: context::ContextSettings,
     /// Values of `param(...)`.
     pub params: BTreeMap<String, Value>,
     /// Where artifacts are written.

@@ -1,0 +1,113 @@
+//! What the tests of whole runs share: the binary in a sealed environment, worlds made from the built-in ones.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use assert_cmd::Command;
+use octorhai::{
+    engine::Source,
+    event::{Event, Recorder},
+    run::{ContextSettings, OnCancel, Outcome, Settings, Target},
+    sandbox::World,
+};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// How the binary ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The binary in the root of the repository, with an environment that holds nothing of this machine's.
+pub fn octorhai() -> Command {
+    let mut command = Command::cargo_bin("octorhai").expect("the binary is built");
+    command.current_dir(root()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("NO_COLOR", "1").env("TZ", "UTC");
+    command
+}
+
+/// Runs the binary with arguments.
+pub fn run(arguments: &[&str]) -> Ran {
+    finish(octorhai().args(arguments))
+}
+
+/// Runs a prepared command to its end.
+pub fn finish(command: &mut Command) -> Ran {
+    let output = command.output().expect("the binary runs");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The built-in world `shop` with pieces of its text replaced; each piece must be there.
+pub fn shop(changes: &[(&str, &str)]) -> String {
+    let mut text = World::builtin_toml("shop").expect("a built-in world");
+    for (from, to) in changes {
+        assert!(text.contains(from), "the world has no {from:?}");
+        text = text.replace(from, to);
+    }
+    text
+}
+
+/// `shop` where step `Verify payments` of Project C 2.0.0 fails in Test.
+pub fn shop_where_c_fails() -> String {
+    shop(&[(
+        "{ name = \"Verify payments\",     takes = \"4m\" }",
+        "{ name = \"Verify payments\", takes = \"4m\", fails = [ { release = \"2.0.0\", environment = \"Test\", error = \"the test payment was declined\" } ] }",
+    )])
+}
+
+/// A run in this process.
+pub struct InProcess {
+    pub outcome: Outcome,
+    pub events: Vec<Event>,
+}
+
+impl InProcess {
+    /// What the script printed.
+    pub fn printed(&self) -> String {
+        use octorhai::event::What;
+        let lines = self.events.iter().filter_map(|e| match &e.what {
+            What::Print { text } => Some(text.clone()),
+            _ => None,
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The message of the error that ended it; empty when none did.
+    pub fn error(&self) -> String {
+        self.outcome.failure.as_ref().map(|f| f.error.message().to_owned()).unwrap_or_default()
+    }
+}
+
+/// Runs the text of a script in a world given as TOML, in this process and in virtual time.
+pub fn simulate(world: &str, script: &str) -> InProcess {
+    let world = World::from_toml("test", world).expect("a good world");
+    let events = Arc::new(Recorder::default());
+    let outcome = octorhai::run::run(settings(Target::Sandbox(world), script, Arc::clone(&events)));
+    InProcess { outcome, events: events.events() }
+}
+
+/// Settings as the command line makes them without options.
+pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings {
+    Settings {
+        script: Source { name: "test.rhai".to_owned(), text: script.to_owned(), folder: None },
+        params: BTreeMap::new(),
+        target,
+        context: ContextSettings::default(),
+        zone: jiff::tz::TimeZone::UTC,
+        on_cancel: OnCancel::Cancel,
+        smtp: None,
+        mail_from: None,
+        artifacts: std::env::temp_dir().join("octorhai-test-artifacts"),
+        max_operations: None,
+        sinks: vec![events],
+        cancel: octorhai::cancel::Cancel::new(),
+    }
+}
