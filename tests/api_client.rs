@@ -38,7 +38,10 @@ async fn two_minutes_of_502_are_survived_and_told_once() {
     });
     let notes: Arc<Mutex<Vec<String>>> = Arc::default();
     let heard = notes.clone();
-    let client = Client::new(Settings { on_retry: Some(Arc::new(move |note: &str| heard.lock().push(note.to_owned()))), ..settings(&server.address, &clock) });
+    let client = Client::new(Settings {
+        on_retry: Some(Arc::new(move |note: &str| heard.lock().push(note.to_owned()))),
+        ..settings(&server.address, &clock)
+    });
     let client = client.expect("a client");
     assert_eq!(client.get("/api/tasks").await.expect("it came back"), json!({"ok": true}));
     assert!(clock.since(start_of_time()) <= seconds(160));
@@ -112,7 +115,8 @@ async fn a_wrong_address_is_not_a_long_wait() {
 async fn a_login_page_is_told_from_octopus() {
     let clock = virtual_clock();
     let _busy = clock.enter();
-    let server = Server::start(&clock, |_| Reply::Text(200, "Content-Type: text/html\r\n", "<html><title>Sign in</title></html>".to_owned()));
+    let server =
+        Server::start(&clock, |_| Reply::Text(200, "Content-Type: text/html\r\n", "<html><title>Sign in</title></html>".to_owned()));
     let error = client(&server.address, &clock).space(None).await.err().expect("HTML is no answer");
     assert_eq!(error.kind(), Kind::BadAnswer);
     assert!(error.message().contains("`GET /api/spaces?skip=0&take=500`") && error.message().contains("<html><title>Sign in"), "{error}");
@@ -159,7 +163,10 @@ async fn an_echoed_key_is_masked_everywhere() {
     let _busy = clock.enter();
     let server = Server::start(&clock, |request| {
         let key = &request.headers["x-octopus-apikey"];
-        Reply::Json(if request.method == "GET" { 401 } else { 400 }, json!({"ErrorMessage": format!("Bad key {key}"), "Errors": [format!("key={key}")]}))
+        Reply::Json(
+            if request.method == "GET" { 401 } else { 400 },
+            json!({"ErrorMessage": format!("Bad key {key}"), "Errors": [format!("key={key}")]}),
+        )
     });
     let client = client(&server.address, &clock);
     for error in [client.get("/api/tasks").await, client.send("POST", "/api/tasks", Some(&json!({}))).await] {
@@ -250,7 +257,12 @@ async fn names_ids_and_slugs_lead_to_the_same_project() {
     let clock = virtual_clock();
     let _busy = clock.enter();
     let server = Server::start(&clock, |request| {
-        let all = [("Projects-1", "Project A", "project-a"), ("Projects-2", "Twin", "twin-1"), ("Projects-3", "twin", "twin-2"), ("Projects-4", "TWIN", "x")];
+        let all = [
+            ("Projects-1", "Project A", "project-a"),
+            ("Projects-2", "Twin", "twin-1"),
+            ("Projects-3", "twin", "twin-2"),
+            ("Projects-4", "TWIN", "x"),
+        ];
         let json = |(id, name, slug): &(&str, &str, &str)| json!({"Id": id, "Name": name, "Slug": slug});
         match request.path.as_str() {
             "/api/spaces" => spaces(),
@@ -284,7 +296,10 @@ async fn a_body_that_does_not_fit_names_the_place() {
     let _busy = clock.enter();
     let server = Server::start(&clock, |request| match request.path.as_str() {
         "/api/spaces" => spaces(),
-        _ => page(vec![json!({"Id": "ServerTasks-1", "State": "Queued"}), json!({"Id": "ServerTasks-2", "State": "Queued", "QueueTime": "soon"})]),
+        _ => page(vec![
+            json!({"Id": "ServerTasks-1", "State": "Queued"}),
+            json!({"Id": "ServerTasks-2", "State": "Queued", "QueueTime": "soon"}),
+        ]),
     });
     let space = space(&server.address, &clock).await;
     let error = space.client().list::<octorhai::api::Task>(&Route::new("/api/Spaces-1/tasks"), None).await.expect_err("`soon` is no time");

@@ -113,7 +113,10 @@ fn create(list: &mut Vec<Value>, body: &Value, now: Timestamp) -> Value {
 }
 
 fn new_deployment() -> NewDeployment {
-    NewDeployment { comments: "wave 2".to_owned(), ..NewDeployment::new(&"Projects-1".into(), &"Releases-1".into(), &"Environments-1".into()) }
+    NewDeployment {
+        comments: "wave 2".to_owned(),
+        ..NewDeployment::new(&"Projects-1".into(), &"Releases-1".into(), &"Environments-1".into())
+    }
 }
 
 #[tokio::test]
@@ -126,7 +129,8 @@ async fn a_deployment_carries_marker_and_deadline() {
     assert_eq!(deployment.comments, "wave 2 [octorhai:R1:s1:abcd1234]");
     assert_eq!(deployment.queue_time_expiry, Some(later(start_of_time(), SignedDuration::from_hours(6))));
     let scheduled = later(start_of_time(), SignedDuration::from_hours(10));
-    let deployment = space.create_deployment(&NewDeployment { queue_time: Some(scheduled), ..new_deployment() }, "other").await.expect("created");
+    let deployment =
+        space.create_deployment(&NewDeployment { queue_time: Some(scheduled), ..new_deployment() }, "other").await.expect("created");
     assert_eq!(deployment.queue_time_expiry, Some(later(scheduled, SignedDuration::from_hours(6))));
 }
 
@@ -166,7 +170,9 @@ async fn a_lost_request_ends_in_doubt_rather_than_twice() {
 
 #[tokio::test]
 async fn after_the_deadline_it_is_safe_to_try_again() {
-    for faults in [&[Fault::LostRequest][..], &[Fault::LostRequest, Fault::LostAnswer], &[Fault::Late(400)], &[Fault::Late(301), Fault::LostAnswer]] {
+    for faults in
+        [&[Fault::LostRequest][..], &[Fault::LostRequest, Fault::LostAnswer], &[Fault::Late(400)], &[Fault::Late(301), Fault::LostAnswer]]
+    {
         let clock = virtual_clock();
         let _busy = clock.enter();
         let world = World::new(&clock, Vec::leak(faults.to_vec()));

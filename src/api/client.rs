@@ -175,6 +175,20 @@ impl Client {
         &self.cancel
     }
 
+    /// Sleeps on the clock, unless the run is cancelled.
+    pub async fn rest(&self, span: SignedDuration) -> Result<()> {
+        self.rest_until(later(self.clock().now(), span)).await
+    }
+
+    /// Sleeps until the clock shows `due`, unless the run is cancelled.
+    pub async fn rest_until(&self, due: Timestamp) -> Result<()> {
+        let sleep = async {
+            self.clock().sleep_until(due).await;
+            Ok(())
+        };
+        self.cancel.guard(sleep).await
+    }
+
     /// The base address, without `/api`.
     pub fn address(&self) -> String {
         self.inner.base.to_string()
@@ -362,7 +376,7 @@ impl Client {
         if !self.inner.outage_told.swap(true, Ordering::Relaxed) {
             self.tell(&format!("{last}, trying again for up to {left:#}"));
         }
-        self.cancel.guard(async { Ok(self.clock().sleep(pause.min(left)).await) }).await
+        self.rest(pause.min(left)).await
     }
 
     fn recovered(&self, began: Timestamp) {

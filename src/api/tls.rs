@@ -76,13 +76,11 @@ pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> Trouble {
     if error.is_builder() {
         return Trouble::Hopeless(Error::bug(format!("a request could not be put together: {}", chain(error))));
     }
-    if let Some(problem) = source::<rustls::Error>(error) {
-        if matches!(problem, rustls::Error::InvalidCertificate(_)) {
-            return Trouble::Hopeless(
-                Error::new(Kind::Unreachable, format!("the certificate of `{base}` is not trusted: {problem}"))
-                    .help("give the certificate authority of the server, if it has one of its own"),
-            );
-        }
+    if let Some(problem @ rustls::Error::InvalidCertificate(_)) = source::<rustls::Error>(error) {
+        return Trouble::Hopeless(
+            Error::new(Kind::Unreachable, format!("the certificate of `{base}` is not trusted: {problem}"))
+                .help("give the certificate authority of the server, if it has one of its own"),
+        );
     }
     if error.is_connect() {
         let why = source::<std::io::Error>(error).map_or_else(|| root(error), ToString::to_string);

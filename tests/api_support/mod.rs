@@ -98,7 +98,9 @@ fn write(mut stream: TcpStream, clock: &Clock, reply: Reply) {
         Reply::Json(status, body) => stream.write_all(full(status, "Content-Type: application/json\r\n", &body.to_string()).as_bytes()),
         Reply::Text(status, more, body) => stream.write_all(full(status, more, &body).as_bytes()),
         Reply::Hangup => Ok(()),
-        Reply::Truncated(body) => stream.write_all(format!("{}Content-Length: {}\r\n\r\n{body}", head(200, ""), body.len() + 10).as_bytes()),
+        Reply::Truncated(body) => {
+            stream.write_all(format!("{}Content-Length: {}\r\n\r\n{body}", head(200, ""), body.len() + 10).as_bytes())
+        }
         Reply::Endless(bytes) => (|| {
             stream.write_all(format!("{}\r\n[", head(200, "")).as_bytes())?;
             let chunk = vec![b'1'; 1 << 20];
