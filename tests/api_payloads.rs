@@ -195,3 +195,81 @@ fn the_kinds_of_interruption_are_told_apart() {
     assert!(guided.is_guided_failure());
     assert!(guided.choices().contains(&"Retry".to_owned()), "{:?}", guided.choices());
 }
+
+/// The definition in the server's schema (2021.2) for each type, and the members that came later, each with its source.
+const SCHEMA: &[(&str, &[&str], &[&str])] = &[
+    // Slug: octopus-api.md §3; the schema lacks it for spaces and environments (payloads, "All resources").
+    ("SpaceResource", Space::MEMBERS, &["Slug"]),
+    ("ProjectResource", Project::MEMBERS, &[]),
+    ("ProjectGroupResource", ProjectGroup::MEMBERS, &["Slug"]),
+    ("EnvironmentResource", Environment::MEMBERS, &["Slug"]),
+    ("LifecycleResource", Lifecycle::MEMBERS, &["Slug"]),
+    // Priority phases: octopus-api.md §30, 2024.2.
+    ("PhaseResource", Phase::MEMBERS, &["IsPriorityPhase"]),
+    ("ChannelResource", Channel::MEMBERS, &["Slug"]),
+    ("ChannelVersionRuleResource", channels::ChannelRule::MEMBERS, &[]),
+    ("ReleaseResource", Release::MEMBERS, &[]),
+    ("SelectedPackage", SelectedPackage::MEMBERS, &[]),
+    ("DefectResource", Defect::MEMBERS, &[]),
+    ("DeploymentResource", Deployment::MEMBERS, &[]),
+    // ProjectId of tasks: 2024.2 (payloads, "Tasks").
+    ("TaskResource", Task::MEMBERS, &["ProjectId"]),
+    ("TaskDetailsResource", TaskDetails::MEMBERS, &[]),
+    ("ActivityLogTreeNode", Activity::MEMBERS, &[]),
+    ("ActivityLogElement", LogLine::MEMBERS, &[]),
+    ("TaskProgress", tasks::Progress::MEMBERS, &[]),
+    // IsDisabled of tenants: octopus-api.md §10.3.
+    ("TenantResource", Tenant::MEMBERS, &["Slug", "IsDisabled"]),
+    ("TagSetResource", TagSet::MEMBERS, &["Slug"]),
+    ("TagResource", tenants::Tag::MEMBERS, &[]),
+    ("RunbookResource", Runbook::MEMBERS, &["Slug"]),
+    ("RunbookRunResource", RunbookRun::MEMBERS, &[]),
+    // Type of interruptions: octopus-api.md §19; in no capture before 2019.
+    ("InterruptionResource", Interruption::MEMBERS, &["Type"]),
+    ("Form", interruptions::Form::MEMBERS, &[]),
+    ("FormElement", interruptions::FormElement::MEMBERS, &[]),
+    ("EventResource", Event::MEMBERS, &[]),
+    ("DashboardResource", Dashboard::MEMBERS, &[]),
+    ("DashboardItemResource", DashboardItem::MEMBERS, &[]),
+    ("DashboardProjectResource", dashboards::DashboardRow::MEMBERS, &[]),
+    ("DashboardEnvironmentResource", dashboards::DashboardColumn::MEMBERS, &[]),
+    ("ProgressionResource", Progression::MEMBERS, &[]),
+    ("ReleaseProgressionResource", dashboards::ProgressionRow::MEMBERS, &[]),
+    // HasUnresolvedDefect: octopus-api.md §13.1.
+    ("LifecycleProgressionResource", ReleaseProgression::MEMBERS, &["HasUnresolvedDefect"]),
+    ("PhaseProgressionResource", dashboards::PhaseProgress::MEMBERS, &[]),
+    ("PhaseDeploymentResource", dashboards::PhaseDeployment::MEMBERS, &[]),
+    ("VariableSetResource", VariableSet::MEMBERS, &[]),
+    ("VariableResource", Variable::MEMBERS, &[]),
+    ("LibraryVariableSetResource", LibraryVariableSet::MEMBERS, &[]),
+    ("ArtifactResource", Artifact::MEMBERS, &[]),
+    ("UserResource", User::MEMBERS, &[]),
+    ("UserPermissionSetResource", Permissions::MEMBERS, &[]),
+    ("UserPermissionRestriction", users::Grant::MEMBERS, &[]),
+    ("DeploymentProcessResource", Process::MEMBERS, &[]),
+    ("DeploymentStepResource", processes::Step::MEMBERS, &[]),
+    ("DeploymentActionResource", processes::Action::MEMBERS, &[]),
+    ("DeploymentPreviewResource", Preview::MEMBERS, &[]),
+    ("DeploymentTemplateStep", previews::PreviewStep::MEMBERS, &[]),
+    ("DeploymentTemplateResource", DeploymentTemplate::MEMBERS, &[]),
+    ("DeploymentPromotionTarget", previews::PromotionTarget::MEMBERS, &[]),
+    ("DeploymentPromomotionTenant", previews::TenantPromotion::MEMBERS, &[]),
+    ("RootResource", ServerInfo::MEMBERS, &[]),
+];
+
+#[test]
+fn every_member_is_spelt_as_the_server_spells_it() {
+    let schema = payload("openapi-pruned.json");
+    let mut wrong = Vec::new();
+    for (definition, members, later) in SCHEMA {
+        let Some(properties) = schema["definitions"][definition]["properties"].as_object() else {
+            wrong.push(format!("{definition}: not in the schema"));
+            continue;
+        };
+        let unknown = members.iter().filter(|m| !properties.contains_key(**m) && !later.contains(m));
+        wrong.extend(unknown.map(|m| format!("{definition}.{m}: not in the schema")));
+        wrong
+            .extend(later.iter().filter(|m| properties.contains_key(**m)).map(|m| format!("{definition}.{m}: is in the schema after all")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -27,6 +27,8 @@ pub(crate) fn build(base: &Base, settings: &Settings, limit: Duration) -> Result
             .redirect(reqwest::redirect::Policy::none())
             .timeout(limit)
             .connect_timeout(Duration::from_secs(10))
+            // A connection the server has dropped meanwhile would put a write in doubt; proxies drop them after a minute.
+            .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(64);
         if base.loopback { builder.no_proxy() } else { builder }
     };
