@@ -278,7 +278,10 @@ async fn dashboards_outputs_freezes_and_prompts_are_read() {
 
     let preview = space.deployment_preview(&"Releases-1".into(), &"Environments-1".into(), None).await.expect("a preview");
     let prompt = &preview.prompts()[0];
-    assert_eq!((prompt.key.as_str(), prompt.name.as_str(), prompt.default.as_deref(), prompt.required), ("g-1", "Wave", Some("2"), true));
+    assert_eq!(
+        (prompt.element.as_str(), prompt.name.as_str(), prompt.label.as_str(), prompt.required),
+        ("g-1", "Wave", "Which wave", true)
+    );
 }
 
 #[tokio::test]

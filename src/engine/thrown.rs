@@ -28,6 +28,11 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
     }
 }
 
+/// What `on_progress` returns to end a script; [`ours`] finds `error` again.
+pub(super) fn token(error: Error) -> Dynamic {
+    Dynamic::from(Terminated(error))
+}
+
 /// `result.map_err(raise)` for the many places that need just that.
 pub trait Raise<T> {
     /// Turns our error into Rhai's.

@@ -1,4 +1,126 @@
-//! A simulated Octopus Server over real HTTP. Shares only the ground with the rest of the crate.
+//! A simulated Octopus Server over real HTTP on loopback. Shares only the ground with the rest of the crate.
+//!
+//! Not simulated, and answered with 501 and a sentence: version-controlled projects, packages and feeds beyond empty lists,
+//! certificates and accounts beyond plain documents, the portal, subscriptions that POST, retention, sign-in with a password.
+//! Scripts in steps do not run: a step takes the time and has the outcome its world gives it.
 
-/// A world: everything that is true on a simulated server when it starts.
-pub struct World;
+mod activity;
+mod answer;
+mod build;
+mod channels;
+mod collection;
+mod control;
+mod dashboard;
+mod deployments;
+mod events;
+mod faults;
+mod http;
+mod interruptions;
+mod lifecycle;
+mod links;
+pub mod mailbox;
+mod people;
+mod previews;
+mod progress;
+mod projects;
+mod releases;
+mod runbooks;
+mod server;
+mod state;
+mod tasks;
+mod tenants;
+mod variables;
+mod world;
+
+pub use mailbox::Mail;
+pub use world::World;
+
+use crate::{
+    clock::Clock,
+    error::{Error, Kind, Result},
+};
+use http::{Door, Line, Shared};
+use mailbox::Mailbox;
+use parking_lot::Mutex;
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// A running simulated server; dropping it stops it.
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    key: String,
+    serving: JoinHandle<()>,
+}
+
+impl Sandbox {
+    /// Starts a server for `world` on the current tokio runtime. Time in it is `clock`'s; port 0 means any.
+    ///
+    /// # Errors
+    /// `unreachable` when it cannot listen.
+    pub async fn start(world: World, clock: Clock, listen: SocketAddr) -> Result<Sandbox> {
+        let cannot = |e: std::io::Error| Error::new(Kind::Unreachable, format!("the sandbox cannot listen on `{listen}`: {e}"));
+        let listener = TcpListener::bind(listen).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let mailbox = Mailbox::start(SocketAddr::new(listen.ip(), 0))?;
+        let plan = world.plan();
+        let shared = Arc::new(Shared {
+            state: Mutex::new(build::state(&world)),
+            faults: Mutex::new(faults::Faults::new(plan.start.0, &plan.faults)),
+            clock,
+            base: plan.base_path.trim_end_matches('/').to_owned(),
+            requests: AtomicU64::new(0),
+            log: Mutex::new(VecDeque::new()),
+            mailbox,
+        });
+        let app = axum::Router::new().fallback(http::handle).with_state(shared.clone()).into_make_service_with_connect_info::<Line>();
+        let serving = tokio::spawn(async move {
+            // The server ends only when this task is aborted.
+            let _ = axum::serve(Door(listener), app).await;
+        });
+        Ok(Sandbox { shared, address, key: plan.key.clone(), serving })
+    }
+
+    /// The address to give to clients, with the virtual directory if the world has one.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.address, self.shared.base)
+    }
+
+    /// An API key that may do everything.
+    pub fn api_key(&self) -> String {
+        self.key.clone()
+    }
+
+    /// Where mail goes: `smtp://127.0.0.1:port`.
+    pub fn smtp_url(&self) -> String {
+        format!("smtp://{}", self.shared.mailbox.address())
+    }
+
+    /// The mails so far, oldest first.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.shared.mailbox.mails()
+    }
+
+    /// What is true now: `deployments` and `runbook_runs` in creation order, `live`, `requests`, `mails`.
+    pub fn state(&self) -> serde_json::Value {
+        control::truth(&self.shared)
+    }
+
+    /// How many requests have come, without those to `/sandbox/`.
+    pub fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}

@@ -1,0 +1,149 @@
+//! A request as handlers see it, and what they answer.
+
+use axum::body::Bytes;
+use serde_json::{Map, Value, json};
+
+/// A request after routing prefixes, space and credential have been read off it.
+pub(crate) struct Ask {
+    pub(crate) method: String,
+    /// The path behind `/api` and the space, decoded.
+    pub(crate) segments: Vec<String>,
+    /// The path as it was sent, without the virtual directory and without the query.
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) body: Value,
+    pub(crate) raw: Bytes,
+    pub(crate) content_type: String,
+    /// `Users-…` of the caller.
+    pub(crate) user: String,
+    /// The space named in the path.
+    pub(crate) space: Option<String>,
+}
+
+static NULL: Value = Value::Null;
+
+impl Ask {
+    /// A query parameter; absent when empty.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
+    }
+
+    /// A list in the query, as `a=1,2` or `a=1&a=2`; empty when absent.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        self.query
+            .iter()
+            .filter(|(k, _)| k.eq_ignore_ascii_case(name))
+            .flat_map(|(_, v)| v.split(','))
+            .map(|v| v.trim().to_owned())
+            .filter(|v| !v.is_empty())
+            .collect()
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> Option<bool> {
+        self.query(name).map(|v| v.eq_ignore_ascii_case("true") || v == "1")
+    }
+
+    /// A property of the body, whatever its case.
+    pub(crate) fn field(&self, name: &str) -> &Value {
+        field(&self.body, name)
+    }
+
+    /// A text property of the body; absent when null or empty.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        text(&self.body, name)
+    }
+
+    /// A list of texts in the body; empty when absent.
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        texts(self.field(name))
+    }
+}
+
+/// A property of an object, whatever its case (octopus-api.md §1).
+pub(crate) fn field<'a>(object: &'a Value, name: &str) -> &'a Value {
+    object.get(name).or_else(|| object.as_object()?.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v)).unwrap_or(&NULL)
+}
+
+/// A text property; absent when null or empty.
+pub(crate) fn text(object: &Value, name: &str) -> Option<String> {
+    field(object, name).as_str().filter(|s| !s.is_empty()).map(str::to_owned)
+}
+
+/// A list of texts; empty when it is something else.
+pub(crate) fn texts(list: &Value) -> Vec<String> {
+    list.as_array().map(|a| a.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()).unwrap_or_default()
+}
+
+/// A text property of one of our own documents; `""` when absent.
+pub(crate) fn str_of<'a>(document: &'a Value, name: &str) -> &'a str {
+    document.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What goes back.
+pub(crate) enum Answer {
+    Json(u16, Value),
+    Bytes(u16, String, Vec<u8>),
+}
+
+impl Answer {
+    pub(crate) fn ok(value: Value) -> Handled {
+        Ok(Self::Json(200, value))
+    }
+    pub(crate) fn created(value: Value) -> Handled {
+        Ok(Self::Json(201, value))
+    }
+    pub(crate) fn plain(text: String) -> Handled {
+        Ok(Self::Bytes(200, "text/plain; charset=utf-8".into(), text.into_bytes()))
+    }
+}
+
+/// What a handler returns.
+pub(crate) type Handled = Result<Answer, Refusal>;
+
+/// The server says no.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) message: String,
+    pub(crate) errors: Vec<String>,
+}
+
+impl Refusal {
+    /// 400 with one reason in `Errors`.
+    pub(crate) fn invalid(reason: impl Into<String>) -> Self {
+        Self { status: 400, message: "There was a problem with your request.".into(), errors: vec![reason.into()] }
+    }
+    /// 404 for an id or name.
+    pub(crate) fn missing(what: &str) -> Self {
+        Self { status: 404, message: format!("The resource '{what}' was not found."), errors: Vec::new() }
+    }
+    /// 403 for a lack of `permission`.
+    pub(crate) fn forbidden(permission: &str) -> Self {
+        let message = format!(
+            "You do not have permission to perform this action. Please contact your Octopus administrator. Missing permission: {permission}"
+        );
+        Self { status: 403, message, errors: Vec::new() }
+    }
+    pub(crate) fn wrong_verb(method: &str) -> Self {
+        Self { status: 405, message: format!("The requested resource does not support http method '{method}'."), errors: Vec::new() }
+    }
+    pub(crate) fn unauthorized() -> Self {
+        let message = "You must be logged in to perform this action. Please provide a valid API key or log in again.";
+        Self { status: 401, message: message.into(), errors: Vec::new() }
+    }
+    pub(crate) fn not_simulated(method: &str, path: &str) -> Self {
+        Self { status: 501, message: format!("The sandbox does not simulate {method} {path}."), errors: Vec::new() }
+    }
+
+    /// The body; `Errors` only with 400, because a client reads any `Errors` as a failed validation (octopus-api.md §29.7).
+    pub(crate) fn body(&self) -> Value {
+        let mut body = Map::new();
+        body.insert("ErrorMessage".into(), json!(self.message));
+        if self.status == 400 {
+            body.insert("Errors".into(), json!(self.errors));
+            body.insert("ParsedHelpLinks".into(), json!([]));
+            body.insert("Details".into(), json!({}));
+        }
+        Value::Object(body)
+    }
+}

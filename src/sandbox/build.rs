@@ -1,0 +1,550 @@
+//! Makes the state a world starts with: ids, documents, releases, and the deployments that brought them where they are.
+
+use super::{
+    collection::{Store, slug},
+    deployments::{self, NewExecution},
+    lifecycle, releases,
+    state::{Release, SYSTEM, State, StepStatus, TaskState, stamp},
+    variables,
+    world::{
+        World,
+        model::{Plan, ProjectPlan, Ref, Tenanted},
+    },
+};
+use crate::clock::later;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use std::{collections::HashMap, sync::Arc};
+
+/// The user whose key the world's `key` is.
+pub(crate) const USER: &str = "Users-1";
+
+struct Builder<'p> {
+    plan: &'p Plan,
+    /// `(kind, space, lower-case name)` → id.
+    ids: HashMap<(&'static str, String, String), String>,
+}
+
+impl Builder<'_> {
+    fn space(&self, wanted: Option<&Ref>) -> String {
+        wanted
+            .and_then(|w| self.ids.get(&("spaces", String::new(), w.get_ref().to_lowercase())))
+            .cloned()
+            .unwrap_or_else(|| "Spaces-1".into())
+    }
+    fn id(&self, kind: &'static str, space: &str, name: &str) -> String {
+        self.ids.get(&(kind, space.to_owned(), name.to_lowercase())).cloned().unwrap_or_default()
+    }
+    fn all(&self, kind: &'static str, space: &str, names: &[Ref]) -> Vec<String> {
+        names.iter().map(|n| self.id(kind, space, n.get_ref())).collect()
+    }
+    fn add(&mut self, store: &mut Store, kind: &'static str, prefix: &str, space: &str, name: &str, mut rest: Value) -> String {
+        let id = store.next_id(prefix);
+        self.ids.insert((kind, space.to_owned(), name.to_lowercase()), id.clone());
+        let mut doc = json!({ "Id": id });
+        if !space.is_empty() {
+            doc["SpaceId"] = json!(space);
+        }
+        doc["Name"] = json!(name);
+        doc["Slug"] = json!(slug(name));
+        if let (Value::Object(doc), Value::Object(rest)) = (&mut doc, &mut rest) {
+            doc.append(rest);
+        }
+        store.of_mut(kind).put(doc);
+        id
+    }
+}
+
+/// The state of a world at its start.
+pub(crate) fn state(world: &World) -> State {
+    let plan = world.plan().clone();
+    let mut state = State {
+        now: plan.start.0,
+        store: Store::default(),
+        steps: HashMap::new(),
+        written: std::collections::BTreeMap::new(),
+        releases: Vec::new(),
+        release_by_version: HashMap::new(),
+        executions: Vec::new(),
+        tasks: Vec::new(),
+        interruptions: Vec::new(),
+        events: Vec::new(),
+        slots: std::collections::BTreeMap::new(),
+        by_release: HashMap::new(),
+        by_project: HashMap::new(),
+        execution_by_id: HashMap::new(),
+        agenda: std::collections::BTreeMap::new(),
+        sequence: 0,
+        queue: std::collections::BTreeSet::new(),
+        running: std::collections::BTreeSet::new(),
+        held: HashMap::new(),
+        step_runs: HashMap::new(),
+        moved_to_top: 0,
+        blobs: HashMap::new(),
+        maintenance: false,
+        history: true,
+        plan: plan.clone(),
+    };
+    let mut b = Builder { plan: &plan, ids: HashMap::new() };
+    b.surroundings(&mut state);
+    b.projects(&mut state);
+    b.history(&mut state);
+    b.freezes(&mut state);
+    state.now = plan.start.0;
+    state.history = false;
+    for fault in plan.faults.iter().filter(|f| f.tasks_fail) {
+        if let Some(from) = fault.from {
+            state.at(later(plan.start.0, from.0), super::progress::Due::Restart);
+        }
+    }
+    state
+}
+
+impl Builder<'_> {
+    fn surroundings(&mut self, state: &mut State) {
+        let plan = self.plan;
+        let store = &mut state.store;
+        let now = stamp(plan.start.0);
+        let spaces: Vec<(String, String, bool)> = if plan.spaces.is_empty() {
+            vec![("Default".into(), String::new(), false)]
+        } else {
+            plan.spaces.iter().map(|s| (s.name.get_ref().clone(), s.description.clone(), s.queue_stopped)).collect()
+        };
+        for (i, (name, description, stopped)) in spaces.iter().enumerate() {
+            let rest = json!({"Description": description, "IsDefault": i == 0, "IsPrivate": false, "TaskQueueStopped": stopped, "SpaceManagersTeams": ["teams-administrators"], "SpaceManagersTeamMembers": [], "Icon": null, "ExtensionSettings": [], "LastModifiedOn": now});
+            self.add(store, "spaces", "Spaces-", "", name, rest);
+        }
+        store.of_mut("octopusservernodes").put(json!({"Id": super::tasks::NODE, "Name": "sandbox", "MaxConcurrentTasks": plan.task_cap, "IsInMaintenanceMode": false, "Rank": "Leader", "LastSeen": now, "IsOffline": false, "RunningTaskCount": 0}));
+        let everybody = json!({"Username": "sandbox", "DisplayName": "Sandbox", "IsActive": true, "IsService": true, "EmailAddress": null, "CanPasswordBeEdited": false, "IsRequestor": false, "Identities": [], "Created": now, "_Key": plan.key});
+        let id = self.add(store, "users", "Users-", "", "sandbox", everybody);
+        debug_assert_eq!(id, USER);
+        for user in &plan.users {
+            let name = user.name.get_ref();
+            let rest = json!({"Username": name, "DisplayName": user.display.as_ref().unwrap_or(name), "IsActive": true, "IsService": user.service, "EmailAddress": user.email, "CanPasswordBeEdited": false, "IsRequestor": false, "Identities": [], "Created": now, "_Key": user.key, "_Permissions": user.permissions});
+            self.add(store, "users", "Users-", "", name, rest);
+        }
+        for (id, name) in [("teams-everyone", "Everyone"), ("teams-administrators", "Octopus Administrators")] {
+            store.of_mut("teams").put(json!({"Id": id, "Name": name, "Slug": slug(name), "SpaceId": null, "Description": "", "MemberUserIds": [USER], "ExternalSecurityGroups": [], "CanBeDeleted": false, "CanBeRenamed": false, "CanChangeRoles": false, "CanChangeMembers": true}));
+        }
+        for team in &plan.teams {
+            let space = team.space.as_ref().map(|s| self.space(Some(s)));
+            let members = self.all("users", "", &team.members);
+            let rest = json!({"SpaceId": space, "Description": "", "MemberUserIds": members, "ExternalSecurityGroups": [], "CanBeDeleted": true, "CanBeRenamed": true, "CanChangeRoles": true, "CanChangeMembers": true});
+            self.add(store, "teams", "Teams-", "", team.name.get_ref(), rest);
+        }
+        for (i, e) in plan.environments.iter().enumerate() {
+            let space = self.space(e.space.as_ref());
+            let rest = json!({"Description": e.description, "SortOrder": i, "UseGuidedFailure": e.guided_failure, "AllowDynamicInfrastructure": true, "EnvironmentTags": [], "ExtensionSettings": []});
+            self.add(store, "environments", "Environments-", &space, e.name.get_ref(), rest);
+        }
+        for l in &plan.lifecycles {
+            let space = self.space(l.space.as_ref());
+            let phases: Vec<Value> = l
+                .phases
+                .iter()
+                .map(|p| {
+                    let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{space}/{}/{}", l.name.get_ref(), p.name).as_bytes());
+                    json!({"Id": id.to_string(), "Name": p.name, "AutomaticDeploymentTargets": self.all("environments", &space, &p.automatic), "OptionalDeploymentTargets": self.all("environments", &space, &p.environments), "MinimumEnvironmentsBeforePromotion": p.minimum, "IsOptionalPhase": p.optional, "IsPriorityPhase": p.priority, "ReleaseRetentionPolicy": null, "TentacleRetentionPolicy": null})
+                })
+                .collect();
+            let keep = json!({"Strategy": "Forever", "Unit": "Items", "QuantityToKeep": 0, "ShouldKeepForever": true});
+            let rest =
+                json!({"Description": l.description, "ReleaseRetentionPolicy": keep, "TentacleRetentionPolicy": keep, "Phases": phases});
+            self.add(store, "lifecycles", "Lifecycles-", &space, l.name.get_ref(), rest);
+        }
+        for (i, (name, _, _)) in spaces.iter().enumerate() {
+            // Each space has a lifecycle and a group, also when the file does not say so.
+            let space = format!("Spaces-{}", i + 1);
+            if !self.ids.keys().any(|(k, s, _)| *k == "lifecycles" && *s == space) {
+                let keep = json!({"Strategy": "Forever", "Unit": "Items", "QuantityToKeep": 0, "ShouldKeepForever": true});
+                self.add(
+                    store,
+                    "lifecycles",
+                    "Lifecycles-",
+                    &space,
+                    "Default Lifecycle",
+                    json!({"Description": "", "ReleaseRetentionPolicy": keep, "TentacleRetentionPolicy": keep, "Phases": []}),
+                );
+            }
+            let named = plan
+                .groups
+                .iter()
+                .filter(|g| self.space(g.space.as_ref()) == space)
+                .map(|g| (g.name.get_ref().clone(), g.description.clone()));
+            let mut groups: Vec<(String, String)> = named.collect();
+            if groups.is_empty() {
+                groups.push(("Default Project Group".into(), format!("Projects of {name}")));
+            }
+            for (group, description) in groups {
+                self.add(
+                    store,
+                    "projectgroups",
+                    "ProjectGroups-",
+                    &space,
+                    &group,
+                    json!({"Description": description, "EnvironmentIds": [], "RetentionPolicyId": null}),
+                );
+            }
+            self.add(
+                store,
+                "workerpools",
+                "WorkerPools-",
+                &space,
+                "Default Worker Pool",
+                json!({"Description": "", "IsDefault": true, "WorkerPoolType": "StaticWorkerPool", "CanAddWorkers": true, "SortOrder": 0}),
+            );
+            self.add(
+                store,
+                "machinepolicies",
+                "MachinePolicies-",
+                &space,
+                "Default Machine Policy",
+                json!({"Description": "", "IsDefault": true}),
+            );
+        }
+        for set in &plan.tag_sets {
+            let space = self.space(set.space.as_ref());
+            let name = set.name.get_ref();
+            let id = self.add(
+                store,
+                "tagsets",
+                "TagSets-",
+                &space,
+                name,
+                json!({"Description": "", "SortOrder": 0, "Scopes": ["Tenant"], "Type": "MultiSelect"}),
+            );
+            let tags: Vec<Value> = set
+                .tags
+                .iter()
+                .enumerate()
+                .map(|(i, t)| json!({"Id": format!("{id}/Tags-{}", store.next("Tags-")), "Name": t, "Color": "#36A766", "Description": "", "CanonicalTagName": format!("{name}/{t}"), "SortOrder": i}))
+                .collect();
+            if let Some(doc) = store.of_mut("tagsets").get_mut(&id) {
+                doc["Tags"] = json!(tags);
+            }
+        }
+        for machine in &plan.machines {
+            let space = self.space(machine.space.as_ref());
+            let environments = self.all("environments", &space, &machine.environments);
+            let rest = json!({"IsDisabled": false, "MachinePolicyId": "MachinePolicies-1", "HealthStatus": "Healthy", "HasLatestCalamari": true, "StatusSummary": "", "IsInProcess": false, "Thumbprint": null, "Uri": null, "Endpoint": {"CommunicationStyle": "None"}, "EnvironmentIds": environments, "Roles": machine.roles, "TenantedDeploymentParticipation": "TenantedOrUntenanted", "TenantIds": [], "TenantTags": []});
+            self.add(store, "machines", "Machines-", &space, machine.name.get_ref(), rest);
+        }
+        for set in &plan.library {
+            let space = self.space(set.space.as_ref());
+            let id = self.add(
+                store,
+                "libraryvariablesets",
+                "LibraryVariableSets-",
+                &space,
+                set.name.get_ref(),
+                json!({"Description": "", "ContentType": "Variables", "Templates": [], "Version": 0}),
+            );
+            if let Some(doc) = store.of_mut("libraryvariablesets").get_mut(&id) {
+                doc["VariableSetId"] = json!(format!("variableset-{id}"));
+            }
+            let list = variables::from_plan(&set.variables, &id, |e| self.id("environments", &space, e));
+            state
+                .written
+                .insert(format!("variableset-{id}").to_lowercase(), variables::document(&format!("variableset-{id}"), &id, &space, list));
+        }
+    }
+
+    fn projects(&mut self, state: &mut State) {
+        let plan = self.plan;
+        for p in &plan.projects {
+            let steps = Arc::new(p.steps.clone());
+            let runbook_steps: Vec<_> = p.runbooks.iter().map(|r| Arc::new(r.steps.clone())).collect();
+            let width = p.name.get_ref().matches('#').count();
+            for copy in 1..=p.copies.unwrap_or(1) {
+                let name = match (p.copies, p.name.get_ref().find('#')) {
+                    (Some(_), Some(at)) => {
+                        format!("{}{copy:0width$}{}", &p.name.get_ref()[..at], p.name.get_ref()[at..].trim_start_matches('#'))
+                    }
+                    (Some(_), None) => format!("{} {copy}", p.name.get_ref()),
+                    (None, _) => p.name.get_ref().clone(),
+                };
+                let id = self.project(state, p, &name);
+                state.steps.insert(id.clone(), steps.clone());
+                self.runbooks(state, p, &id, &runbook_steps);
+            }
+        }
+        // Tenants name projects, so they come after them.
+        for t in &plan.tenants {
+            let space = self.space(t.space.as_ref());
+            let mut connected = json!({});
+            for (project, environments) in &t.projects {
+                connected[self.id("projects", &space, project)] = json!(self.all("environments", &space, environments));
+            }
+            let tags: Vec<&String> = t.tags.iter().map(toml::Spanned::get_ref).collect();
+            let rest = json!({"Description": "", "IsDisabled": t.disabled, "TenantTags": tags, "ProjectEnvironments": connected, "ClonedFromTenantId": null});
+            self.add(&mut state.store, "tenants", "Tenants-", &space, t.name.get_ref(), rest);
+        }
+    }
+
+    fn project(&mut self, state: &mut State, p: &ProjectPlan, name: &str) -> String {
+        let space = self.space(p.space.as_ref());
+        let first = |kind: &'static str, store: &Store| {
+            store.of(kind).iter().find(|d| d["SpaceId"] == space.as_str()).and_then(|d| d["Id"].as_str()).unwrap_or_default().to_owned()
+        };
+        let group =
+            p.group.as_ref().map_or_else(|| first("projectgroups", &state.store), |g| self.id("projectgroups", &space, g.get_ref()));
+        let lifecycle =
+            p.lifecycle.as_ref().map_or_else(|| first("lifecycles", &state.store), |l| self.id("lifecycles", &space, l.get_ref()));
+        let mode = match p.tenanted {
+            Tenanted::No => "Untenanted",
+            Tenanted::Both => "TenantedOrUntenanted",
+            Tenanted::Only => "Tenanted",
+        };
+        let guided = match p.guided_failure {
+            None => "EnvironmentDefault",
+            Some(true) => "On",
+            Some(false) => "Off",
+        };
+        let library = self.all("libraryvariablesets", &space, &p.library);
+        let mut rest = json!({"Description": p.description, "IsDisabled": p.disabled, "ProjectGroupId": group, "LifecycleId": lifecycle, "TenantedDeploymentMode": mode, "DefaultGuidedFailureMode": guided, "IncludedLibraryVariableSetIds": library, "CancelQueuedTasks": p.cancel_queued, "CancelRunningTasks": p.cancel_running});
+        let id = state.store.peek("Projects-");
+        if let (Value::Object(rest), Value::Object(defaults)) = (&mut rest, project_defaults(&id)) {
+            for (k, v) in defaults {
+                rest.entry(k).or_insert(v);
+            }
+        }
+        let id = self.add(&mut state.store, "projects", "Projects-", &space, name, rest);
+        if !p.variables.is_empty() || p.concurrency_tag.is_some() {
+            let mut list = variables::from_plan(&p.variables, &id, |e| self.id("environments", &space, e));
+            if let Some(tag) = &p.concurrency_tag {
+                list.push(variables::plain(&id, "Octopus.Task.ConcurrencyTag", tag));
+            }
+            let set = format!("variableset-{id}");
+            state.written.insert(set.to_lowercase(), variables::document(&set, &id, &space, list));
+        }
+        let mut channels = HashMap::new();
+        if p.channels.is_empty() {
+            let doc = channel(&mut state.store, &space, &id, "Default", true);
+            channels.insert("default".to_owned(), doc["Id"].as_str().unwrap_or_default().to_owned());
+            state.store.of_mut("channels").put(doc);
+        }
+        let marked = p.channels.iter().any(|c| c.default);
+        for (i, c) in p.channels.iter().enumerate() {
+            let mut doc = channel(&mut state.store, &space, &id, c.name.get_ref(), if marked { c.default } else { i == 0 });
+            if let Some(l) = &c.lifecycle {
+                doc["LifecycleId"] = json!(self.id("lifecycles", &space, l.get_ref()));
+            }
+            doc["TenantTags"] = json!(c.tenant_tags.iter().map(toml::Spanned::get_ref).collect::<Vec<_>>());
+            if c.versions.is_some() || c.tag.is_some() {
+                doc["Rules"] = json!([{"Id": format!("{}-rule", doc["Id"].as_str().unwrap_or_default()), "VersioningStrategy": "SemVer", "VersionRange": c.versions.clone().unwrap_or_default(), "Tag": c.tag.clone().unwrap_or_default(), "VersionTagRegex": null, "ActionPackages": [], "Actions": []}]);
+            }
+            channels.insert(c.name.get_ref().to_lowercase(), doc["Id"].as_str().unwrap_or_default().to_owned());
+            state.store.of_mut("channels").put(doc);
+        }
+        let default = state
+            .store
+            .of("channels")
+            .iter()
+            .rev()
+            .find(|c| c["ProjectId"] == id.as_str() && c["IsDefault"] == true)
+            .and_then(|c| c["Id"].as_str())
+            .unwrap_or_default()
+            .to_owned();
+        let start = self.plan.start.0;
+        let count = p.releases.len();
+        for (i, r) in p.releases.iter().enumerate() {
+            let days = i64::try_from(count - i).unwrap_or(1) * 7;
+            let assembled = r.assembled.map_or_else(|| later(start, SignedDuration::from_hours(-24 * days)), |m| m.0);
+            let channel = r.channel.as_ref().and_then(|c| channels.get(&c.get_ref().to_lowercase())).unwrap_or(&default).clone();
+            releases::add(
+                state,
+                Release {
+                    space: space.clone(),
+                    project: id.clone(),
+                    channel,
+                    version: r.version.get_ref().clone(),
+                    notes: (!r.notes.is_empty()).then(|| r.notes.clone()),
+                    assembled,
+                    ignore_channel_rules: false,
+                    extra: serde_json::Map::new(),
+                    defects: Vec::new(),
+                },
+            );
+        }
+        let spots: Vec<(String, String)> = p.live.iter().map(|(e, v)| (self.id("environments", &space, e), v.get_ref().clone())).collect();
+        bring(state, &id, &spots, None, start);
+        for r in p.releases.iter().filter(|r| r.blocked.is_some()) {
+            if let Ok(index) = releases::by_version(state, &id, r.version.get_ref())
+                && let (Some(Some(release)), Some(reason)) = (state.releases.get_mut(index), &r.blocked)
+            {
+                release.defects.push((reason.clone(), false));
+            }
+        }
+        id
+    }
+
+    fn runbooks(&mut self, state: &mut State, p: &ProjectPlan, project: &str, steps: &[Arc<Vec<super::world::model::StepPlan>>]) {
+        let space = self.space(p.space.as_ref());
+        for (r, steps) in p.runbooks.iter().zip(steps) {
+            let id = state.store.next_id("Runbooks-");
+            let environments = self.all("environments", &space, &r.environments);
+            let scope = if environments.is_empty() { "All" } else { "Specified" };
+            let mut doc = json!({"Id": id, "SpaceId": space, "Name": r.name.get_ref(), "Slug": slug(r.name.get_ref()), "Description": r.description, "ProjectId": project, "EnvironmentScope": scope, "Environments": environments});
+            if let (Value::Object(doc), Value::Object(rest)) = (&mut doc, runbook_defaults(&id)) {
+                for (k, v) in rest {
+                    doc.entry(k).or_insert(v);
+                }
+            }
+            if r.published {
+                let snapshot = super::runbooks::snapshot(state, &space, project, &id, "Snapshot 1", None);
+                doc["PublishedRunbookSnapshotId"] = json!(snapshot);
+            }
+            state.store.of_mut("runbooks").put(doc);
+            state.steps.insert(id, steps.clone());
+        }
+    }
+
+    fn history(&mut self, state: &mut State) {
+        for live in &self.plan.live {
+            let Some(p) = self.plan.projects.iter().find(|p| p.name.get_ref().eq_ignore_ascii_case(live.project.get_ref())) else {
+                continue;
+            };
+            let space = self.space(p.space.as_ref());
+            let project = self.id("projects", &space, live.project.get_ref());
+            let spot = (self.id("environments", &space, live.environment.get_ref()), live.release.get_ref().clone());
+            if live.tenants.is_empty() {
+                bring(state, &project, &[spot], None, self.plan.start.0);
+            } else {
+                for tenant in self.all("tenants", &space, &live.tenants) {
+                    bring(state, &project, std::slice::from_ref(&spot), Some(tenant), self.plan.start.0);
+                }
+            }
+        }
+    }
+
+    fn freezes(&mut self, state: &mut State) {
+        for f in &self.plan.freezes {
+            let start = later(self.plan.start.0, f.from.0);
+            let mut scope = json!({});
+            let projects: Vec<&Value> = state
+                .store
+                .of("projects")
+                .iter()
+                .filter(|p| {
+                    f.projects.is_empty()
+                        || f.projects.iter().any(|n| p["Name"].as_str().is_some_and(|x| x.eq_ignore_ascii_case(n.get_ref())))
+                })
+                .collect();
+            for p in projects {
+                let space = p["SpaceId"].as_str().unwrap_or_default();
+                let environments = if f.environments.is_empty() {
+                    lifecycle::environments(state, space)
+                } else {
+                    self.all("environments", space, &f.environments)
+                };
+                scope[p["Id"].as_str().unwrap_or_default()] = json!(environments);
+            }
+            let rest = json!({"Description": "", "Start": stamp(start), "End": stamp(later(start, f.length.0)), "ProjectEnvironmentScope": scope, "TenantProjectEnvironmentScope": [], "RecurringSchedule": null, "OwnerId": null});
+            self.add(&mut state.store, "deploymentfreezes", "DeploymentFreezes-", "", &f.name, rest);
+        }
+    }
+}
+
+/// Writes the successful deployments that brought releases to where they are live, with the stages before.
+fn bring(state: &mut State, project: &str, spots: &[(String, String)], tenant: Option<String>, start: Timestamp) {
+    let mut wanted: Vec<(usize, String)> = Vec::new();
+    for (environment, version) in spots {
+        let Ok(release) = releases::by_version(state, project, version) else { continue };
+        wanted.push((release, environment.clone()));
+    }
+    wanted.sort_by_key(|(release, _)| *release);
+    wanted.dedup();
+    for (release, environment) in wanted {
+        for _ in 0..32 {
+            let whose = tenant.as_deref().map_or(lifecycle::Whose::Untenanted, lifecycle::Whose::Tenant);
+            let standing = lifecycle::standing(state, release, whose);
+            if standing.iter().any(|p| p.done.contains(&environment)) {
+                break;
+            }
+            let reachable = standing.iter().find(|p| p.environments().any(|e| *e == environment)).is_some_and(|p| p.reachable);
+            let next = if reachable {
+                Some(environment.clone())
+            } else {
+                standing.iter().find(|p| p.reachable && !p.complete).and_then(|p| p.environments().find(|e| !p.done.contains(e)).cloned())
+            };
+            let Some(target) = next else { break };
+            let done = state.by_release.get(&release).map_or(0, |l| l.iter().filter(|x| state.executions[**x].tenant == tenant).count());
+            let assembled = state.release(release).map_or(start, |r| r.assembled);
+            let at = later(assembled, SignedDuration::from_hours(1 + 24 * i64::try_from(done).unwrap_or(0)))
+                .min(later(start, SignedDuration::from_hours(-1)));
+            if !record(state, release, &target, tenant.clone(), at) {
+                break;
+            }
+        }
+    }
+    state.now = start;
+}
+
+/// One deployment that succeeded in the past.
+fn record(state: &mut State, release: usize, environment: &str, tenant: Option<String>, at: Timestamp) -> bool {
+    state.now = at;
+    let new = NewExecution { environment: environment.to_owned(), tenant, user: SYSTEM.into(), ..NewExecution::default() };
+    let Ok(x) = deployments::deploy(state, release, new) else { return false };
+    let task = state.executions[x].task;
+    let mut clock = later(at, SignedDuration::from_secs(2));
+    let t = &mut state.tasks[task];
+    t.started = Some(clock);
+    let plan = t.plan.clone();
+    for (run, step) in t.steps.iter_mut().zip(plan.iter()) {
+        run.status = if step.disabled { StepStatus::Skipped } else { StepStatus::Success };
+        run.started = Some(clock);
+        clock = later(clock, step.takes.0);
+        run.ended = Some(clock);
+        run.outputs = step.output.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    }
+    t.state = TaskState::Success;
+    t.completed = Some(clock);
+    t.updated = clock;
+    let description = t.description.clone();
+    state.task_event("DeploymentQueued", SYSTEM, task, format!("{description} was queued"));
+    state.now = clock;
+    state.task_event("DeploymentSucceeded", SYSTEM, task, format!("{description} succeeded"));
+    true
+}
+
+/// What a project has besides what its creator said (octopus-api.md §10.2).
+pub(crate) fn project_defaults(id: &str) -> Value {
+    json!({
+        "Description": "", "IsDisabled": false, "VariableSetId": format!("variableset-{id}"), "DeploymentProcessId": format!("deploymentprocess-{id}"),
+        "ClonedFromProjectId": null, "IncludedLibraryVariableSetIds": [], "TenantedDeploymentMode": "Untenanted", "DefaultGuidedFailureMode": "EnvironmentDefault",
+        "DiscreteChannelRelease": false, "DefaultToSkipIfAlreadyInstalled": false, "AutoCreateRelease": false, "IsVersionControlled": false,
+        "PersistenceSettings": {"Type": "Database"},
+        "VersioningStrategy": {"Template": "#{Octopus.Version.LastMajor}.#{Octopus.Version.LastMinor}.#{Octopus.Version.NextPatch}", "DonorPackage": null, "DonorPackageStepId": null},
+        "ReleaseCreationStrategy": {"ChannelId": null, "ReleaseCreationPackage": null, "ReleaseCreationPackageStepId": null},
+        "Templates": [], "AutoDeployReleaseOverrides": [], "ReleaseNotesTemplate": null, "DeploymentChangesTemplate": null,
+        "ProjectConnectivityPolicy": {"SkipMachineBehavior": "None", "TargetRoles": [], "AllowDeploymentsToNoTargets": true, "ExcludeUnhealthyTargets": false},
+        "ForcePackageDownload": false, "AllowIgnoreChannelRules": true, "ProjectTags": [], "ExtensionSettings": [], "Icon": null,
+    })
+}
+
+/// What a channel has besides name and project (octopus-api.md §10.6).
+pub(crate) fn channel_defaults() -> Value {
+    json!({"Description": "", "LifecycleId": null, "IsDefault": false, "Type": "Lifecycle", "TenantTags": [], "GitReferenceRules": [], "GitResourceRules": [], "CustomFieldDefinitions": [], "Rules": []})
+}
+
+/// A channel document.
+pub(crate) fn channel(store: &mut Store, space: &str, project: &str, name: &str, default: bool) -> Value {
+    let mut doc = json!({"Id": store.next_id("Channels-"), "SpaceId": space, "Name": name, "Slug": slug(name), "ProjectId": project, "IsDefault": default});
+    if let (Value::Object(doc), Value::Object(rest)) = (&mut doc, channel_defaults()) {
+        for (k, v) in rest {
+            doc.entry(k).or_insert(v);
+        }
+    }
+    doc
+}
+
+/// What a runbook has besides name and project (octopus-api.md §17).
+pub(crate) fn runbook_defaults(id: &str) -> Value {
+    json!({
+        "Description": "", "RunbookProcessId": format!("RunbookProcess-{id}"), "PublishedRunbookSnapshotId": null, "MultiTenancyMode": "TenantedOrUntenanted",
+        "EnvironmentScope": "All", "Environments": [], "DefaultGuidedFailureMode": "EnvironmentDefault",
+        "ConnectivityPolicy": {"SkipMachineBehavior": "None", "TargetRoles": [], "AllowDeploymentsToNoTargets": true, "ExcludeUnhealthyTargets": false},
+        "RunRetentionPolicy": {"Strategy": "Count", "QuantityToKeep": 100, "Unit": "Items", "ShouldKeepForever": false},
+        "ForcePackageDownload": false, "FailTargetDiscovery": false, "CancelQueuedTasks": false, "CancelRunningTasks": false, "RunbookTags": [],
+    })
+}

@@ -1,0 +1,383 @@
+//! Plain resources: kept as JSON documents, listed, paged, filtered and changed in one place for all of them.
+
+use super::{
+    answer::{Answer, Ask, Handled, Refusal, str_of},
+    links,
+    state::State,
+};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap};
+
+/// In which order a list comes (octopus-api.md §6).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Name,
+    SortOrder,
+    Newest,
+    Oldest,
+}
+
+/// A kind of plain resource.
+pub(crate) struct Noun {
+    /// The path segment, as servers spell it.
+    pub(crate) path: &'static str,
+    pub(crate) item: &'static str,
+    pub(crate) prefix: &'static str,
+    /// Belongs to a space.
+    pub(crate) spaced: bool,
+    /// Lists at the root show every space.
+    pub(crate) mixed: bool,
+    pub(crate) order: Order,
+}
+
+const fn noun(path: &'static str, item: &'static str, prefix: &'static str, spaced: bool, mixed: bool, order: Order) -> Noun {
+    Noun { path, item, prefix, spaced, mixed, order }
+}
+
+/// Every plain resource.
+pub(crate) const NOUNS: &[Noun] = &[
+    noun("spaces", "Space", "Spaces-", false, false, Order::Name),
+    noun("environments", "Environment", "Environments-", true, false, Order::SortOrder),
+    noun("projectgroups", "ProjectGroup", "ProjectGroups-", true, false, Order::Name),
+    noun("projects", "Project", "Projects-", true, false, Order::Name),
+    noun("lifecycles", "Lifecycle", "Lifecycles-", true, false, Order::Name),
+    noun("channels", "Channel", "Channels-", true, false, Order::Oldest),
+    noun("tenants", "Tenant", "Tenants-", true, false, Order::Name),
+    noun("tagsets", "TagSet", "TagSets-", true, false, Order::Name),
+    noun("runbooks", "Runbook", "Runbooks-", true, false, Order::Name),
+    noun("runbookSnapshots", "RunbookSnapshot", "RunbookSnapshots-", true, false, Order::Newest),
+    noun("libraryvariablesets", "LibraryVariableSet", "LibraryVariableSets-", true, false, Order::Name),
+    noun("machines", "Machine", "Machines-", true, false, Order::Name),
+    noun("workers", "Worker", "Workers-", true, false, Order::Name),
+    noun("workerpools", "WorkerPool", "WorkerPools-", true, false, Order::Name),
+    noun("machinepolicies", "MachinePolicy", "MachinePolicies-", true, false, Order::Name),
+    noun("feeds", "Feed", "Feeds-", true, false, Order::Name),
+    noun("accounts", "Account", "Accounts-", true, false, Order::Name),
+    noun("certificates", "Certificate", "Certificates-", true, false, Order::Name),
+    noun("projecttriggers", "ProjectTrigger", "ProjectTriggers-", true, false, Order::Name),
+    noun("actiontemplates", "ActionTemplate", "ActionTemplates-", true, false, Order::Name),
+    noun("subscriptions", "Subscription", "Subscriptions-", true, true, Order::Name),
+    noun("artifacts", "Artifact", "Artifacts-", true, true, Order::Newest),
+    noun("deploymentfreezes", "DeploymentFreeze", "DeploymentFreezes-", false, false, Order::Name),
+    noun("users", "User", "Users-", false, false, Order::Name),
+    noun("userroles", "UserRole", "userroles-", false, false, Order::Name),
+    noun("teams", "Team", "Teams-", false, true, Order::Name),
+    noun("octopusservernodes", "OctopusServerNode", "OctopusServerNodes-", false, false, Order::Name),
+];
+
+/// The noun of a path segment, whatever its case.
+pub(crate) fn noun_of(segment: &str) -> Option<&'static Noun> {
+    NOUNS.iter().find(|n| n.path.eq_ignore_ascii_case(segment))
+}
+
+/// The documents of one kind, in the order they were made.
+#[derive(Default)]
+pub(crate) struct Docs {
+    items: Vec<Option<Value>>,
+    by_id: HashMap<String, usize>,
+}
+
+impl Docs {
+    pub(crate) fn put(&mut self, doc: Value) {
+        let key = str_of(&doc, "Id").to_lowercase();
+        if let Some(&at) = self.by_id.get(&key) {
+            self.items[at] = Some(doc);
+        } else {
+            self.by_id.insert(key, self.items.len());
+            self.items.push(Some(doc));
+        }
+    }
+    pub(crate) fn get(&self, id: &str) -> Option<&Value> {
+        let at = self.by_id.get(id).or_else(|| self.by_id.get(&id.to_lowercase()))?;
+        self.items[*at].as_ref()
+    }
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Value> {
+        let at = *self.by_id.get(&id.to_lowercase())?;
+        self.items[at].as_mut()
+    }
+    pub(crate) fn remove(&mut self, id: &str) -> Option<Value> {
+        let at = self.by_id.remove(&id.to_lowercase())?;
+        self.items[at].take()
+    }
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Value> {
+        self.items.iter().flatten()
+    }
+}
+
+/// All documents of all kinds.
+#[derive(Default)]
+pub(crate) struct Store {
+    kinds: BTreeMap<&'static str, Docs>,
+    counters: BTreeMap<String, u64>,
+}
+
+static EMPTY: std::sync::LazyLock<Docs> = std::sync::LazyLock::new(Docs::default);
+
+impl Store {
+    pub(crate) fn of(&self, kind: &'static str) -> &Docs {
+        self.kinds.get(kind).unwrap_or(&EMPTY)
+    }
+    pub(crate) fn of_mut(&mut self, kind: &'static str) -> &mut Docs {
+        self.kinds.entry(kind).or_default()
+    }
+    /// The next number for ids that begin with `prefix`.
+    pub(crate) fn next(&mut self, prefix: &str) -> u64 {
+        if let Some(n) = self.counters.get_mut(prefix) {
+            *n += 1;
+            return *n;
+        }
+        self.counters.insert(prefix.to_owned(), 1);
+        1
+    }
+    /// The id that [`Self::next_id`] will give.
+    pub(crate) fn peek(&self, prefix: &str) -> String {
+        format!("{prefix}{}", self.counters.get(prefix).copied().unwrap_or(0) + 1)
+    }
+    pub(crate) fn next_id(&mut self, prefix: &str) -> String {
+        format!("{prefix}{}", self.next(prefix))
+    }
+    /// A document by id or slug; documents of another space do not exist.
+    pub(crate) fn find(&self, kind: &'static str, space: Option<&str>, id: &str) -> Option<&Value> {
+        let docs = self.of(kind);
+        let here = |d: &&Value| space.is_none_or(|s| d.get("SpaceId").and_then(Value::as_str).is_none_or(|x| x == s));
+        docs.get(id)
+            .filter(here)
+            .or_else(|| docs.iter().filter(here).find(|d| str_of(d, "Slug").eq_ignore_ascii_case(id) && !id.is_empty()))
+    }
+    /// A document by id, slug or name.
+    pub(crate) fn named(&self, kind: &'static str, space: &str, name: &str) -> Option<&Value> {
+        let here = |d: &&Value| d.get("SpaceId").and_then(Value::as_str).is_none_or(|s| s == space);
+        self.find(kind, Some(space), name)
+            .or_else(|| self.of(kind).iter().filter(here).find(|d| str_of(d, "Name").eq_ignore_ascii_case(name)))
+    }
+    /// The name of a document, or its id when it is gone.
+    pub(crate) fn name(&self, kind: &'static str, id: &str) -> String {
+        self.of(kind).get(id).map_or_else(|| id.to_owned(), |d| str_of(d, "Name").to_owned())
+    }
+}
+
+/// What servers make of a name for use in addresses.
+pub(crate) fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for c in name.chars() {
+        if c.is_alphanumeric() {
+            slug.extend(c.to_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}
+
+/// One page of `all` (already filtered and sorted), as a collection document (octopus-api.md §6).
+pub(crate) fn page<T>(ask: &Ask, item_type: &str, all: &[T], mut render: impl FnMut(&T) -> Value) -> Value {
+    let number = |name: &str, otherwise: u64| ask.query(name).and_then(|v| v.parse::<i64>().ok()).map_or(otherwise, |v| v.max(0) as u64);
+    let total = all.len() as u64;
+    let (skip, take) = (number("skip", 0), number("take", 30).max(1));
+    let from = skip.min(total) as usize;
+    let to = skip.saturating_add(take).min(total) as usize;
+    let items: Vec<Value> = all[from..to].iter().map(&mut render).collect();
+    let pages = total.div_ceil(take).max(1);
+    let filters: String = ask.query.iter().filter(|(k, _)| !["skip", "take", "apikey"].iter().any(|x| k.eq_ignore_ascii_case(x))).fold(
+        String::new(),
+        |mut all, (k, v)| {
+            all.push('&');
+            all.push_str(k);
+            all.push('=');
+            all.extend(percent_encoding::utf8_percent_encode(v, percent_encoding::NON_ALPHANUMERIC));
+            all
+        },
+    );
+    let path = ask.path.trim_end_matches('/');
+    let at = |skip: u64, take: u64| json!(format!("{path}?skip={skip}&take={take}{filters}"));
+    let mut links = Map::new();
+    links.insert("Self".into(), at(skip, take));
+    links.insert("Template".into(), json!(format!("{path}{{?skip,take}}")));
+    links.insert("Page.All".into(), at(0, 2_147_483_647));
+    links.insert("Page.Current".into(), at(skip, take));
+    if skip.saturating_add(take) < total {
+        links.insert("Page.Next".into(), at(skip + take, take));
+    }
+    if skip > 0 {
+        links.insert("Page.Previous".into(), at(skip.saturating_sub(take), take));
+    }
+    links.insert("Page.Last".into(), at((pages - 1).saturating_mul(take), take));
+    json!({
+        "ItemType": item_type, "TotalResults": total, "ItemsPerPage": take, "NumberOfPages": pages, "LastPageNumber": pages - 1,
+        "Items": items, "Links": links,
+    })
+}
+
+/// Names and ids in the query that every list understands.
+pub(crate) fn matches(ask: &Ask, ids: &[String], doc: &Value) -> bool {
+    let name = || str_of(doc, "Name").to_lowercase();
+    (ids.is_empty() || ids.iter().any(|i| i.eq_ignore_ascii_case(str_of(doc, "Id"))))
+        && ask.query("name").is_none_or(|n| n.to_lowercase() == name())
+        && ask.query("partialName").is_none_or(|n| name().contains(&n.to_lowercase()))
+}
+
+/// The documents of a kind that the request asks for, sorted.
+pub(crate) fn select<'s>(state: &'s State, noun: &'static Noun, ask: &Ask, keep: impl Fn(&Value) -> bool) -> Vec<&'s Value> {
+    let ids = ask.list("ids");
+    let space = match (&ask.space, noun.mixed) {
+        (Some(space), _) => Some(space.as_str()),
+        (None, true) => None,
+        (None, false) => noun.spaced.then_some(state.default_space()),
+    };
+    let spaces = ask.list("spaces");
+    let mut found: Vec<&Value> = state
+        .store
+        .of(noun.path)
+        .iter()
+        .filter(|d| {
+            let of = d.get("SpaceId").and_then(Value::as_str);
+            space.is_none_or(|s| of.is_none_or(|x| x == s))
+                && (spaces.is_empty() || spaces.iter().any(|s| s == "all" || of.is_none_or(|x| x.eq_ignore_ascii_case(s))))
+                && matches(ask, &ids, d)
+                && keep(d)
+        })
+        .collect();
+    match noun.order {
+        Order::Name => found
+            .sort_by_cached_key(|d| d.get("Name").or_else(|| d.get("Username")).and_then(Value::as_str).unwrap_or_default().to_lowercase()),
+        Order::SortOrder => found.sort_by_key(|d| d.get("SortOrder").and_then(Value::as_i64).unwrap_or(0)),
+        Order::Newest => found.reverse(),
+        Order::Oldest => {}
+    }
+    found
+}
+
+/// A document with its links, as it goes out.
+pub(crate) fn present(noun: &Noun, doc: &Value) -> Value {
+    let mut doc = doc.clone();
+    let links = links::of(noun, &doc);
+    doc["Links"] = links;
+    doc
+}
+
+/// Lists, single documents, creation, replacement and deletion of a plain resource; `rest` is the path behind its name.
+pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&str]) -> Handled {
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => {
+            let found = select(state, noun, ask, |d| noun_filter(noun, ask, d));
+            Answer::ok(page(ask, noun.item, &found, |d| present(noun, d)))
+        }
+        ("GET", ["all"]) => {
+            let found = select(state, noun, ask, |d| noun_filter(noun, ask, d));
+            Answer::ok(Value::Array(found.into_iter().map(|d| present(noun, d)).collect()))
+        }
+        ("GET", [id]) => Answer::ok(present(noun, get(state, ask, noun, id)?)),
+        ("POST", []) => create(state, ask, noun),
+        ("PUT", [id]) => {
+            let old = get(state, ask, noun, id)?.clone();
+            let mut new = clean(ask.body.clone())?;
+            for key in ["Id", "SpaceId", "Slug"] {
+                if let Some(value) = old.get(key)
+                    && (key != "Slug" || str_of(&new, "Slug").is_empty())
+                {
+                    new[key] = value.clone();
+                }
+            }
+            if new.get("Version").is_some_and(Value::is_number) && noun.path == "actiontemplates" {
+                new["Version"] = json!(old.get("Version").and_then(Value::as_u64).unwrap_or(0) + 1);
+            }
+            state.modified(ask, noun, &new);
+            let answer = present(noun, &new);
+            state.store.of_mut(noun.path).put(new);
+            Answer::ok(answer)
+        }
+        ("DELETE", [id]) => {
+            let id = str_of(get(state, ask, noun, id)?, "Id").to_owned();
+            let old = state.store.of_mut(noun.path).remove(&id).unwrap_or(Value::Null);
+            state.event("Deleted", &ask.user, format!("{} {} was deleted", noun.item, str_of(&old, "Name")), vec![id], space_of(&old));
+            Answer::ok(present(noun, &old))
+        }
+        _ if rest.len() <= 1 => Err(Refusal::wrong_verb(&ask.method)),
+        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+    }
+}
+
+/// Filters some lists have and others do not.
+fn noun_filter(noun: &Noun, ask: &Ask, doc: &Value) -> bool {
+    match noun.path {
+        "tenants" => {
+            let tags = ask.list("tags");
+            ask.query("projectId")
+                .is_none_or(|p| doc["ProjectEnvironments"].as_object().is_some_and(|m| m.keys().any(|k| k.eq_ignore_ascii_case(p))))
+                && (tags.is_empty() || super::tenants::has_tags(doc, &tags))
+        }
+        "runbooks" => {
+            let projects = ask.list("projectIds");
+            projects.is_empty() || projects.iter().any(|p| p.eq_ignore_ascii_case(str_of(doc, "ProjectId")))
+        }
+        "artifacts" => ask.query("regarding").is_none_or(|r| {
+            doc["_Related"].as_array().is_some_and(|a| a.iter().any(|x| x.as_str().is_some_and(|x| x.eq_ignore_ascii_case(r))))
+        }),
+        "machines" => {
+            let environments = ask.list("environmentIds");
+            environments.is_empty()
+                || doc["EnvironmentIds"].as_array().is_some_and(|a| a.iter().any(|x| environments.iter().any(|e| x == e)))
+        }
+        "libraryvariablesets" => ask.query("contentType").is_none_or(|c| str_of(doc, "ContentType").eq_ignore_ascii_case(c)),
+        "users" => ask.query("filter").is_none_or(|f| str_of(doc, "Username").to_lowercase().contains(&f.to_lowercase())),
+        _ => true,
+    }
+}
+
+/// The document of an id or slug, or 404.
+pub(crate) fn get<'s>(state: &'s State, ask: &Ask, noun: &Noun, id: &str) -> Result<&'s Value, Refusal> {
+    state.store.find(noun.path, ask.space.as_deref().filter(|_| noun.spaced), id).ok_or_else(|| Refusal::missing(id))
+}
+
+fn space_of(doc: &Value) -> Option<String> {
+    doc.get("SpaceId").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// A body as a document: an object without links.
+fn clean(body: Value) -> Result<Value, Refusal> {
+    let Value::Object(mut object) = body else { return Err(Refusal::invalid("The request body must be a JSON object.")) };
+    object.shift_remove("Links");
+    let upper = |k: &str| k.chars().next().map_or_else(String::new, |c| c.to_uppercase().chain(k.chars().skip(1)).collect());
+    Ok(Value::Object(object.into_iter().map(|(k, v)| (upper(&k), v)).collect()))
+}
+
+fn create(state: &mut State, ask: &Ask, noun: &'static Noun) -> Handled {
+    let body = clean(ask.body.clone())?;
+    let space = noun.spaced.then(|| ask.space.clone().unwrap_or_else(|| state.default_space().to_owned()));
+    let name = str_of(&body, "Name").to_owned();
+    if name.is_empty() && !matches!(noun.path, "users" | "artifacts" | "runbookSnapshots") {
+        return Err(Refusal::invalid("The Name field is required."));
+    }
+    let taken = noun.path != "channels"
+        && noun.path != "runbooks"
+        && noun.path != "runbookSnapshots"
+        && !name.is_empty()
+        && state
+            .store
+            .of(noun.path)
+            .iter()
+            .any(|d| str_of(d, "Name").eq_ignore_ascii_case(&name) && space.as_deref().is_none_or(|s| str_of(d, "SpaceId") == s));
+    if taken {
+        return Err(Refusal::invalid(format!("The name '{name}' is already in use. Please choose a different name.")));
+    }
+    let id = state.store.next_id(noun.prefix);
+    let mut doc = json!({ "Id": id });
+    if let Some(space) = &space {
+        doc["SpaceId"] = json!(space);
+    }
+    if let (Value::Object(doc), Value::Object(body)) = (&mut doc, body) {
+        for (k, v) in body {
+            if k != "Id" && k != "SpaceId" {
+                doc.insert(k, v);
+            }
+        }
+    }
+    if !name.is_empty() && str_of(&doc, "Slug").is_empty() {
+        doc["Slug"] = json!(slug(&name));
+    }
+    state.complete(noun, &mut doc);
+    let answer = present(noun, &doc);
+    state.event("Created", &ask.user, format!("{} {name} was created", noun.item), vec![id], space);
+    state.store.of_mut(noun.path).put(doc);
+    Answer::created(answer)
+}

@@ -1,0 +1,103 @@
+//! The sandbox's own endpoints under `/sandbox/`: its clock, its truth, its faults.
+
+use super::{
+    http,
+    http::Shared,
+    state::{SYSTEM, State, What, stamp, stamp_or_null},
+    world::model::FaultPlan,
+};
+use crate::clock::text;
+use axum::{body::Bytes, response::Response};
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
+
+/// Every deployment and run in the order they were made, for tests: what really happened.
+pub(crate) fn truth(shared: &Shared) -> Value {
+    let mut state = shared.state.lock();
+    state.advance_to(shared.clock.now());
+    let (mut deployments, mut runs) = (Vec::new(), Vec::new());
+    for x in &state.executions {
+        let t = &state.tasks[x.task];
+        let mut doc = json!({
+            "id": x.id, "task": format!("ServerTasks-{}", x.task + 1), "project": state.store.name("projects", &x.project),
+            "environment": state.store.name("environments", &x.environment), "tenant": x.tenant.as_ref().map(|t| state.store.name("tenants", t)),
+            "state": t.state.name(), "comments": x.comments, "by": if x.by == SYSTEM { "system".into() } else { state.username(&x.by) },
+            "created": stamp(x.created), "queued": stamp(t.queued), "started": stamp_or_null(t.started), "completed": stamp_or_null(t.completed),
+            "error": t.error,
+        });
+        match &x.what {
+            What::Deploy { release, .. } => {
+                doc["release"] = json!(state.release(*release).map(|r| &r.version));
+                // What brought the world to its start is not something a run did.
+                doc["history"] = json!(x.created < state.plan.start.0);
+                deployments.push(doc);
+            }
+            What::Runbook { runbook, .. } => {
+                doc["runbook"] = json!(state.store.name("runbooks", runbook));
+                runs.push(doc);
+            }
+        }
+    }
+    json!({
+        "now": stamp(state.now), "deployments": deployments, "runbook_runs": runs, "live": live(&state),
+        "requests": shared.requests.load(Ordering::SeqCst), "mails": mails(shared),
+    })
+}
+
+/// What is live where: the last success of every project, environment and tenant.
+fn live(state: &State) -> Vec<Value> {
+    state
+        .slots
+        .iter()
+        .filter_map(|((project, environment, tenant), list)| {
+            let last = list.iter().rev().find(|x| state.tasks[state.executions[**x].task].state == super::state::TaskState::Success)?;
+            let What::Deploy { release, .. } = state.executions[*last].what else { return None };
+            Some(json!({"project": state.store.name("projects", project), "environment": state.store.name("environments", environment), "tenant": tenant.as_ref().map(|t| state.store.name("tenants", t)), "release": state.release(release).map(|r| &r.version)}))
+        })
+        .collect()
+}
+
+fn mails(shared: &Shared) -> Vec<Value> {
+    shared.mailbox.mails().iter().map(|m| json!({"from": m.from, "to": m.to, "subject": m.subject, "raw": m.raw})).collect()
+}
+
+/// `/sandbox/…`
+pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> Response {
+    let body: Value = serde_json::from_slice(raw).unwrap_or(Value::Null);
+    let no = |message: String| http::json(400, &json!({ "ErrorMessage": message }));
+    match (method, path) {
+        ("GET", "/sandbox/state") => http::json(200, &truth(shared)),
+        ("GET", "/sandbox/mails") => http::json(200, &json!(mails(shared))),
+        ("GET", "/sandbox/clock") => http::json(200, &json!({"now": stamp(shared.clock.now()), "virtual": shared.clock.is_virtual()})),
+        ("GET", "/sandbox/requests") => {
+            let log: Vec<Value> = shared
+                .log
+                .lock()
+                .iter()
+                .map(|(at, method, path, status)| json!({"at": stamp(*at), "method": method, "path": path, "status": status}))
+                .collect();
+            http::json(200, &json!(log))
+        }
+        ("POST", "/sandbox/advance") => match body["by"].as_str().map(text::duration) {
+            Some(Ok(by)) => {
+                shared.clock.advance(by);
+                let now = shared.clock.now();
+                shared.state.lock().advance_to(now);
+                http::json(200, &json!({ "now": stamp(now) }))
+            }
+            Some(Err(e)) => no(e.message().to_owned()),
+            None => no("say how far, like {\"by\": \"1h\"}".into()),
+        },
+        ("POST", "/sandbox/faults") => match serde_json::from_value::<FaultPlan>(body) {
+            Ok(plan) => {
+                shared.faults.lock().add(plan);
+                http::json(201, &json!({}))
+            }
+            Err(e) => no(e.to_string()),
+        },
+        _ => http::json(
+            404,
+            &json!({ "ErrorMessage": format!("there is no {method} {path}; there is: GET /sandbox/state, mails, clock, requests; POST /sandbox/advance, faults") }),
+        ),
+    }
+}

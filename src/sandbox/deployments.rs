@@ -1,0 +1,545 @@
+//! Deployments: what is checked before one is made, how it is shown, listed and deleted, and the name-based executions API.
+
+use super::{
+    answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
+    collection::page,
+    lifecycle,
+    progress::Due,
+    state::{Execution, State, StepRun, Task, TaskState, What, stamp, stamp_or_null},
+    tenants,
+};
+use crate::clock::later;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What a client asks for when it wants something executed.
+#[derive(Clone, Default)]
+pub(crate) struct NewExecution {
+    pub(crate) environment: String,
+    pub(crate) tenant: Option<String>,
+    pub(crate) user: String,
+    pub(crate) comments: Option<String>,
+    pub(crate) guided: Option<bool>,
+    pub(crate) skip: Vec<String>,
+    pub(crate) forms: Value,
+    pub(crate) variables: Value,
+    pub(crate) queue_time: Option<Timestamp>,
+    pub(crate) expiry: Option<Timestamp>,
+    pub(crate) priority: Option<String>,
+    pub(crate) machines: (Vec<String>, Vec<String>),
+    pub(crate) overridden: Vec<String>,
+    pub(crate) force: (bool, bool),
+}
+
+/// Reads what all forms of creation have in common; `renamed` names the executions API's spelling.
+pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Result<NewExecution, Refusal> {
+    let time = |name: &str| -> Result<Option<Timestamp>, Refusal> {
+        text(body, name).map(|t| t.parse().map_err(|_| Refusal::invalid(format!("The value '{t}' is not valid for {name}.")))).transpose()
+    };
+    let (queue, expiry, skip, with, without) = if renamed {
+        ("runAt", "noRunAfter", "skipStepNames", "specificMachineNames", "excludedMachineNames")
+    } else {
+        ("QueueTime", "QueueTimeExpiry", "SkipActions", "SpecificMachineIds", "ExcludedMachineIds")
+    };
+    let (queue_time, expiry) = (time(queue)?, time(expiry)?);
+    if let Some(e) = expiry
+        && e <= queue_time.unwrap_or(state.now)
+    {
+        return Err(Refusal::invalid("The queue time expiry must be after the queue time."));
+    }
+    let machines = |name: &str| -> Result<Vec<String>, Refusal> {
+        texts(field(body, name))
+            .into_iter()
+            .map(|m| {
+                let found = state
+                    .store
+                    .of("machines")
+                    .iter()
+                    .find(|d| str_of(d, "Id").eq_ignore_ascii_case(&m) || str_of(d, "Name").eq_ignore_ascii_case(&m));
+                found.map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal::invalid(format!("The machine '{m}' does not exist.")))
+            })
+            .collect()
+    };
+    Ok(NewExecution {
+        environment: String::new(),
+        tenant: None,
+        user: user.to_owned(),
+        comments: text(body, "Comments"),
+        guided: field(body, "UseGuidedFailure").as_bool(),
+        skip: texts(field(body, skip)),
+        forms: field(body, "FormValues").clone(),
+        variables: field(body, "Variables").clone(),
+        queue_time,
+        expiry,
+        priority: text(body, "Priority"),
+        machines: (machines(with)?, machines(without)?),
+        overridden: Vec::new(),
+        force: (field(body, "ForcePackageDownload") == true, field(body, "ForcePackageRedeployment") == true),
+    })
+}
+
+/// Makes a deployment and its task.
+///
+/// # Errors
+/// 400 for every rule that forbids it.
+pub(crate) fn deploy(state: &mut State, release: usize, new: NewExecution) -> Result<usize, Refusal> {
+    let r = state.release(release).ok_or_else(|| Refusal::missing("release"))?;
+    let (project, channel, version, space) = (r.project.clone(), r.channel.clone(), r.version.clone(), r.space.clone());
+    let p = state.store.of("projects").get(&project).ok_or_else(|| Refusal::missing(&project))?;
+    let project_name = str_of(p, "Name").to_owned();
+    if p["IsDisabled"] == true {
+        return Err(Refusal::invalid(format!("The project '{project_name}' is disabled and cannot be deployed.")));
+    }
+    check_tenant(state, str_of(p, "TenantedDeploymentMode"), &project_name, &project, &new, Some(&channel))?;
+    let environment_name = state.store.name("environments", &new.environment);
+    if !lifecycle::allowed(state, release, new.tenant.as_deref()).contains(&new.environment) {
+        return Err(Refusal::invalid(lifecycle::not_allowed(state, release, &new.environment, &version)));
+    }
+    if let Some((_, freeze)) =
+        lifecycle::freezes(state, &project, &new.environment, new.tenant.as_deref()).iter().find(|(id, _)| !new.overridden.contains(id))
+    {
+        return Err(Refusal::invalid(format!(
+            "The deployment of project '{project_name}' to environment '{environment_name}' is prevented by the active deployment freeze '{freeze}'."
+        )));
+    }
+    let values = super::variables::prompted(state, &project, &new.forms, &new.variables)?;
+    let priority = new.priority.clone().unwrap_or_else(|| "LifecycleDefault".into());
+    let first = priority == "On"
+        || (priority == "LifecycleDefault" && lifecycle::has_priority(state, &project, &channel, &space, &new.environment));
+    let id = state.store.next_id("Deployments-");
+    let mut description = format!("Deploy {project_name} release {version} to {environment_name}");
+    if let Some(t) = &new.tenant {
+        description = format!("{description} for {}", state.store.name("tenants", t));
+    }
+    let tag = super::variables::concurrency_tag(state, &project, &new.environment, new.tenant.as_deref(), state.tasks.len() + 1);
+    let what = What::Deploy { release, channel };
+    let made = enqueue(state, Job { id, space, project: project.clone(), owner: project, what, description, tag, first, values, new });
+    Ok(made)
+}
+
+/// Tenant rules, for deployments and runbook runs (octopus-api.md §10.3).
+pub(crate) fn check_tenant(
+    state: &State,
+    mode: &str,
+    project_name: &str,
+    project: &str,
+    new: &NewExecution,
+    channel: Option<&str>,
+) -> Result<(), Refusal> {
+    let environment = state.store.name("environments", &new.environment);
+    match &new.tenant {
+        None if mode == "Tenanted" => {
+            Err(Refusal::invalid(format!("Project '{project_name}' does not allow untenanted deployments. Please choose a tenant.")))
+        }
+        None => Ok(()),
+        Some(_) if mode == "Untenanted" => Err(Refusal::invalid(format!("Project '{project_name}' does not allow tenanted deployments."))),
+        Some(id) => {
+            let tenant = state.store.of("tenants").get(id).ok_or_else(|| Refusal::missing(id))?;
+            let name = str_of(tenant, "Name");
+            if tenant["IsDisabled"] == true {
+                return Err(Refusal::invalid(format!("The tenant '{name}' is disabled.")));
+            }
+            if !texts(&tenant["ProjectEnvironments"][project]).contains(&new.environment) {
+                return Err(Refusal::invalid(format!(
+                    "The tenant '{name}' is not connected to project '{project_name}' in environment '{environment}'."
+                )));
+            }
+            let tags = channel.and_then(|c| state.store.of("channels").get(c)).map(|c| texts(&c["TenantTags"])).unwrap_or_default();
+            if !tags.is_empty() && !tenants::has_tags(tenant, &tags) {
+                return Err(Refusal::invalid(format!("The tenant '{name}' does not have the tags that the release's channel requires.")));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Everything needed to queue something.
+pub(crate) struct Job {
+    pub(crate) id: String,
+    pub(crate) space: String,
+    pub(crate) project: String,
+    pub(crate) owner: String,
+    pub(crate) what: What,
+    pub(crate) description: String,
+    pub(crate) tag: String,
+    pub(crate) first: bool,
+    pub(crate) values: BTreeMap<String, String>,
+    pub(crate) new: NewExecution,
+}
+
+/// Makes the execution and the task, and queues it.
+pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
+    let Job { id, space, project, owner, what, description, tag, first, values, new } = job;
+    let (task, execution, now) = (state.tasks.len(), state.executions.len(), state.now);
+    let is_deployment = matches!(what, What::Deploy { .. });
+    let guided = new.guided.unwrap_or_else(|| guided_by_default(state, &project, &new.environment));
+    let queued = new.queue_time.unwrap_or(now).max(now);
+    let mut position = queued;
+    if is_deployment && !state.history {
+        position = supersede(state, &project, &new, position);
+    }
+    let key = (0, u8::from(!first), position, task);
+    let plan = state.steps.get(&owner).cloned().unwrap_or_default();
+    let argument = if is_deployment { "DeploymentId" } else { "RunbookRunId" };
+    let eligible = later(queued, state.plan.pick_up.0);
+    state.tasks.push(Task {
+        space: Some(space.clone()),
+        kind: if is_deployment { "Deploy" } else { "RunbookRun" }.into(),
+        description: description.clone(),
+        arguments: json!({ argument: id }),
+        execution: Some(execution),
+        project: Some(project.clone()),
+        environment: Some(new.environment.clone()),
+        tenant: new.tenant.clone(),
+        runbook: match &what {
+            What::Runbook { runbook, .. } => Some(runbook.clone()),
+            What::Deploy { .. } => None,
+        },
+        state: TaskState::Queued,
+        queued,
+        expiry: new.expiry,
+        started: None,
+        completed: None,
+        updated: now,
+        error: String::new(),
+        warnings: false,
+        failing: false,
+        tag,
+        key,
+        eligible,
+        steps: plan.iter().map(|_| StepRun::default()).collect(),
+        plan,
+        owner,
+        interruption: None,
+        generation: 0,
+        notes: Vec::new(),
+    });
+    if is_deployment {
+        state.slots.entry((project.clone(), new.environment.clone(), new.tenant.clone())).or_default().push(execution);
+    }
+    if let What::Deploy { release, .. } = &what {
+        state.by_release.entry(*release).or_default().push(execution);
+    }
+    state.by_project.entry(project.clone()).or_default().push(execution);
+    state.execution_by_id.insert(id.to_lowercase(), execution);
+    state.executions.push(Execution {
+        id,
+        space,
+        project,
+        what,
+        environment: new.environment,
+        tenant: new.tenant,
+        task,
+        created: now,
+        comments: new.comments,
+        by: new.user.clone(),
+        guided,
+        skip: new.skip,
+        forms: if new.forms.is_object() { new.forms } else { json!({}) },
+        values,
+        queue_time: new.queue_time,
+        expiry: new.expiry,
+        priority: new.priority.unwrap_or_else(|| "LifecycleDefault".into()),
+        machines: new.machines,
+        overridden: new.overridden,
+        force: new.force,
+        failed_once: false,
+        deleted: false,
+    });
+    if !state.history {
+        let category = if is_deployment { "DeploymentQueued" } else { "RunbookRunQueued" };
+        state.task_event(category, &new.user, task, format!("{description} was queued"));
+        state.queue.insert(key);
+        state.at(eligible, Due::Look);
+        if let Some(expiry) = new.expiry {
+            state.at(expiry, Due::Expires { task });
+        }
+    }
+    execution
+}
+
+fn guided_by_default(state: &State, project: &str, environment: &str) -> bool {
+    match state.store.of("projects").get(project).map(|p| str_of(p, "DefaultGuidedFailureMode")) {
+        Some("On") => true,
+        Some("Off") => false,
+        _ => state.store.of("environments").get(environment).is_some_and(|e| e["UseGuidedFailure"] == true),
+    }
+}
+
+/// Cancels what a new deployment replaces, and gives back the earliest place in the queue (octopus-api.md §18.7).
+fn supersede(state: &mut State, project: &str, new: &NewExecution, mut position: Timestamp) -> Timestamp {
+    let settings = state.written.get(&format!("deploymentsettings-{project}"));
+    let flag = |name: &str, plan: &Value| settings.map_or(plan[name] == true, |s| s[name] == true);
+    let Some(doc) = state.store.of("projects").get(project) else { return position };
+    let (queued, running) = (flag("CancelQueuedTasks", doc), flag("CancelRunningTasks", doc));
+    if !(queued || running) || !new.skip.is_empty() || !new.machines.0.is_empty() || !new.machines.1.is_empty() {
+        return position;
+    }
+    let old: Vec<usize> = state.slots.get(&(project.to_owned(), new.environment.clone(), new.tenant.clone())).cloned().unwrap_or_default();
+    for x in old {
+        let e = &state.executions[x];
+        let whole = e.skip.is_empty() && e.machines.0.is_empty() && e.machines.1.is_empty();
+        let t = &state.tasks[e.task];
+        let task = e.task;
+        if whole && t.state == TaskState::Queued && queued {
+            position = position.min(t.key.2);
+            state.cancel(task, super::state::SYSTEM);
+        } else if whole && t.state == TaskState::Executing && running {
+            state.cancel(task, super::state::SYSTEM);
+        }
+    }
+    position
+}
+
+/// A deployment as it goes out (octopus-api.md §15).
+pub(crate) fn render(state: &State, index: usize) -> Value {
+    let x = &state.executions[index];
+    let s = &x.space;
+    let environment = state.store.name("environments", &x.environment);
+    let task = format!("ServerTasks-{}", x.task + 1);
+    let by = (x.by != super::state::SYSTEM).then_some(&x.by);
+    let mut doc = json!({ "Id": x.id, "SpaceId": s, "ProjectId": x.project });
+    let mut links = json!({
+        "Environment": format!("/api/{s}/environments/{}", x.environment), "Project": format!("/api/{s}/projects/{}", x.project),
+        "Task": format!("/api/tasks/{task}"), "Artifacts": format!("/api/{s}/artifacts?regarding={}", x.id),
+        "Interruptions": format!("/api/{s}/interruptions?regarding={}", x.id),
+    });
+    let (name, kind) = match &x.what {
+        What::Deploy { release, channel } => {
+            let r = state.release(*release);
+            let rid = format!("Releases-{}", release + 1);
+            doc["ReleaseId"] = json!(rid);
+            doc["ChannelId"] = json!(channel);
+            doc["DeploymentProcessId"] = json!(super::releases::process_snapshot(&x.project));
+            doc["Changes"] = json!([{"Version": r.map(|r| &r.version), "ReleaseNotes": r.and_then(|r| r.notes.as_ref()), "BuildInformation": [], "WorkItems": [], "Commits": []}]);
+            doc["ChangesMarkdown"] = json!(r.and_then(|r| r.notes.clone()));
+            links["Release"] = json!(format!("/api/{s}/releases/{rid}"));
+            links["DeploymentProcess"] = json!(format!("/api/{s}/deploymentprocesses/{}", super::releases::process_snapshot(&x.project)));
+            (format!("Deploy to {environment}"), "deployments")
+        }
+        What::Runbook { runbook, snapshot } => {
+            doc["RunbookId"] = json!(runbook);
+            doc["RunbookSnapshotId"] = json!(snapshot);
+            doc["FrozenRunbookProcessId"] = json!(format!("RunbookProcess-{runbook}-s-1-SANDB"));
+            links["Runbook"] = json!(format!("/api/{s}/runbooks/{runbook}"));
+            links["RunbookSnapshot"] = json!(format!("/api/{s}/runbookSnapshots/{snapshot}"));
+            (format!("Run {} on {environment}", state.store.name("runbooks", runbook)), "runbookRuns")
+        }
+    };
+    links["Self"] = json!(format!("/api/{s}/{kind}/{}", x.id));
+    links["Web"] = json!(format!("/app#/{s}/{kind}/{}", x.id));
+    links["Variables"] = json!(format!("/api/{s}/variables/variableset-{}", x.id));
+    let rest = json!({
+        "EnvironmentId": x.environment, "TenantId": x.tenant, "TaskId": task, "Name": name, "Created": stamp(x.created),
+        "QueueTime": stamp_or_null(x.queue_time), "QueueTimeExpiry": stamp_or_null(x.expiry), "Comments": x.comments,
+        "DeployedBy": if by.is_some() { state.username(&x.by) } else { "System".into() }, "DeployedById": by,
+        "FailureEncountered": x.failed_once, "DeployedToMachineIds": [], "ManifestVariableSetId": format!("variableset-{}", x.id),
+        "UseGuidedFailure": x.guided, "ForcePackageDownload": x.force.0, "ForcePackageRedeployment": x.force.1,
+        "Priority": x.priority, "DebugMode": "Off", "FailTargetDiscovery": false, "SkipActions": x.skip,
+        "SpecificMachineIds": x.machines.0, "ExcludedMachineIds": x.machines.1, "SpecificTargetTagIds": [], "ExcludedTargetTagIds": [],
+        "FormValues": x.forms, "TentacleRetentionPeriod": null, "ChangeRequestSettings": null, "ExecutionPlanLogContext": {"Steps": []}, "Links": links,
+    });
+    if let (Value::Object(doc), Value::Object(rest)) = (&mut doc, rest) {
+        doc.extend(rest);
+    }
+    doc
+}
+
+/// The execution with this id.
+pub(crate) fn find(state: &State, ask: &Ask, id: &str) -> Result<usize, Refusal> {
+    let index = state.execution_by_id.get(&id.to_lowercase()).copied().ok_or_else(|| Refusal::missing(id))?;
+    let x = &state.executions[index];
+    if x.deleted || ask.space.as_ref().is_some_and(|s| *s != x.space) { Err(Refusal::missing(id)) } else { Ok(index) }
+}
+
+/// A list of deployments or runbook runs, newest first, with the filters of both.
+pub(crate) fn list(state: &State, ask: &Ask, deployments: bool, keep: impl Fn(usize) -> bool) -> Value {
+    let (ids, projects, environments, tenants, channels, runbooks) =
+        (ask.list("ids"), ask.list("projects"), ask.list("environments"), ask.list("tenants"), ask.list("channels"), ask.list("runbooks"));
+    let state_filter = ask.query("taskState").and_then(TaskState::named);
+    let space = state.space_of(ask);
+    let in_list =
+        |list: &[String], value: Option<&str>| list.is_empty() || value.is_some_and(|v| list.iter().any(|l| l.eq_ignore_ascii_case(v)));
+    let found: Vec<usize> = (0..state.executions.len())
+        .rev()
+        .filter(|i| {
+            let x = &state.executions[*i];
+            let (channel, runbook) = match &x.what {
+                What::Deploy { channel, .. } => (Some(channel.as_str()), None),
+                What::Runbook { runbook, .. } => (None, Some(runbook.as_str())),
+            };
+            !x.deleted
+                && channel.is_some() == deployments
+                && x.space == space
+                && in_list(&ids, Some(&x.id))
+                && in_list(&projects, Some(&x.project))
+                && in_list(&environments, Some(&x.environment))
+                && in_list(&tenants, x.tenant.as_deref())
+                && in_list(&channels, channel)
+                && in_list(&runbooks, runbook)
+                && state_filter.is_none_or(|s| state.tasks[x.task].state == s)
+                && keep(*i)
+        })
+        .collect();
+    page(ask, if deployments { "Deployment" } else { "RunbookRun" }, &found, |i| render(state, *i))
+}
+
+/// `deployments…`
+pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => Answer::ok(list(state, ask, true, |_| true)),
+        ("POST", []) => {
+            let index = create(state, ask, &ask.body, Vec::new())?;
+            Answer::created(render(state, index))
+        }
+        ("POST", ["override"]) => {
+            state.permit(&ask.user, "DeploymentFreezeAdminister")?;
+            let freezes = ask.texts("FreezeIds");
+            if freezes.is_empty() {
+                return Err(Refusal::invalid(
+                    "A deployment freeze override reason is specified, but no deployment freezes to override are specified.",
+                ));
+            }
+            if ask.text("Reason").is_none() {
+                return Err(Refusal::invalid("The Reason field is required."));
+            }
+            if !freezes.iter().any(|f| state.store.of("deploymentfreezes").get(f).is_some()) {
+                return Err(Refusal::invalid("Unable to override freezes, no valid freezes were specified."));
+            }
+            let index = create(state, ask, ask.field("CreateDeploymentCommand"), freezes)?;
+            Answer::created(json!({ "Deployment": render(state, index) }))
+        }
+        ("POST", ["create", "untenanted", "v1"]) => create_named(state, ask, false),
+        ("POST", ["create", "tenanted", "v1"]) => create_named(state, ask, true),
+        ("GET", [id]) => {
+            let index = find(state, ask, id)?;
+            Answer::ok(render(state, index))
+        }
+        ("DELETE", [id]) => {
+            let index = find(state, ask, id)?;
+            let doc = render(state, index);
+            state.executions[index].deleted = true;
+            Answer::ok(doc)
+        }
+        ("PUT" | "POST", [_]) => Err(Refusal::wrong_verb(&ask.method)),
+        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+    }
+}
+
+fn create(state: &mut State, ask: &Ask, body: &Value, overridden: Vec<String>) -> Result<usize, Refusal> {
+    state.permit(&ask.user, "DeploymentCreate")?;
+    let release = text(body, "ReleaseId").ok_or_else(|| Refusal::invalid("The ReleaseId field is required."))?;
+    let environment = text(body, "EnvironmentId").ok_or_else(|| Refusal::invalid("The EnvironmentId field is required."))?;
+    let release = state.release_index(&release).ok_or_else(|| Refusal::missing(&release))?;
+    let space = state.release(release).map(|r| r.space.clone()).unwrap_or_default();
+    let known = |kind: &'static str, id: &str| {
+        state.store.find(kind, Some(&space), id).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal::missing(id))
+    };
+    let mut new = read(state, body, &ask.user, false)?;
+    new.environment = known("environments", &environment)?;
+    new.tenant = text(body, "TenantId").map(|t| known("tenants", &t)).transpose()?;
+    new.overridden = overridden;
+    deploy(state, release, new)
+}
+
+/// The document of a name or id the executions API was given, or 400.
+pub(crate) fn by_name(state: &State, kind: &'static str, space: &str, name: &str) -> Result<String, Refusal> {
+    let word = match kind {
+        "environments" => "environment",
+        "tenants" => "tenant",
+        "projects" => "project",
+        "channels" => "channel",
+        _ => "resource",
+    };
+    state.store.named(kind, space, name).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal {
+        status: 404,
+        message: format!("The {word} '{name}' was not found."),
+        errors: Vec::new(),
+    })
+}
+
+/// The tenants and environments an executions request names, one pair for each thing to be made.
+pub(crate) fn pairs(
+    state: &State,
+    ask: &Ask,
+    space: &str,
+    project: &str,
+    tenanted: bool,
+) -> Result<Vec<(String, Option<String>)>, Refusal> {
+    let mut environments = ask.texts("environmentNames");
+    environments.extend(ask.text("environmentName"));
+    if environments.is_empty() {
+        return Err(Refusal::invalid("At least one environment is required."));
+    }
+    let environments: Vec<String> = environments.iter().map(|e| by_name(state, "environments", space, e)).collect::<Result<_, _>>()?;
+    let mut tenants: Vec<String> = ask.texts("tenants").iter().map(|t| by_name(state, "tenants", space, t)).collect::<Result<_, _>>()?;
+    let tags = ask.texts("tenantTags");
+    if !tags.is_empty() {
+        for t in state.store.of("tenants").iter().filter(|t| str_of(t, "SpaceId") == space && tenants::has_tags(t, &tags)) {
+            let connected = texts(&t["ProjectEnvironments"][project]);
+            let id = str_of(t, "Id").to_owned();
+            if environments.iter().any(|e| connected.contains(e)) && !tenants.contains(&id) {
+                tenants.push(id);
+            }
+        }
+    }
+    if tenants.is_empty() {
+        if tenanted || !tags.is_empty() {
+            return Err(Refusal::invalid("No tenants were found that match the request."));
+        }
+        return Ok(environments.into_iter().map(|e| (e, None)).collect());
+    }
+    Ok(environments.iter().flat_map(|e| tenants.iter().map(move |t| (e.clone(), Some(t.clone())))).collect())
+}
+
+fn create_named(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
+    state.permit(&ask.user, "DeploymentCreate")?;
+    let space = body_space(state, ask)?;
+    let project = ask.text("projectName").ok_or_else(|| Refusal::invalid("The ProjectName field is required."))?;
+    let project = by_name(state, "projects", &space, &project)?;
+    let version = ask.text("releaseVersion").ok_or_else(|| Refusal::invalid("The ReleaseVersion field is required."))?;
+    let release = super::releases::by_version(state, &project, &version)?;
+    let (names, reason) = (ask.texts("deploymentFreezeNames"), ask.text("deploymentFreezeOverrideReason"));
+    if reason.is_some() && names.is_empty() {
+        return Err(Refusal::invalid(
+            "A deployment freeze override reason is specified, but no deployment freezes to override are specified.",
+        ));
+    }
+    let overridden: Vec<String> = state
+        .store
+        .of("deploymentfreezes")
+        .iter()
+        .filter(|f| reason.is_some() && names.iter().any(|n| n.eq_ignore_ascii_case(str_of(f, "Name"))))
+        .map(|f| str_of(f, "Id").to_owned())
+        .collect();
+    let base = read(state, &ask.body, &ask.user, true)?;
+    let pairs = pairs(state, ask, &space, &project, tenanted)?;
+    // All or nothing: the first refusal is found before anything is made.
+    for (environment, tenant) in &pairs {
+        if !lifecycle::allowed(state, release, tenant.as_deref()).contains(environment) && tenant.is_none() {
+            return Err(Refusal::invalid(lifecycle::not_allowed(state, release, environment, &version)));
+        }
+    }
+    let mut made = Vec::new();
+    for (environment, tenant) in pairs {
+        let index = deploy(state, release, NewExecution { environment, tenant, overridden: overridden.clone(), ..base.clone() })?;
+        made.push(json!({"DeploymentId": state.executions[index].id, "ServerTaskId": format!("ServerTasks-{}", state.executions[index].task + 1)}));
+    }
+    Answer::created(json!({ "DeploymentServerTasks": made }))
+}
+
+/// The space of an executions request: in the path, or else in the body by id, slug or name.
+pub(crate) fn body_space(state: &State, ask: &Ask) -> Result<String, Refusal> {
+    if let Some(space) = &ask.space {
+        return Ok(space.clone());
+    }
+    match ask.text("spaceIdOrName").or_else(|| ask.text("spaceId")).or_else(|| ask.text("spaceName")) {
+        None => Ok(state.default_space().to_owned()),
+        Some(name) => {
+            let found =
+                state.store.of("spaces").iter().find(|s| ["Id", "Name", "Slug"].iter().any(|k| str_of(s, k).eq_ignore_ascii_case(&name)));
+            found.map(|s| str_of(s, "Id").to_owned()).ok_or_else(|| Refusal::missing(&name))
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The audit log (octopus-api.md §21).
+
+use super::{
+    answer::{Answer, Ask, Handled, Refusal},
+    collection::page,
+    state::{SYSTEM, State, number, stamp},
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const CATEGORIES: &[&str] = &[
+    "Created",
+    "Modified",
+    "Deleted",
+    "DeploymentQueued",
+    "DeploymentStarted",
+    "DeploymentResumed",
+    "DeploymentSucceeded",
+    "DeploymentFailed",
+    "ManualInterventionInterruptionRaised",
+    "GuidedFailureInterruptionRaised",
+    "RunbookRunQueued",
+    "RunbookRunStarted",
+    "RunbookRunSucceeded",
+    "RunbookRunFailed",
+    "TaskCanceled",
+    "TaskQueued",
+];
+
+fn render(state: &State, index: usize) -> Value {
+    let e = &state.events[index];
+    let id = format!("Events-{}", index + 1);
+    let person = e.user != SYSTEM;
+    json!({
+        "Id": id, "SpaceId": e.space, "Category": e.category, "UserId": e.user, "Username": state.username(&e.user), "IsService": false,
+        "IdentityEstablishedWith": if person { "API key" } else { "" }, "UserAgent": if person { "" } else { "Server" }, "Occurred": stamp(e.occurred),
+        "Message": e.message, "MessageHtml": e.message, "MessageReferences": [], "RelatedDocumentIds": e.related, "Comments": null, "Details": null,
+        "ChangeDetails": {"DocumentContext": null, "Differences": null}, "IpAddress": null, "Links": {"Self": format!("/api/events/{id}")},
+    })
+}
+
+/// `events…`
+pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => list(state, ask),
+        ("GET", ["categories"]) => Answer::ok(json!(CATEGORIES.iter().map(|c| json!({"Id": c, "Name": c})).collect::<Vec<_>>())),
+        ("GET", ["groups"]) => Answer::ok(
+            json!([{"Id": "Deployment", "Name": "Deployment events", "EventCategories": CATEGORIES.iter().filter(|c| c.starts_with("Deployment")).collect::<Vec<_>>()}]),
+        ),
+        ("GET", ["agents" | "documenttypes"]) => Answer::ok(json!([])),
+        ("GET", [id]) => {
+            let index = number(id, "Events-").map(|n| n - 1).filter(|n| *n < state.events.len()).ok_or_else(|| Refusal::missing(id))?;
+            Answer::ok(render(state, index))
+        }
+        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+    }
+}
+
+fn list(state: &State, ask: &Ask) -> Handled {
+    let time = |name: &str| -> Result<Option<Timestamp>, Refusal> {
+        ask.query(name)
+            .map(|t| t.replace(' ', "+").parse().map_err(|_| Refusal::invalid(format!("The value '{t}' is not valid for {name}."))))
+            .transpose()
+    };
+    let (from, to) = (time("from")?, time("to")?);
+    let auto = |name: &str| ask.query(name).and_then(|n| n.parse::<usize>().ok());
+    let (from_id, to_id) = (auto("fromAutoId"), auto("toAutoId"));
+    let (all_of, any_of) = (ask.list("regarding"), ask.list("regardingAny"));
+    let (categories, users, types, ids) =
+        (ask.list("eventCategories"), [ask.list("users"), ask.list("user")].concat(), ask.list("documentTypes"), ask.list("ids"));
+    let documents: Vec<Vec<String>> =
+        ["projects", "environments", "tenants"].iter().map(|k| ask.list(k)).filter(|l| !l.is_empty()).collect();
+    let groups = ask.list("eventGroups");
+    let has = |list: &[String], id: &str| list.iter().any(|l| l.eq_ignore_ascii_case(id));
+    let found: Vec<usize> = (0..state.events.len())
+        .rev()
+        .filter(|i| {
+            let e = &state.events[*i];
+            ask.space.as_ref().is_none_or(|s| e.space.as_ref() == Some(s))
+                && from.is_none_or(|t| e.occurred >= t)
+                && to.is_none_or(|t| e.occurred < t)
+                && from_id.is_none_or(|n| i + 1 >= n)
+                && to_id.is_none_or(|n| i + 1 <= n)
+                && (ids.is_empty() || has(&ids, &format!("Events-{}", i + 1)))
+                && all_of.iter().all(|r| has(&e.related, r))
+                && (any_of.is_empty() || any_of.iter().any(|r| has(&e.related, r)))
+                && (categories.is_empty() || has(&categories, e.category))
+                && (groups.is_empty()
+                    || groups
+                        .iter()
+                        .any(|g| e.category.starts_with(g.as_str()) || (g == "DeploymentCritical" && e.category == "DeploymentFailed")))
+                && (users.is_empty() || has(&users, &e.user))
+                && (types.is_empty()
+                    || types.iter().any(|t| e.related.iter().any(|r| r.split('-').next().is_some_and(|p| p.eq_ignore_ascii_case(t)))))
+                && documents.iter().all(|list| list.iter().any(|d| has(&e.related, d)))
+        })
+        .collect();
+    Answer::ok(page(ask, "Event", &found, |i| render(state, *i)))
+}

@@ -1,0 +1,412 @@
+//! The HTTP side: connections that can be cut, prefixes, credentials, faults, and which file answers what.
+
+use super::{
+    answer::{Answer, Ask, Handled, Refusal, str_of},
+    channels, collection, control, dashboard, deployments, events,
+    faults::Faults,
+    interruptions, links,
+    mailbox::Mailbox,
+    people,
+    progress::Due,
+    projects, releases, runbooks, server,
+    state::State,
+    tasks, tenants, variables,
+    world::model::{FaultAction, FaultPlan},
+};
+use crate::clock::Clock;
+use axum::{
+    body::{Body, Bytes},
+    extract::{ConnectInfo, Request, State as Extract, connect_info::Connected},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::Response,
+    serve::{IncomingStream, Listener},
+};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use std::{
+    collections::VecDeque,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+};
+
+/// How many requests the log keeps.
+const LOG: usize = 10_000;
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) state: Mutex<State>,
+    pub(crate) faults: Mutex<Faults>,
+    pub(crate) clock: Clock,
+    pub(crate) base: String,
+    pub(crate) requests: AtomicU64,
+    pub(crate) log: Mutex<VecDeque<(Timestamp, String, String, u16)>>,
+    pub(crate) mailbox: Mailbox,
+}
+
+/// Accepts connections that can be cut.
+pub(crate) struct Door(pub(crate) TcpListener);
+
+/// One connection.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    line: Line,
+}
+
+/// The handle with which a handler cuts its own connection.
+#[derive(Clone, Default)]
+pub(crate) struct Line(Arc<AtomicBool>);
+
+impl Listener for Door {
+    type Io = Wire;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Wire, SocketAddr) {
+        loop {
+            if let Ok((stream, address)) = self.0.accept().await {
+                let _ = stream.set_nodelay(true);
+                return (Wire { stream, line: Line::default() }, address);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, Door>> for Line {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+        stream.io().line.clone()
+    }
+}
+
+impl Wire {
+    fn cut(&self) -> Option<io::Error> {
+        self.line.0.load(Ordering::SeqCst).then(|| io::Error::from(io::ErrorKind::ConnectionReset))
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Some(e) = self.cut() {
+            return Poll::Ready(Err(e));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(e) = self.cut() {
+            return Poll::Ready(Err(e));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(e) = self.cut() {
+            return Poll::Ready(Err(e));
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(line): ConnectInfo<Line>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(raw) = axum::body::to_bytes(body, 64 << 20).await else { return page(StatusCode::PAYLOAD_TOO_LARGE, "Request too large") };
+    let method = match parts.headers.get("X-HTTP-Method-Override").and_then(|v| v.to_str().ok()) {
+        Some(wanted) if parts.method == axum::http::Method::POST => wanted.to_uppercase(),
+        _ => parts.method.to_string(),
+    };
+    let full = parts.uri.path().to_owned();
+    let query = pairs(parts.uri.query().unwrap_or_default());
+    if full.starts_with("/sandbox/") {
+        return control::route(&shared, &method, &full, &raw);
+    }
+    shared.requests.fetch_add(1, Ordering::SeqCst);
+    let Some(path) = full.strip_prefix(shared.base.as_str()).filter(|p| p.starts_with('/') || p.is_empty()) else {
+        return dated(&shared, page(StatusCode::NOT_FOUND, "Not Found"));
+    };
+    let (struck, tasks_fail) = shared.faults.lock().strike(&method, path, shared.clock.now());
+    if tasks_fail {
+        let mut state = shared.state.lock();
+        let now = shared.clock.now();
+        state.at(now, Due::Restart);
+        state.advance_to(now);
+    }
+    for fault in struck.iter().filter(|f| f.action == FaultAction::Delay) {
+        let by = fault.by.unwrap_or_default().0;
+        if shared.clock.is_virtual() {
+            shared.clock.advance(by);
+        } else {
+            shared.clock.sleep(by).await;
+        }
+    }
+    let mut response = match struck.iter().find_map(|f| before(f, &line)) {
+        Some(response) => response,
+        None => answer(&shared, &method, path, query, &parts.headers, raw),
+    };
+    if struck.iter().any(|f| f.action == FaultAction::DropAfter) {
+        line.0.store(true, Ordering::SeqCst);
+    }
+    if struck.iter().any(|f| f.action == FaultAction::Truncate) {
+        let (mut head, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        head.headers.remove(header::CONTENT_LENGTH);
+        response = Response::from_parts(head, Body::from(bytes.slice(..bytes.len() / 2)));
+    }
+    let status = if line.0.load(Ordering::SeqCst) { 0 } else { response.status().as_u16() };
+    {
+        let mut log = shared.log.lock();
+        if log.len() == LOG {
+            log.pop_front();
+        }
+        log.push_back((shared.clock.now(), method, parts.uri.to_string(), status));
+    }
+    dated(&shared, response)
+}
+
+/// The answer of a fault that keeps the request from happening.
+fn before(fault: &FaultPlan, line: &Line) -> Option<Response> {
+    let mut response = match fault.action {
+        FaultAction::Delay | FaultAction::DropAfter | FaultAction::Truncate => return None,
+        FaultAction::Status(code) => {
+            page(StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY), "The sandbox was told to answer this")
+        }
+        FaultAction::Html => page(StatusCode::OK, "Please sign in to the proxy"),
+        FaultAction::Redirect => {
+            let mut response = page(StatusCode::FOUND, "Moved");
+            if let Ok(to) = HeaderValue::from_str(fault.url.as_deref().unwrap_or("/")) {
+                response.headers_mut().insert(header::LOCATION, to);
+            }
+            response
+        }
+        FaultAction::Huge => huge(fault.size.unwrap_or(100)),
+        FaultAction::Reset | FaultAction::Restart => {
+            line.0.store(true, Ordering::SeqCst);
+            page(StatusCode::SERVICE_UNAVAILABLE, "cut")
+        }
+    };
+    if let Some(seconds) = fault.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Some(response)
+}
+
+/// A JSON array of `megabytes`, made while it is sent.
+fn huge(megabytes: u64) -> Response {
+    struct Flood(u64);
+    impl axum::body::HttpBody for Flood {
+        type Data = Bytes;
+        type Error = io::Error;
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<FloodFrame, io::Error>>> {
+            static BLOCK: std::sync::LazyLock<Bytes> =
+                std::sync::LazyLock::new(|| Bytes::from(format!(",\"{}\"", "x".repeat((1 << 20) - 3))));
+            let left = self.0;
+            self.0 = left.saturating_sub(1);
+            match left {
+                0 => Poll::Ready(None),
+                1 => Poll::Ready(Some(Ok(FloodFrame::data(Bytes::from_static(b"]"))))),
+                _ => Poll::Ready(Some(Ok(FloodFrame::data(BLOCK.clone())))),
+            }
+        }
+    }
+    let start = Response::builder().header(header::CONTENT_TYPE, "application/json; charset=utf-8");
+    start.body(Body::new(Flood(megabytes + 1))).unwrap_or_else(|_| page(StatusCode::INTERNAL_SERVER_ERROR, "huge"))
+}
+
+type FloodFrame = http_body::Frame<Bytes>;
+
+/// An HTML page, as proxies send it.
+fn page(status: StatusCode, text: &str) -> Response {
+    let html = format!("<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1><p>{text}</p></body></html>\n", status);
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// Sets the `Date` header from the world's clock.
+fn dated(shared: &Shared, mut response: Response) -> Response {
+    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+    if let Ok(date) = printer.timestamp_to_rfc9110_string(&shared.clock.now())
+        && let Ok(value) = HeaderValue::from_str(&date)
+    {
+        response.headers_mut().insert(header::DATE, value);
+    }
+    response
+}
+
+pub(crate) fn json(status: u16, body: &Value) -> Response {
+    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response
+}
+
+fn pairs(query: &str) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(query.as_bytes()).map(|(k, v)| (k.into_owned(), v.into_owned())).collect()
+}
+
+fn answer(shared: &Shared, method: &str, path: &str, query: Vec<(String, String)>, headers: &HeaderMap, raw: Bytes) -> Response {
+    let mut state = shared.state.lock();
+    state.advance_to(shared.clock.now());
+    let handled = respond(&mut state, method, path, query, headers, raw);
+    if method != "GET" {
+        state.fill_slots();
+    }
+    match handled {
+        Ok(Answer::Json(status, mut body)) => {
+            if !shared.base.is_empty() {
+                rebase(&mut body, &shared.base);
+            }
+            json(status, &body)
+        }
+        Ok(Answer::Bytes(status, kind, bytes)) => {
+            let mut response = Response::new(Body::from(bytes));
+            *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            if let Ok(kind) = HeaderValue::from_str(&kind) {
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            }
+            response
+        }
+        Err(refusal) => json(refusal.status, &refusal.body()),
+    }
+}
+
+/// Puts the virtual directory before every link.
+fn rebase(value: &mut Value, base: &str) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if key == "Links" {
+                    for link in value.as_object_mut().into_iter().flat_map(|m| m.values_mut()) {
+                        if let Some(to) = link.as_str().filter(|l| l.starts_with('/')) {
+                            *link = Value::String(format!("{base}{to}"));
+                        }
+                    }
+                } else {
+                    rebase(value, base);
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|v| rebase(v, base)),
+        _ => {}
+    }
+}
+
+/// `Users-…` of whoever sends the request.
+fn user_of(state: &State, headers: &HeaderMap, query: &[(String, String)]) -> Option<String> {
+    let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim).filter(|v| !v.is_empty());
+    let bearer = header("Authorization")
+        .and_then(|v| v.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key.trim());
+    let key = header("X-Octopus-ApiKey")
+        .or(bearer)
+        .or_else(|| header("X-NuGet-ApiKey"))
+        .or_else(|| query.iter().find(|(k, _)| k.eq_ignore_ascii_case("apikey")).map(|(_, v)| v.as_str()))?;
+    state.store.of("users").iter().find(|u| str_of(u, "_Key") == key && u["IsActive"] == true).map(|u| str_of(u, "Id").to_owned())
+}
+
+fn respond(state: &mut State, method: &str, path: &str, query: Vec<(String, String)>, headers: &HeaderMap, raw: Bytes) -> Handled {
+    let decoded: Vec<String> =
+        path.split('/').filter(|s| !s.is_empty()).map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned()).collect();
+    let mut segments = decoded.as_slice();
+    if segments.first().is_none_or(|s| !s.eq_ignore_ascii_case("api")) {
+        return Err(Refusal::not_simulated(method, path));
+    }
+    segments = &segments[1..];
+    if segments.is_empty() && method == "GET" {
+        return Answer::ok(links::root(state));
+    }
+    let lower: Vec<String> = segments.iter().map(|s| s.to_lowercase()).collect();
+    let public =
+        matches!(lower.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), ["octopusservernodes", "ping"] | ["users", "login"]);
+    let user = match user_of(state, headers, &query) {
+        Some(user) => user,
+        None if public => super::state::SYSTEM.to_owned(),
+        None => return Err(Refusal::unauthorized()),
+    };
+    let mut space = None;
+    let named = if lower[0].starts_with("spaces-") {
+        let id = &segments[0];
+        segments = &segments[1..];
+        Some(id)
+    } else if lower[0] == "spaces" && segments.len() > 2 && !matches!(lower[2].as_str(), "logo" | "search") {
+        let id = &segments[1];
+        segments = &segments[2..];
+        Some(id)
+    } else {
+        None
+    };
+    if let Some(id) = named {
+        let doc = state.store.find("spaces", None, id).ok_or_else(|| Refusal::missing(id))?;
+        space = Some(str_of(doc, "Id").to_owned());
+    }
+    if let (Some(space), [], "GET") = (&space, segments, method) {
+        return Answer::ok(links::space_root(space));
+    }
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let is_content = segments.last().is_some_and(|s| s == "content");
+    let body = if raw.is_empty() || is_content {
+        Value::Null
+    } else {
+        serde_json::from_slice(&raw).map_err(|e| Refusal::invalid(format!("The request body is not valid JSON: {e}")))?
+    };
+    let ask =
+        Ask { method: method.to_owned(), segments: segments.to_vec(), path: path.to_owned(), query, body, raw, content_type, user, space };
+    route(state, &ask)
+}
+
+/// Finds the file that answers.
+fn route(state: &mut State, ask: &Ask) -> Handled {
+    let all: Vec<&str> = ask.segments.iter().map(String::as_str).collect();
+    let Some((first, rest)) = all.split_first() else { return Err(Refusal::wrong_verb(&ask.method)) };
+    let special = match first.to_lowercase().as_str() {
+        "tasks" => Some(tasks::route(state, ask, rest)),
+        "deployments" => Some(deployments::route(state, ask, rest)),
+        "releases" => Some(releases::route(state, ask, rest)),
+        "interruptions" => Some(interruptions::route(state, ask, rest)),
+        "events" => Some(events::route(state, ask, rest)),
+        "dashboard" => Some(dashboard::route(state, ask, rest)),
+        "progression" => Some(projects::route_progression(state, ask, rest)),
+        "variables" => Some(variables::route(state, ask, rest)),
+        "deploymentprocesses" | "runbookprocesses" => Some(projects::route_processes(state, ask, rest)),
+        "runbookruns" => Some(runbooks::route_runs(state, ask, rest)),
+        "runbook-runs" if rest == ["create", "v1"] && ask.method == "POST" => Some(runbooks::create_named(state, ask)),
+        "projects" => projects::route(state, ask, rest),
+        "runbooks" => runbooks::route(state, ask, rest),
+        "runbooksnapshots" => runbooks::route_snapshots(state, ask, rest),
+        "channels" => channels::route(state, ask, rest),
+        "tenants" => tenants::route(state, ask, rest),
+        "environments" => projects::route_environments(state, ask, rest),
+        "lifecycles" => projects::route_owners(state, ask, "lifecycles", rest),
+        "projectgroups" => projects::route_owners(state, ask, "projectgroups", rest),
+        "users" => people::route(state, ask, rest),
+        _ => None,
+    };
+    if let Some(handled) = special.or_else(|| server::route(state, ask, &all)) {
+        return handled;
+    }
+    match collection::noun_of(first) {
+        Some(noun) => collection::route(state, ask, noun, rest),
+        None => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+    }
+}

@@ -1,0 +1,75 @@
+//! What a deployment would be: the promotion template of a release and previews of its steps and questions.
+
+use super::{
+    answer::{Answer, Handled, Refusal, str_of, texts},
+    lifecycle, releases,
+    state::State,
+    variables,
+};
+use serde_json::{Value, json};
+
+/// `GET releases/{id}/deployments/template` (octopus-api.md §14).
+pub(crate) fn template(state: &State, release: usize) -> Value {
+    let Some(r) = state.release(release) else { return Value::Null };
+    let at = format!("/api/{}/releases/{}/deployments/preview", r.space, releases::id(release));
+    let target = |e: &String, tail: &str| json!({"Id": e, "Name": state.store.name("environments", e), "Links": {"Preview": format!("{at}/{e}{tail}")}});
+    let mode = state.store.of("projects").get(&r.project).map(|p| str_of(p, "TenantedDeploymentMode").to_owned()).unwrap_or_default();
+    let untenanted: Vec<Value> =
+        if mode == "Tenanted" { Vec::new() } else { lifecycle::allowed(state, release, None).iter().map(|e| target(e, "")).collect() };
+    let mut tenants = Vec::new();
+    if mode != "Untenanted" {
+        for t in state
+            .store
+            .of("tenants")
+            .iter()
+            .filter(|t| str_of(t, "SpaceId") == r.space && t["ProjectEnvironments"].get(&r.project).is_some())
+        {
+            let id = str_of(t, "Id");
+            let connected = texts(&t["ProjectEnvironments"][&r.project]);
+            let to: Vec<Value> = lifecycle::allowed(state, release, Some(id))
+                .iter()
+                .filter(|e| connected.contains(e))
+                .map(|e| target(e, &format!("/{id}")))
+                .collect();
+            tenants
+                .push(json!({"Id": id, "Name": t["Name"], "PromoteTo": to, "Links": {"Self": format!("/api/{}/tenants/{id}", r.space)}}));
+        }
+    }
+    json!({
+        "IsDeploymentProcessModified": false, "IsVariableSetModified": false, "IsLibraryVariableSetModified": false, "IsGitResourceModified": false,
+        "DeploymentNotes": r.notes, "PromoteTo": untenanted, "TenantPromotions": tenants, "Links": {},
+    })
+}
+
+/// One preview.
+pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Option<&str>) -> Handled {
+    let r = state.release(release).ok_or_else(|| Refusal::missing("release"))?;
+    state.store.of("environments").get(environment).ok_or_else(|| Refusal::missing(environment))?;
+    if let Some(t) = tenant {
+        state.store.of("tenants").get(t).ok_or_else(|| Refusal::missing(t))?;
+    }
+    Answer::ok(preview(state, &r.project, &r.project))
+}
+
+/// The steps of a project's or runbook's process and the project's questions.
+pub(crate) fn preview(state: &State, project: &str, owner: &str) -> Value {
+    let steps: Vec<Value> = state
+        .steps
+        .get(owner)
+        .map(|s| {
+            s.iter()
+                .enumerate()
+                .filter(|(_, s)| !s.disabled)
+                .map(|(i, s)| json!({"ActionId": State::action_id(owner, i), "ActionName": s.name, "ActionNumber": (i + 1).to_string(), "Roles": [], "MachineNames": [], "Machines": [], "CanBeSkipped": true, "IsDisabled": false, "HasNoApplicableMachines": false, "UnavailableMachines": [], "ExcludedMachines": []}))
+                .collect()
+        })
+        .unwrap_or_default();
+    let mut values = json!({});
+    let mut elements = Vec::new();
+    for v in variables::prompts(state, project) {
+        let (id, p) = (str_of(&v, "Id"), &v["Prompt"]);
+        values[id] = v["Value"].clone();
+        elements.push(json!({"Name": id, "IsValueRequired": p["Required"], "Control": {"Type": "VariableValue", "Name": v["Name"], "Label": p["Label"], "Description": p["Description"], "Required": p["Required"], "DisplaySettings": p["DisplaySettings"]}}));
+    }
+    json!({"StepsToExecute": steps, "Form": {"Values": values, "Elements": elements}, "UseGuidedFailureModeByDefault": false, "Changes": [], "ChangesMarkdown": null, "Links": {}})
+}

@@ -1,0 +1,503 @@
+//! What time does: everything that happens by itself, in the order and at the instants it is due.
+//!
+//! Nothing runs in the background. Whoever looks at the state calls [`State::advance_to`] first.
+
+use super::{
+    lifecycle,
+    state::{Interruption, SYSTEM, State, StepStatus, TaskState, What},
+    world::model::{Answer, Condition},
+};
+use crate::clock::later;
+use jiff::Timestamp;
+
+/// Something on the agenda. Tasks and interruptions are named by their place in the list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Due {
+    /// A queued task may be looked at.
+    Look,
+    StepEnds {
+        task: usize,
+        step: usize,
+        generation: u32,
+    },
+    CancelEnds {
+        task: usize,
+    },
+    Expires {
+        task: usize,
+    },
+    /// Somebody in the world answers.
+    Answers {
+        interruption: usize,
+    },
+    /// The server restarts and fails what runs.
+    Restart,
+}
+
+impl State {
+    /// Lets everything happen that is due up to `to`.
+    pub(crate) fn advance_to(&mut self, to: Timestamp) {
+        while let Some(entry) = self.agenda.first_entry() {
+            let at = entry.key().0;
+            if at > to {
+                break;
+            }
+            let due = entry.remove();
+            self.now = self.now.max(at);
+            self.happen(due);
+            self.fill_slots();
+        }
+        self.now = self.now.max(to);
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Look => {}
+            Due::StepEnds { task, step, generation } => {
+                if self.tasks[task].generation == generation && self.tasks[task].state == TaskState::Executing {
+                    self.step_ends(task, step);
+                }
+            }
+            Due::CancelEnds { task } => {
+                if self.tasks[task].state == TaskState::Cancelling {
+                    let now = self.now;
+                    for step in &mut self.tasks[task].steps {
+                        if step.status == StepStatus::Running {
+                            step.status = StepStatus::Canceled;
+                            step.ended = Some(now);
+                        }
+                    }
+                    self.complete_task(task, TaskState::Canceled, "The task was canceled.");
+                }
+            }
+            Due::Expires { task } => {
+                let t = &self.tasks[task];
+                if t.state == TaskState::Queued && t.started.is_none() {
+                    self.queue.remove(&t.key);
+                    self.complete_task(task, TaskState::TimedOut, "The task was not started before its queue time expired.");
+                }
+            }
+            Due::Answers { interruption } => {
+                let i = &self.interruptions[interruption];
+                if i.pending {
+                    let plan = self.tasks[i.task].plan[i.step].manual.clone();
+                    if let Some(plan) = plan {
+                        let by = plan.answer_by.as_ref().and_then(|n| {
+                            self.store
+                                .of("users")
+                                .iter()
+                                .find(|u| u["Username"].as_str().is_some_and(|x| x.eq_ignore_ascii_case(n.get_ref())))
+                        });
+                        let user = by.map_or_else(|| SYSTEM.to_owned(), |u| u["Id"].as_str().unwrap_or(SYSTEM).to_owned());
+                        let result = if plan.answer == Some(Answer::Abort) { "Abort" } else { "Proceed" };
+                        self.answer(interruption, &user, result, None);
+                    }
+                }
+            }
+            Due::Restart => {
+                for task in self.running.clone() {
+                    self.complete_task(
+                        task,
+                        TaskState::Failed,
+                        "The task was running when the Octopus Server was restarted. It has been marked as failed.",
+                    );
+                }
+            }
+        }
+    }
+
+    /// Starts queued tasks while there are free slots (octopus-api.md §18.6).
+    pub(crate) fn fill_slots(&mut self) {
+        if self.maintenance || self.queue.is_empty() {
+            return;
+        }
+        let cap = self.cap();
+        if self.running.len() >= cap {
+            return;
+        }
+        let stopped = self.stopped();
+        while self.running.len() < cap {
+            let next = self.queue.iter().find(|key| {
+                let t = &self.tasks[key.3];
+                t.eligible <= self.now
+                    && self.held.get(&t.tag).is_none_or(|by| *by == key.3)
+                    && t.space.as_ref().is_none_or(|s| !stopped.contains(s))
+            });
+            let Some(key) = next.copied() else { return };
+            self.queue.remove(&key);
+            self.start(key.3);
+        }
+    }
+
+    fn start(&mut self, task: usize) {
+        let now = self.now;
+        let t = &mut self.tasks[task];
+        let resumed = t.started.is_some();
+        t.state = TaskState::Executing;
+        t.started.get_or_insert(now);
+        t.updated = now;
+        let tag = t.tag.clone();
+        let execution = t.execution;
+        self.running.insert(task);
+        self.held.insert(tag, task);
+        let description = self.tasks[task].description.clone();
+        let runbook = self.tasks[task].runbook.is_some();
+        let category = match (runbook, resumed) {
+            (false, false) => "DeploymentStarted",
+            (false, true) => "DeploymentResumed",
+            (true, _) => "RunbookRunStarted",
+        };
+        if execution.is_some() {
+            self.task_event(category, SYSTEM, task, format!("{description} {}", if resumed { "resumed" } else { "started" }));
+        }
+        if !resumed
+            && let Some(x) = execution
+            && let Err(refusal) = lifecycle::may_start(self, x)
+        {
+            self.tasks[task].notes.push((now, "Fatal", refusal.clone()));
+            self.complete_task(task, TaskState::Failed, &refusal);
+            return;
+        }
+        self.next_group(task);
+    }
+
+    /// Goes on with the next step, and those that start with it.
+    fn next_group(&mut self, task: usize) {
+        let now = self.now;
+        loop {
+            let t = &self.tasks[task];
+            let Some(first) = t.steps.iter().position(|s| s.status == StepStatus::Pending) else {
+                let (state, error) = if t.failing {
+                    (
+                        TaskState::Failed,
+                        "The deployment failed because one or more steps failed. Please see the deployment log for details.",
+                    )
+                } else {
+                    (TaskState::Success, "")
+                };
+                self.complete_task(task, state, error);
+                return;
+            };
+            let last = (first + 1..t.plan.len()).take_while(|i| t.plan[*i].with_previous).last().unwrap_or(first);
+            let mut any = false;
+            for step in first..=last {
+                if !self.wanted(task, step) {
+                    let run = &mut self.tasks[task].steps[step];
+                    run.status = StepStatus::Skipped;
+                    run.started = Some(now);
+                    run.ended = Some(now);
+                    continue;
+                }
+                if self.tasks[task].plan[step].manual.is_some() {
+                    self.ask_people(task, step);
+                    return;
+                }
+                self.begin_step(task, step);
+                any = true;
+            }
+            if any {
+                return;
+            }
+        }
+    }
+
+    fn wanted(&self, task: usize, step: usize) -> bool {
+        let t = &self.tasks[task];
+        let plan = &t.plan[step];
+        let condition = match plan.condition {
+            Condition::Success => !t.failing,
+            Condition::Failure => t.failing,
+            Condition::Always => true,
+        };
+        let skipped = t.execution.is_some_and(|x| {
+            let id = Self::action_id(&t.owner, step);
+            self.executions[x].skip.iter().any(|s| s.eq_ignore_ascii_case(&id) || s.eq_ignore_ascii_case(&plan.name))
+        });
+        let here = plan.environments.is_empty()
+            || t.environment.as_ref().is_some_and(|e| {
+                let name = self.store.name("environments", e);
+                plan.environments.iter().any(|w| w.get_ref().eq_ignore_ascii_case(&name))
+            });
+        condition && !skipped && here && !plan.disabled
+    }
+
+    fn begin_step(&mut self, task: usize, step: usize) {
+        let now = self.now;
+        let owner = self.tasks[task].owner.clone();
+        let nth = self.step_runs.entry((owner, step)).or_insert(0);
+        *nth += 1;
+        let nth = *nth;
+        let fails = self.failure(task, step, nth);
+        let t = &mut self.tasks[task];
+        let takes = fails.as_ref().and_then(|f| f.2).unwrap_or(t.plan[step].takes.0);
+        let run = &mut t.steps[step];
+        run.status = StepStatus::Running;
+        run.started = Some(now);
+        run.ended = None;
+        run.attempts += 1;
+        run.fails = fails.map(|f| (f.0, f.1));
+        let generation = t.generation;
+        self.at(later(now, takes), Due::StepEnds { task, step, generation });
+    }
+
+    /// Whether this step fails this time: error, log lines, when.
+    fn failure(&self, task: usize, step: usize, nth: u32) -> Option<(String, Vec<String>, Option<jiff::SignedDuration>)> {
+        let t = &self.tasks[task];
+        let version = t.execution.and_then(|x| match self.executions[x].what {
+            What::Deploy { release, .. } => self.release(release).map(|r| r.version.clone()),
+            What::Runbook { .. } => None,
+        });
+        let name = |kind: &'static str, id: &Option<String>| id.as_ref().map(|id| self.store.name(kind, id));
+        let (environment, tenant) = (name("environments", &t.environment), name("tenants", &t.tenant));
+        t.plan[step]
+            .fails
+            .iter()
+            .find(|f| {
+                f.release.as_ref().is_none_or(|w| version.as_ref().is_some_and(|v| super::faults::glob(w, v)))
+                    && f.environment.as_ref().is_none_or(|w| environment.as_ref().is_some_and(|v| w.get_ref().eq_ignore_ascii_case(v)))
+                    && f.tenant.as_ref().is_none_or(|w| tenant.as_ref().is_some_and(|v| w.get_ref().eq_ignore_ascii_case(v)))
+                    && f.nth.is_none_or(|n| n == nth)
+            })
+            .map(|f| {
+                let error = f.error.clone().unwrap_or_else(|| "The script returned a non-zero exit code: 1".into());
+                (error, f.log.clone(), f.after.map(|a| a.0))
+            })
+    }
+
+    fn step_ends(&mut self, task: usize, step: usize) {
+        let now = self.now;
+        let t = &mut self.tasks[task];
+        t.updated = now;
+        let guided = t.execution.is_some_and(|x| self.executions[x].guided);
+        let plan = t.plan.clone();
+        let run = &mut t.steps[step];
+        if run.fails.is_some() {
+            if guided {
+                self.ask_guidance(task, step);
+                return;
+            }
+            run.status = StepStatus::Failed;
+            t.failing = true;
+            t.warnings = true;
+            if let Some(x) = t.execution {
+                self.executions[x].failed_once = true;
+            }
+        } else {
+            run.status = if plan[step].warns.is_some() { StepStatus::Warning } else { StepStatus::Success };
+            t.warnings |= plan[step].warns.is_some();
+            run.outputs = plan[step].output.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        }
+        self.tasks[task].steps[step].ended = Some(now);
+        self.after_step(task);
+    }
+
+    fn after_step(&mut self, task: usize) {
+        if self.tasks[task].steps.iter().all(|s| s.status != StepStatus::Running) {
+            self.next_group(task);
+        }
+    }
+
+    /// A manual intervention: the task goes back to the queue and gives up its slot (octopus-api.md §19.1).
+    fn ask_people(&mut self, task: usize, step: usize) {
+        let now = self.now;
+        let plan = self.tasks[task].plan.clone();
+        let Some(manual) = &plan[step].manual else { return };
+        let teams = manual
+            .teams
+            .iter()
+            .filter_map(|n| self.store.of("teams").iter().find(|t| t["Name"].as_str().is_some_and(|x| x.eq_ignore_ascii_case(n.get_ref()))))
+            .filter_map(|t| t["Id"].as_str().map(str::to_owned))
+            .collect();
+        let t = &mut self.tasks[task];
+        t.steps[step].status = StepStatus::Running;
+        t.steps[step].started = Some(now);
+        t.state = TaskState::Queued;
+        t.eligible = Timestamp::MAX;
+        t.updated = now;
+        t.interruption = Some(self.interruptions.len());
+        let (tag, key, description, space) = (t.tag.clone(), t.key, t.description.clone(), t.space.clone().unwrap_or_default());
+        self.running.remove(&task);
+        if !manual.block {
+            self.held.remove(&tag);
+        }
+        self.queue.insert(key);
+        let interruption = self.interruptions.len();
+        self.interruptions.push(Interruption {
+            task,
+            step,
+            guided: false,
+            title: plan[step].name.clone(),
+            instructions: manual.instructions.clone(),
+            created: now,
+            pending: true,
+            teams,
+            responsible: None,
+            answer: None,
+            notes: None,
+            space,
+        });
+        self.task_event(
+            "ManualInterventionInterruptionRaised",
+            SYSTEM,
+            task,
+            format!("{description} needs a manual intervention: {}", plan[step].name),
+        );
+        if manual.answer.is_some() {
+            self.at(later(now, manual.answer_after.0), Due::Answers { interruption });
+        }
+    }
+
+    /// Guided failure: the task keeps its slot and waits.
+    fn ask_guidance(&mut self, task: usize, step: usize) {
+        let t = &mut self.tasks[task];
+        t.interruption = Some(self.interruptions.len());
+        t.updated = self.now;
+        let (description, space, name) = (t.description.clone(), t.space.clone().unwrap_or_default(), t.plan[step].name.clone());
+        self.interruptions.push(Interruption {
+            task,
+            step,
+            guided: true,
+            title: format!("{description} requires failure guidance"),
+            instructions: format!("'{name}' in the current task failed. What would you like to do?"),
+            created: self.now,
+            pending: true,
+            teams: Vec::new(),
+            responsible: None,
+            answer: None,
+            notes: None,
+            space,
+        });
+        self.task_event("GuidedFailureInterruptionRaised", SYSTEM, task, format!("{description} requires failure guidance"));
+    }
+
+    /// Somebody has answered a question.
+    pub(crate) fn answer(&mut self, interruption: usize, user: &str, result: &str, notes: Option<String>) {
+        let now = self.now;
+        let by = self.username(user);
+        let i = &mut self.interruptions[interruption];
+        i.pending = false;
+        i.responsible.get_or_insert_with(|| user.to_owned());
+        i.answer = Some(result.to_owned());
+        i.notes.clone_from(&notes);
+        let (task, step, guided) = (i.task, i.step, i.guided);
+        let t = &mut self.tasks[task];
+        t.interruption = None;
+        t.updated = now;
+        let run = &mut t.steps[step];
+        if guided {
+            run.said.push(format!("Failure guidance: {result} (by {by})"));
+            match result {
+                "Retry" => {
+                    self.begin_step(task, step);
+                    return;
+                }
+                "Ignore" | "Exclude" => {
+                    run.status = StepStatus::Warning;
+                    t.warnings = true;
+                }
+                _ => {
+                    run.status = StepStatus::Failed;
+                    t.failing = true;
+                    t.warnings = true;
+                    if let Some(x) = t.execution {
+                        self.executions[x].failed_once = true;
+                    }
+                }
+            }
+            self.tasks[task].steps[step].ended = Some(now);
+            self.after_step(task);
+        } else {
+            run.ended = Some(now);
+            run.said.push(format!("{result} by {by}{}", notes.as_ref().map_or_else(String::new, |n| format!(": {n}"))));
+            run.outputs = vec![("Manual.Notes".into(), notes.unwrap_or_default()), ("Manual.ResponsibleUser.Username".into(), by)];
+            if result == "Abort" {
+                run.status = StepStatus::Failed;
+                t.failing = true;
+                t.warnings = true;
+            } else {
+                run.status = StepStatus::Success;
+            }
+            t.eligible = now;
+        }
+        self.fill_slots();
+    }
+
+    /// Cancels a task: at once when it is queued, after a moment when it runs (octopus-api.md §18.8).
+    pub(crate) fn cancel(&mut self, task: usize, user: &str) {
+        let now = self.now;
+        self.close_question(task);
+        let t = &mut self.tasks[task];
+        let description = t.description.clone();
+        match t.state {
+            TaskState::Queued => {
+                for step in &mut t.steps {
+                    if step.status == StepStatus::Running {
+                        step.status = StepStatus::Canceled;
+                        step.ended = Some(now);
+                    }
+                }
+                let key = t.key;
+                self.queue.remove(&key);
+                self.task_event("TaskCanceled", user, task, format!("{description} was canceled"));
+                self.complete_task(task, TaskState::Canceled, "The task was canceled.");
+                self.fill_slots();
+            }
+            TaskState::Executing => {
+                t.state = TaskState::Cancelling;
+                t.generation += 1;
+                t.updated = now;
+                let takes = self.plan.cancel_takes.0;
+                self.task_event("TaskCanceled", user, task, format!("{description} was canceled"));
+                self.at(later(now, takes), Due::CancelEnds { task });
+            }
+            _ => {}
+        }
+    }
+
+    fn close_question(&mut self, task: usize) {
+        if let Some(i) = self.tasks[task].interruption.take() {
+            self.interruptions[i].pending = false;
+        }
+    }
+
+    fn complete_task(&mut self, task: usize, state: TaskState, error: &str) {
+        let now = self.now;
+        self.close_question(task);
+        let t = &mut self.tasks[task];
+        t.state = state;
+        t.completed = Some(now);
+        t.updated = now;
+        t.generation += 1;
+        error.clone_into(&mut t.error);
+        for step in &mut t.steps {
+            match step.status {
+                StepStatus::Running => {
+                    step.status = if state == TaskState::Failed { StepStatus::Failed } else { StepStatus::Canceled };
+                    step.ended = Some(now);
+                }
+                StepStatus::Pending => step.status = if state == TaskState::Canceled { StepStatus::Canceled } else { StepStatus::Skipped },
+                _ => {}
+            }
+        }
+        if state == TaskState::Failed {
+            t.warnings = true;
+        }
+        let (tag, description, execution, runbook) = (t.tag.clone(), t.description.clone(), t.execution, t.runbook.is_some());
+        self.running.remove(&task);
+        if self.held.get(&tag) == Some(&task) {
+            self.held.remove(&tag);
+        }
+        if let Some(x) = execution {
+            match (state, runbook) {
+                (TaskState::Success, false) => self.task_event("DeploymentSucceeded", SYSTEM, task, format!("{description} succeeded")),
+                (TaskState::Success, true) => self.task_event("RunbookRunSucceeded", SYSTEM, task, format!("{description} succeeded")),
+                (TaskState::Failed, false) => self.task_event("DeploymentFailed", SYSTEM, task, format!("{description} failed")),
+                (TaskState::Failed, true) => self.task_event("RunbookRunFailed", SYSTEM, task, format!("{description} failed")),
+                _ => {}
+            }
+            if state == TaskState::Success && !runbook {
+                lifecycle::after_success(self, x);
+            }
+        }
+    }
+}

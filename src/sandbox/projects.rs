@@ -1,0 +1,302 @@
+//! Projects and what hangs below them: channels, releases, runbooks, processes, settings, variables, progression.
+
+use super::{
+    answer::{Answer, Ask, Handled, Refusal, field, str_of, text},
+    collection::{self, noun_of, page, present},
+    dashboard, lifecycle, releases, runbooks,
+    state::State,
+    variables,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// `projects/{id}/…`; none when the generic handling shall answer.
+pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
+    let (id, rest) = rest.split_first()?;
+    if rest.is_empty() {
+        return None;
+    }
+    Some((|| {
+        let noun = noun_of("projects").ok_or_else(|| Refusal::missing(id))?;
+        let project = str_of(collection::get(state, ask, noun, id)?, "Id").to_owned();
+        below(state, ask, &project, rest)
+    })())
+}
+
+fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled {
+    match (ask.method.as_str(), rest) {
+        ("GET", ["releases"]) => Answer::ok(releases::list(state, ask, |r| r.project == project)),
+        (_, ["releases", version, tail @ ..]) => {
+            let index = match state.release_index(version) {
+                Some(index) => index,
+                None => releases::by_version(state, project, version)?,
+            };
+            releases::one(state, ask, index, tail)
+        }
+        ("GET", ["channels"]) => under(state, ask, "channels", project),
+        ("GET", ["channels", channel]) => {
+            let noun = noun_of("channels").ok_or_else(|| Refusal::missing(channel))?;
+            Answer::ok(present(noun, collection::get(state, ask, noun, channel)?))
+        }
+        ("GET", ["channels", channel, "releases"]) => {
+            Answer::ok(releases::list(state, ask, |r| r.project == project && r.channel.eq_ignore_ascii_case(channel)))
+        }
+        ("GET", ["runbooks"]) => under(state, ask, "runbooks", project),
+        (_, ["runbooks", runbook, tail @ ..]) => {
+            let found =
+                state.store.of("runbooks").iter().find(|r| {
+                    str_of(r, "ProjectId") == project && ["Id", "Slug"].iter().any(|k| str_of(r, k).eq_ignore_ascii_case(runbook))
+                });
+            let doc = found.ok_or_else(|| Refusal::missing(runbook))?.clone();
+            let id = str_of(&doc, "Id").to_owned();
+            runbooks::below(state, ask, &doc, &id, tail)
+        }
+        ("GET", ["runbookSnapshots"]) => under(state, ask, "runbookSnapshots", project),
+        ("GET", ["triggers"]) => under(state, ask, "projecttriggers", project),
+        ("GET", ["progression"]) => Answer::ok(progression(state, ask, project)),
+        ("GET", ["deploymentprocesses"]) => Answer::ok(process(state, &format!("deploymentprocess-{project}"))?),
+        ("GET", ["deploymentprocesses", "template"]) => Answer::ok(releases::new_release_template(state, project)),
+        ("PUT", ["deploymentprocesses"]) => put_process(state, ask, &format!("deploymentprocess-{project}")),
+        ("GET", ["variables"]) => Answer::ok(variables::get(state, &format!("variableset-{project}"))?),
+        ("PUT", ["variables"]) => variables::put(state, ask, &format!("variableset-{project}")),
+        ("GET", ["deploymentsettings"]) => Answer::ok(settings(state, project)),
+        ("PUT", ["deploymentsettings"]) => {
+            let mut doc = settings(state, project);
+            if let (Value::Object(doc), Value::Object(body)) = (&mut doc, &ask.body) {
+                for (k, v) in doc.iter_mut() {
+                    if let Some((_, new)) = body.iter().find(|(b, _)| b.eq_ignore_ascii_case(k)).filter(|_| k != "Links") {
+                        *v = new.clone();
+                    }
+                }
+            }
+            state.written.insert(format!("deploymentsettings-{project}"), doc.clone());
+            Answer::ok(doc)
+        }
+        ("GET", ["summary"]) => Answer::ok(
+            json!({"HasDeploymentProcess": true, "HasRunbooks": state.store.of("runbooks").iter().any(|r| str_of(r, "ProjectId") == project), "Links": {}}),
+        ),
+        ("GET", ["metadata"]) => Answer::ok(json!([])),
+        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+    }
+}
+
+/// The documents of a kind that belong to a project.
+fn under(state: &State, ask: &Ask, kind: &'static str, project: &str) -> Handled {
+    let noun = noun_of(kind).ok_or_else(|| Refusal::missing(kind))?;
+    let found = collection::select(state, noun, ask, |d| str_of(d, "ProjectId") == project);
+    Answer::ok(page(ask, noun.item, &found, |d| present(noun, d)))
+}
+
+fn settings(state: &State, project: &str) -> Value {
+    if let Some(doc) = state.written.get(&format!("deploymentsettings-{project}")) {
+        return doc.clone();
+    }
+    let p = state.store.of("projects").get(project).cloned().unwrap_or(Value::Null);
+    let space = str_of(&p, "SpaceId");
+    json!({
+        "Id": format!("deploymentsettings-{project}"), "SpaceId": space, "ProjectId": project, "ConnectivityPolicy": p["ProjectConnectivityPolicy"],
+        "DefaultGuidedFailureMode": p["DefaultGuidedFailureMode"], "VersioningStrategy": p["VersioningStrategy"], "ReleaseNotesTemplate": null,
+        "DefaultToSkipIfAlreadyInstalled": false, "DeploymentChangesTemplate": null, "ForcePackageDownload": false, "FailTargetDiscovery": false,
+        "CancelQueuedTasks": p["CancelQueuedTasks"] == true, "CancelRunningTasks": p["CancelRunningTasks"] == true,
+        "Links": {"Self": format!("/api/{space}/projects/{project}/deploymentsettings"), "Project": format!("/api/{space}/projects/{project}")},
+    })
+}
+
+/// A deployment or runbook process (octopus-api.md §11.1); snapshots show the process as it is now.
+pub(crate) fn process(state: &State, id: &str) -> Result<Value, Refusal> {
+    if let Some(doc) = state.written.get(&id.to_lowercase()) {
+        return Ok(doc.clone());
+    }
+    let base = id.split("-s-").next().unwrap_or(id);
+    let missing = || Refusal::missing(id);
+    let (owner, runbook) = match base.split_once('-') {
+        Some((head, owner)) if head.eq_ignore_ascii_case("deploymentprocess") => (owner, false),
+        Some((head, owner)) if head.eq_ignore_ascii_case("RunbookProcess") => (owner, true),
+        _ => return Err(missing()),
+    };
+    let doc = state.store.of(if runbook { "runbooks" } else { "projects" }).get(owner).ok_or_else(missing)?;
+    let (owner, space) = (str_of(doc, "Id"), str_of(doc, "SpaceId"));
+    let project = if runbook { str_of(doc, "ProjectId") } else { owner };
+    let steps: Vec<Value> = state
+        .steps
+        .get(owner)
+        .map(|steps| {
+            steps
+                .iter()
+                .enumerate()
+                .map(|(i, s)| {
+                    let action = State::action_id(owner, i);
+                    let (kind, properties) = match &s.manual {
+                        Some(m) => {
+                            let teams: Vec<String> = m.teams.iter().filter_map(|t| state.store.of("teams").iter().find(|d| str_of(d, "Name").eq_ignore_ascii_case(t.get_ref()))).map(|d| str_of(d, "Id").to_owned()).collect();
+                            ("Octopus.Manual", json!({"Octopus.Action.Manual.Instructions": m.instructions, "Octopus.Action.Manual.ResponsibleTeamIds": teams.join(","), "Octopus.Action.Manual.BlockConcurrentDeployments": if m.block { "True" } else { "False" }}))
+                        }
+                        None => ("Octopus.Script", json!({"Octopus.Action.Script.ScriptSource": "Inline", "Octopus.Action.Script.Syntax": "Bash", "Octopus.Action.Script.ScriptBody": "true", "Octopus.Action.RunOnServer": "true"})),
+                    };
+                    json!({
+                        "Id": format!("{action}-step"), "Name": s.name, "Slug": State::slug(&s.name), "PackageRequirement": "LetOctopusDecide", "Properties": {},
+                        "Condition": format!("{:?}", s.condition), "StartTrigger": if s.with_previous { "StartWithPrevious" } else { "StartAfterPrevious" },
+                        "Actions": [{
+                            "Id": action, "Name": s.name, "Slug": State::slug(&s.name), "ActionType": kind, "Notes": null, "IsDisabled": s.disabled, "IsRequired": false,
+                            "CanBeUsedForProjectVersioning": false, "WorkerPoolId": null, "WorkerPoolVariable": null, "Container": {"Image": null, "FeedId": null},
+                            "Environments": [], "ExcludedEnvironments": [], "Channels": [], "TenantTags": [], "Packages": [], "GitDependencies": [],
+                            "Condition": "Success", "Properties": properties, "StepPackageVersion": null, "Inputs": null, "Links": {},
+                        }],
+                    })
+                })
+                .collect()
+        })
+        .unwrap_or_default();
+    let path = if runbook { "runbookProcesses" } else { "deploymentprocesses" };
+    let mut doc = json!({
+        "Id": id, "SpaceId": space, "ProjectId": project, "Version": 1, "LastSnapshotId": null, "Steps": steps,
+        "Links": {"Self": format!("/api/{space}/{path}/{id}"), "Project": format!("/api/{space}/projects/{project}"), "Template": format!("/api/{space}/{path}/{id}/template{{?channel,releaseId}}")},
+    });
+    if runbook {
+        doc["RunbookId"] = json!(owner);
+    }
+    Ok(doc)
+}
+
+fn put_process(state: &mut State, ask: &Ask, id: &str) -> Handled {
+    let old = process(state, id)?;
+    if field(&ask.body, "Version").as_u64() != old["Version"].as_u64() {
+        return Err(Refusal::invalid(
+            "The process was changed by another user between when you started editing and when you saved your changes. Please reload and make your changes again.",
+        ));
+    }
+    let mut new = old.clone();
+    new["Steps"] = field(&ask.body, "Steps").clone();
+    new["Version"] = json!(old["Version"].as_u64().unwrap_or(0) + 1);
+    state.written.insert(id.to_lowercase(), new.clone());
+    Answer::ok(new)
+}
+
+/// `deploymentprocesses…` and `runbookProcesses…`
+pub(crate) fn route_processes(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => {
+            let found: Vec<Value> = ask.list("ids").iter().filter_map(|id| process(state, id).ok()).collect();
+            Answer::ok(page(ask, "DeploymentProcess", &found, Clone::clone))
+        }
+        ("GET", [id]) => Answer::ok(process(state, id)?),
+        ("GET", [id, "template"]) => {
+            let doc = process(state, id)?;
+            Answer::ok(releases::new_release_template(state, str_of(&doc, "ProjectId")))
+        }
+        ("PUT", [id]) => put_process(state, ask, id),
+        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+    }
+}
+
+/// `progression/{project}` (octopus-api.md §13.2).
+pub(crate) fn progression(state: &State, ask: &Ask, project: &str) -> Value {
+    let count = ask.query("releaseHistoryCount").and_then(|n| n.parse::<usize>().ok()).unwrap_or(30);
+    let p = state.store.of("projects").get(project).cloned().unwrap_or(Value::Null);
+    let space = str_of(&p, "SpaceId");
+    let named =
+        |list: &[String]| json!(list.iter().map(|e| json!({"Id": e, "Name": state.store.name("environments", e)})).collect::<Vec<_>>());
+    let (mut by_lifecycle, mut by_channel, mut all) = (BTreeMap::new(), BTreeMap::new(), Vec::<String>::new());
+    let noun = noun_of("channels");
+    let mut channels: BTreeMap<&str, &Value> = BTreeMap::new();
+    for c in state.store.of("channels").iter().filter(|c| str_of(c, "ProjectId") == project) {
+        let id = str_of(c, "Id");
+        let l = lifecycle::lifecycle_of(state, project, id);
+        let list = lifecycle::lifecycle_environments(state, space, &l);
+        all.extend(list.iter().filter(|e| !all.contains(e)).cloned().collect::<Vec<_>>());
+        by_channel.insert(id.to_owned(), named(&list));
+        by_lifecycle.insert(l, named(&list));
+        channels.insert(id, c);
+    }
+    let order = lifecycle::environments(state, space);
+    all.sort_by_key(|e| order.iter().position(|o| o == e));
+    let mut indexes: Vec<usize> = (0..state.releases.len()).filter(|i| state.release(*i).is_some_and(|r| r.project == project)).collect();
+    indexes.sort_by_key(|i| std::cmp::Reverse((state.release(*i).map(|r| r.assembled), *i)));
+    let list: Vec<Value> = indexes
+        .into_iter()
+        .take(count)
+        .filter_map(|i| {
+            let r = state.release(i)?;
+            let mut items: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+            for x in state.by_release.get(&i).into_iter().flatten().rev().filter(|x| !state.executions[**x].deleted) {
+                items.entry(state.executions[*x].environment.clone()).or_default().push(dashboard::item(state, *x));
+            }
+            let standing = lifecycle::standing(state, i, lifecycle::Whose::Anybody);
+            Some(json!({
+                "Release": releases::render(state, i), "Channel": noun.zip(channels.get(r.channel.as_str())).map(|(n, c)| present(n, c)), "Deployments": items,
+                "NextDeployments": lifecycle::next(&standing), "HasUnresolvedDefect": r.defects.iter().any(|d| !d.1), "ReleaseRetentionPeriod": null, "TentacleRetentionPeriod": null,
+            }))
+        })
+        .collect();
+    json!({"LifecycleEnvironments": by_lifecycle, "Environments": named(&all), "ChannelEnvironments": by_channel, "Releases": list, "Links": {}})
+}
+
+/// `progression/{id}`
+pub(crate) fn route_progression(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
+    let [id] = rest else { return Err(Refusal::not_simulated(&ask.method, &ask.path)) };
+    let noun = noun_of("projects").ok_or_else(|| Refusal::missing(id))?;
+    let project = str_of(collection::get(state, ask, noun, id)?, "Id").to_owned();
+    Answer::ok(progression(state, ask, &project))
+}
+
+/// Below groups and lifecycles: their projects, and previews of phases.
+pub(crate) fn route_owners(state: &State, ask: &Ask, kind: &'static str, rest: &[&str]) -> Option<Handled> {
+    let noun = noun_of(kind)?;
+    let of_lifecycle = |l: &Value| {
+        let (id, space) = (str_of(l, "Id"), str_of(l, "SpaceId"));
+        let mut doc = present(noun, l);
+        if l["Phases"].as_array().is_none_or(Vec::is_empty) {
+            let phases: Vec<Value> = lifecycle::lifecycle_environments(state, space, id).iter().map(|e| json!({"Id": null, "Name": state.store.name("environments", e), "AutomaticDeploymentTargets": [], "OptionalDeploymentTargets": [e], "MinimumEnvironmentsBeforePromotion": 0, "IsOptionalPhase": false, "IsPriorityPhase": false})).collect();
+            doc["Phases"] = json!(phases);
+        }
+        doc
+    };
+    match (ask.method.as_str(), rest) {
+        ("GET", [id, "projects"]) => Some((|| {
+            let doc = collection::get(state, ask, noun, id)?;
+            let key = if kind == "projectgroups" { "ProjectGroupId" } else { "LifecycleId" };
+            let projects = noun_of("projects").ok_or_else(|| Refusal::missing(id))?;
+            let found = collection::select(state, projects, ask, |p| str_of(p, key) == str_of(doc, "Id"));
+            Answer::ok(page(ask, "Project", &found, |d| present(projects, d)))
+        })()),
+        ("GET", [id, "preview"]) if kind == "lifecycles" => {
+            Some(collection::get(state, ask, noun, id).and_then(|l| Answer::ok(of_lifecycle(l))))
+        }
+        ("GET", ["previews"]) if kind == "lifecycles" => {
+            Some(Answer::ok(Value::Array(collection::select(state, noun, ask, |_| true).into_iter().map(of_lifecycle).collect())))
+        }
+        _ => None,
+    }
+}
+
+/// `environments/sortorder`, `environments/{id}/machines`
+pub(crate) fn route_environments(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
+    match (ask.method.as_str(), rest) {
+        ("PUT", ["sortorder"]) => {
+            for (i, id) in super::answer::texts(&ask.body).iter().enumerate() {
+                if let Some(doc) = state.store.of_mut("environments").get_mut(id) {
+                    doc["SortOrder"] = json!(i);
+                }
+            }
+            Some(Answer::ok(json!({})))
+        }
+        ("GET", [id, "machines"]) => {
+            let noun = noun_of("machines")?;
+            let found = collection::select(state, noun, ask, |m| {
+                m["EnvironmentIds"].as_array().is_some_and(|a| a.iter().any(|e| e.as_str().is_some_and(|e| e.eq_ignore_ascii_case(id))))
+            });
+            Some(Answer::ok(page(ask, noun.item, &found, |d| present(noun, d))))
+        }
+        ("GET", ["v2"]) => {
+            let noun = noun_of("environments")?;
+            let wanted = text(&ask.body, "type").or_else(|| ask.query("type").map(str::to_owned));
+            let found = collection::select(state, noun, ask, |_| wanted.as_deref().is_none_or(|t| t == "Static"));
+            Some(Answer::ok(page(ask, noun.item, &found, |d| {
+                let mut doc = present(noun, d);
+                doc["Type"] = json!("Static");
+                doc
+            })))
+        }
+        _ => None,
+    }
+}

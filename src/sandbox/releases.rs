@@ -1,0 +1,321 @@
+//! Releases: created, listed, changed, blocked, and what they may be deployed to.
+
+use super::{
+    answer::{Answer, Ask, Handled, Refusal, str_of, text},
+    collection::page,
+    deployments, lifecycle,
+    state::{Release, State, stamp},
+};
+use serde_json::{Map, Value, json};
+
+/// The id of the process snapshot that releases of a project use.
+pub(crate) fn process_snapshot(project: &str) -> String {
+    format!("deploymentprocess-{project}-s-1-SANDB")
+}
+
+/// The id of a release.
+pub(crate) fn id(index: usize) -> String {
+    format!("Releases-{}", index + 1)
+}
+
+/// A release as it goes out (octopus-api.md §12.1).
+pub(crate) fn render(state: &State, index: usize) -> Value {
+    let Some(r) = state.release(index) else { return Value::Null };
+    let (id, s, p) = (id(index), &r.space, &r.project);
+    let (process, variables) = (process_snapshot(p), format!("variableset-{p}-s-1-SANDB"));
+    let own = format!("/api/{s}/releases/{id}");
+    let mut doc = json!({
+        "Id": id, "SpaceId": s, "ProjectId": p, "Version": r.version, "ChannelId": r.channel, "ReleaseNotes": r.notes,
+        "ProjectDeploymentProcessSnapshotId": process, "IgnoreChannelRules": r.ignore_channel_rules, "BuildInformation": [],
+        "Assembled": stamp(r.assembled), "LibraryVariableSetSnapshotIds": [], "SelectedPackages": [], "SelectedGitResources": [],
+        "CustomFields": {}, "ProjectVariableSetSnapshotId": variables, "VersionControlReference": null,
+        "Links": {
+            "Self": own, "Project": format!("/api/{s}/projects/{p}"), "Channel": format!("/api/{s}/projects/{p}/channels/{}", r.channel),
+            "Progression": format!("{own}/progression"), "Deployments": format!("{own}/deployments{{?skip,take}}"),
+            "DeploymentTemplate": format!("{own}/deployments/template"), "DeploymentPreviews": format!("{own}/deployments/previews"),
+            "Artifacts": format!("/api/{s}/artifacts?regarding={id}"), "ProjectVariableSnapshot": format!("/api/{s}/variables/{variables}"),
+            "ProjectDeploymentProcessSnapshot": format!("/api/{s}/deploymentprocesses/{process}"), "SnapshotVariables": format!("{own}/snapshot-variables"),
+            "Defects": format!("{own}/defects"), "ReportDefect": format!("{own}/defects"), "ResolveDefect": format!("{own}/defects/resolve"),
+            "Variables": format!("{own}/variables"), "Web": format!("/app#/{s}/releases/{id}"),
+        },
+    });
+    for (k, v) in &r.extra {
+        doc[k] = v.clone();
+    }
+    doc
+}
+
+/// The release of a project with this version.
+pub(crate) fn by_version(state: &State, project: &str, version: &str) -> Result<usize, Refusal> {
+    state.release_by_version.get(&(project.to_owned(), version.to_lowercase())).copied().ok_or_else(|| Refusal {
+        status: 404,
+        message: format!("Release '{version}' for project '{}' was not found.", state.store.name("projects", project)),
+        errors: Vec::new(),
+    })
+}
+
+/// Releases, newest first, that `keep` wants.
+pub(crate) fn list(state: &State, ask: &Ask, keep: impl Fn(&Release) -> bool) -> Value {
+    let (ids, space, search) = (ask.list("ids"), state.space_of(ask), ask.query("searchByVersion").map(str::to_lowercase));
+    let mut found: Vec<usize> = (0..state.releases.len())
+        .filter(|i| {
+            state.release(*i).is_some_and(|r| {
+                r.space == space
+                    && keep(r)
+                    && (ids.is_empty() || ids.iter().any(|x| x.eq_ignore_ascii_case(&id(*i))))
+                    && search.as_ref().is_none_or(|s| r.version.to_lowercase().contains(s))
+            })
+        })
+        .collect();
+    found.sort_by_key(|i| std::cmp::Reverse((state.release(*i).map(|r| r.assembled), *i)));
+    page(ask, "Release", &found, |i| render(state, *i))
+}
+
+/// Adds a release that has been checked.
+pub(crate) fn add(state: &mut State, release: Release) -> usize {
+    let index = state.releases.len();
+    state.release_by_version.insert((release.project.clone(), release.version.to_lowercase()), index);
+    state.releases.push(Some(release));
+    index
+}
+
+fn create(
+    state: &mut State,
+    ask: &Ask,
+    project: &str,
+    channel: Option<String>,
+    version: Option<String>,
+    notes: Option<String>,
+    extra: Map<String, Value>,
+) -> Result<usize, Refusal> {
+    state.permit(&ask.user, "ReleaseCreate")?;
+    let p = state.store.of("projects").get(project).ok_or_else(|| Refusal::missing(project))?;
+    let (name, space) = (str_of(p, "Name").to_owned(), str_of(p, "SpaceId").to_owned());
+    if p["IsDisabled"] == true {
+        return Err(Refusal::invalid(format!("The project '{name}' is disabled.")));
+    }
+    let channels: Vec<&Value> = state.store.of("channels").iter().filter(|c| str_of(c, "ProjectId") == project).collect();
+    let channel = match channel {
+        Some(wanted) => channels
+            .into_iter()
+            .find(|c| str_of(c, "Id").eq_ignore_ascii_case(&wanted) || str_of(c, "Name").eq_ignore_ascii_case(&wanted))
+            .ok_or_else(|| Refusal::invalid(format!("The channel '{wanted}' was not found in project '{name}'.")))?,
+        None => {
+            channels.into_iter().find(|c| c["IsDefault"] == true).ok_or_else(|| Refusal::invalid("The project has no default channel."))?
+        }
+    };
+    let version = version.unwrap_or_else(|| next_version(state, project));
+    if version.len() > 349 || !version.chars().all(|c| c.is_alphanumeric() || ".-+_".contains(c)) || version.is_empty() {
+        return Err(Refusal::invalid(format!("The version '{version}' is not a valid release version.")));
+    }
+    if state.release_by_version.contains_key(&(project.to_owned(), version.to_lowercase())) {
+        return Err(Refusal::invalid(format!(
+            "Release '{version}' already exists for this project. Please use a different version, or look at using a mask to auto-increment the number."
+        )));
+    }
+    let ignore = ask.flag("ignoreChannelRules") == Some(true) || ask.field("IgnoreChannelRules") == true;
+    if !ignore && let Some(rule) = super::channels::broken_rule(channel, &version) {
+        return Err(Refusal::invalid(rule));
+    }
+    let channel = str_of(channel, "Id").to_owned();
+    let (user, assembled) = (ask.user.clone(), state.now);
+    let release = Release {
+        space: space.clone(),
+        project: project.to_owned(),
+        channel: channel.clone(),
+        version: version.clone(),
+        notes,
+        assembled,
+        ignore_channel_rules: ignore,
+        extra,
+        defects: Vec::new(),
+    };
+    let index = add(state, release);
+    state.event(
+        "Created",
+        &user,
+        format!("Release {version} of {name} was created"),
+        vec![id(index), project.to_owned(), channel],
+        Some(space),
+    );
+    lifecycle::automatic(state, index, None);
+    Ok(index)
+}
+
+/// The highest version of a project with its last number raised.
+pub(crate) fn next_version(state: &State, project: &str) -> String {
+    let last = state
+        .releases
+        .iter()
+        .flatten()
+        .filter(|r| r.project == project)
+        .max_by_key(|r| (r.assembled, r.version.clone()))
+        .map(|r| r.version.clone());
+    let Some(last) = last else { return "0.0.1".into() };
+    let core = last.split(['-', '+']).next().unwrap_or(&last).to_owned();
+    match core.rsplit_once('.') {
+        Some((head, tail)) => {
+            let mut n: u64 = tail.parse().unwrap_or(0);
+            loop {
+                n += 1;
+                let version = format!("{head}.{n}");
+                if !state.release_by_version.contains_key(&(project.to_owned(), version.clone())) {
+                    return version;
+                }
+            }
+        }
+        None => format!("{core}.1"),
+    }
+}
+
+/// `releases…`
+pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => return Answer::ok(list(state, ask, |_| true)),
+        ("POST", []) => {
+            let project = ask.text("ProjectId").ok_or_else(|| Refusal::invalid("The ProjectId field is required."))?;
+            let version = ask.text("Version").ok_or_else(|| Refusal::invalid("The Version field is required."))?;
+            let mut extra = Map::new();
+            for key in ["SelectedPackages", "SelectedGitResources", "CustomFields", "VersionControlReference"] {
+                if !ask.field(key).is_null() {
+                    extra.insert(key.into(), ask.field(key).clone());
+                }
+            }
+            let index = create(state, ask, &project, ask.text("ChannelId"), Some(version), ask.text("ReleaseNotes"), extra)?;
+            return Answer::created(render(state, index));
+        }
+        ("POST", ["create", "v1"]) => {
+            let space = deployments::body_space(state, ask)?;
+            let project = ask
+                .text("projectName")
+                .or_else(|| ask.text("projectId"))
+                .ok_or_else(|| Refusal::invalid("The ProjectName field is required."))?;
+            let project = deployments::by_name(state, "projects", &space, &project)?;
+            let version = ask.text("releaseVersion");
+            let existing = version.as_ref().and_then(|v| by_version(state, &project, v).ok());
+            let index = match existing {
+                Some(index) if ask.field("ignoreIfAlreadyExists") == true => index,
+                _ => create(state, ask, &project, ask.text("channelName"), version, ask.text("releaseNotes"), Map::new())?,
+            };
+            let version = state.release(index).map(|r| r.version.clone());
+            return Answer::created(json!({ "ReleaseId": id(index), "ReleaseVersion": version }));
+        }
+        _ => {}
+    }
+    let Some((wanted, rest)) = rest.split_first() else { return Err(Refusal::wrong_verb(&ask.method)) };
+    let index = state.release_index(wanted).ok_or_else(|| Refusal::missing(wanted))?;
+    if state.release(index).is_some_and(|r| ask.space.as_ref().is_some_and(|s| *s != r.space)) {
+        return Err(Refusal::missing(wanted));
+    }
+    one(state, ask, index, rest)
+}
+
+/// Everything below one release.
+pub(crate) fn one(state: &mut State, ask: &Ask, index: usize, rest: &[&str]) -> Handled {
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => Answer::ok(render(state, index)),
+        ("PUT", []) => {
+            let (version, notes) = (ask.text("Version"), ask.text("ReleaseNotes"));
+            if let Some(Some(r)) = state.releases.get_mut(index) {
+                r.notes = notes;
+                for key in ["SelectedPackages", "SelectedGitResources", "CustomFields"] {
+                    if !ask.field(key).is_null() {
+                        r.extra.insert(key.into(), ask.field(key).clone());
+                    }
+                }
+                if let Some(version) = version.filter(|v| *v != r.version) {
+                    let project = r.project.clone();
+                    if state.release_by_version.contains_key(&(project.clone(), version.to_lowercase())) {
+                        return Err(Refusal::invalid(format!("Release '{version}' already exists for this project.")));
+                    }
+                    state.release_by_version.remove(&(project.clone(), r.version.to_lowercase()));
+                    r.version.clone_from(&version);
+                    state.release_by_version.insert((project, version.to_lowercase()), index);
+                }
+            }
+            Answer::ok(render(state, index))
+        }
+        ("DELETE", []) => {
+            let doc = render(state, index);
+            if let Some(r) = state.releases[index].take() {
+                state.release_by_version.remove(&(r.project, r.version.to_lowercase()));
+            }
+            for x in state.by_release.get(&index).cloned().unwrap_or_default() {
+                state.executions[x].deleted = true;
+            }
+            Answer::ok(doc)
+        }
+        ("GET", ["deployments"]) => Answer::ok(deployments::list(
+            state,
+            ask,
+            true,
+            |x| matches!(state.executions[x].what, super::state::What::Deploy { release, .. } if release == index),
+        )),
+        ("GET", ["progression"]) => Answer::ok(lifecycle::release_progression(state, index)),
+        ("GET", ["deployments", "template"]) => Answer::ok(super::previews::template(state, index)),
+        ("GET", ["deployments", "preview", environment]) => super::previews::one(state, index, environment, None),
+        ("GET", ["deployments", "preview", environment, tenant]) => super::previews::one(state, index, environment, Some(tenant)),
+        ("POST", ["deployments", "previews"]) => {
+            let wanted = ask.field("DeploymentPreviews").as_array().cloned().unwrap_or_default();
+            let all = wanted
+                .iter()
+                .map(|w| {
+                    match super::previews::one(state, index, &text(w, "EnvironmentId").unwrap_or_default(), text(w, "TenantId").as_deref())?
+                    {
+                        Answer::Json(_, doc) => Ok(doc),
+                        Answer::Bytes(..) => Ok(Value::Null),
+                    }
+                })
+                .collect::<Result<Vec<_>, Refusal>>()?;
+            Answer::ok(Value::Array(all))
+        }
+        ("POST", ["snapshot-variables" | "snapshot-variables-by-name"]) => Answer::ok(render(state, index)),
+        ("GET", ["variables"]) => {
+            let project = state.release(index).map(|r| r.project.clone()).unwrap_or_default();
+            Answer::ok(super::variables::get(state, &format!("variableset-{project}"))?)
+        }
+        ("GET", ["missingpackages"]) => Answer::ok(json!({ "Packages": [] })),
+        ("GET", ["defects"]) => {
+            let all = defects(state, index);
+            Answer::ok(page(ask, "Defect", &all, Clone::clone))
+        }
+        ("POST", ["defects"]) => {
+            state.permit(&ask.user, "DefectReport")?;
+            let description = text(&ask.body, "Description").ok_or_else(|| Refusal::invalid("The Description field is required."))?;
+            let Some(Some(r)) = state.releases.get_mut(index) else { return Err(Refusal::missing(&id(index))) };
+            if r.defects.iter().any(|(_, resolved)| !resolved) {
+                return Err(Refusal::invalid("This release already has an unresolved defect."));
+            }
+            r.defects.push((description, false));
+            Answer::created(defects(state, index).pop().unwrap_or(Value::Null))
+        }
+        ("POST", ["defects", "resolve"]) => {
+            state.permit(&ask.user, "DefectResolve")?;
+            let Some(Some(r)) = state.releases.get_mut(index) else { return Err(Refusal::missing(&id(index))) };
+            if r.defects.iter().all(|(_, resolved)| *resolved) {
+                return Err(Refusal::invalid("This release has no unresolved defect."));
+            }
+            r.defects.iter_mut().for_each(|d| d.1 = true);
+            Answer::ok(defects(state, index).pop().unwrap_or(Value::Null))
+        }
+        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+    }
+}
+
+fn defects(state: &State, index: usize) -> Vec<Value> {
+    let Some(r) = state.release(index) else { return Vec::new() };
+    r.defects
+        .iter()
+        .enumerate()
+        .map(|(i, (description, resolved))| json!({"Id": format!("Defects-{}-{}", index + 1, i + 1), "Description": description, "Status": if *resolved { "Resolved" } else { "Unresolved" }, "SpaceId": r.space, "Links": {}}))
+        .collect()
+}
+
+/// `GET …/deploymentprocesses/…/template`: what a new release needs (octopus-api.md §12.3).
+pub(crate) fn new_release_template(state: &State, project: &str) -> Value {
+    let last = state.releases.iter().flatten().filter(|r| r.project == project).max_by_key(|r| r.assembled).map(|r| r.version.clone());
+    json!({
+        "DeploymentProcessId": format!("deploymentprocess-{project}"), "LastReleaseVersion": last, "NextVersionIncrement": next_version(state, project),
+        "VersioningPackageStepName": null, "VersioningPackageReferenceName": null, "Packages": [], "GitResources": [], "Links": {},
+    })
+}

@@ -1,0 +1,154 @@
+//! What the server says about itself, freezes, artifacts, and other small things.
+
+use super::{
+    answer::{Answer, Ask, Handled, Refusal, str_of},
+    collection::{self, noun_of, page, present},
+    state::State,
+};
+use serde_json::{Value, json};
+
+/// Paths that belong to no other file; none when unknown.
+pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<Handled> {
+    let method = ask.method.as_str();
+    Some(match (method, segments) {
+        ("GET", ["serverstatus"]) => Answer::ok(
+            json!({"IsInMaintenanceMode": state.maintenance, "MaintenanceExpires": null, "IsUpgradeAvailable": false, "MaximumAvailableVersion": state.plan.version, "IsDatabaseEncrypted": false, "IsMajorMinorUpgrade": false, "Links": {"Self": "/api/serverstatus"}}),
+        ),
+        ("GET", ["serverstatus", "health"]) => {
+            Answer::ok(json!({"IsEntireClusterDrainingOrReadOnly": false, "IsEntireClusterReadOnly": false, "Links": {}}))
+        }
+        ("GET", ["serverstatus", "system-info"]) => {
+            Answer::ok(json!({"Version": state.plan.version, "Uptime": "an hour", "ClrVersion": "", "Links": {}}))
+        }
+        ("GET", ["smtpconfiguration", "isconfigured"]) => Answer::ok(json!({"IsConfigured": state.plan.smtp, "Links": {}})),
+        ("GET", ["maintenanceconfiguration"]) => Answer::ok(
+            json!({"Id": "maintenance", "IsInMaintenanceMode": state.maintenance, "Links": {"Self": "/api/maintenanceconfiguration"}}),
+        ),
+        ("PUT", ["maintenanceconfiguration"]) => {
+            state.maintenance = ask.field("IsInMaintenanceMode") == true;
+            state.fill_slots();
+            Answer::ok(
+                json!({"Id": "maintenance", "IsInMaintenanceMode": state.maintenance, "Links": {"Self": "/api/maintenanceconfiguration"}}),
+            )
+        }
+        ("GET", ["configuration", "feature-toggles"]) => Answer::ok(json!({ "FeatureToggles": [] })),
+        ("GET", ["configuration", "enabled-feature-toggles"]) => Answer::ok(json!([])),
+        ("GET", ["capabilities"]) => Answer::ok(json!({"Capabilities": ["GetAllSpacesRequest"]})),
+        ("GET", ["permissions", "all"]) => Answer::ok(json!({})),
+        ("GET", ["octopusservernodes", "ping"]) => Answer::ok(json!({"Status": "OK"})),
+        ("GET", ["octopusservernodes", "summary"]) => {
+            Answer::ok(json!({"Nodes": state.store.of("octopusservernodes").iter().collect::<Vec<_>>(), "Links": {}}))
+        }
+        ("GET", ["ratelimitingpolicies"]) => Answer::ok(json!({"Items": [], "TotalResults": 0, "ItemsPerPage": 30})),
+        ("GET", ["dashboardconfiguration"]) => Answer::ok(
+            json!({"IncludedProjectGroupIds": [], "IncludedProjectIds": [], "IncludedProjectTags": [], "IncludedEnvironmentIds": [], "IncludedEnvironmentTags": [], "IncludedTenantIds": [], "IncludedTenantTags": [], "ProjectLimit": null, "Links": {}}),
+        ),
+        ("GET", ["servertaskapprovals" | "scopeduserroles"]) => {
+            let none: [Value; 0] = [];
+            Answer::ok(page(ask, "Item", &none, Clone::clone))
+        }
+        ("GET", ["teammembership"]) => {
+            let user = ask.query("userId").unwrap_or(&ask.user);
+            let list: Vec<Value> = state
+                .store
+                .of("teams")
+                .iter()
+                .filter(|t| t["MemberUserIds"].as_array().is_some_and(|a| a.iter().any(|m| m == user)))
+                .map(|t| json!({"TeamId": t["Id"], "TeamName": t["Name"], "IsDirectlyAssigned": true, "ExternalGroupNames": []}))
+                .collect();
+            Answer::ok(json!(list))
+        }
+        ("GET", ["deploymentfreezes"]) => freezes(state, ask),
+        ("POST" | "PUT" | "DELETE", ["deploymentfreezes", ..]) => match state.permit(&ask.user, "DeploymentFreezeAdminister") {
+            Err(refusal) => Err(refusal),
+            Ok(()) if method != "DELETE" && !ask.field("ProjectEnvironmentScope").is_object() => {
+                Err(Refusal::invalid("The ProjectEnvironmentScope field is required."))
+            }
+            Ok(()) => return None,
+        },
+        (_, ["artifacts", rest @ ..]) => return artifacts(state, ask, rest),
+        ("GET", ["packages", ..] | ["build-information"]) => {
+            let none: [Value; 0] = [];
+            Answer::ok(page(ask, "Package", &none, Clone::clone))
+        }
+        _ => return None,
+    })
+}
+
+fn freezes(state: &State, ask: &Ask) -> Handled {
+    let noun = noun_of("deploymentfreezes").ok_or_else(|| Refusal::missing("deploymentfreezes"))?;
+    let (projects, environments) = (ask.list("projectIds"), ask.list("environmentIds"));
+    let complete = ask.flag("includeComplete") != Some(false);
+    let found = collection::select(state, noun, ask, |f| {
+        let scope = f["ProjectEnvironmentScope"].as_object();
+        (complete || str_of(f, "End").parse::<jiff::Timestamp>().is_ok_and(|e| e > state.now))
+            && (projects.is_empty() || scope.is_some_and(|m| m.keys().any(|k| projects.iter().any(|p| p.eq_ignore_ascii_case(k)))))
+            && (environments.is_empty()
+                || scope.is_some_and(|m| {
+                    m.values().any(|v| super::answer::texts(v).iter().any(|e| environments.iter().any(|w| w.eq_ignore_ascii_case(e))))
+                }))
+    });
+    Answer::ok(json!({"DeploymentFreezes": found.iter().map(|f| present(noun, f)).collect::<Vec<_>>(), "Count": found.len()}))
+}
+
+fn artifacts(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
+    match (ask.method.as_str(), rest) {
+        ("POST", []) => Some((|| {
+            state.permit(&ask.user, "ArtifactCreate")?;
+            let task = ask.text("ServerTaskId").ok_or_else(|| Refusal::invalid("The ServerTaskId field is required."))?;
+            let name = ask.text("Filename").ok_or_else(|| Refusal::invalid("The Filename field is required."))?;
+            let index = state.task_index(&task).ok_or_else(|| Refusal::missing(&task))?;
+            let t = &state.tasks[index];
+            let mut related = vec![format!("ServerTasks-{}", index + 1)];
+            related.extend([&t.project, &t.environment, &t.tenant].into_iter().flatten().cloned());
+            if let Some(x) = t.execution {
+                related.push(state.executions[x].id.clone());
+                if let super::state::What::Deploy { release, .. } = state.executions[x].what {
+                    related.push(super::releases::id(release));
+                }
+            }
+            let space = t.space.clone().unwrap_or_else(|| state.default_space().to_owned());
+            let id = state.store.next_id("Artifacts-");
+            let doc = json!({"Id": id, "SpaceId": space, "Filename": name, "Source": ask.field("Source"), "ServerTaskId": related[0], "Created": super::state::stamp(state.now), "LogCorrelationId": ask.field("LogCorrelationId"), "_Related": related});
+            let answer = show(&doc);
+            state.store.of_mut("artifacts").put(doc);
+            Answer::created(answer)
+        })()),
+        ("GET", []) => {
+            let noun = noun_of("artifacts")?;
+            let mut found = collection::select(state, noun, ask, |d| {
+                ask.query("regarding").is_none_or(|r| super::answer::texts(&d["_Related"]).iter().any(|x| x.eq_ignore_ascii_case(r)))
+            });
+            if ask.query("order") == Some("asc") {
+                found.reverse();
+            }
+            Some(Answer::ok(page(ask, noun.item, &found, |d| show(d))))
+        }
+        ("GET", [id]) => Some(state.store.of("artifacts").get(id).ok_or_else(|| Refusal::missing(id)).and_then(|d| Answer::ok(show(d)))),
+        ("PUT", [id, "content"]) => {
+            if state.store.of("artifacts").get(id).is_none() {
+                return Some(Err(Refusal::missing(id)));
+            }
+            state.blobs.insert(id.to_lowercase(), (ask.content_type.clone(), ask.raw.to_vec()));
+            Some(Answer::ok(json!({})))
+        }
+        ("GET", [id, "content"]) => Some(
+            state
+                .blobs
+                .get(&id.to_lowercase())
+                .cloned()
+                .map(|(kind, bytes)| Answer::Bytes(200, if kind.is_empty() { "application/octet-stream".into() } else { kind }, bytes))
+                .ok_or_else(|| Refusal::missing(id)),
+        ),
+        _ => None,
+    }
+}
+
+fn show(doc: &Value) -> Value {
+    let Some(noun) = noun_of("artifacts") else { return Value::Null };
+    let mut doc = present(noun, doc);
+    if let Some(doc) = doc.as_object_mut() {
+        doc.shift_remove("_Related");
+    }
+    doc
+}

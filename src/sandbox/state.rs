@@ -1,0 +1,428 @@
+//! What is true on the server right now: documents, releases, deployments, tasks, interruptions, events.
+
+use super::{
+    answer::{Ask, Refusal, str_of},
+    collection::{Noun, Store, slug},
+    progress::Due,
+    world::model::{Plan, StepPlan},
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+/// Everything.
+pub(crate) struct State {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) now: Timestamp,
+    pub(crate) store: Store,
+    /// Steps of a project or runbook, by its id.
+    pub(crate) steps: HashMap<String, Arc<Vec<StepPlan>>>,
+    /// Variable sets and processes that were written to, by id; the others are made when asked for.
+    pub(crate) written: BTreeMap<String, Value>,
+    pub(crate) releases: Vec<Option<Release>>,
+    pub(crate) release_by_version: HashMap<(String, String), usize>,
+    pub(crate) executions: Vec<Execution>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) interruptions: Vec<Interruption>,
+    pub(crate) events: Vec<Event>,
+    /// Executions per project, environment and tenant, oldest first; deployments only.
+    pub(crate) slots: BTreeMap<(String, String, Option<String>), Vec<usize>>,
+    pub(crate) by_release: HashMap<usize, Vec<usize>>,
+    pub(crate) by_project: HashMap<String, Vec<usize>>,
+    pub(crate) execution_by_id: HashMap<String, usize>,
+    pub(crate) agenda: BTreeMap<(Timestamp, u64), Due>,
+    pub(crate) sequence: u64,
+    pub(crate) queue: BTreeSet<QueueKey>,
+    pub(crate) running: BTreeSet<usize>,
+    pub(crate) held: HashMap<String, usize>,
+    /// How often a step (owner, index) has started since the start.
+    pub(crate) step_runs: HashMap<(String, usize), u32>,
+    pub(crate) moved_to_top: i64,
+    pub(crate) blobs: HashMap<String, (String, Vec<u8>)>,
+    pub(crate) maintenance: bool,
+    pub(crate) history: bool,
+}
+
+/// A release.
+pub(crate) struct Release {
+    pub(crate) space: String,
+    pub(crate) project: String,
+    pub(crate) channel: String,
+    pub(crate) version: String,
+    pub(crate) notes: Option<String>,
+    pub(crate) assembled: Timestamp,
+    pub(crate) ignore_channel_rules: bool,
+    /// What a client sent or changed: packages, custom fields.
+    pub(crate) extra: Map<String, Value>,
+    /// `(description, resolved)`.
+    pub(crate) defects: Vec<(String, bool)>,
+}
+
+/// A deployment, or a run of a runbook.
+pub(crate) struct Execution {
+    pub(crate) id: String,
+    pub(crate) space: String,
+    pub(crate) project: String,
+    pub(crate) what: What,
+    pub(crate) environment: String,
+    pub(crate) tenant: Option<String>,
+    pub(crate) task: usize,
+    pub(crate) created: Timestamp,
+    pub(crate) comments: Option<String>,
+    pub(crate) by: String,
+    pub(crate) guided: bool,
+    pub(crate) skip: Vec<String>,
+    pub(crate) forms: Value,
+    pub(crate) values: BTreeMap<String, String>,
+    pub(crate) queue_time: Option<Timestamp>,
+    pub(crate) expiry: Option<Timestamp>,
+    pub(crate) priority: String,
+    pub(crate) machines: (Vec<String>, Vec<String>),
+    pub(crate) overridden: Vec<String>,
+    pub(crate) force: (bool, bool),
+    pub(crate) failed_once: bool,
+    pub(crate) deleted: bool,
+}
+
+/// What is executed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    Deploy { release: usize, channel: String },
+    Runbook { runbook: String, snapshot: String },
+}
+
+/// The states of a task (octopus-api.md §18.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TaskState {
+    Canceled,
+    Cancelling,
+    Executing,
+    Failed,
+    Queued,
+    Success,
+    TimedOut,
+}
+
+impl TaskState {
+    pub(crate) const ALL: [TaskState; 7] =
+        [Self::Canceled, Self::Cancelling, Self::Executing, Self::Failed, Self::Queued, Self::Success, Self::TimedOut];
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Canceled => "Canceled",
+            Self::Cancelling => "Cancelling",
+            Self::Executing => "Executing",
+            Self::Failed => "Failed",
+            Self::Queued => "Queued",
+            Self::Success => "Success",
+            Self::TimedOut => "TimedOut",
+        }
+    }
+    pub(crate) fn is_completed(self) -> bool {
+        !matches!(self, Self::Queued | Self::Executing | Self::Cancelling)
+    }
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// A server task; its number is its place in the list plus one.
+pub(crate) struct Task {
+    pub(crate) space: Option<String>,
+    pub(crate) kind: String,
+    pub(crate) description: String,
+    pub(crate) arguments: Value,
+    pub(crate) execution: Option<usize>,
+    pub(crate) project: Option<String>,
+    pub(crate) environment: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) runbook: Option<String>,
+    pub(crate) state: TaskState,
+    pub(crate) queued: Timestamp,
+    pub(crate) expiry: Option<Timestamp>,
+    pub(crate) started: Option<Timestamp>,
+    pub(crate) completed: Option<Timestamp>,
+    pub(crate) updated: Timestamp,
+    pub(crate) error: String,
+    pub(crate) warnings: bool,
+    pub(crate) failing: bool,
+    pub(crate) tag: String,
+    pub(crate) key: QueueKey,
+    /// Not before this.
+    pub(crate) eligible: Timestamp,
+    pub(crate) plan: Arc<Vec<StepPlan>>,
+    pub(crate) owner: String,
+    pub(crate) steps: Vec<StepRun>,
+    pub(crate) interruption: Option<usize>,
+    /// Raised by every cancel, so that what was due before is stale.
+    pub(crate) generation: u32,
+    pub(crate) notes: Vec<(Timestamp, &'static str, String)>,
+}
+
+/// The place of a task in the queue: moved to top, priority, position, number.
+pub(crate) type QueueKey = (i64, u8, Timestamp, usize);
+
+/// A step of one task.
+#[derive(Default)]
+pub(crate) struct StepRun {
+    pub(crate) status: StepStatus,
+    pub(crate) started: Option<Timestamp>,
+    pub(crate) ended: Option<Timestamp>,
+    /// What happens at its end, decided at its start.
+    pub(crate) fails: Option<(String, Vec<String>)>,
+    /// Said by people (notes of a manual intervention) or by the server.
+    pub(crate) said: Vec<String>,
+    pub(crate) outputs: Vec<(String, String)>,
+    pub(crate) attempts: u32,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum StepStatus {
+    #[default]
+    Pending,
+    Running,
+    Success,
+    Warning,
+    Failed,
+    Skipped,
+    Canceled,
+}
+
+impl StepStatus {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Success => "Success",
+            Self::Warning => "SuccessWithWarning",
+            Self::Failed => "Failed",
+            Self::Skipped => "Skipped",
+            Self::Canceled => "Canceled",
+        }
+    }
+    pub(crate) fn is_over(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+/// A question to people.
+pub(crate) struct Interruption {
+    pub(crate) task: usize,
+    pub(crate) step: usize,
+    pub(crate) guided: bool,
+    pub(crate) title: String,
+    pub(crate) instructions: String,
+    pub(crate) created: Timestamp,
+    pub(crate) pending: bool,
+    pub(crate) teams: Vec<String>,
+    pub(crate) responsible: Option<String>,
+    pub(crate) answer: Option<String>,
+    pub(crate) notes: Option<String>,
+    pub(crate) space: String,
+}
+
+/// An entry of the audit log; its number is its place in the list plus one.
+pub(crate) struct Event {
+    pub(crate) category: &'static str,
+    pub(crate) user: String,
+    pub(crate) occurred: Timestamp,
+    pub(crate) message: String,
+    pub(crate) related: Vec<String>,
+    pub(crate) space: Option<String>,
+}
+
+/// The user that stands for the server itself.
+pub(crate) const SYSTEM: &str = "users-system";
+
+/// A point in time as the server writes it.
+pub(crate) fn stamp(at: Timestamp) -> String {
+    let z = jiff::tz::Offset::UTC.to_datetime(at);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}+00:00",
+        z.year(),
+        z.month(),
+        z.day(),
+        z.hour(),
+        z.minute(),
+        z.second(),
+        z.millisecond()
+    )
+}
+
+/// A point in time, or null.
+pub(crate) fn stamp_or_null(at: Option<Timestamp>) -> Value {
+    at.map_or(Value::Null, |at| json!(stamp(at)))
+}
+
+/// A length of time in words, as the portal says it.
+pub(crate) fn in_words(span: SignedDuration) -> String {
+    let seconds = span.as_secs().max(0);
+    let say = |n: i64, unit: &str| if n == 1 { format!("1 {unit}") } else { format!("{n} {unit}s") };
+    match seconds {
+        0 => "less than a second".into(),
+        1..60 => say(seconds, "second"),
+        60..3600 => say(seconds / 60, "minute"),
+        3600..7200 => "an hour".into(),
+        7200..86_400 => say(seconds / 3600, "hour"),
+        _ => say(seconds / 86_400, "day"),
+    }
+}
+
+impl State {
+    pub(crate) fn default_space(&self) -> &str {
+        self.store
+            .of("spaces")
+            .iter()
+            .find(|s| s["IsDefault"] == true)
+            .or_else(|| self.store.of("spaces").iter().next())
+            .map_or("Spaces-1", |s| str_of(s, "Id"))
+    }
+
+    /// The space a request is about.
+    pub(crate) fn space_of(&self, ask: &Ask) -> String {
+        ask.space.clone().unwrap_or_else(|| self.default_space().to_owned())
+    }
+
+    /// Puts something on the agenda.
+    pub(crate) fn at(&mut self, when: Timestamp, due: Due) {
+        self.sequence += 1;
+        self.agenda.insert((when, self.sequence), due);
+    }
+
+    /// Writes to the audit log.
+    pub(crate) fn event(&mut self, category: &'static str, user: &str, message: String, related: Vec<String>, space: Option<String>) {
+        self.events.push(Event { category, user: user.to_owned(), occurred: self.now, message, related, space });
+    }
+
+    /// Writes about a task to the audit log.
+    pub(crate) fn task_event(&mut self, category: &'static str, user: &str, task: usize, message: String) {
+        let t = &self.tasks[task];
+        let mut related = Vec::new();
+        if let Some(x) = t.execution {
+            related.push(self.executions[x].id.clone());
+            if let What::Deploy { release, channel } = &self.executions[x].what {
+                related.push(format!("Releases-{}", release + 1));
+                related.push(channel.clone());
+            }
+        }
+        related.extend([&t.project, &t.environment, &t.tenant, &t.runbook].into_iter().flatten().cloned());
+        related.push(format!("ServerTasks-{}", task + 1));
+        let space = t.space.clone();
+        self.event(category, user, message, related, space);
+    }
+
+    /// An audit entry for a changed document.
+    pub(crate) fn modified(&mut self, ask: &Ask, noun: &Noun, doc: &Value) {
+        let name = str_of(doc, "Name");
+        let (id, space) = (str_of(doc, "Id").to_owned(), doc.get("SpaceId").and_then(Value::as_str).map(str::to_owned));
+        self.event("Modified", &ask.user, format!("{} {name} was changed", noun.item), vec![id], space);
+    }
+
+    /// Fills in what a new document has besides what the client sent.
+    pub(crate) fn complete(&mut self, noun: &Noun, doc: &mut Value) {
+        let id = str_of(doc, "Id").to_owned();
+        let (now, cap) = (stamp(self.now), self.plan.task_cap);
+        let space = str_of(doc, "SpaceId").to_owned();
+        let defaults = match noun.path {
+            "projects" => super::build::project_defaults(&id),
+            "environments" => {
+                json!({"Description": "", "SortOrder": self.store.of("environments").iter().count(), "UseGuidedFailure": false, "AllowDynamicInfrastructure": true, "EnvironmentTags": [], "ExtensionSettings": []})
+            }
+            "libraryvariablesets" => {
+                json!({"Description": "", "VariableSetId": format!("variableset-{id}"), "ContentType": "Variables", "Templates": [], "Version": 0})
+            }
+            "tenants" => json!({"Description": "", "IsDisabled": false, "TenantTags": [], "ProjectEnvironments": {}}),
+            "lifecycles" => json!({"Description": "", "Phases": []}),
+            "channels" => super::build::channel_defaults(),
+            "runbooks" => super::build::runbook_defaults(&id),
+            "tagsets" => json!({"Description": "", "SortOrder": 0, "Tags": []}),
+            "projectgroups" => json!({"Description": "", "EnvironmentIds": [], "RetentionPolicyId": null}),
+            "artifacts" => json!({"Source": null, "LogCorrelationId": null, "Created": now}),
+            "spaces" => {
+                json!({"Description": "", "IsDefault": false, "IsPrivate": false, "TaskQueueStopped": false, "SpaceManagersTeams": [], "SpaceManagersTeamMembers": []})
+            }
+            "actiontemplates" => json!({"Version": 1, "Properties": {}, "Parameters": [], "Packages": []}),
+            "octopusservernodes" => json!({"MaxConcurrentTasks": cap, "IsInMaintenanceMode": false}),
+            _ => json!({}),
+        };
+        if let (Value::Object(doc), Value::Object(defaults)) = (&mut *doc, defaults) {
+            for (k, v) in defaults {
+                doc.entry(k).or_insert(v);
+            }
+        }
+        if noun.path == "projects" {
+            let channel = super::build::channel(&mut self.store, &space, &id, "Default", true);
+            self.store.of_mut("channels").put(channel);
+        }
+    }
+
+    /// Refuses when the user lacks a permission.
+    pub(crate) fn permit(&self, user: &str, permission: &str) -> Result<(), Refusal> {
+        let Some(user) = self.store.of("users").get(user) else { return Ok(()) };
+        match user["_Permissions"].as_array() {
+            Some(has) if !has.iter().any(|p| p.as_str().is_some_and(|p| p.eq_ignore_ascii_case(permission))) => {
+                Err(Refusal::forbidden(permission))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The user's name, for `DeployedBy` and events.
+    pub(crate) fn username(&self, user: &str) -> String {
+        if user == SYSTEM {
+            "system".into()
+        } else {
+            self.store.of("users").get(user).map_or_else(|| user.to_owned(), |u| str_of(u, "Username").to_owned())
+        }
+    }
+
+    /// The index of a task with this id.
+    pub(crate) fn task_index(&self, id: &str) -> Option<usize> {
+        number(id, "ServerTasks-").filter(|n| *n <= self.tasks.len()).map(|n| n - 1)
+    }
+
+    /// The index of a release with this id.
+    pub(crate) fn release_index(&self, id: &str) -> Option<usize> {
+        number(id, "Releases-").map(|n| n - 1).filter(|n| self.releases.get(*n).is_some_and(Option::is_some))
+    }
+
+    /// A release that is known to exist.
+    pub(crate) fn release(&self, index: usize) -> Option<&Release> {
+        self.releases.get(index).and_then(Option::as_ref)
+    }
+
+    /// The tasks that may run at once.
+    pub(crate) fn cap(&self) -> usize {
+        self.store
+            .of("octopusservernodes")
+            .iter()
+            .filter(|n| n["IsInMaintenanceMode"] != true)
+            .map(|n| n["MaxConcurrentTasks"].as_u64().unwrap_or(5) as usize)
+            .sum()
+    }
+
+    /// Whether the queue of a space is stopped.
+    pub(crate) fn stopped(&self) -> HashSet<String> {
+        self.store.of("spaces").iter().filter(|s| s["TaskQueueStopped"] == true).map(|s| str_of(s, "Id").to_owned()).collect()
+    }
+
+    /// The id of a step's action.
+    pub(crate) fn action_id(owner: &str, step: usize) -> String {
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{owner}/{step}").as_bytes()).to_string()
+    }
+
+    pub(crate) fn slug(name: &str) -> String {
+        slug(name)
+    }
+}
+
+/// The number behind a prefix, whatever its case; at least 1.
+pub(crate) fn number(id: &str, prefix: &str) -> Option<usize> {
+    let (head, tail) = id.split_at_checked(prefix.len())?;
+    if !head.eq_ignore_ascii_case(prefix) {
+        return None;
+    }
+    tail.parse().ok().filter(|n| *n > 0)
+}

@@ -1,0 +1,285 @@
+//! Server tasks: shown, listed with counts and all filters, cancelled, moved to the top, their state edited.
+
+use super::{
+    answer::{Answer, Ask, Handled, Refusal},
+    collection::page,
+    state::{SYSTEM, State, StepRun, Task, TaskState, in_words, stamp, stamp_or_null},
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The name of the one server node.
+pub(crate) const NODE: &str = "OctopusServerNodes-sandbox";
+
+/// A task as it goes out (octopus-api.md §18.2).
+pub(crate) fn render(state: &State, index: usize) -> Value {
+    let t = &state.tasks[index];
+    let id = format!("ServerTasks-{}", index + 1);
+    let completed = match t.completed {
+        None => format!("{}...", t.state.name()),
+        Some(at) => long_date(at),
+    };
+    let duration = t.started.map_or_else(|| "0 seconds".into(), |s| in_words(t.completed.unwrap_or(state.now).duration_since(s)));
+    let pending = t.interruption.map(|i| if state.interruptions[i].guided { "GuidedFailure" } else { "ManualIntervention" });
+    let space = t.space.as_deref().unwrap_or_default();
+    let below = if space.is_empty() { "/api".to_owned() } else { format!("/api/{space}") };
+    let links = json!({
+            "Self": format!("/api/tasks/{id}"), "Web": format!("/app#/{space}/tasks/{id}"), "Raw": format!("/api/tasks/{id}/raw"),
+            "Rerun": format!("/api/tasks/rerun/{id}"), "Cancel": format!("/api/tasks/{id}/cancel"), "State": format!("/api/tasks/{id}/state"),
+            "BlockedBy": format!("/api/tasks/{id}/blockedby"), "QueuedBehind": format!("/api/tasks/{id}/queued-behind{{?skip,take}}"),
+            "Details": format!("/api/tasks/{id}/details{{?verbose,tail,ranges}}"), "StatusMessages": format!("/api/tasks/{id}/status/messages"),
+            "Prioritize": format!("/api/tasks/{id}/prioritize"), "Artifacts": format!("{below}/artifacts?regarding={id}"),
+            "Interruptions": format!("{below}/interruptions?regarding={id}"),
+    });
+    json!({
+        "Id": id, "SpaceId": t.space, "Name": t.kind, "Description": t.description, "Arguments": t.arguments, "State": t.state.name(),
+        "Completed": completed, "QueueTime": stamp(t.queued), "QueueTimeExpiry": stamp_or_null(t.expiry), "StartTime": stamp_or_null(t.started),
+        "LastUpdatedTime": stamp(t.updated), "CompletedTime": stamp_or_null(t.completed), "ServerNode": t.started.map(|_| NODE),
+        "Duration": duration, "ErrorMessage": t.error, "HasBeenPickedUpByProcessor": t.started.is_some(),
+        "IsCompleted": t.state.is_completed(), "FinishedSuccessfully": t.state == TaskState::Success,
+        "HasPendingInterruptions": pending.is_some(), "PendingInterruptionTypes": pending.into_iter().collect::<Vec<_>>(),
+        "HasPendingPreconditions": false, "PendingPreconditionTypes": [], "UnmetPreconditions": null, "CanRerun": false,
+        "HasWarningsOrErrors": t.warnings, "ProjectId": t.project, "EstimatedRemainingQueueDurationSeconds": 0,
+        "Links": links,
+    })
+}
+
+/// `Wednesday, 4 March 2026 5:07:11 AM +00:00`
+fn long_date(at: Timestamp) -> String {
+    at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%A, %-d %B %Y %-I:%M:%S %p +00:00").to_string()
+}
+
+/// `tasks…`
+pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => return list(state, ask),
+        ("POST", []) => return ad_hoc(state, ask),
+        ("GET", ["tasktypes"]) => {
+            return Answer::ok(json!(["Deploy", "RunbookRun", "Health", "AdHocScript", "TestEmail"].map(|n| json!({"Id": n, "Name": n}))));
+        }
+        ("POST", ["rerun", _]) => return Err(Refusal::invalid("This task cannot be re-run.")),
+        _ => {}
+    }
+    let Some((id, rest)) = rest.split_first() else { return Err(Refusal::wrong_verb(&ask.method)) };
+    let index =
+        state.task_index(id).filter(|i| ask.space.is_none() || ask.space == state.tasks[*i].space).ok_or_else(|| Refusal::missing(id))?;
+    match (ask.method.as_str(), rest) {
+        ("GET", []) => Answer::ok(render(state, index)),
+        ("GET", ["details"]) => Answer::ok(super::activity::details(state, ask, index)),
+        ("GET", ["raw"]) => Answer::plain(super::activity::raw(state, index)),
+        ("GET", ["status", "messages"]) => Answer::ok(json!([])),
+        ("GET", ["blockedby"]) => {
+            Answer::ok(json!({ "Tasks": behind(state, index).iter().map(|i| render(state, *i)).collect::<Vec<_>>() }))
+        }
+        ("GET", ["queued-behind"]) => Answer::ok(page(ask, "Task", &behind(state, index), |i| render(state, *i))),
+        ("GET", ["servertaskapproval"]) => Answer::ok(json!({ "Resource": null })),
+        ("POST", ["cancel"]) => {
+            state.permit(&ask.user, "TaskCancel")?;
+            if state.tasks[index].state.is_completed() {
+                return Err(Refusal::invalid(format!("The task {id} has already completed and cannot be canceled.")));
+            }
+            state.cancel(index, &ask.user);
+            Answer::ok(render(state, index))
+        }
+        ("POST", ["state"]) => {
+            state.permit(&ask.user, "TaskEdit")?;
+            let wanted = ask
+                .text("state")
+                .and_then(|s| TaskState::named(&s))
+                .filter(|s| matches!(s, TaskState::Success | TaskState::Failed | TaskState::Canceled));
+            let Some(wanted) = wanted else {
+                return Err(Refusal::invalid("The state of a task can be changed to Success, Failed or Canceled."));
+            };
+            if !state.tasks[index].state.is_completed() {
+                return Err(Refusal::invalid("Only the state of a completed task can be changed."));
+            }
+            let Some(reason) = ask.text("reason") else { return Err(Refusal::invalid("The Reason field is required.")) };
+            let now = state.now;
+            let t = &mut state.tasks[index];
+            t.state = wanted;
+            t.updated = now;
+            t.error = if wanted == TaskState::Failed { reason.clone() } else { String::new() };
+            let description = t.description.clone();
+            state.task_event(
+                "Modified",
+                &ask.user,
+                index,
+                format!("The state of {description} was changed to {}: {reason}", wanted.name()),
+            );
+            Answer::ok(render(state, index))
+        }
+        ("POST", ["prioritize"]) => {
+            state.permit(&ask.user, "TaskPrioritize")?;
+            if state.tasks[index].state != TaskState::Queued {
+                return Err(Refusal::invalid("Only a queued task can be moved to the top."));
+            }
+            state.moved_to_top -= 1;
+            let old = state.tasks[index].key;
+            let new = (state.moved_to_top, old.1, old.2, old.3);
+            state.queue.remove(&old);
+            state.queue.insert(new);
+            state.tasks[index].key = new;
+            Answer::ok(render(state, index))
+        }
+        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+    }
+}
+
+/// The tasks that must end before this one can start.
+pub(crate) fn behind(state: &State, index: usize) -> Vec<usize> {
+    let t = &state.tasks[index];
+    if t.state != TaskState::Queued {
+        return Vec::new();
+    }
+    if let Some(by) = state.held.get(&t.tag).filter(|by| **by != index) {
+        let mut list = vec![*by];
+        list.extend(
+            state
+                .queue
+                .iter()
+                .filter(|k| **k < t.key && state.tasks[k.3].tag == t.tag && state.tasks[k.3].eligible <= state.now)
+                .map(|k| k.3),
+        );
+        return list;
+    }
+    let ahead: Vec<usize> = state.queue.iter().filter(|k| **k < t.key && state.tasks[k.3].eligible <= state.now).map(|k| k.3).collect();
+    if state.running.len() >= state.cap() {
+        let mut list: Vec<usize> = state.running.iter().copied().collect();
+        list.extend(ahead);
+        return list;
+    }
+    Vec::new()
+}
+
+fn list(state: &State, ask: &Ask) -> Handled {
+    let time = |name: &str| -> Result<Option<Timestamp>, Refusal> {
+        ask.query(name)
+            .map(|t| t.replace(' ', "+").parse().map_err(|_| Refusal::invalid(format!("The value '{t}' is not valid for {name}."))))
+            .transpose()
+    };
+    let (from_done, to_done, from_queue, to_queue, from_start, to_start) = (
+        time("fromCompletedDate")?,
+        time("toCompletedDate")?,
+        time("fromQueueDate")?,
+        time("toQueueDate")?,
+        time("fromStartDate")?,
+        time("toStartDate")?,
+    );
+    let states = ask
+        .list("states")
+        .iter()
+        .map(|s| TaskState::named(s).ok_or_else(|| Refusal::invalid(format!("The value '{s}' is not valid for TaskState."))))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (ids, spaces) = (ask.list("ids"), ask.list("spaces"));
+    let (active, running, pending, warned) =
+        (ask.flag("active"), ask.flag("running"), ask.flag("hasPendingInterruptions"), ask.flag("hasWarningsOrErrors"));
+    let is = |wanted: Option<&str>, value: Option<&str>| wanted.is_none_or(|w| value.is_some_and(|v| v.eq_ignore_ascii_case(w)));
+    let (project, environment, tenant, runbook, kind) =
+        (ask.query("project"), ask.query("environment"), ask.query("tenant"), ask.query("runbook"), ask.query("name"));
+    let words = ask.query("description").or_else(|| ask.query("partialName")).map(str::to_lowercase);
+    let between = |from: Option<Timestamp>, to: Option<Timestamp>, at: Option<Timestamp>| {
+        (from.is_none() && to.is_none()) || at.is_some_and(|at| from.is_none_or(|f| at >= f) && to.is_none_or(|t| at < t))
+    };
+    let wanted = |i: usize| {
+        let t = &state.tasks[i];
+        let space = ask.space.is_none() || t.space == ask.space;
+        space
+            && (spaces.is_empty() || spaces.iter().any(|s| s == "all" || t.space.as_deref().is_some_and(|x| x.eq_ignore_ascii_case(s))))
+            && is(project, t.project.as_deref())
+            && is(environment, t.environment.as_deref())
+            && is(tenant, t.tenant.as_deref())
+            && is(runbook, t.runbook.as_deref())
+            && is(kind, Some(&t.kind))
+            && is(ask.query("node"), t.started.map(|_| NODE))
+            && pending.is_none_or(|p| t.interruption.is_some() == p)
+            && warned.is_none_or(|w| t.warnings == w)
+            && words.as_ref().is_none_or(|w| t.description.to_lowercase().contains(w))
+            && between(from_done, to_done, t.completed)
+            && between(from_queue, to_queue, Some(t.queued))
+            && between(from_start, to_start, t.started)
+    };
+    let mut counts = [0u64; TaskState::ALL.len()];
+    let mut interrupted = 0u64;
+    let mut found = Vec::new();
+    let mut look = |i: usize| {
+        if !wanted(i) {
+            return;
+        }
+        let t = &state.tasks[i];
+        counts[t.state as usize] += 1;
+        interrupted += u64::from(t.interruption.is_some());
+        if active.is_none_or(|a| a != t.state.is_completed())
+            && running.is_none_or(|r| r == matches!(t.state, TaskState::Executing | TaskState::Cancelling))
+            && (states.is_empty() || states.contains(&t.state))
+        {
+            found.push(i);
+        }
+    };
+    if ids.is_empty() {
+        (0..state.tasks.len()).rev().for_each(&mut look);
+    } else {
+        let mut all: Vec<usize> = ids.iter().filter_map(|id| state.task_index(id)).collect();
+        all.sort_unstable_by(|a, b| b.cmp(a));
+        all.dedup();
+        all.into_iter().for_each(&mut look);
+    }
+    let mut doc = page(ask, "Task", &found, |i| render(state, *i));
+    let mut totals = json!({});
+    let mut elsewhere = json!({});
+    for s in TaskState::ALL {
+        totals[s.name()] = json!(counts[s as usize]);
+        elsewhere[s.name()] = json!(0);
+    }
+    totals["Interrupted"] = json!(interrupted);
+    elsewhere["Interrupted"] = json!(0);
+    doc["TotalCounts"] = totals;
+    doc["TotalCountsInOtherSpaces"] = elsewhere;
+    Answer::ok(doc)
+}
+
+/// `POST tasks`: a task that is not a deployment; it takes ten seconds.
+fn ad_hoc(state: &mut State, ask: &Ask) -> Handled {
+    state.permit(&ask.user, "TaskCreate")?;
+    let kind = ask.text("Name").ok_or_else(|| Refusal::invalid("The Name field is required."))?;
+    if matches!(kind.as_str(), "Deploy" | "RunbookRun") {
+        return Err(Refusal::invalid(format!("Tasks of type '{kind}' cannot be created directly.")));
+    }
+    let index = state.tasks.len();
+    let now = state.now;
+    let key = (0, 1, now, index);
+    let step = super::world::model::StepPlan::named(&kind, 10);
+    state.tasks.push(Task {
+        space: ask.space.clone().or_else(|| ask.text("SpaceId")),
+        description: ask.text("Description").unwrap_or_else(|| kind.clone()),
+        kind,
+        arguments: if ask.field("Arguments").is_object() { ask.field("Arguments").clone() } else { json!({}) },
+        execution: None,
+        project: None,
+        environment: None,
+        tenant: None,
+        runbook: None,
+        state: TaskState::Queued,
+        queued: now,
+        expiry: None,
+        started: None,
+        completed: None,
+        updated: now,
+        error: String::new(),
+        warnings: false,
+        failing: false,
+        tag: format!("ServerTasks-{}", index + 1),
+        key,
+        eligible: now,
+        plan: Arc::new(vec![step]),
+        owner: String::new(),
+        steps: vec![StepRun::default()],
+        interruption: None,
+        generation: 0,
+        notes: Vec::new(),
+    });
+    state.queue.insert(key);
+    state.event("TaskQueued", SYSTEM, state.tasks[index].description.clone(), vec![format!("ServerTasks-{}", index + 1)], None);
+    state.fill_slots();
+    Answer::created(render(state, index))
+}

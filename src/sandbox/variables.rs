@@ -1,0 +1,248 @@
+//! Variable sets with their version check, prompted variables, concurrency tags, and the output variables of deployments.
+
+use super::{
+    answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
+    state::{State, What},
+    world::model::VariablePlan,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn guid(owner: &str, name: &str) -> String {
+    uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{owner}/{name}").as_bytes()).to_string()
+}
+
+/// A text variable without scope.
+pub(crate) fn plain(owner: &str, name: &str, value: &str) -> Value {
+    json!({"Id": guid(owner, name), "Name": name, "Value": value, "Description": "", "Type": "String", "IsSensitive": false, "IsEditable": true, "Scope": {}, "Prompt": null})
+}
+
+/// Variables of a world file.
+pub(crate) fn from_plan(list: &[VariablePlan], owner: &str, environment: impl Fn(&str) -> String) -> Vec<Value> {
+    list.iter()
+        .map(|v| {
+            let mut doc = plain(owner, &v.name, &v.value);
+            if !v.environments.is_empty() {
+                doc["Id"] = json!(guid(owner, &format!("{}@{}", v.name, v.environments.iter().map(|e| e.get_ref().as_str()).collect::<Vec<_>>().join(","))));
+                doc["Scope"] = json!({"Environment": v.environments.iter().map(|e| environment(e.get_ref())).collect::<Vec<_>>()});
+            }
+            if v.sensitive {
+                doc["Type"] = json!("Sensitive");
+                doc["IsSensitive"] = json!(true);
+            }
+            if let Some(label) = &v.prompt {
+                doc["Prompt"] = json!({"Label": label, "Description": "", "Required": v.required, "DisplaySettings": {"Octopus.ControlType": "SingleLineText"}});
+            }
+            doc
+        })
+        .collect()
+}
+
+/// A variable set.
+pub(crate) fn document(id: &str, owner: &str, space: &str, list: Vec<Value>) -> Value {
+    json!({
+        "Id": id, "OwnerId": owner, "SpaceId": space, "Version": 0, "Variables": list,
+        "ScopeValues": {"Environments": [], "Machines": [], "Actions": [], "Roles": [], "Channels": [], "TenantTags": [], "Processes": []},
+        "Links": {"Self": format!("/api/{space}/variables/{id}")},
+    })
+}
+
+/// The variable set with this id, stored or made up; sensitive values are not shown.
+pub(crate) fn get(state: &State, id: &str) -> Result<Value, Refusal> {
+    let mut doc = raw(state, id)?;
+    let space = str_of(&doc, "SpaceId").to_owned();
+    let environments: Vec<Value> = super::lifecycle::environments(state, &space)
+        .iter()
+        .map(|e| json!({"Id": e, "Name": state.store.name("environments", e)}))
+        .collect();
+    doc["ScopeValues"]["Environments"] = json!(environments);
+    if let Some(list) = doc["Variables"].as_array_mut() {
+        for v in list.iter_mut().filter(|v| v["IsSensitive"] == true) {
+            v["Value"] = Value::Null;
+        }
+    }
+    Ok(doc)
+}
+
+fn raw(state: &State, id: &str) -> Result<Value, Refusal> {
+    let lower = id.to_lowercase();
+    if let Some(doc) = state.written.get(&lower) {
+        return Ok(doc.clone());
+    }
+    let missing = || Refusal::missing(id);
+    let owner = lower.strip_prefix("variableset-").ok_or_else(missing)?;
+    // A snapshot is `<id>-s-<n>-<suffix>`: the sandbox shows the set as it is now.
+    if let Some((owner, _)) = owner.split_once("-s-") {
+        let mut doc = raw(state, &format!("variableset-{owner}"))?;
+        doc["Id"] = json!(id);
+        return Ok(doc);
+    }
+    if let Some(x) = state.execution_by_id.get(owner) {
+        return Ok(manifest(state, *x));
+    }
+    for kind in ["projects", "libraryvariablesets"] {
+        if let Some(doc) = state.store.of(kind).get(owner) {
+            let owner = str_of(doc, "Id");
+            return Ok(document(&format!("variableset-{owner}"), owner, str_of(doc, "SpaceId"), Vec::new()));
+        }
+    }
+    Err(missing())
+}
+
+/// What a deployment ran with, and what its steps have put out so far.
+fn manifest(state: &State, index: usize) -> Value {
+    let x = &state.executions[index];
+    let t = &state.tasks[x.task];
+    let id = format!("variableset-{}", x.id);
+    let mut list = Vec::new();
+    let mut add = |name: String, value: &str| list.push(plain(&x.id, &name, value));
+    add("Octopus.Project.Id".into(), &x.project);
+    add("Octopus.Project.Name".into(), &state.store.name("projects", &x.project));
+    add("Octopus.Environment.Id".into(), &x.environment);
+    add("Octopus.Environment.Name".into(), &state.store.name("environments", &x.environment));
+    add("Octopus.Task.Id".into(), &format!("ServerTasks-{}", x.task + 1));
+    match &x.what {
+        What::Deploy { release, channel } => {
+            add("Octopus.Deployment.Id".into(), &x.id);
+            add("Octopus.Release.Id".into(), &super::releases::id(*release));
+            if let Some(r) = state.release(*release) {
+                add("Octopus.Release.Number".into(), &r.version);
+            }
+            add("Octopus.Release.Channel.Name".into(), &state.store.name("channels", channel));
+        }
+        What::Runbook { runbook, .. } => {
+            add("Octopus.RunbookRun.Id".into(), &x.id);
+            add("Octopus.Runbook.Id".into(), runbook);
+            add("Octopus.Runbook.Name".into(), &state.store.name("runbooks", runbook));
+        }
+    }
+    for (name, value) in &x.values {
+        add(name.clone(), value);
+    }
+    for (step, run) in t.plan.iter().zip(&t.steps) {
+        for (name, value) in &run.outputs {
+            add(format!("Octopus.Action[{}].Output.{name}", step.name), value);
+        }
+    }
+    document(&id, &x.id, &x.space, list)
+}
+
+/// The variables of a project, its own before those of its library sets.
+fn of_project(state: &State, project: &str) -> Vec<Value> {
+    let mut sets = vec![format!("variableset-{project}")];
+    if let Some(p) = state.store.of("projects").get(project) {
+        sets.extend(texts(&p["IncludedLibraryVariableSetIds"]).iter().map(|l| format!("variableset-{l}")));
+    }
+    sets.iter()
+        .filter_map(|s| state.written.get(&s.to_lowercase()))
+        .flat_map(|d| d["Variables"].as_array().cloned().unwrap_or_default())
+        .collect()
+}
+
+/// The prompted variables of a project.
+pub(crate) fn prompts(state: &State, project: &str) -> Vec<Value> {
+    of_project(state, project).into_iter().filter(|v| v["Prompt"].is_object()).collect()
+}
+
+/// The values given for prompted variables, by GUID or by name or label; 400 when a required one has none (octopus-api.md §14).
+pub(crate) fn prompted(state: &State, project: &str, forms: &Value, named: &Value) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut values = BTreeMap::new();
+    if !state.history {
+        for v in prompts(state, project) {
+            let (name, label) = (str_of(&v, "Name"), str_of(&v["Prompt"], "Label"));
+            let given = text(forms, str_of(&v, "Id")).or_else(|| text(named, name)).or_else(|| text(named, label));
+            match given {
+                Some(value) => {
+                    values.insert(name.to_owned(), value);
+                }
+                None if v["Prompt"]["Required"] == true && str_of(&v, "Value").is_empty() => {
+                    return Err(Refusal::invalid(format!("The variable '{label}' is required, but no value was given.")));
+                }
+                None => {}
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// What makes tasks wait for each other (octopus-api.md §18.6).
+pub(crate) fn concurrency_tag(state: &State, project: &str, environment: &str, tenant: Option<&str>, task: usize) -> String {
+    let own = of_project(state, project).into_iter().find(|v| str_of(v, "Name").eq_ignore_ascii_case("Octopus.Task.ConcurrencyTag"));
+    match own {
+        Some(v) => [
+            ("#{Octopus.Project.Id}", project),
+            ("#{Octopus.Environment.Id}", environment),
+            ("#{Octopus.Deployment.Tenant.Id}", tenant.unwrap_or_default()),
+            ("#{Octopus.Task.Id}", &format!("ServerTasks-{task}")),
+            ("#{Octopus.Environment.Name}", &state.store.name("environments", environment)),
+            ("#{Octopus.Project.Name}", &state.store.name("projects", project)),
+        ]
+        .iter()
+        .fold(str_of(&v, "Value").to_owned(), |tag, (from, to)| tag.replace(from, to)),
+        None => tenant.map_or_else(|| format!("{project}/{environment}"), |t| format!("{t}/{project}/{environment}")),
+    }
+}
+
+/// `PUT variables/{id}` (octopus-api.md §8.2).
+pub(crate) fn put(state: &mut State, ask: &Ask, id: &str) -> Handled {
+    state.permit(&ask.user, "VariableEdit")?;
+    if id.to_lowercase().contains("-s-") {
+        return Err(Refusal::invalid("A snapshot of variables cannot be changed."));
+    }
+    let old = raw(state, id)?;
+    if field(&ask.body, "Version").as_u64() != old["Version"].as_u64() {
+        return Err(Refusal::invalid(
+            "Changes to these variables could not be saved, because another user has made changes to the variables between when you started editing and when you saved your changes. Please reload or open a new tab to make your changes.",
+        ));
+    }
+    let mut new = old.clone();
+    let mut list = field(&ask.body, "Variables").as_array().cloned().unwrap_or_default();
+    for v in &mut list {
+        if v["IsSensitive"] == true && v["Value"].is_null() {
+            let kept =
+                old["Variables"].as_array().and_then(|a| a.iter().find(|o| o["Id"] == v["Id"])).map_or(Value::Null, |o| o["Value"].clone());
+            v["Value"] = kept;
+        }
+    }
+    new["Variables"] = json!(list);
+    new["Version"] = json!(old["Version"].as_u64().unwrap_or(0) + 1);
+    let (owner, space) = (str_of(&new, "OwnerId").to_owned(), str_of(&new, "SpaceId").to_owned());
+    state.event(
+        "Modified",
+        &ask.user,
+        format!("Variables of {owner} were changed"),
+        vec![str_of(&new, "Id").to_owned(), owner],
+        Some(space),
+    );
+    state.written.insert(id.to_lowercase(), new);
+    let mut answer = get(state, id)?;
+    answer["ScopeValues"] = Value::Null;
+    Answer::ok(answer)
+}
+
+/// `variables…`
+pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
+    match (ask.method.as_str(), rest) {
+        ("GET", ["all"]) => Answer::ok(Value::Array(ask.list("ids").iter().filter_map(|id| get(state, id).ok()).collect())),
+        ("GET", ["names"]) => {
+            let project = ask.query("project").unwrap_or_default();
+            let names: Vec<Value> = of_project(state, project).iter().map(|v| v["Name"].clone()).collect();
+            Answer::ok(json!(names))
+        }
+        ("GET", ["preview"]) => {
+            let project = ask.query("project").unwrap_or_default();
+            let list: Vec<Value> = of_project(state, project)
+                .iter()
+                .filter(|v| {
+                    let scope = texts(&v["Scope"]["Environment"]);
+                    scope.is_empty() || ask.query("environment").is_none_or(|e| scope.iter().any(|s| s.eq_ignore_ascii_case(e)))
+                })
+                .map(|v| json!({"Name": v["Name"], "Value": if v["IsSensitive"] == true { Value::Null } else { v["Value"].clone() }, "Scope": v["Scope"], "Source": {"VariableSetName": "", "IsLibrary": false}, "IsSensitive": v["IsSensitive"]}))
+                .collect();
+            Answer::ok(json!({ "Variables": list, "Links": {} }))
+        }
+        ("GET", [id]) => Answer::ok(get(state, id)?),
+        ("PUT", [id]) => put(state, ask, id),
+        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+    }
+}

@@ -1,0 +1,93 @@
+//! A world: everything that is true on a simulated server when it starts, read from TOML and checked.
+
+mod builtin;
+pub(crate) mod model;
+mod read;
+mod validate;
+
+use crate::error::{Error, Result, suggestion};
+use jiff::Timestamp;
+use model::Plan;
+use std::sync::Arc;
+
+/// A world that has been read and checked. Clones are cheap.
+#[derive(Clone)]
+pub struct World {
+    name: String,
+    plan: Arc<Plan>,
+}
+
+impl World {
+    /// A built-in world (`shop`, `tenants`, `fleet(200)`) or the path of a TOML file.
+    ///
+    /// # Errors
+    /// `usage` when there is neither, or when the file is wrong.
+    pub fn named_or_file(text: &str) -> Result<World> {
+        if let Some(toml) = Self::builtin_toml(text) {
+            return Self::from_toml(text, &toml);
+        }
+        let looks_like_a_file =
+            text.contains(['/', '\\']) || std::path::Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
+        match std::fs::read_to_string(text) {
+            Ok(toml) => Self::from_toml(text, &toml),
+            Err(e) if looks_like_a_file => Err(Error::usage(format!("cannot read the world file `{text}`: {e}"))),
+            Err(_) => {
+                let error = Error::usage(format!("there is no built-in world `{text}`, and no such file"));
+                let error = match suggestion(text, ["shop", "tenants", "fleet(200)"]) {
+                    Some(hint) => error.help(hint),
+                    None => error,
+                };
+                Err(error.help("a world is `shop`, `tenants`, `fleet(200)` or the path of a TOML file"))
+            }
+        }
+    }
+
+    /// Reads and checks a world; `name` is used in messages (a path, or anything).
+    ///
+    /// # Errors
+    /// `usage`, with file, line, the line itself and a caret under the mistake.
+    pub fn from_toml(name: &str, text: &str) -> Result<World> {
+        let plan = read::read(name, text)?;
+        validate::validate(name, text, &plan)?;
+        Ok(World { name: name.to_owned(), plan: Arc::new(plan) })
+    }
+
+    /// The text of a built-in world; none for an unknown name.
+    pub fn builtin_toml(name: &str) -> Option<String> {
+        builtin::toml(name)
+    }
+
+    /// The environment `ctx.env` means when nobody says another (`[context]`).
+    pub fn default_environment(&self) -> Option<String> {
+        self.plan.context.environment.as_ref().map(|r| r.get_ref().clone())
+    }
+
+    /// The tenant `ctx.tenant` means when nobody says another.
+    pub fn default_tenant(&self) -> Option<String> {
+        self.plan.context.tenant.as_ref().map(|r| r.get_ref().clone())
+    }
+
+    /// The project `ctx.project` means when nobody says another.
+    pub fn default_project(&self) -> Option<String> {
+        self.plan.context.project.as_ref().map(|r| r.get_ref().clone())
+    }
+
+    /// The time zone of the people in this world.
+    pub fn zone(&self) -> Option<String> {
+        self.plan.zone.as_ref().map(|r| r.get_ref().clone())
+    }
+
+    /// Where the world's clock starts.
+    pub fn start(&self) -> Timestamp {
+        self.plan.start.0
+    }
+
+    /// The name it was read under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+}

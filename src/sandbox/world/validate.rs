@@ -1,0 +1,227 @@
+//! Checks what the shape of a world file cannot say: every name that points somewhere points at something.
+
+use super::{
+    model::{Plan, ProjectPlan, Ref, StepPlan, VariablePlan},
+    read::at,
+};
+use crate::error::{Result, suggestion};
+use std::collections::BTreeSet;
+
+struct Check<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Check<'_> {
+    fn known(&self, what: &str, wanted: &Ref, known: &[&str]) -> Result<()> {
+        if known.iter().any(|k| k.eq_ignore_ascii_case(wanted.get_ref())) {
+            return Ok(());
+        }
+        let error = at(self.name, self.text, wanted.span(), &format!("there is no {what} `{}` in this world", wanted.get_ref()));
+        Err(match suggestion(wanted.get_ref(), known.iter().copied()) {
+            Some(hint) => error.help(hint),
+            None => error,
+        })
+    }
+
+    fn all(&self, what: &str, wanted: &[Ref], known: &[&str]) -> Result<()> {
+        wanted.iter().try_for_each(|w| self.known(what, w, known))
+    }
+
+    fn maybe(&self, what: &str, wanted: Option<&Ref>, known: &[&str]) -> Result<()> {
+        wanted.map_or(Ok(()), |w| self.known(what, w, known))
+    }
+
+    fn unique<'r>(&self, what: &str, names: impl IntoIterator<Item = (&'r Ref, Option<&'r Ref>)>) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        for (name, scope) in names {
+            let key = (name.get_ref().to_lowercase(), scope.map(|s| s.get_ref().to_lowercase()));
+            if !seen.insert(key) {
+                return Err(at(self.name, self.text, name.span(), &format!("there are two {what} called `{}`", name.get_ref())));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
+    let c = Check { name, text };
+    let names = |refs: &mut dyn Iterator<Item = &Ref>| -> Vec<String> { refs.map(|r| r.get_ref().clone()).collect() };
+    let spaces_owned = if plan.spaces.is_empty() { vec!["Default".to_owned()] } else { names(&mut plan.spaces.iter().map(|s| &s.name)) };
+    let (environments, lifecycles, groups, tenants, teams, users, projects, library) = (
+        names(&mut plan.environments.iter().map(|x| &x.name)),
+        names(&mut plan.lifecycles.iter().map(|x| &x.name)),
+        names(&mut plan.groups.iter().map(|x| &x.name)),
+        names(&mut plan.tenants.iter().map(|x| &x.name)),
+        names(&mut plan.teams.iter().map(|x| &x.name)),
+        names(&mut plan.users.iter().map(|x| &x.name)),
+        names(&mut plan.projects.iter().map(|x| &x.name)),
+        names(&mut plan.library.iter().map(|x| &x.name)),
+    );
+    let tags: Vec<String> = plan.tag_sets.iter().flat_map(|s| s.tags.iter().map(move |t| format!("{}/{t}", s.name.get_ref()))).collect();
+    let know = |v: &'_ [String]| -> Vec<String> { v.to_vec() };
+    let k = Known {
+        environments: know(&environments),
+        lifecycles: know(&lifecycles),
+        tags: know(&tags),
+        tenants: know(&tenants),
+        teams: know(&teams),
+        users: know(&users),
+        library: know(&library),
+        groups: know(&groups),
+    };
+    let spaces: Vec<&str> = spaces_owned.iter().map(String::as_str).collect();
+    let project_names: Vec<&str> = projects.iter().map(String::as_str).collect();
+
+    if let Some(zone) = &plan.zone
+        && jiff::tz::TimeZone::get(zone.get_ref()).is_err()
+    {
+        return Err(
+            at(name, text, zone.span(), &format!("there is no time zone `{}`", zone.get_ref())).help("write it like \"Europe/London\"")
+        );
+    }
+    c.unique("spaces", plan.spaces.iter().map(|x| (&x.name, None)))?;
+    c.unique("environments", plan.environments.iter().map(|x| (&x.name, x.space.as_ref())))?;
+    c.unique("lifecycles", plan.lifecycles.iter().map(|x| (&x.name, x.space.as_ref())))?;
+    c.unique("groups", plan.groups.iter().map(|x| (&x.name, x.space.as_ref())))?;
+    c.unique("tenants", plan.tenants.iter().map(|x| (&x.name, x.space.as_ref())))?;
+    c.unique("projects", plan.projects.iter().map(|x| (&x.name, x.space.as_ref())))?;
+    c.unique("users", plan.users.iter().map(|x| (&x.name, None)))?;
+    let scoped = plan
+        .environments
+        .iter()
+        .map(|x| &x.space)
+        .chain(plan.lifecycles.iter().map(|x| &x.space))
+        .chain(plan.groups.iter().map(|x| &x.space))
+        .chain(plan.tag_sets.iter().map(|x| &x.space))
+        .chain(plan.tenants.iter().map(|x| &x.space))
+        .chain(plan.teams.iter().map(|x| &x.space))
+        .chain(plan.machines.iter().map(|x| &x.space))
+        .chain(plan.library.iter().map(|x| &x.space))
+        .chain(plan.projects.iter().map(|x| &x.space));
+    for space in scoped {
+        c.maybe("space", space.as_ref(), &spaces)?;
+    }
+    c.maybe("environment", plan.context.environment.as_ref(), &refs(&k.environments))?;
+    c.maybe("tenant", plan.context.tenant.as_ref(), &refs(&k.tenants))?;
+    c.maybe("project", plan.context.project.as_ref(), &project_names)?;
+    for phase in plan.lifecycles.iter().flat_map(|l| &l.phases) {
+        c.all("environment", &phase.environments, &refs(&k.environments))?;
+        c.all("environment", &phase.automatic, &refs(&k.environments))?;
+    }
+    for tenant in &plan.tenants {
+        c.all("tag", &tenant.tags, &refs(&k.tags))?;
+        for (project, environments) in &tenant.projects {
+            if !project_names.iter().any(|p| p.eq_ignore_ascii_case(project)) {
+                let error = at(
+                    name,
+                    text,
+                    tenant.name.span(),
+                    &format!("tenant `{}` names a project `{project}` that is not in this world", tenant.name.get_ref()),
+                );
+                return Err(match suggestion(project, project_names.iter().copied()) {
+                    Some(hint) => error.help(hint),
+                    None => error,
+                });
+            }
+            c.all("environment", environments, &refs(&k.environments))?;
+        }
+    }
+    for team in &plan.teams {
+        c.all("user", &team.members, &refs(&k.users))?;
+    }
+    for machine in &plan.machines {
+        c.all("environment", &machine.environments, &refs(&k.environments))?;
+    }
+    for set in &plan.library {
+        variables(&c, &set.variables, &k)?;
+    }
+    for project in &plan.projects {
+        one_project(&c, project, &k)?;
+    }
+    for live in &plan.live {
+        c.known("project", &live.project, &project_names)?;
+        c.known("environment", &live.environment, &refs(&k.environments))?;
+        c.all("tenant", &live.tenants, &refs(&k.tenants))?;
+        if let Some(project) = plan.projects.iter().find(|p| p.name.get_ref().eq_ignore_ascii_case(live.project.get_ref())) {
+            let versions: Vec<&str> = project.releases.iter().map(|r| r.version.get_ref().as_str()).collect();
+            c.known("release", &live.release, &versions)?;
+        }
+    }
+    for freeze in &plan.freezes {
+        c.all("project", &freeze.projects, &project_names)?;
+        c.all("environment", &freeze.environments, &refs(&k.environments))?;
+    }
+    Ok(())
+}
+
+struct Known {
+    environments: Vec<String>,
+    lifecycles: Vec<String>,
+    tags: Vec<String>,
+    tenants: Vec<String>,
+    teams: Vec<String>,
+    users: Vec<String>,
+    library: Vec<String>,
+    groups: Vec<String>,
+}
+
+fn refs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+fn one_project(c: &Check<'_>, project: &ProjectPlan, k: &Known) -> Result<()> {
+    c.maybe("lifecycle", project.lifecycle.as_ref(), &refs(&k.lifecycles))?;
+    c.maybe("project group", project.group.as_ref(), &refs(&k.groups))?;
+    c.all("library variable set", &project.library, &refs(&k.library))?;
+    c.unique("channels", project.channels.iter().map(|x| (&x.name, None)))?;
+    c.unique("releases", project.releases.iter().map(|x| (&x.version, None)))?;
+    let mut channels: Vec<&str> = project.channels.iter().map(|x| x.name.get_ref().as_str()).collect();
+    if channels.is_empty() {
+        channels.push("Default");
+    }
+    for channel in &project.channels {
+        c.maybe("lifecycle", channel.lifecycle.as_ref(), &refs(&k.lifecycles))?;
+        c.all("tag", &channel.tenant_tags, &refs(&k.tags))?;
+    }
+    for release in &project.releases {
+        c.maybe("channel", release.channel.as_ref(), &channels)?;
+    }
+    let versions: Vec<&str> = project.releases.iter().map(|r| r.version.get_ref().as_str()).collect();
+    for (environment, version) in &project.live {
+        c.known("release", version, &versions)?;
+        if !k.environments.iter().any(|e| e.eq_ignore_ascii_case(environment)) {
+            let error = at(c.name, c.text, version.span(), &format!("there is no environment `{environment}` in this world"));
+            return Err(match suggestion(environment, refs(&k.environments)) {
+                Some(hint) => error.help(hint),
+                None => error,
+            });
+        }
+    }
+    steps(c, &project.steps, k)?;
+    variables(c, &project.variables, k)?;
+    for runbook in &project.runbooks {
+        c.all("environment", &runbook.environments, &refs(&k.environments))?;
+        steps(c, &runbook.steps, k)?;
+    }
+    Ok(())
+}
+
+fn steps(c: &Check<'_>, steps: &[StepPlan], k: &Known) -> Result<()> {
+    for step in steps {
+        c.all("environment", &step.environments, &refs(&k.environments))?;
+        for fail in &step.fails {
+            c.maybe("environment", fail.environment.as_ref(), &refs(&k.environments))?;
+            c.maybe("tenant", fail.tenant.as_ref(), &refs(&k.tenants))?;
+        }
+        if let Some(manual) = &step.manual {
+            c.all("team", &manual.teams, &refs(&k.teams))?;
+            c.maybe("user", manual.answer_by.as_ref(), &refs(&k.users))?;
+        }
+    }
+    Ok(())
+}
+
+fn variables(c: &Check<'_>, variables: &[VariablePlan], k: &Known) -> Result<()> {
+    variables.iter().try_for_each(|v| c.all("environment", &v.environments, &refs(&k.environments)))
+}
