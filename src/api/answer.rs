@@ -11,7 +11,7 @@ pub(crate) struct Answer {
     pub(crate) path: String,
     pub(crate) url: String,
     pub(crate) status: u16,
-    /// The pause the server asks for; only its form in seconds is in use (octopus-api.md §7.3).
+    /// The pause the server asks for (octopus-api.md §7.3).
     pub(crate) retry_after: Option<SignedDuration>,
     pub(crate) body: Vec<u8>,
 }

@@ -175,6 +175,20 @@ impl Client {
         &self.cancel
     }
 
+    /// Sleeps on the clock, unless the run is cancelled.
+    pub async fn rest(&self, span: SignedDuration) -> Result<()> {
+        self.rest_until(later(self.clock().now(), span)).await
+    }
+
+    /// Sleeps until the clock shows `due`, unless the run is cancelled.
+    pub async fn rest_until(&self, due: Timestamp) -> Result<()> {
+        let sleep = async {
+            self.clock().sleep_until(due).await;
+            Ok(())
+        };
+        self.cancel.guard(sleep).await
+    }
+
     /// The base address, without `/api`.
     pub fn address(&self) -> String {
         self.inner.base.to_string()
@@ -362,7 +376,7 @@ impl Client {
         if !self.inner.outage_told.swap(true, Ordering::Relaxed) {
             self.tell(&format!("{last}, trying again for up to {left:#}"));
         }
-        self.cancel.guard(async { Ok(self.clock().sleep(pause.min(left)).await) }).await
+        self.rest(pause.min(left)).await
     }
 
     fn recovered(&self, began: Timestamp) {
@@ -471,12 +485,8 @@ impl Client {
             return Err(too_long(format!("{} MB", length >> 20)));
         }
         let status = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.trim().parse::<u32>().ok())
-            .map(|seconds| SignedDuration::from_secs(seconds.into()));
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| value.to_str().ok()).and_then(|value| self.pause_in(value.trim()));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::Lost(tls::broke_off(&error)))? {
             if body.len() + chunk.len() > MAX_BODY {
@@ -485,6 +495,15 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { method: method.to_owned(), path, url: url.to_string(), status, retry_after, body })
+    }
+
+    /// The pause a `Retry-After` asks for: seconds, or a date on the server's clock.
+    fn pause_in(&self, value: &str) -> Option<SignedDuration> {
+        if let Ok(seconds) = value.parse::<u32>() {
+            return Some(SignedDuration::from_secs(seconds.into()));
+        }
+        let until = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+        Some(until.duration_since(self.server_now()).max(SignedDuration::ZERO))
     }
 
     /// Takes the credential out of an error, should the server have echoed it.

@@ -224,6 +224,9 @@ macro_rules! document {
         }
 
         impl $name {
+            /// The JSON members that are typed: what a test compares with the server's published schema.
+            pub const MEMBERS: &'static [&'static str] = &[$($member,)*];
+
             fn read(value: &serde_json::Value) -> std::result::Result<Self, $crate::api::decode::Problem> {
                 if !value.is_object() {
                     return Err($crate::api::decode::Problem::expected("an object", value));
@@ -254,6 +257,11 @@ macro_rules! part {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+
+        impl $name {
+            /// The JSON members that are typed: what a test compares with the server's published schema.
+            pub const MEMBERS: &'static [&'static str] = &[$($member,)*];
+        }
 
         impl $crate::api::decode::FromJson for $name {
             fn from_json(value: &serde_json::Value) -> std::result::Result<Self, $crate::api::decode::Problem> {
@@ -353,7 +361,7 @@ mod tests {
         assert_eq!(problem.clone().in_member("Items").path, "Items[1].Names[1]");
         assert!(problem.into_error("sample").message().ends_with("at `[1].Names[1]`: expected a text, found `7`"));
         let missing = Sample::from_json(&json!({})).expect_err("When is required");
-        assert_eq!(missing.path, "When");
+        assert_eq!(missing.path, Sample::MEMBERS[0]);
     }
 
     #[test]

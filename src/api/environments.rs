@@ -29,7 +29,7 @@ impl SpaceClient {
     /// All environments in the order people gave them.
     pub async fn environments(&self) -> Result<Vec<Environment>> {
         let mut all: Vec<Environment> = self.client().list(&self.route("environments"), None).await?;
-        all.sort_by(|a, b| (a.sort_order, a.id.number()).cmp(&(b.sort_order, b.id.number())));
+        all.sort_by_key(|e| (e.sort_order, e.id.number()));
         Ok(all)
     }
 

@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn ids_compare_without_case_and_order_by_number() {
         assert_eq!(ProjectId::from("projects-2"), ProjectId::from("Projects-2"));
-        assert!(TaskId::from("ServerTasks-9") < TaskId::from("ServerTasks-10"));
+        let (nine, ten) = (TaskId::from("ServerTasks-9"), TaskId::from("ServerTasks-10"));
+        assert!(nine < ten);
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl SpaceClient {
                 Err(error) => return Err(error),
             };
             self.client().tell(&format!("whether a {} was created is not known; looking for `{marker}`", T::NOUN));
-            match self.search(creation, &marker, since, expires, attempt).await {
+            match self.search(creation, &marker, since, expires).await {
                 Ok(Search::Found(created)) => {
                     self.client().tell(&format!("found the {} by its marker `{marker}`", T::NOUN));
                     return Ok(created);
@@ -119,7 +119,7 @@ impl SpaceClient {
                 Ok(Search::CannotStartAnyMore)
                     if attempt < ATTEMPTS && creation.expires.is_none() && !self.client().ignores_deadlines() =>
                 {
-                    attempt += 1
+                    attempt += 1;
                 }
                 Ok(Search::CannotStartAnyMore) if creation.expires.is_some() => {
                     return Err(Error::new(Kind::Unreachable, format!("no {} was created before its deadline: {cause}", T::NOUN))
@@ -127,7 +127,7 @@ impl SpaceClient {
                 }
                 Ok(_) => return Err(unsettled::<T>(&cause, &marker, expires)),
                 Err(error) if error.kind() == Kind::Cancelled => {
-                    return match self.last_look(creation, &marker, since, attempt).await {
+                    return match self.last_look(creation, &marker, since).await {
                         Some(created) => Ok(created),
                         None => Err(error
                             .help(format!("a {} with `{marker}` in its comment may have been created", T::NOUN))
@@ -139,21 +139,14 @@ impl SpaceClient {
         }
     }
 
-    async fn search<T: Marked>(
-        &self,
-        creation: &Creation<'_>,
-        marker: &str,
-        since: Timestamp,
-        expires: Timestamp,
-        attempt: u32,
-    ) -> Result<Search<T>> {
+    async fn search<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp, expires: Timestamp) -> Result<Search<T>> {
         let limit = later(self.clock().now(), creation.doubt_patience);
         let reader = self.until(limit);
         let mut pause = SignedDuration::from_secs(1);
         loop {
             // Whether it is too late must be known before the list is read.
             let too_late = self.client().server_now() > later(expires, SETTLE);
-            if let Some(found) = reader.look(creation, marker, since, attempt).await? {
+            if let Some(found) = reader.look(creation, marker, since).await? {
                 return Ok(Search::Found(found));
             }
             if too_late {
@@ -163,28 +156,25 @@ impl SpaceClient {
             if left <= SignedDuration::ZERO {
                 return Ok(Search::PatienceOver);
             }
-            self.client().cancel().guard(async { Ok(self.clock().sleep(pause.min(left)).await) }).await?;
+            self.client().rest(pause.min(left)).await?;
             pause = (pause * 2).min(SignedDuration::from_secs(30));
         }
     }
 
     /// A cancelled run looks once more, so that it can tell what it leaves behind.
-    async fn last_look<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp, attempt: u32) -> Option<T> {
+    async fn last_look<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Option<T> {
         let reader = self.with_cancel(Cancel::new()).until(self.clock().now());
-        crate::clock::real_limit(std::time::Duration::from_secs(1), reader.look(creation, marker, since, attempt)).await?.ok()?
+        crate::clock::real_limit(std::time::Duration::from_secs(1), reader.look(creation, marker, since)).await?.ok()?
     }
 
     /// Looks for the marker once.
     ///
     /// Of several, the first that started is ours, or else the first that still can; others that have not started are
-    /// cancelled. One of an earlier attempt that timed out before it started does not count.
-    async fn look<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp, attempt: u32) -> Result<Option<T>> {
+    /// cancelled. One that timed out before it started does not count: it came too late and was never carried out.
+    async fn look<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Result<Option<T>> {
         let recent = self.client().list_while::<T>(&creation.list, None, |one| one.created().is_none_or(|at| at >= since)).await?;
         let mut found: Vec<T> = recent.into_iter().filter(|one| one.comments().contains(marker)).collect();
         found.sort_by_key(Marked::number);
-        if found.len() <= 1 && attempt == 1 {
-            return Ok(found.pop());
-        }
         let ids: Vec<TaskId> = found.iter().filter_map(|one| one.task_id().cloned()).collect();
         let tasks = self.known_tasks(&ids).await?;
         let task = |one: &T| one.task_id().and_then(|id| tasks.get(id));

@@ -164,7 +164,7 @@ impl Watch {
             space.client().cancel().check()?;
             match self.turn(patience_until) {
                 Turn::Answer(answer) => return answer,
-                Turn::Sleep(due) => space.client().cancel().guard(async { Ok(clock.sleep_until(due).await) }).await?,
+                Turn::Sleep(due) => space.client().rest_until(due).await?,
                 Turn::Wait(refreshed) => {
                     let wait = async {
                         tokio::select! {

@@ -82,6 +82,38 @@ impl Preview {
 }
 
 document! {
+    /// Where a release may be deployed now, as far as the credential's user may.
+    DeploymentTemplate, "deployment template" {
+        /// Environments, untenanted.
+        promote_to: Vec<PromotionTarget> = "PromoteTo",
+        /// Environments by tenant.
+        tenant_promotions: Vec<TenantPromotion> = "TenantPromotions",
+    }
+}
+
+part! {
+    /// An environment a release may go to.
+    PromotionTarget {
+        /// Id.
+        id: EnvironmentId = "Id",
+        /// Name.
+        name: String = "Name",
+    }
+}
+
+part! {
+    /// Where a release may go for a tenant.
+    TenantPromotion {
+        /// Id.
+        id: TenantId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Environments.
+        promote_to: Vec<PromotionTarget> = "PromoteTo",
+    }
+}
+
+document! {
     /// What a new release of a project would be made of (octopus-api.md §12.3).
     ReleaseTemplate, "release template" {
         /// The next version by the project's template; empty when a package decides.
@@ -134,6 +166,11 @@ impl SpaceClient {
             None => route,
         };
         self.client().fetch(&route).await
+    }
+
+    /// Where a release may be deployed now.
+    pub async fn deployment_template(&self, release: &ReleaseId) -> Result<DeploymentTemplate> {
+        self.client().fetch(&self.route("releases").then(release).then("deployments").then("template")).await
     }
 
     /// The version that the server would give the next release of a project.

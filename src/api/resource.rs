@@ -2,13 +2,25 @@
 
 use super::address::Route;
 use super::client::Client;
-use super::decode::{Document, Problem};
+use super::decode::{Document, Links, Problem, document};
 use super::id::looks_like;
 use crate::error::{Error, Kind, Result, suggestion};
 use serde_json::Value;
 
 /// Items asked for at a time: a thousand projects cost two requests, and one answer stays far below the size limit.
 const PAGE: usize = 500;
+
+document! {
+    /// A resource that has no type of its own (machines, accounts, feeds, ...): what all have in common, and the JSON.
+    Other, "resource" {
+        /// Id; parts of resources have none.
+        id: String = "Id",
+        /// Name; some have none.
+        name: String = "Name",
+        /// Links.
+        links: Links = "Links",
+    }
+}
 
 /// A resource that people call by name.
 pub trait Named: Document {
@@ -137,14 +149,19 @@ pub fn pick<T: Named>(known: Vec<T>, wanted: &str) -> Result<T> {
 }
 
 /// One page of a collection, or a bare array, which is all of it.
-struct Page {
-    items: Vec<Value>,
-    total: Option<usize>,
-    next: Option<String>,
+#[derive(Debug)]
+pub struct Page {
+    /// The items, not decoded yet.
+    pub items: Vec<Value>,
+    /// How many there are on all pages, where the server says it.
+    pub total: Option<usize>,
+    /// Link to the next page.
+    pub next: Option<String>,
 }
 
 impl Page {
-    fn of(body: Value) -> Result<Self, Problem> {
+    /// Reads a page.
+    pub fn of(body: Value) -> Result<Self, Problem> {
         match body {
             Value::Array(items) => Ok(Self { items, total: None, next: None }),
             Value::Object(mut members) => {

@@ -37,19 +37,18 @@ impl Client {
 
     /// The space called `wanted` (id, slug or name), or the default space.
     pub async fn space(&self, wanted: Option<&str>) -> Result<SpaceClient> {
-        let space = match wanted {
-            Some(wanted) => self.find(&Route::new("/api/spaces"), wanted).await?,
-            None => {
-                let spaces = self.spaces().await?;
-                let names: Vec<String> = spaces.iter().map(|s| s.name.clone()).collect();
-                spaces.into_iter().find(|s| s.is_default).ok_or_else(|| {
-                    let error = Error::new(Kind::NotFound, "the server has no default space, or you may not see it").help("name the space");
-                    match suggestion("", names.iter().map(String::as_str)) {
-                        Some(help) => error.help(help),
-                        None => error,
-                    }
-                })?
-            }
+        let space = if let Some(wanted) = wanted {
+            self.find(&Route::new("/api/spaces"), wanted).await?
+        } else {
+            let spaces = self.spaces().await?;
+            let names: Vec<String> = spaces.iter().map(|s| s.name.clone()).collect();
+            spaces.into_iter().find(|s| s.is_default).ok_or_else(|| {
+                let error = Error::new(Kind::NotFound, "the server has no default space, or you may not see it").help("name the space");
+                match suggestion("", names.iter().map(String::as_str)) {
+                    Some(help) => error.help(help),
+                    None => error,
+                }
+            })?
         };
         Ok(SpaceClient { client: self.clone(), space: Arc::new(space) })
     }

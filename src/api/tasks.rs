@@ -383,7 +383,7 @@ impl SpaceClient {
                 Err(error) if error.kind() == Kind::InDoubt && attempt < 5 => {}
                 Err(error) => return Err(error),
             }
-            self.client().cancel().guard(async { Ok(self.clock().sleep(pause).await) }).await?;
+            self.client().rest(pause).await?;
             pause *= 2;
             attempt += 1;
         }

@@ -27,6 +27,8 @@ pub(crate) fn build(base: &Base, settings: &Settings, limit: Duration) -> Result
             .redirect(reqwest::redirect::Policy::none())
             .timeout(limit)
             .connect_timeout(Duration::from_secs(10))
+            // A connection the server has dropped meanwhile would put a write in doubt; proxies drop them after a minute.
+            .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(64);
         if base.loopback { builder.no_proxy() } else { builder }
     };
@@ -76,13 +78,11 @@ pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> Trouble {
     if error.is_builder() {
         return Trouble::Hopeless(Error::bug(format!("a request could not be put together: {}", chain(error))));
     }
-    if let Some(problem) = source::<rustls::Error>(error) {
-        if matches!(problem, rustls::Error::InvalidCertificate(_)) {
-            return Trouble::Hopeless(
-                Error::new(Kind::Unreachable, format!("the certificate of `{base}` is not trusted: {problem}"))
-                    .help("give the certificate authority of the server, if it has one of its own"),
-            );
-        }
+    if let Some(problem @ rustls::Error::InvalidCertificate(_)) = source::<rustls::Error>(error) {
+        return Trouble::Hopeless(
+            Error::new(Kind::Unreachable, format!("the certificate of `{base}` is not trusted: {problem}"))
+                .help("give the certificate authority of the server, if it has one of its own"),
+        );
     }
     if error.is_connect() {
         let why = source::<std::io::Error>(error).map_or_else(|| root(error), ToString::to_string);

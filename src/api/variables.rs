@@ -97,10 +97,8 @@ impl SpaceClient {
     /// The output variables of a deployment by name (`Octopus.Action[Step].Output.Name`), from its manifest. Sensitive
     /// ones have no value.
     pub async fn output_variables(&self, deployment: &Deployment) -> Result<BTreeMap<String, Option<String>>> {
-        let id = deployment.manifest_variable_set_id.clone().unwrap_or_else(|| format!("variableset-{}", deployment.id).into());
-        let set: Option<VariableSet> = self.client().fetch_opt(&self.route("variables").then(&id)).await?;
-        let outputs =
-            set.into_iter().flat_map(|set| set.variables).filter(|v| v.name.starts_with("Octopus.Action[") && v.name.contains("].Output."));
+        let all = self.deployment_variables(deployment).await?;
+        let outputs = all.into_iter().filter(|v| v.name.starts_with("Octopus.Action[") && v.name.contains("].Output."));
         Ok(outputs.map(|v| (v.name, v.value.filter(|_| !v.is_sensitive))).collect())
     }
 }

@@ -1,0 +1,66 @@
+//! Deployment processes: steps and the ids of their actions, by which steps are left out of a deployment.
+
+use super::decode::{document, part};
+use super::id::{EnvironmentId, ProjectId};
+use super::projects::Project;
+use super::spaces::SpaceClient;
+use crate::error::Result;
+
+document! {
+    /// A deployment process or runbook process (octopus-api.md §11.1).
+    Process, "process" {
+        /// Id.
+        id: String = "Id",
+        /// Its project.
+        project_id: Option<ProjectId> = "ProjectId",
+        /// Counts changes.
+        version: i64 = "Version",
+        /// Steps in order.
+        steps: Vec<Step> = "Steps",
+    }
+}
+
+part! {
+    /// A step.
+    Step {
+        /// Name.
+        name: String = "Name",
+        /// When it runs: `Success`, `Failure`, `Always`, `Variable`.
+        condition: String = "Condition",
+        /// What it does; several are child steps.
+        actions: Vec<Action> = "Actions",
+    }
+}
+
+part! {
+    /// An action of a step.
+    Action {
+        /// Id: what `SkipActions` names.
+        id: String = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Type, e.g. `Octopus.Script`.
+        action_type: String = "ActionType",
+        /// Whether it is switched off.
+        is_disabled: bool = "IsDisabled",
+        /// Whether it may not be left out.
+        is_required: bool = "IsRequired",
+        /// Only in these environments; empty is all.
+        environments: Vec<EnvironmentId> = "Environments",
+    }
+}
+
+impl SpaceClient {
+    /// The process of a project as it is now.
+    pub async fn deployment_process(&self, project: &Project) -> Result<Process> {
+        if project.deployment_process_id.is_empty() {
+            return self.client().fetch(&self.route("projects").then(&project.id).then("deploymentprocesses")).await;
+        }
+        self.process(&project.deployment_process_id).await
+    }
+
+    /// A deployment process by id, e.g. the one a release or deployment was made with.
+    pub async fn process(&self, id: &str) -> Result<Process> {
+        self.client().fetch(&self.route("deploymentprocesses").then(id)).await
+    }
+}
