@@ -1,65 +1,9 @@
 //! The shop world over real HTTP, asked with raw JSON: lists, releases, deployments, the queue, the log of a task.
 
-use jiff::SignedDuration;
-use octorhai::{
-    clock::Clock,
-    sandbox::{Sandbox, World},
-};
+mod sandbox_support;
+
+use sandbox_support::Server;
 use serde_json::{Value, json};
-
-struct Server {
-    sandbox: Sandbox,
-    clock: Clock,
-    http: reqwest::Client,
-}
-
-impl Server {
-    async fn of(world: World) -> Self {
-        let clock = Clock::virtual_at(world.start());
-        let sandbox = Sandbox::start(world, clock.clone(), "127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { sandbox, clock, http: reqwest::Client::builder().no_proxy().build().unwrap() }
-    }
-    async fn shop() -> Self {
-        Self::of(World::named_or_file("shop").unwrap()).await
-    }
-    async fn send(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let mut request =
-            self.http.request(method, format!("{}{path}", self.sandbox.url())).header("X-Octopus-ApiKey", self.sandbox.api_key());
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        (status, response.json().await.unwrap())
-    }
-    async fn get(&self, path: &str) -> Value {
-        let (status, body) = self.send(reqwest::Method::GET, path, None).await;
-        assert_eq!(status, 200, "{path}: {body}");
-        body
-    }
-    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        self.send(reqwest::Method::POST, path, Some(body)).await
-    }
-    async fn id(&self, kind: &str, name: &str) -> String {
-        let all = self.get(&format!("/api/Spaces-1/{kind}/all")).await;
-        all.as_array().unwrap().iter().find(|d| d["Name"] == name).unwrap_or_else(|| panic!("no {name} in {kind}"))["Id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-    async fn release(&self, project: &str, version: &str) -> String {
-        let id = self.id("projects", project).await;
-        self.get(&format!("/api/Spaces-1/projects/{id}/releases/{version}")).await["Id"].as_str().unwrap().to_owned()
-    }
-    async fn deploy(&self, project: &str, version: &str, environment: &str) -> (u16, Value) {
-        let (release, environment) = (self.release(project, version).await, self.id("environments", environment).await);
-        self.post("/api/Spaces-1/deployments", json!({"ReleaseId": release, "EnvironmentId": environment, "Comments": "wave 2"})).await
-    }
-    fn pass(&self, minutes: i64) {
-        self.clock.advance(SignedDuration::from_mins(minutes));
-    }
-}
 
 fn names(collection: &Value) -> Vec<&str> {
     collection["Items"].as_array().unwrap().iter().map(|i| i["Name"].as_str().unwrap()).collect()

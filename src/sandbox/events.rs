@@ -79,7 +79,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
             ask.space.as_ref().is_none_or(|s| e.space.as_ref() == Some(s))
                 && from.is_none_or(|t| e.occurred >= t)
                 && to.is_none_or(|t| e.occurred < t)
-                && from_id.is_none_or(|n| i + 1 >= n)
+                && from_id.is_none_or(|n| *i >= n.saturating_sub(1))
                 && to_id.is_none_or(|n| i + 1 <= n)
                 && (ids.is_empty() || has(&ids, &format!("Events-{}", i + 1)))
                 && all_of.iter().all(|r| has(&e.related, r))

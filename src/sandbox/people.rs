@@ -55,7 +55,7 @@ const PERMISSIONS: &[&str] = &[
 /// Takes out what must never be seen: keys.
 pub(crate) fn hide(doc: &mut Value) {
     if let Some(doc) = doc.as_object_mut() {
-        doc.retain(|k, _| !k.starts_with('_') && !(k == "Name" || k == "Slug"));
+        doc.retain(|k, _| !k.starts_with('_') && k != "Name" && k != "Slug");
     }
 }
 
