@@ -22,7 +22,7 @@ async fn post(s: &Server) -> reqwest::Result<reqwest::Response> {
 }
 
 fn deployments(s: &Server) -> usize {
-    s.sandbox.state()["deployments"].as_array().unwrap().len()
+    s.sandbox.state()["deployments"].as_array().expect("a list").len()
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn pending(s: &Server, task: &str) -> Value {
 }
 
 async fn submit(s: &Server, interruption: &Value, body: Value) -> u16 {
-    let id = interruption["Id"].as_str().unwrap();
+    let id = interruption["Id"].as_str().expect("an id");
     let (status, _) = s.send(reqwest::Method::PUT, &format!("/api/interruptions/{id}/responsible"), None).await;
     assert_eq!(status, 200);
     s.post(&format!("/api/interruptions/{id}/submit"), body).await.0
@@ -324,4 +324,42 @@ async fn a_fleet_is_quick() {
     assert!(watch.elapsed().as_millis() < 500, "{:?}", watch.elapsed());
     assert!(start.as_millis() < 3000, "{start:?}");
     assert_eq!(s.deploy("Project 0500", "1.1.0", "Production").await.0, 201);
+}
+
+#[tokio::test]
+async fn a_refused_batch_makes_nothing() {
+    let s = Server::of(World::named_or_file("tenants").expect("a world")).await;
+    let before = s.sandbox.state()["deployments"].as_array().expect("a list").len();
+    let command = json!({"projectName": "Store", "releaseVersion": "3.1.0", "environmentName": "Test", "tenants": ["Aberdeen", "Hull"]});
+    let (status, body) = s.post("/api/Spaces-1/deployments/create/tenanted/v1", command).await;
+    assert_eq!(status, 400, "{body}");
+    assert_eq!(s.sandbox.state()["deployments"].as_array().expect("a list").len(), before);
+}
+
+#[tokio::test]
+async fn keys_are_never_shown() {
+    let s = Server::shop().await;
+    for path in ["/api/users/me", "/api/users", "/api/users/all", "/api/users/Users-1"] {
+        let body = s.get(path).await.to_string();
+        assert!(!body.contains("API-SANDBOX") && !body.contains("_Key"), "{path}: {body}");
+    }
+    let me = s.get("/api/users/me").await;
+    assert_eq!(s.send(reqwest::Method::PUT, "/api/users/Users-1", Some(me)).await.0, 200);
+    assert_eq!(s.get("/api/users/me").await["Username"], "sandbox", "the key still opens the door");
+}
+
+#[tokio::test]
+async fn steps_run_side_by_side_but_people_are_asked_alone() {
+    let steps = r#"{ name = "a", takes = "2m" }, { name = "b", takes = "4m", with_previous = true }, { name = "ask", with_previous = true, manual = { instructions = "?" } }"#;
+    let s = Server::toml(&world(steps, "")).await;
+    let task = s.start("P", "1", "E").await;
+    s.pass(3);
+    let details = s.get(&format!("/api/tasks/{task}/details")).await;
+    let steps: Vec<_> = details["ActivityLogs"][0]["Children"].as_array().expect("steps").iter().map(|c| c["Status"].clone()).collect();
+    assert_eq!(steps, ["Success", "Running", "Pending"]);
+    s.pass(2);
+    let question = pending(&s, &task).await;
+    submit(&s, &question, json!({"Result": "Proceed"})).await;
+    s.pass(1);
+    assert_eq!(s.state_of(&task).await, "Success");
 }

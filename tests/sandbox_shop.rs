@@ -6,7 +6,7 @@ use sandbox_support::Server;
 use serde_json::{Value, json};
 
 fn names(collection: &Value) -> Vec<&str> {
-    collection["Items"].as_array().unwrap().iter().map(|i| i["Name"].as_str().unwrap()).collect()
+    collection["Items"].as_array().expect("a list").iter().map(|i| i["Name"].as_str().expect("a name")).collect()
 }
 
 #[tokio::test]
@@ -236,4 +236,63 @@ async fn shapes_are_those_of_real_servers() {
     );
     assert!(s.get("/api/projects/Projects-1").await["Links"]["Releases"].as_str().unwrap().contains("/releases{"));
     has(&s.get("/api/users/me").await, "Id Username DisplayName");
+}
+
+/// The path of a link template: as far as the first brace.
+fn cut(template: &str) -> &str {
+    template.split('{').next().unwrap_or(template)
+}
+
+#[tokio::test]
+async fn every_link_leads_somewhere() {
+    let s = Server::shop().await;
+    let (_, d) = s.deploy("Project A", "2.0.0", "Test").await;
+    // Verbs other than GET, and the portal.
+    let away = [
+        "Web",
+        "Logo",
+        "Search",
+        "Avatar",
+        "Cancel",
+        "State",
+        "Rerun",
+        "Prioritize",
+        "ReportDefect",
+        "ResolveDefect",
+        "SnapshotVariables",
+        "DeploymentPreviews",
+        "EnvironmentSortOrder",
+        "TagSetSortOrder",
+    ];
+    let mut documents = vec![
+        s.get("/api/Spaces-1").await,
+        d.clone(),
+        s.get(&format!("/api/tasks/{}", d["TaskId"].as_str().unwrap())).await,
+        s.get("/api/releases/Releases-1").await,
+        s.get("/api/projects/Projects-1").await,
+        s.get("/api/environments/Environments-1").await,
+        s.get("/api/lifecycles/Lifecycles-1").await,
+        s.get("/api/channels/Channels-1").await,
+        s.get("/api/runbooks/Runbooks-1").await,
+        s.get("/api/runbookSnapshots/RunbookSnapshots-1").await,
+        s.get("/api/spaces/Spaces-1").await,
+        s.get("/api/users/me").await,
+        s.get("/api/projectgroups/ProjectGroups-1").await,
+    ];
+    documents.push(s.get("/api/deploymentprocesses/deploymentprocess-Projects-1").await);
+    let mut lost = Vec::new();
+    for document in &documents {
+        for (name, to) in document["Links"].as_object().unwrap() {
+            if away.contains(&name.as_str()) || name == "CreateRunbookRun" || name == "SignIn" || name == "SignOut" || name == "AccessToken"
+            {
+                continue;
+            }
+            let url = format!("{}{}", s.sandbox.url(), cut(to.as_str().unwrap()));
+            let status = s.http.get(url).header("X-Octopus-ApiKey", s.sandbox.api_key()).send().await.unwrap().status();
+            if status != 200 {
+                lost.push(format!("{name} {to} {status}"));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
 }

@@ -247,10 +247,13 @@ pub(crate) fn select<'s>(state: &'s State, noun: &'static Noun, ask: &Ask, keep:
     found
 }
 
-/// A document with its links, as it goes out.
+/// A document with its links, as it goes out; what begins with `_` is ours.
 pub(crate) fn present(noun: &Noun, doc: &Value) -> Value {
     let mut doc = doc.clone();
     let links = links::of(noun, &doc);
+    if let Some(doc) = doc.as_object_mut() {
+        doc.retain(|k, _| !k.starts_with('_'));
+    }
     doc["Links"] = links;
     doc
 }
@@ -277,6 +280,9 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
                 {
                     new[key] = value.clone();
                 }
+            }
+            for (key, value) in old.as_object().into_iter().flatten().filter(|(k, _)| k.starts_with('_')) {
+                new[key.as_str()] = value.clone();
             }
             if new.get("Version").is_some_and(Value::is_number) && noun.path == "actiontemplates" {
                 new["Version"] = json!(old.get("Version").and_then(Value::as_u64).unwrap_or(0) + 1);

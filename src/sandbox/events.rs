@@ -80,7 +80,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
                 && from.is_none_or(|t| e.occurred >= t)
                 && to.is_none_or(|t| e.occurred < t)
                 && from_id.is_none_or(|n| *i >= n.saturating_sub(1))
-                && to_id.is_none_or(|n| i + 1 <= n)
+                && to_id.is_none_or(|n| *i < n)
                 && (ids.is_empty() || has(&ids, &format!("Events-{}", i + 1)))
                 && all_of.iter().all(|r| has(&e.related, r))
                 && (any_of.is_empty() || any_of.iter().any(|r| has(&e.related, r)))

@@ -50,7 +50,7 @@ impl Server {
         let all = self.get(&format!("/api/Spaces-1/{kind}/all")).await;
         all.as_array().expect("a list").iter().find(|d| d["Name"] == name).unwrap_or_else(|| panic!("no {name} in {kind}"))["Id"]
             .as_str()
-            .unwrap()
+            .expect("an id")
             .to_owned()
     }
     pub async fn release(&self, project: &str, version: &str) -> String {
