@@ -2,10 +2,32 @@
 //!
 //! Front ends (`cli`, later `repl` and `serve`) fill in [`Settings`], call [`run`] and show the [`Outcome`].
 
-use crate::{cancel::Cancel, engine::Failure, event::Sink};
+pub use crate::engine::Source;
+
+use crate::{
+    api,
+    cancel::Cancel,
+    clock::{Clock, Stopwatch},
+    engine::{Config, Failure, Interpreter, Limits, on_script_thread, thrown::to_json},
+    error::{Error, Result},
+    event::{Events, Level, Sink, What},
+    host::{self, Host, place::Place},
+    mail::Mailer,
+    sandbox::{Sandbox, World},
+};
 use jiff::tz::TimeZone;
+use parking_lot::Mutex;
+use rhai::Dynamic;
 use serde_json::Value;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// Everything a run needs to know before it starts.
 pub struct Settings {
@@ -35,17 +57,6 @@ pub struct Settings {
     pub cancel: Cancel,
 }
 
-/// A script's text and where it is from.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// For messages: the path as the user wrote it.
-    pub name: String,
-    /// The text.
-    pub text: String,
-    /// The folder that imports may come from; none for a script that is not a file.
-    pub folder: Option<PathBuf>,
-}
-
 /// The Octopus Server a run works on.
 pub enum Target {
     /// A real one, or a sandbox in another process.
@@ -53,14 +64,14 @@ pub enum Target {
         /// Base address, with a virtual directory if there is one.
         url: String,
         /// How to log in.
-        credential: crate::api::Credential,
+        credential: api::Credential,
         /// Space by name, slug or id; the default space when absent.
         space: Option<String>,
         /// An extra certificate authority (PEM file).
         ca_cert: Option<PathBuf>,
     },
     /// A simulated one in this process, with a virtual clock.
-    Sandbox(crate::sandbox::World),
+    Sandbox(World),
 }
 
 /// What `ctx` says outside of an Octopus step.
@@ -72,6 +83,8 @@ pub struct ContextSettings {
     pub tenant: Option<String>,
     /// Project name.
     pub project: Option<String>,
+    /// The deployment that runs the script (its id).
+    pub deployment: Option<String>,
 }
 
 /// What becomes of this run's open tasks when the run is cancelled.
@@ -110,4 +123,172 @@ pub struct Stats {
     pub real_seconds: f64,
     /// What one loop per waited task, asking every second, would have sent.
     pub naive_requests: u64,
+}
+
+/// A run's server side: where it is, how mail leaves, and what must live as long as the run.
+struct Grounds {
+    host: Host,
+    client: api::Client,
+    sandbox: Option<Sandbox>,
+}
+
+/// Runs a script. Never panics on what a script or a server does.
+pub fn run(settings: Settings) -> Outcome {
+    let watch = Stopwatch::start();
+    let clock = match &settings.target {
+        Target::Sandbox(world) => Clock::virtual_at(world.start()),
+        Target::Server { .. } => Clock::real(),
+    };
+    let begun = clock.now();
+    let events = Events::new(clock.clone());
+    for sink in &settings.sinks {
+        events.listen(Arc::clone(sink));
+    }
+    let mut outcome = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("octorhai").enable_all().build() {
+        Ok(runtime) => {
+            let outcome = on_runtime(&runtime, settings, &clock, &events);
+            // A connection that hangs must not keep a run from ending.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(problem) => failed(Error::bug(format!("no runtime: {problem}")).into()),
+    };
+    outcome.stats.seconds = clock.since(begun).as_secs_f64();
+    outcome.stats.real_seconds = watch.elapsed().as_secs_f64();
+    let result = (!outcome.result.is_null()).then(|| outcome.result.clone());
+    events.emit(What::RunEnded { exit_code: outcome.exit_code, result, error: outcome.failure.as_ref().map(Failure::to_json) });
+    outcome
+}
+
+fn failed(failure: Failure) -> Outcome {
+    Outcome { exit_code: failure.exit_code(), result: Value::Null, failure: Some(failure), stats: Stats::default(), mails: Vec::new() }
+}
+
+/// Settles where the run works: a sandbox of its own or a server, the space, the mailer.
+async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<Grounds> {
+    let mut context = settings.context.clone();
+    let (url, credential, space, ca_cert, sandbox, server) = match &settings.target {
+        Target::Server { url, credential, space, ca_cert } => {
+            (url.clone(), credential.clone(), space.clone(), ca_cert.clone(), None, url.clone())
+        }
+        Target::Sandbox(world) => {
+            let sandbox = Sandbox::start(world.clone(), clock.clone(), SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+            context.environment = context.environment.or_else(|| world.default_environment());
+            context.tenant = context.tenant.or_else(|| world.default_tenant());
+            context.project = context.project.or_else(|| world.default_project());
+            let name = format!("sandbox {}", world.name());
+            (sandbox.url(), api::Credential::ApiKey(sandbox.api_key()), None, None, Some(sandbox), name)
+        }
+    };
+    events.emit(What::RunStarted { script: settings.script.name.clone(), server, virtual_time: clock.is_virtual() });
+    let told = events.clone();
+    let client = api::Client::new(api::Settings {
+        ca_cert,
+        on_retry: Some(Arc::new(move |text: &str| told.note(Level::Warning, text))),
+        ..api::Settings::new(url, Some(credential), clock.clone(), settings.cancel.clone())
+    })?;
+    let space = client.space(space.as_deref()).await?;
+    if sandbox.is_some() && context.deployment.is_none() {
+        context.deployment = stand_in(&space, &context).await?;
+    }
+    let smtp = settings.smtp.clone().or_else(|| sandbox.as_ref().map(Sandbox::smtp_url));
+    let mailer = match smtp {
+        Some(url) => {
+            // In a simulation nobody has to be told who writes.
+            let from = settings.mail_from.as_deref().or(sandbox.as_ref().map(|_| "octorhai@example.com"));
+            Some(Mailer::new(&url, from, clock.clone())?)
+        }
+        None => None,
+    };
+    let host = Host::new(host::Inner {
+        handle: tokio::runtime::Handle::current(),
+        clock: clock.clone(),
+        cancel: settings.cancel.clone(),
+        events: events.clone(),
+        home: Place::new(client.clone(), space),
+        mailer,
+        zone: settings.zone.clone(),
+        context,
+        params: settings.params.clone(),
+        artifacts: settings.artifacts.clone(),
+        run_id: run_id(settings, clock),
+        effects: Mutex::default(),
+        started: Mutex::default(),
+        told: Mutex::default(),
+        naive_requests: AtomicU64::new(0),
+    });
+    Ok(Grounds { host, client, sandbox })
+}
+
+/// In a sandbox no Octopus step runs the script: the newest deployment to the environment stands in for its own, so
+/// that `requeue` and `ctx.release` can be tried.
+async fn stand_in(space: &api::SpaceClient, context: &ContextSettings) -> Result<Option<String>> {
+    let mut query = api::DeploymentQuery { limit: Some(1), ..api::DeploymentQuery::default() };
+    if let Some(name) = &context.environment {
+        query.environments.push(space.find_environment(name).await?.id);
+    }
+    if let Some(name) = &context.project {
+        query.projects.push(space.find_project(name).await?.id);
+    }
+    Ok(space.deployments(&query).await?.first().map(|d| d.id.to_string()))
+}
+
+/// A name for the run in markers: new each time on a real server, the same each time for the same script in a sandbox.
+fn run_id(settings: &Settings, clock: &Clock) -> String {
+    let id = if clock.is_virtual() {
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, settings.script.text.as_bytes())
+    } else {
+        uuid::Uuid::new_v4()
+    };
+    id.simple().to_string()[..16].to_owned()
+}
+
+fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter {
+    let (printed, debugged) = (events.clone(), events.clone());
+    let (library, _, _) = host::library().finish();
+    let defaults = Limits::default();
+    Interpreter::new(Config {
+        limits: Limits { operations: settings.max_operations.unwrap_or(defaults.operations), ..defaults },
+        cancel: settings.cancel.clone(),
+        state: Dynamic::from(host.clone()),
+        library: vec![library],
+        constants: vec![("ctx".to_owned(), Dynamic::from(host::context::Context))],
+        print: Arc::new(move |text| printed.emit(What::Print { text: text.to_owned() })),
+        debug: Arc::new(move |text| debugged.note(Level::Verbose, text)),
+    })
+}
+
+fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clock, events: &Events) -> Outcome {
+    let busy = clock.enter();
+    let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, clock, events))) {
+        Ok(grounds) => grounds,
+        Err(error) => return failed(error.into()),
+    };
+    let Grounds { host, client, sandbox } = grounds;
+    let interpreter = interpreter(&settings, &host, events);
+    let ran = interpreter.load(&settings.script).and_then(|program| {
+        on_script_thread(|| {
+            // The token moves to the thread that works: time stands until the script waits.
+            let _busy = clock.enter();
+            drop(busy);
+            interpreter.run(&program).map(|value| to_json(&value))
+        })
+        .map_err(Failure::from)
+        .and_then(|ran| ran)
+    });
+    if settings.cancel.is_cancelled() && settings.on_cancel == OnCancel::Cancel {
+        host.cancel_on_the_way_out(&host.open_tasks());
+    }
+    let mut outcome = match ran {
+        Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), mails: Vec::new() },
+        Err(failure) => failed(failure),
+    };
+    let sent = client.stats();
+    outcome.stats.requests = sent.requests;
+    outcome.stats.busiest_minute = sent.busiest_minute;
+    outcome.stats.naive_requests = host.naive_requests.load(Ordering::Relaxed);
+    if let Some(sandbox) = sandbox {
+        outcome.mails = sandbox.mails().into_iter().map(|mail| (mail.to, mail.subject)).collect();
+    }
+    outcome
 }

@@ -1,4 +1,63 @@
 //! The typed Octopus client, usable as a library by itself.
+//!
+//! [`Client`] is the only door to the network; [`Client::space`] gives a [`SpaceClient`], which has the nouns, one file
+//! each. All share `decode` (JSON), `address` (paths) and `resource` (paging, finding by id, slug or name).
+
+mod address;
+mod answer;
+pub mod artifacts;
+pub mod channels;
+pub mod client;
+pub mod dashboards;
+pub mod decode;
+pub mod deployments;
+pub mod environments;
+pub mod events;
+pub mod freezes;
+pub mod id;
+pub mod interruptions;
+pub mod lifecycles;
+pub mod marked;
+pub mod poller;
+pub mod previews;
+pub mod projects;
+pub mod releases;
+pub mod resource;
+pub mod runbooks;
+pub mod server;
+pub mod spaces;
+mod stats;
+pub mod tasks;
+pub mod tenants;
+mod tls;
+pub mod users;
+pub mod variables;
+pub mod version;
+
+pub use address::Route;
+pub use artifacts::Artifact;
+pub use channels::Channel;
+pub use client::{Client, OnRetry, Settings};
+pub use dashboards::{Dashboard, DashboardItem, Progression, ReleaseProgression};
+pub use deployments::{Deployment, DeploymentQuery, NewDeployment};
+pub use environments::Environment;
+pub use events::{Event, EventQuery};
+pub use freezes::Freeze;
+pub use id::*;
+pub use interruptions::Interruption;
+pub use lifecycles::{Lifecycle, Phase};
+pub use poller::{Poller, Watch};
+pub use projects::{Project, ProjectGroup, ProjectQuery};
+pub use releases::{Defect, NewRelease, Release, SelectedPackage};
+pub use runbooks::{NewRunbookRun, Runbook, RunbookRun, RunbookRunQuery};
+pub use server::ServerInfo;
+pub use spaces::{Space, SpaceClient};
+pub use stats::Stats;
+pub use tasks::{Activity, ActivityStatus, LogLine, Task, TaskDetails, TaskQuery, TaskState};
+pub use tenants::{TagSet, Tenant, TenantQuery};
+pub use users::{Permissions, User};
+pub use variables::{LibraryVariableSet, Variable, VariableSet};
+pub use version::{Version, VersionRange};
 
 /// How to log in. Never printed.
 #[derive(Clone)]

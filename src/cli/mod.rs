@@ -1,8 +1,105 @@
-//! The command line.
+//! The command line: arguments in, exit code out; decides nothing about Octopus.
+//!
+//! A file a subcommand (`run`, `sandbox`, `help`). Everything that is shown goes through `ui`, which is the only
+//! place that writes to stdout and stderr.
 
-use std::process::ExitCode;
+mod args;
+mod ask;
+mod below;
+mod help;
+mod json;
+mod lines;
+mod params;
+mod progress;
+mod redact;
+mod run;
+mod sandbox;
+mod signals;
+mod timeline;
+mod ui;
+
+use crate::error::{Error, Kind};
+use args::{Command, Refusal};
+use redact::Redactor;
+use std::{panic::AssertUnwindSafe, process::ExitCode};
+use ui::{Loudness, Ui};
 
 /// Parses the arguments, runs the subcommand, and returns the exit code of design.md §3.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let environment: run::Environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let arguments: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let colour = environment.get("NO_COLOR").is_none_or(String::is_empty);
+    let cli = match args::parse(arguments) {
+        Ok(cli) => cli,
+        Err(refusal) => return refuse(refusal, &Ui::console(colour, Loudness::Normal, Redactor::new())),
+    };
+    let (loudness, colour) = match &cli.command {
+        Command::Run(args) => (run::loudness(args), colour && !args.no_color),
+        Command::Sandbox(args) => (Loudness::Normal, colour && !args.no_color),
+        Command::Help(_) => (Loudness::Normal, colour),
+    };
+    let ui = Ui::console(colour, loudness, Redactor::new());
+    let crashes = crash::notice();
+    let done = std::panic::catch_unwind(AssertUnwindSafe(|| match &cli.command {
+        Command::Run(args) => run::run(args, &ui, &environment),
+        Command::Sandbox(args) => sandbox::run(args, &ui),
+        Command::Help(args) => help::run(args, &ui),
+    }));
+    let crashes = crashes.take();
+    for crash in &crashes {
+        ui.error(&Error::bug(format!("this is our bug: {crash}")).help("please report it, with the script and this message"));
+    }
+    ExitCode::from(done.unwrap_or(Kind::Bug.exit_code()))
+}
+
+/// Shows why the arguments lead nowhere, or the help that was asked for.
+fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
+    match refusal {
+        Refusal::Clap(error) => {
+            let text = error.render();
+            let text = if ui.has_colour() { text.ansi().to_string() } else { text.to_string() };
+            if error.use_stderr() {
+                ui.talk(text.trim_end());
+                ExitCode::from(Kind::Usage.exit_code())
+            } else {
+                ui.data(text.trim_end());
+                ExitCode::SUCCESS
+            }
+        }
+        Refusal::Error(error) => {
+            ui.error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+/// Panics: kept until the terminal is ours again, told once, without secrets.
+mod crash {
+    use parking_lot::Mutex;
+    use std::sync::Arc;
+
+    /// What has crashed so far.
+    #[derive(Clone, Default)]
+    pub(super) struct Crashes(Arc<Mutex<Vec<String>>>);
+
+    impl Crashes {
+        pub(super) fn take(&self) -> Vec<String> {
+            std::mem::take(&mut self.0.lock())
+        }
+    }
+
+    /// Takes the place of the message that Rust prints by itself.
+    pub(super) fn notice() -> Crashes {
+        let crashes = Crashes::default();
+        let kept = crashes.clone();
+        std::panic::set_hook(Box::new(move |info| {
+            let payload = info.payload();
+            let what = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+            let what = what.unwrap_or("no message");
+            let place = info.location().map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
+            kept.0.lock().push(format!("{what}{place}"));
+        }));
+        crashes
+    }
 }

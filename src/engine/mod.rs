@@ -1,10 +1,27 @@
 //! Rhai without Octopus: limits, modules, diagnostics, thrown values, options, signatures.
+//!
+//! One [`Interpreter`] serves one run. It knows the functions of its library and nothing of what they do;
+//! what goes wrong in a script comes back as a [`Failure`] with its place.
 
+mod explain;
+mod failure;
+mod interpreter;
+mod modules;
+mod standard;
+mod syntax;
+mod thread;
+mod words;
+
+pub mod baton;
+pub mod docs;
+pub mod library;
 pub mod options;
+pub mod parallel;
+pub mod params;
 pub mod thrown;
 
-/// A script that did not compile or did not end well, with all that is known about where and why.
-pub struct Failure {
-    /// What happened.
-    pub error: crate::error::Error,
-}
+pub use failure::{Failure, Frame};
+pub use interpreter::{Config, Interpreter, Limits, Program};
+pub use modules::{Source, standard_library};
+pub use parallel::{Hooks, branch, parallel};
+pub use thread::{fix_hashing_seed, on_script_thread};

@@ -3,7 +3,7 @@
 //! [`options!`](crate::options) declares a struct; from it come the parsing (an unknown option is an error with the
 //! nearest name) and the table that help and reference show.
 
-use super::thrown::{HostResult, raise};
+use super::thrown::{HostResult, raise, shown};
 use crate::{
     clock::text,
     error::{Error, Kind, suggestion},
@@ -30,26 +30,32 @@ pub trait Options: Sized {
     const FUNCTIONS: &'static [&'static str];
     /// The table for help and reference.
     const DOCS: &'static [OptionDoc];
-    /// Reads the map; an unknown key or a value of a wrong type is an error.
-    fn parse(map: Map) -> HostResult<Self>;
+    /// Reads the map given to `function`; an unknown key or a value of a wrong type is an error.
+    fn parse(function: &str, map: Map) -> HostResult<Self>;
 }
 
 /// A value that an option can have.
 pub trait OptionValue: Sized {
     /// The type in words of users.
     const KIND: &'static str;
+    /// The keys, when the value is an options map.
+    const OPTIONS: &'static [OptionDoc] = &[];
     /// Reads a script value; `Err` holds why it cannot be, e.g. `` `soon` is not a duration ``.
     fn read(value: Dynamic) -> Result<Self, String>;
+    /// Reads the argument `name` of a call to `function`.
+    fn argument(function: &str, name: &str, value: Dynamic) -> HostResult<Self> {
+        Self::read(value).map_err(|why| {
+            raise(
+                Error::new(Kind::Script, format!("`{function}`: argument `{name}` must be: {}; {why}", Self::KIND)).with("argument", name),
+            )
+        })
+    }
 }
 
 impl OptionValue for String {
     const KIND: &'static str = "text";
     fn read(value: Dynamic) -> Result<Self, String> {
-        if value.is_string() || value.is_int() || value.is_float() || !is_plain(&value) {
-            Ok(value.to_string())
-        } else {
-            Err(wrong(&value))
-        }
+        if value.is_string() || value.is_int() || value.is_float() || !is_plain(&value) { Ok(shown(&value)) } else { Err(wrong(&value)) }
     }
 }
 
@@ -89,6 +95,13 @@ impl OptionValue for Map {
     const KIND: &'static str = "map";
     fn read(value: Dynamic) -> Result<Self, String> {
         value.clone().try_cast().ok_or_else(|| wrong(&value))
+    }
+}
+
+impl OptionValue for f64 {
+    const KIND: &'static str = "number";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        value.as_float().or_else(|_| value.as_int().map(|i| i as f64)).map_err(|_| wrong(&value))
     }
 }
 
@@ -140,7 +153,7 @@ fn is_plain(value: &Dynamic) -> bool {
 /// `got a whole number: 5`, for messages about a wrong type.
 fn wrong(value: &Dynamic) -> String {
     let article = type_in_words(value);
-    let shown: String = value.to_string().chars().take(40).collect();
+    let shown: String = shown(value).chars().take(40).collect();
     if value.is_unit() { "it has no value".to_owned() } else { format!("got {article}: `{shown}`") }
 }
 
@@ -172,7 +185,13 @@ pub fn take<T: OptionValue>(function: &str, map: &mut Map, name: &str) -> HostRe
     match map.remove(name) {
         None => Ok(None),
         Some(value) => T::read(value).map(Some).map_err(|why| {
-            raise(Error::new(Kind::Script, format!("option `{name}` of `{function}` must be: {}; {why}", T::KIND)).with("option", name))
+            let error =
+                Error::new(Kind::Script, format!("option `{name}` of `{function}` must be: {}; {why}", T::KIND)).with("option", name);
+            raise(if T::KIND == SignedDuration::KIND {
+                error.help(format!("write it with its unit, e.g. `{name}: \"45m\"`"))
+            } else {
+                error
+            })
         }),
     }
 }
@@ -204,7 +223,7 @@ pub fn list(value: Dynamic) -> Array {
 ///         on_timeout: String = "leave".to_owned(), "leave";
 ///     }
 /// }
-/// use octorhai::engine::options::Options;
+/// use octorhai::engine::options::Options as _;
 /// assert_eq!(WaitOptions::DOCS[0].default, "30m");
 /// ```
 #[macro_export]
@@ -229,14 +248,29 @@ macro_rules! options {
                 prose: concat!($($prose, "\n"),+),
             },)*];
             #[allow(unused_mut, unused_variables, reason = "a function may have no options yet")]
-            fn parse(mut map: rhai::Map) -> $crate::engine::thrown::HostResult<Self> {
-                let function = Self::FUNCTIONS[0];
+            fn parse(function: &str, mut map: rhai::Map) -> $crate::engine::thrown::HostResult<Self> {
                 let parsed = Self { $($field: match $crate::engine::options::take(function, &mut map, stringify!($field))? {
                     Some(value) => value,
                     None => $default,
                 },)* };
                 $crate::engine::options::nothing_left(function, &map, Self::DOCS)?;
                 Ok(parsed)
+            }
+        }
+
+        impl $crate::engine::options::OptionValue for $name {
+            const KIND: &'static str = "options map";
+            const OPTIONS: &'static [$crate::engine::options::OptionDoc] = <Self as $crate::engine::options::Options>::DOCS;
+            fn read(value: rhai::Dynamic) -> Result<Self, String> {
+                <rhai::Map as $crate::engine::options::OptionValue>::read(value)
+                    .and_then(|map| <Self as $crate::engine::options::Options>::parse(<Self as $crate::engine::options::Options>::FUNCTIONS[0], map).map_err(|e| e.to_string()))
+            }
+            fn argument(function: &str, name: &str, value: rhai::Dynamic) -> $crate::engine::thrown::HostResult<Self> {
+                if value.is_unit() {
+                    return Ok(Self::default());
+                }
+                let map = <rhai::Map as $crate::engine::options::OptionValue>::argument(function, name, value)?;
+                <Self as $crate::engine::options::Options>::parse(function, map)
             }
         }
     };
@@ -260,7 +294,7 @@ mod tests {
 
     fn parse(script: &str) -> Result<Sample, Error> {
         let map = rhai::Engine::new().eval::<Map>(script).expect("a map");
-        Sample::parse(map).map_err(|e| super::super::thrown::ours(&e).expect("ours"))
+        Sample::parse("sample", map).map_err(|e| super::super::thrown::ours(&e).expect("ours"))
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! errors arrive in `catch` as maps too: `err.kind` on one of those is `()` and not another error.
 
 use crate::error::{Error, Kind};
+use parking_lot::RwLock;
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use serde_json::Value;
+use std::{any::TypeId, collections::BTreeMap, sync::Arc};
 
 /// The result of every function that scripts can call.
 pub type HostResult<T> = Result<T, Box<EvalAltResult>>;
@@ -26,6 +28,11 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
     } else {
         EvalAltResult::ErrorTerminated(Dynamic::from(Terminated(error)), Position::NONE).into()
     }
+}
+
+/// What `on_progress` returns to end a script; [`ours`] finds `error` again.
+pub(super) fn token(error: Error) -> Dynamic {
+    Dynamic::from(Terminated(error))
 }
 
 /// `result.map_err(raise)` for the many places that need just that.
@@ -115,8 +122,34 @@ pub fn to_json(value: &Dynamic) -> Value {
     } else if let Some(map) = value.read_lock::<Map>() {
         Value::Object(map.iter().map(|(k, v)| (k.to_string(), to_json(v))).collect())
     } else {
-        value.to_string().into()
+        shown(value).into()
     }
+}
+
+type Display = Arc<dyn Fn(&Dynamic) -> Option<String> + Send + Sync>;
+
+/// How values of our own types print, by type: Rhai prints the name of the Rust type. Filled once for each type when a
+/// library is built, the same for all runs.
+static DISPLAYS: RwLock<BTreeMap<TypeId, Display>> = RwLock::new(BTreeMap::new());
+
+/// Says that values of type `T` print as `T` displays.
+pub fn prints<T: std::fmt::Display + Clone + Send + Sync + 'static>() {
+    prints_as::<T>(ToString::to_string);
+}
+
+/// Says how values of type `T` print.
+pub fn prints_as<T: Clone + Send + Sync + 'static>(show: fn(&T) -> String) {
+    let show = move |value: &Dynamic| value.clone().try_cast::<T>().map(|v| show(&v));
+    DISPLAYS.write().insert(TypeId::of::<T>(), Arc::new(show));
+}
+
+/// A value as `print` shows it, our own types too.
+pub fn shown(value: &Dynamic) -> String {
+    let display = DISPLAYS.read().get(&value.type_id()).cloned();
+    display.and_then(|display| display(value)).unwrap_or_else(|| match value.read_lock::<rhai::Array>() {
+        Some(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
+        None => value.to_string(),
+    })
 }
 
 #[cfg(test)]

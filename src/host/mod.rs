@@ -1,1 +1,259 @@
-//! The joint: what scripts can say, and what that means on an Octopus Server.
+//! The joint: what scripts can say, and what that means on an Octopus Server. One file a noun.
+//!
+//! [`Host`] is the state of one run; functions reach it through the engine's tag. Whatever changes something outside
+//! goes through [`effect`]; whatever waits goes through [`wait`].
+
+pub mod check;
+pub mod context;
+pub mod dashboard;
+pub mod deployments;
+pub mod effect;
+pub mod environments;
+pub mod events;
+pub mod freezes;
+pub mod interruptions;
+pub mod lists;
+pub mod order;
+pub mod outputs;
+pub mod place;
+pub mod projects;
+pub mod promote;
+pub mod raw;
+pub mod releases;
+pub mod requeue;
+pub mod retry;
+pub mod rollout;
+pub mod runbooks;
+pub mod saga;
+pub mod steps;
+pub mod tasks;
+pub mod tell;
+pub mod tenants;
+pub mod time;
+pub mod wait;
+pub mod wait_for;
+
+use crate::{
+    api,
+    cancel::Cancel,
+    clock::Clock,
+    engine::{
+        library::{Call, Library},
+        thrown::{HostResult, Raise},
+    },
+    error::{Error, Result},
+    event::{Events, Level, What},
+    mail::Mailer,
+    run::ContextSettings,
+};
+use jiff::tz::TimeZone;
+use parking_lot::Mutex;
+use place::Place;
+use serde_json::Value;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// The state of one run; clones share it.
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+/// What [`Host`] is made of.
+pub struct Inner {
+    /// Runs the asynchronous half; never on a script's thread.
+    pub handle: tokio::runtime::Handle,
+    /// The run's time.
+    pub clock: Clock,
+    /// Ends the run.
+    pub cancel: Cancel,
+    /// Where everything that happens is told.
+    pub events: Events,
+    /// The server and space that functions mean when nothing else is said.
+    pub home: Place,
+    /// How mail leaves; none when no SMTP server is known.
+    pub mailer: Option<Mailer>,
+    /// The zone of times without one.
+    pub zone: TimeZone,
+    /// What `ctx` says.
+    pub context: ContextSettings,
+    /// Values of `param(...)`.
+    pub params: BTreeMap<String, Value>,
+    /// Where artifacts are written.
+    pub artifacts: PathBuf,
+    /// Names this run in markers; the same in every run of a simulation.
+    pub run_id: String,
+    /// The sequence of effects, one for each branch.
+    pub effects: Mutex<BTreeMap<String, u64>>,
+    /// Tasks this run started, in order.
+    pub started: Mutex<Vec<tasks::Task>>,
+    /// What [`Host::note_once`] has told.
+    pub told: Mutex<BTreeSet<String>>,
+    /// Seconds of waiting times tasks waited for: what a loop a second and task would have asked.
+    pub naive_requests: AtomicU64,
+}
+
+thread_local! {
+    /// `space("Ops").deploy(...)`: the place that functions mean for the length of one call.
+    static PLACES: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Leaves the place entered by [`Host::enter`] when dropped.
+pub struct Entered(());
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        PLACES.with_borrow_mut(|places| {
+            places.pop();
+        });
+    }
+}
+
+impl std::ops::Deref for Host {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Host {
+    /// The host of a run.
+    pub fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// The host of the run that makes this call.
+    pub fn of(call: &Call<'_>) -> HostResult<Self> {
+        call.ctx
+            .tag()
+            .and_then(|tag| tag.clone().try_cast::<Self>())
+            .ok_or_else(|| Error::bug(format!("`{}` was called in an engine without a host", call.function)))
+            .raise()
+    }
+
+    /// Server and space that this thread means now.
+    pub fn place(&self) -> Place {
+        PLACES.with_borrow(|places| places.last().cloned()).unwrap_or_else(|| self.home.clone())
+    }
+
+    /// Means `place` until the returned value is dropped.
+    #[must_use = "the place is left when this is dropped"]
+    pub fn enter(place: Place) -> Entered {
+        PLACES.with_borrow_mut(|places| places.push(place));
+        Entered(())
+    }
+
+    /// Runs `work` from a script's thread; a cancelled run ends it.
+    pub fn block<T>(&self, work: impl Future<Output = Result<T>>) -> HostResult<T> {
+        self.block_plain(work).raise()
+    }
+
+    /// [`Host::block`] with our own error.
+    pub fn block_plain<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        // In virtual time exactly one branch runs until it sleeps, so that the order of requests repeats.
+        if self.clock.is_virtual() {
+            self.handle.block_on(self.cancel.guard(work))
+        } else {
+            crate::engine::baton::Baton::released(|| self.handle.block_on(self.cancel.guard(work)))
+        }
+    }
+
+    /// Sleeps until `due` on the run's clock; other branches go on meanwhile.
+    pub fn sleep_until(&self, due: jiff::Timestamp) -> HostResult<()> {
+        let sleep = self.cancel.guard(async {
+            self.clock.sleep_until(due).await;
+            Ok(())
+        });
+        crate::engine::baton::wait(&self.handle, sleep).raise()
+    }
+
+    /// Tells something.
+    pub fn emit(&self, what: What) {
+        self.events.emit(what);
+    }
+
+    /// Tells a note that would be the same each time only once, e.g. what `latest` is in a loop over tenants.
+    pub fn note_once(&self, text: String) {
+        if self.told.lock().insert(text.clone()) {
+            self.note(Level::Info, text);
+        }
+    }
+
+    /// Tells a note.
+    pub fn note(&self, level: Level, text: impl Into<String>) {
+        self.events.note(level, text);
+    }
+
+    /// `Err` when the run is cancelled.
+    pub fn check_cancelled(&self) -> HostResult<()> {
+        self.cancel.check().raise()
+    }
+
+    /// Counts what a naive loop would have asked.
+    pub fn count_naive(&self, seconds: i64, tasks: usize) {
+        self.naive_requests.fetch_add(seconds.max(0).unsigned_abs() * tasks as u64, Ordering::Relaxed);
+    }
+
+    /// The Octopus client of the place meant now.
+    pub fn octopus(&self) -> api::SpaceClient {
+        self.place().space.clone()
+    }
+}
+
+/// Everything that scripts can call.
+pub fn library() -> Library {
+    let mut library = Library::new();
+    time::register_operators(&mut library);
+    library.scripted::<context::Context>();
+    library.scripted::<context::Secret>();
+    library.scripted::<projects::Project>();
+    library.scripted::<environments::Environment>();
+    library.scripted::<tenants::Tenant>();
+    library.scripted::<releases::Release>();
+    library.scripted::<deployments::Deployment>();
+    library.scripted::<dashboard::Live>();
+    library.scripted::<dashboard::Difference>();
+    library.scripted::<promote::Promotable>();
+    library.scripted::<tasks::Task>();
+    library.scripted::<steps::Step>();
+    library.scripted::<interruptions::Interruption>();
+    library.scripted::<events::Event>();
+    library.scripted::<freezes::Freeze>();
+    library.scripted::<rollout::Outcome>();
+    library.scripted::<saga::Saga>();
+    library.scripted::<Place>();
+    context::register(&mut library);
+    projects::register(&mut library);
+    environments::register(&mut library);
+    tenants::register(&mut library);
+    releases::register(&mut library);
+    dashboard::register(&mut library);
+    deployments::register(&mut library);
+    promote::register(&mut library);
+    runbooks::register(&mut library);
+    requeue::register(&mut library);
+    tasks::register(&mut library);
+    steps::register(&mut library);
+    wait::register(&mut library);
+    wait_for::register(&mut library);
+    order::register(&mut library);
+    rollout::register(&mut library);
+    saga::register(&mut library);
+    retry::register(&mut library);
+    check::register(&mut library);
+    time::register(&mut library);
+    freezes::register(&mut library);
+    outputs::register(&mut library);
+    interruptions::register(&mut library);
+    events::register(&mut library);
+    tell::register(&mut library);
+    lists::register(&mut library);
+    raw::register(&mut library);
+    library.also_on::<Place, Entered>(|_, place| Ok(Host::enter(place.clone())));
+    library
+}

@@ -19,7 +19,7 @@ mod http;
 mod interruptions;
 mod lifecycle;
 mod links;
-mod mailbox;
+pub mod mailbox;
 mod people;
 mod previews;
 mod progress;
@@ -70,7 +70,7 @@ impl Sandbox {
         let cannot = |e: std::io::Error| Error::new(Kind::Unreachable, format!("the sandbox cannot listen on `{listen}`: {e}"));
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let mailbox = Mailbox::start(SocketAddr::new(listen.ip(), 0)).await?;
+        let mailbox = Mailbox::start(SocketAddr::new(listen.ip(), 0))?;
         let plan = world.plan();
         let mut state = build::state(&world);
         state.smtp = plan.smtp.then(|| (mailbox.address().ip().to_string(), mailbox.address().port()));

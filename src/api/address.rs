@@ -1,0 +1,211 @@
+//! Addresses: the server's base address and the paths below it, encoded, whatever links and users write.
+
+use crate::error::{Error, Kind, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt::{self, Write};
+use url::Url;
+
+/// Everything but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The server's base address: origin and virtual directory, without `/api`.
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    /// `https://host:port`, without a final slash.
+    origin: String,
+    /// `/octopus`, or empty.
+    directory: String,
+    /// Whether the host is this machine itself, which no proxy knows.
+    pub(crate) loopback: bool,
+    /// Whether TLS is used.
+    pub(crate) tls: bool,
+}
+
+impl Base {
+    /// Reads what a user writes: with or without `/api`, `/app#/Spaces-1` or final slashes.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let wrong = |why: &str| {
+            Error::usage(format!("`{}` is not the address of an Octopus Server: {why}", without_password(text)))
+                .help("write it like `https://octopus.example.com` or `https://example.com/octopus`")
+        };
+        let url = Url::parse(text.trim()).map_err(|e| wrong(&e.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(wrong("it does not begin with `https://` or `http://`"));
+        }
+        let Some(host) = url.host() else { return Err(wrong("it has no host")) };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("a user name or password does not belong in it"));
+        }
+        let loopback = match host {
+            url::Host::Domain(name) => name.eq_ignore_ascii_case("localhost"),
+            url::Host::Ipv4(ip) => ip.is_loopback(),
+            url::Host::Ipv6(ip) => ip.is_loopback(),
+        };
+        let mut directory = url.path().trim_end_matches('/');
+        for ending in ["/api", "/app"] {
+            directory = directory.strip_suffix(ending).unwrap_or(directory);
+        }
+        Ok(Self {
+            origin: url.origin().ascii_serialization(),
+            directory: directory.trim_end_matches('/').to_owned(),
+            loopback,
+            tls: url.scheme() == "https",
+        })
+    }
+
+    /// The absolute address of `path`: a path of ours (`/api/...`), a link of the server's (which repeats the virtual
+    /// directory), a web link (`/app#/...`), or an absolute address on the same server.
+    pub(crate) fn resolve(&self, path: &str) -> Result<Url> {
+        let text = if path.starts_with("http://") || path.starts_with("https://") {
+            path.to_owned()
+        } else {
+            let path = path.strip_prefix('~').unwrap_or(path);
+            let repeats = !self.directory.is_empty()
+                && path.get(..self.directory.len()).is_some_and(|head| head.eq_ignore_ascii_case(&self.directory))
+                && path[self.directory.len()..].starts_with('/');
+            if repeats {
+                format!("{}{path}", self.origin)
+            } else if path.starts_with('/') {
+                format!("{}{}{path}", self.origin, self.directory)
+            } else {
+                format!("{}{}/api/{path}", self.origin, self.directory)
+            }
+        };
+        let url = Url::parse(&text).map_err(|e| Error::usage(format!("`{path}` is not a path on the server: {e}")))?;
+        if url.origin().ascii_serialization() != self.origin {
+            return Err(Error::new(Kind::BadAnswer, format!("`{path}` leads to another server than `{}`", self.origin))
+                .help("credentials are sent to the configured server only"));
+        }
+        Ok(url)
+    }
+
+    /// Whether `url` is on this very server.
+    pub(crate) fn covers(&self, url: &Url) -> bool {
+        url.origin().ascii_serialization() == self.origin
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.directory)
+    }
+}
+
+/// `text` without what stands between `//` and `@`, for messages.
+fn without_password(text: &str) -> String {
+    match (text.find("//"), text.rfind('@')) {
+        (Some(start), Some(end)) if start < end => format!("{}***{}", &text[..start + 2], &text[end..]),
+        _ => text.to_owned(),
+    }
+}
+
+/// A path below `/api`, put together from parts that are encoded on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    text: String,
+    has_query: bool,
+}
+
+impl Route {
+    /// A route that begins with `path`, which is taken as it is (`/api/spaces`).
+    pub fn new(path: impl Into<String>) -> Self {
+        let text = path.into();
+        let has_query = text.contains('?');
+        Self { text, has_query }
+    }
+
+    /// Adds a path segment, encoded: a name with blanks or a version with `+` and even `/` stays one segment.
+    #[must_use]
+    pub fn then(mut self, segment: impl AsRef<str>) -> Self {
+        let segment = segment.as_ref();
+        // A segment of dots would be taken away by every URL library on the way.
+        let encoded = if matches!(segment, "." | "..") { segment.replace('.', "%2E") } else { encode(segment) };
+        let _ = write!(self.text, "/{encoded}");
+        self
+    }
+
+    /// Adds a query parameter.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        let mark = if self.has_query { '&' } else { '?' };
+        self.has_query = true;
+        let _ = write!(self.text, "{mark}{name}={}", encode(&value.to_string()));
+        self
+    }
+
+    /// Adds a query parameter when there is a value.
+    #[must_use]
+    pub fn maybe(self, name: &str, value: Option<impl fmt::Display>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds a list, comma-joined; an empty one is left out, because servers take it as "everything" (octopus-api.md §6).
+    #[must_use]
+    pub fn list<T: AsRef<str>>(self, name: &str, values: &[T]) -> Self {
+        if values.is_empty() {
+            return self;
+        }
+        let joined = values.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(",");
+        self.with(name, joined)
+    }
+
+    /// The path and query.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_write_the_address_in_many_ways() {
+        for text in [
+            "https://o.test/dir",
+            "https://o.test/dir/",
+            "https://o.test/dir/api",
+            "https://o.test/dir/api/",
+            "https://o.test/dir/app#/Spaces-1",
+        ] {
+            let base = Base::parse(text).expect(text);
+            assert_eq!(base.to_string(), "https://o.test/dir", "{text}");
+        }
+        for text in ["o.test", "ftp://o.test", "", "https://", "https://key:secret@o.test"] {
+            let error = Base::parse(text).expect_err(text);
+            assert!(!error.message().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn paths_and_links_lead_to_the_same_place() {
+        let base = Base::parse("http://o.test:8080/dir").expect("an address");
+        for path in ["/api/tasks", "tasks", "~/api/tasks", "/dir/api/tasks", "http://o.test:8080/dir/api/tasks"] {
+            assert_eq!(base.resolve(path).expect(path).as_str(), "http://o.test:8080/dir/api/tasks", "{path}");
+        }
+        assert!(base.resolve("http://evil.test/api/tasks").is_err());
+        assert!(base.resolve("https://o.test:8080/dir/api").is_err());
+        assert_eq!(
+            base.resolve("/app#/Spaces-1/tasks/ServerTasks-1").expect("a link").as_str(),
+            "http://o.test:8080/dir/app#/Spaces-1/tasks/ServerTasks-1"
+        );
+    }
+
+    #[test]
+    fn segments_and_values_are_encoded() {
+        let route = Route::new("/api/Spaces-1/projects")
+            .then("a/b c")
+            .then("..")
+            .with("partialName", "x&y+z")
+            .list("ids", &["A", "B"])
+            .list::<&str>("none", &[]);
+        assert_eq!(route.as_str(), "/api/Spaces-1/projects/a%2Fb%20c/%2E%2E?partialName=x%26y%2Bz&ids=A%2CB");
+    }
+}

@@ -1,0 +1,196 @@
+//! Answers of the server and what they mean: JSON, or an error that keeps the server's own words.
+
+use crate::error::{Error, Kind, Result};
+use jiff::SignedDuration;
+use serde_json::Value;
+
+/// A whole answer.
+pub(crate) struct Answer {
+    pub(crate) method: String,
+    /// Path and query, for messages.
+    pub(crate) path: String,
+    pub(crate) url: String,
+    pub(crate) status: u16,
+    /// The pause the server asks for; only its form in seconds is in use (octopus-api.md §7.3).
+    pub(crate) retry_after: Option<SignedDuration>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What an error needs to know about its request: adds the facts scripts can read.
+pub(crate) fn with_request(error: Error, method: &str, path: &str, url: &str) -> Error {
+    error.with("method", method).with("path", path).with("url", url)
+}
+
+impl Answer {
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Whether asking again may help (design.md §5).
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self.status, 408 | 429 | 500 | 502 | 503 | 504)
+    }
+
+    /// The body as JSON; an empty one is null.
+    pub(crate) fn json(&self) -> Result<Value> {
+        if self.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Value::Null);
+        }
+        let text = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+        serde_json::from_slice(text).map_err(|problem| {
+            let why = if self.looks_like_html() {
+                "an HTML page".to_owned()
+            } else if problem.is_eof() {
+                format!("JSON that breaks off after {} bytes", self.body.len())
+            } else {
+                format!("something that is not JSON ({problem})")
+            };
+            self.not_octopus(&why)
+        })
+    }
+
+    fn looks_like_html(&self) -> bool {
+        self.body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<')
+    }
+
+    /// The error for an answer that no Octopus Server gives.
+    pub(crate) fn not_octopus(&self, why: &str) -> Error {
+        let error = Error::new(
+            Kind::BadAnswer,
+            format!("`{} {}` was answered ({}) with {why}{}", self.method, self.path, self.status, self.beginning()),
+        )
+        .help("is a proxy or a login page in between, or does the server's address lack its virtual directory?");
+        self.annotate(error)
+    }
+
+    /// The first words of the body, for messages: `, which begins "<!DOCTYPE html>"`.
+    fn beginning(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body[..self.body.len().min(400)]);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let short: String = words.chars().filter(|c| !c.is_control()).take(80).collect();
+        if short.is_empty() { ", an empty body".to_owned() } else { format!(", which begins `{}`", short.replace('`', "'")) }
+    }
+
+    fn annotate(&self, error: Error) -> Error {
+        with_request(error.with("status", self.status), &self.method, &self.path, &self.url)
+    }
+
+    /// In a few words what the answer was, for messages about retries.
+    pub(crate) fn summary(&self) -> String {
+        match self.words() {
+            (Some(message), _) if !message.is_empty() => format!("{} ({message})", self.status),
+            _ => self.status.to_string(),
+        }
+    }
+
+    /// `ErrorMessage` and `Errors` of the body (octopus-api.md §7.1).
+    fn words(&self) -> (Option<String>, Vec<String>) {
+        let Ok(body) = serde_json::from_slice::<Value>(&self.body) else { return (None, Vec::new()) };
+        let errors = body.get("Errors").and_then(Value::as_array).map(|errors| {
+            errors.iter().map(|e| e.as_str().map_or_else(|| e.to_string(), str::to_owned)).filter(|e| !e.is_empty()).collect()
+        });
+        let message = body.get("ErrorMessage").or_else(|| body.get("error_description")).and_then(Value::as_str);
+        (message.map(|m| m.trim().to_owned()).or_else(|| body.is_object().then(String::new)), errors.unwrap_or_default())
+    }
+
+    /// The error for an answer that is not a success.
+    pub(crate) fn refusal(&self, has_credential: bool) -> Error {
+        let (message, errors) = self.words();
+        let Some(message) = message else {
+            return self.refusal_without_words(has_credential);
+        };
+        let kind = match self.status {
+            401 => Kind::Unauthorized,
+            403 => Kind::Forbidden,
+            404 => Kind::NotFound,
+            500.. if self.status != 501 => Kind::Unreachable,
+            _ => Kind::Refused,
+        };
+        let mut text = if message.is_empty() { "the server gave no reason".to_owned() } else { fragment(&message) };
+        if !errors.is_empty() {
+            text = format!("{text}: {}", errors.iter().map(|e| fragment(e)).collect::<Vec<_>>().join("; "));
+        }
+        let mut error = Error::new(kind, format!("{text} (`{} {}` was answered {})", self.method, self.path, self.status));
+        if !errors.is_empty() {
+            error = error.with("errors", errors);
+        }
+        self.annotate(login_help(error, self.status, has_credential))
+    }
+
+    fn refusal_without_words(&self, has_credential: bool) -> Error {
+        let kind = match self.status {
+            401 => Kind::Unauthorized,
+            403 => Kind::Forbidden,
+            404 if self.body.is_empty() => Kind::NotFound,
+            405 | 409 | 501 => Kind::Refused,
+            _ => return self.not_octopus("no Octopus error"),
+        };
+        let error = Error::new(kind, format!("`{} {}` was answered {}{}", self.method, self.path, self.status, self.beginning()));
+        self.annotate(login_help(error, self.status, has_credential))
+    }
+}
+
+fn login_help(error: Error, status: u16, has_credential: bool) -> Error {
+    match status {
+        401 if has_credential => error.help("is the API key or access token of this server, and not expired?"),
+        401 => error.help("no API key or access token was given"),
+        _ => error,
+    }
+}
+
+/// A sentence of the server's as part of ours: without its final full stop.
+fn fragment(sentence: &str) -> String {
+    sentence.trim().trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer {
+            method: "POST".into(),
+            path: "/api/Spaces-1/releases".into(),
+            url: "http://o.test/api/Spaces-1/releases".into(),
+            status,
+            retry_after: None,
+            body: body.into(),
+        }
+    }
+
+    #[test]
+    fn the_servers_own_words_are_kept() {
+        let error =
+            answer(400, r#"{"ErrorMessage":"There was a problem with your request.","Errors":["The Name field is required.","No."]}"#)
+                .refusal(true);
+        assert_eq!(error.kind(), Kind::Refused);
+        assert_eq!(
+            error.message(),
+            "There was a problem with your request: The Name field is required; No (`POST /api/Spaces-1/releases` was answered 400)"
+        );
+        assert_eq!(error.fact("status"), Some(&Value::from(400)));
+        assert_eq!(error.fact("errors").and_then(Value::as_array).map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn each_status_has_its_kind() {
+        let body = r#"{"ErrorMessage":"No."}"#;
+        for (status, kind) in
+            [(401, Kind::Unauthorized), (403, Kind::Forbidden), (404, Kind::NotFound), (405, Kind::Refused), (409, Kind::Refused)]
+        {
+            assert_eq!(answer(status, body).refusal(true).kind(), kind, "{status}");
+        }
+        assert_eq!(answer(404, "<html>IIS</html>").refusal(true).kind(), Kind::BadAnswer);
+        assert_eq!(answer(404, "").refusal(true).kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn html_and_truncated_json_say_so() {
+        let html = answer(200, "<!DOCTYPE html><title>Sign in</title>").json().expect_err("not JSON");
+        assert!(html.message().contains("an HTML page, which begins `<!DOCTYPE html><title>Sign in</title>`"), "{html}");
+        assert!(html.hints()[0].contains("login page"));
+        let cut = answer(200, r#"{"Items":[{"Id":"Proj"#).json().expect_err("cut off");
+        assert!(cut.message().contains("breaks off after 21 bytes"), "{cut}");
+        assert_eq!(cut.kind(), Kind::BadAnswer);
+    }
+}

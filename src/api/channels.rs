@@ -1,0 +1,70 @@
+//! Channels.
+
+use super::decode::{document, part};
+use super::id::{ChannelId, LifecycleId, ProjectId};
+use super::projects::Project;
+use super::resource::{named, pick};
+use super::spaces::SpaceClient;
+use crate::error::{Error, Kind, Result};
+
+document! {
+    /// A channel (octopus-api.md §10.6).
+    Channel, "channel" {
+        /// Id.
+        id: ChannelId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Slug.
+        slug: String = "Slug",
+        /// Description.
+        description: String = "Description",
+        /// Its project.
+        project_id: ProjectId = "ProjectId",
+        /// Its lifecycle; the project's when absent.
+        lifecycle_id: Option<LifecycleId> = "LifecycleId",
+        /// Whether releases without a channel come here.
+        is_default: bool = "IsDefault",
+        /// Tenants with one of these tags may be deployed to; empty is all.
+        tenant_tags: Vec<String> = "TenantTags",
+        /// Which package versions may come in.
+        rules: Vec<ChannelRule> = "Rules",
+    }
+}
+named!(Channel, ChannelId);
+
+part! {
+    /// Which package versions may come into a channel.
+    ChannelRule {
+        /// NuGet or Maven range, e.g. `[1.0,2.0)`.
+        version_range: String = "VersionRange",
+        /// Regular expression for the pre-release tag.
+        tag: String = "Tag",
+    }
+}
+
+impl SpaceClient {
+    /// A project's channels, the default one first, then by name.
+    pub async fn channels(&self, project: &ProjectId) -> Result<Vec<Channel>> {
+        let mut all: Vec<Channel> = self.client().list(&self.route("projects").then(project).then("channels"), None).await?;
+        all.sort_by_cached_key(|c| (!c.is_default, c.name.to_lowercase()));
+        Ok(all)
+    }
+
+    /// The channel of `project` called `wanted`: id, slug or name.
+    pub async fn find_channel(&self, project: &Project, wanted: &str) -> Result<Channel> {
+        pick(self.channels(&project.id).await?, wanted).map_err(|error| error.context(format!("project `{}`", project.name)))
+    }
+
+    /// A channel by id.
+    pub async fn channel(&self, id: &ChannelId) -> Result<Channel> {
+        self.client().fetch(&self.route("channels").then(id)).await
+    }
+
+    /// The default channel of a project.
+    pub async fn default_channel(&self, project: &Project) -> Result<Channel> {
+        self.channels(&project.id).await?.into_iter().find(|c| c.is_default).ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("project `{}` has no default channel, or you may not see it", project.name))
+                .help("name a channel")
+        })
+    }
+}

@@ -1,0 +1,559 @@
+//! The only door to the network: sends requests, repeats those that may be repeated, and says what went wrong.
+//!
+//! Reads (GET) are retried until the client's patience, or the deadline of a wait, is used up (design.md §5).
+//! Writes are sent again only when the first one was surely not done; everything else is `in_doubt`, and who sent it
+//! decides (reliability.md §2.3). The credential goes to the configured server and nowhere else.
+
+use super::address::{Base, Route};
+use super::answer::{Answer, with_request};
+use super::decode::{Document, timestamp};
+use super::stats::{Counter, Stats};
+use super::{Credential, tls};
+use crate::cancel::Cancel;
+use crate::clock::{Clock, later, real_limit};
+use crate::error::{Error, Kind, Result};
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use url::Url;
+
+/// The longest answer we read. The largest real ones (all releases of a big project) are a tenth of it.
+const MAX_BODY: usize = 64 * 1024 * 1024;
+/// How long one request may take, in real time.
+const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+/// How long a server that never answered is asked again: a wrong address is not a five-minute wait.
+const FIRST_CONTACT: SignedDuration = SignedDuration::from_secs(15);
+/// How long a write goes on after the run was cancelled, so that we know what it did. Cancelling ends within 2 s.
+const WRITE_GRACE: Duration = Duration::from_secs(1);
+
+/// Told once per outage, e.g. "the server answers 502, trying again for up to 5m".
+pub type OnRetry = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// What a client needs to know.
+#[derive(Clone)]
+pub struct Settings {
+    /// Base address, with a virtual directory if there is one; with or without `/api`.
+    pub url: String,
+    /// How to log in; a few documents can be read without.
+    pub credential: Option<Credential>,
+    /// The time; a virtual clock's callers hold a [`crate::clock::Busy`] token.
+    pub clock: Clock,
+    /// Ends every wait.
+    pub cancel: Cancel,
+    /// An extra certificate authority (PEM file).
+    pub ca_cert: Option<PathBuf>,
+    /// How long reads are retried, in the clock's time.
+    pub patience: SignedDuration,
+    /// The User-Agent header.
+    pub user_agent: String,
+    /// Hears about outages.
+    pub on_retry: Option<OnRetry>,
+}
+
+impl Settings {
+    /// Settings with the usual patience of five minutes.
+    pub fn new(url: impl Into<String>, credential: Option<Credential>, clock: Clock, cancel: Cancel) -> Self {
+        Self {
+            url: url.into(),
+            credential,
+            clock,
+            cancel,
+            ca_cert: None,
+            patience: SignedDuration::from_mins(5),
+            user_agent: concat!("octorhai/", env!("CARGO_PKG_VERSION")).to_owned(),
+            on_retry: None,
+        }
+    }
+}
+
+/// A client of one server; clones share connections and counters.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+    until: Option<Timestamp>,
+    cancel: Cancel,
+}
+
+struct Inner {
+    base: Base,
+    settings: Settings,
+    headers: HeaderMap,
+    http: OnceLock<Result<reqwest::Client>>,
+    counter: Mutex<Counter>,
+    /// The server's clock as last seen, and ours at that moment.
+    server_clock: Mutex<Option<(Timestamp, Timestamp)>>,
+    reached: AtomicBool,
+    outage_told: AtomicBool,
+    ignores_deadlines: AtomicBool,
+}
+
+/// Why there is no answer.
+enum NoAnswer {
+    /// The request surely did not reach the server: refused, no such host, no TLS.
+    NotSent(String),
+    /// The same, and trying again cannot help.
+    Hopeless(Error),
+    /// The request may have reached the server.
+    Lost(String),
+    /// There was an answer, but not one to use.
+    Useless(Error),
+}
+
+/// The body of a write.
+enum Body<'a> {
+    None,
+    Json(&'a Value),
+    Bytes(&'a [u8]),
+}
+
+impl Client {
+    /// A client. Opens no connection yet; an address or a key that cannot be right is an error of kind `usage`.
+    pub fn new(settings: Settings) -> Result<Self> {
+        let base = Base::parse(&settings.url)?;
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        let header = |what: &str, text: &str| {
+            HeaderValue::from_str(text.trim()).map_err(|_| Error::usage(format!("the {what} has characters that no HTTP header can hold")))
+        };
+        headers.insert("user-agent", header("user agent", &settings.user_agent)?);
+        match &settings.credential {
+            Some(Credential::ApiKey(key)) => {
+                let mut value = header("API key", key)?;
+                value.set_sensitive(true);
+                headers.insert("x-octopus-apikey", value);
+            }
+            Some(Credential::AccessToken(token)) => {
+                let mut value = header("access token", &format!("Bearer {}", token.trim()))?;
+                value.set_sensitive(true);
+                headers.insert("authorization", value);
+            }
+            None => {}
+        }
+        let cancel = settings.cancel.clone();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                base,
+                settings,
+                headers,
+                http: OnceLock::new(),
+                counter: Mutex::default(),
+                server_clock: Mutex::default(),
+                reached: AtomicBool::new(false),
+                outage_told: AtomicBool::new(false),
+                ignores_deadlines: AtomicBool::new(false),
+            }),
+            until: None,
+            cancel,
+        })
+    }
+
+    /// The same client with another patience: reads are retried until `deadline`. For waits.
+    #[must_use]
+    pub fn until(&self, deadline: Timestamp) -> Self {
+        Self { until: Some(deadline), ..self.clone() }
+    }
+
+    /// The same client with another cancel token: for tidying up after a run was cancelled.
+    #[must_use]
+    pub fn with_cancel(&self, cancel: Cancel) -> Self {
+        Self { cancel, ..self.clone() }
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.settings.clock
+    }
+
+    /// The cancel token.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// The base address, without `/api`.
+    pub fn address(&self) -> String {
+        self.inner.base.to_string()
+    }
+
+    /// What was sent so far.
+    pub fn stats(&self) -> Stats {
+        self.inner.counter.lock().stats()
+    }
+
+    /// The time on the server: the `Date` of its last answer and what has passed since on our clock.
+    pub fn server_now(&self) -> Timestamp {
+        let now = self.clock().now();
+        match *self.inner.server_clock.lock() {
+            Some((theirs, ours)) => later(theirs, now.duration_since(ours)),
+            None => now,
+        }
+    }
+
+    /// An address for people from a link of the server's (`/app#/Spaces-1/...`).
+    pub fn web_url(&self, link: &str) -> String {
+        self.inner.base.resolve(link).map_or_else(|_| self.address(), String::from)
+    }
+
+    /// `GET path` as JSON. `path` is `/api/...`, or a link of the server's.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        let answer = self.read(path).await?;
+        answer.json().map_err(|error| self.mask(error))
+    }
+
+    /// `GET path` as text.
+    pub async fn get_text(&self, path: &str) -> Result<String> {
+        let answer = self.read(path).await?;
+        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+    }
+
+    /// Sends a write; see the module's description for when it is sent again. An empty answer is null.
+    pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        self.write(method, path, body.map_or(Body::None, Body::Json)).await
+    }
+
+    /// `PUT path` with a body that is not JSON.
+    pub async fn put_bytes(&self, path: &str, bytes: &[u8]) -> Result<Value> {
+        self.write("PUT", path, Body::Bytes(bytes)).await
+    }
+
+    /// Any request: reads are retried, writes are not.
+    pub async fn raw(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        match method {
+            "GET" => self.get(path).await,
+            "POST" | "PUT" | "PATCH" | "DELETE" => self.send(method, path, body).await,
+            other => Err(Error::usage(format!("`{other}` is not a method; there is: `GET`, `POST`, `PUT`, `PATCH`, `DELETE`"))),
+        }
+    }
+
+    /// Reads one document.
+    pub async fn fetch<T: Document>(&self, route: &Route) -> Result<T> {
+        let body = self.get(route.as_str()).await?;
+        self.decode(body, route)
+    }
+
+    /// Reads one document; none when the server says 404.
+    pub async fn fetch_opt<T: Document>(&self, route: &Route) -> Result<Option<T>> {
+        match self.fetch(route).await {
+            Ok(document) => Ok(Some(document)),
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends a write whose answer is a document.
+    pub async fn submit<T: Document>(&self, method: &str, route: &Route, body: Option<&Value>) -> Result<T> {
+        let answer = self.send(method, route.as_str(), body).await?;
+        // The write was done, yet what it did cannot be told: the caller must look.
+        self.decode(answer, route).map_err(|error| doubt(method, route.as_str(), error.message()))
+    }
+
+    /// Turns a body into a document; an error names where in it and which request.
+    pub(crate) fn decode<T: Document>(&self, body: Value, route: &Route) -> Result<T> {
+        T::decode(body).map_err(|problem| {
+            let error = problem.into_error(T::NOUN);
+            let error = Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str()));
+            self.mask(error.with("path", route.as_str()))
+        })
+    }
+
+    async fn read(&self, path: &str) -> Result<Answer> {
+        let url = self.inner.base.resolve(path)?;
+        let began = self.clock().now();
+        let until = self.until.unwrap_or_else(|| later(began, self.inner.settings.patience));
+        let mut attempt = 0;
+        loop {
+            self.cancel.check()?;
+            let (last, pause, limit) = match self.cancel.guard(async { Ok(self.exchange("GET", &url, &Body::None).await) }).await? {
+                Ok(answer) if answer.is_success() => {
+                    self.recovered(began);
+                    return Ok(answer);
+                }
+                Ok(answer) if answer.is_transient() => (format!("the server answers {}", answer.summary()), answer.retry_after, until),
+                Ok(answer) => return Err(self.mask(answer.refusal(self.inner.settings.credential.is_some()))),
+                Err(NoAnswer::NotSent(why)) if !self.inner.reached.load(Ordering::Relaxed) => {
+                    (why, None, until.min(later(began, FIRST_CONTACT)))
+                }
+                Err(NoAnswer::NotSent(why) | NoAnswer::Lost(why)) => (why, None, until),
+                Err(NoAnswer::Hopeless(error) | NoAnswer::Useless(error)) => return Err(self.mask(error)),
+            };
+            self.pause_or_give_up("GET", &url, &last, pause, limit, began, attempt).await?;
+            attempt += 1;
+        }
+    }
+
+    async fn write(&self, method: &str, path: &str, body: Body<'_>) -> Result<Value> {
+        let url = self.inner.base.resolve(path)?;
+        let began = self.clock().now();
+        let until = later(began, self.inner.settings.patience);
+        let mut attempt = 0;
+        loop {
+            self.cancel.check()?;
+            let sent = tokio::select! {
+                sent = self.exchange(method, &url, &body) => sent,
+                () = self.cancelled_and_grace() => Err(NoAnswer::Lost("the run was cancelled before the answer came".to_owned())),
+            };
+            let (last, pause, limit) = match sent {
+                Ok(answer) if answer.is_success() => {
+                    self.recovered(began);
+                    return answer.json().map_err(|error| self.mask(doubt(method, &shown_path(&url), error.message())));
+                }
+                // Turned away at the door: surely not done.
+                Ok(answer) if answer.status == 429 || (answer.status == 503 && answer.retry_after.is_some()) => {
+                    (format!("the server answers {}", answer.summary()), answer.retry_after, until)
+                }
+                Ok(answer) if answer.status == 501 || ((400..500).contains(&answer.status) && answer.status != 408) => {
+                    return Err(self.mask(answer.refusal(self.inner.settings.credential.is_some())));
+                }
+                Ok(answer) => {
+                    return Err(self.mask(doubt(method, &shown_path(&url), &format!("the server answered {}", answer.summary()))));
+                }
+                Err(NoAnswer::NotSent(why)) => {
+                    let limit = if self.inner.reached.load(Ordering::Relaxed) { until } else { until.min(later(began, FIRST_CONTACT)) };
+                    (why, None, limit)
+                }
+                Err(NoAnswer::Hopeless(error)) => return Err(self.mask(error)),
+                Err(NoAnswer::Lost(why)) => return Err(self.mask(doubt(method, &shown_path(&url), &why))),
+                Err(NoAnswer::Useless(error)) => return Err(self.mask(doubt(method, &shown_path(&url), error.message()))),
+            };
+            self.pause_or_give_up(method, &url, &last, pause, limit, began, attempt).await?;
+            attempt += 1;
+        }
+    }
+
+    /// Returns a while after the token was set: a write under way gets the chance to tell what it did.
+    async fn cancelled_and_grace(&self) {
+        self.cancel.cancelled().await;
+        real_limit(WRITE_GRACE, std::future::pending::<()>()).await;
+    }
+
+    /// Sleeps before the next attempt, or says that it is no use.
+    #[expect(clippy::too_many_arguments, reason = "the one place where both retry loops meet")]
+    async fn pause_or_give_up(
+        &self,
+        method: &str,
+        url: &Url,
+        last: &str,
+        asked: Option<SignedDuration>,
+        limit: Timestamp,
+        began: Timestamp,
+        attempt: u32,
+    ) -> Result<()> {
+        let now = self.clock().now();
+        let path = shown_path(url);
+        let left = limit.duration_since(now);
+        let pause = asked.unwrap_or_else(|| backoff(&path, attempt));
+        if left <= SignedDuration::ZERO || asked.is_some_and(|asked| asked > left) {
+            let tried = self.clock().since(began);
+            let mut text = format!("the server at `{}` cannot be reached: {last}; tried for {tried:#}", self.inner.base);
+            if let Some(asked) = asked.filter(|asked| *asked > left) {
+                text = format!("{text}, and it wants a pause of {asked:#}");
+            }
+            let mut error = Error::new(Kind::Unreachable, text);
+            if !self.inner.reached.load(Ordering::Relaxed) {
+                error = error.help("is the address right, and is the server running?");
+            }
+            return Err(self.mask(with_request(error, method, &path, url.as_str())));
+        }
+        if !self.inner.outage_told.swap(true, Ordering::Relaxed) {
+            self.tell(&format!("{last}, trying again for up to {left:#}"));
+        }
+        self.cancel.guard(async { Ok(self.clock().sleep(pause.min(left)).await) }).await
+    }
+
+    fn recovered(&self, began: Timestamp) {
+        if self.inner.outage_told.swap(false, Ordering::Relaxed) {
+            self.tell(&format!("the server answers again after {:#}", self.clock().since(began)));
+        }
+    }
+
+    /// Keeps whether the server honours `QueueTimeExpiry`, as far as its answers tell.
+    pub(crate) fn deadline_seen(&self, honoured: bool) {
+        self.inner.ignores_deadlines.store(!honoured, Ordering::Relaxed);
+    }
+
+    /// Whether the server was seen to drop a `QueueTimeExpiry`.
+    pub(crate) fn ignores_deadlines(&self) -> bool {
+        self.inner.ignores_deadlines.load(Ordering::Relaxed)
+    }
+
+    /// Says something about the connection to whoever listens.
+    pub(crate) fn tell(&self, text: &str) {
+        tracing::info!("{text}");
+        if let Some(on_retry) = &self.inner.settings.on_retry {
+            on_retry(&self.masked(text));
+        }
+    }
+
+    /// One request and its whole answer; redirects of reads are followed on this server.
+    async fn exchange(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<Answer, NoAnswer> {
+        let mut url = url.clone();
+        for _ in 0..=5 {
+            let response = self.request(method, &url, body).await?;
+            let status = response.status();
+            let location = response.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned);
+            if let Some(location) = location.filter(|_| status.is_redirection() && status != StatusCode::NOT_MODIFIED) {
+                url = self.redirected(method, &url, status, &location).map_err(NoAnswer::Useless)?;
+                continue;
+            }
+            return self.whole(method, &url, response).await;
+        }
+        let error = Error::new(Kind::BadAnswer, format!("`{method} {}` was redirected more than 5 times", shown_path(&url)));
+        Err(NoAnswer::Useless(with_request(error, method, &shown_path(&url), url.as_str())))
+    }
+
+    async fn request(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<reqwest::Response, NoAnswer> {
+        let http = self.inner.http.get_or_init(|| tls::build(&self.inner.base, &self.inner.settings, REQUEST_LIMIT));
+        let http = http.as_ref().map_err(|error| NoAnswer::Hopeless(error.clone()))?;
+        let verb = Method::from_bytes(method.as_bytes()).map_err(|_| NoAnswer::Hopeless(Error::bug(format!("`{method}` is no method"))))?;
+        let request = http.request(verb, url.clone()).headers(self.inner.headers.clone());
+        let request = match body {
+            Body::None if method == "GET" => request,
+            Body::None => request.header("content-length", "0"),
+            Body::Json(value) => request.header("content-type", "application/json; charset=utf-8").body(value.to_string()),
+            Body::Bytes(bytes) => request.header("content-type", "application/octet-stream").body(bytes.to_vec()),
+        };
+        self.inner.counter.lock().count(self.clock().now());
+        let response = request.send().await.map_err(|error| tls::classify(&error, &self.inner.base).into_no_answer())?;
+        tracing::debug!(method, path = %shown_path(url), status = response.status().as_u16(), "request");
+        self.inner.reached.store(true, Ordering::Relaxed);
+        let date = response.headers().get("date").and_then(|d| d.to_str().ok());
+        if let Some(date) = date.and_then(|d| jiff::fmt::rfc2822::parse(d).ok().map(|z| z.timestamp()).or_else(|| timestamp(d))) {
+            *self.inner.server_clock.lock() = Some((date, self.clock().now()));
+        }
+        Ok(response)
+    }
+
+    /// Where a redirect leads, if it may be followed.
+    fn redirected(&self, method: &str, from: &Url, status: StatusCode, location: &str) -> Result<Url> {
+        let path = shown_path(from);
+        let refuse = |what: String, help: &str| {
+            let error = Error::new(Kind::BadAnswer, what).help(help).with("status", status.as_u16());
+            with_request(error, method, &path, from.as_str())
+        };
+        let to = from.join(location).map_err(|_| {
+            refuse(format!("`{method} {path}` was redirected to `{location}`, which is no address"), "is a proxy in between?")
+        })?;
+        if !self.inner.base.covers(&to) {
+            let origin = to.origin().ascii_serialization();
+            return Err(refuse(
+                format!(
+                    "`{method} {path}` was redirected ({}) from `{}` to another server, `{origin}`; the credential does not follow",
+                    status.as_u16(),
+                    self.inner.base
+                ),
+                "if that is the right server, give its address instead",
+            ));
+        }
+        if method != "GET" {
+            return Err(refuse(
+                format!("`{method} {path}` was redirected ({}) to `{}`", status.as_u16(), to.path()),
+                "a write is not sent a second time to another path",
+            ));
+        }
+        Ok(to)
+    }
+
+    /// Reads the body, as long as it is of a size that can be right.
+    async fn whole(&self, method: &str, url: &Url, mut response: reqwest::Response) -> Result<Answer, NoAnswer> {
+        let path = shown_path(url);
+        let too_long = |size: String| {
+            let error =
+                Error::new(Kind::BadAnswer, format!("`{method} {path}` was answered with {size}; the limit is {} MB", MAX_BODY >> 20))
+                    .help("ask for less at a time, or is this not an Octopus Server?");
+            NoAnswer::Useless(with_request(error, method, &path, url.as_str()))
+        };
+        if let Some(length) = response.content_length().filter(|length| *length > MAX_BODY as u64) {
+            return Err(too_long(format!("{} MB", length >> 20)));
+        }
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.trim().parse::<u32>().ok())
+            .map(|seconds| SignedDuration::from_secs(seconds.into()));
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::Lost(tls::broke_off(&error)))? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(too_long(format!("more than {} MB", MAX_BODY >> 20)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { method: method.to_owned(), path, url: url.to_string(), status, retry_after, body })
+    }
+
+    /// Takes the credential out of an error, should the server have echoed it.
+    fn mask(&self, error: Error) -> Error {
+        let Some(secret) = self.secret() else { return error };
+        let leaks = |text: &str| text.contains(secret);
+        if !leaks(error.message()) && !error.hints().iter().any(|h| leaks(h)) && !error.facts().values().any(|v| leaks(&v.to_string())) {
+            return error;
+        }
+        let mut masked = Error::new(error.kind(), self.masked(error.message()));
+        for hint in error.hints() {
+            masked = masked.help(self.masked(hint));
+        }
+        for (name, value) in error.facts() {
+            let text = self.masked(&value.to_string());
+            masked = masked.with(name, serde_json::from_str(&text).unwrap_or(Value::String(text)));
+        }
+        masked
+    }
+
+    fn masked(&self, text: &str) -> String {
+        self.secret().map_or_else(|| text.to_owned(), |secret| text.replace(secret, "***"))
+    }
+
+    fn secret(&self) -> Option<&str> {
+        match self.inner.settings.credential.as_ref()? {
+            Credential::ApiKey(secret) | Credential::AccessToken(secret) => Some(secret.trim()).filter(|s| !s.is_empty()),
+        }
+    }
+}
+
+impl tls::Trouble {
+    fn into_no_answer(self) -> NoAnswer {
+        match self {
+            tls::Trouble::NotSent(why) => NoAnswer::NotSent(why),
+            tls::Trouble::Hopeless(error) => NoAnswer::Hopeless(error),
+            tls::Trouble::Lost(why) => NoAnswer::Lost(why),
+        }
+    }
+}
+
+/// The error of a write that may or may not have been done.
+pub(crate) fn doubt(method: &str, path: &str, why: &str) -> Error {
+    Error::new(Kind::InDoubt, format!("whether `{method} {path}` was done is not known: {why}")).with("method", method).with("path", path)
+}
+
+/// Half a second, doubled each time up to half a minute, spread by a fifth so that many clients do not come at once.
+/// The spread follows from path and attempt, so that a run can be repeated to the byte.
+fn backoff(path: &str, attempt: u32) -> SignedDuration {
+    let base = 500_i64 << attempt.min(6);
+    let hash = path.bytes().fold(u64::from(attempt) + 0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let spread = (hash >> 16) % 41; // 0..=40 percent, less 20
+    SignedDuration::from_millis((base * (80 + spread as i64) / 100).min(30_000))
+}
+
+/// Path and query of an address, for messages.
+fn shown_path(url: &Url) -> String {
+    url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_grows_to_half_a_minute_and_repeats() {
+        let pauses: Vec<_> = (0..12).map(|attempt| backoff("/api/tasks", attempt)).collect();
+        assert!(pauses[0] >= SignedDuration::from_millis(400) && pauses[0] <= SignedDuration::from_millis(600));
+        assert!(pauses[11] >= SignedDuration::from_secs(24) && pauses[11] <= SignedDuration::from_secs(30));
+        assert_eq!(pauses, (0..12).map(|attempt| backoff("/api/tasks", attempt)).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,214 @@
+//! Dashboards and progression: what is live where, and what may go on.
+
+use super::channels::Channel;
+use super::decode::{FromJson, Problem, document, part};
+use super::deployments::Deployment;
+use super::id::{ChannelId, DeploymentId, EnvironmentId, ProjectGroupId, ProjectId, ReleaseId, TaskId, TenantId};
+use super::releases::Release;
+use super::spaces::SpaceClient;
+use super::tasks::{Task, TaskState};
+use crate::error::Result;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+document! {
+    /// A deployment as dashboards show it (octopus-api.md §23).
+    DashboardItem, "dashboard item" {
+        /// Its project.
+        project_id: Option<ProjectId> = "ProjectId",
+        /// Its environment.
+        environment_id: Option<EnvironmentId> = "EnvironmentId",
+        /// Its tenant.
+        tenant_id: Option<TenantId> = "TenantId",
+        /// Its release.
+        release_id: Option<ReleaseId> = "ReleaseId",
+        /// The release's version.
+        release_version: String = "ReleaseVersion",
+        /// The release's channel.
+        channel_id: Option<ChannelId> = "ChannelId",
+        /// The deployment.
+        deployment_id: Option<DeploymentId> = "DeploymentId",
+        /// Its task.
+        task_id: Option<TaskId> = "TaskId",
+        /// The task's state.
+        state: TaskState = "State",
+        /// When it was created.
+        created: Option<Timestamp> = "Created",
+        /// When it was queued.
+        queue_time: Option<Timestamp> = "QueueTime",
+        /// When it started.
+        start_time: Option<Timestamp> = "StartTime",
+        /// When it ended.
+        completed_time: Option<Timestamp> = "CompletedTime",
+        /// Whether it is the latest of its project, environment and tenant, in whatever state.
+        is_current: bool = "IsCurrent",
+        /// Whether it is the last successful one before a current one that is not.
+        is_previous: bool = "IsPrevious",
+        /// Whether it waits for a person.
+        has_pending_interruptions: bool = "HasPendingInterruptions",
+        /// Whether something was worth a warning.
+        has_warnings_or_errors: bool = "HasWarningsOrErrors",
+        /// The task's error message.
+        error_message: String = "ErrorMessage",
+    }
+}
+
+document! {
+    /// A dashboard.
+    Dashboard, "dashboard" {
+        /// Projects shown.
+        projects: Vec<DashboardRow> = "Projects",
+        /// Environments shown, in order.
+        environments: Vec<DashboardColumn> = "Environments",
+        /// The latest deployments.
+        items: Vec<DashboardItem> = "Items",
+        /// The last successful ones before those that are not.
+        previous_items: Vec<DashboardItem> = "PreviousItems",
+    }
+}
+
+part! {
+    /// A project on a dashboard.
+    DashboardRow {
+        /// Id.
+        id: ProjectId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Its group.
+        project_group_id: Option<ProjectGroupId> = "ProjectGroupId",
+    }
+}
+
+part! {
+    /// An environment on a dashboard.
+    DashboardColumn {
+        /// Id.
+        id: EnvironmentId = "Id",
+        /// Name.
+        name: String = "Name",
+    }
+}
+
+document! {
+    /// Where a project's releases are and may go (octopus-api.md §13.2).
+    Progression, "progression" {
+        /// Environments in order.
+        environments: Vec<DashboardColumn> = "Environments",
+        /// Environments each channel's releases may go to, by channel id.
+        channel_environments: BTreeMap<String, Vec<DashboardColumn>> = "ChannelEnvironments",
+        /// Releases, newest first.
+        releases: Vec<ProgressionRow> = "Releases",
+    }
+}
+
+part! {
+    /// A release in a progression.
+    ProgressionRow {
+        /// The release.
+        release: Release = "Release",
+        /// Its channel.
+        channel: Option<Channel> = "Channel",
+        /// Its latest deployments by environment id; several when tenanted.
+        deployments: BTreeMap<String, OneOrMore<DashboardItem>> = "Deployments",
+        /// Where it may go now.
+        next_deployments: Vec<EnvironmentId> = "NextDeployments",
+        /// Whether it is blocked.
+        has_unresolved_defect: bool = "HasUnresolvedDefect",
+    }
+}
+
+/// A list; servers up to 3.3 sent its only item instead (payloads, "Dashboards, progression").
+#[derive(Clone, Debug, PartialEq)]
+pub struct OneOrMore<T>(pub Vec<T>);
+
+impl<T: FromJson> FromJson for OneOrMore<T> {
+    fn from_json(value: &Value) -> Result<Self, Problem> {
+        if value.is_array() { Vec::from_json(value).map(Self) } else { T::from_json(value).map(|one| Self(vec![one])) }
+    }
+}
+
+document! {
+    /// How far a release is in its lifecycle (octopus-api.md §13.1).
+    ReleaseProgression, "release progression" {
+        /// Phases in order.
+        phases: Vec<PhaseProgress> = "Phases",
+        /// Where it may go now.
+        next_deployments: Vec<EnvironmentId> = "NextDeployments",
+        /// How many of those are needed.
+        next_minimum_required: i64 = "NextDeploymentsMinimumRequired",
+        /// Whether it is blocked.
+        has_unresolved_defect: bool = "HasUnresolvedDefect",
+    }
+}
+
+part! {
+    /// A phase of a lifecycle, and how far a release is in it.
+    PhaseProgress {
+        /// Name.
+        name: String = "Name",
+        /// Whether a defect keeps the release out.
+        blocked: bool = "Blocked",
+        /// `Pending`, `Current`, `Complete`.
+        progress: String = "Progress",
+        /// Deployments to its environments.
+        deployments: Vec<PhaseDeployment> = "Deployments",
+        /// Environments deployed to by themselves.
+        automatic_targets: Vec<EnvironmentId> = "AutomaticDeploymentTargets",
+        /// Environments people deploy to.
+        optional_targets: Vec<EnvironmentId> = "OptionalDeploymentTargets",
+        /// Whether it may be skipped.
+        is_optional: bool = "IsOptionalPhase",
+    }
+}
+
+part! {
+    /// A deployment in a phase.
+    PhaseDeployment {
+        /// Its task.
+        task: Option<Task> = "Task",
+        /// The deployment.
+        deployment: Option<Deployment> = "Deployment",
+    }
+}
+
+impl SpaceClient {
+    /// The latest deployments of projects to environments (all of them, for empty lists), and where the latest was not
+    /// a success, the last success before it (`is_previous`). `tenants` filters, unless it is empty.
+    ///
+    /// One request per hundred projects: their ids stand in the address.
+    pub async fn dashboard_items(
+        &self,
+        environments: &[EnvironmentId],
+        projects: &[ProjectId],
+        tenants: &[TenantId],
+    ) -> Result<Vec<DashboardItem>> {
+        let mut items = Vec::new();
+        let batches: Vec<&[ProjectId]> = if projects.is_empty() { vec![&[]] } else { projects.chunks(100).collect() };
+        for batch in batches {
+            let route =
+                self.route("dashboard/dynamic").list("projects", batch).list("environments", environments).with("includePrevious", "true");
+            let dashboard: Dashboard = self.client().fetch(&route).await?;
+            items.extend(dashboard.items);
+            // Older servers do not set the flag on the previous ones.
+            items.extend(dashboard.previous_items.into_iter().map(|item| DashboardItem { is_previous: true, is_current: false, ..item }));
+        }
+        items.retain(|item: &DashboardItem| tenants.is_empty() || item.tenant_id.as_ref().is_some_and(|t| tenants.contains(t)));
+        Ok(items)
+    }
+
+    /// The dashboard as the credential's user has set it up.
+    pub async fn dashboard(&self) -> Result<Dashboard> {
+        self.client().fetch(&self.route("dashboard").with("showAll", "true")).await
+    }
+
+    /// Where a project's releases are and may go.
+    pub async fn progression(&self, project: &ProjectId) -> Result<Progression> {
+        self.client().fetch(&self.route("progression").then(project)).await
+    }
+
+    /// How far a release is in its lifecycle.
+    pub async fn release_progression(&self, release: &ReleaseId) -> Result<ReleaseProgression> {
+        self.client().fetch(&self.route("releases").then(release).then("progression")).await
+    }
+}

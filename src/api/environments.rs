@@ -1,0 +1,40 @@
+//! Environments.
+
+use super::decode::document;
+use super::id::EnvironmentId;
+use super::resource::{named, pick};
+use super::spaces::SpaceClient;
+use crate::error::Result;
+
+document! {
+    /// An environment (octopus-api.md §10.3).
+    Environment, "environment" {
+        /// Id.
+        id: EnvironmentId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Slug.
+        slug: String = "Slug",
+        /// Description.
+        description: String = "Description",
+        /// Place in the order people gave.
+        sort_order: i64 = "SortOrder",
+        /// Whether failures wait for guidance here.
+        use_guided_failure: bool = "UseGuidedFailure",
+    }
+}
+named!(Environment, EnvironmentId);
+
+impl SpaceClient {
+    /// All environments in the order people gave them.
+    pub async fn environments(&self) -> Result<Vec<Environment>> {
+        let mut all: Vec<Environment> = self.client().list(&self.route("environments"), None).await?;
+        all.sort_by(|a, b| (a.sort_order, a.id.number()).cmp(&(b.sort_order, b.id.number())));
+        Ok(all)
+    }
+
+    /// The environment called `wanted`: id, slug or name. There are few, so one request reads them all.
+    pub async fn find_environment(&self, wanted: &str) -> Result<Environment> {
+        pick(self.environments().await?, wanted)
+    }
+}

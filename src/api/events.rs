@@ -1,0 +1,77 @@
+//! Events: the audit log.
+
+use super::decode::document;
+use super::id::{EnvironmentId, EventId, ProjectId, SpaceId, TenantId, UserId};
+use super::marked::stamp;
+use super::spaces::SpaceClient;
+use crate::error::Result;
+use jiff::Timestamp;
+
+document! {
+    /// An event (octopus-api.md §21).
+    Event, "event" {
+        /// Id.
+        id: EventId = "Id",
+        /// `DeploymentSucceeded`, `TaskCanceled`, ...: an open set.
+        category: String = "Category",
+        /// The space; absent for events of the whole server.
+        space_id: Option<SpaceId> = "SpaceId",
+        /// Who.
+        user_id: Option<UserId> = "UserId",
+        /// Their login name.
+        username: String = "Username",
+        /// When.
+        occurred: Option<Timestamp> = "Occurred",
+        /// What, for people.
+        message: String = "Message",
+        /// What it is about, in no fixed order.
+        related_document_ids: Vec<String> = "RelatedDocumentIds",
+    }
+}
+
+/// Which events. Lists are "one of", different filters are "and".
+#[derive(Clone, Debug, Default)]
+pub struct EventQuery {
+    /// About all of these documents.
+    pub regarding: Vec<String>,
+    /// About any of these documents.
+    pub regarding_any: Vec<String>,
+    /// Of these categories.
+    pub categories: Vec<String>,
+    /// Of these kinds of document, e.g. `Releases`.
+    pub document_types: Vec<String>,
+    /// Of these projects.
+    pub projects: Vec<ProjectId>,
+    /// Of these environments.
+    pub environments: Vec<EnvironmentId>,
+    /// Of these tenants.
+    pub tenants: Vec<TenantId>,
+    /// By these users.
+    pub users: Vec<UserId>,
+    /// Then or later.
+    pub from: Option<Timestamp>,
+    /// Earlier than that.
+    pub to: Option<Timestamp>,
+    /// At most so many, the newest.
+    pub limit: Option<usize>,
+}
+
+impl SpaceClient {
+    /// Events, newest first.
+    pub async fn events(&self, query: &EventQuery) -> Result<Vec<Event>> {
+        let route = self
+            .route("events")
+            .list("regarding", &query.regarding)
+            .list("regardingAny", &query.regarding_any)
+            .list("eventCategories", &query.categories)
+            .list("documentTypes", &query.document_types)
+            .list("projects", &query.projects)
+            .list("environments", &query.environments)
+            .list("tenants", &query.tenants)
+            .list("users", &query.users)
+            .maybe("from", query.from.map(stamp))
+            .maybe("to", query.to.map(stamp))
+            .with("excludeDifference", "true");
+        self.client().list(&route, query.limit).await
+    }
+}

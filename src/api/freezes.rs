@@ -1,0 +1,102 @@
+//! Deployment freezes: times in which some projects are not deployed to some environments.
+
+use super::address::Route;
+use super::client::Client;
+use super::decode::{document, part};
+use super::id::{EnvironmentId, FreezeId, ProjectId, TenantId};
+use crate::error::{Kind, Result};
+use jiff::Timestamp;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+document! {
+    /// A deployment freeze (octopus-api.md §20.1).
+    Freeze, "deployment freeze" {
+        /// Id.
+        id: FreezeId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// When it begins.
+        start: Option<Timestamp> = "Start",
+        /// When it ends.
+        end: Option<Timestamp> = "End",
+        /// What is frozen: environments by project id.
+        scope: BTreeMap<String, Vec<EnvironmentId>> = "ProjectEnvironmentScope",
+        /// What is frozen for single tenants.
+        tenant_scope: Vec<FrozenTenant> = "TenantProjectEnvironmentScope",
+    }
+}
+
+part! {
+    /// A project frozen in an environment for one tenant.
+    FrozenTenant {
+        /// The tenant.
+        tenant_id: TenantId = "TenantId",
+        /// The project.
+        project_id: ProjectId = "ProjectId",
+        /// The environment.
+        environment_id: EnvironmentId = "EnvironmentId",
+    }
+}
+
+document! {
+    /// The answer of the list, which is no usual collection.
+    FreezeList, "list of deployment freezes" {
+        /// The freezes.
+        freezes: Vec<Freeze> = "DeploymentFreezes",
+    }
+}
+
+impl Freeze {
+    /// Whether it holds at a time. Of a recurring one only the dates given are looked at: the server sends the next.
+    pub fn is_active(&self, at: Timestamp) -> bool {
+        self.start.is_none_or(|start| start <= at) && self.end.is_none_or(|end| at < end)
+    }
+
+    /// Whether it is about a project, an environment and, if there is one, a tenant.
+    pub fn covers(&self, project: &ProjectId, environment: &EnvironmentId, tenant: Option<&TenantId>) -> bool {
+        let untenanted = self.scope.iter().any(|(id, environments)| project == id.as_str() && environments.contains(environment));
+        untenanted
+            || tenant.is_some_and(|t| {
+                self.tenant_scope.iter().any(|s| s.tenant_id == *t && s.project_id == *project && s.environment_id == *environment)
+            })
+    }
+}
+
+impl Client {
+    /// Freezes that are active or still to come; none on servers before 2024.2, which know no freezes.
+    pub async fn freezes(&self) -> Result<Vec<Freeze>> {
+        let list = self.fetch_opt::<FreezeList>(&Route::new("/api/deploymentfreezes").with("skip", 0).with("take", 1000)).await?;
+        Ok(list.map(|list| list.freezes).unwrap_or_default())
+    }
+
+    /// Creates a freeze of environments by project. Freezing twice does no harm, but leaves two to end, so after a lost
+    /// answer one of the same name and times is looked for.
+    pub async fn create_freeze(
+        &self,
+        name: &str,
+        start: Timestamp,
+        end: Timestamp,
+        scope: &BTreeMap<ProjectId, Vec<EnvironmentId>>,
+    ) -> Result<Freeze> {
+        let scope: serde_json::Map<_, _> =
+            scope.iter().map(|(p, e)| (p.to_string(), e.iter().map(EnvironmentId::as_str).collect::<Vec<_>>().into())).collect();
+        let body =
+            json!({"Name": name, "Start": super::marked::stamp(start), "End": super::marked::stamp(end), "ProjectEnvironmentScope": scope});
+        match self.submit("POST", &Route::new("/api/deploymentfreezes"), Some(&body)).await {
+            Err(error) if error.kind() == Kind::InDoubt => {
+                let same = |f: &Freeze| f.name == name && f.end.map(Timestamp::as_second) == Some(end.as_second());
+                self.freezes().await?.into_iter().find(same).ok_or(error)
+            }
+            other => other,
+        }
+    }
+
+    /// Ends a freeze; one that is gone already is no error.
+    pub async fn delete_freeze(&self, id: &FreezeId) -> Result<()> {
+        match self.send("DELETE", Route::new("/api/deploymentfreezes").then(id).as_str(), None).await {
+            Err(error) if error.kind() == Kind::NotFound => Ok(()),
+            other => other.map(drop),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Interruptions: tasks that wait for a person.
+
+use super::decode::{document, part};
+use super::id::{InterruptionId, TaskId, TeamId, UserId};
+use super::spaces::SpaceClient;
+use super::users::User;
+use crate::error::{Error, Kind, Result};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+document! {
+    /// An interruption (octopus-api.md §19).
+    Interruption, "interruption" {
+        /// Id.
+        id: InterruptionId = "Id",
+        /// Title: the step's name, for manual interventions.
+        title: String = "Title",
+        /// `ManualIntervention`, `GuidedFailure`, ...; empty on servers before 2019, see [`Interruption::is_guided_failure`].
+        kind: String = "Type",
+        /// When it was raised.
+        created: Option<Timestamp> = "Created",
+        /// Whether it still waits.
+        is_pending: bool = "IsPending",
+        /// The task that waits.
+        task_id: Option<TaskId> = "TaskId",
+        /// The node of the task's log it belongs to.
+        correlation_id: String = "CorrelationId",
+        /// The teams that may answer; empty is everybody with the permission.
+        responsible_team_ids: Vec<TeamId> = "ResponsibleTeamIds",
+        /// Who has taken responsibility.
+        responsible_user_id: Option<UserId> = "ResponsibleUserId",
+        /// Whether the credential's user may take responsibility.
+        can_take_responsibility: bool = "CanTakeResponsibility",
+        /// Whether the credential's user has it.
+        has_responsibility: bool = "HasResponsibility",
+        /// What it is about.
+        related_document_ids: Vec<String> = "RelatedDocumentIds",
+        /// What is asked.
+        form: Option<Form> = "Form",
+    }
+}
+
+part! {
+    /// What an interruption asks.
+    Form {
+        /// Answers; null until given.
+        values: BTreeMap<String, Value> = "Values",
+        /// Questions.
+        elements: Vec<FormElement> = "Elements",
+    }
+}
+
+part! {
+    /// A question of a form.
+    FormElement {
+        /// Name of the value.
+        name: String = "Name",
+        /// How it is shown: `Type` and what belongs to that (octopus-api.md §19).
+        control: Value = "Control",
+        /// Whether it must be answered.
+        is_required: bool = "IsValueRequired",
+    }
+}
+
+impl Interruption {
+    fn element(&self, name: &str) -> Option<&FormElement> {
+        self.form.as_ref()?.elements.iter().find(|e| e.name == name)
+    }
+
+    /// Whether a failed step asks what to do. Old servers send no type, but the form tells.
+    pub fn is_guided_failure(&self) -> bool {
+        self.kind == "GuidedFailure" || (self.kind.is_empty() && self.element("Guidance").is_some())
+    }
+
+    /// The instructions for people.
+    pub fn instructions(&self) -> &str {
+        self.element("Instructions").and_then(|e| e.control.get("Text")).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The values the answer may have: `Proceed`, `Abort`, or `Retry`, `Ignore`, `Fail`, `Exclude`.
+    pub fn choices(&self) -> Vec<String> {
+        let buttons = ["Result", "Guidance"].iter().find_map(|name| self.element(name)?.control.get("Buttons")?.as_array());
+        buttons.into_iter().flatten().filter_map(|b| b.get("Value")?.as_str().map(str::to_owned)).collect()
+    }
+}
+
+impl SpaceClient {
+    /// Interruptions, newest first. `regarding` is the id of a task, deployment, project, environment or release.
+    pub async fn interruptions(&self, pending_only: bool, regarding: Option<&str>) -> Result<Vec<Interruption>> {
+        let route = self.route("interruptions").maybe("regarding", regarding).maybe("pendingOnly", pending_only.then_some("true"));
+        let mut found: Vec<Interruption> = self.client().list(&route, None).await?;
+        found.retain(|i| i.is_pending || !pending_only);
+        Ok(found)
+    }
+
+    /// An interruption by id.
+    pub async fn interruption(&self, id: &InterruptionId) -> Result<Interruption> {
+        self.client().fetch(&self.route("interruptions").then(id)).await
+    }
+
+    /// Takes responsibility, which submitting needs; having it already is no error. Returns who has it.
+    pub async fn take_responsibility(&self, id: &InterruptionId) -> Result<User> {
+        let route = self.route("interruptions").then(id).then("responsible");
+        match self.client().submit("PUT", &route, None).await {
+            Err(error) if error.kind() == Kind::InDoubt => {
+                if !self.interruption(id).await?.has_responsibility {
+                    return Err(error);
+                }
+                self.client().fetch(&route).await
+            }
+            other => other,
+        }
+    }
+
+    /// Answers an interruption, e.g. `Notes` and `Result`. After a lost answer it is looked up whether ours arrived.
+    pub async fn submit_interruption(&self, id: &InterruptionId, values: &BTreeMap<String, String>) -> Result<Interruption> {
+        let body: Map<String, Value> = values.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
+        let route = self.route("interruptions").then(id).then("submit");
+        let doubt: Error = match self.client().submit("POST", &route, Some(&Value::Object(body))).await {
+            Err(error) if error.kind() == Kind::InDoubt => error,
+            other => return other,
+        };
+        let now = self.interruption(id).await?;
+        let answered = |name: &str| now.form.as_ref().and_then(|f| f.values.get(name)).and_then(Value::as_str);
+        let ours = ["Result", "Guidance"].iter().all(|name| values.get(*name).is_none_or(|v| answered(name).is_none_or(|a| a == v)));
+        if !now.is_pending && ours { Ok(now) } else { Err(doubt) }
+    }
+}

@@ -1,0 +1,215 @@
+//! The create protocol (reliability.md §2.3): exactly one deployment or runbook run, or an error that says why not.
+//!
+//! 1. The comment ends with a marker that nobody else uses, and `QueueTimeExpiry` says by when the task must have
+//!    started: on the server's clock, now (or the scheduled time) plus the life the caller gives, six hours by default.
+//! 2. An answer that says "created" or "refused" is believed. A request that surely did not arrive is sent again.
+//! 3. Anything else is doubt: what was created for that project and environment since ten minutes before the request
+//!    is listed, again and again, until the marker is found (then that one is ours), or
+//! 4. until the deadline and five seconds have passed on the server's clock: nothing that arrives now can start any
+//!    more, so the request is sent anew with a new deadline, three times at most; or
+//! 5. until the caller's patience ends: an `in_doubt` error names the marker and the time after which nothing can start.
+//!
+//! The life is not shortened for the first request, although that would settle doubts sooner: a deployment that waits
+//! its turn behind others would then time out. Who wants doubts settled without a person gives a patience longer than
+//! the life. A server seen to drop the deadline is never asked twice.
+
+use super::address::Route;
+use super::decode::Document;
+use super::id::TaskId;
+use super::spaces::SpaceClient;
+use super::tasks::{Task, TaskState};
+use crate::cancel::Cancel;
+use crate::clock::later;
+use crate::error::{Error, Kind, Result};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+/// How long a created task may wait for its start, unless the caller says otherwise.
+pub(crate) const LIFE: SignedDuration = SignedDuration::from_hours(6);
+/// How long we look for what may have been created, unless the caller says otherwise.
+pub(crate) const DOUBT_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// How far before the request we look: the clocks of database and web server may differ.
+const LOOK_BACK: SignedDuration = SignedDuration::from_mins(10);
+/// How long after the deadline nothing can start for sure.
+const SETTLE: SignedDuration = SignedDuration::from_secs(5);
+/// Requests in all (reliability.md §2.3, step 7).
+const ATTEMPTS: u32 = 3;
+
+/// What is created with a marker.
+pub(crate) trait Marked: Document {
+    fn comments(&self) -> &str;
+    fn created(&self) -> Option<Timestamp>;
+    fn task_id(&self) -> Option<&TaskId>;
+    fn number(&self) -> u64;
+    fn expires(&self) -> Option<Timestamp>;
+}
+
+/// One creation.
+pub(crate) struct Creation<'a> {
+    /// Where to post.
+    pub(crate) post: Route,
+    /// The body, without comment and deadline.
+    pub(crate) body: Value,
+    /// How the body is sent and the document is found in the answer.
+    pub(crate) wrap: Option<&'a (dyn Fn(Value) -> Value + Sync)>,
+    /// The member of the answer that holds the document.
+    pub(crate) unwrap: Option<&'static str>,
+    /// The list in which to look.
+    pub(crate) list: Route,
+    pub(crate) comments: &'a str,
+    pub(crate) marker: &'a str,
+    pub(crate) queue_time: Option<Timestamp>,
+    /// The caller's own deadline.
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) life: SignedDuration,
+    pub(crate) doubt_patience: SignedDuration,
+}
+
+/// A time as Octopus writes it.
+pub(crate) fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string()
+}
+
+/// How a search ended.
+enum Search<T> {
+    Found(T),
+    CannotStartAnyMore,
+    PatienceOver,
+}
+
+impl SpaceClient {
+    pub(crate) async fn create_marked<T: Marked>(&self, creation: &Creation<'_>) -> Result<T> {
+        let marker = format!("[{}]", creation.marker.trim_start_matches('[').trim_end_matches(']'));
+        let mut body = creation.body.clone();
+        body["Comments"] = format!("{} {marker}", creation.comments.trim_end()).trim_start().into();
+        if let Some(at) = creation.queue_time {
+            body["QueueTime"] = stamp(at).into();
+        }
+        let since = later(self.client().server_now(), -LOOK_BACK);
+        let mut attempt = 1;
+        loop {
+            let now = self.client().server_now();
+            let start = creation.queue_time.map_or(now, |at| at.max(now));
+            let expires = creation.expires.unwrap_or_else(|| later(start, creation.life));
+            body["QueueTimeExpiry"] = stamp(expires).into();
+            let sent = creation.wrap.map_or_else(|| body.clone(), |wrap| wrap(body.clone()));
+            let cause = match self.client().send("POST", creation.post.as_str(), Some(&sent)).await {
+                Ok(answer) => {
+                    let answer = match creation.unwrap {
+                        Some(member) => answer.get(member).cloned().unwrap_or_default(),
+                        None => answer,
+                    };
+                    match self.client().decode::<T>(answer, &creation.post) {
+                        Ok(created) => {
+                            self.client().deadline_seen(created.expires().is_some());
+                            return Ok(created);
+                        }
+                        Err(error) => error.context("it was created, but the answer cannot be read"),
+                    }
+                }
+                Err(error) if error.kind() == Kind::InDoubt => error,
+                Err(error) => return Err(error),
+            };
+            self.client().tell(&format!("whether a {} was created is not known; looking for `{marker}`", T::NOUN));
+            match self.search(creation, &marker, since, expires, attempt).await {
+                Ok(Search::Found(created)) => {
+                    self.client().tell(&format!("found the {} by its marker `{marker}`", T::NOUN));
+                    return Ok(created);
+                }
+                Ok(Search::CannotStartAnyMore)
+                    if attempt < ATTEMPTS && creation.expires.is_none() && !self.client().ignores_deadlines() =>
+                {
+                    attempt += 1
+                }
+                Ok(Search::CannotStartAnyMore) if creation.expires.is_some() => {
+                    return Err(Error::new(Kind::Unreachable, format!("no {} was created before its deadline: {cause}", T::NOUN))
+                        .with("marker", marker));
+                }
+                Ok(_) => return Err(unsettled::<T>(&cause, &marker, expires)),
+                Err(error) if error.kind() == Kind::Cancelled => {
+                    return match self.last_look(creation, &marker, since, attempt).await {
+                        Some(created) => Ok(created),
+                        None => Err(error
+                            .help(format!("a {} with `{marker}` in its comment may have been created", T::NOUN))
+                            .with("marker", marker)),
+                    };
+                }
+                Err(error) => return Err(unsettled::<T>(&cause.context(error), &marker, expires)),
+            }
+        }
+    }
+
+    async fn search<T: Marked>(
+        &self,
+        creation: &Creation<'_>,
+        marker: &str,
+        since: Timestamp,
+        expires: Timestamp,
+        attempt: u32,
+    ) -> Result<Search<T>> {
+        let limit = later(self.clock().now(), creation.doubt_patience);
+        let reader = self.until(limit);
+        let mut pause = SignedDuration::from_secs(1);
+        loop {
+            // Whether it is too late must be known before the list is read.
+            let too_late = self.client().server_now() > later(expires, SETTLE);
+            if let Some(found) = reader.look(creation, marker, since, attempt).await? {
+                return Ok(Search::Found(found));
+            }
+            if too_late {
+                return Ok(Search::CannotStartAnyMore);
+            }
+            let left = limit.duration_since(self.clock().now());
+            if left <= SignedDuration::ZERO {
+                return Ok(Search::PatienceOver);
+            }
+            self.client().cancel().guard(async { Ok(self.clock().sleep(pause.min(left)).await) }).await?;
+            pause = (pause * 2).min(SignedDuration::from_secs(30));
+        }
+    }
+
+    /// A cancelled run looks once more, so that it can tell what it leaves behind.
+    async fn last_look<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp, attempt: u32) -> Option<T> {
+        let reader = self.with_cancel(Cancel::new()).until(self.clock().now());
+        crate::clock::real_limit(std::time::Duration::from_secs(1), reader.look(creation, marker, since, attempt)).await?.ok()?
+    }
+
+    /// Looks for the marker once.
+    ///
+    /// Of several, the first that started is ours, or else the first that still can; others that have not started are
+    /// cancelled. One of an earlier attempt that timed out before it started does not count.
+    async fn look<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp, attempt: u32) -> Result<Option<T>> {
+        let recent = self.client().list_while::<T>(&creation.list, None, |one| one.created().is_none_or(|at| at >= since)).await?;
+        let mut found: Vec<T> = recent.into_iter().filter(|one| one.comments().contains(marker)).collect();
+        found.sort_by_key(Marked::number);
+        if found.len() <= 1 && attempt == 1 {
+            return Ok(found.pop());
+        }
+        let ids: Vec<TaskId> = found.iter().filter_map(|one| one.task_id().cloned()).collect();
+        let tasks = self.known_tasks(&ids).await?;
+        let task = |one: &T| one.task_id().and_then(|id| tasks.get(id));
+        found.retain(|one| task(one).is_none_or(|t| t.has_started() || t.state != TaskState::TimedOut));
+        let ours = found.iter().position(|one| task(one).is_some_and(Task::has_started)).unwrap_or(0);
+        for (index, surplus) in found.iter().enumerate() {
+            if index != ours
+                && let Some(task) = task(surplus).filter(|t| !t.is_completed() && !t.has_started())
+            {
+                self.client().tell(&format!(
+                    "{} `{}` was created twice; cancelling the one that has not started, `{}`",
+                    T::NOUN,
+                    marker,
+                    task.id
+                ));
+                self.cancel_task(&task.id).await?;
+            }
+        }
+        Ok(found.into_iter().nth(ours))
+    }
+}
+
+fn unsettled<T: Marked>(cause: &Error, marker: &str, expires: Timestamp) -> Error {
+    Error::new(Kind::InDoubt, format!("a {} may or may not have been created: {cause}", T::NOUN))
+        .help(format!("look for a {} with `{marker}` in its comment; after {} none can start any more", T::NOUN, stamp(expires)))
+        .with("marker", marker)
+        .with("expires", json!(stamp(expires)))
+}

@@ -1,0 +1,186 @@
+//! Previews: which steps a deployment or runbook run would execute, and what it asks for.
+
+use super::{
+    channels::Channel,
+    decode::{FromJson, Problem, document, member, part},
+    deployments::Deployment,
+    id::{EnvironmentId, ReleaseId, RunbookId, RunbookSnapshotId, TaskId, TeamId, TenantId},
+    projects::Project,
+    runbooks::Runbook,
+    spaces::SpaceClient,
+    variables::{Variable, VariableSet},
+};
+use crate::error::{Error, Kind, Result, suggestion};
+use serde_json::Value;
+
+document! {
+    /// What a deployment or run would do (octopus-api.md §14).
+    Preview, "deployment preview" {
+        /// The steps, in order.
+        steps: Vec<PreviewStep> = "StepsToExecute",
+        /// What must or may be given.
+        form: Option<PreviewForm> = "Form",
+    }
+}
+
+part! {
+    /// A step that would be executed.
+    PreviewStep {
+        /// The id of its action.
+        action_id: String = "ActionId",
+        /// The name of its action.
+        name: String = "ActionName",
+        /// Where it would run.
+        machines: Vec<PreviewMachine> = "Machines",
+    }
+}
+
+part! {
+    /// A deployment target.
+    PreviewMachine {
+        /// Id.
+        id: String = "Id",
+        /// Name.
+        name: String = "Name",
+    }
+}
+
+part! {
+    /// The form of prompted variables.
+    PreviewForm {
+        /// Its elements.
+        elements: Vec<Prompt> = "Elements",
+    }
+}
+
+/// A prompted variable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prompt {
+    /// The GUID by which a value is posted in `FormValues`.
+    pub element: String,
+    /// The variable's name.
+    pub name: String,
+    /// What people see.
+    pub label: String,
+    /// Whether a value must be given.
+    pub required: bool,
+}
+
+impl FromJson for Prompt {
+    fn from_json(value: &Value) -> std::result::Result<Self, Problem> {
+        let control: Value = member(value, "Control")?;
+        let text = |name: &str| control.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self { element: member(value, "Name")?, name: text("Name"), label: text("Label"), required: member(value, "IsValueRequired")? })
+    }
+}
+
+impl Preview {
+    /// Prompted variables.
+    pub fn prompts(&self) -> &[Prompt] {
+        self.form.as_ref().map_or(&[], |form| &form.elements)
+    }
+}
+
+document! {
+    /// What a new release of a project would be made of (octopus-api.md §12.3).
+    ReleaseTemplate, "release template" {
+        /// The next version by the project's template; empty when a package decides.
+        next_version: String = "NextVersionIncrement",
+    }
+}
+
+document! {
+    /// A frozen state of a runbook (octopus-api.md §17).
+    Snapshot, "runbook snapshot" {
+        /// Id.
+        id: RunbookSnapshotId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Its runbook.
+        runbook_id: Option<RunbookId> = "RunbookId",
+    }
+}
+
+document! {
+    /// A team (octopus-api.md §9).
+    Team, "team" {
+        /// Id.
+        id: TeamId = "Id",
+        /// Name.
+        name: String = "Name",
+    }
+}
+
+impl SpaceClient {
+    /// What a deployment of a release to an environment would do.
+    pub async fn deployment_preview(&self, release: &ReleaseId, environment: &EnvironmentId, tenant: Option<&TenantId>) -> Result<Preview> {
+        let route = self.route("releases").then(release).then("deployments").then("preview").then(environment);
+        let route = match tenant {
+            Some(tenant) => route.then(tenant),
+            None => route,
+        };
+        self.client().fetch(&route).await
+    }
+
+    /// What a run of a runbook's published snapshot in an environment would do.
+    pub async fn runbook_preview(&self, runbook: &Runbook, environment: &EnvironmentId, tenant: Option<&TenantId>) -> Result<Preview> {
+        let snapshot = runbook
+            .published_snapshot_id
+            .clone()
+            .ok_or_else(|| Error::new(Kind::NotFound, format!("runbook `{}` has no published snapshot", runbook.name)))?;
+        let route = self.route("runbookSnapshots").then(snapshot).then("runbookRuns").then("preview").then(environment);
+        let route = match tenant {
+            Some(tenant) => route.then(tenant),
+            None => route,
+        };
+        self.client().fetch(&route).await
+    }
+
+    /// The version that the server would give the next release of a project.
+    pub async fn next_version(&self, project: &Project, channel: Option<&Channel>) -> Result<String> {
+        let mut route = self.route("projects").then(&project.id).then("deploymentprocesses").then("template");
+        if let Some(channel) = channel {
+            route = route.with("channel", channel.id.as_str());
+        }
+        let template: ReleaseTemplate = self.client().fetch(&route).await?;
+        if template.next_version.is_empty() {
+            return Err(Error::new(
+                Kind::Refused,
+                format!("the next version of {} comes from a package, not from a template", project.name),
+            )
+            .help("name it with #{version: \"...\"}"));
+        }
+        Ok(template.next_version)
+    }
+
+    /// The variables a deployment was made with, from its manifest. Sensitive ones have no value.
+    pub async fn deployment_variables(&self, deployment: &Deployment) -> Result<Vec<Variable>> {
+        let id = deployment.manifest_variable_set_id.clone().unwrap_or_else(|| format!("variableset-{}", deployment.id).into());
+        let set: Option<VariableSet> = self.client().fetch_opt(&self.route("variables").then(&id)).await?;
+        Ok(set.map(|set| set.variables).unwrap_or_default())
+    }
+
+    /// The snapshot of a runbook with a name.
+    pub async fn find_runbook_snapshot(&self, runbook: &Runbook, wanted: &str) -> Result<Snapshot> {
+        let all: Vec<Snapshot> = self.client().list(&self.route("runbookSnapshots"), None).await?;
+        let own: Vec<Snapshot> = all.into_iter().filter(|s| s.runbook_id.as_ref() == Some(&runbook.id)).collect();
+        let found = own.iter().find(|s| s.name.eq_ignore_ascii_case(wanted) || s.id.as_str().eq_ignore_ascii_case(wanted)).cloned();
+        found.ok_or_else(|| {
+            let error = Error::new(Kind::NotFound, format!("runbook `{}` has no snapshot `{wanted}`", runbook.name));
+            match suggestion(wanted, own.iter().map(|s| s.name.as_str())) {
+                Some(help) => error.help(help),
+                None => error,
+            }
+        })
+    }
+
+    /// The teams that the credential's user may see.
+    pub async fn teams(&self) -> Result<Vec<Team>> {
+        self.client().list(&self.route("teams"), None).await
+    }
+
+    /// The page of a task for people.
+    pub fn task_url(&self, task: &TaskId) -> String {
+        self.web_url(&format!("/app#/{}/tasks/{task}", self.space().id))
+    }
+}

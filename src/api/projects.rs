@@ -1,0 +1,101 @@
+//! Projects and their groups.
+
+use super::decode::{Links, document};
+use super::id::{LifecycleId, ProjectGroupId, ProjectId, VariableSetId};
+use super::resource::named;
+use super::spaces::SpaceClient;
+use crate::error::Result;
+
+document! {
+    /// A project (octopus-api.md §10.2).
+    Project, "project" {
+        /// Id.
+        id: ProjectId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Slug.
+        slug: String = "Slug",
+        /// Description.
+        description: String = "Description",
+        /// A disabled project cannot be deployed.
+        is_disabled: bool = "IsDisabled",
+        /// Its group.
+        project_group_id: Option<ProjectGroupId> = "ProjectGroupId",
+        /// The lifecycle of channels that have none of their own.
+        lifecycle_id: Option<LifecycleId> = "LifecycleId",
+        /// Its variables.
+        variable_set_id: Option<VariableSetId> = "VariableSetId",
+        /// Id of its deployment process.
+        deployment_process_id: String = "DeploymentProcessId",
+        /// `Untenanted`, `TenantedOrUntenanted`, `Tenanted`.
+        tenanted_deployment_mode: String = "TenantedDeploymentMode",
+        /// Links.
+        links: Links = "Links",
+    }
+}
+named!(Project, ProjectId);
+
+document! {
+    /// A project group.
+    ProjectGroup, "project group" {
+        /// Id.
+        id: ProjectGroupId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Slug.
+        slug: String = "Slug",
+        /// Description.
+        description: String = "Description",
+    }
+}
+named!(ProjectGroup, ProjectGroupId);
+
+/// Which projects.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectQuery {
+    /// Only those of this group.
+    pub group: Option<ProjectGroupId>,
+    /// Only those whose name contains this.
+    pub partial_name: Option<String>,
+    /// Only these; empty is no filter.
+    pub ids: Vec<ProjectId>,
+    /// Disabled ones too.
+    pub include_disabled: bool,
+}
+
+impl SpaceClient {
+    /// The project called `wanted`: id, slug or name.
+    pub async fn find_project(&self, wanted: &str) -> Result<Project> {
+        self.client().find(&self.route("projects"), wanted).await
+    }
+
+    /// Projects by name.
+    pub async fn projects(&self, query: &ProjectQuery) -> Result<Vec<Project>> {
+        let route = match &query.group {
+            Some(group) => self.route("projectgroups").then(group).then("projects"),
+            None => self.route("projects"),
+        }
+        .maybe("partialName", query.partial_name.as_ref());
+        let mut projects: Vec<Project> = Vec::new();
+        if query.ids.is_empty() {
+            projects = self.client().list(&route, None).await?;
+        }
+        for ids in query.ids.chunks(100) {
+            projects.extend(self.client().list::<Project>(&route.clone().list("ids", ids), None).await?);
+        }
+        projects.retain(|p| query.include_disabled || !p.is_disabled);
+        // Servers sort by name; a group's projects and chunks of ids come in an order of their own.
+        projects.sort_by_cached_key(|p| p.name.to_lowercase());
+        Ok(projects)
+    }
+
+    /// All project groups.
+    pub async fn project_groups(&self) -> Result<Vec<ProjectGroup>> {
+        self.client().list(&self.route("projectgroups"), None).await
+    }
+
+    /// The project group called `wanted`.
+    pub async fn find_project_group(&self, wanted: &str) -> Result<ProjectGroup> {
+        self.client().find(&self.route("projectgroups"), wanted).await
+    }
+}

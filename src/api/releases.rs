@@ -1,0 +1,257 @@
+//! Releases: find, compare, create, block and unblock them.
+
+use super::channels::Channel;
+use super::decode::{Links, document, part};
+use super::id::{ChannelId, DefectId, ProjectId, ReleaseId};
+use super::projects::Project;
+use super::spaces::SpaceClient;
+use super::version::{Version, VersionRange};
+use crate::error::{Error, Kind, Result, suggestion};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+document! {
+    /// A release (octopus-api.md §12.1).
+    Release, "release" {
+        /// Id.
+        id: ReleaseId = "Id",
+        /// Its project.
+        project_id: ProjectId = "ProjectId",
+        /// Its channel; absent on servers before 3.
+        channel_id: Option<ChannelId> = "ChannelId",
+        /// Version.
+        version: String = "Version",
+        /// When it was created.
+        assembled: Option<Timestamp> = "Assembled",
+        /// Release notes.
+        release_notes: String = "ReleaseNotes",
+        /// The packages it is made of.
+        selected_packages: Vec<SelectedPackage> = "SelectedPackages",
+        /// Links.
+        links: Links = "Links",
+    }
+}
+
+part! {
+    /// Which version of a package a release holds.
+    SelectedPackage {
+        /// The action that uses it.
+        action_name: String = "ActionName",
+        /// The package of that action, when it has several.
+        package_reference_name: String = "PackageReferenceName",
+        /// The version.
+        version: String = "Version",
+    }
+}
+
+document! {
+    /// Why a release may not go on to further environments.
+    Defect, "defect" {
+        /// Id.
+        id: Option<DefectId> = "Id",
+        /// What is wrong.
+        description: String = "Description",
+        /// `Unresolved` or `Resolved`.
+        status: String = "Status",
+    }
+}
+
+/// A release to be created.
+#[derive(Clone, Debug)]
+pub struct NewRelease {
+    /// The project.
+    pub project: ProjectId,
+    /// The channel; the default channel when absent.
+    pub channel: Option<ChannelId>,
+    /// The version; the server does not work it out here (octopus-api.md §12.2).
+    pub version: String,
+    /// Release notes.
+    pub release_notes: Option<String>,
+    /// Package versions.
+    pub packages: Vec<SelectedPackage>,
+    /// Whether the channel's version rules count.
+    pub ignore_channel_rules: bool,
+    /// For projects in git: the reference (`refs/heads/main`) and, if it matters, the commit.
+    pub git: Option<(String, Option<String>)>,
+    /// Custom fields.
+    pub custom_fields: BTreeMap<String, String>,
+}
+
+impl NewRelease {
+    /// A release with what it must have.
+    pub fn new(project: &ProjectId, version: impl Into<String>) -> Self {
+        Self {
+            project: project.clone(),
+            channel: None,
+            version: version.into(),
+            release_notes: None,
+            packages: Vec::new(),
+            ignore_channel_rules: false,
+            git: None,
+            custom_fields: BTreeMap::new(),
+        }
+    }
+
+    fn body(&self) -> Value {
+        let packages: Vec<Value> = self
+            .packages
+            .iter()
+            .map(|p| json!({"ActionName": p.action_name, "PackageReferenceName": p.package_reference_name, "Version": p.version}))
+            .collect();
+        let mut body = json!({
+            "ProjectId": self.project.as_str(),
+            "Version": self.version,
+            "SelectedPackages": packages,
+            "IgnoreChannelRules": self.ignore_channel_rules,
+        });
+        if let Some(channel) = &self.channel {
+            body["ChannelId"] = channel.into();
+        }
+        if let Some(notes) = &self.release_notes {
+            body["ReleaseNotes"] = notes.as_str().into();
+        }
+        if let Some((reference, commit)) = &self.git {
+            body["VersionControlReference"] = json!({"GitRef": reference, "GitCommit": commit});
+        }
+        if !self.custom_fields.is_empty() {
+            body["CustomFields"] = self.custom_fields.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect::<Map<_, _>>().into();
+        }
+        body
+    }
+}
+
+impl SpaceClient {
+    /// A release by id.
+    pub async fn release(&self, id: &ReleaseId) -> Result<Release> {
+        self.client().fetch(&self.route("releases").then(id)).await
+    }
+
+    /// Releases by id, in the order asked for; unknown ones are left out.
+    pub async fn releases_by_ids(&self, ids: &[ReleaseId]) -> Result<Vec<Release>> {
+        let mut found: Vec<Release> = Vec::new();
+        for ids in ids.chunks(100) {
+            found.extend(self.client().list::<Release>(&self.route("releases").list("ids", ids), None).await?);
+        }
+        Ok(ids.iter().filter_map(|id| found.iter().find(|r| r.id == *id).cloned()).collect())
+    }
+
+    /// A project's releases, newest first.
+    pub async fn releases(&self, project: &ProjectId, limit: Option<usize>) -> Result<Vec<Release>> {
+        self.client().list(&self.route("projects").then(project).then("releases"), limit).await
+    }
+
+    /// A channel's releases, newest first.
+    pub async fn releases_of_channel(&self, channel: &Channel, limit: Option<usize>) -> Result<Vec<Release>> {
+        self.client().list(&self.route("channels").then(&channel.id).then("releases"), limit).await
+    }
+
+    /// The release of `project` with exactly this version.
+    pub async fn release_by_version(&self, project: &Project, version: &str) -> Result<Release> {
+        let version = version.trim();
+        if let Some(release) = self.find_release(&project.id, version).await? {
+            return Ok(release);
+        }
+        let known = self.releases(&project.id, Some(100)).await?;
+        let error = Error::new(Kind::NotFound, format!("project `{}` has no release `{version}`", project.name)).with("wanted", version);
+        Err(match suggestion(version, known.iter().map(|r| r.version.as_str())) {
+            Some(help) => error.help(help),
+            None => match known.first() {
+                Some(newest) => error.help(format!("the newest is `{}`", newest.version)),
+                None => error.help("it has no release at all"),
+            },
+        })
+    }
+
+    async fn find_release(&self, project: &ProjectId, version: &str) -> Result<Option<Release>> {
+        if version.is_empty() {
+            return Ok(None);
+        }
+        self.client().fetch_opt(&self.route("projects").then(project).then("releases").then(version)).await
+    }
+
+    /// The release with the highest version, in Octopus's order of versions, among those of `channel` (all channels when
+    /// absent) that lie in `range`. None when there is none.
+    pub async fn latest_release(
+        &self,
+        project: &Project,
+        channel: Option<&Channel>,
+        range: Option<&VersionRange>,
+    ) -> Result<Option<Release>> {
+        let all = match channel {
+            Some(channel) => self.releases_of_channel(channel, None).await?,
+            None => self.releases(&project.id, None).await?,
+        };
+        let fits = |v: &Version| range.is_none_or(|range| range.matches(v));
+        // Newest last, so that the newest wins among versions that differ in their metadata only.
+        Ok(all
+            .into_iter()
+            .rev()
+            .map(|r| (Version::parse(&r.version), r))
+            .filter(|(v, _)| fits(v))
+            .max_by(|(a, _), (b, _)| a.cmp(b))
+            .map(|(_, r)| r))
+    }
+
+    /// Creates a release.
+    ///
+    /// A lost answer is no doubt here, because versions are unique in a project (octopus-api.md §12.2): the release is
+    /// looked for, and created again when it is not there; if the first request arrives late after all, one of the
+    /// two is refused.
+    pub async fn create_release(&self, new: &NewRelease) -> Result<Release> {
+        let route = self.route("releases");
+        let route = if new.ignore_channel_rules { route.with("ignoreChannelRules", true) } else { route };
+        let mut doubted = false;
+        for _ in 0..3 {
+            match self.client().submit::<Release>("POST", &route, Some(&new.body())).await {
+                Err(error) if error.kind() == Kind::InDoubt => {
+                    self.client().cancel().check()?;
+                    doubted = true;
+                    if let Some(release) = self.find_release(&new.project, &new.version).await? {
+                        return Ok(release);
+                    }
+                }
+                // The first one was late, not lost.
+                Err(error) if error.kind() == Kind::Refused && doubted => {
+                    return self.find_release(&new.project, &new.version).await?.ok_or(error);
+                }
+                other => return other,
+            }
+        }
+        Err(Error::new(Kind::Unreachable, format!("release `{}` could not be created: three answers were lost", new.version)))
+    }
+
+    /// The defects of a release, resolved ones too.
+    pub async fn defects(&self, release: &ReleaseId) -> Result<Vec<Defect>> {
+        self.client().list(&self.route("releases").then(release).then("defects"), None).await
+    }
+
+    /// Keeps a release from going on to further environments; a release that is blocked already stays as it is.
+    pub async fn block(&self, release: &ReleaseId, reason: &str) -> Result<()> {
+        if self.is_blocked(release).await? {
+            return Ok(());
+        }
+        let route = self.route("releases").then(release).then("defects");
+        match self.client().send("POST", route.as_str(), Some(&json!({"Description": reason}))).await {
+            Err(error) if error.kind() == Kind::InDoubt && self.is_blocked(release).await? => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Lets a blocked release go on; one that is not blocked stays as it is.
+    pub async fn unblock(&self, release: &ReleaseId) -> Result<()> {
+        if !self.is_blocked(release).await? {
+            return Ok(());
+        }
+        let route = self.route("releases").then(release).then("defects").then("resolve");
+        match self.client().send("POST", route.as_str(), Some(&json!({}))).await {
+            Err(error) if error.kind() == Kind::InDoubt && !self.is_blocked(release).await? => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Whether a release has an unresolved defect.
+    pub async fn is_blocked(&self, release: &ReleaseId) -> Result<bool> {
+        Ok(self.defects(release).await?.iter().any(|d| d.status.eq_ignore_ascii_case("Unresolved")))
+    }
+}

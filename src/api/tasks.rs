@@ -1,0 +1,391 @@
+//! Server tasks: read them one by one or in batches, their logs, and act on them.
+
+use super::address::Route;
+use super::client::Client;
+use super::decode::{Links, document, part, words};
+use super::id::{DeploymentId, EnvironmentId, ProjectId, RunbookId, RunbookRunId, SpaceId, TaskId, TenantId};
+use super::spaces::SpaceClient;
+use crate::error::{Error, Kind, Result};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// Ids asked for in one request; more make an address too long for some proxies (octopus-api.md §6).
+pub const BATCH: usize = 100;
+
+words! {
+    /// The state of a task (octopus-api.md §18.2; the numbers are those of old servers).
+    TaskState {
+        /// Waits for its turn, or for a person when it has started already.
+        Queued = 1,
+        /// Runs.
+        Executing = 2,
+        /// Ended badly.
+        Failed = 3,
+        /// Was cancelled.
+        Canceled = 4,
+        /// Did not start in time.
+        TimedOut = 5,
+        /// Ended well, possibly with warnings.
+        Success = 6,
+        /// Is being cancelled.
+        Cancelling = 8,
+    }
+}
+
+impl TaskState {
+    /// Whether the task is at its end.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Success | Self::Failed | Self::Canceled | Self::TimedOut)
+    }
+}
+
+document! {
+    /// A server task (octopus-api.md §18.2).
+    Task, "task" {
+        /// Id.
+        id: TaskId = "Id",
+        /// Its space; system tasks have none.
+        space_id: Option<SpaceId> = "SpaceId",
+        /// Its type: `Deploy`, `RunbookRun`, ...
+        name: String = "Name",
+        /// What it does, for people; not to be parsed.
+        description: String = "Description",
+        /// State.
+        state: TaskState = "State",
+        /// Whether it is at its end, as the server says it; see [`Task::is_completed`].
+        completed_flag: bool = "IsCompleted",
+        /// Whether a person must answer; may be stale for a moment (octopus-api.md §19.1).
+        has_pending_interruptions: bool = "HasPendingInterruptions",
+        /// Whether something was worth a warning; also true for some that succeeded.
+        has_warnings_or_errors: bool = "HasWarningsOrErrors",
+        /// When it was queued; in the future for scheduled work.
+        queue_time: Option<Timestamp> = "QueueTime",
+        /// When it first started.
+        start_time: Option<Timestamp> = "StartTime",
+        /// When it ended.
+        completed_time: Option<Timestamp> = "CompletedTime",
+        /// The server's error message; empty when there is none.
+        error_message: String = "ErrorMessage",
+        /// What it is about.
+        arguments: Option<TaskArguments> = "Arguments",
+        /// Its project, on servers that say it.
+        project_id: Option<ProjectId> = "ProjectId",
+        /// Links.
+        links: Links = "Links",
+    }
+}
+
+part! {
+    /// What a task is about.
+    TaskArguments {
+        /// The deployment.
+        deployment_id: Option<DeploymentId> = "DeploymentId",
+        /// The runbook run.
+        runbook_run_id: Option<RunbookRunId> = "RunbookRunId",
+    }
+}
+
+impl Task {
+    /// The deployment it carries out.
+    pub fn deployment_id(&self) -> Option<&DeploymentId> {
+        self.arguments.as_ref()?.deployment_id.as_ref()
+    }
+
+    /// The runbook run it carries out.
+    pub fn runbook_run_id(&self) -> Option<&RunbookRunId> {
+        self.arguments.as_ref()?.runbook_run_id.as_ref()
+    }
+
+    /// Whether it is at its end: the state decides, and the flag where the state is unknown to us.
+    pub fn is_completed(&self) -> bool {
+        self.state.is_final() || (self.completed_flag && matches!(self.state, TaskState::Other(_)))
+    }
+
+    /// Whether it ended well.
+    pub fn finished_successfully(&self) -> bool {
+        self.state == TaskState::Success
+    }
+
+    /// Whether it ever started. A queued task that has started waits for a person or for its next turn.
+    pub fn has_started(&self) -> bool {
+        self.start_time.is_some()
+    }
+
+    /// Where a person looks at it.
+    pub fn url(&self, client: &Client) -> String {
+        match self.links.get("Web") {
+            Some(link) => client.web_url(link),
+            None => client.web_url(&match &self.space_id {
+                Some(space) => format!("/app#/{space}/tasks/{}", self.id),
+                None => format!("/app#/tasks/{}", self.id),
+            }),
+        }
+    }
+}
+
+words! {
+    /// The state of a node of a task's log (octopus-api.md §18.5).
+    ActivityStatus {
+        /// Has not begun.
+        Pending,
+        /// Runs.
+        Running,
+        /// Ended well.
+        Success,
+        /// Ended badly.
+        Failed,
+        /// Was left out.
+        Skipped,
+        /// Ended well, with warnings.
+        SuccessWithWarning,
+        /// Was cancelled.
+        Canceled,
+    }
+}
+
+impl ActivityStatus {
+    /// Whether the node is at its end.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Pending | Self::Running | Self::Other(_))
+    }
+}
+
+part! {
+    /// A node of a task's log: the task, a step, a machine.
+    Activity {
+        /// Id.
+        id: String = "Id",
+        /// Name, e.g. `Step 1: Deploy web`.
+        name: String = "Name",
+        /// Status.
+        status: ActivityStatus = "Status",
+        /// When it began.
+        started: Option<Timestamp> = "Started",
+        /// When it ended.
+        ended: Option<Timestamp> = "Ended",
+        /// 0 to 100, where the server says it.
+        progress_percentage: Option<i64> = "ProgressPercentage",
+        /// What is being done, where the server says it.
+        progress_message: String = "ProgressMessage",
+        /// Lines.
+        log: Vec<LogLine> = "LogElements",
+        /// What it consists of.
+        children: Vec<Activity> = "Children",
+    }
+}
+
+part! {
+    /// A line of a task's log.
+    LogLine {
+        /// `Info`, `Warning`, `Error`, `Fatal`, ...: an open set.
+        category: String = "Category",
+        /// When.
+        at: Option<Timestamp> = "OccurredAt",
+        /// The text.
+        text: String = "MessageText",
+    }
+}
+
+impl LogLine {
+    /// Whether it tells of an error.
+    pub fn is_error(&self) -> bool {
+        matches!(self.category.as_str(), "Error" | "Fatal")
+    }
+}
+
+impl Activity {
+    /// This node and all below it, parents first.
+    pub fn walk(&self) -> Vec<&Self> {
+        let mut all = vec![self];
+        all.extend(self.children.iter().flat_map(Self::walk));
+        all
+    }
+}
+
+document! {
+    /// A task with its log (octopus-api.md §18.5).
+    TaskDetails, "task details" {
+        /// The task.
+        task: Task = "Task",
+        /// The log; empty before the task starts.
+        activity: Vec<Activity> = "ActivityLogs",
+        /// How far it is.
+        progress: Option<Progress> = "Progress",
+    }
+}
+
+part! {
+    /// How far a task is.
+    Progress {
+        /// 0 to 100; 0 again once the task is complete.
+        percentage: i64 = "ProgressPercentage",
+        /// What the server thinks is left, in words.
+        estimated_time_remaining: String = "EstimatedTimeRemaining",
+    }
+}
+
+impl TaskDetails {
+    /// The steps of the process, in order: the children of the root named `Step N: ...`, and whatever else stands there.
+    pub fn steps(&self) -> &[Activity] {
+        self.activity.first().map_or(&[], |root| &root.children)
+    }
+
+    /// The step that failed, or the one that runs.
+    pub fn step_with(&self, status: &ActivityStatus) -> Option<&Activity> {
+        self.steps().iter().find(|step| step.status == *status)
+    }
+
+    /// The first `limit` lines of errors, in the order of the log tree; the deepest say most, so nodes below come first.
+    pub fn first_errors(&self, limit: usize) -> Vec<String> {
+        let mut nodes: Vec<&Activity> = self.activity.iter().flat_map(Activity::walk).collect();
+        nodes.sort_by_key(|node| !node.children.is_empty());
+        let lines = nodes.iter().flat_map(|node| &node.log).filter(|line| line.is_error()).map(|line| line.text.trim().to_owned());
+        let mut errors: Vec<String> = Vec::new();
+        for line in lines.filter(|line| !line.is_empty()) {
+            if errors.len() < limit && !errors.contains(&line) {
+                errors.push(line);
+            }
+        }
+        errors
+    }
+}
+
+/// Which tasks (octopus-api.md §18.3).
+#[derive(Clone, Debug, Default)]
+pub struct TaskQuery {
+    /// Of this project.
+    pub project: Option<ProjectId>,
+    /// To this environment.
+    pub environment: Option<EnvironmentId>,
+    /// For this tenant.
+    pub tenant: Option<TenantId>,
+    /// Of this runbook.
+    pub runbook: Option<RunbookId>,
+    /// Of this type, e.g. `Deploy`.
+    pub name: Option<String>,
+    /// In one of these states; empty is all.
+    pub states: Vec<TaskState>,
+    /// Not complete.
+    pub active: bool,
+    /// Executing or cancelling.
+    pub running: bool,
+    /// Waiting for a person. The filter had false positives (2024.1 to 2025.2): look at the tasks again.
+    pub has_pending_interruptions: bool,
+    /// At most so many, the newest.
+    pub limit: Option<usize>,
+}
+
+/// The error for ids the server does not know, or does not show: it drops them silently (octopus-api.md §6).
+pub(crate) fn unknown_tasks(ids: &[TaskId]) -> Error {
+    let names = ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+    let (noun, verb) = if ids.len() == 1 { ("task", "is") } else { ("tasks", "are") };
+    Error::new(
+        Kind::NotFound,
+        format!("{noun} {names} {verb} unknown to the server, or you may not see {}", if ids.len() == 1 { "it" } else { "them" }),
+    )
+    .with("tasks", ids.iter().map(Value::from).collect::<Vec<_>>())
+}
+
+impl SpaceClient {
+    fn task_route(&self, id: &TaskId) -> Route {
+        self.route("tasks").then(id)
+    }
+
+    /// A task.
+    pub async fn task(&self, id: &TaskId) -> Result<Task> {
+        match self.client().fetch_opt(&self.task_route(id)).await? {
+            Some(task) => Ok(task),
+            None => Err(unknown_tasks(std::slice::from_ref(id)).with("task", id)),
+        }
+    }
+
+    /// Tasks in the order asked for, a hundred a request; an id the server does not know is an error.
+    pub async fn tasks_by_ids(&self, ids: &[TaskId]) -> Result<Vec<Task>> {
+        let found = self.known_tasks(ids).await?;
+        let (mut tasks, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
+        for id in ids {
+            match found.get(id) {
+                Some(task) => tasks.push(task.clone()),
+                None => missing.push(id.clone()),
+            }
+        }
+        if missing.is_empty() { Ok(tasks) } else { Err(unknown_tasks(&missing)) }
+    }
+
+    /// Those of the tasks that the server knows, a hundred a request.
+    pub(crate) async fn known_tasks(&self, ids: &[TaskId]) -> Result<std::collections::HashMap<TaskId, Task>> {
+        let mut found = std::collections::HashMap::with_capacity(ids.len());
+        for batch in ids.chunks(BATCH) {
+            // `take` must be said: 30 is the default even for ids.
+            let route = self.route("tasks").list("ids", batch);
+            for task in self.client().list::<Task>(&route, Some(BATCH)).await? {
+                found.insert(task.id.clone(), task);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Tasks, newest first.
+    pub async fn tasks(&self, query: &TaskQuery) -> Result<Vec<Task>> {
+        let states: Vec<&str> = query.states.iter().map(TaskState::as_str).collect();
+        let route = self
+            .route("tasks")
+            .maybe("project", query.project.as_ref())
+            .maybe("environment", query.environment.as_ref())
+            .maybe("tenant", query.tenant.as_ref())
+            .maybe("runbook", query.runbook.as_ref())
+            .maybe("name", query.name.as_ref())
+            .list("states", &states)
+            .maybe("active", query.active.then_some("true"))
+            .maybe("running", query.running.then_some("true"))
+            .maybe("hasPendingInterruptions", query.has_pending_interruptions.then_some("true"));
+        self.client().list(&route, query.limit).await
+    }
+
+    /// A task with its log tree.
+    pub async fn task_details(&self, id: &TaskId) -> Result<TaskDetails> {
+        self.client().fetch(&self.task_route(id).then("details")).await
+    }
+
+    /// A task's log as text.
+    pub async fn task_log(&self, id: &TaskId) -> Result<String> {
+        self.client().get_text(self.task_route(id).then("raw").as_str()).await
+    }
+
+    /// The tasks that must end before this one starts.
+    pub async fn queued_behind(&self, id: &TaskId) -> Result<Vec<Task>> {
+        self.client().list(&self.task_route(id).then("queued-behind"), None).await
+    }
+
+    /// Cancels a task and returns how it is now. One that has ended stays as it is; that is no error.
+    pub async fn cancel_task(&self, id: &TaskId) -> Result<Task> {
+        self.act(id, "cancel", |task| task.is_completed() || task.state == TaskState::Cancelling).await
+    }
+
+    /// Moves a queued task to the top of the queue (servers since 2023.4.6612).
+    pub async fn prioritize_task(&self, id: &TaskId) -> Result<Task> {
+        self.act(id, "prioritize", Task::has_started).await
+    }
+
+    /// Posts to an endpoint of a task that may be posted to twice, and reads the task.
+    ///
+    /// A lost answer or a refusal is no error when the task already `is` as wanted. Doing it twice does no harm, so
+    /// after a lost answer it is done again.
+    async fn act(&self, id: &TaskId, verb: &str, is: impl Fn(&Task) -> bool) -> Result<Task> {
+        let mut pause = SignedDuration::from_secs(1);
+        let mut attempt = 0;
+        loop {
+            let outcome = self.client().send("POST", self.task_route(id).then(verb).as_str(), None).await;
+            let task = self.task(id).await?;
+            match outcome {
+                Ok(_) => return Ok(task),
+                Err(error) if matches!(error.kind(), Kind::InDoubt | Kind::Refused) && is(&task) => return Ok(task),
+                Err(error) if error.kind() == Kind::InDoubt && attempt < 5 => {}
+                Err(error) => return Err(error),
+            }
+            self.client().cancel().guard(async { Ok(self.clock().sleep(pause).await) }).await?;
+            pause *= 2;
+            attempt += 1;
+        }
+    }
+}

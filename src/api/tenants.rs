@@ -1,0 +1,107 @@
+//! Tenants and the tags they wear.
+
+use super::decode::{document, part};
+use super::id::{EnvironmentId, ProjectId, TagSetId, TenantId};
+use super::resource::named;
+use super::spaces::SpaceClient;
+use crate::error::Result;
+use std::collections::BTreeMap;
+
+document! {
+    /// A tenant (octopus-api.md §10.3).
+    Tenant, "tenant" {
+        /// Id.
+        id: TenantId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Slug.
+        slug: String = "Slug",
+        /// Description.
+        description: String = "Description",
+        /// A disabled tenant cannot be deployed to.
+        is_disabled: bool = "IsDisabled",
+        /// Tags, as `Set/Tag`.
+        tenant_tags: Vec<String> = "TenantTags",
+        /// Where which project may be deployed for it, by project id.
+        project_environments: BTreeMap<String, Vec<EnvironmentId>> = "ProjectEnvironments",
+    }
+}
+named!(Tenant, TenantId);
+
+impl Tenant {
+    /// The environments in which `project` may be deployed for this tenant.
+    pub fn environments_of(&self, project: &ProjectId) -> &[EnvironmentId] {
+        self.project_environments.iter().find(|(id, _)| project == id.as_str()).map_or(&[], |(_, environments)| environments)
+    }
+}
+
+document! {
+    /// A tag set.
+    TagSet, "tag set" {
+        /// Id.
+        id: TagSetId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Slug; most servers send none.
+        slug: String = "Slug",
+        /// Its tags.
+        tags: Vec<Tag> = "Tags",
+    }
+}
+named!(TagSet, TagSetId);
+
+part! {
+    /// A tag of a set.
+    Tag {
+        /// Name.
+        name: String = "Name",
+        /// `Set/Tag`, which is how tenants and channels name it.
+        canonical_name: String = "CanonicalTagName",
+    }
+}
+
+/// Which tenants.
+#[derive(Clone, Debug, Default)]
+pub struct TenantQuery {
+    /// Connected to this project.
+    pub project: Option<ProjectId>,
+    /// Wearing these tags (`Set/Tag`): one of each set named.
+    pub tags: Vec<String>,
+    /// Whose name contains this.
+    pub partial_name: Option<String>,
+    /// Only these; empty is no filter.
+    pub ids: Vec<TenantId>,
+    /// Disabled ones too.
+    pub include_disabled: bool,
+}
+
+impl SpaceClient {
+    /// The tenant called `wanted`: id, slug or name.
+    pub async fn find_tenant(&self, wanted: &str) -> Result<Tenant> {
+        self.client().find(&self.route("tenants"), wanted).await
+    }
+
+    /// Tenants by name.
+    pub async fn tenants(&self, query: &TenantQuery) -> Result<Vec<Tenant>> {
+        let route = self
+            .route("tenants")
+            .maybe("projectId", query.project.as_ref())
+            .list("tags", &query.tags)
+            .maybe("partialName", query.partial_name.as_ref());
+        let mut tenants: Vec<Tenant> = Vec::new();
+        if query.ids.is_empty() {
+            tenants = self.client().list(&route, None).await?;
+        }
+        for ids in query.ids.chunks(100) {
+            tenants.extend(self.client().list::<Tenant>(&route.clone().list("ids", ids), None).await?);
+        }
+        tenants.retain(|t| query.include_disabled || !t.is_disabled);
+        tenants.sort_by_cached_key(|t| t.name.to_lowercase());
+        Ok(tenants)
+    }
+
+    /// All tag sets.
+    pub async fn tag_sets(&self) -> Result<Vec<TagSet>> {
+        self.client().list(&self.route("tagsets"), None).await
+    }
+}

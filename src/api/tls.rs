@@ -1,0 +1,140 @@
+//! Builds the HTTP client of [`super::client`] and reads its failures: which roots are trusted, and whether a request
+//! can have reached the server.
+
+use super::address::Base;
+use super::client::Settings;
+use crate::error::{Error, Kind, Result};
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a failed request means.
+pub(crate) enum Trouble {
+    /// It surely did not reach the server.
+    NotSent(String),
+    /// It did not, and trying again cannot help.
+    Hopeless(Error),
+    /// It may have.
+    Lost(String),
+}
+
+/// Builds the HTTP client: no redirects of its own, ring for TLS, the platform's roots, or Mozilla's where there are none.
+pub(crate) fn build(base: &Base, settings: &Settings, limit: Duration) -> Result<reqwest::Client> {
+    // Somebody may have installed a provider already; any will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(limit)
+            .connect_timeout(Duration::from_secs(10))
+            .pool_max_idle_per_host(64);
+        if base.loopback { builder.no_proxy() } else { builder }
+    };
+    let broken = |error: &dyn StdError| Error::new(Kind::Usage, format!("the HTTP client cannot be set up: {}", chain(error)));
+    if !base.tls {
+        // Loading the platform's roots takes milliseconds that nobody needs here.
+        return builder().tls_backend_preconfigured(mozilla_roots(settings)?).build().map_err(|e| broken(&e));
+    }
+    let mut platform = builder();
+    if let Some(path) = &settings.ca_cert {
+        let pem = std::fs::read(path).map_err(|e| unreadable(settings, &e.to_string()))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| unreadable(settings, &chain(&e)))?;
+        platform = platform.tls_certs_merge(certificates);
+    }
+    match platform.build() {
+        Ok(client) => Ok(client),
+        // A container without certificates: the platform verifier refuses to start.
+        Err(_) => builder().tls_backend_preconfigured(mozilla_roots(settings)?).build().map_err(|e| broken(&e)),
+    }
+}
+
+fn unreadable(settings: &Settings, why: &str) -> Error {
+    let path = settings.ca_cert.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
+    Error::usage(format!("the certificate file `{path}` cannot be used: {why}")).help("it must hold certificates in PEM form")
+}
+
+fn mozilla_roots(settings: &Settings) -> Result<rustls::ClientConfig> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = &settings.ca_cert {
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unreadable(settings, &e.to_string()))? {
+            let certificate = certificate.map_err(|e| unreadable(settings, &e.to_string()))?;
+            roots.add(certificate).map_err(|e| unreadable(settings, &e.to_string()))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Error::bug(format!("TLS has no protocol versions: {e}")))?;
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Reads why a request has no answer.
+pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> Trouble {
+    if error.is_builder() {
+        return Trouble::Hopeless(Error::bug(format!("a request could not be put together: {}", chain(error))));
+    }
+    if let Some(problem) = source::<rustls::Error>(error) {
+        if matches!(problem, rustls::Error::InvalidCertificate(_)) {
+            return Trouble::Hopeless(
+                Error::new(Kind::Unreachable, format!("the certificate of `{base}` is not trusted: {problem}"))
+                    .help("give the certificate authority of the server, if it has one of its own"),
+            );
+        }
+    }
+    if error.is_connect() {
+        let why = source::<std::io::Error>(error).map_or_else(|| root(error), ToString::to_string);
+        return Trouble::NotSent(format!("no connection to `{base}` ({why})"));
+    }
+    if error.is_timeout() {
+        return Trouble::Lost("the server did not answer in time".to_owned());
+    }
+    Trouble::Lost(format!("the connection broke before the answer came ({})", root(error)))
+}
+
+/// What to say when a body broke off.
+pub(crate) fn broke_off(error: &reqwest::Error) -> String {
+    if error.is_timeout() { "the answer did not end in time".to_owned() } else { format!("the answer broke off ({})", root(error)) }
+}
+
+/// Looks for a `T` among the causes of an error.
+fn source<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            // An I/O error often only wraps the one that says more.
+            return found.source().and_then(source::<T>).or(Some(found));
+        }
+        // `io::Error::source` skips what it wraps and goes on with that one's source.
+        if let Some(found) = error.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).and_then(|inner| {
+            let inner: &(dyn StdError + 'static) = inner;
+            source::<T>(inner)
+        }) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The innermost cause.
+fn root(error: &(dyn StdError + 'static)) -> String {
+    let mut error = error;
+    while let Some(inner) = error.source() {
+        error = inner;
+    }
+    error.to_string()
+}
+
+/// All causes, outermost first. Addresses are left out by the caller's choice of words, not here.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(inner) = next {
+        text = format!("{text}: {inner}");
+        next = inner.source();
+    }
+    text
+}

@@ -1,0 +1,106 @@
+//! Variables of projects, library sets and deployments.
+
+use super::decode::{document, part};
+use super::deployments::Deployment;
+use super::id::{LibraryVariableSetId, VariableSetId};
+use super::projects::Project;
+use super::resource::Named;
+use super::spaces::SpaceClient;
+use crate::error::Result;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+document! {
+    /// A set of variables (octopus-api.md §25).
+    VariableSet, "variable set" {
+        /// Id; exported sets have none.
+        id: Option<VariableSetId> = "Id",
+        /// The project, library set or deployment it belongs to.
+        owner_id: String = "OwnerId",
+        /// Counts saves; saving a stale one is refused, though not reliably (octopus-api.md §8.3).
+        version: i64 = "Version",
+        /// The variables.
+        variables: Vec<Variable> = "Variables",
+    }
+}
+
+part! {
+    /// A variable.
+    Variable {
+        /// Id, unique in its set.
+        id: String = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Value; absent when it is sensitive.
+        value: Option<String> = "Value",
+        /// Whether the value is secret.
+        is_sensitive: bool = "IsSensitive",
+        /// Where it holds, e.g. `Environment` to ids; empty is everywhere.
+        scope: BTreeMap<String, Vec<String>> = "Scope",
+        /// How its value is asked for at deployment.
+        prompt: Option<Value> = "Prompt",
+    }
+}
+
+document! {
+    /// A library variable set.
+    LibraryVariableSet, "library variable set" {
+        /// Id.
+        id: LibraryVariableSetId = "Id",
+        /// Name.
+        name: String = "Name",
+        /// Description.
+        description: String = "Description",
+        /// Its variables.
+        variable_set_id: Option<VariableSetId> = "VariableSetId",
+    }
+}
+
+impl Named for LibraryVariableSet {
+    const PREFIX: &'static str = LibraryVariableSetId::PREFIX;
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn slug(&self) -> &'static str {
+        ""
+    }
+}
+
+impl SpaceClient {
+    /// A set of variables.
+    pub async fn variable_set(&self, id: &VariableSetId) -> Result<VariableSet> {
+        self.client().fetch(&self.route("variables").then(id)).await
+    }
+
+    /// A project's variables.
+    pub async fn project_variables(&self, project: &Project) -> Result<VariableSet> {
+        match &project.variable_set_id {
+            Some(id) => self.variable_set(id).await,
+            None => self.client().fetch(&self.route("projects").then(&project.id).then("variables")).await,
+        }
+    }
+
+    /// The library variable set called `wanted`.
+    pub async fn find_library_variable_set(&self, wanted: &str) -> Result<LibraryVariableSet> {
+        self.client().find(&self.route("libraryvariablesets"), wanted).await
+    }
+
+    /// The variables of a library set.
+    pub async fn library_variables(&self, set: &LibraryVariableSet) -> Result<VariableSet> {
+        let id = set.variable_set_id.clone().unwrap_or_else(|| format!("variableset-{}", set.id).into());
+        self.variable_set(&id).await
+    }
+
+    /// The output variables of a deployment by name (`Octopus.Action[Step].Output.Name`), from its manifest. Sensitive
+    /// ones have no value.
+    pub async fn output_variables(&self, deployment: &Deployment) -> Result<BTreeMap<String, Option<String>>> {
+        let id = deployment.manifest_variable_set_id.clone().unwrap_or_else(|| format!("variableset-{}", deployment.id).into());
+        let set: Option<VariableSet> = self.client().fetch_opt(&self.route("variables").then(&id)).await?;
+        let outputs =
+            set.into_iter().flat_map(|set| set.variables).filter(|v| v.name.starts_with("Octopus.Action[") && v.name.contains("].Output."));
+        Ok(outputs.map(|v| (v.name, v.value.filter(|_| !v.is_sensitive))).collect())
+    }
+}

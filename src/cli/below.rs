@@ -1,0 +1,91 @@
+//! The few calls that front ends make into the layers below, each in one place.
+
+use super::{sandbox::Ready, signals};
+use crate::{
+    clock::Clock,
+    engine::{
+        Config, Failure, Interpreter,
+        docs::{self, FunctionDoc},
+        params::{self, ParamDecl},
+    },
+    error::{Error, Result},
+    host,
+    run::{self, Outcome, Settings, Source},
+    sandbox::{Sandbox, World},
+};
+use rhai::Dynamic;
+use std::net::SocketAddr;
+
+/// Runs a script.
+pub(super) fn run(settings: Settings) -> Outcome {
+    run::run(settings)
+}
+
+/// The parameters that a script declares, found without running it.
+pub(super) fn declared(source: &Source) -> std::result::Result<Vec<ParamDecl>, Failure> {
+    let interpreter = Interpreter::new(Config { constants: vec![("ctx".to_owned(), Dynamic::UNIT)], ..Config::default() });
+    params::declarations(&interpreter.load(source)?)
+}
+
+/// A world by the name of a built-in one, or from a file.
+pub(super) fn world(name_or_file: &str) -> Result<World> {
+    World::named_or_file(name_or_file)
+}
+
+/// The text of a built-in world.
+pub(super) fn world_text(name: &str) -> Result<String> {
+    World::builtin_toml(name).ok_or_else(|| {
+        Error::usage(format!("there is no built-in world `{name}`")).help("there is: `shop`, `tenants`, and `fleet(200)` for any number")
+    })
+}
+
+/// A failure as text, with its place in the script where there is one.
+pub(super) fn explain(failure: &Failure, colour: bool) -> String {
+    failure.render(colour)
+}
+
+/// The zone that a world's people live in.
+pub(super) fn world_zone(world: &World) -> String {
+    world.zone().unwrap_or_else(|| "UTC".to_owned())
+}
+
+/// Serves `world` at `address` with a clock `speed` times as fast as the one on the wall, tells when it listens, and
+/// returns when a signal asks for the end.
+pub(super) fn serve(world: World, address: SocketAddr, speed: f64, tell: impl FnOnce(Ready)) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|why| Error::bug(format!("cannot start threads: {why}")))?;
+    runtime.block_on(async {
+        let (sandbox, ready) = start(world, address, speed).await?;
+        tell(ready);
+        signals::first().await;
+        drop(sandbox);
+        Ok(())
+    })
+}
+
+/// Starts a simulated server; it ends when what comes first is dropped.
+async fn start(world: World, address: SocketAddr, speed: f64) -> Result<(Sandbox, Ready)> {
+    let clock = Clock::scaled(world.start(), speed);
+    let environment = world.default_environment();
+    let sandbox = Sandbox::start(world, clock, address).await?;
+    let smtp = sandbox.smtp_url().trim_start_matches("smtp://").to_owned();
+    let ready = Ready { url: sandbox.url(), key: sandbox.api_key(), smtp, space: "Default".to_owned(), environment, speed };
+    Ok((sandbox, ready))
+}
+
+/// The functions of scripts, as the reference shows them: those of the binary, then the standard library's.
+pub(super) fn functions() -> Vec<FunctionDoc> {
+    let (_, own, _) = host::library().finish();
+    let shown = own.into_iter().map(|doc| FunctionDoc {
+        name: doc.receiver.map_or_else(|| doc.name.to_owned(), |of| format!("{of}.{}", doc.name)),
+        signature: doc.signature(),
+        group: doc.group.to_owned(),
+        summary: doc.summary().to_owned(),
+        // The example is shown by itself.
+        prose: doc.doc.split("```").next().unwrap_or_default().trim().to_owned(),
+        options: doc.params.iter().map(|param| param.options).find(|options| !options.is_empty()).unwrap_or_default(),
+        example: doc.example().unwrap_or_default(),
+        since: String::new(),
+    });
+    shown.chain(docs::standard_functions()).collect()
+}

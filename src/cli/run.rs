@@ -1,0 +1,413 @@
+//! `octorhai run`: arguments, environment and files become [`Settings`]; the outcome becomes closing lines and an exit code.
+
+use super::{
+    args::{OnCancelArg, Output, RunArgs},
+    ask, below,
+    json::{self, JsonSink},
+    lines::PlainSink,
+    params,
+    progress::LiveSink,
+    signals,
+    timeline::{self, Timeline},
+    ui::{Loudness, Tone, Ui, somebody_is_there},
+};
+use crate::{
+    api::Credential,
+    cancel::Cancel,
+    engine::Failure,
+    error::{Error, Kind, Result},
+    event::Sink,
+    run::{ContextSettings, OnCancel, Outcome, Settings, Source, Target},
+};
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+/// The environment variables of this process.
+pub type Environment = BTreeMap<String, String>;
+
+/// Files above this are not scripts, parameter files or keys.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// How loud `args` wants it.
+pub fn loudness(args: &RunArgs) -> Loudness {
+    match (args.verbose, args.quiet) {
+        (true, _) => Loudness::Verbose,
+        (_, true) => Loudness::Quiet,
+        _ => Loudness::Normal,
+    }
+}
+
+/// Runs the script, or shows its help, and returns the exit code.
+pub fn run(args: &RunArgs, ui: &Ui, environment: &Environment) -> u8 {
+    match prepare(args, ui, environment) {
+        Ok(Some(prepared)) => perform(args, ui, prepared),
+        Ok(None) => 0,
+        Err(Stop::Error(error)) => {
+            ui.error(&error);
+            error.kind().exit_code()
+        }
+        Err(Stop::Failure(failure)) => {
+            explain(ui, &failure);
+            failure.error.kind().exit_code()
+        }
+    }
+}
+
+/// Why a run did not start.
+enum Stop {
+    Error(Error),
+    Failure(Box<Failure>),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+struct Prepared {
+    settings: Settings,
+    timeline: Arc<Timeline>,
+    zone: TimeZone,
+}
+
+/// `None` when the script's help was all that was asked for.
+fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
+    // Known before anything is written, so that no message can hold them.
+    for name in ["OCTOPUS_API_KEY", "OCTOPUS_ACCESS_TOKEN"] {
+        if let Some(secret) = variable(environment, name) {
+            ui.redactor().learn(secret);
+        }
+    }
+    let script = source(&args.script)?;
+    let declared = below::declared(&script).map_err(|failure| Stop::Failure(Box::new(failure)))?;
+    if args.script_help {
+        ui.data(&params::help(&script.name, about(&script.text).as_deref(), &declared));
+        return Ok(None);
+    }
+    let smtp = args.smtp.as_deref().or_else(|| variable(environment, "OCTORHAI_SMTP_URL")).map(str::to_owned);
+    if let Some(url) = &smtp {
+        learn_password(ui, url)?;
+    }
+    // A value that does not fit may be shown in the error, unless it is one of a secret.
+    let file = match &args.params {
+        Some(path) => Some((path.as_path(), read(path, "parameter file")?)),
+        None => None,
+    };
+    let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
+    let (mut values, warnings) = params::gather(&declared, &args.parameters, file, environment)?;
+    let target = target(args, ui, environment)?;
+    let missing = params::missing(&declared, &values);
+    if !missing.is_empty() {
+        if !somebody_is_there() || args.output == Output::Json {
+            return Err(params::missing_error(&missing).into());
+        }
+        ask::ask(ui, &missing, &mut values)?;
+    }
+    for param in declared.iter().filter(|param| param.secret) {
+        for secret in [values.get(&param.name), param.default.as_ref()].into_iter().flatten().filter_map(Value::as_str) {
+            ui.redactor().learn(secret);
+        }
+    }
+    for warning in warnings {
+        ui.warning(&warning);
+    }
+    let zone = zone(args, &target)?;
+    let timeline = Arc::new(Timeline::default());
+    let show: Arc<dyn Sink> = match args.output {
+        Output::Json => Arc::new(JsonSink::new(ui.clone())),
+        Output::Text if ui.is_live() => Arc::new(LiveSink::new(ui.clone(), zone.clone())),
+        Output::Text => Arc::new(PlainSink::new(ui.clone(), zone.clone())),
+    };
+    let settings = Settings {
+        script,
+        params: values,
+        target,
+        context: ContextSettings {
+            environment: args.env.clone(),
+            tenant: args.tenant.clone(),
+            project: args.project.clone(),
+            deployment: args.deployment.clone(),
+        },
+        zone: zone.clone(),
+        on_cancel: match args.on_cancel {
+            OnCancelArg::Cancel => OnCancel::Cancel,
+            OnCancelArg::Leave => OnCancel::Leave,
+        },
+        smtp,
+        mail_from: args.mail_from.as_deref().or_else(|| variable(environment, "OCTORHAI_MAIL_FROM")).map(str::to_owned),
+        artifacts: args.artifacts.clone(),
+        max_operations: args.max_operations,
+        sinks: vec![show, Arc::clone(&timeline) as Arc<dyn Sink>],
+        cancel: Cancel::new(),
+    };
+    Ok(Some(Prepared { settings, timeline, zone }))
+}
+
+fn perform(args: &RunArgs, ui: &Ui, Prepared { settings, timeline, zone }: Prepared) -> u8 {
+    let watch = signals::watch(settings.cancel.clone(), ui.clone());
+    let outcome = below::run(settings);
+    drop(watch);
+    ui.end_bars();
+    close(args, ui, &timeline, &zone, &outcome);
+    outcome.exit_code
+}
+
+/// The closing lines: what ran when, mails, the error, the result, statistics.
+fn close(args: &RunArgs, ui: &Ui, timeline: &Timeline, zone: &TimeZone, outcome: &Outcome) {
+    let text = args.output == Output::Text;
+    if text {
+        timeline.show(ui, zone);
+        ui.say("");
+    }
+    // A run that goes on later ended as its script wanted: no error to explain.
+    let on_purpose = outcome.failure.as_ref().is_some_and(|failure| failure.error.kind() == Kind::Suspended);
+    match &outcome.failure {
+        Some(failure) if on_purpose && text => ui.say(failure.error.message()),
+        Some(failure) => explain(ui, failure),
+        None => {}
+    }
+    if text {
+        let ok = outcome.exit_code == 0 || on_purpose;
+        // The time on the wall differs from run to run: not where somebody compares bytes.
+        let with_real = ui.is_live() || args.stats;
+        let line = timeline::result(ok, outcome.exit_code, &outcome.stats, timeline.is_virtual(), with_real);
+        ui.say(&ui.paint(if ok { Tone::Good } else { Tone::Bad }, &line));
+    }
+    if args.stats {
+        if text {
+            ui.talk("");
+            for line in timeline::stats(&outcome.stats) {
+                ui.talk(&line);
+            }
+        } else {
+            ui.data(&json::stats(&outcome.stats));
+        }
+    }
+}
+
+/// Shows what ended a script, with its place in the script where there is one.
+fn explain(ui: &Ui, failure: &Failure) {
+    ui.talk(below::explain(failure, ui.has_colour()).trim_end());
+}
+
+/// What a script says about itself: the comment lines at its top, without a first word that is its own path.
+fn about(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text
+        .lines()
+        .skip_while(|line| line.starts_with("#!"))
+        .map_while(|line| line.trim().strip_prefix("//"))
+        .map(|line| line.trim_start_matches(['/', '!']).trim())
+        .collect();
+    let text = lines.join("\n");
+    let text = match text.split_once(": ") {
+        Some((path, rest)) if Path::new(path).extension().is_some_and(|end| end == "rhai") && !path.contains(char::is_whitespace) => rest,
+        _ => &text,
+    };
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A variable that is set and not empty.
+fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
+    environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+}
+
+fn read(path: &Path, what: &str) -> Result<String> {
+    let cannot = |why: &dyn std::fmt::Display| Error::usage(format!("the {what} `{}` cannot be read: {why}", path.display()));
+    let about = std::fs::metadata(path).map_err(|why| cannot(&why))?;
+    if about.is_dir() {
+        return Err(cannot(&"it is a folder"));
+    }
+    if about.len() > LARGEST_FILE {
+        return Err(cannot(&format!("it has {} MB, more than the {} MB we read", about.len() >> 20, LARGEST_FILE >> 20)));
+    }
+    let bytes = std::fs::read(path).map_err(|why| cannot(&why))?;
+    let text = String::from_utf8(bytes).map_err(|_| cannot(&"it is not text in UTF-8"))?;
+    // Editors on Windows put a mark in front.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+fn source(path: &Path) -> Result<Source> {
+    let text = read(path, "script").map_err(|error| {
+        if path.extension().is_none() && path.with_extension("rhai").is_file() {
+            return error.help(format!("did you mean `{}`?", path.with_extension("rhai").display()));
+        }
+        error
+    })?;
+    let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    Ok(Source { name: path.display().to_string(), text, folder: folder.map(Path::to_path_buf) })
+}
+
+fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Target> {
+    // A world on the command line stands above an address in the environment: whoever types --sandbox means it.
+    if let Some(world) = &args.sandbox {
+        return Ok(Target::Sandbox(below::world(world)?));
+    }
+    let Some(url) = args.server.as_deref().or_else(|| variable(environment, "OCTOPUS_URL")) else {
+        let script = args.script.display();
+        return Err(Error::usage("there is no Octopus Server to run on")
+            .help(format!("on a simulated one, in virtual time:\noctorhai run --sandbox {script}"))
+            .help(format!("on yours:\nOCTOPUS_API_KEY=API-... octorhai run --server https://octopus.example.com {script}")));
+    };
+    let url = address(ui, url)?;
+    let credential = if let Some(path) = &args.api_key_file {
+        let key = read(path, "API key file")?.trim().to_owned();
+        if key.is_empty() || key.contains(char::is_whitespace) {
+            return Err(Error::usage(format!("the API key file `{}` does not hold one key and nothing else", path.display())));
+        }
+        Credential::ApiKey(key)
+    } else if let Some(key) = variable(environment, "OCTOPUS_API_KEY") {
+        Credential::ApiKey(key.to_owned())
+    } else if let Some(token) = variable(environment, "OCTOPUS_ACCESS_TOKEN") {
+        Credential::AccessToken(token.to_owned())
+    } else {
+        return Err(Error::usage(format!("there is no API key for `{url}`"))
+            .help("put one into the environment variable OCTOPUS_API_KEY, or into a file: --api-key-file FILE")
+            .help("an OpenID Connect access token goes into OCTOPUS_ACCESS_TOKEN"));
+    };
+    let (Credential::ApiKey(secret) | Credential::AccessToken(secret)) = &credential;
+    ui.redactor().learn(secret);
+    let space = args.space.as_deref().or_else(|| variable(environment, "OCTOPUS_SPACE")).map(str::to_owned);
+    Ok(Target::Server { url, credential, space, ca_cert: args.ca_cert.clone() })
+}
+
+/// Checks an address; what else may be in it (a password, a page's fragment) has no place there.
+fn address(ui: &Ui, text: &str) -> Result<String> {
+    let wrong = |why: &str| Err(Error::usage(format!("the server's address {why}")).help("write it like https://octopus.example.com"));
+    let Ok(url) = url::Url::parse(text) else {
+        return wrong(&format!("`{text}` is not an address"));
+    };
+    if let Some(password) = url.password() {
+        ui.redactor().learn(password);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("must not hold a user or password");
+    }
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return wrong(&format!("`{text}` must start with https:// or http://"));
+    }
+    let mut url = url;
+    url.set_query(None);
+    // People copy the address of the page they look at: https://host/app#/Spaces-1/...
+    let in_app = url.fragment().is_some();
+    url.set_fragment(None);
+    let base = url.as_str().trim_end_matches('/');
+    Ok(if in_app { base.trim_end_matches("/app").to_owned() } else { base.to_owned() })
+}
+
+fn learn_password(ui: &Ui, smtp: &str) -> Result<()> {
+    let url =
+        url::Url::parse(smtp).map_err(|_| Error::usage("the SMTP address is not an address").help("write it like smtp://host:587"))?;
+    if let Some(password) = url.password() {
+        ui.redactor().learn(password);
+        ui.redactor().learn(&percent_encoding::percent_decode_str(password).decode_utf8_lossy());
+    }
+    if !matches!(url.scheme(), "smtp" | "smtps") || url.host().is_none() {
+        return Err(
+            Error::usage("the SMTP address must start with smtp:// or smtps:// and name a host").help("write it like smtp://host:587")
+        );
+    }
+    Ok(())
+}
+
+fn zone(args: &RunArgs, target: &Target) -> Result<TimeZone> {
+    let written = match (&args.tz, target) {
+        (Some(name), _) => Some(name.clone()),
+        (None, Target::Sandbox(world)) => Some(below::world_zone(world)),
+        (None, Target::Server { .. }) => None,
+    };
+    match written {
+        None => Ok(TimeZone::system()),
+        Some(name) => TimeZone::get(&name).map_err(|_| {
+            Error::new(Kind::Usage, format!("there is no time zone `{name}`")).help("zones have names like Europe/Berlin or UTC")
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{args, ui::testing};
+    use super::*;
+
+    fn args(line: &str) -> RunArgs {
+        match args::parse(line.split_whitespace().map(str::to_owned).collect()) {
+            Ok(args::Cli { command: args::Command::Run(run) }) => *run,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn target_of(line: &str, pairs: &[(&str, &str)]) -> Result<Target> {
+        let (ui, ..) = testing::ui(Loudness::Normal);
+        target(&args(line), &ui, &environment(pairs))
+    }
+
+    fn server(line: &str, pairs: &[(&str, &str)]) -> (String, Option<String>) {
+        match target_of(line, pairs) {
+            Ok(Target::Server { url, space, .. }) => (url, space),
+            Ok(Target::Sandbox(_)) => panic!("a sandbox"),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn without_server_and_sandbox_both_ways_on_are_named() {
+        let error = target_of("octorhai run x.rhai", &[("OCTOPUS_URL", "")]).err().expect("no server");
+        let text = format!("{error:?}");
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(text.contains("octorhai run --sandbox x.rhai") && text.contains("--server https://octopus.example.com x.rhai"), "{text}");
+    }
+
+    #[test]
+    fn a_script_tells_what_it_is_in_its_first_comment() {
+        assert_eq!(about("// scripts/x.rhai: A and B,\n// then C\nlet x = 1; // no\n").as_deref(), Some("A and B,\nthen C"));
+        assert_eq!(about("#!/usr/bin/env octorhai\n//! Note: careful\n").as_deref(), Some("Note: careful"));
+        assert_eq!(about("let x = 1;\n// later"), None);
+    }
+
+    #[test]
+    fn flags_stand_above_the_environment() {
+        let surroundings = [("OCTOPUS_URL", "https://env/"), ("OCTOPUS_SPACE", "Env"), ("OCTOPUS_API_KEY", "API-1")];
+        assert_eq!(server("octorhai run x.rhai", &surroundings), ("https://env".into(), Some("Env".into())));
+        let line = "octorhai run x.rhai --server https://flag/octo/app#/Spaces-1/x --space Flag";
+        assert_eq!(server(line, &surroundings), ("https://flag/octo".into(), Some("Flag".into())));
+        assert!(matches!(target_of("octorhai run x.rhai --sandbox", &surroundings), Ok(Target::Sandbox(_))));
+    }
+
+    #[test]
+    fn a_key_is_wanted_and_never_shown() {
+        let error = target_of("octorhai run x.rhai --server https://x", &[]).err().expect("no key");
+        assert!(format!("{error:?}").contains("OCTOPUS_API_KEY"));
+        let error = target_of("octorhai run x.rhai --server https://me:hunter22@x", &[]).err().expect("a password");
+        assert!(!format!("{error:?}").contains("hunter22"));
+        for wrong in ["octopus", "ftp://x", "https://"] {
+            assert!(target_of(&format!("octorhai run x.rhai --server {wrong}"), &[("OCTOPUS_API_KEY", "API-1")]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_key_from_a_file_is_learnt_by_the_redactor() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        std::fs::write(&path, "API-FROMFILE\n").expect("written");
+        let (ui, _, talk) = testing::ui(Loudness::Normal);
+        let line = format!("octorhai run x.rhai --server https://x --api-key-file {}", path.display());
+        let target = target(&args(&line), &ui, &environment(&[("OCTOPUS_API_KEY", "API-ENV")])).expect("a target");
+        assert!(matches!(target, Target::Server { credential: Credential::ApiKey(key), .. } if key == "API-FROMFILE"));
+        ui.talk("API-FROMFILE");
+        assert_eq!(talk.text(), "***\n");
+    }
+
+    #[test]
+    fn an_smtp_password_is_learnt_in_both_spellings() {
+        let (ui, _, talk) = testing::ui(Loudness::Normal);
+        learn_password(&ui, "smtp://me:p%40ssword@mail:587").expect("an address");
+        ui.talk("p%40ssword p@ssword");
+        assert_eq!(talk.text(), "*** ***\n");
+        assert!(learn_password(&ui, "http://mail").is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! Ctrl-C and SIGTERM: the first ends the run in order, within two seconds; the second ends the process at once.
+
+use super::ui::Ui;
+use crate::{cancel::Cancel, clock::real_limit, error::Kind};
+use std::{sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
+
+/// What an orchestrator grants before it sends SIGKILL is 10 s at most; two leave room for one request to a slow server.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Watches signals until it is dropped.
+pub struct Watch(Arc<AtomicBool>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Starts watching on a thread of its own, so that a run that is busy cannot delay it.
+pub fn watch(cancel: Cancel, ui: Ui) -> Watch {
+    let over = Arc::new(AtomicBool::new(false));
+    let done = Arc::clone(&over);
+    let (ready, wait_ready) = std::sync::mpsc::channel();
+    // Without a thread or a runtime there is no orderly end, but the system's own Ctrl-C still works.
+    let _thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async move {
+            let Ok(mut signals) = Signals::new() else { return };
+            let _ = ready.send(());
+            let name = signals.next().await;
+            if done.load(Ordering::SeqCst) {
+                leave();
+            }
+            cancel.cancel(name);
+            say_briefly(&ui, format!("{name}: ending the run; once more ends it at once"));
+            let second = real_limit(GRACE, signals.next()).await;
+            if second.is_some() {
+                say_briefly(&ui, "ended at once: what this run started on the server goes on".to_owned());
+            } else if !done.load(Ordering::SeqCst) {
+                say_briefly(&ui, "the run did not end within 2 s: ended; look at the server for what it started".to_owned());
+            } else {
+                // The run is over and writes its closing lines; a further signal still ends it.
+                signals.next().await;
+            }
+            leave();
+        });
+    });
+    // A signal between here and the first line of the script must not be missed.
+    let _ = wait_ready.recv_timeout(Duration::from_secs(1));
+    Watch(over)
+}
+
+/// Returns the name of the first signal that comes; never when the system does not let us listen.
+pub async fn first() -> &'static str {
+    match Signals::new() {
+        Ok(mut signals) => signals.next().await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Talks, but not longer than a moment: a pipe that nobody reads must not keep the process alive.
+fn say_briefly(ui: &Ui, text: String) {
+    let (said, wait_said) = std::sync::mpsc::channel();
+    let ui = ui.clone();
+    let _thread = std::thread::Builder::new().name("last-words".to_owned()).spawn(move || {
+        ui.talk(&text);
+        let _ = said.send(());
+    });
+    let _ = wait_said.recv_timeout(Duration::from_millis(200));
+}
+
+fn leave() -> ! {
+    std::process::exit(i32::from(Kind::Cancelled.exit_code()))
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "Ctrl-C",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hangup.recv() => "SIGHUP",
+        }
+    }
+}
+
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    close: tokio::signal::windows::CtrlClose,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_shutdown};
+        Ok(Self { interrupt: ctrl_c()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "Ctrl-C",
+            _ = self.close.recv() => "the window was closed",
+            _ = self.shutdown.recv() => "the machine shuts down",
+        }
+    }
+}

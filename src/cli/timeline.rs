@@ -1,0 +1,288 @@
+//! The closing lines of a run: what ran when (a chart in text), mails, result, statistics.
+
+use super::{
+    lines::{day, time, tone_of, zone_name},
+    ui::{Tone, Ui, span, thousands},
+};
+use crate::{
+    event::{Event, Sink, What},
+    run::Stats,
+};
+use jiff::{Timestamp, tz::TimeZone};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+
+/// Letters of the longest bar.
+const WIDTH: usize = 40;
+/// A chart that people still read.
+const MOST_ROWS: usize = 60;
+/// A title that leaves room for the chart.
+const MOST_TITLE: usize = 48;
+
+/// Collects what the closing lines tell.
+#[derive(Default)]
+pub struct Timeline(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    rows: Vec<Row>,
+    /// Task → its place in `rows`.
+    index: BTreeMap<String, usize>,
+    mails: Vec<(Vec<String>, String, bool)>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    virtual_time: bool,
+}
+
+struct Row {
+    title: String,
+    queued: Timestamp,
+    started: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    state: String,
+}
+
+impl Sink for Timeline {
+    fn event(&self, event: &Event) {
+        let mut state = self.0.lock();
+        state.first.get_or_insert(event.at);
+        state.last = Some(event.at);
+        match &event.what {
+            What::RunStarted { virtual_time, .. } => state.virtual_time = *virtual_time,
+            What::TaskStarted { subject, .. } => {
+                state.row(&subject.task, &subject.title, event.at);
+            }
+            What::TaskProgress { subject, state: now, .. } => {
+                let row = state.row(&subject.task, &subject.title, event.at);
+                if row.started.is_none() && now != "Queued" {
+                    row.started = Some(event.at);
+                }
+                row.state.clone_from(now);
+            }
+            What::TaskEnded { subject, state: end, queued, started, completed, .. } => {
+                let row = state.row(&subject.task, &subject.title, *queued);
+                (row.queued, row.started, row.ended) = (*queued, *started, completed.or(Some(event.at)));
+                row.state.clone_from(end);
+            }
+            What::Mail { to, subject, problem } => state.mails.push((to.clone(), subject.clone(), problem.is_none())),
+            _ => {}
+        }
+    }
+}
+
+impl State {
+    fn row(&mut self, task: &str, title: &str, queued: Timestamp) -> &mut Row {
+        let at = *self.index.entry(task.to_owned()).or_insert(self.rows.len());
+        if at == self.rows.len() {
+            self.rows.push(Row { title: title.to_owned(), queued, started: None, ended: None, state: "Queued".to_owned() });
+        }
+        &mut self.rows[at]
+    }
+}
+
+impl Timeline {
+    /// Shows the chart and the mails on `ui`; nothing when nothing ran and nothing was sent.
+    pub fn show(&self, ui: &Ui, zone: &TimeZone) {
+        let state = self.0.lock();
+        let mut rows: Vec<&Row> = state.rows.iter().collect();
+        if let (Some(first), Some(last), false) = (state.first, state.last, rows.is_empty()) {
+            let kind = if state.virtual_time { "virtual time" } else { "real time" };
+            ui.say("");
+            ui.say(&ui.paint(Tone::Strong, &format!("What ran when ({kind}, {}, {})", day(first, zone), zone_name(zone, first))));
+            rows.sort_by_key(|row| row.queued); // stable: equal times keep the order of events
+            let from = rows.iter().map(|row| row.queued).min().unwrap_or(first).min(first);
+            let to = rows.iter().filter_map(|row| row.ended).max().unwrap_or(last).max(last);
+            let titles = rows.iter().take(MOST_ROWS).map(|row| row.title.chars().count()).max().unwrap_or(0).min(MOST_TITLE);
+            let several_days = day(from, zone) != day(to, zone);
+            for row in rows.iter().take(MOST_ROWS) {
+                ui.say(&row.text(ui, zone, titles, (from, to), several_days));
+            }
+            if let Some(more) = rows.get(MOST_ROWS..).filter(|more| !more.is_empty()) {
+                let good = more.iter().filter(|row| row.state == "Success").count();
+                ui.say(&format!("  and {} more tasks, {} of them Success", thousands(more.len() as u64), thousands(good as u64)));
+            }
+        }
+        if !state.mails.is_empty() {
+            ui.say("");
+            ui.say(&ui.paint(Tone::Strong, "Mails"));
+            for (to, subject, sent) in &state.mails {
+                let what = if *sent { "sent to" } else { "NOT sent to" };
+                ui.say(&format!("  {what} {}: {subject}", to.join(", ")));
+            }
+        }
+    }
+}
+
+impl Row {
+    fn text(&self, ui: &Ui, zone: &TimeZone, titles: usize, (from, to): (Timestamp, Timestamp), several_days: bool) -> String {
+        let clock = |at| if several_days { format!("{} {}", &day(at, zone)[4..], time(at, zone)) } else { time(at, zone) };
+        let begin = self.started.unwrap_or(self.queued);
+        let end = self.ended.unwrap_or(to);
+        let until = self.ended.map_or_else(|| format!("{:>width$}", "goes on", width = clock(to).chars().count()), clock);
+        let place = |at: Timestamp| {
+            let whole = to.duration_since(from).as_secs_f64();
+            let part = at.duration_since(from).as_secs_f64();
+            if whole <= 0.0 { 0 } else { ((part / whole) * WIDTH as f64).round() as usize }.min(WIDTH)
+        };
+        let (queued, begun) = (place(self.queued).min(WIDTH - 1), place(begin).min(WIDTH - 1));
+        // What ran is seen, however short it was.
+        let ended = place(end).max(begun + 1);
+        let bar = format!(
+            "{}{}{}{}",
+            " ".repeat(queued),
+            "░".repeat(begun - queued),
+            "█".repeat(ended - begun),
+            " ".repeat(WIDTH - ended.min(WIDTH))
+        );
+        let tone = tone_of(&self.state);
+        format!(
+            "  {}  {} - {}  {:>7}  {}  {}",
+            fit(&self.title, titles),
+            clock(begin),
+            until,
+            span(end.duration_since(begin).as_secs_f64()),
+            ui.paint(tone, &bar),
+            ui.paint(tone, &self.state)
+        )
+    }
+}
+
+/// Cut or filled to `width` letters.
+fn fit(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return format!("{text:<width$}");
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// `done in 41m 10s of virtual time`; the time on the wall is for people who watch, it differs from run to run.
+pub fn result(ok: bool, exit_code: u8, stats: &Stats, virtual_time: bool, with_real: bool) -> String {
+    let what = if ok { "done in".to_owned() } else { format!("ended with exit code {exit_code} after") };
+    let spent = span(stats.seconds);
+    match (virtual_time, with_real) {
+        (true, true) => format!("{what} {spent} of virtual time ({:.1} s)", stats.real_seconds),
+        (true, false) => format!("{what} {spent} of virtual time"),
+        (false, _) => format!("{what} {spent}"),
+    }
+}
+
+/// What `--stats` shows.
+pub fn stats(stats: &Stats) -> Vec<String> {
+    let mut lines = vec![
+        "Requests".to_owned(),
+        format!("  sent            {:>10}", thousands(stats.requests)),
+        format!("  busiest minute  {:>10}", thousands(stats.busiest_minute)),
+        format!("  a naive loop    {:>10}  (one request a second for each waited task)", thousands(stats.naive_requests)),
+    ];
+    if stats.requests > 0 && stats.naive_requests > stats.requests {
+        lines.push(format!(
+            "  that is         {:>10}  times as many",
+            format!("{:.1}", stats.naive_requests as f64 / stats.requests as f64)
+        ));
+    }
+    lines
+}
+
+impl Timeline {
+    /// Whether the run was in virtual time, as its first event said.
+    pub fn is_virtual(&self) -> bool {
+        self.0.lock().virtual_time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        lines::tests::{at, story, subject},
+        ui::{Loudness, testing},
+    };
+    use super::*;
+
+    #[test]
+    fn a_chart_of_a_run() {
+        let timeline = Timeline::default();
+        for event in story() {
+            timeline.event(&event);
+        }
+        let (ui, _, talk) = testing::ui(Loudness::Normal);
+        timeline.show(&ui, &TimeZone::UTC);
+        let golden = "
+What ran when (virtual time, Mon 2026-03-02, UTC)
+  Project A 2.0.0 → Test  08:00:01 - 08:12:31  12m 30s  █████████████████████████                 Success
+  Project C 2.0.0 → Test  08:15:00 - 08:20:00       5m                           ░░░░░██████████  Failed
+
+Mails
+  sent to a@b, c@d: A is live
+  NOT sent to a@b: C failed
+";
+        assert_eq!(talk.text(), golden);
+    }
+
+    #[test]
+    fn a_task_that_goes_on_and_one_that_took_no_time() {
+        let timeline = Timeline::default();
+        let events = [
+            ("08:00:00", What::TaskStarted { subject: subject(1, "One"), how: "deploy".into() }),
+            (
+                "08:10:00",
+                What::TaskEnded {
+                    subject: subject(2, "Two"),
+                    state: "Canceled".into(),
+                    queued: at("08:10:00"),
+                    started: None,
+                    completed: None,
+                    error: String::new(),
+                },
+            ),
+        ];
+        for ((time, what), seq) in events.into_iter().zip(1..) {
+            timeline.event(&Event { seq, at: at(time), what });
+        }
+        let (ui, _, talk) = testing::ui(Loudness::Normal);
+        timeline.show(&ui, &TimeZone::UTC);
+        let text = talk.text();
+        assert!(text.contains("One  08:00:00 -  goes on      10m  ████████████████████████████████████████  Queued"), "{text}");
+        assert!(text.contains("Two  08:10:00 - 08:10:00       0s                                         █  Canceled"), "{text}");
+    }
+
+    #[test]
+    fn a_thousand_tasks_are_summed_up_and_nothing_is_shown_for_nothing() {
+        let (ui, _, talk) = testing::ui(Loudness::Normal);
+        let timeline = Timeline::default();
+        timeline.show(&ui, &TimeZone::UTC);
+        assert_eq!(talk.text(), "");
+        for n in 0..1000 {
+            timeline.event(&Event {
+                seq: 1,
+                at: at("08:00:00"),
+                what: What::TaskEnded {
+                    subject: subject(n, "T"),
+                    state: "Success".into(),
+                    queued: at("08:00:00"),
+                    started: None,
+                    completed: None,
+                    error: String::new(),
+                },
+            });
+        }
+        timeline.show(&ui, &TimeZone::UTC);
+        assert!(talk.text().ends_with("  and 940 more tasks, 940 of them Success\n"), "{}", talk.text());
+        assert_eq!(talk.text().lines().count(), 63);
+    }
+
+    #[test]
+    fn result_and_statistics() {
+        let stats_of = Stats { requests: 96, busiest_minute: 12, seconds: 2470.0, real_seconds: 0.21, naive_requests: 7500 };
+        assert_eq!(result(true, 0, &stats_of, true, true), "done in 41m 10s of virtual time (0.2 s)");
+        assert_eq!(result(true, 0, &stats_of, true, false), "done in 41m 10s of virtual time");
+        assert_eq!(result(false, 5, &stats_of, false, true), "ended with exit code 5 after 41m 10s");
+        assert_eq!(
+            stats(&stats_of).join("\n"),
+            "Requests
+  sent                    96
+  busiest minute          12
+  a naive loop         7,500  (one request a second for each waited task)
+  that is               78.1  times as many"
+        );
+    }
+}

@@ -1,0 +1,291 @@
+//! The only door to stdout and stderr: stdout is data, stderr is talk; nothing leaves without the redactor.
+
+use super::redact::Redactor;
+use crate::error::Error;
+use indicatif::ProgressDrawTarget;
+use parking_lot::Mutex;
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::Arc,
+};
+
+/// How loud the talk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loudness {
+    /// Warnings and errors.
+    Quiet,
+    /// What a reader wants to know.
+    Normal,
+    /// All of it.
+    Verbose,
+}
+
+/// How a piece of text is coloured, where there is colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    Plain,
+    /// Less important.
+    Dim,
+    /// Went well.
+    Good,
+    /// Went wrong.
+    Bad,
+    /// Not as it should be.
+    Warn,
+    /// Not to be missed.
+    Strong,
+}
+
+/// Writes; clones write to the same place.
+#[derive(Clone)]
+pub struct Ui(Arc<Inner>);
+
+struct Inner {
+    out: Mutex<Out>,
+    redactor: Redactor,
+    colour: bool,
+    live: bool,
+    loudness: Loudness,
+}
+
+struct Out {
+    data: Box<dyn Write + Send>,
+    talk: Box<dyn Write + Send>,
+    /// Live lines, which must step aside while something is written.
+    bars: Option<indicatif::MultiProgress>,
+}
+
+impl Ui {
+    /// Stdout and stderr of this process. `colour`: whether the user wants it; a pipe has none.
+    pub fn console(colour: bool, loudness: Loudness, redactor: Redactor) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self(Arc::new(Inner {
+            out: Mutex::new(Out { data: Box::new(io::stdout()), talk: Box::new(io::stderr()), bars: None }),
+            redactor,
+            colour: colour && terminal && !dumb,
+            live: terminal && !dumb && loudness > Loudness::Quiet,
+            loudness,
+        }))
+    }
+
+    /// Somewhere else, without colour.
+    #[cfg(test)]
+    pub fn to(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>, loudness: Loudness, redactor: Redactor) -> Self {
+        Self(Arc::new(Inner { out: Mutex::new(Out { data, talk, bars: None }), redactor, colour: false, live: false, loudness }))
+    }
+
+    /// How loud the talk is.
+    pub fn loudness(&self) -> Loudness {
+        self.0.loudness
+    }
+
+    /// Whether stderr is a terminal that can show live lines.
+    pub fn is_live(&self) -> bool {
+        self.0.live
+    }
+
+    /// What takes the secrets out.
+    pub fn redactor(&self) -> &Redactor {
+        &self.0.redactor
+    }
+
+    /// Writes a line of data to stdout.
+    pub fn data(&self, line: &str) {
+        let clean = self.0.redactor.clean(line);
+        self.write(|out| line_to(&mut out.data, &clean));
+    }
+
+    /// Writes a line of talk to stderr, however quiet the user wants it.
+    pub fn talk(&self, line: &str) {
+        let clean = self.0.redactor.clean(line);
+        self.write(|out| line_to(&mut out.talk, &clean));
+    }
+
+    /// Writes a line of talk unless the user wants it quiet.
+    pub fn say(&self, line: &str) {
+        if self.0.loudness > Loudness::Quiet {
+            self.talk(line);
+        }
+    }
+
+    /// Shows an error: `error: what`, then what helps.
+    pub fn error(&self, error: &Error) {
+        self.talk(&format!("{} {}", self.paint(Tone::Bad, "error:"), error.message()));
+        for hint in error.hints() {
+            self.talk(&format!("  {} {}", self.paint(Tone::Strong, "help:"), hint.replace('\n', "\n        ")));
+        }
+    }
+
+    /// Shows a warning.
+    pub fn warning(&self, text: &str) {
+        self.talk(&format!("{} {text}", self.paint(Tone::Warn, "warning:")));
+    }
+
+    /// `text` in a colour, where there is colour.
+    pub fn paint(&self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Plain => return text.to_owned(),
+            Tone::Dim => "2",
+            Tone::Good => "32",
+            Tone::Bad => "1;31",
+            Tone::Warn => "33",
+            Tone::Strong => "1",
+        };
+        if self.0.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// Whether there is colour.
+    pub fn has_colour(&self) -> bool {
+        self.0.colour
+    }
+
+    /// Starts live lines, which from now on step aside when something is written. Nobody sees them unless
+    /// [`Ui::is_live`].
+    pub fn start_bars(&self) -> indicatif::MultiProgress {
+        // 8 pictures a second: more is work that nobody sees.
+        let target = if self.0.live { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let bars = indicatif::MultiProgress::with_draw_target(target);
+        self.0.out.lock().bars = Some(bars.clone());
+        bars
+    }
+
+    /// Ends them.
+    pub fn end_bars(&self) {
+        self.0.out.lock().bars = None;
+    }
+
+    fn write(&self, work: impl FnOnce(&mut Out) -> io::Result<()>) {
+        let mut out = self.0.out.lock();
+        // A reader that went away (`| head`) does not end a run: deployments are more than their log.
+        let _reader_gone = match out.bars.clone() {
+            Some(bars) => bars.suspend(|| work(&mut out)),
+            None => work(&mut out),
+        };
+    }
+}
+
+fn line_to(to: &mut Box<dyn Write + Send>, line: &str) -> io::Result<()> {
+    // One write a line, so that lines of several processes on one terminal do not mix.
+    let mut whole = String::with_capacity(line.len() + 1);
+    whole.push_str(line);
+    whole.push('\n');
+    to.write_all(whole.as_bytes())?;
+    to.flush()
+}
+
+/// Whether somebody sits at a terminal who can be asked.
+pub fn somebody_is_there() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// `41m 10s`, `2d 3h`, `0.4s`: a span for people, two units at most.
+pub fn span(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match whole {
+        0 if seconds > 0.0 => format!("{:.1}s", seconds.max(0.1)),
+        0..60 => format!("{whole}s"),
+        60..3600 => two(whole / 60, "m", whole % 60, "s"),
+        3600..86_400 => two(whole / 3600, "h", whole % 3600 / 60, "m"),
+        _ => two(whole / 86_400, "d", whole % 86_400 / 3600, "h"),
+    }
+}
+
+fn two(big: u64, big_unit: &str, small: u64, small_unit: &str) -> String {
+    if small == 0 { format!("{big}{big_unit}") } else { format!("{big}{big_unit} {small}{small_unit}") }
+}
+
+/// `1,234,567`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    /// Something to write to and to read later.
+    #[derive(Clone, Default)]
+    pub(crate) struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Paper {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().clone()).expect("we write UTF-8")
+        }
+    }
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A ui on paper: (ui, stdout, stderr).
+    pub(crate) fn ui(loudness: Loudness) -> (Ui, Paper, Paper) {
+        let (data, talk) = (Paper::default(), Paper::default());
+        let redactor = Redactor::new();
+        redactor.learn("API-SECRET");
+        (Ui::to(Box::new(data.clone()), Box::new(talk.clone()), loudness, redactor), data, talk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_and_talk_go_separate_ways_and_without_secrets() {
+        let (ui, data, talk) = testing::ui(Loudness::Normal);
+        ui.data("42 API-SECRET");
+        ui.say("hello API-SECRET");
+        ui.error(&Error::usage("no such key `API-SECRET`").help("take another one\nsoon"));
+        assert_eq!(data.text(), "42 ***\n");
+        assert_eq!(talk.text(), "hello ***\nerror: no such key `***`\n  help: take another one\n        soon\n");
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_error() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let ui = Ui::to(Box::new(Gone), Box::new(Gone), Loudness::Normal, Redactor::new());
+        ui.data("one");
+        ui.talk("two");
+    }
+
+    #[test]
+    fn spans_and_numbers_read_well() {
+        for (seconds, text) in [
+            (0.0, "0s"),
+            (0.04, "0.1s"),
+            (0.23, "0.2s"),
+            (59.0, "59s"),
+            (60.0, "1m"),
+            (2470.0, "41m 10s"),
+            (3660.0, "1h 1m"),
+            (90_000.0, "1d 1h"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
+        assert_eq!([thousands(7), thousands(1234), thousands(1_234_567)], ["7", "1,234", "1,234,567"]);
+    }
+}

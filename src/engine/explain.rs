@@ -1,0 +1,515 @@
+//! What Rhai's run-time errors mean in words of users, and what helps.
+
+use super::{
+    modules::Shelf,
+    syntax, thrown,
+    words::{Signature, signatures, type_words, with_article},
+};
+use crate::error::{Error, Kind, nearest, suggestion};
+use rhai::{ASTNode, Dynamic, Engine, EvalAltResult, Expr, Map, Position, Stmt};
+use std::cell::Cell;
+
+/// What an explanation may look at.
+pub(super) struct Surroundings<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) shelf: &'a Shelf,
+    /// The text of the file that the error is in.
+    pub(super) text: &'a str,
+    /// The name of that file.
+    pub(super) file: &'a str,
+    /// Where in that file.
+    pub(super) position: Position,
+    /// A place that is more to the point, if the explanation knows one: the argument instead of the call.
+    pub(super) better: Cell<Option<Position>>,
+}
+
+fn script(message: impl Into<String>) -> Error {
+    Error::new(Kind::Script, message)
+}
+
+/// `error` with the hint if there is one.
+pub(super) fn hinted(error: Error, hint: Option<String>) -> Error {
+    match hint {
+        Some(hint) => error.help(hint),
+        None => error,
+    }
+}
+
+/// Our error for a Rhai error without its wrappers.
+pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
+    if let Some(ours) = thrown::ours(error) {
+        if let Some(option) = ours.fact("option").and_then(|o| o.as_str()) {
+            around.better.set(key_after(around, option));
+        }
+        return ours;
+    }
+    let engine = around.engine;
+    let words = |name: &str| with_article(&type_words(Some(engine), name));
+    match error {
+        EvalAltResult::ErrorParsing(kind, _) => syntax::explain(kind, around),
+        EvalAltResult::ErrorRuntime(value, _) => rethrown(value, around).unwrap_or_else(|| thrown_by_user(value)),
+        EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name, around),
+        EvalAltResult::ErrorFunctionNotFound(call, _) => unknown_function(call, around),
+        EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message, around),
+        EvalAltResult::ErrorIndexingType(what, _) => {
+            let (subject, key) = what.split_once(" [").unwrap_or((what, ""));
+            let key = key.split(']').next().unwrap_or_default();
+            script(format!("{} has no entries to take out with `[{}]`", words(subject), type_words(Some(engine), key)))
+        }
+        EvalAltResult::ErrorIndexNotFound(key, _) => script(format!("there is no entry `{key}`")),
+        EvalAltResult::ErrorPropertyNotFound(name, _) => script(format!("there is no property `{name}`")),
+        EvalAltResult::ErrorModuleNotFound(name, _) => script(format!("unknown module `{name}`")),
+        EvalAltResult::ErrorMismatchDataType(wanted, got, _) | EvalAltResult::ErrorMismatchOutputType(wanted, got, _) => {
+            match (wanted.as_str(), got.as_str()) {
+                ("", got) => script(format!("{} does not fit here", words(got))),
+                (wanted, "") => script(format!("{} is expected here", words(wanted))),
+                (wanted, got) => script(format!("{} is expected here, got {}", words(wanted), words(got))),
+            }
+        }
+        EvalAltResult::ErrorArrayBounds(length, index, _) => bounds("list", "item", *length, *index),
+        EvalAltResult::ErrorStringBounds(length, index, _) => bounds("text", "character", *length, *index),
+        EvalAltResult::ErrorBitFieldBounds(length, index, _) => bounds("whole number", "bit", *length, *index),
+        EvalAltResult::ErrorFor(_) => {
+            script("`for` cannot go through this value").help("it goes through lists, ranges (`1..10`) and `map.keys()`")
+        }
+        EvalAltResult::ErrorUnboundThis(_) => script("`this` has no value here"),
+        EvalAltResult::ErrorDataRace(what, _) => {
+            let by = what.split('\'').nth(1).map_or_else(String::new, |name| {
+                around.better.set(only_call_of(around, name));
+                format!(" by `{name}`")
+            });
+            script(format!("a value is used by a closure while it is being worked on{by}"))
+                .help("a closure given to a function of a value cannot change that value itself; change a copy, or collect results and use them afterwards")
+        }
+        EvalAltResult::ErrorAssignmentToConstant(name, _) => constant(name),
+        EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
+            let name = name.trim_start_matches("set$").trim_start_matches("get$");
+            script(format!("`{name}` changes its subject, which is a constant"))
+                .help("declare it with `let` instead of `const`, or change a copy")
+        }
+        EvalAltResult::ErrorArithmetic(message, _) => script(plain(message)),
+        EvalAltResult::ErrorTooManyOperations(_) => {
+            let limit = with_commas(engine.max_operations());
+            Error::new(Kind::Limit, format!("the script did more than {limit} operations"))
+                .help("is this a loop that never ends? to wait for something, use `wait`, `wait_for` or `sleep`: waiting costs nothing")
+                .help("a script that has so much to do needs a higher limit: `--max-operations N`")
+        }
+        EvalAltResult::ErrorTooManyVariables(_) => {
+            Error::new(Kind::Limit, format!("more than {} variables at the same time", with_commas(engine.max_variables() as u64)))
+        }
+        EvalAltResult::ErrorTooManyModules(_) => {
+            Error::new(Kind::Limit, format!("more than {} imports", with_commas(engine.max_modules() as u64)))
+                .help("import once, at the top of the file")
+        }
+        EvalAltResult::ErrorStackOverflow(_) => {
+            Error::new(Kind::Limit, format!("function calls are nested more than {} deep", engine.max_call_levels()))
+                .help("does a function call itself without end?")
+        }
+        EvalAltResult::ErrorDataTooLarge(what, _) => too_large(what, engine),
+        EvalAltResult::ErrorSystem(what, cause) if what.is_empty() => script(plain(&cause.to_string())),
+        EvalAltResult::ErrorSystem(what, cause) => script(plain(&format!("{what}: {cause}"))),
+        EvalAltResult::ErrorTerminated(..) => Error::new(Kind::Cancelled, "the script was ended"),
+        EvalAltResult::LoopBreak(..) => script("`break` and `continue` only work inside of a loop"),
+        other => script(plain(&other.to_string())),
+    }
+}
+
+/// An error of Rhai's own that a script caught and threw again: a map with Rhai's words.
+fn rethrown(value: &Dynamic, around: &Surroundings) -> Option<Error> {
+    let map = value.read_lock::<Map>()?;
+    map.get("error")?;
+    let message = map.get("message")?.to_string();
+    let message = message.lines().next()?;
+    let number = |key: &str| map.get(key).and_then(|v| v.as_int().ok()).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0);
+    if map.get("source").is_none_or(|s| s.is_unit() || s.to_string() == around.file)
+        && let (Some(line), Some(column)) = (number("line"), number("position"))
+    {
+        around.better.set(Some(Position::new(line, column)));
+    }
+    let around = &Surroundings { position: around.better.get().unwrap_or(around.position), better: Cell::new(None), ..*around };
+    if let Some(call) = message.strip_prefix("Function not found: ") {
+        Some(unknown_function(call, around))
+    } else if let Some(name) = message.strip_prefix("Variable not found: ") {
+        Some(unknown_variable(name, around))
+    } else if message.starts_with("Unknown property") || message.starts_with("No writable") {
+        Some(unknown_property(message, around))
+    } else {
+        None
+    }
+}
+
+/// Where `name(` stands in the text, if it does so once: for errors that come without a place.
+fn only_call_of(around: &Surroundings, name: &str) -> Option<Position> {
+    let call = format!("{name}(");
+    let mut places = around.text.match_indices(&call);
+    let (at, _) = places.next()?;
+    if places.next().is_some() { None } else { position_of(around.text, at) }
+}
+
+/// The place of a byte offset.
+fn position_of(text: &str, offset: usize) -> Option<Position> {
+    let before = &text[..offset];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Some(Position::new(u16::try_from(line).ok()?, u16::try_from(column).ok()?))
+}
+
+/// `throw "text"`, `throw #{message: ...}`, `throw anything`; also what Rhai's own functions complain about.
+fn thrown_by_user(value: &Dynamic) -> Error {
+    if value.is_unit() {
+        return script("the script threw an error without a message").help("say what is wrong: `throw \"...\"`");
+    }
+    let Some(map) = value.read_lock::<Map>() else { return script(value.to_string()) };
+    let message = map.get("message").filter(|m| !m.is_unit()).map_or_else(|| format!("the script threw {value}"), ToString::to_string);
+    // An error of Rhai's that a script caught and threw again carries Rhai's words.
+    let message = if map.contains_key("error") { plain(&message) } else { message };
+    let mut error = script(message);
+    for (name, value) in map.iter() {
+        match name.as_str() {
+            "message" => {}
+            "help" => error = error.help(value.to_string()),
+            name => error = error.with(name, thrown::to_json(value)),
+        }
+    }
+    error
+}
+
+pub(super) fn constant(name: &str) -> Error {
+    let name = if name.is_empty() { "a constant".to_owned() } else { format!("`{name}` is a constant: it") };
+    script(format!("{name} cannot be changed"))
+}
+
+fn bounds(what: &str, item: &str, length: usize, index: i64) -> Error {
+    let has = match length {
+        0 => format!("the {what} is empty"),
+        1 => format!("the {what} has 1 {item}"),
+        n => format!("the {what} has {n} {item}s"),
+    };
+    let error = script(format!("{has}, there is none at `{index}`"));
+    if length > 0 && index == length as i64 {
+        error.help(format!("counting starts at 0: the last {item} is at `{}`, or `-1`", length - 1))
+    } else {
+        error
+    }
+}
+
+fn too_large(what: &str, engine: &Engine) -> Error {
+    let (what, limit) = match what.to_lowercase() {
+        w if w.contains("string") => ("a text would be longer", format!("{} MB", engine.max_string_size() >> 20)),
+        w if w.contains("map") => ("a map would have more", format!("{} entries", with_commas(engine.max_map_size() as u64))),
+        _ => ("a list would have more", format!("{} items", with_commas(engine.max_array_size() as u64))),
+    };
+    Error::new(Kind::Limit, format!("{what} than {limit}")).help("does a loop add to it without end?")
+}
+
+fn with_commas(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// Rhai's words as a fragment of ours: quotes become backticks, names of types ours, the first letter small.
+pub(super) fn plain(message: &str) -> String {
+    let mut text = message.trim().trim_end_matches('.').replace('\'', "`");
+    for (rhai, ours) in [
+        ("Runtime error: ", ""),
+        ("a boolean expression", "true or false"),
+        ("a boolean", "true or false"),
+        ("object map literal", "map"),
+        ("array literal", "list"),
+        ("object map", "map"),
+        ("Array", "List"),
+        ("array", "list"),
+        ("Expecting", "expected"),
+        ("ImmutableString", "text"),
+        ("&str", "text"),
+        ("i64", "whole number"),
+        ("f64", "number"),
+    ] {
+        text = text.replace(rhai, ours);
+    }
+    let mut letters = text.chars();
+    let second_small = text.chars().nth(1).is_none_or(|c| !c.is_uppercase());
+    match letters.next() {
+        Some(first) if second_small => first.to_lowercase().chain(letters).collect(),
+        _ => text,
+    }
+}
+
+pub(super) fn unknown_variable(name: &str, around: &Surroundings) -> Error {
+    if let Some((module, variable)) = name.rsplit_once("::") {
+        return script(format!("module `{module}` offers no `{variable}`"))
+            .help("a file offers its functions, and the variables that it marks with `export`");
+    }
+    let error = script(format!("unknown variable `{name}`"));
+    if text_after(around).starts_with(':') {
+        return error.help(format!("arguments have no names here; options stand in a map at the end: `#{{{name}: ...}}`"));
+    }
+    if signatures(around.engine).iter().any(|s| s.name == name && !s.standard) {
+        return error.help(format!("`{name}` is a function: call it with `{name}(...)`"));
+    }
+    let declared = declared_names(around.text);
+    if declared.iter().any(|d| d == name) {
+        return error.help(format!("`{name}` is declared elsewhere: a variable is known from its `let` to the end of its block")).help(
+            "a function (`fn`) sees only its parameters: pass the value in, or use a closure (`|x| ...`), which sees variables around it",
+        );
+    }
+    if name.len() < 3 {
+        // Every short name is near to every other one.
+        return error;
+    }
+    let known: Vec<String> = declared.into_iter().chain(around.shelf.known_names()).collect();
+    hinted(error, nearest(name, known.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?")))
+}
+
+/// The names that a text declares: after `let`, `const`, `for`, `as`, `catch`, and parameters of functions and closures.
+fn declared_names(text: &str) -> Vec<String> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut names = Vec::new();
+    let mut before = "";
+    let mut in_parameters = false;
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        let gap = rest[..start].trim();
+        let word = &rest[start..];
+        let end = word.find(|c| !is_word(c)).unwrap_or(word.len());
+        let (word, after) = word.split_at(end);
+        if gap.contains(')') {
+            in_parameters = false;
+        }
+        let parameter = in_parameters || gap.ends_with('|') || (gap == "," && after.trim_start().starts_with('|'));
+        if parameter || matches!(before, "let" | "const" | "for" | "as" | "catch") {
+            names.push(word.to_owned());
+        }
+        if before == "fn" {
+            in_parameters = after.starts_with('(');
+        }
+        (before, rest) = (word, after);
+    }
+    names.retain(|n| !n.starts_with(|c: char| c.is_ascii_digit()));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// `Unknown property 'x' - a getter is not registered for type 'T'` and its brother for setting.
+fn unknown_property(message: &str, around: &Surroundings) -> Error {
+    let mut quoted = message.split('\'').skip(1).step_by(2);
+    let (Some(property), Some(subject)) = (quoted.next(), quoted.next()) else { return script(plain(message)) };
+    let subject = type_words(Some(around.engine), subject);
+    if subject == "nothing" {
+        return script(format!("there is no value here, so no property `{property}`"))
+            .help(format!("what stands before `.{property}` is `()`: a map lacks that key, or a function returned nothing"))
+            .help(format!("`?.{property}` gives `()` instead of an error"));
+    }
+    let all = signatures(around.engine);
+    let of_subject = |s: &&Signature| s.parameters.first().is_some_and(|(_, kind)| *kind == subject);
+    let known: Vec<&str> = all.iter().filter(of_subject).filter_map(|s| s.name.strip_prefix("get$")).collect();
+    let whose = with_article(&subject);
+    if message.starts_with("No writable") {
+        return script(format!("property `{property}` of {whose} cannot be set"));
+    }
+    let error = script(format!("{whose} has no property `{property}`"));
+    if all.iter().filter(of_subject).any(|s| s.name == property) {
+        return error.help(format!("`{property}` is a function: write `.{property}()`"));
+    }
+    let hint = nearest(property, known.iter().copied()).map(|n| format!("did you mean `{n}`?"));
+    let list =
+        (!known.is_empty()).then(|| format!("{whose} has: {}", known.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")));
+    hinted(hinted(error, hint), list)
+}
+
+/// `name (type, type)`: no such function, or none for these arguments.
+fn unknown_function(call: &str, around: &Surroundings) -> Error {
+    let (name, arguments) = call.split_once(" (").unwrap_or((call, ""));
+    let arguments = arguments.strip_suffix(')').unwrap_or(arguments);
+    let given: Vec<String> = arguments.split(", ").filter(|a| !a.is_empty()).map(|a| type_words(Some(around.engine), a)).collect();
+    let shown: Vec<String> = given.iter().map(|g| with_article(g)).collect();
+    if name.starts_with("anon$") {
+        return script(match shown.len() {
+            0 => "the closure takes arguments, and was called with none".to_owned(),
+            _ => format!("the closure does not take what it was called with: {}", shown.join(", ")),
+        });
+    }
+    if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+        return script(match shown.as_slice() {
+            [one] => format!("`{name}` cannot be used with {one}"),
+            [left, right] => format!("`{name}` cannot be used between {left} and {right}"),
+            _ => format!("`{name}` cannot be used here"),
+        });
+    }
+
+    let (module, bare) = name.rsplit_once("::").map_or((None, name), |(m, n)| (Some(m), n));
+    let mut known: Vec<Signature> = around
+        .shelf
+        .functions()
+        .into_iter()
+        .map(|(name, parameters)| Signature {
+            name,
+            parameters: parameters.into_iter().map(|p| (p, "any value".to_owned())).collect(),
+            result: "nothing".to_owned(),
+            standard: false,
+        })
+        .collect();
+    if module.is_none() {
+        known.extend(
+            signatures(around.engine).into_iter().filter(|s| s.name.starts_with(|c: char| c.is_alphabetic()) && !s.name.contains('$')),
+        );
+    }
+    let mut overloads: Vec<&Signature> = known.iter().filter(|s| s.name == bare).collect();
+    if overloads.iter().any(|s| !s.standard) {
+        // Rhai has functions of the same name for other things, e.g. `start(range)`.
+        overloads.retain(|s| !s.standard);
+    }
+    let method = called_as_method(around, bare);
+    if !overloads.is_empty() {
+        return wrong_arguments(bare, &given, &overloads, method, around);
+    }
+    let names: Vec<&str> = known.iter().map(|s| s.name.as_str()).collect();
+    let hint = nearest(bare, names.iter().copied()).map(|n| format!("did you mean `{n}`?"));
+    if let Some(module) = module {
+        return hinted(script(format!("module `{module}` has no function `{bare}`")), hint);
+    }
+    if declared_names(around.text).iter().any(|d| d == bare) {
+        return script(format!("there is no function `{bare}`"))
+            .help(format!("`{bare}` is a variable; if it holds a closure, call it with `{bare}.call(...)`"));
+    }
+    match (method, given.first()) {
+        (true, Some(subject)) => {
+            let of_subject: Vec<&str> =
+                known.iter().filter(|s| s.parameters.first().is_some_and(|(_, kind)| kind == subject)).map(|s| s.name.as_str()).collect();
+            let hint = nearest(bare, of_subject).map(|n| format!("did you mean `{n}`?")).or(hint);
+            hinted(script(format!("{} has no function `{bare}`", with_article(subject))), hint)
+        }
+        _ => hinted(script(format!("there is no function `{bare}`")), hint),
+    }
+}
+
+/// The bytes of the token at the error's place.
+fn token(around: &Surroundings) -> Option<std::ops::Range<usize>> {
+    Some(super::failure::span(around.text, around.position.line()?, around.position.position()?))
+}
+
+/// What follows the token at the error's place.
+fn text_after<'a>(around: &Surroundings<'a>) -> &'a str {
+    token(around).map_or("", |token| around.text[token.end..].trim_start())
+}
+
+/// Whether the call at the error's place is written `subject.name(...)`.
+fn called_as_method(around: &Surroundings, name: &str) -> bool {
+    token(around).is_some_and(|token| &around.text[token.clone()] == name && around.text[..token.start].trim_end().ends_with('.'))
+}
+
+/// Where, in the call at the error's place, the key `name` of a map literal stands. Constant maps have lost their
+/// positions when a script runs, so the text is searched.
+fn key_after(around: &Surroundings, name: &str) -> Option<Position> {
+    let start = token(around)?.start;
+    let call = around.text[start..].split(';').next()?;
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (at, _) = call.match_indices(name).find(|(at, _)| {
+        let after = call[at + name.len()..].trim_start_matches('"').trim_start();
+        !call[..*at].ends_with(is_word) && after.starts_with(':') && !after.starts_with("::")
+    })?;
+    position_of(around.text, start + at)
+}
+
+/// Where argument number `index` of the call at the error's place begins.
+fn argument_position(around: &Surroundings, index: usize) -> Option<Position> {
+    let unit = around.shelf.compiled(around.file)?;
+    let mut found = None;
+    unit.ast.walk(&mut |nodes| {
+        let call = match nodes.last() {
+            Some(ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
+                Some((call, at))
+            }
+            _ => None,
+        };
+        if let Some((call, at)) = call
+            && *at == around.position
+        {
+            found = call.args.get(index).map(Expr::start_position).filter(|p| !p.is_none());
+        }
+        found.is_none()
+    });
+    found
+}
+
+/// The function exists: say which argument is not right, and show how it is called.
+fn wrong_arguments(name: &str, given: &[String], overloads: &[&Signature], method: bool, around: &Surroundings) -> Error {
+    // In `task.cancel(1)` the subject is not an argument for people.
+    let offset = usize::from(method);
+    let fits = |wanted: &str, given: &str| wanted == given || wanted == "any value";
+    let same_count: Vec<&&Signature> = overloads.iter().filter(|s| s.parameters.len() == given.len()).collect();
+    let best = same_count.iter().min_by_key(|s| s.parameters.iter().zip(given).filter(|((_, wanted), given)| !fits(wanted, given)).count());
+    let error = if let Some(best) = best {
+        let wrong = best.parameters.iter().zip(given).enumerate().find(|(_, ((_, wanted), given))| !fits(wanted, given));
+        match wrong {
+            Some((0, ((_, _), given))) if method => script(format!("{} has no function `{name}`", with_article(given))),
+            Some((i, ((parameter, wanted), given))) => {
+                around.better.set(argument_position(around, i - offset));
+                let parameter = if parameter.is_empty() { String::new() } else { format!(" (`{parameter}`)") };
+                script(format!(
+                    "argument {}{parameter} of `{name}` must be {}, not {}",
+                    i + 1 - offset,
+                    with_article(wanted),
+                    with_article(given)
+                ))
+            }
+            None => script(format!("`{name}` cannot be called here")),
+        }
+    } else {
+        let mut counts: Vec<usize> = overloads.iter().map(|s| s.parameters.len().saturating_sub(offset)).collect();
+        counts.sort_unstable();
+        counts.dedup();
+        let wanted = counts.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+        let noun = if counts == [1] { "argument" } else { "arguments" };
+        script(format!("`{name}` takes {wanted} {noun}, not {}", given.len() - offset.min(given.len())))
+    };
+    let mut ways: Vec<String> = overloads.iter().map(|s| format!("`{}`", s.show())).collect();
+    ways.dedup();
+    let more = ways.len().saturating_sub(6);
+    ways.truncate(6);
+    let mut help = format!("it is: {}", ways.join("\n   or: "));
+    if more > 0 {
+        help = format!("{help}\n  and {more} more");
+    }
+    error.help(help)
+}
+
+/// Used by `syntax` as well.
+pub(super) fn unknown_module(name: &str) -> Error {
+    let embedded: Vec<String> =
+        super::modules::standard_library().filter_map(|(n, _)| Some(n.strip_prefix("std/")?.strip_suffix(".rhai")?.to_owned())).collect();
+    let error = script(format!("unknown module `{name}`"));
+    if embedded.iter().any(|e| e == name) {
+        return error.help(format!("import it first: `import \"std/{name}\" as {name};`"));
+    }
+    let error = error.help(format!("import it first: `import \"./{name}\" as {name};`"));
+    match suggestion(name, embedded.iter().map(String::as_str)) {
+        Some(hint) if hint.starts_with("did") => error.help(hint),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn declared_names_are_those_of_let_for_and_parameters() {
+        let text = "let a = 1; for item in list { } fn go(first, second) { first } let f = |x, y| x + other; try { } catch (err) { }";
+        assert_eq!(declared_names(text), ["a", "err", "f", "first", "item", "second", "x", "y"]);
+    }
+
+    #[test]
+    fn large_numbers_are_readable() {
+        assert_eq!(with_commas(50_000_000), "50,000,000");
+        assert_eq!(with_commas(999), "999");
+    }
+}

@@ -1,0 +1,224 @@
+//! A script that did not compile or did not end well: what happened, where, and how that is drawn.
+
+use super::{
+    explain,
+    modules::{Shelf, Unit},
+};
+use crate::error::Error;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use rhai::{Engine, EvalAltResult, Position};
+use serde_json::{Map, Value, json};
+use std::{cell::Cell, collections::BTreeMap, ops::Range};
+
+/// More frames than this are not drawn.
+const DRAWN: usize = 7;
+
+/// What a closure is called in a [`Frame`].
+const CLOSURE: &str = "closure";
+
+/// A script that did not compile or did not end well, with all that is known about where and why.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What happened.
+    pub error: Error,
+    /// Where, the innermost place first; then the calls that led there. Empty when no place is known.
+    pub trace: Vec<Frame>,
+    /// The text of each file in the trace.
+    texts: BTreeMap<String, String>,
+}
+
+/// A place in a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The file, as the user wrote it; `std/...` for an embedded one.
+    pub file: String,
+    /// Counts from 1.
+    pub line: usize,
+    /// Counts from 1, in characters.
+    pub column: usize,
+    /// The function that the place is in, `closure` for one without a name; `None` at the top level of a file.
+    pub function: Option<String>,
+}
+
+/// What is marked in a file, and what stands beside it.
+type Mark = (Range<usize>, Option<String>);
+
+impl From<Error> for Failure {
+    /// A failure that has no place in a script.
+    fn from(error: Error) -> Self {
+        Self { error, trace: Vec::new(), texts: BTreeMap::new() }
+    }
+}
+
+impl Failure {
+    /// What a Rhai error means; `file` is where the outermost frame is.
+    pub(super) fn new(error: EvalAltResult, file: &str, engine: &Engine, shelf: &Shelf) -> Self {
+        let mut trace = Vec::new();
+        let mut file = file.to_owned();
+        let mut function = None;
+        let mut current = &error;
+        let innermost = loop {
+            let (inner, next_file, next_function) = match current {
+                EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
+                    let name = if name.starts_with("anon$") { CLOSURE.to_owned() } else { name.clone() };
+                    (inner, if source.is_empty() { file.clone() } else { source.clone() }, Some(name))
+                }
+                EvalAltResult::ErrorInModule(name, inner, _) => (inner, name.clone(), None),
+                other => break other,
+            };
+            trace.extend(frame(&file, current.position(), function.as_ref()));
+            (file, function, current) = (next_file, next_function, inner);
+        };
+        let position = innermost.position();
+        let text = shelf.text(&file).unwrap_or_default();
+        let around = explain::Surroundings { engine, shelf, text: &text, file: &file, position, better: Cell::new(None) };
+        let error = explain::explain(innermost, &around);
+        trace.extend(frame(&file, around.better.get().unwrap_or(position), function.as_ref()));
+        trace.reverse();
+        // A native function and the closure it calls are one place: `list.map(|x| ...)`.
+        trace.dedup_by(|outer, inner| {
+            let same = (&outer.file, outer.line, outer.column) == (&inner.file, inner.line, inner.column);
+            if same {
+                inner.function = outer.function.take();
+            }
+            same
+        });
+
+        let texts = trace.iter().filter_map(|f| Some((f.file.clone(), shelf.text(&f.file)?))).collect();
+        Self { error, trace, texts }
+    }
+
+    /// An error of ours at a place.
+    pub(super) fn at(error: Error, unit: &Unit, position: Position) -> Self {
+        let trace = frame(&unit.name, position, None).into_iter().collect();
+        Self { error, trace, texts: BTreeMap::from([(unit.name.clone(), unit.text.clone())]) }
+    }
+
+    /// The exit code that the error's kind asks for.
+    pub fn exit_code(&self) -> u8 {
+        self.error.kind().exit_code()
+    }
+
+    /// For people: the message, the place with a caret, the calls that led there, and what helps.
+    pub fn render(&self, color: bool) -> String {
+        let title = Level::ERROR.primary_title(self.error.message());
+        // Of many calls the innermost and the outermost ones say most.
+        let depth = self.trace.len();
+        let drawn: Vec<usize> = if depth > DRAWN { (0..DRAWN - 2).chain(depth - 2..depth).collect() } else { (0..depth).collect() };
+        // Neighbouring frames of one file share a snippet.
+        let mut snippets: Vec<(&str, Vec<Mark>)> = Vec::new();
+        for &nth in &drawn {
+            let frame = &self.trace[nth];
+            let Some(text) = self.texts.get(&frame.file) else { continue };
+            // The function that was called here is the one the frame before is in.
+            let label = (nth > 0).then(|| match self.trace[nth - 1].function.as_deref() {
+                Some(CLOSURE) => "a closure is called here".to_owned(),
+                Some(function) => format!("`{function}` is called here"),
+                None => "imported here".to_owned(),
+            });
+            let span = span(text, frame.line, frame.column);
+            match snippets.last_mut() {
+                Some((file, spans)) if *file == frame.file => spans.push((span, label)),
+                _ => snippets.push((&frame.file, vec![(span, label)])),
+            }
+        }
+        let mut group = Group::with_title(title);
+        let mut first = true;
+        for (file, spans) in &snippets {
+            let text = self.texts.get(*file).map_or("", String::as_str);
+            let mut snippet = Snippet::source(text).path(*file);
+            for (span, label) in spans {
+                let kind = if first { AnnotationKind::Primary } else { AnnotationKind::Context };
+                first = false;
+                snippet = snippet.annotation(kind.span(span.clone()).label(label.clone()));
+            }
+            group = group.element(snippet);
+        }
+        if drawn.len() < depth {
+            group = group.element(Level::NOTE.message(format!("{} more calls are between those", depth - drawn.len())));
+        }
+        for hint in self.error.hints() {
+            group = group.element(Level::HELP.message(hint.as_str()));
+        }
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        renderer.render(&[group])
+    }
+
+    /// For machines: `kind`, `message`, `help`, the error's facts, `file`, `line`, `column`, `trace`.
+    pub fn to_json(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("kind".to_owned(), self.error.kind().name().into());
+        object.insert("message".to_owned(), self.error.message().into());
+        object.insert("help".to_owned(), self.error.hints().into());
+        for (name, value) in self.error.facts() {
+            object.entry(name.as_str()).or_insert_with(|| value.clone());
+        }
+        let show = |f: &Frame| json!({"file": f.file, "line": f.line, "column": f.column, "function": f.function});
+        if let Some(first) = self.trace.first() {
+            object.insert("file".to_owned(), first.file.as_str().into());
+            object.insert("line".to_owned(), first.line.into());
+            object.insert("column".to_owned(), first.column.into());
+            object.insert("trace".to_owned(), self.trace.iter().map(show).collect());
+        }
+        Value::Object(object)
+    }
+}
+
+fn frame(file: &str, position: Position, function: Option<&String>) -> Option<Frame> {
+    Some(Frame {
+        file: file.to_owned(),
+        line: position.line()?,
+        column: position.position().unwrap_or(1).max(1),
+        function: function.cloned(),
+    })
+}
+
+/// The byte range of the token at a place (`line` and `column` count from 1, columns in characters).
+///
+/// Not `Engine::lex`: that gives no tokens inside of interpolated text, where errors happen as well.
+pub(super) fn span(text: &str, line: usize, column: usize) -> Range<usize> {
+    let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let line = text[line_start..].lines().next().unwrap_or_default();
+    let start = line_start + line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(i, _)| i);
+    let rest = &text[start..line_start + line.len()];
+    start..start + token_length(rest)
+}
+
+fn token_length(rest: &str) -> usize {
+    const SYMBOLS: [&str; 27] = [
+        "<<=", ">>=", "**=", "..=", "===", "!==", "==", "!=", "<=", ">=", "&&", "||", "??", "?.", "?[", "+=", "-=", "*=", "/=", "%=", "::",
+        "=>", "..", "#{", "**", "<<", ">>",
+    ];
+    let Some(first) = rest.chars().next() else { return 0 };
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    if first == '"' || first == '`' || first == '\'' {
+        let mut escaped = false;
+        for (i, c) in rest.char_indices().skip(1) {
+            match c {
+                _ if escaped => escaped = false,
+                '\\' => escaped = true,
+                c if c == first => return i + c.len_utf8(),
+                _ => {}
+            }
+        }
+        return rest.trim_end().len();
+    }
+    if word(first) {
+        return rest.find(|c| !word(c)).unwrap_or(rest.len());
+    }
+    SYMBOLS.iter().find(|s| rest.starts_with(**s)).map_or(first.len_utf8(), |s| s.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_covers_the_token_also_after_other_letters_than_ascii() {
+        let text = "let a = 1;\nlet é = \"ü\" + wrong_name(2);\n";
+        assert_eq!(&text[span(text, 2, 15)], "wrong_name");
+        assert_eq!(&text[span(text, 2, 9)], "\"ü\"");
+        assert_eq!(&text[span(text, 1, 7)], "=");
+        assert_eq!(span(text, 9, 9), text.len()..text.len());
+    }
+}

@@ -1,0 +1,214 @@
+//! Loading and running a script within limits.
+
+use super::{
+    Failure, Source,
+    modules::{Resolver, Shelf, Unit},
+    standard, thrown,
+};
+use crate::cancel::Cancel;
+use rhai::{Dynamic, Engine, Module, OptimizationLevel, Position, Scope, Shared};
+use sha2::{Digest, Sha256};
+use std::{fmt::Write, sync::Arc};
+
+/// What a script may use up at most. Going over one is an error of kind `limit` that scripts cannot catch.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Operations (roughly: expressions and statements evaluated) of one run.
+    pub operations: u64,
+    /// Bytes of one text.
+    pub text: usize,
+    /// Items of one list, counted with the lists in it.
+    pub list: usize,
+    /// Entries of one map, counted with the maps in it.
+    pub map: usize,
+    /// Function calls inside of each other.
+    pub calls: usize,
+    /// Nested expressions and blocks.
+    pub nesting: usize,
+    /// `import` statements carried out.
+    pub imports: usize,
+    /// Functions in one file.
+    pub functions: usize,
+    /// Variables at the same time.
+    pub variables: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            operations: 50_000_000,
+            text: 16 << 20,
+            list: 1_000_000,
+            map: 100_000,
+            calls: 64,
+            nesting: 256,
+            imports: 10_000,
+            functions: 1_000,
+            variables: 10_000,
+        }
+    }
+}
+
+/// What an interpreter is made of.
+pub struct Config {
+    /// What a script may use up.
+    pub limits: Limits,
+    /// Ends the script within about a thousand operations once set.
+    pub cancel: Cancel,
+    /// What functions of the library find as [`NativeCallContext::tag`](rhai::NativeCallContext::tag).
+    pub state: Dynamic,
+    /// Functions for scripts; a later module hides an earlier one.
+    pub library: Vec<Shared<Module>>,
+    /// Names that are known everywhere in scripts, in functions and modules too, e.g. `ctx`.
+    pub constants: Vec<(String, Dynamic)>,
+    /// Where `print` goes.
+    pub print: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Where `debug` goes.
+    pub debug: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Default for Config {
+    /// No library, default limits; what is printed is dropped.
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            cancel: Cancel::new(),
+            state: Dynamic::UNIT,
+            library: Vec::new(),
+            constants: Vec::new(),
+            print: Arc::new(|_| {}),
+            debug: Arc::new(|_| {}),
+        }
+    }
+}
+
+/// Loads and runs the script of one run.
+pub struct Interpreter {
+    engine: Engine,
+    shelf: Arc<Shelf>,
+}
+
+/// A script that compiled, with the files it imports by literal names.
+pub struct Program {
+    pub(super) main: Arc<Unit>,
+    /// The script's own files, the main one first; not the embedded ones.
+    pub(super) units: Vec<Arc<Unit>>,
+    hash: String,
+}
+
+impl Program {
+    /// The script's name, as [`Source::name`] said.
+    pub fn name(&self) -> &str {
+        &self.main.name
+    }
+
+    /// The compiled main file.
+    pub fn ast(&self) -> &rhai::AST {
+        &self.main.ast
+    }
+
+    /// SHA-256 over all files of the script, in hex: pins a run to its code.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Name and text of each of the script's own files, the main one first.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.units.iter().map(|u| (u.name.as_str(), u.text.as_str()))
+    }
+}
+
+impl Interpreter {
+    /// An interpreter for one run.
+    pub fn new(config: Config) -> Self {
+        let Config { limits, cancel, state, library, constants, print, debug } = config;
+        let mut engine = Engine::new_raw();
+        engine
+            .set_max_operations(limits.operations)
+            .set_max_string_size(limits.text)
+            .set_max_array_size(limits.list)
+            .set_max_map_size(limits.map)
+            .set_max_call_levels(limits.calls)
+            .set_max_expr_depths(limits.nesting, limits.nesting)
+            .set_max_modules(limits.imports)
+            .set_max_functions(limits.functions)
+            .set_max_variables(limits.variables)
+            .set_strict_variables(true)
+            .set_optimization_level(OptimizationLevel::Simple)
+            .disable_symbol("eval")
+            .set_default_tag(state);
+
+        engine.register_global_module(standard::module());
+        for module in library {
+            engine.register_global_module(module);
+        }
+        // The parser, which is strict about unknown names, learns the constants from a scope (`Shelf::compile`). Their values
+        // come from a resolver and not from the scope of the main file: so functions, closures and modules see them too.
+        let mut names = Scope::new();
+        for (name, _) in &constants {
+            names.push_dynamic(name.as_str(), Dynamic::UNIT);
+        }
+        #[allow(deprecated, reason = "Rhai marks its changing interfaces as deprecated")]
+        engine.on_var(move |name, index, context| {
+            // Names with an index are local variables that the parser saw.
+            if index > 0 || context.scope().contains(name) {
+                return Ok(None);
+            }
+            Ok(constants.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()))
+        });
+
+        engine.on_progress(move |_| cancel.is_cancelled().then(|| thrown::token(cancel.error())));
+        engine.on_print(move |text| print(text));
+        engine.on_debug(move |text, _source, _position| debug(text));
+
+        let shelf = Arc::new(Shelf::new(names));
+        engine.set_module_resolver(Resolver(shelf.clone()));
+        Self { engine, shelf }
+    }
+
+    /// The engine below, for completion, documentation and tests.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Compiles `source` and everything it imports by literal names.
+    pub fn load(&self, source: &Source) -> Result<Program, Failure> {
+        let units = self.shelf.load(&self.engine, source).map_err(|(error, file)| self.failure(*error, &file))?;
+        let mut digest = Sha256::new();
+        for unit in &units {
+            digest.update((unit.name.len() as u64).to_le_bytes());
+            digest.update(&unit.name);
+            digest.update((unit.text.len() as u64).to_le_bytes());
+            digest.update(&unit.text);
+        }
+        let hash = digest.finalize().iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+        let main = units.first().expect("the main file is the first one loaded").clone();
+        Ok(Program { main, units, hash })
+    }
+
+    /// Runs a program from the beginning and returns the value of its last expression.
+    pub fn run(&self, program: &Program) -> Result<Dynamic, Failure> {
+        self.run_in(&mut Scope::new(), program)
+    }
+
+    /// Like [`Interpreter::run`], with variables that stay in `scope`.
+    pub fn run_in(&self, scope: &mut Scope, program: &Program) -> Result<Dynamic, Failure> {
+        self.engine
+            .eval_ast_with_scope::<Dynamic>(scope, &program.main.ast)
+            .map(Dynamic::flatten)
+            .map_err(|e| self.failure(*e, &program.main.name))
+    }
+
+    /// What a Rhai error means and where it is; `file` is the file of the outermost frame.
+    pub fn failure(&self, error: rhai::EvalAltResult, file: &str) -> Failure {
+        Failure::new(error, file, &self.engine, &self.shelf)
+    }
+
+    /// A failure of ours at a place of a program, e.g. a wrong `param(...)`.
+    pub(super) fn failure_at(error: crate::error::Error, unit: &Unit, position: Position) -> Failure {
+        Failure::at(error, unit, position)
+    }
+}

@@ -1,0 +1,471 @@
+//! What scripts can call: a function's name, parameters, prose, example and code declared in one place.
+//!
+//! [`functions!`](crate::functions) and [`script_type!`](crate::script_type) register native code with Rhai and keep the
+//! documentation beside it; help, completion, reference and the "did you mean" of error messages read it from [`Library`].
+//!
+//! All parameters are registered as "anything": the conversion is ours, so that a wrong argument is told in the words of
+//! the documentation (`` `wait`: argument `tasks` must be ... ``) and not as an unknown overload.
+
+use super::{
+    options::{OptionDoc, OptionValue},
+    thrown::{HostResult, to_dynamic},
+};
+use rhai::{Dynamic, FnPtr, FuncArgs, FuncRegistration, Module, NativeCallContext, RhaiFunc};
+use serde_json::Value;
+use std::{any::TypeId, collections::BTreeSet, sync::Arc};
+
+/// One parameter as documentation shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct ParamDoc {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be, in words of users.
+    pub kind: &'static str,
+    /// Whether a call may leave it out.
+    pub optional: bool,
+    /// The keys of the map, when it is an options map.
+    pub options: &'static [OptionDoc],
+}
+
+/// A function that scripts can call.
+#[derive(Clone, Copy, Debug)]
+pub struct FunctionDoc {
+    /// Its name.
+    pub name: &'static str,
+    /// The help group, e.g. `act`.
+    pub group: &'static str,
+    /// The type it is a method of, e.g. `Task`.
+    pub receiver: Option<&'static str>,
+    /// Its parameters, without the receiver.
+    pub params: &'static [ParamDoc],
+    /// What it returns, in words of users.
+    pub returns: &'static str,
+    /// The doc comment: prose and one example in a fence marked `rhai`.
+    pub doc: &'static str,
+}
+
+impl FunctionDoc {
+    /// E.g. `deploy(project, version, env, #{...})`.
+    pub fn signature(&self) -> String {
+        let mut shown = Vec::new();
+        for param in self.params {
+            let name = if param.options.is_empty() { param.name } else { "#{...}" };
+            shown.push(if param.optional && param.options.is_empty() { format!("[{name}]") } else { name.to_owned() });
+        }
+        let receiver = self.receiver.map(|r| format!("{}.", r.to_lowercase())).unwrap_or_default();
+        format!("{receiver}{}({}) -> {}", self.name, shown.join(", "), self.returns)
+    }
+
+    /// The first sentence of the prose.
+    pub fn summary(&self) -> &'static str {
+        let text = self.doc.trim_start();
+        let end = text.find(". ").into_iter().chain(text.find(".\n")).min().map_or(text.len(), |at| at + 1);
+        text[..end].trim()
+    }
+
+    /// The code of the example, if there is one.
+    pub fn example(&self) -> Option<String> {
+        let (_, rest) = self.doc.split_once("```rhai")?;
+        let (code, _) = rest.split_once("```")?;
+        Some(code.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n").trim().to_owned())
+    }
+}
+
+/// A property of a type.
+#[derive(Clone, Copy, Debug)]
+pub struct PropertyDoc {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type, in words of users.
+    pub kind: &'static str,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+/// A type of values that functions return.
+#[derive(Clone, Copy, Debug)]
+pub struct TypeDoc {
+    /// Its name, e.g. `Task`.
+    pub name: &'static str,
+    /// What it is.
+    pub doc: &'static str,
+    /// Its properties.
+    pub properties: &'static [PropertyDoc],
+}
+
+/// The surroundings of one call.
+pub struct Call<'a> {
+    /// Rhai's view of the call.
+    pub ctx: NativeCallContext<'a>,
+    /// The name of the function.
+    pub function: &'static str,
+}
+
+impl Call<'_> {
+    /// Calls a closure of the script.
+    pub fn closure(&self, closure: &FnPtr, args: impl FuncArgs) -> HostResult<Dynamic> {
+        closure.call_within_context(&self.ctx, args)
+    }
+}
+
+/// A value on its way to the script.
+pub trait Give {
+    /// As a script value. "Nothing" is `()`.
+    fn give(self) -> Dynamic;
+}
+
+macro_rules! give_as_is {
+    ($($type:ty),*) => { $(impl Give for $type { fn give(self) -> Dynamic { self.into() } })* };
+}
+give_as_is!(bool, i64, f64, String, &str, FnPtr, rhai::Array, rhai::Map);
+
+impl Give for () {
+    fn give(self) -> Dynamic {
+        Dynamic::UNIT
+    }
+}
+
+impl Give for Dynamic {
+    fn give(self) -> Dynamic {
+        self
+    }
+}
+
+impl Give for Value {
+    fn give(self) -> Dynamic {
+        to_dynamic(&self)
+    }
+}
+
+impl Give for jiff::SignedDuration {
+    fn give(self) -> Dynamic {
+        Dynamic::from(self)
+    }
+}
+
+impl<T: Give> Give for Option<T> {
+    fn give(self) -> Dynamic {
+        self.map_or(Dynamic::UNIT, Give::give)
+    }
+}
+
+impl<T: Give> Give for Vec<T>
+where
+    Vec<T>: NotArray,
+{
+    fn give(self) -> Dynamic {
+        self.into_iter().map(Give::give).collect::<rhai::Array>().into()
+    }
+}
+
+/// Keeps `Vec<T>` and `Array` (a `Vec<Dynamic>`) apart.
+pub trait NotArray {}
+impl NotArray for Vec<String> {}
+impl<T: Scripted> NotArray for Vec<T> {}
+
+/// A type made by [`script_type!`](crate::script_type).
+pub trait Scripted: Clone + Send + Sync + std::fmt::Display + 'static {
+    /// Its documentation.
+    const DOC: TypeDoc;
+    /// One property; `None` when there is none of that name.
+    fn property(&self, call: &Call<'_>, name: &str) -> Option<HostResult<Dynamic>>;
+}
+
+impl<T: Scripted> Give for T {
+    fn give(self) -> Dynamic {
+        Dynamic::from(self)
+    }
+}
+
+/// The code of a function: arguments in, value out.
+pub type Body = fn(&Call<'_>, &mut Arguments<'_>) -> HostResult<Dynamic>;
+
+/// The arguments of one call, taken one after the other.
+pub struct Arguments<'a> {
+    function: &'static str,
+    values: std::vec::IntoIter<Dynamic>,
+    _life: std::marker::PhantomData<&'a ()>,
+}
+
+impl Arguments<'_> {
+    /// The next argument; an optional one that was left out reads as `()`.
+    pub fn next<T: OptionValue>(&mut self, name: &'static str) -> HostResult<T> {
+        T::argument(self.function, name, self.values.next().unwrap_or(Dynamic::UNIT))
+    }
+}
+
+/// Everything scripts can call, ready for an engine.
+#[derive(Default)]
+pub struct Library {
+    module: Module,
+    /// All functions in order of declaration.
+    pub functions: Vec<FunctionDoc>,
+    /// All types in order of declaration.
+    pub types: Vec<TypeDoc>,
+}
+
+impl Library {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The module that holds it all, with what is known about it.
+    pub fn finish(mut self) -> (rhai::Shared<Module>, Vec<FunctionDoc>, Vec<TypeDoc>) {
+        self.module.build_index();
+        (Arc::new(self.module), self.functions, self.types)
+    }
+
+    /// Adds a function under all numbers of arguments it may have. `receiver` is the type of the value before the dot.
+    pub fn function(&mut self, doc: FunctionDoc, receiver: Option<TypeId>, body: Body) {
+        let required = doc.params.iter().filter(|p| !p.optional).count();
+        for count in required..=doc.params.len() {
+            let types: Vec<TypeId> = receiver.into_iter().chain(std::iter::repeat_n(TypeId::of::<Dynamic>(), count)).collect();
+            let mut info: Vec<String> = doc.receiver.iter().map(|r| format!("this: {r}")).collect();
+            info.extend(doc.params[..count].iter().map(|p| format!("{}: {}", p.name, p.kind)));
+            info.push(doc.returns.to_owned());
+            let name = doc.name;
+            self.raw(name, &types, &info, doc.doc, move |ctx, args| {
+                let values = args.iter().map(|a| a.flatten_clone()).collect::<Vec<_>>().into_iter();
+                body(&Call { ctx, function: name }, &mut Arguments { function: name, values, _life: std::marker::PhantomData })
+            });
+        }
+        self.functions.push(doc);
+    }
+
+    /// Adds a type: its name, its properties, how it prints, and `==` by what it prints.
+    pub fn scripted<T: Scripted>(&mut self) {
+        let own = TypeId::of::<T>();
+        self.module.set_custom_type::<T>(T::DOC.name);
+        super::thrown::prints::<T>();
+        for property in T::DOC.properties {
+            let info = [format!("this: {}", T::DOC.name), property.kind.to_owned()];
+            self.raw(&format!("get${}", property.name), &[own], &info, property.doc, |ctx, args| {
+                let value = args[0].flatten_clone().cast::<T>();
+                value.property(&Call { ctx, function: property.name }, property.name).unwrap_or(Ok(Dynamic::UNIT))
+            });
+        }
+        for name in ["to_string", "to_debug", "print", "debug"] {
+            self.raw(name, &[own], &[], "", |_, args| Ok(args[0].flatten_clone().cast::<T>().to_string().into()));
+        }
+        for (name, equal) in [("==", true), ("!=", false)] {
+            self.raw(name, &[own, own], &[], "", move |_, args| {
+                let text = |i: usize| args[i].flatten_clone().cast::<T>().to_string();
+                Ok(((text(0) == text(1)) == equal).into())
+            });
+        }
+        self.types.push(T::DOC);
+    }
+
+    /// Adds native code under exact argument types.
+    pub fn raw(
+        &mut self,
+        name: &str,
+        types: &[TypeId],
+        info: &[String],
+        doc: &str,
+        code: impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> HostResult<Dynamic> + Send + Sync + 'static,
+    ) {
+        let name = name.to_owned();
+        let shown = name.clone();
+        let func = RhaiFunc::Pure {
+            func: Arc::new(move |ctx, args| {
+                let ctx =
+                    ctx.ok_or_else(|| super::thrown::raise(crate::error::Error::bug(format!("`{shown}` was called without a context"))))?;
+                code(ctx, args)
+            }),
+            has_context: true,
+            is_pure: true,
+            is_volatile: true,
+        };
+        let comments: Vec<String> = doc.lines().map(|l| format!("///{l}")).collect();
+        FuncRegistration::new(name).in_global_namespace().with_params_info(info).with_comments(comments).set_into_module_raw(
+            &mut self.module,
+            types,
+            func,
+        );
+    }
+
+    /// Makes every function also a method of `T`: `enter` sees the receiver, and what it returns lives as long as the call.
+    /// That is how `space("Ops").deploy(...)` comes about without being written twice.
+    pub fn also_on<T: Scripted, G: 'static>(&mut self, enter: fn(&Call<'_>, &T) -> HostResult<G>) {
+        let mut done = BTreeSet::new();
+        for doc in self.functions.clone() {
+            let required = doc.params.iter().filter(|p| !p.optional).count();
+            for count in required..=doc.params.len() {
+                if doc.receiver.is_some() || !done.insert((doc.name, count)) {
+                    continue;
+                }
+                let types: Vec<TypeId> =
+                    std::iter::once(TypeId::of::<T>()).chain(std::iter::repeat_n(TypeId::of::<Dynamic>(), count)).collect();
+                let name = doc.name;
+                self.raw(name, &types, &[], "", move |ctx, args| {
+                    let (this, rest) = args.split_first_mut().ok_or_else(|| "a receiver is missing".to_owned())?;
+                    let this = this.flatten_clone().cast::<T>();
+                    let call = Call { ctx, function: name };
+                    let _entered = enter(&call, &this)?;
+                    call.ctx.call_native_fn_raw(name, false, rest)
+                });
+            }
+        }
+    }
+}
+
+/// Declares functions that scripts can call, and `pub fn register(library: &mut Library)` for all of them.
+///
+/// `fn name(call, required: Type, ...; optional: Type, ...) -> "returned type" { body }`; a method of a scripted type is
+/// `fn name[receiver: Type](call, ...)`. The body is a `HostResult` of something to [`Give`].
+#[macro_export]
+macro_rules! functions {
+    (group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $body:block)*) => {
+        /// Adds the functions of this file.
+        pub fn register(library: &mut $crate::engine::library::Library) {
+            #[allow(unused_imports, reason = "not every group has parameters")]
+            use $crate::engine::{library::{FunctionDoc, Give, ParamDoc}, options::OptionValue};
+            $({
+                const DOC: FunctionDoc = FunctionDoc {
+                    name: stringify!($name),
+                    group: $group,
+                    receiver: $crate::functions!(@receiver $($receiver)?),
+                    params: &[
+                        $(ParamDoc { name: stringify!($param), kind: <$type as OptionValue>::KIND, optional: false, options: <$type as OptionValue>::OPTIONS },)*
+                        $($(ParamDoc { name: stringify!($optional), kind: <$opttype as OptionValue>::KIND, optional: true, options: <$opttype as OptionValue>::OPTIONS },)+)?
+                    ],
+                    returns: $returns,
+                    doc: concat!($($doc, "\n"),+),
+                };
+                library.function(DOC, $crate::functions!(@id $($receiver)?), |$call, arguments| {
+                    $(let $this = arguments.next::<$crate::engine::library::This<$receiver>>("this")?.0;)?
+                    $(let $param = arguments.next::<$type>(stringify!($param))?;)*
+                    $($(let $optional = arguments.next::<$opttype>(stringify!($optional))?;)+)?
+                    let _ = (&$call, &arguments);
+                    let result: $crate::engine::thrown::HostResult<_> = $body;
+                    result.map(Give::give)
+                });
+            })*
+        }
+    };
+    (@receiver) => { None };
+    (@receiver $receiver:ty) => { Some(<$receiver as $crate::engine::library::Scripted>::DOC.name) };
+    (@id) => { None };
+    (@id $receiver:ty) => { Some(std::any::TypeId::of::<$receiver>()) };
+}
+
+/// The receiver of a method: Rhai has checked its type already.
+pub struct This<T>(pub T);
+
+impl<T: Scripted> OptionValue for This<T> {
+    const KIND: &'static str = T::DOC.name;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        value.try_cast().map(This).ok_or_else(|| format!("it is not a {}", T::DOC.name))
+    }
+}
+
+/// Declares the properties of a type that functions return.
+///
+/// `property: "kind" = |call, value| expression;` where the expression is something to [`Give`] and may use `?`.
+#[macro_export]
+macro_rules! script_type {
+    ($(#[doc = $doc:literal])+ $type:ty as $name:literal {
+        $($(#[doc = $prose:literal])+ $property:ident: $kind:literal = |$call:ident, $value:ident| $code:expr;)*
+    }) => {
+        impl $crate::engine::library::Scripted for $type {
+            const DOC: $crate::engine::library::TypeDoc = $crate::engine::library::TypeDoc {
+                name: $name,
+                doc: concat!($($doc, "\n"),+),
+                properties: &[$($crate::engine::library::PropertyDoc { name: stringify!($property), kind: $kind, doc: concat!($($prose, "\n"),+) },)*],
+            };
+            fn property(&self, call: &$crate::engine::library::Call<'_>, name: &str) -> Option<$crate::engine::thrown::HostResult<rhai::Dynamic>> {
+                #[allow(unused_imports, reason = "a type may have no properties")]
+                use $crate::engine::library::Give;
+                let _ = call;
+                $(if name == stringify!($property) {
+                    let ($call, $value) = (call, self);
+                    let _ = &$call;
+                    let value = || -> $crate::engine::thrown::HostResult<rhai::Dynamic> { Ok(Give::give($code)) };
+                    return Some(value());
+                })*
+                None
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{options::Options as _, thrown};
+
+    #[derive(Clone)]
+    struct Boat {
+        name: String,
+    }
+    impl std::fmt::Display for Boat {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "the {}", self.name)
+        }
+    }
+    crate::script_type! {
+        /// A boat.
+        Boat as "Boat" {
+            /// Its name.
+            name: "text" = |_call, boat| boat.name.clone();
+        }
+    }
+    crate::options! {
+        /// How to sail.
+        pub struct SailOptions for ["sail"] {
+            /// How fast.
+            knots: i64 = 5, "5";
+        }
+    }
+    mod exported {
+        use super::*;
+        crate::functions! {
+            group "boats";
+            /// Builds a boat.
+            ///
+            /// ```rhai
+            /// boat("Ann")
+            /// ```
+            fn boat(call, name: String) -> "Boat" { Ok(Boat { name }) }
+            /// Sails it. Comes back.
+            fn sail[boat: Boat](call; options: SailOptions) -> "text" { Ok(format!("{boat} at {}", options.knots)) }
+            /// Calls back.
+            fn twice(call, f: FnPtr) -> "anything" { call.closure(&f, (2_i64,)) }
+        }
+    }
+
+    fn engine() -> (rhai::Engine, Vec<FunctionDoc>) {
+        let mut library = Library::new();
+        library.scripted::<Boat>();
+        exported::register(&mut library);
+        let (module, docs, _) = library.finish();
+        let mut engine = rhai::Engine::new();
+        engine.register_global_module(module);
+        (engine, docs)
+    }
+
+    #[test]
+    fn functions_methods_properties_and_closures_work() {
+        let (engine, docs) = engine();
+        assert_eq!(engine.eval::<String>(r#"boat("Ann").name"#).expect("runs"), "Ann");
+        assert_eq!(engine.eval::<String>(r#"let b = boat("Ann"); b.sail(#{knots: 7})"#).expect("runs"), "the Ann at 7");
+        assert_eq!(engine.eval::<String>(r#"boat("Ann").sail()"#).expect("runs"), "the Ann at 5");
+        assert_eq!(engine.eval::<i64>("let k = 4; twice(|x| x + k)").expect("runs"), 6);
+        assert!(engine.eval::<bool>(r#"boat("A") == boat("A") && boat("A") != boat("B")"#).expect("runs"));
+        assert_eq!(engine.eval::<String>(r#"`${boat("A")}`"#).expect("runs"), "the A");
+        assert_eq!(docs[0].example().as_deref(), Some(r#"boat("Ann")"#));
+        assert_eq!(docs[1].signature(), "boat.sail(#{...}) -> text");
+        assert_eq!(docs[1].summary(), "Sails it.");
+        assert_eq!(SailOptions::DOCS.len(), 1);
+    }
+
+    #[test]
+    fn a_wrong_argument_is_told_in_our_words() {
+        let (engine, _) = engine();
+        let error = engine.eval::<Dynamic>("boat([1])").expect_err("a list is no name");
+        let error = thrown::ours(&error).expect("ours");
+        assert_eq!(error.message(), "`boat`: argument `name` must be: text; got a list: `[1]`");
+    }
+}

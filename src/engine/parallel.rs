@@ -1,0 +1,202 @@
+//! Branches of a script: the items of a list, each in a thread of its own, one of them interpreting at a time.
+
+use super::{
+    baton::{Away, Baton, Ticket},
+    thread::{STACK, panic_text},
+    thrown::{self, HostResult, raise},
+};
+use crate::{
+    cancel::Cancel,
+    clock::{Busy, Clock},
+    error::{Error, Kind},
+};
+use parking_lot::Mutex;
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext};
+use serde_json::json;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+};
+use tokio::{runtime::Handle, sync::oneshot};
+
+/// More threads than this are never of use: the rest waits for its turn.
+const MAX_WIDTH: usize = 256;
+
+/// What [`parallel`] needs of the run. The calling thread holds a [`Busy`] token of the clock.
+#[derive(Clone)]
+pub struct Hooks {
+    /// The run's clock.
+    pub clock: Clock,
+    /// Where futures run: a multi-thread runtime, since a handle does not drive the timers of another kind.
+    pub runtime: Handle,
+    /// Once set, no further branch starts.
+    pub cancel: Cancel,
+}
+
+thread_local! {
+    static BRANCH: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Which branch of the run this thread works for: empty for the main one, `2` for the second of a `parallel`,
+/// `2.1` for the first of a `parallel` inside of that.
+pub fn branch() -> String {
+    BRANCH.with_borrow(Clone::clone)
+}
+
+/// What the last thread gives to the caller: its token of the clock, and a place in the queue for the baton.
+type Handover = (Busy, Option<Ticket>);
+
+/// What the threads of one [`parallel`] share.
+struct Shared {
+    queue: Mutex<VecDeque<(usize, Dynamic)>>,
+    ended: Mutex<BTreeMap<usize, HostResult<Dynamic>>>,
+    workers: Mutex<usize>,
+    /// How the last thread wakes the caller: with its place among the busy ones and in the queue for the baton, so that
+    /// neither time nor another branch slips in between.
+    last: Mutex<Option<oneshot::Sender<Handover>>>,
+    /// The caller holds it as well and wants it back.
+    outer: Option<Baton>,
+}
+
+/// A thread that is to work, or works; the last one to leave wakes the caller, also after a panic.
+struct Worker<'a> {
+    shared: &'a Shared,
+    busy: Option<Busy>,
+}
+
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        let mut workers = self.shared.workers.lock();
+        *workers -= 1;
+        if *workers == 0
+            && let (Some(last), Some(busy)) = (self.shared.last.lock().take(), self.busy.take())
+        {
+            // The receiver waits until this arrives.
+            let _ = last.send((busy, self.shared.outer.as_ref().map(Baton::ticket)));
+        }
+    }
+}
+
+/// Calls `f` with each item, at most `width` of them at the same time, and returns the results in the order of the items.
+///
+/// Branches that fail do not stop the others. When all have ended, the error of the first failed item is raised; if it is
+/// one of ours, its fact `errors` lists what the others said. After a cancellation no further branch starts.
+pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usize, hooks: &Hooks) -> HostResult<Array> {
+    let count = items.len();
+    if count == 0 {
+        return Ok(items);
+    }
+    let workers = width.clamp(1, MAX_WIDTH).min(count);
+    let outer = Baton::current();
+    let baton = outer.clone().unwrap_or_default();
+    let (last, all_ended) = oneshot::channel();
+    let shared = Shared {
+        queue: Mutex::new(items.into_iter().enumerate().collect()),
+        ended: Mutex::default(),
+        workers: Mutex::new(workers),
+        last: Mutex::new(Some(last)),
+        outer,
+    };
+    let path = branch();
+    let path = path.as_str();
+    let baton = &baton;
+    let problem = std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        let mut problem = None;
+        // Before the first thread starts: it may hand out tickets itself.
+        let places: Vec<_> = (0..workers).map(|_| (baton.ticket(), Worker { shared: &shared, busy: Some(hooks.clock.enter()) })).collect();
+        for (ticket, worker) in places {
+            let work = move || {
+                let _held = baton.hold(ticket);
+                // Dropped before the baton is given on.
+                let worker = worker;
+                work_through(worker.shared, path, hooks, |item| f.call_within_context(context, (item,)));
+            };
+            match std::thread::Builder::new().name("branch".to_owned()).stack_size(STACK).spawn_scoped(scope, work) {
+                Ok(thread) => threads.push(thread),
+                Err(e) => problem = Some(format!("no thread for a branch: {e}")),
+            }
+        }
+        let away = Away::go();
+        let handed = hooks.runtime.block_on(hooks.clock.idle(all_ended));
+        let (busy, ticket) = handed.map_or((None, None), |(busy, ticket)| (Some(busy), ticket));
+        for thread in threads {
+            if let Err(panic) = thread.join() {
+                problem = Some(format!("the interpreter panicked in a branch: {}", panic_text(&*panic)));
+            }
+        }
+        match away {
+            Some(away) => away.back_with(ticket),
+            None => drop(ticket),
+        }
+        // Only now that this thread is busy again.
+        drop(busy);
+        problem
+    });
+    if let Some(problem) = problem {
+        return Err(raise(Error::bug(problem)));
+    }
+    collect(shared.ended.into_inner(), count, &hooks.cancel)
+}
+
+fn work_through(shared: &Shared, path: &str, hooks: &Hooks, call: impl Fn(Dynamic) -> HostResult<Dynamic>) {
+    loop {
+        if hooks.cancel.is_cancelled() {
+            return;
+        }
+        let Some((index, item)) = shared.queue.lock().pop_front() else { return };
+        BRANCH.set(if path.is_empty() { (index + 1).to_string() } else { format!("{path}.{}", index + 1) });
+        let result = call(item);
+        let ends_the_run = matches!(&result, Err(e) if matches!(thrown::innermost(e), EvalAltResult::ErrorTerminated(..)));
+        shared.ended.lock().insert(index, result);
+        if ends_the_run {
+            shared.queue.lock().clear();
+        }
+    }
+}
+
+/// The results in order, or the error to raise.
+fn collect(ended: BTreeMap<usize, HostResult<Dynamic>>, count: usize, cancel: &Cancel) -> HostResult<Array> {
+    let mut results = Array::with_capacity(count);
+    let mut errors = Vec::new();
+    for (index, result) in ended {
+        match result {
+            Ok(value) => results.push(value.flatten()),
+            Err(error) => errors.push((index, error)),
+        }
+    }
+    if errors.is_empty() {
+        if results.len() < count {
+            return Err(raise(cancel.error()));
+        }
+        return Ok(results);
+    }
+    // What ends the run comes before what a script may catch.
+    let first = errors.iter().position(|(_, e)| matches!(thrown::innermost(e), EvalAltResult::ErrorTerminated(..))).unwrap_or(0);
+    let (index, mut error) = errors.remove(first);
+    if !errors.is_empty() {
+        let told: Vec<_> = errors.iter().map(|(i, e)| json!({"item": i + 1, "message": told(e)})).collect();
+        amend(&mut error, |e| e.with("item", index + 1).with("errors", told));
+    }
+    Err(error)
+}
+
+fn told(error: &EvalAltResult) -> String {
+    thrown::ours(error).map_or_else(|| thrown::innermost(error).to_string(), |e| e.message().to_owned())
+}
+
+/// Changes our error inside a Rhai error and leaves the frames around it as they are.
+fn amend(error: &mut EvalAltResult, change: impl FnOnce(Error) -> Error) {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => amend(inner, change),
+        EvalAltResult::ErrorRuntime(value, _) => {
+            if let Some(ours) = thrown::from_value(value) {
+                *value = Dynamic::from_map(thrown::to_map(&change(ours)));
+            } else if value.is_string() {
+                let ours = Error::new(Kind::Script, value.to_string());
+                *value = Dynamic::from_map(thrown::to_map(&change(ours)));
+            }
+        }
+        _ => {}
+    }
+}

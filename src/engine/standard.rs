@@ -1,0 +1,36 @@
+//! Rhai's own functions, without those that would break rules of ours: time, real sleeping, bits and bytes.
+
+use super::thrown::{HostResult, raise};
+use crate::error::{Error, Kind};
+use rhai::{
+    Module, Shared,
+    packages::{
+        ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage,
+        LanguageCorePackage, LogicPackage, MoreStringPackage, Package,
+    },
+};
+use std::sync::LazyLock;
+
+rhai::def_package! {
+    /// What scripts have without us. Rhai's clock (`timestamp`) is not in it: time comes from the run's clock.
+    pub StandardFunctions(module):
+        LanguageCorePackage, ArithmeticPackage, BasicStringPackage, BasicIteratorPackage, BasicFnPackage, LogicPackage,
+        BasicMathPackage, BasicArrayPackage, BasicMapPackage, MoreStringPackage
+    {
+        // Rhai's `sleep` blocks the thread in real time and cannot be cancelled. A library that knows a clock
+        // registers its own, which comes before these.
+        module.set_native_fn("sleep", |_seconds: i64| no_sleep());
+        module.set_native_fn("sleep", |_seconds: f64| no_sleep());
+    }
+}
+
+fn no_sleep() -> HostResult<()> {
+    Err(raise(Error::new(Kind::Script, "`sleep` takes a duration").help("write a unit: `sleep(\"30s\")` or `sleep(5.minutes)`")))
+}
+
+static STANDARD: LazyLock<Shared<Module>> = LazyLock::new(|| StandardFunctions::new().as_shared_module());
+
+/// One module for all engines of the process: building it is most of what a new engine costs (deps.md §1).
+pub(super) fn module() -> Shared<Module> {
+    STANDARD.clone()
+}

@@ -1,0 +1,46 @@
+//! The threads that scripts run on, and the one global switch of Rhai.
+
+use crate::error::{Error, Result};
+
+/// Enough for 64 nested script calls of the worst shape, with a margin of 16 (deps.md §1: a debug build needs 4 MiB,
+/// a release build 512 KiB).
+pub(super) const STACK: usize = if cfg!(debug_assertions) { 64 << 20 } else { 8 << 20 };
+
+/// Runs `work` on a thread of its own whose stack is big enough for scripts; never call it on a worker of a runtime
+/// that `work` needs. A panic in `work` becomes an error of kind `bug`.
+pub fn on_script_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let spawned = std::thread::Builder::new().name("script".to_owned()).stack_size(STACK).spawn_scoped(scope, work);
+        let thread = spawned.map_err(|e| Error::bug(format!("no thread for the script: {e}")))?;
+        thread.join().map_err(|panic| Error::bug(format!("the interpreter panicked: {}", panic_text(&*panic))))
+    })
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// Makes hashes, and with them the names of closures, the same in every process. Call it first thing in `main`,
+/// before the first engine exists; later calls do nothing (deps.md §6).
+pub fn fix_hashing_seed() {
+    let _ = rhai::config::hashing::set_hashing_seed(Some([0x6f63_746f, 0x7268_6169, 0x5275_6e20, 0x3230_3236]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_panic_is_reported_and_not_passed_on() {
+        assert_eq!(on_script_thread(|| 6 * 7).expect("no panic"), 42);
+        let error = on_script_thread(|| -> i64 { panic!("oh no") }).expect_err("it panicked");
+        assert_eq!(error.kind(), Kind::Bug);
+        assert!(error.message().contains("oh no"));
+    }
+}

@@ -1,0 +1,81 @@
+//! Conditions that end a script when they do not hold.
+
+use super::{Host, deployments::live_version, place::Ref};
+use crate::{
+    api::version::{Version, VersionRange},
+    engine::thrown::{HostResult, Raise, raise},
+    error::{Error, Kind},
+};
+use rhai::Dynamic;
+
+crate::functions! {
+    group "check";
+
+    /// Goes on when `condition` is true; otherwise ends the script with `message` (error kind `failed`, exit code 1).
+    ///
+    /// ```rhai
+    /// require(deployed("Project A", "Test") != (), "Project A was never deployed to Test");
+    /// ```
+    fn require(call, condition: bool, message: String) -> "nothing" {
+        let held: HostResult<()> = if condition { Ok(()) } else { Err(raise(Error::new(Kind::Failed, message))) };
+        held
+    }
+
+    /// Ends the script with `message` (error kind `failed`, exit code 1).
+    ///
+    /// ```rhai
+    /// try { fail("not today"); } catch (err) { print(err.kind); }
+    /// ```
+    fn fail(call, message: String) -> "nothing" {
+        let no: HostResult<()> = Err(raise(Error::new(Kind::Failed, message)));
+        no
+    }
+
+    /// Goes on when the release of `project` that is live in `env` lies in a version range; otherwise ends the script
+    /// (error kind `failed`). Ranges: `"2.4.*"`, `">=2.4 <3"`, `"[1.0,2.0)"`, or one version. Returns the version.
+    ///
+    /// ```rhai
+    /// require_deployed("Project B", ">=1.0 <3", "Test");
+    /// ```
+    fn require_deployed(call, project: Ref, range: String, env: Ref; tenant: Option<Ref>) -> "text" {
+        let host = Host::of(call)?;
+        let wanted = VersionRange::parse(&range).raise()?;
+        let place = host.place();
+        let live = host.block(live_version(&place, &project, &env, tenant.as_ref()))?;
+        match &live.version {
+            Some(version) if wanted.matches(&Version::parse(version)) => Ok(version.clone()),
+            other => Err(raise(
+                Error::new(Kind::Failed, match other {
+                    Some(version) => format!("{} in {} is {version}, not in `{range}`", live.project, live.environment),
+                    None => format!("{} was never deployed to {}, and must be in `{range}` there", live.project, live.environment),
+                })
+                .with("project", live.project.clone())
+                .with("env", live.environment.clone())
+                .with("range", range.clone())
+                .with("version", other.clone()),
+            )),
+        }
+    }
+
+    /// Whether a version lies in a range, in Octopus's version order.
+    ///
+    /// ```rhai
+    /// print(version_in("2.4.1", "2.4.*"));
+    /// ```
+    fn version_in(call, version: String, range: String) -> "true or false" {
+        let range = VersionRange::parse(&range).raise()?;
+        Ok(range.matches(&Version::parse(&version)))
+    }
+
+    /// Whether a value is missing: `()`, empty text, an empty list or an empty map.
+    ///
+    /// ```rhai
+    /// if missing(param("Ticket", "")) { print("no ticket given"); }
+    /// ```
+    fn missing(call, value: Dynamic) -> "true or false" {
+        Ok(value.is_unit()
+            || value.read_lock::<rhai::ImmutableString>().is_some_and(|s| s.is_empty())
+            || value.read_lock::<rhai::Array>().is_some_and(|a| a.is_empty())
+            || value.read_lock::<rhai::Map>().is_some_and(|m| m.is_empty()))
+    }
+}

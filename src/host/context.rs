@@ -1,0 +1,152 @@
+//! Where a script stands: `ctx`, its parameters and secrets, other spaces.
+
+use super::Host;
+use crate::{
+    engine::thrown::{HostResult, raise, to_dynamic},
+    error::{Error, Kind},
+};
+use rhai::{Dynamic, Map};
+use std::fmt;
+
+/// What a script knows about where it runs.
+#[derive(Clone)]
+pub struct Context;
+
+impl fmt::Display for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ctx")
+    }
+}
+
+fn given(call: &crate::engine::library::Call<'_>, name: &str, value: Option<String>, how: &str) -> HostResult<String> {
+    let _ = call;
+    value.ok_or_else(|| raise(Error::new(Kind::Usage, format!("`ctx.{name}` is not known here")).help(how.to_owned())))
+}
+
+crate::script_type! {
+    /// Where the script runs: in an Octopus step what the step belongs to, otherwise what the command line says.
+    Context as "Context" {
+        /// The environment's name: `--env`, or that of the sandbox's world.
+        env: "text" = |call, _c| { let host = Host::of(call)?; given(call, "env", host.context.environment.clone(), "give it with `--env NAME`")? };
+        /// The tenant's name; `()` when there is none.
+        tenant: "text" = |call, _c| Host::of(call)?.context.tenant.clone();
+        /// The project's name; `()` outside of a step without `--project`.
+        project: "text" = |call, _c| Host::of(call)?.context.project.clone();
+        /// The deployment that runs this script (its id); `()` outside of a step without `--deployment`.
+        deployment: "text" = |call, _c| Host::of(call)?.context.deployment.clone();
+        /// The release's version of that deployment; `()` when there is none.
+        release: "text" = |call, _c| { let host = Host::of(call)?; own(&host)?.map(|d| host.block(host.home.space.release(&d.release_id))).transpose()?.map(|r| r.version) };
+        /// The channel's name of that release; `()` when there is none.
+        channel: "text" = |call, _c| {
+            let host = Host::of(call)?;
+            let id = own(&host)?.and_then(|d| d.channel_id);
+            id.map(|id| host.block(host.home.space.channel(&id))).transpose()?.map(|c| c.name)
+        };
+        /// The task that runs this script (its id); `()` outside of a step.
+        task: "text" = |call, _c| own(&Host::of(call)?)?.map(|d| d.task_id.to_string());
+        /// Who started that deployment; `()` outside of a step.
+        started_by: "text" = |call, _c| own(&Host::of(call)?)?.map(|d| d.deployed_by);
+        /// The space's name.
+        space: "text" = |call, _c| Host::of(call)?.home.space.space().name.clone();
+        /// The address of the server.
+        server: "text" = |call, _c| Host::of(call)?.home.client.address();
+        /// The zone in which times without one are meant, e.g. `Europe/Berlin`.
+        tz: "text" = |call, _c| { let host = Host::of(call)?; host.zone.iana_name().unwrap_or("UTC").to_owned() };
+    }
+}
+
+/// The deployment that runs this script, if one does.
+pub fn own(host: &Host) -> HostResult<Option<crate::api::Deployment>> {
+    match &host.context.deployment {
+        Some(id) => host.block(host.home.space.deployment(&id.as_str().into())).map(Some),
+        None => Ok(None),
+    }
+}
+
+crate::functions! {
+    group "context";
+
+    /// Where the script runs; the same as the constant `ctx`, for functions in modules.
+    ///
+    /// ```rhai
+    /// print(ctx().env);
+    /// ```
+    fn ctx(call) -> "Context" {
+        Ok::<_, Box<rhai::EvalAltResult>>(Context)
+    }
+
+    /// The value of a parameter: from the command line (`--NotifyTo x`), `--params FILE`, the environment
+    /// (`OCTORHAI_PARAM_NOTIFYTO`), a step's parameter, or the default. Without a default it must be given. Options for
+    /// the third argument: `label`, `help`, `type` (`"text"`, `"number"`, `"flag"`, `"list"`), `choices`.
+    ///
+    /// The name must be written out: `octorhai run x.rhai --help` finds parameters without running the script.
+    ///
+    /// ```rhai
+    /// let to = param("NotifyTo", "team@example.com", #{label: "Who gets the mail"});
+    /// ```
+    fn param(call, name: String; default: Option<Dynamic>, options: Option<Map>) -> "the parameter's value" {
+        let host = Host::of(call)?;
+        let _ = options; // read from the text of the script, see engine::params
+        match host.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+            Some((_, value)) => Ok(to_dynamic(value)),
+            None => default.ok_or_else(|| missing(&name)),
+        }
+    }
+
+    /// The value of a secret parameter. It prints as `***`, and its text is masked in all output; `.reveal()` gives the
+    /// text to functions that need it.
+    ///
+    /// ```rhai
+    /// let key = param("Ticket", "none");
+    /// ```
+    fn secret(call, name: String) -> "Secret" {
+        let host = Host::of(call)?;
+        match host.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+            Some((_, value)) => Ok(Secret(String::read(to_dynamic(value)).unwrap_or_default())),
+            None => Err(missing(&name)),
+        }
+    }
+
+    /// The text of a secret. Whatever prints it is still masked.
+    ///
+    /// ```rhai
+    /// // let token = secret("Token").reveal();
+    /// ```
+    fn reveal[secret: Secret](call) -> "text" {
+        Ok::<_, Box<rhai::EvalAltResult>>(secret.0.clone())
+    }
+
+    /// Another space on the same server, by name, slug or id. Every function that takes names is a method of it.
+    ///
+    /// ```rhai
+    /// wait(space("Default").deploy("Project A", "latest", "Test"));
+    /// ```
+    fn space(call, name: String) -> "Space" {
+        Host::of(call)?.space(&name)
+    }
+}
+
+fn missing(name: &str) -> Box<rhai::EvalAltResult> {
+    raise(
+        Error::usage(format!("parameter `{name}` was not given"))
+            .help(format!("give it with `--{name} VALUE`, in `--params FILE`, or as OCTORHAI_PARAM_{}", name.to_uppercase())),
+    )
+}
+
+/// A secret: prints as `***`.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+crate::script_type! {
+    /// A secret. Prints as `***`.
+    Secret as "Secret" {
+        /// How many characters it has.
+        length: "whole number" = |_call, s| s.0.chars().count() as i64;
+    }
+}

@@ -1,0 +1,314 @@
+//! What is where: the release that is live in an environment, for one project or for all.
+
+use super::{
+    Host,
+    deployments::{Live as LiveInfo, live_version},
+    place::{Place, Ref},
+    time::Moment,
+};
+use crate::{
+    api::{self, DeploymentId, ProjectId, ReleaseId, TaskId, TenantId, Version},
+    error::Result,
+};
+use jiff::Timestamp;
+use rhai::{Array, Dynamic};
+use serde_json::Value;
+use std::{collections::BTreeMap, fmt};
+
+/// One row of the dashboard.
+#[derive(Clone)]
+pub struct Live {
+    /// The project's name.
+    pub project: String,
+    /// The environment's name.
+    pub env: String,
+    /// The tenant's name.
+    pub tenant: Option<String>,
+    /// The version of the release.
+    pub release: String,
+    /// The state of the task.
+    pub state: api::TaskState,
+    /// What the server says: an item of its dashboard, or the deployment.
+    pub ids: Ids,
+    created: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    raw: Value,
+}
+
+/// The ids of a row.
+#[derive(Clone)]
+pub struct Ids {
+    /// The project.
+    pub project: ProjectId,
+    /// The tenant.
+    pub tenant: Option<TenantId>,
+    /// The release.
+    pub release: ReleaseId,
+    /// The deployment.
+    pub deployment: Option<DeploymentId>,
+    /// The task.
+    pub task: Option<TaskId>,
+}
+
+impl fmt::Display for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} in {}", self.project, self.release, self.env)?;
+        if let Some(tenant) = &self.tenant {
+            write!(f, " for {tenant}")?;
+        }
+        write!(f, " ({})", self.state)
+    }
+}
+
+crate::script_type! {
+    /// What is deployed where: a row of the dashboard.
+    Live as "Live" {
+        /// The project's name.
+        project: "text" = |_call, l| l.project.clone();
+        /// The environment's name.
+        env: "text" = |_call, l| l.env.clone();
+        /// The tenant's name; `()` when there is none.
+        tenant: "text" = |_call, l| l.tenant.clone();
+        /// The version of the release.
+        release: "text" = |_call, l| l.release.clone();
+        /// The state of the deployment's task: `Success`, `Failed`, `Executing`, ...
+        state: "text" = |_call, l| l.state.to_string();
+        /// When the deployment was created.
+        created: "Moment" = |call, l| { let host = Host::of(call)?; l.created.map(|at| Moment::of(&host, at)) };
+        /// When it was complete; `()` before that.
+        ended: "Moment" = |call, l| { let host = Host::of(call)?; l.ended.map(|at| Moment::of(&host, at)) };
+        /// The task's id.
+        task: "text" = |_call, l| l.ids.task.as_ref().map(ToString::to_string);
+        /// The deployment's id.
+        deployment: "text" = |_call, l| l.ids.deployment.as_ref().map(ToString::to_string);
+        /// The whole document of the server.
+        raw: "map" = |_call, l| l.raw.clone();
+    }
+}
+
+/// A project whose release differs between two environments.
+#[derive(Clone)]
+pub struct Difference {
+    project: String,
+    tenant: Option<String>,
+    left: Option<String>,
+    right: Option<String>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |v: &Option<String>| v.clone().unwrap_or_else(|| "nothing".to_owned());
+        write!(f, "{}: {} / {} ({})", self.project, show(&self.left), show(&self.right), self.verdict())
+    }
+}
+
+impl Difference {
+    fn verdict(&self) -> &'static str {
+        match (&self.left, &self.right) {
+            (Some(a), Some(b)) => match Version::parse(a).cmp(&Version::parse(b)) {
+                std::cmp::Ordering::Equal => "same",
+                std::cmp::Ordering::Greater => "newer",
+                std::cmp::Ordering::Less => "older",
+            },
+            (Some(_), None) => "only here",
+            (None, Some(_)) => "only there",
+            (None, None) => "nowhere",
+        }
+    }
+}
+
+crate::script_type! {
+    /// How a project differs between two environments.
+    Difference as "Difference" {
+        /// The project's name.
+        project: "text" = |_call, d| d.project.clone();
+        /// The tenant's name; `()` when there is none.
+        tenant: "text" = |_call, d| d.tenant.clone();
+        /// The version in the first environment; `()` when there is none.
+        left: "text" = |_call, d| d.left.clone();
+        /// The version in the second environment; `()` when there is none.
+        right: "text" = |_call, d| d.right.clone();
+        /// The first against the second: `same`, `newer`, `older`, `only here` or `only there`.
+        state: "text" = |_call, d| d.verdict();
+    }
+}
+
+crate::options! {
+    /// Which rows.
+    pub struct DashboardOptions for ["dashboard", "compare"] {
+        /// Only these environments.
+        env: Vec<Ref> = Vec::new(), "all";
+        /// Only these projects.
+        projects: Vec<Ref> = Vec::new(), "all";
+        /// Only the projects of a project group.
+        group: Option<Ref> = None, "none";
+        /// Only these tenants.
+        tenants: Vec<Ref> = Vec::new(), "all";
+        /// Only what was deployed well: where the newest deployment failed, the one before it.
+        successful: bool = false, "false";
+    }
+}
+
+/// Rows of the dashboard, by project, environment (in sort order) and tenant.
+pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>> {
+    let mut environments = Vec::new();
+    if options.env.is_empty() {
+        environments = place.space.environments().await?;
+    } else {
+        for env in &options.env {
+            environments.push(place.environment(env.as_str()).await?);
+        }
+    }
+    let projects = if options.projects.is_empty() {
+        let group = match &options.group {
+            Some(group) => Some(place.space.find_project_group(group.as_str()).await?.id),
+            None => None,
+        };
+        let projects = place.space.projects(&api::ProjectQuery { group, ..api::ProjectQuery::default() }).await?;
+        place.remember_projects(&projects);
+        projects
+    } else {
+        let mut projects = Vec::new();
+        for project in &options.projects {
+            projects.push(place.project(project.as_str()).await?);
+        }
+        projects
+    };
+    let mut tenants = Vec::new();
+    for tenant in &options.tenants {
+        tenants.push(place.tenant(tenant.as_str()).await?.id);
+    }
+    let project_ids: Vec<_> = projects.iter().map(|p| p.id.clone()).collect();
+    let environment_ids: Vec<_> = environments.iter().map(|e| e.id.clone()).collect();
+    let items = place.space.dashboard_items(&environment_ids, &project_ids, &tenants).await?;
+    if items.iter().any(|i| i.tenant_id.is_some()) {
+        place.remember_tenants(&place.space.tenants(&api::TenantQuery::default()).await?);
+    }
+    let spot = |i: &api::DashboardItem| (i.project_id.clone(), i.environment_id.clone(), i.tenant_id.clone());
+    let mut found = Vec::new();
+    for item in items.iter().filter(|i| !i.is_previous) {
+        // Where the newest deployment did not succeed the server sends the one before it along (octopus-api.md §23).
+        let item = if options.successful && item.state != api::TaskState::Success {
+            match items.iter().find(|p| p.is_previous && spot(p) == spot(item)) {
+                Some(previous) => previous,
+                None => continue,
+            }
+        } else {
+            item
+        };
+        let (Some(project), Some(place_in_order), Some(release)) = (
+            projects.iter().find(|p| item.project_id.as_ref() == Some(&p.id)),
+            environments.iter().position(|e| item.environment_id.as_ref() == Some(&e.id)),
+            item.release_id.clone(),
+        ) else {
+            continue;
+        };
+        let tenant = match &item.tenant_id {
+            Some(id) => Some(place.tenant_name(id).await),
+            None => None,
+        };
+        let key = (project.name.clone(), place_in_order, tenant.clone());
+        let row = Live {
+            project: project.name.clone(),
+            env: environments[place_in_order].name.clone(),
+            tenant,
+            release: item.release_version.clone(),
+            state: item.state.clone(),
+            ids: Ids {
+                project: project.id.clone(),
+                tenant: item.tenant_id.clone(),
+                release,
+                deployment: item.deployment_id.clone(),
+                task: item.task_id.clone(),
+            },
+            created: item.created,
+            ended: item.completed_time,
+            raw: item.raw.clone(),
+        };
+        found.push((key, row));
+    }
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(found.into_iter().map(|(_, row)| row).collect())
+}
+
+crate::functions! {
+    group "query";
+
+    /// What is deployed where: a row for each project, environment and tenant, as the server's dashboard shows it.
+    ///
+    /// ```rhai
+    /// print(report(dashboard(#{env: "Test"})));
+    /// ```
+    fn dashboard(call; options: DashboardOptions) -> "list of Live" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let found = host.block(rows(&place, &options))?;
+        Ok(found.into_iter().map(Dynamic::from).collect::<Array>())
+    }
+
+    /// What of `project` is live in `env`: the newest deployment that succeeded; `()` when there is none.
+    ///
+    /// ```rhai
+    /// let live = deployed("Project A", "Production");
+    /// if live != () { print(live.release); }
+    /// ```
+    fn deployed(call, project: Ref, env: Ref; tenant: Option<Ref>) -> "Live" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        host.block(async {
+            let LiveInfo { project, environment, tenant, deployment, version } = live_version(&place, &project, &env, tenant.as_ref()).await?;
+            let Some((deployment, release)) = deployment.zip(version) else { return Ok(None) };
+            // Retention may have taken the task (octopus-api.md §15).
+            let task = place.space.task(&deployment.task_id).await.ok();
+            Ok(Some(Live {
+                project,
+                env: environment,
+                tenant,
+                release,
+                state: api::TaskState::Success,
+                ids: Ids {
+                    project: deployment.project_id.clone(),
+                    tenant: deployment.tenant_id.clone(),
+                    release: deployment.release_id.clone(),
+                    deployment: Some(deployment.id.clone()),
+                    task: Some(deployment.task_id.clone()),
+                },
+                created: deployment.created,
+                ended: task.and_then(|t| t.completed_time),
+                raw: deployment.raw,
+            }))
+        })
+    }
+
+    /// How projects differ between two environments, by what was deployed well to each.
+    ///
+    /// ```rhai
+    /// for d in compare("Test", "Production") { if d.state != "same" { print(d); } }
+    /// ```
+    fn compare(call, env_a: Ref, env_b: Ref; options: DashboardOptions) -> "list of Difference" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let (left, right, found) = host.block(async {
+            let left = place.environment(env_a.as_str()).await?.name;
+            let right = place.environment(env_b.as_str()).await?.name;
+            let both = DashboardOptions { env: vec![env_a.clone(), env_b.clone()], successful: true, ..options.clone() };
+            Ok((left, right, rows(&place, &both).await?))
+        })?;
+        let mut pairs: BTreeMap<(String, Option<String>), Difference> = BTreeMap::new();
+        for row in found {
+            let pair = pairs.entry((row.project.clone(), row.tenant.clone())).or_insert_with(|| Difference {
+                project: row.project.clone(),
+                tenant: row.tenant.clone(),
+                left: None,
+                right: None,
+            });
+            if row.env == left {
+                pair.left = Some(row.release.clone());
+            }
+            if row.env == right {
+                pair.right = Some(row.release.clone());
+            }
+        }
+        Ok(pairs.into_values().map(Dynamic::from).collect::<Array>())
+    }
+}

@@ -1,0 +1,418 @@
+//! Deployments: start them, look at past ones.
+
+use super::{
+    Host,
+    place::{Place, Ref},
+    tasks::Task,
+    time::{Moment, When},
+};
+use crate::{
+    api,
+    clock::later,
+    engine::thrown::{HostResult, raise},
+    error::{Error, Kind, Result, suggestion},
+    event::Level,
+};
+use jiff::SignedDuration;
+use rhai::{Array, Dynamic, Map};
+use serde_json::json;
+use std::fmt;
+
+/// A past or running deployment.
+#[derive(Clone)]
+pub struct Deployment {
+    place: Place,
+    project: String,
+    env: String,
+    tenant: Option<String>,
+    release: String,
+    deployment: api::Deployment,
+    task: api::Task,
+}
+
+impl fmt::Display for Deployment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} → {} ({})", self.project, self.release, self.env, self.task.state)
+    }
+}
+
+crate::script_type! {
+    /// A deployment with its outcome.
+    Deployment as "Deployment" {
+        /// The id, e.g. `Deployments-901`.
+        id: "text" = |_call, d| d.deployment.id.to_string();
+        /// The project's name.
+        project: "text" = |_call, d| d.project.clone();
+        /// The release's version.
+        release: "text" = |_call, d| d.release.clone();
+        /// The environment's name.
+        env: "text" = |_call, d| d.env.clone();
+        /// The tenant's name; `()` when there is none.
+        tenant: "text" = |_call, d| d.tenant.clone();
+        /// The state of its task: `Success`, `Failed`, ...
+        state: "text" = |_call, d| d.task.state.to_string();
+        /// When it was created.
+        created: "Moment" = |call, d| { let host = Host::of(call)?; d.deployment.created.map(|at| Moment::of(&host, at)) };
+        /// When it first started; `()` before that.
+        started: "Moment" = |call, d| { let host = Host::of(call)?; d.task.start_time.map(|at| Moment::of(&host, at)) };
+        /// When it was complete; `()` before that.
+        ended: "Moment" = |call, d| { let host = Host::of(call)?; d.task.completed_time.map(|at| Moment::of(&host, at)) };
+        /// From start to end; `()` while it is open.
+        duration: "duration" = |_call, d| d.task.start_time.zip(d.task.completed_time).map(|(from, to)| to.duration_since(from));
+        /// Who deployed it.
+        deployed_by: "text" = |_call, d| d.deployment.deployed_by.clone();
+        /// Its comment.
+        comments: "text" = |_call, d| d.deployment.comments.clone();
+        /// The server's error message; empty when there is none.
+        error: "text" = |_call, d| d.task.error_message.clone();
+        /// The task's id.
+        task: "text" = |_call, d| d.task.id.to_string();
+        /// Where a person looks at it.
+        url: "text" = |_call, d| d.place.space.task_url(&d.task.id);
+        /// The whole document of the server.
+        raw: "map" = |_call, d| d.deployment.raw.clone();
+    }
+}
+
+/// The newest successful deployment of a project to an environment, with names.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// The project's name.
+    pub project: String,
+    /// The environment's name.
+    pub environment: String,
+    /// The tenant's name.
+    pub tenant: Option<String>,
+    /// The deployment; none when nothing was ever deployed well.
+    pub deployment: Option<api::Deployment>,
+    /// The version of its release.
+    pub version: Option<String>,
+}
+
+/// What is live, by names.
+pub async fn live_version(place: &Place, project: &Ref, env: &Ref, tenant: Option<&Ref>) -> Result<Live> {
+    let project = place.project(project.as_str()).await?;
+    let environment = place.environment(env.as_str()).await?;
+    let tenant = place.tenant_or_none(tenant.map(Ref::as_str)).await?;
+    live(place, &project, &environment, tenant.as_ref()).await
+}
+
+/// What is live.
+pub async fn live(place: &Place, project: &api::Project, environment: &api::Environment, tenant: Option<&api::Tenant>) -> Result<Live> {
+    let query = api::DeploymentQuery {
+        projects: vec![project.id.clone()],
+        environments: vec![environment.id.clone()],
+        tenants: tenant.iter().map(|t| t.id.clone()).collect(),
+        state: Some(api::TaskState::Success),
+        // With tenants an untenanted deployment may stand behind tenanted ones.
+        limit: Some(if tenant.is_none() && project.tenanted_deployment_mode.as_str() != "Untenanted" { 100 } else { 1 }),
+        ..api::DeploymentQuery::default()
+    };
+    let found = place.space.deployments(&query).await?;
+    let deployment = found.into_iter().find(|d| d.tenant_id.as_ref() == tenant.map(|t| &t.id));
+    let version = match &deployment {
+        Some(deployment) => Some(place.space.release(&deployment.release_id).await?.version),
+        None => None,
+    };
+    Ok(Live {
+        project: project.name.clone(),
+        environment: environment.name.clone(),
+        tenant: tenant.map(|t| t.name.clone()),
+        deployment,
+        version,
+    })
+}
+
+crate::options! {
+    /// How to deploy.
+    pub struct DeployOptions for ["deploy"] {
+        /// The tenant.
+        tenant: Option<Ref> = None, "none";
+        /// The channel in which `"latest"` or a range is looked for; otherwise the project's default channel.
+        channel: Option<String> = None, "none";
+        /// Values of prompted variables by name, e.g. `#{"Change number": "CHG-1"}`.
+        variables: Map = Map::new(), "#{}";
+        /// Only these deployment targets, by name.
+        machines: Vec<String> = Vec::new(), "all";
+        /// Not these deployment targets, by name.
+        exclude_machines: Vec<String> = Vec::new(), "[]";
+        /// Steps to skip, by name.
+        skip_steps: Vec<String> = Vec::new(), "[]";
+        /// When the server shall start it; otherwise at once.
+        at: Option<When> = None, "none";
+        /// How long the server may keep it queued before it gives up.
+        expires: Option<SignedDuration> = None, "6h";
+        /// A comment on the deployment.
+        comment: Option<String> = None, "none";
+        /// Whether a failing step asks a person; otherwise as the project and environment say.
+        guided_failure: Option<bool> = None, "none";
+        /// Download packages again.
+        force_package_download: bool = false, "false";
+        /// Deploy packages again that are installed already.
+        force_package_redeployment: bool = false, "false";
+        /// `"on"` or `"off"` for priority in the server's queue; otherwise as the lifecycle says.
+        priority: Option<String> = None, "none";
+        /// Why a deployment freeze may be overridden. Without it a freeze is an error.
+        override_freeze: Option<String> = None, "none";
+    }
+}
+
+impl crate::engine::options::OptionValue for Box<DeployOptions> {
+    const KIND: &'static str = <DeployOptions as crate::engine::options::OptionValue>::KIND;
+    const OPTIONS: &'static [crate::engine::options::OptionDoc] = <DeployOptions as crate::engine::options::OptionValue>::OPTIONS;
+    fn read(value: Dynamic) -> std::result::Result<Self, String> {
+        DeployOptions::read(value).map(Box::new)
+    }
+    fn argument(function: &str, name: &str, value: Dynamic) -> HostResult<Self> {
+        DeployOptions::argument(function, name, value).map(Box::new)
+    }
+}
+
+/// A deployment to be made: names looked up, release chosen.
+#[derive(Clone)]
+pub struct Plan {
+    /// Where.
+    pub place: Place,
+    /// Project.
+    pub project: api::Project,
+    /// Environment.
+    pub environment: api::Environment,
+    /// Tenant.
+    pub tenant: Option<api::Tenant>,
+    /// Release.
+    pub release: api::Release,
+}
+
+impl Host {
+    /// Looks up what a deployment needs.
+    pub fn plan(&self, project: &Ref, version: &str, env: &Ref, options: &DeployOptions) -> HostResult<Plan> {
+        let place = self.place();
+        let (project, environment, tenant) = self.block(async {
+            Ok((
+                place.project(project.as_str()).await?,
+                place.environment(env.as_str()).await?,
+                place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?,
+            ))
+        })?;
+        if tenant.is_none() && project.tenanted_deployment_mode.as_str() == "Tenanted" {
+            return Err(raise(
+                Error::new(Kind::Script, format!("{} is deployed only for tenants", project.name))
+                    .help("name one with #{tenant: \"...\"}, or go through `tenants(#{project: ...})`"),
+            ));
+        }
+        let release = self.choose(&place, &project, version, options.channel.as_deref())?;
+        Ok(Plan { place, project, environment, tenant, release })
+    }
+
+    /// Starts a deployment: the one place where that happens.
+    pub fn start(&self, plan: &Plan, options: &DeployOptions, how: &str) -> HostResult<Task> {
+        let place = &plan.place;
+        let mut new = api::NewDeployment::new(&plan.project.id, &plan.release.id, &plan.environment.id);
+        new.tenant = plan.tenant.as_ref().map(|t| t.id.clone());
+        new.comments = options.comment.clone().unwrap_or_default();
+        new.use_guided_failure = options.guided_failure;
+        new.force_package_download = options.force_package_download;
+        new.force_package_redeployment = options.force_package_redeployment;
+        if let Some(at) = &options.at {
+            new.queue_time = Some(at.resolve(self)?);
+        }
+        if let Some(expires) = options.expires {
+            new.queue_time_expiry = Some(later(new.queue_time.unwrap_or_else(|| self.clock.now()), expires));
+        }
+        new.priority = match options.priority.as_deref() {
+            None => None,
+            Some("on") => Some("On".to_owned()),
+            Some("off") => Some("Off".to_owned()),
+            Some(other) => {
+                return Err(raise(
+                    Error::new(Kind::Script, format!("option `priority` cannot be `{other}`")).help("it can be \"on\" or \"off\""),
+                ));
+            }
+        };
+        if let Some(reason) = &options.override_freeze {
+            let now = self.clock.now();
+            let tenant = new.tenant.clone();
+            let mut active = self.block(place.client.freezes())?;
+            active.retain(|f| f.is_active(now) && f.covers(&new.project, &new.environment, tenant.as_ref()));
+            if !active.is_empty() {
+                new.freeze_override = Some((active.into_iter().map(|f| f.id).collect(), reason.clone()));
+            }
+        }
+        self.block(fill_in(plan, options, &mut new))?;
+        let arguments = json!({
+            "release": new.release.to_string(), "environment": new.environment.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string),
+            "at": new.queue_time.map(|t| t.to_string()),
+        });
+        let deployment = self.effect("deploy", &arguments, |marker| {
+            let new = &new;
+            async move { place.space.create_deployment(new, marker.as_str()).await }
+        })?;
+        let task = self.block(async {
+            let subject = place.subject(&deployment, Some(&plan.release.version)).await;
+            let seen = place.space.task(&deployment.task_id).await?;
+            Ok(Task::new(place.clone(), subject, seen, Some(deployment.clone()), None))
+        })?;
+        self.started(&task, how);
+        Ok(task)
+    }
+}
+
+/// Names of prompted variables, steps and deployment targets become what the server wants: form elements and ids.
+async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeployment) -> Result<()> {
+    if options.variables.is_empty() && options.skip_steps.is_empty() && options.machines.is_empty() && options.exclude_machines.is_empty() {
+        return Ok(());
+    }
+    let preview = plan.place.space.deployment_preview(&plan.release.id, &plan.environment.id, plan.tenant.as_ref().map(|t| &t.id)).await?;
+    let missing = |what: &str, name: &str, known: Vec<&str>| {
+        let error = Error::new(
+            Kind::NotFound,
+            format!("{} {} to {} has no {what} `{name}`", plan.project.name, plan.release.version, plan.environment.name),
+        );
+        match suggestion(name, known.iter().copied()) {
+            Some(help) => error.help(help),
+            None => error,
+        }
+    };
+    for (name, value) in &options.variables {
+        let found = preview.prompts().iter().find(|p| p.name.eq_ignore_ascii_case(name) || p.label.eq_ignore_ascii_case(name));
+        let prompt =
+            found.ok_or_else(|| missing("prompted variable", name, preview.prompts().iter().map(|p| p.name.as_str()).collect()))?;
+        new.form_values.insert(prompt.element.clone(), crate::engine::thrown::shown(value));
+    }
+    for name in &options.skip_steps {
+        let found = preview.steps.iter().find(|s| s.name.eq_ignore_ascii_case(name));
+        let step = found.ok_or_else(|| missing("step", name, preview.steps.iter().map(|s| s.name.as_str()).collect()))?;
+        new.skip_actions.push(step.action_id.clone());
+    }
+    for (names, into) in [(&options.machines, &mut new.specific_machines), (&options.exclude_machines, &mut new.excluded_machines)] {
+        for name in names {
+            let machines: Vec<&api::previews::PreviewMachine> = preview.steps.iter().flat_map(|s| s.machines.iter()).collect();
+            let found = machines.iter().find(|m| m.name.eq_ignore_ascii_case(name) || m.id.eq_ignore_ascii_case(name));
+            let machine = found.ok_or_else(|| missing("deployment target", name, machines.iter().map(|m| m.name.as_str()).collect()))?;
+            into.push(machine.id.clone());
+        }
+    }
+    Ok(())
+}
+
+crate::options! {
+    /// Which deployments.
+    pub struct DeploymentFilter for ["deployments"] {
+        /// Only these projects.
+        projects: Vec<Ref> = Vec::new(), "all";
+        /// Only these environments.
+        env: Vec<Ref> = Vec::new(), "all";
+        /// Only these tenants.
+        tenants: Vec<Ref> = Vec::new(), "all";
+        /// Only those whose task is in this state, e.g. `"Failed"`.
+        state: Option<String> = None, "none";
+        /// Only those created since then.
+        since: Option<When> = None, "none";
+        /// How many at most.
+        limit: i64 = 100, "100";
+    }
+}
+
+async fn past(place: &Place, filter: &DeploymentFilter, since: Option<jiff::Timestamp>) -> Result<Vec<Deployment>> {
+    let mut query = api::DeploymentQuery {
+        state: filter.state.as_deref().map(api::TaskState::from),
+        created_after: since,
+        limit: Some(usize::try_from(filter.limit).unwrap_or(0)),
+        ..api::DeploymentQuery::default()
+    };
+    for name in &filter.projects {
+        query.projects.push(place.project(name.as_str()).await?.id);
+    }
+    for name in &filter.env {
+        query.environments.push(place.environment(name.as_str()).await?.id);
+    }
+    for name in &filter.tenants {
+        query.tenants.push(place.tenant(name.as_str()).await?.id);
+    }
+    let found = place.space.deployments(&query).await?;
+    let task_ids: Vec<api::TaskId> = found.iter().map(|d| d.task_id.clone()).collect();
+    // Retention may have taken a task and left its deployment (octopus-api.md §15): what is gone is left out.
+    let tasks = place.space.known_tasks(&task_ids).await?;
+    let release_ids: Vec<api::ReleaseId> = found.iter().map(|d| d.release_id.clone()).collect();
+    let releases = place.space.releases_by_ids(&release_ids).await?;
+    let mut all = Vec::new();
+    for deployment in found {
+        let Some(task) = tasks.get(&deployment.task_id) else { continue };
+        all.push(Deployment {
+            place: place.clone(),
+            project: place.project_name(&deployment.project_id).await,
+            env: place.environment_name(&deployment.environment_id).await,
+            tenant: match &deployment.tenant_id {
+                Some(id) => Some(place.tenant_name(id).await),
+                None => None,
+            },
+            release: releases
+                .iter()
+                .find(|r| r.id == deployment.release_id)
+                .map_or_else(|| deployment.release_id.to_string(), |r| r.version.clone()),
+            task: task.clone(),
+            deployment,
+        });
+    }
+    Ok(all)
+}
+
+crate::functions! {
+    group "act";
+
+    /// Starts a deployment of a release of `project` to `env` and returns its task at once; `wait` waits for it.
+    /// `version` is a version, a range (`"2.4.*"`, `">=2.4 <3"`: the highest that fits), or `"latest"`: the highest
+    /// version, in Octopus's version order, of the project's default channel.
+    ///
+    /// A lost answer of the server never makes two deployments: the first one is looked for and taken over.
+    ///
+    /// ```rhai
+    /// wait(deploy("Project A", "latest", "Test"));
+    /// ```
+    fn deploy(call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
+        let host = Host::of(call)?;
+        let plan = host.plan(&project, version.as_str(), &env, &options)?;
+        host.start(&plan, &options, "deploy")
+    }
+
+    /// Deploys only when it is needed: when the release is live in `env` already nothing starts and `()` is returned;
+    /// when a deployment of it is on its way, that one's task is returned; otherwise it is deployed. `wait` accepts all.
+    ///
+    /// ```rhai
+    /// wait(ensure("Project A", "latest", "Test"));
+    /// wait(ensure("Project A", "latest", "Test")); // nothing to do now
+    /// ```
+    fn ensure(call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
+        let host = Host::of(call)?;
+        let plan = host.plan(&project, version.as_str(), &env, &options)?;
+        let tenant = plan.tenant.as_ref().map(|t| t.id.clone());
+        let now = host.block(live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref()))?;
+        if now.deployment.as_ref().is_some_and(|d| d.release_id == plan.release.id) {
+            host.note(Level::Info, format!("{} {} is live in {} already", plan.project.name, plan.release.version, plan.environment.name));
+            return Ok(Dynamic::UNIT);
+        }
+        let on_its_way = host.block(super::tasks::active(&plan.place, Some(&project), Some(&env)))?;
+        let same = |t: &&Task| t.deployment.as_ref().is_some_and(|d| d.release_id == plan.release.id && d.tenant_id == tenant);
+        if let Some(task) = on_its_way.iter().find(same) {
+            host.note(Level::Info, format!("{} is on its way already ({})", task.subject.title, task.id));
+            return Ok(Dynamic::from(task.clone()));
+        }
+        host.start(&plan, &options, "deploy").map(Dynamic::from)
+    }
+
+    /// Past and running deployments of the space, newest first.
+    ///
+    /// ```rhai
+    /// print(report(deployments(#{env: "Test", since: ago("30d")})));
+    /// ```
+    fn deployments(call; filter: DeploymentFilter) -> "list of Deployment" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let since = match &filter.since {
+            Some(when) => Some(when.resolve(&host)?),
+            None => None,
+        };
+        let found = host.block(past(&place, &filter, since))?;
+        Ok(found.into_iter().map(Dynamic::from).collect::<Array>())
+    }
+}

@@ -1,0 +1,48 @@
+//! Environments.
+
+use super::Host;
+use crate::api;
+use rhai::{Array, Dynamic};
+use std::fmt;
+
+/// An environment.
+#[derive(Clone)]
+pub struct Environment(pub api::Environment);
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.name)
+    }
+}
+
+crate::script_type! {
+    /// An environment. Wherever a function takes an environment's name it also takes this.
+    Environment as "Environment" {
+        /// The name.
+        name: "text" = |_call, e| e.0.name.clone();
+        /// The id, e.g. `Environments-11`.
+        id: "text" = |_call, e| e.0.id.to_string();
+        /// The slug.
+        slug: "text" = |_call, e| e.0.slug.clone();
+        /// What it is for.
+        description: "text" = |_call, e| e.0.description.clone();
+        /// The whole document of the server.
+        raw: "map" = |_call, e| e.0.raw.clone();
+    }
+}
+
+crate::functions! {
+    group "query";
+
+    /// The environments of the space, in their sort order.
+    ///
+    /// ```rhai
+    /// for e in envs() { print(e.name); }
+    /// ```
+    fn envs(call) -> "list of Environment" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let found = host.block(place.space.environments())?;
+        Ok(found.into_iter().map(|e| Dynamic::from(Environment(e))).collect::<Array>())
+    }
+}

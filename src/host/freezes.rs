@@ -1,0 +1,54 @@
+//! Deployment freezes.
+
+use super::{Host, place::Ref, time::Moment};
+use crate::api;
+use std::fmt;
+
+/// A deployment freeze.
+#[derive(Clone)]
+pub struct Freeze(api::Freeze);
+
+impl fmt::Display for Freeze {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.name)
+    }
+}
+
+crate::script_type! {
+    /// A deployment freeze.
+    Freeze as "Freeze" {
+        /// The name.
+        name: "text" = |_call, z| z.0.name.clone();
+        /// The id, e.g. `DeploymentFreezes-2`.
+        id: "text" = |_call, z| z.0.id.to_string();
+        /// When it begins.
+        start: "Moment" = |call, z| { let host = Host::of(call)?; z.0.start.map(|at| Moment::of(&host, at)) };
+        /// When it ends.
+        until: "Moment" = |call, z| { let host = Host::of(call)?; z.0.end.map(|at| Moment::of(&host, at)) };
+        /// The whole document of the server.
+        raw: "map" = |_call, z| z.0.raw.clone();
+    }
+}
+
+crate::functions! {
+    group "time";
+
+    /// The deployment freeze that keeps `project` from being deployed to `env` now; `()` when there is none.
+    ///
+    /// ```rhai
+    /// let f = freeze("Project A", "Production");
+    /// if f != () { print(`frozen by ${f.name} until ${f.until}`); }
+    /// ```
+    fn freeze(call, project: Ref, env: Ref; tenant: Option<Ref>) -> "Freeze" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let now = host.clock.now();
+        host.block(async {
+            let project = place.project(project.as_str()).await?;
+            let env = place.environment(env.as_str()).await?;
+            let tenant = place.tenant_or_none(tenant.as_ref().map(Ref::as_str)).await?;
+            let found = place.client.freezes().await?;
+            Ok(found.into_iter().find(|f| f.is_active(now) && f.covers(&project.id, &env.id, tenant.as_ref().map(|t| &t.id))).map(Freeze))
+        })
+    }
+}

@@ -1,0 +1,224 @@
+//! Interruptions: tasks that wait for a person (manual interventions and guided failures).
+
+use super::{
+    Host,
+    place::{Place, Ref},
+    tasks::tasks_of,
+    time::Moment,
+};
+use crate::{
+    api,
+    engine::thrown::{HostResult, raise},
+    error::{Error, Kind, Result},
+    event::Level,
+};
+use rhai::{Array, Dynamic};
+use serde_json::json;
+use std::{collections::BTreeMap, fmt};
+
+/// An interruption.
+#[derive(Clone)]
+pub struct Interruption {
+    place: Place,
+    interruption: api::Interruption,
+    teams: Vec<String>,
+}
+
+impl fmt::Display for Interruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.interruption.title, self.interruption.id)
+    }
+}
+
+crate::script_type! {
+    /// A task waits for a person.
+    Interruption as "Interruption" {
+        /// The id, e.g. `Interruptions-12`.
+        id: "text" = |_call, i| i.interruption.id.to_string();
+        /// The title, e.g. the name of the step.
+        title: "text" = |_call, i| i.interruption.title.clone();
+        /// `ManualIntervention` or `GuidedFailure`.
+        kind: "text" = |_call, i| i.interruption.kind.to_string();
+        /// The instructions; empty when there are none.
+        instructions: "text" = |_call, i| i.interruption.instructions().to_owned();
+        /// Whether it is still unanswered.
+        pending: "true or false" = |_call, i| i.interruption.is_pending;
+        /// The task's id.
+        task: "text" = |_call, i| i.interruption.task_id.as_ref().map(ToString::to_string);
+        /// The teams whose members may answer; empty when everybody may who may deploy.
+        teams: "list of text" = |_call, i| i.teams.clone();
+        /// Since when it waits.
+        created: "Moment" = |call, i| { let host = Host::of(call)?; i.interruption.created.map(|at| Moment::of(&host, at)) };
+        /// Where a person answers it.
+        url: "text" = |_call, i| i.url();
+        /// The whole document of the server.
+        raw: "map" = |_call, i| i.interruption.raw.clone();
+    }
+}
+
+impl Interruption {
+    /// An interruption as the server shows it.
+    pub fn new(place: Place, interruption: api::Interruption) -> Self {
+        let teams = interruption.responsible_team_ids.iter().map(ToString::to_string).collect();
+        Self { place, interruption, teams }
+    }
+
+    /// With names of teams for their ids, as far as we may see them.
+    pub async fn with_names(mut self) -> Self {
+        if !self.teams.is_empty()
+            && let Ok(teams) = self.place.space.teams().await
+        {
+            for id in &mut self.teams {
+                if let Some(team) = teams.iter().find(|t| t.id == **id) {
+                    id.clone_from(&team.name);
+                }
+            }
+        }
+        self
+    }
+
+    /// Where a person answers: the page of the task.
+    pub fn url(&self) -> String {
+        match &self.interruption.task_id {
+            Some(task) => self.place.space.task_url(task),
+            None => self.place.client.address(),
+        }
+    }
+
+    /// `waits for "Approve" by Release managers: Check the tide table`.
+    pub fn who_may_answer(&self) -> String {
+        let who = if self.teams.is_empty() { "anybody who may deploy".to_owned() } else { self.teams.join(" or ") };
+        let what = if self.interruption.is_guided_failure() { "guidance after a failure" } else { "a manual intervention" };
+        let instructions = self.interruption.instructions();
+        let text = if instructions.is_empty() { String::new() } else { format!(": {instructions}") };
+        format!("waits for {what}, `{}`, by {who}{text}", self.interruption.title)
+    }
+
+    fn answer(&self, host: &Host, values: &[(&str, &str)], what: &str) -> HostResult<Self> {
+        let id = &self.interruption.id;
+        let mut body = BTreeMap::new();
+        for (name, value) in values {
+            body.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let arguments = json!({"interruption": id.to_string(), "values": body});
+        let answered = host.effect("answer", &arguments, |_| async { submit(&self.place, id, &body).await })?;
+        host.note(Level::Info, format!("{}: {what}", self.interruption.title));
+        Ok(Self { interruption: answered, ..self.clone() })
+    }
+}
+
+async fn submit(place: &Place, id: &api::InterruptionId, body: &BTreeMap<String, String>) -> Result<api::Interruption> {
+    // Responsibility is one person's; the server refuses answers of others (octopus-api.md §19).
+    place.space.take_responsibility(id).await?;
+    match place.space.submit_interruption(id, body).await {
+        Err(error) if error.kind() == Kind::InDoubt => {
+            let seen = place.space.interruption(id).await?;
+            if seen.is_pending { Err(error) } else { Ok(seen) }
+        }
+        other => other,
+    }
+}
+
+crate::options! {
+    /// Which interruptions.
+    pub struct PendingFilter for ["pending"] {
+        /// Only those of a task or of a list of tasks.
+        task: Option<Dynamic> = None, "none";
+        /// Only those of a project's tasks.
+        project: Option<Ref> = None, "none";
+        /// Only those in an environment.
+        env: Option<Ref> = None, "none";
+    }
+}
+
+crate::functions! {
+    group "people";
+
+    /// Tasks that wait for a person, newest first.
+    ///
+    /// ```rhai
+    /// for i in pending() { print(`${i.title}: ${i.url}`); }
+    /// ```
+    fn pending(call; filter: PendingFilter) -> "list of Interruption" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let tasks = match filter.task.clone() {
+            Some(value) => Some(tasks_of(call, value)?.iter().map(|t| t.id.clone()).collect::<Vec<_>>()),
+            None => None,
+        };
+        let found = host.block(async {
+            let mut regarding = None;
+            if let Some(project) = &filter.project {
+                regarding = Some(place.project(project.as_str()).await?.id.to_string());
+            } else if let Some(env) = &filter.env {
+                regarding = Some(place.environment(env.as_str()).await?.id.to_string());
+            }
+            let environment = match &filter.env {
+                Some(env) => Some(place.environment(env.as_str()).await?.id.to_string()),
+                None => None,
+            };
+            let mut found = Vec::new();
+            for one in place.space.interruptions(true, regarding.as_deref()).await? {
+                let about = |id: &str| one.related_document_ids.iter().any(|r| r.eq_ignore_ascii_case(id));
+                let wanted = environment.as_deref().is_none_or(about)
+                    && tasks.as_ref().is_none_or(|ids| ids.iter().any(|id| one.task_id.as_ref() == Some(id)));
+                if wanted {
+                    found.push(Interruption::new(place.clone(), one).with_names().await);
+                }
+            }
+            Ok(found)
+        })?;
+        Ok(found.into_iter().map(Dynamic::from).collect::<Array>())
+    }
+
+    /// Takes responsibility and lets the task go on. `note` is kept with the answer.
+    ///
+    /// ```rhai
+    /// for i in pending() { i.approve("checked by the release train"); }
+    /// ```
+    fn approve[interruption: Interruption](call, note: String) -> "Interruption" {
+        expect_kind(&interruption, "ManualIntervention", "guide(\"retry\")")?;
+        interruption.answer(&Host::of(call)?, &[("Notes", &note), ("Result", "Proceed")], "approved")
+    }
+
+    /// Takes responsibility and lets the task fail.
+    ///
+    /// ```rhai
+    /// for i in pending() { i.reject("not today"); }
+    /// ```
+    fn reject[interruption: Interruption](call, note: String) -> "Interruption" {
+        expect_kind(&interruption, "ManualIntervention", "guide(\"fail\")")?;
+        interruption.answer(&Host::of(call)?, &[("Notes", &note), ("Result", "Abort")], "rejected")
+    }
+
+    /// Takes responsibility and says what to do after a failure: `"retry"`, `"ignore"`, `"fail"` or `"exclude"` (the
+    /// deployment target).
+    ///
+    /// ```rhai
+    /// for i in pending() { if i.kind == "GuidedFailure" { i.guide("retry"); } }
+    /// ```
+    fn guide[interruption: Interruption](call, guidance: String) -> "Interruption" {
+        expect_kind(&interruption, "GuidedFailure", "approve(note)` or `.reject(note)")?;
+        let word = match guidance.to_lowercase().as_str() {
+            "retry" => "Retry",
+            "ignore" => "Ignore",
+            "fail" => "Fail",
+            "exclude" => "Exclude",
+            _ => {
+                return Err(raise(Error::new(Kind::Script, format!("guidance cannot be `{guidance}`")).help("it can be \"retry\", \"ignore\", \"fail\" or \"exclude\"")));
+            }
+        };
+        interruption.answer(&Host::of(call)?, &[("Notes", ""), ("Guidance", word)], word)
+    }
+}
+
+fn expect_kind(interruption: &Interruption, kind: &str, instead: &str) -> HostResult<()> {
+    let is = &interruption.interruption.kind;
+    // Old servers do not say the kind (payloads, "Interruptions").
+    if is.is_empty() || is == kind {
+        return Ok(());
+    }
+    Err(raise(
+        Error::new(Kind::Script, format!("`{}` is a {is}", interruption.interruption.title)).help(format!("answer it with `.{instead}`")),
+    ))
+}

@@ -1,0 +1,132 @@
+//! What a script gives to the outside: output variables, artifacts, notes, progress.
+
+use super::{Host, tasks::tasks_of};
+use crate::{
+    engine::thrown::{HostResult, raise, shown},
+    error::{Error, Kind},
+    event::{Level, What},
+};
+use rhai::{Dynamic, Map};
+use std::path::{Component, Path};
+
+crate::functions! {
+    group "outputs";
+
+    /// The output variables of a deployment, as a map of maps: `outputs(t)["Step name"].Name`.
+    ///
+    /// ```rhai
+    /// let t = wait(deploy("Project A", "latest", "Test"));
+    /// print(outputs(t));
+    /// ```
+    fn outputs(call, task: Dynamic) -> "map" {
+        let host = Host::of(call)?;
+        let mut all = Map::new();
+        for task in tasks_of(call, task)? {
+            let Some(deployment) = &task.deployment else { continue };
+            for (full, value) in host.block(task.place.space.output_variables(deployment))? {
+                // `Octopus.Action[Step].Output.Name` (octopus-api.md §27)
+                let Some((step, name)) = full.strip_prefix("Octopus.Action[").and_then(|rest| rest.split_once("].Output.")) else { continue };
+                let entry = all.entry(step.into()).or_insert_with(|| Map::new().into());
+                if let Some(mut values) = entry.write_lock::<Map>() {
+                    values.insert(name.into(), value.map_or(Dynamic::UNIT, Into::into));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Sets an output variable of the step that runs this script; outside of a step it is shown.
+    ///
+    /// ```rhai
+    /// output("Version", deployed("Project A", "Test").release);
+    /// ```
+    fn output(call, name: String, value: Dynamic) -> "nothing" {
+        let host = Host::of(call)?;
+        host.emit(What::Output { name, value: Some(shown(&value)) });
+        Ok(())
+    }
+
+    /// Sets a sensitive output variable; its value is never shown.
+    ///
+    /// ```rhai
+    /// output_secret("Token", "abc");
+    /// ```
+    fn output_secret(call, name: String, value: String) -> "nothing" {
+        let host = Host::of(call)?;
+        let _ = value; // goes to the step's service messages, which come with the step runner
+        host.emit(What::Output { name, value: None });
+        Ok(())
+    }
+
+    /// Keeps a text as a file: an artifact of the step, or a file in the folder `--artifacts`. Returns the path.
+    ///
+    /// ```rhai
+    /// artifact("today.csv", report(deployments(#{since: ago("24h")}), #{format: "csv"}));
+    /// ```
+    fn artifact(call, name: String, text: String) -> "text" {
+        let host = Host::of(call)?;
+        let path = write(&host, &name, &text)?;
+        host.emit(What::Artifact { name, path: path.clone() });
+        Ok(path)
+    }
+
+    /// Tells something that the reader shall not miss.
+    ///
+    /// ```rhai
+    /// highlight("the train has left");
+    /// ```
+    fn highlight(call, text: String) -> "nothing" {
+        Host::of(call)?.note(Level::Highlight, text);
+        Ok(())
+    }
+
+    /// Tells a warning.
+    ///
+    /// ```rhai
+    /// warn("no ticket was given");
+    /// ```
+    fn warn(call, text: String) -> "nothing" {
+        Host::of(call)?.note(Level::Warning, text);
+        Ok(())
+    }
+
+    /// Tells something that only `--verbose` shows.
+    ///
+    /// ```rhai
+    /// verbose("looking at the dashboard");
+    /// ```
+    fn verbose(call, text: String) -> "nothing" {
+        Host::of(call)?.note(Level::Verbose, text);
+        Ok(())
+    }
+
+    /// Tells how far the script is, in percent.
+    ///
+    /// ```rhai
+    /// progress(50, "half of the tenants");
+    /// ```
+    fn progress(call, percent: i64, text: String) -> "nothing" {
+        Host::of(call)?.emit(What::Progress { percent: percent.clamp(0, 100) as u8, text });
+        Ok(())
+    }
+}
+
+/// Writes an artifact; its name may not lead out of the folder.
+fn write(host: &Host, name: &str, text: &str) -> HostResult<String> {
+    let only_a_name = Path::new(name).components().all(|c| matches!(c, Component::Normal(_))) && !name.trim().is_empty();
+    if !only_a_name {
+        return Err(raise(
+            Error::new(Kind::Script, format!("`{name}` is not the name of a file"))
+                .help("artifacts stay in their folder: no `..` and no path from the root"),
+        ));
+    }
+    let path = host.artifacts.join(name);
+    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+    match written {
+        Ok(()) => Ok(path.display().to_string()),
+        Err(problem) => Err(raise(
+            Error::new(Kind::Script, format!("artifact `{name}` could not be written to {}: {problem}", path.display()))
+                .help("choose another folder with `--artifacts DIR`"),
+        )),
+    }
+}

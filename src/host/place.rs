@@ -1,0 +1,234 @@
+//! A server and a space: where functions find what a name means.
+
+use super::Host;
+use crate::{
+    api::{self, EnvironmentId, ProjectId, TenantId, poller::Poller},
+    engine::{
+        library::Scripted,
+        options::{ListKind, OptionValue},
+    },
+    error::{Error, Kind, Result},
+    event::Subject,
+};
+use parking_lot::Mutex;
+use rhai::Dynamic;
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+/// A space on a server, with the names looked up so far. Clones share them.
+#[derive(Clone)]
+pub struct Place(Arc<Inner>);
+
+/// What [`Place`] is made of.
+pub struct Inner {
+    /// The server.
+    pub client: api::Client,
+    /// The space.
+    pub space: api::SpaceClient,
+    /// Asks for the tasks this process waits for.
+    pub poller: Poller,
+    projects: Mutex<BTreeMap<String, api::Project>>,
+    environments: Mutex<BTreeMap<String, api::Environment>>,
+    tenants: Mutex<BTreeMap<String, api::Tenant>>,
+}
+
+impl std::ops::Deref for Place {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "space {}", self.space.space().name)
+    }
+}
+
+crate::script_type! {
+    /// A space of an Octopus Server. Every function that takes names is also a method of it: `space("Ops").deploy(...)`.
+    Place as "Space" {
+        /// The name.
+        name: "text" = |_call, p| p.space.space().name.clone();
+        /// The id, e.g. `Spaces-1`.
+        id: "text" = |_call, p| p.space.space().id.to_string();
+    }
+}
+
+/// A project, environment, tenant, ... as scripts give it: by name, slug or id, or as a value got before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ref(pub String);
+
+impl Ref {
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Ref {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl OptionValue for Ref {
+    const KIND: &'static str = "name, slug or id";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        fn id<T: Scripted>(value: &Dynamic, id: impl Fn(&T) -> String) -> Option<String> {
+            value.clone().try_cast::<T>().map(|v| id(&v))
+        }
+        let known = id::<super::projects::Project>(&value, |p| p.0.id.to_string())
+            .or_else(|| id::<super::environments::Environment>(&value, |e| e.0.id.to_string()))
+            .or_else(|| id::<super::tenants::Tenant>(&value, |t| t.0.id.to_string()))
+            .or_else(|| id::<super::releases::Release>(&value, |r| r.release.version.clone()));
+        match known {
+            Some(id) => Ok(Self(id)),
+            None => {
+                String::read(value).and_then(|text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(Self(text)) })
+            }
+        }
+    }
+}
+
+impl ListKind for Ref {
+    const LIST: &'static str = "name or list of names";
+}
+
+impl Place {
+    /// The place `space` on the server of `client`.
+    pub fn new(client: api::Client, space: api::SpaceClient) -> Self {
+        let poller = Poller::new(space.clone(), 60);
+        Self(Arc::new(Inner {
+            client,
+            space,
+            poller,
+            projects: Mutex::default(),
+            environments: Mutex::default(),
+            tenants: Mutex::default(),
+        }))
+    }
+
+    /// The project that `name` means.
+    pub async fn project(&self, name: &str) -> Result<api::Project> {
+        if let Some(known) = self.projects.lock().get(name) {
+            return Ok(known.clone());
+        }
+        let found = self.space.find_project(name).await?;
+        let mut projects = self.projects.lock();
+        projects.insert(name.to_owned(), found.clone());
+        projects.insert(found.id.to_string(), found.clone());
+        Ok(found)
+    }
+
+    /// The environment that `name` means.
+    pub async fn environment(&self, name: &str) -> Result<api::Environment> {
+        if let Some(known) = self.environments.lock().get(name) {
+            return Ok(known.clone());
+        }
+        let found = self.space.find_environment(name).await?;
+        let mut environments = self.environments.lock();
+        environments.insert(name.to_owned(), found.clone());
+        environments.insert(found.id.to_string(), found.clone());
+        Ok(found)
+    }
+
+    /// The tenant that `name` means.
+    pub async fn tenant(&self, name: &str) -> Result<api::Tenant> {
+        if let Some(known) = self.tenants.lock().get(name) {
+            return Ok(known.clone());
+        }
+        let found = self.space.find_tenant(name).await?;
+        let mut tenants = self.tenants.lock();
+        tenants.insert(name.to_owned(), found.clone());
+        tenants.insert(found.id.to_string(), found.clone());
+        Ok(found)
+    }
+
+    /// [`Place::tenant`] for an optional name.
+    pub async fn tenant_or_none(&self, name: Option<&str>) -> Result<Option<api::Tenant>> {
+        match name {
+            Some(name) => self.tenant(name).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Remembers projects that a list answered, so that their names cost nothing later.
+    pub fn remember_projects(&self, list: &[api::Project]) {
+        let mut projects = self.projects.lock();
+        for project in list {
+            projects.entry(project.id.to_string()).or_insert_with(|| project.clone());
+            projects.entry(project.name.clone()).or_insert_with(|| project.clone());
+        }
+    }
+
+    /// Remembers all tenants of the space; one request for many names.
+    pub fn remember_tenants(&self, list: &[api::Tenant]) {
+        let mut tenants = self.tenants.lock();
+        for tenant in list {
+            tenants.entry(tenant.id.to_string()).or_insert_with(|| tenant.clone());
+        }
+    }
+
+    /// The name of a project, or its id when it may not be seen.
+    pub async fn project_name(&self, id: &ProjectId) -> String {
+        self.project(id.as_str()).await.map_or_else(|_| id.to_string(), |p| p.name)
+    }
+
+    /// The name of an environment, or its id when it may not be seen.
+    pub async fn environment_name(&self, id: &EnvironmentId) -> String {
+        self.environment(id.as_str()).await.map_or_else(|_| id.to_string(), |e| e.name)
+    }
+
+    /// The name of a tenant, or its id when it may not be seen.
+    pub async fn tenant_name(&self, id: &TenantId) -> String {
+        self.tenant(id.as_str()).await.map_or_else(|_| id.to_string(), |t| t.name)
+    }
+
+    /// How a deployment is called in lines of output.
+    pub async fn subject(&self, deployment: &api::Deployment, version: Option<&str>) -> Subject {
+        let project = self.project_name(&deployment.project_id).await;
+        let environment = self.environment_name(&deployment.environment_id).await;
+        let tenant = match &deployment.tenant_id {
+            Some(id) => Some(self.tenant_name(id).await),
+            None => None,
+        };
+        let release = match version {
+            Some(version) => version.to_owned(),
+            None => self.space.release(&deployment.release_id).await.map_or_else(|_| deployment.release_id.to_string(), |r| r.version),
+        };
+        let mut title = format!("{project} {release} → {environment}");
+        if let Some(tenant) = &tenant {
+            title = format!("{title} for {tenant}");
+        }
+        Subject {
+            task: deployment.task_id.to_string(),
+            title,
+            project: Some(project),
+            release: Some(release),
+            environment: Some(environment),
+            tenant,
+            runbook: None,
+            url: Some(self.space.task_url(&deployment.task_id)),
+        }
+    }
+}
+
+impl Host {
+    /// The space `name` on the server that is meant now.
+    pub fn space(&self, name: &str) -> crate::engine::thrown::HostResult<Place> {
+        let client = self.place().client.clone();
+        self.block(async {
+            let space = client.space(Some(name)).await?;
+            Ok(Place::new(client.clone(), space))
+        })
+    }
+}
+
+/// An error for a name that means nothing here.
+pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
+    let error = Error::new(Kind::NotFound, format!("there is no {what} `{name}`"));
+    match crate::error::suggestion(name, known) {
+        Some(help) => error.help(help),
+        None => error,
+    }
+}

@@ -1,0 +1,83 @@
+//! Projects.
+
+use super::{Host, place::Ref};
+use crate::api;
+use rhai::{Array, Dynamic};
+use std::fmt;
+
+/// A project.
+#[derive(Clone)]
+pub struct Project(pub api::Project);
+
+impl fmt::Display for Project {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.name)
+    }
+}
+
+crate::script_type! {
+    /// A project. Wherever a function takes a project's name it also takes this.
+    Project as "Project" {
+        /// The name.
+        name: "text" = |_call, p| p.0.name.clone();
+        /// The id, e.g. `Projects-21`.
+        id: "text" = |_call, p| p.0.id.to_string();
+        /// The slug, e.g. `project-a`.
+        slug: "text" = |_call, p| p.0.slug.clone();
+        /// What it is for.
+        description: "text" = |_call, p| p.0.description.clone();
+        /// Whether it is disabled.
+        disabled: "true or false" = |_call, p| p.0.is_disabled;
+        /// Whether its deployments need a tenant: `Untenanted`, `TenantedOrUntenanted` or `Tenanted`.
+        tenanted: "text" = |_call, p| p.0.tenanted_deployment_mode.to_string();
+        /// The whole document of the server.
+        raw: "map" = |_call, p| p.0.raw.clone();
+    }
+}
+
+crate::options! {
+    /// Which projects.
+    pub struct ProjectFilter for ["projects"] {
+        /// Only those of a project group.
+        group: Option<Ref> = None, "none";
+        /// Only those whose name contains this text, without regard to case.
+        name: Option<String> = None, "none";
+        /// Disabled ones too.
+        disabled: bool = false, "false";
+    }
+}
+
+crate::functions! {
+    group "query";
+
+    /// The projects of the space, by name.
+    ///
+    /// ```rhai
+    /// for p in projects(#{name: "project"}) { print(p.name); }
+    /// ```
+    fn projects(call; filter: ProjectFilter) -> "list of Project" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let found = host.block(async {
+            let group = match &filter.group {
+                Some(group) => Some(place.space.find_project_group(group.as_str()).await?.id),
+                None => None,
+            };
+            let query = api::ProjectQuery { group, partial_name: filter.name.clone(), ..api::ProjectQuery::default() };
+            place.space.projects(&query).await
+        })?;
+        place.remember_projects(&found);
+        Ok(found.into_iter().filter(|p| filter.disabled || !p.is_disabled).map(|p| Dynamic::from(Project(p))).collect::<Array>())
+    }
+
+    /// One project by name, slug or id.
+    ///
+    /// ```rhai
+    /// print(project("Project A").slug);
+    /// ```
+    fn project(call, name: Ref) -> "Project" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        host.block(place.project(name.as_str())).map(Project)
+    }
+}

@@ -1,0 +1,316 @@
+//! Promotion: bring what is live in one environment to the next, put back what was there before.
+
+use super::{
+    Host,
+    dashboard::{DashboardOptions, rows},
+    deployments::{DeployOptions, Plan, live},
+    place::{Place, Ref},
+    tasks::Task,
+};
+use crate::{
+    api,
+    engine::{
+        options::OptionValue,
+        thrown::{HostResult, raise},
+    },
+    error::{Error, Kind, Result},
+    event::Level,
+};
+use rhai::{Array, Dynamic};
+use std::{collections::BTreeMap, fmt};
+
+/// A release that is live in one environment and not in another.
+#[derive(Clone)]
+pub struct Promotable {
+    plan: Plan,
+    from: String,
+    replaces: Option<String>,
+    blocked_by: Option<String>,
+}
+
+impl fmt::Display for Promotable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {} → {}", self.plan.project.name, self.plan.release.version, self.from, self.plan.environment.name)?;
+        if let Some(tenant) = &self.plan.tenant {
+            write!(f, " for {}", tenant.name)?;
+        }
+        match &self.blocked_by {
+            Some(why) => write!(f, " (blocked: {why})"),
+            None => Ok(()),
+        }
+    }
+}
+
+crate::script_type! {
+    /// A release that is live in one environment and could go on to another.
+    Promotable as "Promotable" {
+        /// The project's name.
+        project: "text" = |_call, p| p.plan.project.name.clone();
+        /// The version that would be deployed.
+        release: "text" = |_call, p| p.plan.release.version.clone();
+        /// The tenant's name; `()` when there is none.
+        tenant: "text" = |_call, p| p.plan.tenant.as_ref().map(|t| t.name.clone());
+        /// The environment it is live in.
+        from: "text" = |_call, p| p.from.clone();
+        /// The environment it would go to.
+        to: "text" = |_call, p| p.plan.environment.name.clone();
+        /// The version that is live there now; `()` when there is none.
+        replaces: "text" = |_call, p| p.replaces.clone();
+        /// Why it may not be deployed: progression blocked, lifecycle, ...; `()` when it may.
+        blocked_by: "text" = |_call, p| p.blocked_by.clone();
+    }
+}
+
+crate::options! {
+    /// Which projects to look at.
+    pub struct PromotableOptions for ["promotable"] {
+        /// Only these projects.
+        projects: Vec<Ref> = Vec::new(), "all";
+        /// Only the projects of a project group.
+        group: Option<Ref> = None, "none";
+        /// Only these tenants.
+        tenants: Vec<Ref> = Vec::new(), "all";
+        /// Also those where the target environment has a newer version.
+        older: bool = false, "false";
+        /// Ask the server for each whether it may be deployed (`blocked_by`): a request for each release.
+        check: bool = true, "true";
+    }
+}
+
+/// What may be promoted: two dashboard rows for each project and tenant, compared by version.
+async fn find(place: &Place, from: &Ref, to: &Ref, options: &PromotableOptions) -> Result<Vec<Promotable>> {
+    let source = place.environment(from.as_str()).await?;
+    let target = place.environment(to.as_str()).await?;
+    let both = DashboardOptions {
+        env: vec![from.clone(), to.clone()],
+        projects: options.projects.clone(),
+        group: options.group.clone(),
+        tenants: options.tenants.clone(),
+        successful: true,
+    };
+    let mut here = Vec::new();
+    let mut there = BTreeMap::new();
+    for row in rows(place, &both).await? {
+        let key = (row.project.clone(), row.tenant.clone());
+        if row.env == target.name {
+            there.insert(key, row);
+        } else {
+            here.push((key, row));
+        }
+    }
+    let wanted: Vec<_> = here
+        .into_iter()
+        .filter(|(key, row)| {
+            there.get(key).is_none_or(|now| match api::Version::parse(&row.release).cmp(&api::Version::parse(&now.release)) {
+                std::cmp::Ordering::Greater => true,
+                std::cmp::Ordering::Less => options.older,
+                std::cmp::Ordering::Equal => false,
+            })
+        })
+        .collect();
+    let ids: Vec<api::ReleaseId> = wanted.iter().map(|(_, row)| row.ids.release.clone()).collect();
+    let releases: BTreeMap<api::ReleaseId, api::Release> =
+        place.space.releases_by_ids(&ids).await?.into_iter().map(|r| (r.id.clone(), r)).collect();
+    let mut progressions: BTreeMap<api::ReleaseId, Option<String>> = BTreeMap::new();
+    if options.check {
+        // Each release is a request of its own: many at once, in an order that repeats.
+        let distinct: Vec<api::ReleaseId> = releases.keys().cloned().collect();
+        for chunk in distinct.chunks(16) {
+            let answers = super::lists::all(chunk.iter().map(|id| blocked(place, id, &target))).await?;
+            progressions.extend(chunk.iter().cloned().zip(answers));
+        }
+    }
+    let mut found = Vec::new();
+    for (key, row) in wanted {
+        let Some(release) = releases.get(&row.ids.release) else { continue };
+        let project = place.project(row.ids.project.as_str()).await?;
+        let tenant = match &row.ids.tenant {
+            Some(id) => Some(place.tenant(id.as_str()).await?),
+            None => None,
+        };
+        let mut blocked_by = progressions.get(&release.id).cloned().flatten();
+        if project.is_disabled {
+            blocked_by = Some("the project is disabled".to_owned());
+        }
+        if let Some(tenant) = &tenant
+            && !super::tenants::connected(tenant, Some(&project.id), Some(&target.id))
+        {
+            blocked_by = Some(format!("{} is not connected to {} in {}", tenant.name, project.name, target.name));
+        }
+        found.push(Promotable {
+            plan: Plan { place: place.clone(), project, environment: target.clone(), tenant, release: release.clone() },
+            from: source.name.clone(),
+            replaces: there.get(&key).map(|row| row.release.clone()),
+            blocked_by,
+        });
+    }
+    Ok(found)
+}
+
+/// Why a release may not go to an environment, by its progression.
+async fn blocked(place: &Place, release: &api::ReleaseId, target: &api::Environment) -> Result<Option<String>> {
+    let progression = place.space.release_progression(release).await?;
+    if progression.next_deployments.contains(&target.id) {
+        return Ok(None);
+    }
+    if progression.has_unresolved_defect {
+        return Ok(Some("its progression is blocked".to_owned()));
+    }
+    Ok(Some(match progression.phases.iter().find(|p| p.progress == "Current") {
+        Some(phase) => format!("the lifecycle: phase `{}` is not complete", phase.name),
+        None => format!("the lifecycle does not lead to {}", target.name),
+    }))
+}
+
+/// Starts what `row` says, unless something blocks it.
+fn go(host: &Host, row: &Promotable, options: &DeployOptions) -> HostResult<Task> {
+    if let Some(why) = &row.blocked_by {
+        return Err(raise(
+            Error::new(
+                Kind::Refused,
+                format!(
+                    "{} {} may not be deployed to {}: {why}",
+                    row.plan.project.name, row.plan.release.version, row.plan.environment.name
+                ),
+            )
+            .with("project", row.plan.project.name.clone())
+            .with("blocked_by", why.clone()),
+        ));
+    }
+    host.start(&row.plan, options, "promote")
+}
+
+impl Host {
+    /// The release of `project` that is live in `from`, planned for `to`.
+    pub fn plan_promotion(&self, project: &Ref, from: &Ref, to: &Ref, options: &DeployOptions) -> HostResult<Plan> {
+        let place = self.place();
+        let (plan, from) = self.block(async {
+            let project = place.project(project.as_str()).await?;
+            let source = place.environment(from.as_str()).await?;
+            let environment = place.environment(to.as_str()).await?;
+            let tenant = place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?;
+            let live = live(&place, &project, &source, tenant.as_ref()).await?;
+            let Some(deployment) = live.deployment else {
+                return Err(Error::new(
+                    Kind::NotFound,
+                    format!("{} was never deployed to {}: there is nothing to promote", project.name, source.name),
+                ));
+            };
+            let release = place.space.release(&deployment.release_id).await?;
+            Ok((Plan { place: place.clone(), project, environment, tenant, release }, source.name))
+        })?;
+        self.note(
+            Level::Info,
+            format!("{} {} is live in {from}: promoting it to {}", plan.project.name, plan.release.version, plan.environment.name),
+        );
+        Ok(plan)
+    }
+
+    /// What stood in `plan`'s environment before: the newest successful deployment of another release.
+    pub async fn before(plan: &Plan, current: &api::ReleaseId) -> Result<Option<api::Release>> {
+        let query = api::DeploymentQuery {
+            projects: vec![plan.project.id.clone()],
+            environments: vec![plan.environment.id.clone()],
+            tenants: plan.tenant.iter().map(|t| t.id.clone()).collect(),
+            state: Some(api::TaskState::Success),
+            limit: Some(100),
+            ..api::DeploymentQuery::default()
+        };
+        let tenant = plan.tenant.as_ref().map(|t| &t.id);
+        let past = plan.place.space.deployments(&query).await?;
+        match past.iter().find(|d| d.tenant_id.as_ref() == tenant && d.release_id != *current) {
+            Some(deployment) => plan.place.space.release(&deployment.release_id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn live_plan(&self, project: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<Plan> {
+        let place = self.place();
+        self.block(async {
+            let project = place.project(project.as_str()).await?;
+            let environment = place.environment(env.as_str()).await?;
+            let tenant = place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?;
+            let now = live(&place, &project, &environment, tenant.as_ref()).await?;
+            let Some(deployment) = now.deployment else {
+                return Err(Error::new(Kind::NotFound, format!("{} was never deployed to {}", project.name, environment.name)));
+            };
+            let release = place.space.release(&deployment.release_id).await?;
+            Ok(Plan { place: place.clone(), project, environment, tenant, release })
+        })
+    }
+}
+
+crate::functions! {
+    group "act";
+
+    /// The releases that are live in `from` and newer than what is live in `to`. Each row has `.deploy()`, and
+    /// `.blocked_by` says why it may not be deployed.
+    ///
+    /// ```rhai
+    /// for row in promotable("Test", "Production") {
+    ///     if row.blocked_by == () { row.deploy(); }
+    /// }
+    /// ```
+    fn promotable(call, from: Ref, to: Ref; options: PromotableOptions) -> "list of Promotable" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let found = host.block(find(&place, &from, &to, &options))?;
+        Ok(found.into_iter().map(Dynamic::from).collect::<Array>())
+    }
+
+    /// Deploys what the row says and returns the task. A blocked row is an error of kind `refused`.
+    ///
+    /// ```rhai
+    /// wait(promotable("Test", "Production").map(|row| row.deploy()));
+    /// ```
+    fn deploy[row: Promotable](call; options: Box<DeployOptions>) -> "Task" {
+        go(&Host::of(call)?, &row, &options)
+    }
+
+    /// Deploys the release of `project` that is live in `from` to `to` and returns the task.
+    ///
+    /// ```rhai
+    /// wait(promote("Project A", "Test", "Production"));
+    /// ```
+    fn promote(call, project: Ref, from: Ref, to: Ref; options: Box<DeployOptions>) -> "Task" {
+        let host = Host::of(call)?;
+        let plan = host.plan_promotion(&project, &from, &to, &options)?;
+        host.start(&plan, &options, "promote")
+    }
+
+    /// Deploys again what is live in `env` and returns the task.
+    ///
+    /// ```rhai
+    /// wait(redeploy("Project A", "Test"));
+    /// ```
+    fn redeploy(call, project: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
+        let host = Host::of(call)?;
+        let plan = host.live_plan(&project, &env, &options)?;
+        host.start(&plan, &options, "redeploy")
+    }
+
+    /// Deploys the release that was live in `env` before the one that is live now, and returns the task.
+    ///
+    /// ```rhai
+    /// wait(deploy("Project A", "2.0.0", "Test"));
+    /// wait(rollback("Project A", "Test"));
+    /// ```
+    fn rollback(call, project: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
+        let host = Host::of(call)?;
+        let mut plan = host.live_plan(&project, &env, &options)?;
+        let Some(before) = host.block(Host::before(&plan, &plan.release.id))? else {
+            return Err(raise(Error::new(
+                Kind::NotFound,
+                format!("there is no older release of {} in {} to go back to", plan.project.name, plan.environment.name),
+            )));
+        };
+        host.note(Level::Info, format!("{} in {}: going back from {} to {}", plan.project.name, plan.environment.name, plan.release.version, before.version));
+        plan.release = before;
+        host.start(&plan, &options, "rollback")
+    }
+}
+
+/// Options of a deployment, for verbs that have none of their own.
+pub fn no_options() -> Box<DeployOptions> {
+    DeployOptions::argument("deploy", "options", Dynamic::UNIT).map(Box::new).unwrap_or_default()
+}

@@ -1,0 +1,281 @@
+//! Releases: find, compare, create, block.
+
+use super::{
+    Host,
+    place::{Place, Ref},
+    time::Moment,
+};
+use crate::{
+    api::{
+        self,
+        version::{Version, VersionRange},
+    },
+    engine::thrown::HostResult,
+    error::{Error, Kind, Result, suggestion},
+    event::Level,
+};
+use rhai::{Array, Dynamic, Map};
+use std::fmt;
+
+/// A release.
+#[derive(Clone)]
+pub struct Release {
+    /// Where it is.
+    pub place: Place,
+    /// The project's name.
+    pub project: String,
+    /// The document.
+    pub release: api::Release,
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.project, self.release.version)
+    }
+}
+
+crate::script_type! {
+    /// A release. Wherever a function takes a version it also takes this.
+    Release as "Release" {
+        /// The version.
+        version: "text" = |_call, r| r.release.version.clone();
+        /// The id, e.g. `Releases-501`.
+        id: "text" = |_call, r| r.release.id.to_string();
+        /// The project's name.
+        project: "text" = |_call, r| r.project.clone();
+        /// The channel's name. Asks the server.
+        channel: "text" = |call, r| {
+            let host = Host::of(call)?;
+            match &r.release.channel_id { Some(id) => Some(host.block(r.place.space.channel(id))?.name), None => None }
+        };
+        /// The release notes; empty when there are none.
+        notes: "text" = |_call, r| r.release.release_notes.clone();
+        /// When it was created.
+        created: "Moment" = |call, r| { let host = Host::of(call)?; r.release.assembled.map(|at| Moment::of(&host, at)) };
+        /// Whether its progression is blocked. Asks the server.
+        blocked: "true or false" = |call, r| { let host = Host::of(call)?; host.block(r.place.space.is_blocked(&r.release.id))? };
+        /// The whole document of the server.
+        raw: "map" = |_call, r| r.release.raw.clone();
+    }
+}
+
+/// The release that a version, a range or `"latest"` means, and the rule by which it was chosen.
+pub async fn choose(place: &Place, project: &api::Project, version: &str, channel: Option<&str>) -> Result<(api::Release, Option<String>)> {
+    let version = version.trim();
+    let latest = version.eq_ignore_ascii_case("latest");
+    if !latest && VersionRange::parse(version).is_ok_and(|range| range.exact().is_some()) {
+        return Ok((place.space.release_by_version(project, version).await?, None));
+    }
+    let channel = match channel {
+        Some(name) => place.space.find_channel(project, name).await?,
+        None => place.space.default_channel(project).await?,
+    };
+    let range = if latest { None } else { Some(VersionRange::parse(version)?) };
+    let found = place.space.latest_release(project, Some(&channel), range.as_ref()).await?;
+    match found {
+        Some(release) => {
+            let rule = match range {
+                None => format!("`latest` of {} is {}: the highest version in channel {}", project.name, release.version, channel.name),
+                Some(_) => format!(
+                    "`{version}` of {} is {}: the highest fitting version in channel {}",
+                    project.name, release.version, channel.name
+                ),
+            };
+            Ok((release, Some(rule)))
+        }
+        None => {
+            let what = if latest { "release".to_owned() } else { format!("release in `{version}`") };
+            let error = Error::new(Kind::NotFound, format!("{} has no {what} in channel {}", project.name, channel.name));
+            let known = place.space.releases(&project.id, Some(12)).await.unwrap_or_default();
+            Err(match suggestion(version, known.iter().map(|r| r.version.as_str())) {
+                Some(help) if !latest => error.help(help),
+                _ => error.help("name another channel with #{channel: \"...\"}, or create a release first"),
+            })
+        }
+    }
+}
+
+impl Host {
+    /// [`choose`], told to the reader when a rule chose.
+    pub fn choose(&self, place: &Place, project: &api::Project, version: &str, channel: Option<&str>) -> HostResult<api::Release> {
+        let (release, rule) = self.block(choose(place, project, version, channel))?;
+        if let Some(rule) = rule {
+            self.note_once(rule);
+        }
+        Ok(release)
+    }
+}
+
+crate::options! {
+    /// Which releases.
+    pub struct ReleaseFilter for ["latest", "releases"] {
+        /// Only those of a channel; for `latest` the project's default channel.
+        channel: Option<String> = None, "none";
+        /// Only those in a version range, e.g. `"2.*"`.
+        range: Option<String> = None, "none";
+        /// How many at most.
+        limit: i64 = 100, "100";
+    }
+}
+
+crate::options! {
+    /// What the release is made of.
+    pub struct CreateOptions for ["create_release"] {
+        /// The version. Without it the server's next version is taken.
+        version: Option<String> = None, "none";
+        /// The channel; otherwise the project's default channel.
+        channel: Option<String> = None, "none";
+        /// Release notes.
+        notes: Option<String> = None, "none";
+        /// Package versions by step name, e.g. `#{"Deploy web": "1.8.0"}`; otherwise each package's newest.
+        packages: Map = Map::new(), "#{}";
+        /// For projects in git: branch, tag or commit.
+        git_ref: Option<String> = None, "none";
+        /// Return the release when the version is there already, instead of an error.
+        ignore_existing: bool = false, "false";
+        /// Ignore the version rules of the channel.
+        ignore_channel_rules: bool = false, "false";
+    }
+}
+
+crate::functions! {
+    group "query";
+
+    /// The release with the highest version, in Octopus's version order, of the project's default channel (or of
+    /// `channel`). Which one, and why, is printed.
+    ///
+    /// ```rhai
+    /// print(latest("Project A").version);
+    /// ```
+    fn latest(call, project: Ref; options: ReleaseFilter) -> "Release" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let project = host.block(place.project(project.as_str()))?;
+        let version = options.range.as_deref().unwrap_or("latest");
+        let release = host.choose(&place, &project, version, options.channel.as_deref())?;
+        Ok(Release { place, project: project.name, release })
+    }
+
+    /// The releases of a project, newest first.
+    ///
+    /// ```rhai
+    /// for r in releases("Project A", #{range: ">=1 <2"}) { print(r.version); }
+    /// ```
+    fn releases(call, project: Ref; options: ReleaseFilter) -> "list of Release" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let limit = usize::try_from(options.limit).unwrap_or(0);
+        let (project, mut found) = host.block(async {
+            let project = place.project(project.as_str()).await?;
+            let found = match &options.channel {
+                Some(name) => place.space.releases_of_channel(&place.space.find_channel(&project, name).await?, None).await?,
+                // A range must be looked for among all of them.
+                None => place.space.releases(&project.id, options.range.is_none().then_some(limit)).await?,
+            };
+            Ok((project, found))
+        })?;
+        if let Some(range) = &options.range {
+            let range = VersionRange::parse(range).map_err(crate::engine::thrown::raise)?;
+            found.retain(|r| range.matches(&Version::parse(&r.version)));
+        }
+        found.truncate(limit);
+        Ok(found.into_iter().map(|release| Dynamic::from(Release { place: place.clone(), project: project.name.clone(), release })).collect::<Array>())
+    }
+
+    /// One release by its version, a version range, or `"latest"`.
+    ///
+    /// ```rhai
+    /// print(release("Project A", "1.1.0").created);
+    /// ```
+    fn release(call, project: Ref, version: String; options: ReleaseFilter) -> "Release" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let project = host.block(place.project(project.as_str()))?;
+        let release = host.choose(&place, &project, &version, options.channel.as_deref())?;
+        Ok(Release { place, project: project.name, release })
+    }
+
+    /// Creates a release of a project and returns it.
+    ///
+    /// ```rhai
+    /// let r = create_release("Project A", #{version: "2.1.0", notes: "made by a script"});
+    /// wait(deploy("Project A", r, "Development"));
+    /// ```
+    fn create_release(call, project: Ref; options: CreateOptions) -> "Release" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let project = host.block(place.project(project.as_str()))?;
+        let arguments = serde_json::json!({"project": project.id.to_string(), "version": options.version, "channel": options.channel});
+        let release = host.effect("create release", &arguments, |_| create(&place, &project, &options))?;
+        host.note(Level::Info, format!("release {} of {}", release.version, project.name));
+        Ok(Release { place, project: project.name, release })
+    }
+
+    /// Blocks a release: it may not be deployed to further environments until `unblock`. Give a `Release`, or a project
+    /// and a version.
+    ///
+    /// ```rhai
+    /// block(latest("Project A"), "memory leak, see ticket 4711");
+    /// ```
+    fn block(call, release: Dynamic, reason: String) -> "nothing" {
+        let host = Host::of(call)?;
+        let release = expect_release(call.function, release)?;
+        host.effect("block", &release.release.id.to_string().into(), |_| async { release.place.space.block(&release.release.id, &reason).await })
+    }
+
+    /// Lets a blocked release go on to further environments.
+    ///
+    /// ```rhai
+    /// let r = latest("Project A");
+    /// block(r, "wait for the fix");
+    /// unblock(r);
+    /// ```
+    fn unblock(call, release: Dynamic) -> "nothing" {
+        let host = Host::of(call)?;
+        let release = expect_release(call.function, release)?;
+        host.effect("unblock", &release.release.id.to_string().into(), |_| async { release.place.space.unblock(&release.release.id).await })
+    }
+}
+
+fn expect_release(function: &str, value: Dynamic) -> HostResult<Release> {
+    value.clone().try_cast::<Release>().ok_or_else(|| {
+        crate::engine::thrown::raise(
+            Error::new(Kind::Script, format!("`{function}` takes a Release; got {}", crate::engine::options::type_in_words(&value)))
+                .help("get one with `latest(project)` or `release(project, version)`"),
+        )
+    })
+}
+
+async fn create(place: &Place, project: &api::Project, options: &CreateOptions) -> Result<api::Release> {
+    let channel = match &options.channel {
+        Some(name) => Some(place.space.find_channel(project, name).await?),
+        None => None,
+    };
+    let version = match &options.version {
+        Some(version) => version.clone(),
+        None => place.space.next_version(project, channel.as_ref()).await?,
+    };
+    let mut new = api::NewRelease::new(&project.id, version.clone());
+    new.channel = channel.map(|c| c.id);
+    new.release_notes = options.notes.clone();
+    new.ignore_channel_rules = options.ignore_channel_rules;
+    new.git = options.git_ref.clone().map(|git| (git, None));
+    for (step, version) in &options.packages {
+        new.packages.push(api::SelectedPackage {
+            action_name: step.to_string(),
+            package_reference_name: String::new(),
+            version: version.to_string(),
+        });
+    }
+    match place.space.create_release(&new).await {
+        // Versions are unique in a project, so the server itself tells a repetition (octopus-api.md §12.2): a release
+        // of that version after a lost answer, or one that was there, is found by its version.
+        Err(error) if error.kind() == Kind::InDoubt || (options.ignore_existing && error.kind() == Kind::Refused) => {
+            match place.space.release_by_version(project, &version).await {
+                Ok(found) => Ok(found),
+                Err(_) => Err(error),
+            }
+        }
+        other => other,
+    }
+}

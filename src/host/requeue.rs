@@ -1,0 +1,114 @@
+//! Requeue: the deployment that runs this script is scheduled again for later, as it is.
+
+use super::{
+    Host,
+    context::own,
+    place::Place,
+    time::{Moment, When},
+};
+use crate::{
+    api,
+    engine::thrown::raise,
+    error::{Error, Kind, Result},
+    event::Level,
+};
+use rhai::Dynamic;
+use serde_json::json;
+
+crate::options! {
+    /// How to requeue.
+    pub struct RequeueOptions for ["requeue"] {
+        /// A comment on the new deployment.
+        comment: Option<String> = None, "none";
+        /// Go on with the script instead of ending it (exit code 7).
+        go_on: bool = false, "false";
+    }
+}
+
+/// The deployment `old` once more. Values of prompted variables are read from its variables, because the server never
+/// sends back what was posted as `FormValues` (payloads, "Deployments, releases").
+async fn again(place: &Place, old: &api::Deployment) -> Result<(api::NewDeployment, Vec<String>)> {
+    let mut new = api::NewDeployment::new(&old.project_id, &old.release_id, &old.environment_id);
+    new.tenant.clone_from(&old.tenant_id);
+    new.skip_actions.clone_from(&old.skip_actions);
+    new.specific_machines.clone_from(&old.specific_machine_ids);
+    new.excluded_machines.clone_from(&old.excluded_machine_ids);
+    new.use_guided_failure = Some(old.use_guided_failure);
+    new.force_package_download = old.raw["ForcePackageDownload"] == true;
+    new.force_package_redeployment = old.raw["ForcePackageRedeployment"] == true;
+    new.priority = old.raw["Priority"].as_str().map(str::to_owned);
+    let preview = place.space.deployment_preview(&old.release_id, &old.environment_id, old.tenant_id.as_ref()).await?;
+    let mut lost = Vec::new();
+    if !preview.prompts().is_empty() {
+        let known = place.space.deployment_variables(old).await?;
+        for prompt in preview.prompts() {
+            match known.iter().find(|v| v.name.eq_ignore_ascii_case(&prompt.name)) {
+                Some(variable) if !variable.is_sensitive => {
+                    if let Some(value) = &variable.value {
+                        new.form_values.insert(prompt.element.clone(), value.clone());
+                    }
+                }
+                Some(_) => lost.push(prompt.name.clone()),
+                None if prompt.required => lost.push(prompt.name.clone()),
+                None => {}
+            }
+        }
+    }
+    Ok((new, lost))
+}
+
+crate::functions! {
+    group "act";
+
+    /// Schedules the deployment that runs this script again, for a later time, and ends the script (exit code 7): the
+    /// new one keeps release, tenant, values of prompted variables, deployment targets and skipped steps. Outside of an
+    /// Octopus step `--deployment ID` says which deployment is meant.
+    ///
+    /// ```rhai
+    /// if window("Mon-Fri 08:00-18:00") { requeue("22:00"); }
+    /// ```
+    fn requeue(call, when: When; options: RequeueOptions) -> "Task" {
+        let host = Host::of(call)?;
+        let at = when.resolve(&host)?;
+        let Some(old) = own(&host)? else {
+            return Err(raise(
+                Error::usage("there is no deployment to requeue: this script does not run in an Octopus step")
+                    .help("name one with `--deployment Deployments-N` to try it"),
+            ));
+        };
+        if at <= host.clock.now() {
+            return Err(raise(Error::new(Kind::Script, format!("`requeue` needs a time to come; {} is past", Moment::of(&host, at)))));
+        }
+        let place = host.home.clone();
+        let (mut new, lost) = host.block(again(&place, &old))?;
+        if !lost.is_empty() {
+            return Err(raise(
+                Error::new(Kind::Refused, format!("the value of {} cannot be read back, so the deployment cannot be repeated as it is", lost.join(", ")))
+                    .help("a sensitive prompted variable cannot be requeued: give it a default, or deploy with its value from the script"),
+            ));
+        }
+        new.queue_time = Some(at);
+        new.comments = options.comment.clone().unwrap_or_else(|| format!("requeued from {}", old.id));
+        let arguments = json!({"deployment": old.id.to_string(), "at": at.to_string()});
+        let deployment = host.effect("requeue", &arguments, |marker| {
+            let (place, new) = (&place, &new);
+            async move { place.space.create_deployment(new, marker.as_str()).await }
+        })?;
+        let (task, version) = host.block(async {
+            let version = place.space.release(&deployment.release_id).await?.version;
+            let subject = place.subject(&deployment, Some(&version)).await;
+            let seen = place.space.task(&deployment.task_id).await?;
+            Ok((super::tasks::Task::new(place.clone(), subject, seen, Some(deployment.clone()), None), version))
+        })?;
+        host.note(Level::Highlight, format!("{} is queued again for {} ({})", task.subject.title, Moment::of(&host, at), task.id));
+        if options.go_on {
+            return Ok(Dynamic::from(task));
+        }
+        Err::<Dynamic, _>(raise(
+            Error::new(Kind::Suspended, format!("requeued for {}", Moment::of(&host, at)))
+                .with("task", task.id.to_string())
+                .with("release", version)
+                .with("at", at.to_string()),
+        ))
+    }
+}

@@ -1,0 +1,125 @@
+//! Trying again, and looking at an error instead of ending.
+
+use super::Host;
+use crate::{
+    clock::later,
+    engine::thrown::{HostResult, ours, to_map},
+    error::{Error, Kind},
+    event::Level,
+};
+use jiff::SignedDuration;
+use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
+
+crate::options! {
+    /// How to try again.
+    pub struct RetryOptions for ["retry"] {
+        /// How long to pause before the next try.
+        pause: SignedDuration = SignedDuration::from_secs(10), "10s";
+        /// Double the pause each time, up to an hour.
+        backoff: bool = false, "false";
+    }
+}
+
+crate::functions! {
+    group "undo";
+
+    /// Calls the closure until it raises no error, `times` times at most, and returns what it returns; the last error
+    /// is raised. A cancelled run is not tried again.
+    ///
+    /// ```rhai
+    /// let t = retry(3, || wait(deploy("Project A", "latest", "Test")));
+    /// ```
+    fn retry(call, times: i64, closure: FnPtr; options: RetryOptions) -> "what the closure returns" {
+        let host = Host::of(call)?;
+        let mut pause = options.pause;
+        let mut attempt = 1;
+        loop {
+            match call.closure(&closure, ()) {
+                Ok(value) => break Ok(value),
+                Err(error) if attempt >= times || is_final(&error) => break Err(error),
+                Err(error) => {
+                    host.note(Level::Warning, format!("try {attempt} of {times} failed: {}", message(&error)));
+                    host.sleep_until(later(host.clock.now(), pause))?;
+                    if options.backoff {
+                        pause = (pause * 2).min(SignedDuration::from_hours(1));
+                    }
+                    attempt += 1;
+                }
+            }
+        }
+    }
+
+    /// Calls the closure and returns a map: `#{ok: true, value}` or `#{ok: false, error}`; nothing is raised, but a
+    /// cancelled run still ends.
+    ///
+    /// ```rhai
+    /// let r = attempt(|| wait(deploy("Project A", "latest", "Test")));
+    /// if !r.ok { print(r.error.message); }
+    /// ```
+    fn attempt(call, closure: FnPtr) -> "map" {
+        match call.closure(&closure, ()) {
+            Ok(value) => Ok(Map::from_iter([("ok".into(), true.into()), ("value".into(), value)])),
+            Err(error) if is_final(&error) => Err(error),
+            Err(error) => Ok(Map::from_iter([("ok".into(), false.into()), ("error".into(), caught(&error))])),
+        }
+    }
+
+    /// Calls `work`, then `cleanup` in every case: also when `work` raised an error, which is raised afterwards.
+    ///
+    /// ```rhai
+    /// finally(|| print("working"), || print("tidying up"));
+    /// ```
+    fn finally(call, work: FnPtr, cleanup: FnPtr) -> "what the first closure returns" {
+        let done = call.closure(&work, ());
+        let tidied = call.closure(&cleanup, ());
+        done.and_then(|value| tidied.map(|_| value))
+    }
+}
+
+/// Whether scripts cannot catch this error.
+pub fn is_final(error: &EvalAltResult) -> bool {
+    matches!(crate::engine::thrown::innermost(error), EvalAltResult::ErrorTerminated(..))
+}
+
+/// The message for people.
+pub fn message(error: &EvalAltResult) -> String {
+    ours(error).map_or_else(|| crate::engine::thrown::innermost(error).to_string(), |e| e.message().to_owned())
+}
+
+/// The value that `catch` would see.
+pub fn caught(error: &EvalAltResult) -> Dynamic {
+    match (ours(error), crate::engine::thrown::innermost(error)) {
+        (Some(error), _) => to_map(&error).into(),
+        (None, EvalAltResult::ErrorRuntime(value, _)) => value.clone(),
+        (None, other) => to_map(&Error::new(Kind::Script, other.to_string())).into(),
+    }
+}
+
+/// The error that a closure raised, as ours.
+pub fn as_error(error: &EvalAltResult) -> Error {
+    ours(error).unwrap_or_else(|| Error::new(Kind::Script, message(error)))
+}
+
+/// Puts a changed error of ours into a Rhai error, where its place and the calls around it are kept.
+pub fn with_place(mut error: Box<EvalAltResult>, changed: Error) -> Box<EvalAltResult> {
+    fn put(error: &mut EvalAltResult, changed: Error) -> Option<Error> {
+        match error {
+            EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => put(inner, changed),
+            EvalAltResult::ErrorRuntime(value, _) => {
+                *value = Dynamic::from_map(to_map(&changed));
+                None
+            }
+            _ => Some(changed),
+        }
+    }
+    match put(&mut error, changed) {
+        None => error,
+        // Rhai's own errors (a division by zero, ...) carry no facts: those of ours must not be lost.
+        Some(changed) => EvalAltResult::ErrorRuntime(Dynamic::from_map(to_map(&changed)), error.position()).into(),
+    }
+}
+
+/// `Ok(())` for the many closures whose value does not matter.
+pub fn ignore(result: HostResult<Dynamic>) -> HostResult<()> {
+    result.map(|_| ())
+}

@@ -1,0 +1,201 @@
+//! Rolling something out over many items with a budget of failures: canary, width, pause, stop.
+
+use super::{
+    Host,
+    tasks::{Task, tasks_of},
+    wait::{Until, WaitOptions, for_tasks, timed_out},
+};
+use crate::{
+    clock::{later, text},
+    engine::thrown::{raise, shown},
+    error::{Error, Kind},
+    event::Level,
+};
+use jiff::SignedDuration;
+use rhai::{Array, Dynamic, FnPtr};
+use std::{collections::VecDeque, fmt};
+
+/// How it went for one item.
+#[derive(Clone)]
+pub struct Outcome {
+    item: String,
+    state: String,
+    wave: i64,
+    task: Option<Task>,
+    error: String,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.item, self.state)
+    }
+}
+
+crate::script_type! {
+    /// How a rollout went for one item.
+    Outcome as "Outcome" {
+        /// The item, e.g. a tenant's name.
+        item: "text" = |_call, o| o.item.clone();
+        /// `Success`, `Failed`, ..., or `NotStarted`.
+        state: "text" = |_call, o| o.state.clone();
+        /// The wave it was in, from 1.
+        wave: "whole number" = |_call, o| o.wave;
+        /// The task; `()` when none was started.
+        task: "Task" = |_call, o| o.task.clone();
+        /// Why it failed; empty when it did not.
+        error: "text" = |_call, o| o.error.clone();
+    }
+}
+
+crate::options! {
+    /// How to roll out.
+    pub struct RolloutOptions for ["rollout"] {
+        /// How many items at the same time at most.
+        width: i64 = 5, "5";
+        /// How many items go first, as a wave of their own; none of them may fail.
+        canary: i64 = 0, "0";
+        /// How many failures are tolerated. One more, and nothing further is started.
+        max_failures: i64 = 0, "0";
+        /// How long to pause after each wave but the last.
+        bake: SignedDuration = SignedDuration::ZERO, "0s";
+        /// How long a wave may take.
+        timeout: SignedDuration = SignedDuration::from_hours(2), "2h";
+    }
+}
+
+/// Waves: a canary first, or the rings when the items are lists.
+fn waves(items: Array, canary: usize) -> Vec<Array> {
+    if items.iter().any(Dynamic::is_array) {
+        return items.into_iter().map(crate::engine::options::list).filter(|w| !w.is_empty()).collect();
+    }
+    let mut items = items;
+    let rest = items.split_off(canary.min(items.len()));
+    [items, rest].into_iter().filter(|w| !w.is_empty()).collect()
+}
+
+crate::functions! {
+    group "order";
+
+    /// Calls `start` with each item (a tenant, an environment, a project, ...) and waits for the tasks it returns: at
+    /// most `width` at the same time, `canary` items first, a pause (`bake`) after each wave, and a stop when more than
+    /// `max_failures` failed. Items that are lists are waves of their own (rings). Returns an `Outcome` for each item;
+    /// a stop is an error of kind `deployment_failed` that names what failed and what was not started.
+    ///
+    /// ```rhai
+    /// rollout(["Project A", "Project B", "Project C"], |p| deploy(p, "latest", "Test"),
+    ///     #{canary: 1, bake: "10m", width: 2, max_failures: 1});
+    /// ```
+    fn rollout(call, items: Array, start: FnPtr; options: RolloutOptions) -> "list of Outcome" {
+        let host = Host::of(call)?;
+        let width = usize::try_from(options.width).unwrap_or(1).max(1);
+        let waves = waves(items, usize::try_from(options.canary).unwrap_or(0));
+        let count = waves.len();
+        let mut outcomes: Vec<Outcome> = Vec::new();
+        let mut failed = 0_i64;
+        let mut stopped = false;
+        for (index, wave) in waves.into_iter().enumerate() {
+            let number = index as i64 + 1;
+            if stopped {
+                outcomes.extend(wave.into_iter().map(|item| not_started(&item, number)));
+                continue;
+            }
+            // The canary's budget is none: that is what it is for.
+            let budget = if options.canary > 0 && index == 0 && count > 1 { 0 } else { options.max_failures };
+            let deadline = later(host.clock.now(), options.timeout);
+            let mut queue: VecDeque<Dynamic> = wave.into();
+            let mut running: Vec<(String, Vec<Task>)> = Vec::new();
+            loop {
+                while running.len() < width && failed <= budget && let Some(item) = queue.pop_front() {
+                    let value: Dynamic = call.closure(&start, (item.clone(),))?;
+                    running.push((shown(&item), tasks_of(call, value)?));
+                }
+                let mut still = Vec::new();
+                for (item, tasks) in running {
+                    if tasks.iter().any(|t| !t.last().is_completed()) {
+                        still.push((item, tasks));
+                        continue;
+                    }
+                    let outcome = ended(&host, item, number, &tasks);
+                    if outcome.state != "Success" {
+                        failed += 1;
+                    }
+                    outcomes.push(outcome);
+                }
+                running = still;
+                if running.is_empty() {
+                    if queue.is_empty() || failed > budget {
+                        break;
+                    }
+                    continue;
+                }
+                let open: Vec<Task> = running.iter().flat_map(|(_, t)| t).filter(|t| !t.last().is_completed()).cloned().collect();
+                let wait = WaitOptions { timeout: deadline.duration_since(host.clock.now()).max(SignedDuration::ZERO), ..WaitOptions::default() };
+                if !for_tasks(call, &host, &open, &wait, Until::Any)? {
+                    return Err(raise(timed_out(call, &host, &open, &WaitOptions { timeout: options.timeout, ..WaitOptions::default() })?));
+                }
+            }
+            if failed > budget {
+                stopped = true;
+                outcomes.extend(queue.into_iter().map(|item| not_started(&item, number)));
+            } else if number < count as i64 && options.bake > SignedDuration::ZERO {
+                let until = later(host.clock.now(), options.bake);
+                host.note(Level::Info, format!("wave {number} of {count} is done; the next starts after {}", text::show(options.bake)));
+                host.sleep_until(until)?;
+            }
+        }
+        if stopped {
+            Err(raise(stop(&host, &outcomes, failed)))
+        } else {
+            if failed > 0 {
+                host.note(Level::Warning, format!("{failed} of {} failed, within the budget of {}", outcomes.len(), options.max_failures));
+            }
+            Ok(outcomes.into_iter().map(Dynamic::from).collect::<Array>())
+        }
+    }
+}
+
+fn not_started(item: &Dynamic, wave: i64) -> Outcome {
+    Outcome { item: shown(item), state: "NotStarted".to_owned(), wave, task: None, error: String::new() }
+}
+
+fn ended(host: &Host, item: String, wave: i64, tasks: &[Task]) -> Outcome {
+    let bad = tasks.iter().find(|t| !t.last().finished_successfully());
+    match bad {
+        None => Outcome { item, state: "Success".to_owned(), wave, task: tasks.first().cloned(), error: String::new() },
+        Some(task) => {
+            let error = host
+                .block_plain(async { Ok::<Error, Error>(task.failure().await) })
+                .map_or_else(|e| e.to_string(), |e| e.message().to_owned());
+            Outcome { item, state: task.last().state.to_string(), wave, task: Some(task.clone()), error }
+        }
+    }
+}
+
+fn stop(host: &Host, outcomes: &[Outcome], failed: i64) -> Error {
+    let bad: Vec<&Outcome> = outcomes.iter().filter(|o| o.state != "Success" && o.state != "NotStarted").collect();
+    let skipped: Vec<String> = outcomes.iter().filter(|o| o.state == "NotStarted").map(|o| o.item.clone()).collect();
+    let lines: Vec<&str> = bad.iter().take(5).map(|o| o.error.as_str()).collect();
+    if !skipped.is_empty() {
+        host.note(Level::Warning, format!("not started: {}", skipped.join(", ")));
+    }
+    Error::new(Kind::DeploymentFailed, format!("the rollout was stopped after {failed} failures: {}", lines.join("; ")))
+        .with("failed", bad.iter().map(|o| o.item.clone()).collect::<Vec<_>>())
+        .with("not_started", skipped)
+        .with("tasks", bad.iter().filter_map(|o| o.task.as_ref()).map(|t| t.id.to_string()).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(count: i64) -> Array {
+        (1..=count).map(Dynamic::from).collect()
+    }
+
+    #[test]
+    fn a_canary_is_the_first_wave_and_rings_are_waves() {
+        assert_eq!(waves(items(5), 2).iter().map(Vec::len).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(waves(items(5), 0).len(), 1);
+        assert_eq!(waves(vec![items(1).into(), items(2).into(), Array::new().into()], 0).iter().map(Vec::len).collect::<Vec<_>>(), [1, 2]);
+    }
+}

@@ -1,0 +1,126 @@
+//! Runbooks.
+
+use super::{Host, place::Ref, tasks::Task, time::When};
+use crate::{
+    api,
+    clock::later,
+    engine::thrown::HostResult,
+    error::{Error, Kind, Result, suggestion},
+    event::Subject,
+};
+use jiff::SignedDuration;
+use rhai::Map;
+use serde_json::json;
+
+crate::options! {
+    /// How to run a runbook.
+    pub struct RunbookOptions for ["run_runbook"] {
+        /// The tenant.
+        tenant: Option<Ref> = None, "none";
+        /// The snapshot, by name; otherwise the published one.
+        snapshot: Option<String> = None, "published";
+        /// Values of prompted variables by name.
+        variables: Map = Map::new(), "#{}";
+        /// When the server shall start it; otherwise at once.
+        at: Option<When> = None, "none";
+        /// How long the server may keep it queued before it gives up.
+        expires: Option<SignedDuration> = None, "6h";
+        /// A comment on the run.
+        comment: Option<String> = None, "none";
+        /// Whether a failing step asks a person; otherwise as the runbook says.
+        guided_failure: Option<bool> = None, "none";
+    }
+}
+
+impl Host {
+    /// Starts a runbook run.
+    pub fn run_runbook(&self, project: &Ref, runbook: &str, env: &Ref, options: &RunbookOptions) -> HostResult<Task> {
+        let place = self.place();
+        let at = match &options.at {
+            Some(at) => Some(at.resolve(self)?),
+            None => None,
+        };
+        let (project, environment, tenant, runbook, new) = self.block(async {
+            let project = place.project(project.as_str()).await?;
+            let environment = place.environment(env.as_str()).await?;
+            let tenant = place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?;
+            let runbook = place.space.find_runbook(&project, runbook).await?;
+            let mut new = api::NewRunbookRun::new(&runbook, &environment.id)?;
+            new.tenant = tenant.as_ref().map(|t| t.id.clone());
+            new.comments = options.comment.clone().unwrap_or_default();
+            new.use_guided_failure = options.guided_failure;
+            new.queue_time = at;
+            new.queue_time_expiry = options.expires.map(|expires| later(at.unwrap_or_else(|| self.clock.now()), expires));
+            if let Some(name) = &options.snapshot {
+                new.snapshot = Some(place.space.find_runbook_snapshot(&runbook, name).await?.id);
+            }
+            new.form_values = form_values(&place.space, &runbook, &environment, tenant.as_ref(), &options.variables).await?;
+            Ok((project, environment, tenant, runbook, new))
+        })?;
+        let arguments = json!({"runbook": runbook.id.to_string(), "environment": environment.id.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string)});
+        let run = self.effect("run runbook", &arguments, |marker| {
+            let (place, new) = (&place, &new);
+            async move { place.space.run_runbook(new, marker.as_str()).await }
+        })?;
+        let task = self.block(async {
+            let seen = place.space.task(&run.task_id).await?;
+            let mut title = format!("{} / {} → {}", project.name, runbook.name, environment.name);
+            if let Some(tenant) = &tenant {
+                title = format!("{title} for {}", tenant.name);
+            }
+            let subject = Subject {
+                task: run.task_id.to_string(),
+                title,
+                project: Some(project.name.clone()),
+                release: None,
+                environment: Some(environment.name.clone()),
+                tenant: tenant.as_ref().map(|t| t.name.clone()),
+                runbook: Some(runbook.name.clone()),
+                url: Some(place.space.task_url(&run.task_id)),
+            };
+            Ok(Task::new(place.clone(), subject, seen, None, Some(run.clone())))
+        })?;
+        self.started(&task, "runbook");
+        Ok(task)
+    }
+}
+
+async fn form_values(
+    space: &api::SpaceClient,
+    runbook: &api::Runbook,
+    environment: &api::Environment,
+    tenant: Option<&api::Tenant>,
+    variables: &Map,
+) -> Result<std::collections::BTreeMap<String, String>> {
+    if variables.is_empty() {
+        return Ok(std::collections::BTreeMap::new());
+    }
+    let preview = space.runbook_preview(runbook, &environment.id, tenant.map(|t| &t.id)).await?;
+    let mut values = std::collections::BTreeMap::new();
+    for (name, value) in variables {
+        let found = preview.prompts().iter().find(|p| p.name.eq_ignore_ascii_case(name) || p.label.eq_ignore_ascii_case(name));
+        let Some(prompt) = found else {
+            let error = Error::new(Kind::NotFound, format!("runbook `{}` has no prompted variable `{name}`", runbook.name));
+            return Err(match suggestion(name, preview.prompts().iter().map(|p| p.name.as_str())) {
+                Some(help) => error.help(help),
+                None => error,
+            });
+        };
+        values.insert(prompt.element.clone(), crate::engine::thrown::shown(value));
+    }
+    Ok(values)
+}
+
+crate::functions! {
+    group "act";
+
+    /// Runs a runbook of `project` in `env` and returns its task at once; `wait` waits for it. The published snapshot
+    /// is run unless another one is named.
+    ///
+    /// ```rhai
+    /// wait(run_runbook("Project A", "Smoke test", "Test"));
+    /// ```
+    fn run_runbook(call, project: Ref, runbook: String, env: Ref; options: RunbookOptions) -> "Task" {
+        Host::of(call)?.run_runbook(&project, &runbook, &env, &options)
+    }
+}

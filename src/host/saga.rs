@@ -1,0 +1,266 @@
+//! Undo: deployments made inside a saga are taken back, in reverse order, when something in it fails.
+
+use super::{
+    Host,
+    deployments::{DeployOptions, Plan, live},
+    place::Ref,
+    promote::no_options,
+    retry::{as_error, is_final, message},
+    runbooks::RunbookOptions,
+    tasks::Task,
+    wait::{Until, WaitOptions, cancel_all, for_tasks},
+};
+use crate::{
+    api,
+    engine::{library::Call, thrown::HostResult},
+    error::Error,
+    event::Level,
+};
+use jiff::SignedDuration;
+use parking_lot::Mutex;
+use rhai::{Dynamic, FnPtr};
+use std::{fmt, sync::Arc};
+
+/// What a closure given to `saga` works with.
+#[derive(Clone, Default)]
+pub struct Saga(Arc<Mutex<Vec<Step>>>);
+
+#[derive(Clone)]
+enum Step {
+    /// A deployment, with what was live before it.
+    Deployed { plan: Box<Plan>, task: Task, before: Option<api::Release> },
+    /// A runbook run: nothing can be put back.
+    Ran { task: Task },
+    /// What the script itself knows how to take back.
+    Own { undo: FnPtr },
+}
+
+impl fmt::Display for Saga {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a saga of {} steps", self.0.lock().len())
+    }
+}
+
+crate::script_type! {
+    /// What the closure of `saga` gets: verbs that remember how to be undone.
+    Saga as "Saga" {
+        /// How many steps were taken so far.
+        size: "whole number" = |_call, s| s.0.lock().len() as i64;
+    }
+}
+
+crate::options! {
+    /// How to undo.
+    pub struct SagaOptions for ["saga"] {
+        /// Also put back what failed itself; otherwise it is left as it is, so that people can look.
+        undo_failed: bool = false, "false";
+        /// How long each undo may take.
+        timeout: SignedDuration = SignedDuration::from_hours(1), "1h";
+    }
+}
+
+impl Saga {
+    fn deployed(&self, host: &Host, plan: Plan, options: &DeployOptions, how: &str) -> HostResult<Task> {
+        let before = host.block(async {
+            let now = live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref()).await?;
+            match now.deployment {
+                Some(deployment) => plan.place.space.release(&deployment.release_id).await.map(Some),
+                None => Ok(None),
+            }
+        })?;
+        let task = host.start(&plan, options, how)?;
+        self.0.lock().push(Step::Deployed { plan: Box::new(plan), task: task.clone(), before });
+        Ok(task)
+    }
+}
+
+/// What was undone and what was not, for the error.
+#[derive(Default)]
+struct Undone {
+    done: Vec<String>,
+    not: Vec<String>,
+}
+
+impl Undone {
+    fn add_to(&self, error: Error) -> Error {
+        let mut text = Vec::new();
+        if !self.done.is_empty() {
+            text.push(format!("undone: {}", self.done.join(", ")));
+        }
+        if !self.not.is_empty() {
+            text.push(format!("not undone: {}", self.not.join(", ")));
+        }
+        let error = error.with("undone", self.done.clone()).with("not_undone", self.not.clone());
+        if text.is_empty() { error.help("nothing had to be undone") } else { error.help(text.join("; ")) }
+    }
+}
+
+fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions) -> HostResult<Undone> {
+    let steps = saga.0.lock().clone();
+    let mut undone = Undone::default();
+    let tasks: Vec<Task> = steps
+        .iter()
+        .filter_map(|s| match s {
+            Step::Deployed { task, .. } | Step::Ran { task } => Some(task.clone()),
+            Step::Own { .. } => None,
+        })
+        .collect();
+    // What still runs is stopped first: nothing may finish behind our back.
+    for task in tasks.iter().filter(|t| !t.last().is_completed()) {
+        host.block(task.look(host))?;
+    }
+    let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
+    if !open.is_empty() {
+        host.note(
+            Level::Warning,
+            format!("undo: cancelling {}", open.iter().map(|t| t.subject.title.clone()).collect::<Vec<_>>().join(", ")),
+        );
+        let (_, problems) = cancel_all(host, &open);
+        undone.not.extend(problems);
+    }
+    for step in steps.iter().rev() {
+        match step {
+            Step::Own { undo } => match call.closure(undo, ()) {
+                Ok(_) => undone.done.push("a step of the script's own".to_owned()),
+                Err(error) if is_final(&error) => return Err(error),
+                Err(error) => undone.not.push(format!("a step of the script's own ({})", message(&error))),
+            },
+            Step::Ran { task } => {
+                if task.last().start_time.is_some() {
+                    undone.not.push(format!("{} (a runbook run: nothing to go back to)", task.subject.title));
+                }
+            }
+            Step::Deployed { plan, task, before } => put_back(call, host, options, (plan, task, before.as_ref()), &mut undone)?,
+        }
+    }
+    Ok(undone)
+}
+
+/// Deploys what was live before one step.
+fn put_back(
+    call: &Call<'_>,
+    host: &Host,
+    options: &SagaOptions,
+    (plan, task, before): (&Plan, &Task, Option<&api::Release>),
+    undone: &mut Undone,
+) -> HostResult<()> {
+    let last = task.last();
+    if last.start_time.is_none() {
+        return Ok(()); // it never began
+    }
+    let title = &task.subject.title;
+    if !last.finished_successfully() && !options.undo_failed && last.state != api::TaskState::Canceled {
+        undone.not.push(format!("{title} (it failed itself and is left as it is)"));
+        return Ok(());
+    }
+    let where_to = match &plan.tenant {
+        Some(tenant) => format!("{} for {}", plan.environment.name, tenant.name),
+        None => plan.environment.name.clone(),
+    };
+    let Some(before) = before else {
+        undone.not.push(format!("{title} (there was nothing before)"));
+        return Ok(());
+    };
+    if before.id == plan.release.id {
+        undone.not.push(format!("{title} (the same release was live before)"));
+        return Ok(());
+    }
+    let back = Plan { release: before.clone(), ..plan.clone() };
+    let started = host.start(&back, &no_options(), "undo").and_then(|task| {
+        let wait = WaitOptions { timeout: options.timeout, ..WaitOptions::default() };
+        for_tasks(call, host, std::slice::from_ref(&task), &wait, Until::All)?;
+        Ok(task)
+    });
+    match started {
+        Err(error) if is_final(&error) => return Err(error),
+        Err(error) => undone.not.push(format!("{title} ({})", message(&error))),
+        Ok(task) if task.last().finished_successfully() => {
+            undone.done.push(format!("{} is back on {} in {where_to}", plan.project.name, before.version));
+        }
+        Ok(task) => undone.not.push(format!("{title} (going back to {} ended as {})", before.version, task.last().state)),
+    }
+    Ok(())
+}
+
+crate::functions! {
+    group "undo";
+
+    /// Calls the closure with a saga. When it raises an error, what was deployed through the saga is undone: what still
+    /// runs is cancelled, then, in reverse order, what was live before is deployed again. The deployment that failed
+    /// is left as it is (`undo_failed: true` puts it back too). Then the error is raised again; it lists what was
+    /// undone (`err.undone`) and what could not be (`err.not_undone`). A cancelled run undoes nothing.
+    ///
+    /// ```rhai
+    /// saga(|s| {
+    ///     wait([s.deploy("Project A", "latest", "Test"), s.deploy("Project B", "latest", "Test")]);
+    ///     wait(s.deploy("Project C", "latest", "Test"));
+    /// });
+    /// ```
+    fn saga(call, closure: FnPtr; options: SagaOptions) -> "what the closure returns" {
+        let host = Host::of(call)?;
+        let saga = Saga::default();
+        match call.closure(&closure, (saga.clone(),)) {
+            Ok(value) => Ok(value),
+            Err(error) if is_final(&error) => Err(error),
+            Err(error) => {
+                let ours = as_error(&error);
+                host.note(Level::Warning, format!("undoing because {}", ours.message()));
+                let undone = undo(call, &host, &saga, &options)?;
+                for line in &undone.done {
+                    host.note(Level::Info, format!("undone: {line}"));
+                }
+                for line in &undone.not {
+                    host.note(Level::Warning, format!("not undone: {line}"));
+                }
+                Err(super::retry::with_place(error, undone.add_to(ours)))
+            }
+        }
+    }
+
+    /// `deploy` that is undone when the saga fails.
+    ///
+    /// ```rhai
+    /// saga(|s| wait(s.deploy("Project A", "latest", "Test")));
+    /// ```
+    fn deploy[saga: Saga](call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
+        let host = Host::of(call)?;
+        let plan = host.plan(&project, version.as_str(), &env, &options)?;
+        saga.deployed(&host, plan, &options, "deploy")
+    }
+
+    /// `promote` that is undone when the saga fails.
+    ///
+    /// ```rhai
+    /// saga(|s| wait(s.promote("Project A", "Test", "Production")));
+    /// ```
+    fn promote[saga: Saga](call, project: Ref, from: Ref, to: Ref; options: Box<DeployOptions>) -> "Task" {
+        let host = Host::of(call)?;
+        let plan = host.plan_promotion(&project, &from, &to, &options)?;
+        saga.deployed(&host, plan, &options, "promote")
+    }
+
+    /// `run_runbook` inside a saga. What a runbook did cannot be put back; it is listed as such. Say with `s.undo` how.
+    ///
+    /// ```rhai
+    /// saga(|s| wait(s.run_runbook("Project A", "Smoke test", "Test")));
+    /// ```
+    fn run_runbook[saga: Saga](call, project: Ref, runbook: String, env: Ref; options: RunbookOptions) -> "Task" {
+        let host = Host::of(call)?;
+        let task = host.run_runbook(&project, &runbook, &env, &options)?;
+        saga.0.lock().push(Step::Ran { task: task.clone() });
+        Ok(task)
+    }
+
+    /// Says how something of the script's own is undone: the closure is called, in its turn, when the saga fails.
+    ///
+    /// ```rhai
+    /// saga(|s| {
+    ///     block(latest("Project A"), "while the train runs");
+    ///     s.undo(|| unblock(latest("Project A")));
+    /// });
+    /// ```
+    fn undo[saga: Saga](call, closure: FnPtr) -> "nothing" {
+        saga.0.lock().push(Step::Own { undo: closure });
+        Ok(Dynamic::UNIT)
+    }
+}

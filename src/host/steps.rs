@@ -1,0 +1,210 @@
+//! Steps of a task, read from its activity log.
+
+use super::{
+    Host,
+    tasks::{Task, Trouble, tasks_of},
+    wait::{Look, until},
+};
+use crate::{
+    api::{Activity, ActivityStatus, TaskDetails},
+    clock::{later, text},
+    engine::{
+        options::{OptionValue, type_in_words},
+        thrown::{HostResult, raise},
+    },
+    error::{Error, Kind, Result},
+    event::What,
+};
+use jiff::SignedDuration;
+use rhai::Dynamic;
+use std::fmt;
+
+/// A step of a task.
+#[derive(Clone)]
+pub struct Step {
+    number: i64,
+    name: String,
+    status: String,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({})", self.number, self.name, self.status)
+    }
+}
+
+crate::script_type! {
+    /// A step of a task.
+    Step as "Step" {
+        /// Counts from 1.
+        number: "whole number" = |_call, s| s.number;
+        /// Its name in the deployment process.
+        name: "text" = |_call, s| s.name.clone();
+        /// `Pending`, `Running`, `Success`, `SuccessWithWarning`, `Failed`, `Skipped` or `Canceled`.
+        state: "text" = |_call, s| s.status.clone();
+    }
+}
+
+/// `Step 3: Deploy web` → `Deploy web` (octopus-api.md §18.5).
+pub fn plain_name(node: &str) -> &str {
+    split(node).map_or(node, |(_, name)| name)
+}
+
+fn split(node: &str) -> Option<(i64, &str)> {
+    let (number, name) = node.strip_prefix("Step ")?.split_once(": ")?;
+    number.parse().ok().map(|number| (number, name))
+}
+
+fn nodes(details: &TaskDetails) -> impl Iterator<Item = &Activity> {
+    details.activity.iter().flat_map(|root| root.children.iter()).filter(|node| split(&node.name).is_some())
+}
+
+/// The name of the step that runs.
+pub fn running(details: &TaskDetails) -> Option<String> {
+    nodes(details).find(|n| n.status == ActivityStatus::Running).map(|n| plain_name(&n.name).to_owned())
+}
+
+/// `step 3 of 5 "Deploy web"`, for messages.
+pub fn running_of(details: &TaskDetails) -> Option<String> {
+    let total = nodes(details).count();
+    nodes(details)
+        .find(|n| n.status == ActivityStatus::Running)
+        .and_then(|n| split(&n.name))
+        .map(|(number, name)| format!("step {number} of {total} `{name}`"))
+}
+
+impl Task {
+    /// The steps in order.
+    pub async fn steps(&self) -> Result<Vec<Step>> {
+        let details = self.place.space.task_details(&self.id).await?;
+        Ok(nodes(&details)
+            .filter_map(|node| {
+                split(&node.name).map(|(number, name)| Step { number, name: name.to_owned(), status: node.status.to_string() })
+            })
+            .collect())
+    }
+}
+
+/// A step given by number or name.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// Counts from 1.
+    Number(i64),
+    /// As in the deployment process, without regard to case.
+    Name(String),
+}
+
+impl OptionValue for Wanted {
+    const KIND: &'static str = "step number or name";
+    fn read(value: Dynamic) -> std::result::Result<Self, String> {
+        if let Ok(number) = value.as_int() {
+            return if number >= 1 { Ok(Self::Number(number)) } else { Err("steps count from 1".to_owned()) };
+        }
+        if value.is_string() { Ok(Self::Name(value.to_string())) } else { Err(format!("got {}", type_in_words(&value))) }
+    }
+}
+
+impl Wanted {
+    fn is(&self, step: &Step) -> bool {
+        match self {
+            Self::Number(number) => step.number == *number,
+            Self::Name(name) => step.name.eq_ignore_ascii_case(name),
+        }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "step {number}"),
+            Self::Name(name) => write!(f, "step `{name}`"),
+        }
+    }
+}
+
+crate::options! {
+    /// How to wait for a step.
+    pub struct StepOptions for ["wait_step"] {
+        /// How long at most.
+        timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
+    }
+}
+
+/// Where a step stands.
+fn judge(host: &Host, task: &Task, wanted: &Wanted) -> HostResult<Option<Step>> {
+    let steps = host.block(task.steps())?;
+    let completed = task.last().is_completed();
+    let Some(step) = steps.iter().find(|s| wanted.is(s)) else {
+        if completed || (!steps.is_empty() && matches!(wanted, Wanted::Name(_))) {
+            let names: Vec<&str> = steps.iter().map(|s| s.name.as_str()).collect();
+            let mut error = Error::new(Kind::NotFound, format!("{} has no {wanted}", task.subject.title)).with("task", task.id.to_string());
+            if let Wanted::Name(name) = wanted
+                && let Some(help) = crate::error::suggestion(name, names.iter().copied())
+            {
+                error = error.help(help);
+            } else {
+                error = error.help(format!("it has {} steps", steps.len()));
+            }
+            return Err(raise(error));
+        }
+        return Ok(None);
+    };
+    match step.status.as_str() {
+        "Success" | "SuccessWithWarning" | "Skipped" => Ok(Some(step.clone())),
+        "Failed" | "Canceled" => {
+            let Trouble { lines, .. } = host.block(task.trouble())?;
+            let first = lines.first().map(|l| format!(": {l}")).unwrap_or_default();
+            Err(raise(
+                Error::new(Kind::DeploymentFailed, format!("{wanted} of {} ended as {}{first}", task.subject.title, step.status))
+                    .with("task", task.id.to_string())
+                    .with("failed_step", step.name.clone())
+                    .with("first_errors", lines),
+            ))
+        }
+        _ if completed => Err(raise(
+            Error::new(Kind::DeploymentFailed, format!("{} ended as {} before {wanted} was done", task.subject.title, task.last().state))
+                .with("task", task.id.to_string()),
+        )),
+        _ => Ok(None),
+    }
+}
+
+crate::functions! {
+    group "wait";
+
+    /// Waits until a step of a task is done: by number (from 1) or by name. Returns the step. When the step fails, or
+    /// the task ends before it, that is an error of kind `deployment_failed`.
+    ///
+    /// ```rhai
+    /// let t = deploy("Project B", "latest", "Test");
+    /// wait_step(t, 3);
+    /// ```
+    fn wait_step(call, task: Dynamic, step: Wanted; options: StepOptions) -> "Step" {
+        let host = Host::of(call)?;
+        let list = tasks_of(call, task)?;
+        let [task] = list.as_slice() else {
+            return Err(raise(Error::new(Kind::Script, "`wait_step` takes one task")));
+        };
+        host.emit(What::Waiting {
+            task: Some(task.id.to_string()),
+            title: format!("{step} of {}", task.subject.title),
+            why: "not done yet".to_owned(),
+            url: task.subject.url.clone(),
+        });
+        let begun = host.clock.now();
+        let found = until(&host, later(begun, options.timeout), || {
+            host.block(task.look(&host))?;
+            match judge(&host, task, &step)? {
+                Some(done) => Ok(Look::Done(done)),
+                None => Ok(Look::Again(later(host.clock.now(), SignedDuration::from_secs(10)))),
+            }
+        })?;
+        host.count_naive(host.clock.since(begun).as_secs(), 1);
+        found.ok_or_else(|| {
+            raise(
+                Error::new(Kind::Timeout, format!("after {} {step} of {} is not done; the task is `{}`", text::show(options.timeout), task.subject.title, task.last().state))
+                    .with("open_tasks", vec![task.id.to_string()]),
+            )
+        })
+    }
+}

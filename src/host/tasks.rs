@@ -1,0 +1,454 @@
+//! Server tasks: what verbs that start work return, and what `wait` waits for.
+
+use super::{
+    Host,
+    place::{Place, Ref},
+    time::Moment,
+};
+use crate::{
+    api::{self, TaskId},
+    engine::{
+        library::Call,
+        thrown::{HostResult, raise},
+    },
+    error::{Error, Kind, Result},
+    event::{Level, Subject, What},
+};
+use parking_lot::Mutex;
+use rhai::{Array, Dynamic};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// A server task. Clones are the same task; what is known of its state is what was last seen.
+#[derive(Clone)]
+pub struct Task(Arc<Inner>);
+
+/// What [`Task`] is made of.
+pub struct Inner {
+    /// Where it runs.
+    pub place: Place,
+    /// Its id.
+    pub id: TaskId,
+    /// How it is called in lines of output.
+    pub subject: Subject,
+    /// The deployment, when it is one.
+    pub deployment: Option<api::Deployment>,
+    /// The runbook run, when it is one.
+    pub runbook_run: Option<api::RunbookRun>,
+    last: Mutex<api::Task>,
+    ended: AtomicBool,
+}
+
+impl std::ops::Deref for Task {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.subject.title, self.id, self.last.lock().state)
+    }
+}
+
+crate::script_type! {
+    /// A server task: a deployment, a runbook run, or another one.
+    ///
+    /// `state` and what belongs to it is what was last seen; `wait` and `refresh` look again.
+    Task as "Task" {
+        /// The id, e.g. `ServerTasks-17`.
+        id: "text" = |_call, t| t.id.to_string();
+        /// `Queued`, `Executing`, `Cancelling`, `Success`, `Failed`, `Canceled` or `TimedOut`.
+        state: "text" = |_call, t| t.last().state.to_string();
+        /// Whether it is complete, well or not.
+        completed: "true or false" = |_call, t| t.last().is_completed();
+        /// Whether it is complete and ended well.
+        succeeded: "true or false" = |_call, t| t.last().finished_successfully();
+        /// Whether it ended well but with warnings.
+        warnings: "true or false" = |_call, t| t.last().has_warnings_or_errors;
+        /// The server's error message; empty when there is none.
+        error: "text" = |_call, t| t.last().error_message;
+        /// The project's name.
+        project: "text" = |_call, t| t.subject.project.clone();
+        /// The release's version.
+        release: "text" = |_call, t| t.subject.release.clone();
+        /// The environment's name.
+        env: "text" = |_call, t| t.subject.environment.clone();
+        /// The tenant's name; `()` when there is none.
+        tenant: "text" = |_call, t| t.subject.tenant.clone();
+        /// The runbook's name; `()` when it is not a runbook run.
+        runbook: "text" = |_call, t| t.subject.runbook.clone();
+        /// One line that says what it does, e.g. `Project A 2.0.0 → Test`.
+        title: "text" = |_call, t| t.subject.title.clone();
+        /// Where a person looks at it.
+        url: "text" = |_call, t| t.subject.url.clone();
+        /// The id of the deployment; `()` when it is not one.
+        deployment: "text" = |_call, t| t.deployment.as_ref().map(|d| d.id.to_string());
+        /// When the server queued it.
+        queued: "Moment" = |call, t| { let host = Host::of(call)?; t.last().queue_time.map(|at| Moment::of(&host, at)) };
+        /// When it first started; `()` before that.
+        started: "Moment" = |call, t| { let host = Host::of(call)?; t.last().start_time.map(|at| Moment::of(&host, at)) };
+        /// When it was complete; `()` before that.
+        ended: "Moment" = |call, t| { let host = Host::of(call)?; t.last().completed_time.map(|at| Moment::of(&host, at)) };
+        /// From start to end, or to now while it runs.
+        duration: "duration" = |call, t| {
+            let host = Host::of(call)?;
+            let last = t.last();
+            last.start_time.map(|from| last.completed_time.unwrap_or_else(|| host.clock.now()).duration_since(from))
+        };
+        /// The steps of its log with their states; asks the server.
+        steps: "list of Step" = |call, t| { let host = Host::of(call)?; host.block(t.steps())? };
+        /// The name of the first step that failed; `()` when none did. Asks the server.
+        failed_step: "text" = |call, t| { let host = Host::of(call)?; host.block(t.trouble())?.step };
+        /// The first lines of errors in its log. Asks the server.
+        first_errors: "list of text" = |call, t| { let host = Host::of(call)?; host.block(t.trouble())?.lines };
+        /// The whole log as text. Asks the server.
+        log: "text" = |call, t| { let host = Host::of(call)?; host.block(t.place.space.task_log(&t.id))? };
+        /// Why it does not go on: queued behind others, waiting for a person, ...; `()` when it does. Asks the server.
+        waiting_for: "text" = |call, t| { let host = Host::of(call)?; host.block(t.explain(&host))?.map(|e| e.why) };
+        /// The whole document of the server.
+        raw: "map" = |_call, t| t.last().raw.clone();
+    }
+}
+
+/// What is known of why a task failed.
+#[derive(Clone, Debug, Default)]
+pub struct Trouble {
+    /// The first failed step.
+    pub step: Option<String>,
+    /// The first error lines of its log.
+    pub lines: Vec<String>,
+}
+
+/// Why a task waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// In words.
+    pub why: String,
+    /// Where a person can do something about it.
+    pub url: Option<String>,
+}
+
+impl Task {
+    /// A task as the server showed it last.
+    pub fn new(
+        place: Place,
+        subject: Subject,
+        last: api::Task,
+        deployment: Option<api::Deployment>,
+        runbook_run: Option<api::RunbookRun>,
+    ) -> Self {
+        let ended = AtomicBool::new(false);
+        Self(Arc::new(Inner { place, id: last.id.clone(), subject, deployment, runbook_run, last: Mutex::new(last), ended }))
+    }
+
+    /// The task `last`, with what its arguments say it works on.
+    pub async fn of(place: &Place, last: api::Task) -> Result<Self> {
+        if let Some(id) = last.deployment_id().cloned() {
+            let deployment = place.space.deployment(&id).await?;
+            let subject = place.subject(&deployment, None).await;
+            return Ok(Self::new(place.clone(), subject, last, Some(deployment), None));
+        }
+        let subject = Subject {
+            task: last.id.to_string(),
+            title: last.description.clone(),
+            url: Some(place.space.task_url(&last.id)),
+            ..Subject::default()
+        };
+        Ok(Self::new(place.clone(), subject, last, None, None))
+    }
+
+    /// What was last seen.
+    pub fn last(&self) -> api::Task {
+        self.last.lock().clone()
+    }
+
+    /// Takes over what was seen just now; tells the end once.
+    pub fn saw(&self, host: &Host, seen: api::Task) {
+        let changed = {
+            let mut last = self.last.lock();
+            let changed = last.state != seen.state;
+            *last = seen.clone();
+            changed
+        };
+        if seen.is_completed() {
+            if !self.ended.swap(true, Ordering::SeqCst) {
+                host.emit(What::TaskEnded {
+                    subject: self.subject.clone(),
+                    state: seen.state.to_string(),
+                    queued: seen.queue_time.unwrap_or_else(|| host.clock.now()),
+                    started: seen.start_time,
+                    completed: seen.completed_time,
+                    error: seen.error_message,
+                });
+            }
+        } else if changed {
+            host.emit(What::TaskProgress { subject: self.subject.clone(), state: seen.state.to_string(), step: None, percent: None });
+        }
+    }
+
+    /// Asks the server for the state.
+    pub async fn look(&self, host: &Host) -> Result<api::Task> {
+        let seen = self.place.space.task(&self.id).await?;
+        self.saw(host, seen.clone());
+        Ok(seen)
+    }
+
+    /// Cancels it on the server. A task that is complete already is left alone.
+    pub async fn cancel(&self, host: &Host) -> Result<()> {
+        if self.last.lock().is_completed() {
+            return Ok(());
+        }
+        match self.place.space.cancel_task(&self.id).await {
+            Ok(seen) => self.saw(host, seen),
+            // It ended meanwhile, or our request took effect without an answer: look (octopus-api.md §31 no. 24).
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::InDoubt) => {
+                let seen = self.look(host).await?;
+                if !seen.is_completed() && seen.state != api::TaskState::Cancelling {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The failed step and the first error lines, from the activity log.
+    pub async fn trouble(&self) -> Result<Trouble> {
+        let details = self.place.space.task_details(&self.id).await?;
+        let mut trouble = Trouble::default();
+        for root in &details.activity {
+            let failed = root.children.iter().find(|c| c.status == api::ActivityStatus::Failed);
+            if let Some(step) = failed {
+                trouble.step = Some(super::steps::plain_name(&step.name).to_owned());
+                collect_errors(step, &mut trouble.lines);
+            }
+            if trouble.lines.is_empty() {
+                collect_errors(root, &mut trouble.lines);
+            }
+        }
+        trouble.lines.truncate(5);
+        Ok(trouble)
+    }
+
+    /// Why it does not go on, in words; `None` when it runs or is complete.
+    pub async fn explain(&self, host: &Host) -> Result<Option<Explanation>> {
+        let last = self.last();
+        if last.is_completed() {
+            return Ok(None);
+        }
+        if last.has_pending_interruptions {
+            let pending = self.place.space.interruptions(true, Some(self.id.as_str())).await?;
+            if let Some(first) = pending.into_iter().next() {
+                let shown = super::interruptions::Interruption::new(self.place.clone(), first).with_names().await;
+                return Ok(Some(Explanation { why: shown.who_may_answer(), url: Some(shown.url()) }));
+            }
+        }
+        if last.state != api::TaskState::Queued {
+            return Ok(None);
+        }
+        if let Some(at) = last.queue_time
+            && at > host.clock.now()
+        {
+            return Ok(Some(Explanation { why: format!("scheduled for {}", Moment::of(host, at)), url: None }));
+        }
+        let behind = self.place.space.queued_behind(&self.id).await?;
+        let names: Vec<String> = behind.iter().take(3).map(|t| format!("{} ({})", t.description, t.id)).collect();
+        let why = match behind.len() {
+            0 => "queued: the server has no free slot (task cap), or a lock or approval holds it".to_owned(),
+            n if n > 3 => format!("queued behind {} and {} more", names.join(", "), n - 3),
+            _ => format!("queued behind {}", names.join(", ")),
+        };
+        Ok(Some(Explanation { why, url: None }))
+    }
+
+    /// The error of a task that did not end well.
+    pub async fn failure(&self) -> Error {
+        let last = self.last();
+        let trouble = self.trouble().await.unwrap_or_default();
+        let what = if self.subject.runbook.is_some() { "runbook run" } else { "deployment" };
+        let mut message = match last.state {
+            api::TaskState::Canceled => format!("{}: the {what} was cancelled on the server", self.subject.title),
+            api::TaskState::TimedOut => format!("{}: the {what} timed out on the server before it could start", self.subject.title),
+            _ => match &trouble.step {
+                Some(step) => format!("{} failed at step `{step}`", self.subject.title),
+                None => format!("{} failed", self.subject.title),
+            },
+        };
+        if let Some(first) = trouble.lines.first() {
+            message = format!("{message}: {first}");
+        } else if !last.error_message.is_empty() {
+            message = format!("{message}: {}", last.error_message);
+        }
+        let mut error = Error::new(Kind::DeploymentFailed, message)
+            .with("task", self.id.to_string())
+            .with("state", last.state.to_string())
+            .with("project", self.subject.project.clone())
+            .with("release", self.subject.release.clone())
+            .with("env", self.subject.environment.clone())
+            .with("tenant", self.subject.tenant.clone())
+            .with("failed_step", trouble.step)
+            .with("first_errors", trouble.lines);
+        if let Some(url) = &self.subject.url {
+            error = error.with("url", url.clone());
+        }
+        error
+    }
+}
+
+fn collect_errors(node: &api::Activity, lines: &mut Vec<String>) {
+    for line in &node.log {
+        // The summary line of the root repeats what the step said; it is last in order and cut off later.
+        if matches!(line.category.as_str(), "Error" | "Fatal") && !lines.contains(&line.text) {
+            lines.push(line.text.clone());
+        }
+    }
+    for child in &node.children {
+        collect_errors(child, lines);
+    }
+}
+
+/// Reads one task or a list of tasks that a script gives. Lists may be nested, e.g. what `parallel` returned.
+pub fn tasks_of(call: &Call<'_>, value: Dynamic) -> HostResult<Vec<Task>> {
+    if let Some(task) = value.clone().try_cast::<Task>() {
+        return Ok(vec![task]);
+    }
+    if value.is_array() {
+        let mut all = Vec::new();
+        for item in value.into_array().unwrap_or_default() {
+            all.extend(tasks_of(call, item)?);
+        }
+        return Ok(all);
+    }
+    if value.is_unit() {
+        // `ensure` starts nothing when the release is there already.
+        return Ok(Vec::new());
+    }
+    if value.is_string() {
+        let host = Host::of(call)?;
+        return Ok(vec![find(&host, &value.to_string())?]);
+    }
+    Err(raise(
+        Error::new(
+            Kind::Script,
+            format!("`{}` takes a task or a list of tasks; got {}", call.function, crate::engine::options::type_in_words(&value)),
+        )
+        .help("`deploy`, `promote`, `run_runbook`, `running` and `task(\"ServerTasks-1\")` return tasks"),
+    ))
+}
+
+/// The task with an id.
+pub fn find(host: &Host, id: &str) -> HostResult<Task> {
+    let place = host.place();
+    host.block(async {
+        let seen = place.space.task(&TaskId::from(id)).await?;
+        Task::of(&place, seen).await
+    })
+}
+
+crate::functions! {
+    group "query";
+
+    /// The server task with an id.
+    ///
+    /// ```rhai
+    /// let t = deploy("Project A", "latest", "Test");
+    /// print(task(t.id).title);
+    /// ```
+    fn task(call, id: String) -> "Task" {
+        find(&Host::of(call)?, &id)
+    }
+
+    /// The tasks of deployments of `project` to `env` that are queued or running; without `env` to any environment.
+    /// Without `project` all that run in the space.
+    ///
+    /// ```rhai
+    /// for t in running("Project B", "Test") { print(t.title); }
+    /// ```
+    fn running(call; project: Option<Ref>, env: Option<Ref>) -> "list of Task" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        host.block(active(&place, project.as_ref(), env.as_ref()))
+    }
+
+    /// Looks again and returns the task.
+    ///
+    /// ```rhai
+    /// let t = deploy("Project A", "latest", "Test");
+    /// print(t.refresh().state);
+    /// ```
+    fn refresh[task: Task](call) -> "Task" {
+        let host = Host::of(call)?;
+        host.block(task.look(&host)).map(|_| task.clone())
+    }
+
+    /// Cancels the task on the server. A complete one is left alone. The task is complete a little later: `wait` for it
+    /// with `settle`.
+    ///
+    /// ```rhai
+    /// let t = deploy("Project A", "latest", "Test");
+    /// t.cancel();
+    /// settle(t);
+    /// ```
+    fn cancel[task: Task](call) -> "Task" {
+        let host = Host::of(call)?;
+        host.effect("cancel", &task.id.to_string().into(), |_| async { task.cancel(&host).await })?;
+        Ok(task.clone())
+    }
+
+    /// Moves a queued task to the top of the server's queue.
+    ///
+    /// ```rhai
+    /// deploy("Project A", "latest", "Test").prioritize();
+    /// ```
+    fn prioritize[task: Task](call) -> "Task" {
+        let host = Host::of(call)?;
+        host.effect("prioritize", &task.id.to_string().into(), |_| async { task.place.space.prioritize_task(&task.id).await.map(|_| ()) })?;
+        Ok(task.clone())
+    }
+}
+
+/// Queued and running deployments.
+pub async fn active(place: &Place, project: Option<&Ref>, env: Option<&Ref>) -> Result<Vec<Task>> {
+    let mut query = api::TaskQuery { active: true, name: Some("Deploy".to_owned()), ..api::TaskQuery::default() };
+    if let Some(project) = project {
+        query.project = Some(place.project(project.as_str()).await?.id);
+    }
+    if let Some(env) = env {
+        query.environment = Some(place.environment(env.as_str()).await?.id);
+    }
+    let mut tasks = Vec::new();
+    for seen in place.space.tasks(&query).await? {
+        tasks.push(Task::of(place, seen).await?);
+    }
+    Ok(tasks)
+}
+
+impl Host {
+    /// Tells and remembers a task that this run started.
+    pub fn started(&self, task: &Task, how: &str) {
+        self.started.lock().push(task.clone());
+        self.emit(What::TaskStarted { subject: task.subject.clone(), how: how.to_owned() });
+    }
+
+    /// Tasks this run started that are not complete, as far as is known.
+    pub fn open_tasks(&self) -> Vec<Task> {
+        self.started.lock().iter().filter(|t| !t.last.lock().is_completed()).cloned().collect()
+    }
+
+    /// A warning that names a task.
+    pub fn warn_about(&self, task: &Task, text: &str) {
+        self.note(Level::Warning, format!("{}: {text}", task.subject.title));
+    }
+}
+
+/// A list for the script.
+pub fn array(tasks: Vec<Task>) -> Array {
+    tasks.into_iter().map(Dynamic::from).collect()
+}

@@ -1,0 +1,299 @@
+//! Telling people: e-mail, notes to channels, reports.
+
+use super::{Host, dashboard, deployments, events, interruptions, promote, releases, rollout, tasks};
+use crate::{
+    engine::{
+        library::{Call, Scripted},
+        options::{OptionValue, type_in_words},
+        thrown::{HostResult, raise, shown, to_json},
+    },
+    error::{Error, Kind, suggestion},
+    event::What,
+    mail::{Attachment, Letter},
+    report::{self, Format, Rows},
+};
+use rhai::{Dynamic, Map};
+use serde_json::Value;
+
+crate::options! {
+    /// A mail.
+    pub struct EmailOptions for ["email"] {
+        /// Who gets it: one address or a list.
+        to: Vec<String> = Vec::new(), "required";
+        /// Who gets a copy.
+        cc: Vec<String> = Vec::new(), "[]";
+        /// Who gets a copy that the others do not see.
+        bcc: Vec<String> = Vec::new(), "[]";
+        /// Who sends it; otherwise `--mail-from`.
+        from: Option<String> = None, "none";
+        /// Where answers go.
+        reply_to: Option<String> = None, "none";
+        /// The subject line.
+        subject: String = String::new(), "required";
+        /// The text; rows (`dashboard(...)`) and reports are shown as a table.
+        body: Option<Dynamic> = None, "none";
+        /// The text as HTML; `report(rows, #{format: "html"})` makes such.
+        html: Option<String> = None, "none";
+        /// Files: a map from file name to text.
+        attachments: Map = Map::new(), "#{}";
+        /// Whether a mail that cannot be sent is an error (kind `mail`), not a warning.
+        required: bool = false, "false";
+    }
+}
+
+crate::options! {
+    /// How a report looks.
+    pub struct ReportOptions for ["report"] {
+        /// `"table"`, `"markdown"`, `"html"`, `"csv"` or `"json"`.
+        format: String = "table".to_owned(), "\"table\"";
+        /// A title above it.
+        title: Option<String> = None, "none";
+        /// Which columns, in which order.
+        columns: Vec<String> = Vec::new(), "all";
+        /// How wide a table may be, in characters.
+        width: i64 = 100, "100";
+    }
+}
+
+/// The columns that a report shows of our types, unless `columns` says otherwise: those that cost no request.
+fn shown_columns(type_name: &str) -> &'static [&'static str] {
+    match type_name {
+        "Live" => &["project", "env", "tenant", "release", "state", "ended"],
+        "Deployment" => &["project", "release", "env", "tenant", "state", "created", "duration", "deployed_by"],
+        "Task" => &["title", "state", "started", "ended", "error"],
+        "Promotable" => &["project", "tenant", "release", "from", "to", "replaces", "blocked_by"],
+        "Release" => &["project", "version", "created"],
+        "Outcome" => &["item", "wave", "state", "error"],
+        "Event" => &["at", "category", "message", "user"],
+        "Interruption" => &["title", "kind", "task", "created", "url"],
+        _ => &[],
+    }
+}
+
+fn properties<T: Scripted>(call: &Call<'_>, value: &Dynamic, wanted: &[String]) -> Option<HostResult<Value>> {
+    let value = value.clone().try_cast::<T>()?;
+    let names: Vec<&str> = match shown_columns(T::DOC.name) {
+        _ if !wanted.is_empty() => wanted.iter().map(String::as_str).collect(),
+        [] => T::DOC.properties.iter().map(|p| p.name).filter(|n| *n != "raw").collect(),
+        some => some.to_vec(),
+    };
+    let mut row = serde_json::Map::new();
+    for name in names {
+        match value.property(call, name) {
+            Some(Ok(property)) => row.insert(name.to_owned(), to_json(&property)),
+            Some(Err(error)) => return Some(Err(error)),
+            None => {
+                let mut error = Error::new(Kind::Script, format!("a {} has no column `{name}`", T::DOC.name));
+                if let Some(help) = suggestion(name, T::DOC.properties.iter().map(|p| p.name)) {
+                    error = error.help(help);
+                }
+                return Some(Err(raise(error)));
+            }
+        };
+    }
+    Some(Ok(Value::Object(row)))
+}
+
+/// A row of a report: one of our types, a map, or anything that prints.
+fn row(call: &Call<'_>, value: &Dynamic, columns: &[String]) -> HostResult<Value> {
+    let row = properties::<dashboard::Live>(call, value, columns)
+        .or_else(|| properties::<deployments::Deployment>(call, value, columns))
+        .or_else(|| properties::<tasks::Task>(call, value, columns))
+        .or_else(|| properties::<promote::Promotable>(call, value, columns))
+        .or_else(|| properties::<releases::Release>(call, value, columns))
+        .or_else(|| properties::<rollout::Outcome>(call, value, columns))
+        .or_else(|| properties::<dashboard::Difference>(call, value, columns))
+        .or_else(|| properties::<interruptions::Interruption>(call, value, columns))
+        .or_else(|| properties::<events::Event>(call, value, columns))
+        .or_else(|| properties::<super::projects::Project>(call, value, columns))
+        .or_else(|| properties::<super::environments::Environment>(call, value, columns))
+        .or_else(|| properties::<super::tenants::Tenant>(call, value, columns))
+        .or_else(|| properties::<super::steps::Step>(call, value, columns));
+    row.unwrap_or_else(|| Ok(to_json(value)))
+}
+
+/// Rows of a list of anything.
+fn rows(call: &Call<'_>, value: Dynamic, columns: &[String]) -> HostResult<Rows> {
+    let items = crate::engine::options::list(value);
+    let mut all = Vec::new();
+    for item in &items {
+        all.push(row(call, item, columns)?);
+    }
+    let rows = Rows::from_json(&Value::Array(all));
+    // A tenant column without tenants says nothing.
+    Ok(if columns.is_empty() { without_empty_tenants(rows) } else { rows })
+}
+
+fn without_empty_tenants(rows: Rows) -> Rows {
+    let Some(at) = rows.columns.iter().position(|c| c == "tenant") else { return rows };
+    if rows.rows.iter().any(|r| r.get(at).is_some_and(|c| !c.shown().is_empty())) {
+        return rows;
+    }
+    let keep: Vec<report::Column> = rows.columns.iter().filter(|c| *c != "tenant").map(|c| report::Column::new(c.clone())).collect();
+    rows.select(&keep)
+}
+
+fn rendered(call: &Call<'_>, value: Dynamic, options: &ReportOptions) -> HostResult<String> {
+    let format: Format = options.format.parse().map_err(raise)?;
+    let rows = rows(call, value, &options.columns)?;
+    let looks = report::Options {
+        title: options.title.clone(),
+        columns: options.columns.iter().map(|c| report::Column::new(c.clone())).collect(),
+        width: u16::try_from(options.width).unwrap_or(100).max(20),
+    };
+    Ok(report::render(&rows, format, &looks))
+}
+
+/// The text of a mail: text as it is, rows as a table.
+fn body_text(call: &Call<'_>, body: Dynamic) -> HostResult<String> {
+    if body.is_array() { rendered(call, body, &ReportOptions::default()) } else { Ok(shown(&body)) }
+}
+
+fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
+    for (missing, name) in [(options.to.is_empty(), "to"), (options.subject.is_empty(), "subject")] {
+        if missing {
+            return Err(raise(
+                Error::new(Kind::Script, format!("`email` needs the option `{name}`"))
+                    .help("email(#{to: \"team@example.com\", subject: \"...\", body: \"...\"})"),
+            ));
+        }
+    }
+    let text = match options.body.clone() {
+        Some(body) => Some(body_text(call, body)?),
+        None => None,
+    };
+    // A body that is HTML already was meant as such.
+    let (text, html) = match (text, options.html.clone()) {
+        (Some(text), None) if text.trim_start().starts_with("<div") || text.trim_start().starts_with("<html") => (None, Some(text)),
+        both => both,
+    };
+    let attachments = options
+        .attachments
+        .iter()
+        .map(|(name, content)| Attachment { name: name.to_string(), content_type: None, content: shown(content).into_bytes() })
+        .collect();
+    Ok(Letter {
+        to: options.to.clone(),
+        cc: options.cc.clone(),
+        bcc: options.bcc.clone(),
+        from: options.from.clone(),
+        reply_to: options.reply_to.clone(),
+        subject: options.subject.clone(),
+        text,
+        html,
+        attachments,
+        message_id: String::new(),
+    })
+}
+
+crate::functions! {
+    group "tell";
+
+    /// Sends a mail over SMTP (`--smtp URL`; a sandbox brings its own mail box). A mail that cannot be sent is tried
+    /// again, then a warning: it never stops a deployment (`required: true` makes it an error of kind `mail`).
+    /// Returns whether it was sent.
+    ///
+    /// ```rhai
+    /// email(#{to: "team@example.com", subject: "What is in Test", body: dashboard(#{env: "Test"})});
+    /// ```
+    fn email(call, options: Box<EmailOptions>) -> "true or false" {
+        let host = Host::of(call)?;
+        let letter = letter(call, &options)?;
+        let arguments = serde_json::json!({"to": letter.to, "subject": letter.subject});
+        let sent = match &host.mailer {
+            Some(mailer) => host.effect("email", &arguments, |marker| {
+                let letter = Letter { message_id: format!("{}@octorhai", marker.as_str().replace(':', ".")), ..letter.clone() };
+                async move { Ok(mailer.send(&letter).await) }
+            })?,
+            None => Err(Error::new(Kind::Mail, "no mail server is known").help("give one with `--smtp smtp://HOST:PORT` or OCTORHAI_SMTP_URL")),
+        };
+        let mut to = letter.to.clone();
+        to.extend(letter.cc.iter().cloned());
+        to.extend(letter.bcc.iter().cloned());
+        let problem = sent.as_ref().err().map(|e| e.message().to_owned());
+        host.emit(What::Mail { to, subject: letter.subject.clone(), problem: problem.clone() });
+        match sent {
+            Ok(()) => Ok(true),
+            Err(error) if options.required || error.kind() == Kind::Script => Err(raise(error)),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// What `catch (err)` caught, as text for people: the message, the failed step, the first error lines, what was
+    /// undone, and the link.
+    ///
+    /// ```rhai
+    /// try { wait(deploy("Project A", "latest", "Test")); } catch (err) { print(problem(err)); }
+    /// ```
+    fn problem(call, err: Dynamic) -> "text" {
+        let Some(error) = crate::engine::thrown::from_value(&err) else { return Ok(err) };
+        Ok(Dynamic::from(in_words(&error)))
+    }
+
+    /// Tells a group of people something: `channel` is an e-mail address, or a name in the parameters of the run
+    /// (`param("ops", "ops@example.com")`). The first line is the subject.
+    ///
+    /// ```rhai
+    /// notify("ops@example.com", "Project A is live in Test");
+    /// ```
+    fn notify(call, channel: String, text: String) -> "true or false" {
+        let host = Host::of(call)?;
+        let known = host.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(&channel)).and_then(|(_, value)| value.as_str().map(str::to_owned));
+        let to = known.unwrap_or_else(|| channel.clone());
+        if !to.contains('@') {
+            return Err(raise(Error::new(Kind::Script, format!("`{channel}` is no address and no parameter that holds one")).help("give an e-mail address")));
+        }
+        let subject = text.lines().next().unwrap_or_default().to_owned();
+        let options = Map::from_iter([("to".into(), to.into()), ("subject".into(), subject.into()), ("body".into(), text.into())]);
+        call.ctx.call_native_fn::<bool>("email", (options,))
+    }
+
+    /// Rows as text: a table, Markdown, HTML, CSV or JSON. Rows are what `dashboard`, `deployments`, `promotable`,
+    /// `events`, ... return, or maps.
+    ///
+    /// ```rhai
+    /// print(report(dashboard(#{env: "Test"})));
+    /// artifact("dashboard.html", report(dashboard(), #{format: "html", title: "Everything"}));
+    /// ```
+    fn report(call, rows: Dynamic; options: ReportOptions) -> "text" {
+        rendered(call, rows, &options)
+    }
+}
+
+/// An error as paragraphs for a mail.
+fn in_words(error: &Error) -> String {
+    let mut text = vec![error.message().to_owned()];
+    let list = |name: &str| -> Vec<String> {
+        let items = error.fact(name).and_then(Value::as_array);
+        items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    if let Some(step) = error.fact("failed_step").and_then(Value::as_str) {
+        text.push(format!("Failed step: {step}"));
+    }
+    for (heading, name) in
+        [("First error lines", "first_errors"), ("Undone", "undone"), ("Not undone", "not_undone"), ("Not started", "not_started")]
+    {
+        let lines = list(name);
+        if !lines.is_empty() {
+            text.push(format!("{heading}:\n  {}", lines.join("\n  ")));
+        }
+    }
+    if let Some(url) = error.fact("url").and_then(Value::as_str) {
+        text.push(url.to_owned());
+    }
+    text.join("\n\n")
+}
+
+impl OptionValue for Box<EmailOptions> {
+    const KIND: &'static str = <EmailOptions as OptionValue>::KIND;
+    const OPTIONS: &'static [crate::engine::options::OptionDoc] = <EmailOptions as OptionValue>::OPTIONS;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        EmailOptions::read(value).map(Box::new)
+    }
+    fn argument(function: &str, name: &str, value: Dynamic) -> HostResult<Self> {
+        if value.is_unit() {
+            return Err(raise(Error::new(Kind::Script, format!("`{function}` needs a map of options; got {}", type_in_words(&value)))));
+        }
+        EmailOptions::argument(function, name, value).map(Box::new)
+    }
+}

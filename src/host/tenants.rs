@@ -1,0 +1,89 @@
+//! Tenants.
+
+use super::{Host, place::Ref};
+use crate::api;
+use rhai::{Array, Dynamic};
+use std::fmt;
+
+/// A tenant.
+#[derive(Clone)]
+pub struct Tenant(pub api::Tenant);
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.name)
+    }
+}
+
+crate::script_type! {
+    /// A tenant. Wherever a function takes a tenant's name it also takes this.
+    Tenant as "Tenant" {
+        /// The name.
+        name: "text" = |_call, t| t.0.name.clone();
+        /// The id, e.g. `Tenants-8`.
+        id: "text" = |_call, t| t.0.id.to_string();
+        /// The slug.
+        slug: "text" = |_call, t| t.0.slug.clone();
+        /// Its tags, e.g. `Ring/Canary`.
+        tags: "list of text" = |_call, t| t.0.tenant_tags.clone();
+        /// The whole document of the server.
+        raw: "map" = |_call, t| t.0.raw.clone();
+    }
+}
+
+crate::options! {
+    /// Which tenants.
+    pub struct TenantFilter for ["tenants"] {
+        /// Only those connected to a project.
+        project: Option<Ref> = None, "none";
+        /// Only those connected to the project in an environment; needs `project`.
+        env: Option<Ref> = None, "none";
+        /// Only those with all of these tags, e.g. `"Ring/Canary"`.
+        tags: Vec<String> = Vec::new(), "[]";
+        /// Only those whose name contains this text, without regard to case.
+        name: Option<String> = None, "none";
+        /// Disabled ones too.
+        disabled: bool = false, "false";
+    }
+}
+
+crate::functions! {
+    group "query";
+
+    /// The tenants of the space, by name.
+    ///
+    /// ```rhai
+    /// for t in tenants() { print(`${t.name}: ${t.tags}`); }
+    /// ```
+    fn tenants(call; filter: TenantFilter) -> "list of Tenant" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let found = host.block(async {
+            let project = match &filter.project {
+                Some(project) => Some(place.project(project.as_str()).await?.id),
+                None => None,
+            };
+            let env = match &filter.env {
+                Some(env) => Some(place.environment(env.as_str()).await?.id),
+                None => None,
+            };
+            let query = api::TenantQuery { project: project.clone(), tags: filter.tags.clone(), partial_name: filter.name.clone(), ..api::TenantQuery::default() };
+            let mut found = place.space.tenants(&query).await?;
+            found.retain(|t| (filter.disabled || !t.is_disabled) && connected(t, project.as_ref(), env.as_ref()));
+            // The server's tag filter joins tags of one set with "or"; ours means all of them.
+            found.retain(|t| filter.tags.iter().all(|tag| t.tenant_tags.iter().any(|has| has.eq_ignore_ascii_case(tag))));
+            Ok(found)
+        })?;
+        place.remember_tenants(&found);
+        Ok(found.into_iter().map(|t| Dynamic::from(Tenant(t))).collect::<Array>())
+    }
+}
+
+/// Whether a tenant may be deployed to for a project in an environment.
+pub fn connected(tenant: &api::Tenant, project: Option<&api::ProjectId>, env: Option<&api::EnvironmentId>) -> bool {
+    match (project, env) {
+        (Some(project), Some(env)) => tenant.environments_of(project).iter().any(|e| e == env),
+        (Some(project), None) => !tenant.environments_of(project).is_empty(),
+        _ => true,
+    }
+}

@@ -1,0 +1,270 @@
+//! Time in scripts: now, points in time as people write them, durations, sleeping, windows.
+
+use super::Host;
+use crate::{
+    clock::{later, text},
+    engine::{
+        library::Library,
+        options::OptionValue,
+        thrown::{HostResult, Raise},
+    },
+    error::{Error, Kind},
+};
+use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
+use rhai::Dynamic;
+use std::{any::TypeId, fmt};
+
+/// A point in time, shown in the run's zone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub Zoned);
+
+impl Moment {
+    /// The instant.
+    pub fn timestamp(&self) -> Timestamp {
+        self.0.timestamp()
+    }
+
+    /// `at` in the zone of `host`.
+    pub fn of(host: &Host, at: Timestamp) -> Self {
+        Self(at.to_zoned(host.zone.clone()))
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.strftime("%Y-%m-%d %H:%M:%S %Z"))
+    }
+}
+
+crate::script_type! {
+    /// A point in time.
+    Moment as "Moment" {
+        /// The year.
+        year: "whole number" = |_call, m| i64::from(m.0.year());
+        /// The month, 1 to 12.
+        month: "whole number" = |_call, m| i64::from(m.0.month());
+        /// The day of the month.
+        day: "whole number" = |_call, m| i64::from(m.0.day());
+        /// The hour, 0 to 23.
+        hour: "whole number" = |_call, m| i64::from(m.0.hour());
+        /// The minute.
+        minute: "whole number" = |_call, m| i64::from(m.0.minute());
+        /// The day of the week: `Mon` to `Sun`.
+        weekday: "text" = |_call, m| m.0.strftime("%a").to_string();
+        /// The date, e.g. `2026-03-02`.
+        date: "text" = |_call, m| m.0.strftime("%Y-%m-%d").to_string();
+        /// The time of day, e.g. `22:30`.
+        time: "text" = |_call, m| m.0.strftime("%H:%M").to_string();
+        /// As ISO 8601 with offset.
+        iso: "text" = |_call, m| m.0.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+        /// Seconds since 1970.
+        epoch: "whole number" = |_call, m| m.timestamp().as_second();
+    }
+}
+
+/// A point in time given as a `Moment` or as text.
+#[derive(Clone, Debug)]
+pub enum When {
+    /// Worked out already.
+    Moment(Timestamp),
+    /// As written; needs now and a zone.
+    Text(String),
+}
+
+impl OptionValue for When {
+    const KIND: &'static str = "time";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        if let Some(moment) = value.clone().try_cast::<Moment>() {
+            return Ok(Self::Moment(moment.timestamp()));
+        }
+        String::read(value).map(Self::Text)
+    }
+}
+
+impl When {
+    /// The instant, for the run of `host`.
+    pub fn resolve(&self, host: &Host) -> HostResult<Timestamp> {
+        match self {
+            Self::Moment(at) => Ok(*at),
+            Self::Text(written) => text::point(written, host.clock.now(), &host.zone).raise(),
+        }
+    }
+}
+
+crate::functions! {
+    group "time";
+
+    /// The time now, in the run's zone (`ctx.tz`). In a sandbox this is the simulated time.
+    ///
+    /// ```rhai
+    /// let started = now();
+    /// sleep("5m");
+    /// print(now() - started);
+    /// ```
+    fn now(call) -> "Moment" {
+        let host = Host::of(call)?;
+        Ok(Moment::of(&host, host.clock.now()))
+    }
+
+    /// The next time that fits a text: `"tomorrow 03:00"`, `"Sat 02:00"`, `"22:30"`, `"in 2h"`, or ISO 8601.
+    /// Without a zone in the text the run's zone is meant. On the day clocks go forward a time that does not exist is
+    /// moved by the gap; on the day they go back the first of two is meant.
+    ///
+    /// ```rhai
+    /// let night = at("tomorrow 03:00");
+    /// print(night.iso);
+    /// ```
+    fn at(call, text: String) -> "Moment" {
+        let host = Host::of(call)?;
+        Ok(Moment::of(&host, When::Text(text).resolve(&host)?))
+    }
+
+    /// The time a duration ago: `ago("24h")`.
+    ///
+    /// ```rhai
+    /// let rows = deployments(#{since: ago("24h")});
+    /// print(rows.len());
+    /// ```
+    fn ago(call, duration: SignedDuration) -> "Moment" {
+        let host = Host::of(call)?;
+        Ok(Moment::of(&host, later(host.clock.now(), -duration)))
+    }
+
+    /// A duration from text: `duration("1h30m")`. Shorter: `90.minutes`, `2.hours`, `7.days`.
+    ///
+    /// ```rhai
+    /// if duration("90m") == 90.minutes { print("the same") }
+    /// ```
+    fn duration(call, text: SignedDuration) -> "duration" {
+        Ok(text)
+    }
+
+    /// Waits for a duration (`sleep("10m")`) or until a time (`sleep(at("Sat 02:00"))`). Ctrl-C ends it at once.
+    ///
+    /// ```rhai
+    /// sleep("10m");
+    /// ```
+    fn sleep(call, how_long: Dynamic) -> "nothing" {
+        let host = Host::of(call)?;
+        let due = if let Some(moment) = how_long.clone().try_cast::<Moment>() {
+            moment.timestamp()
+        } else {
+            later(host.clock.now(), SignedDuration::argument("sleep", "how_long", how_long)?)
+        };
+        host.sleep_until(due)
+    }
+
+    /// Whether it is now inside a window: weekdays and hours, `"Mon-Fri 22:00-04:00"`, `"Sat,Sun"`, `"01:00-05:00"`.
+    /// A zone may follow as a second argument; otherwise the run's zone is meant.
+    ///
+    /// ```rhai
+    /// if !window("Mon-Fri 08:00-18:00", "Europe/Berlin") { print("not in office hours") }
+    /// ```
+    fn window(call, window: String; zone: Option<String>) -> "true or false" {
+        let host = Host::of(call)?;
+        let zone: TimeZone = match zone {
+            Some(name) => text::zone(&name).raise()?,
+            None => host.zone.clone(),
+        };
+        let window = text::Window::parse(&window, &zone).raise()?;
+        Ok(window.contains(host.clock.now()))
+    }
+
+    /// Waits until a window is open; returns at once when it is open now.
+    ///
+    /// ```rhai
+    /// wait_window("Mon-Fri 22:00-04:00");
+    /// ```
+    fn wait_window(call, window: String; zone: Option<String>) -> "nothing" {
+        let host = Host::of(call)?;
+        let zone: TimeZone = match zone {
+            Some(name) => text::zone(&name).raise()?,
+            None => host.zone.clone(),
+        };
+        let parsed = text::Window::parse(&window, &zone).raise()?;
+        let now = host.clock.now();
+        if !parsed.contains(now) {
+            let Some(start) = parsed.next_start(now) else {
+                return Err(crate::engine::thrown::raise(Error::new(Kind::Script, format!("window `{window}` never opens"))));
+            };
+            host.emit(crate::event::What::Waiting {
+                task: None,
+                title: format!("window {window}"),
+                why: format!("opens at {}", Moment::of(&host, start)),
+                url: None,
+            });
+            host.sleep_until(start)?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds comparison and arithmetic of times and durations, and `5.minutes`.
+pub fn register_operators(library: &mut Library) {
+    library.scripted::<Moment>();
+    let (moment, span) = (TypeId::of::<Moment>(), TypeId::of::<SignedDuration>());
+    type Compare = fn(std::cmp::Ordering) -> bool;
+    let comparisons: [(&str, Compare); 4] = [("<", |o| o.is_lt()), ("<=", |o| o.is_le()), (">", |o| o.is_gt()), (">=", |o| o.is_ge())];
+    for (name, holds) in comparisons {
+        library.raw(name, &[moment, moment], &[], "", move |_, args| {
+            Ok(holds(args[0].flatten_clone().cast::<Moment>().timestamp().cmp(&args[1].flatten_clone().cast::<Moment>().timestamp()))
+                .into())
+        });
+        library.raw(name, &[span, span], &[], "", move |_, args| {
+            Ok(holds(args[0].flatten_clone().cast::<SignedDuration>().cmp(&args[1].flatten_clone().cast::<SignedDuration>())).into())
+        });
+    }
+    for (name, equal) in [("==", true), ("!=", false)] {
+        library.raw(name, &[span, span], &[], "", move |_, args| {
+            Ok(((args[0].flatten_clone().cast::<SignedDuration>() == args[1].flatten_clone().cast::<SignedDuration>()) == equal).into())
+        });
+    }
+    library.raw("-", &[moment, moment], &[], "", |_, args| {
+        let (a, b) = (args[0].flatten_clone().cast::<Moment>(), args[1].flatten_clone().cast::<Moment>());
+        Ok(Dynamic::from(a.timestamp().duration_since(b.timestamp())))
+    });
+    for (name, sign) in [("+", 1), ("-", -1)] {
+        library.raw(name, &[moment, span], &[], "", move |_, args| {
+            let (a, b) = (args[0].flatten_clone().cast::<Moment>(), args[1].flatten_clone().cast::<SignedDuration>());
+            let moved = a.0.checked_add(b * sign).map_err(|_| Error::new(Kind::Script, "the time is out of range")).raise()?;
+            Ok(Dynamic::from(Moment(moved)))
+        });
+        library.raw(name, &[span, span], &[], "", move |_, args| {
+            let (a, b) = (args[0].flatten_clone().cast::<SignedDuration>(), args[1].flatten_clone().cast::<SignedDuration>());
+            Ok(Dynamic::from(a.saturating_add(b * sign)))
+        });
+    }
+    library.raw("*", &[TypeId::of::<i64>(), span], &[], "", |_, args| {
+        let factor = i32::try_from(args[0].as_int().unwrap_or(1)).unwrap_or(i32::MAX);
+        Ok(Dynamic::from(args[1].flatten_clone().cast::<SignedDuration>().saturating_mul(factor)))
+    });
+    for name in ["to_string", "to_debug", "print", "debug"] {
+        library.raw(name, &[span], &[], "", |_, args| Ok(text::show(args[0].flatten_clone().cast::<SignedDuration>()).into()));
+    }
+    crate::engine::thrown::prints_as::<SignedDuration>(|span| text::show(*span));
+    for (name, seconds) in [
+        ("second", 1.0),
+        ("seconds", 1.0),
+        ("minute", 60.0),
+        ("minutes", 60.0),
+        ("hour", 3600.0),
+        ("hours", 3600.0),
+        ("day", 86400.0),
+        ("days", 86400.0),
+        ("week", 604_800.0),
+        ("weeks", 604_800.0),
+    ] {
+        let getter = format!("get${name}");
+        library.raw(&getter, &[TypeId::of::<i64>()], &[], "", move |_, args| {
+            Ok(Dynamic::from(SignedDuration::from_secs_f64(args[0].as_int().unwrap_or(0) as f64 * seconds)))
+        });
+        library.raw(&getter, &[TypeId::of::<f64>()], &[], "", move |_, args| {
+            Ok(Dynamic::from(SignedDuration::from_secs_f64(args[0].as_float().unwrap_or(0.0) * seconds)))
+        });
+    }
+    for (name, seconds) in [("in_seconds", 1.0), ("in_minutes", 60.0), ("in_hours", 3600.0)] {
+        library.raw(&format!("get${name}"), &[span], &[], "", move |_, args| {
+            Ok((args[0].flatten_clone().cast::<SignedDuration>().as_secs_f64() / seconds).into())
+        });
+    }
+}

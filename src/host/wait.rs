@@ -1,0 +1,480 @@
+//! Waiting: the one loop everybody waits in, and waiting for tasks.
+//!
+//! The loop looks, sleeps on the run's clock until it is worth looking again, and ends at its deadline; a cancelled run
+//! ends it at once. Time-outs are always errors that name what is open and what was done about it.
+
+use super::{
+    Host,
+    interruptions::Interruption,
+    retry,
+    tasks::{Explanation, Task, array, tasks_of},
+};
+use crate::{
+    api::{self, TaskId},
+    clock::{later, text},
+    engine::{
+        library::Call,
+        options::OptionValue,
+        thrown::{HostResult, raise},
+    },
+    error::{Error, Kind, Result},
+    event::{Level, What},
+};
+use jiff::{SignedDuration, Timestamp};
+use rhai::{Dynamic, FnPtr};
+use std::collections::BTreeMap;
+
+/// What a look found.
+pub enum Look<T> {
+    /// What was waited for.
+    Done(T),
+    /// Not yet; look again then.
+    Again(Timestamp),
+}
+
+/// The one wait loop: `None` when `deadline` passed first.
+pub fn until<T>(host: &Host, deadline: Timestamp, mut look: impl FnMut() -> HostResult<Look<T>>) -> HostResult<Option<T>> {
+    loop {
+        host.check_cancelled()?;
+        match look()? {
+            Look::Done(found) => return Ok(Some(found)),
+            Look::Again(due) => {
+                let now = host.clock.now();
+                if now >= deadline {
+                    return Ok(None);
+                }
+                // Never sooner than a millisecond from now: a look that is due already must not spin.
+                host.sleep_until(due.max(later(now, SignedDuration::from_millis(1))).min(deadline))?;
+            }
+        }
+    }
+}
+
+/// `"wait"`, `"fail"`, ... or a closure.
+#[derive(Clone, Debug)]
+pub enum Policy {
+    /// One of the words.
+    Word(String),
+    /// Decides itself.
+    Closure(FnPtr),
+}
+
+impl OptionValue for Policy {
+    const KIND: &'static str = "text or closure";
+    fn read(value: Dynamic) -> std::result::Result<Self, String> {
+        match value.clone().try_cast::<FnPtr>() {
+            Some(closure) => Ok(Self::Closure(closure)),
+            None => String::read(value).map(Self::Word),
+        }
+    }
+}
+
+impl Policy {
+    fn word(word: &str) -> Self {
+        Self::Word(word.to_owned())
+    }
+
+    /// An error when it is a word that the option does not have.
+    fn check(&self, function: &str, option: &str, words: &[&str]) -> HostResult<()> {
+        match self {
+            Self::Word(word) if !words.contains(&word.as_str()) => Err(raise(
+                Error::new(Kind::Script, format!("option `{option}` of `{function}` cannot be `{word}`"))
+                    .help(format!("it can be {}, or a closure", words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(" or "))),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+crate::options! {
+    /// How to wait.
+    pub struct WaitOptions for ["wait"] {
+        /// How long at most. A time-out is an error of kind `timeout` that names the open tasks.
+        timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
+        /// What happens to open tasks at a time-out: `"leave"`, `"cancel"`, or a closure that gets the list of them.
+        on_timeout: Policy = Policy::word("leave"), "\"leave\"";
+        /// How long tasks may stay queued before that is a time-out.
+        queue_timeout: Option<SignedDuration> = None, "none";
+        /// What happens when a task waits for a person: `"wait"`, `"fail"`, or a closure that gets the interruption.
+        on_interrupt: Policy = Policy::word("wait"), "\"wait\"";
+        /// Raise the error as soon as one task failed, not when all are complete.
+        fail_fast: bool = false, "false";
+        /// What happens to these tasks when the run is cancelled: `"cancel"` or `"leave"`; otherwise `--on-cancel` decides.
+        on_cancel: Option<String> = None, "none";
+    }
+}
+
+/// When a wait for tasks is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// All are complete.
+    All,
+    /// One is complete.
+    Any,
+}
+
+/// Waits for tasks. `Ok(true)` when what was waited for came, `Ok(false)` at the deadline.
+pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOptions, until_what: Until) -> HostResult<bool> {
+    options.on_timeout.check(call.function, "on_timeout", &["leave", "cancel"])?;
+    options.on_interrupt.check(call.function, "on_interrupt", &["wait", "fail"])?;
+    let begun = host.clock.now();
+    let deadline = later(begun, options.timeout);
+    let mut open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
+    let mut watcher = Watcher::new(host, &open, options);
+    let over = |open: &[Task]| match until_what {
+        Until::All => open.is_empty() || (options.fail_fast && tasks.iter().any(failed)),
+        Until::Any => open.len() < tasks.len() || open.is_empty(),
+    };
+    if over(&open) {
+        return Ok(true);
+    }
+    let done = until(host, deadline, || {
+        watcher.look(call, host, &mut open, deadline)?;
+        if over(&open) {
+            return Ok(Look::Done(true));
+        }
+        let stuck = options
+            .queue_timeout
+            .is_some_and(|limit| host.clock.since(begun) >= limit && open.iter().any(|t| t.last().start_time.is_none()));
+        if stuck { Ok(Look::Done(false)) } else { Ok(Look::Again(watcher.next_due())) }
+    });
+    let seconds: Vec<i64> =
+        tasks.iter().map(|t| t.last().completed_time.unwrap_or_else(|| host.clock.now()).duration_since(begun).as_secs()).collect();
+    for waited in seconds {
+        host.count_naive(waited, 1);
+    }
+    if done.is_err()
+        && host.cancel.is_cancelled()
+        && let Some(word) = &options.on_cancel
+    {
+        host.decide_on_cancel(&open, word == "cancel");
+    }
+    Ok(done?.unwrap_or(false))
+}
+
+fn failed(task: &Task) -> bool {
+    let last = task.last();
+    last.is_completed() && !last.finished_successfully()
+}
+
+/// Watches a set of tasks and tells what changes.
+struct Watcher<'o> {
+    options: &'o WaitOptions,
+    /// One for each place the tasks are in.
+    watches: Vec<api::poller::Watch>,
+    told: BTreeMap<TaskId, Explanation>,
+    explain_again: BTreeMap<TaskId, Timestamp>,
+    answered: Vec<String>,
+    details_due: Timestamp,
+    steps: BTreeMap<TaskId, (Option<String>, Option<u8>)>,
+}
+
+impl<'o> Watcher<'o> {
+    fn new(host: &Host, open: &[Task], options: &'o WaitOptions) -> Self {
+        let mut by_space: BTreeMap<String, (super::place::Place, Vec<TaskId>)> = BTreeMap::new();
+        for task in open {
+            let key = format!("{} {}", task.place.client.address(), task.place.space.space().id);
+            by_space.entry(key).or_insert_with(|| (task.place.clone(), Vec::new())).1.push(task.id.clone());
+        }
+        let watches = by_space.into_values().map(|(place, ids)| place.poller.watch(ids)).collect();
+        Self {
+            options,
+            watches,
+            told: BTreeMap::new(),
+            explain_again: BTreeMap::new(),
+            answered: Vec::new(),
+            details_due: host.clock.now(),
+            steps: BTreeMap::new(),
+        }
+    }
+
+    fn next_due(&self) -> Timestamp {
+        self.watches.iter().map(api::poller::Watch::next_due).min().unwrap_or(Timestamp::MAX)
+    }
+
+    /// Asks for all tasks at once, tells what changed, takes complete ones out of `open`.
+    fn look(&mut self, call: &Call<'_>, host: &Host, open: &mut Vec<Task>, deadline: Timestamp) -> HostResult<()> {
+        let mut seen: BTreeMap<TaskId, api::Task> = BTreeMap::new();
+        for watch in &self.watches {
+            for task in host.block(watch.poll(deadline))? {
+                seen.insert(task.id.clone(), task);
+            }
+        }
+        for task in open.iter() {
+            if let Some(now) = seen.remove(&task.id) {
+                task.saw(host, now);
+            }
+        }
+        open.retain(|task| !task.last().is_completed());
+        self.explain(call, host, open)?;
+        self.tell_steps(host, open)
+    }
+
+    /// Tells why tasks wait, when the reason changes; a bounded number of requests each time.
+    fn explain(&mut self, call: &Call<'_>, host: &Host, open: &[Task]) -> HostResult<()> {
+        let now = host.clock.now();
+        let mut asked = 0;
+        for task in open {
+            let last = task.last();
+            let waits = last.has_pending_interruptions
+                || (last.state == api::TaskState::Queued
+                    && last.queue_time.map_or(SignedDuration::ZERO, |at| now.duration_since(at)) >= SignedDuration::from_secs(2));
+            if !waits {
+                if self.told.remove(&task.id).is_some() {
+                    self.explain_again.remove(&task.id);
+                }
+                continue;
+            }
+            if asked >= 2 || self.explain_again.get(&task.id).is_some_and(|due| now < *due) {
+                continue;
+            }
+            asked += 1;
+            // With many waiting tasks each is explained more rarely, so that the requests stay few.
+            let pause = SignedDuration::from_secs(30.max(open.len() as i64 / 2 * 15));
+            self.explain_again.insert(task.id.clone(), later(now, pause));
+            let explanation = host.block(task.explain(host))?;
+            if let Some(explanation) = explanation
+                && self.told.get(&task.id) != Some(&explanation)
+            {
+                host.emit(What::Waiting {
+                    task: Some(task.id.to_string()),
+                    title: task.subject.title.clone(),
+                    why: explanation.why.clone(),
+                    url: explanation.url.clone(),
+                });
+                self.told.insert(task.id.clone(), explanation);
+            }
+            if last.has_pending_interruptions {
+                self.interrupted(call, host, task)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn interrupted(&mut self, call: &Call<'_>, host: &Host, task: &Task) -> HostResult<()> {
+        if matches!(&self.options.on_interrupt, Policy::Word(word) if word == "wait") {
+            return Ok(());
+        }
+        let pending = host.block(task.place.space.interruptions(true, Some(task.id.as_str())))?;
+        for interruption in pending {
+            let id = interruption.id.to_string();
+            if self.answered.contains(&id) {
+                continue;
+            }
+            let interruption = host.block(async { Ok(Interruption::new(task.place.clone(), interruption).with_names().await) })?;
+            match &self.options.on_interrupt {
+                Policy::Closure(closure) => {
+                    self.answered.push(id);
+                    retry::ignore(call.closure(closure, (interruption,)))?;
+                }
+                Policy::Word(_) => {
+                    return Err(raise(
+                        Error::new(Kind::Failed, format!("{} waits for a person: {}", task.subject.title, interruption.who_may_answer()))
+                            .with("task", task.id.to_string())
+                            .with("url", interruption.url())
+                            .with("interruption", id),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the running step when few tasks are open; with many that would cost a request for each.
+    fn tell_steps(&mut self, host: &Host, open: &[Task]) -> HostResult<()> {
+        let now = host.clock.now();
+        if open.len() > 4 || now < self.details_due {
+            return Ok(());
+        }
+        self.details_due = later(now, SignedDuration::from_secs(20));
+        for task in open.iter().filter(|t| t.last().state == api::TaskState::Executing) {
+            let details = host.block(task.place.space.task_details(&task.id))?;
+            let step = super::steps::running(&details);
+            let percent = details.progress.as_ref().and_then(|p| u8::try_from(p.percentage).ok());
+            if self.steps.get(&task.id) != Some(&(step.clone(), percent)) {
+                let changed = self.steps.get(&task.id).is_none_or(|(before, _)| *before != step);
+                self.steps.insert(task.id.clone(), (step.clone(), percent));
+                if changed {
+                    host.emit(What::TaskProgress { subject: task.subject.clone(), state: task.last().state.to_string(), step, percent });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error of tasks that did not end well; one error for one, a list for several.
+pub fn failures(host: &Host, tasks: &[Task]) -> Option<Error> {
+    let failed: Vec<Task> = tasks.iter().filter(|t| failed(t)).cloned().collect();
+    let first = failed.first()?;
+    let look = |task: &Task| host.block_plain(async { Ok::<Error, Error>(task.failure().await) }).unwrap_or_else(|e| e);
+    let error = look(first);
+    let all: Vec<String> = failed.iter().map(|t| t.id.to_string()).collect();
+    if failed.len() == 1 {
+        return Some(error.with("tasks", all));
+    }
+    // Each message costs a request: the first five are told in full.
+    let mut lines = vec![error.message().to_owned()];
+    for task in failed.iter().skip(1).take(4) {
+        lines.push(look(task).message().to_owned());
+    }
+    if failed.len() > 5 {
+        lines.push(format!("and {} more", failed.len() - 5));
+    }
+    let mut several = Error::new(Kind::DeploymentFailed, format!("{} of {} tasks failed: {}", failed.len(), tasks.len(), lines.join("; ")));
+    for (name, value) in error.facts() {
+        several = several.with(name, value.clone());
+    }
+    Some(several.with("tasks", all))
+}
+
+/// What becomes of open tasks at a time-out, and the error that says so.
+pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
+    let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
+    let mut named = Vec::new();
+    for task in open.iter().take(10) {
+        let step = host.block_plain(task.place.space.task_details(&task.id)).ok().and_then(|d| super::steps::running_of(&d));
+        let seen = task.last();
+        let step = step.map(|s| format!(", {s}")).unwrap_or_default();
+        named.push(format!("{} ({}, `{}`{step})", task.subject.title, task.id, seen.state));
+    }
+    if open.len() > 10 {
+        named.push(format!("and {} more", open.len() - 10));
+    }
+    let done = match &options.on_timeout {
+        Policy::Word(word) if word == "cancel" => {
+            let (cancelled, refused) = cancel_all(host, &open);
+            match refused.as_slice() {
+                [] => format!("cancelled {cancelled}"),
+                lines => format!("cancelled {cancelled}, but {}", lines.join("; ")),
+            }
+        }
+        Policy::Word(_) => "left to go on".to_owned(),
+        Policy::Closure(closure) => {
+            let shown = call.closure(closure, (array(open.clone()),))?;
+            if shown.is_unit() { "handed to `on_timeout`".to_owned() } else { crate::engine::thrown::shown(&shown) }
+        }
+    };
+    let limit = text::show(options.timeout);
+    let count = if open.len() == 1 { "1 task is".to_owned() } else { format!("{} tasks are", open.len()) };
+    Ok(Error::new(Kind::Timeout, format!("after {limit} {count} still open: {}; {done}", named.join(", ")))
+        .with("open_tasks", open.iter().map(|t| t.id.to_string()).collect::<Vec<_>>())
+        .with("done_with_open", done)
+        .with("timeout", limit)
+        .help("give it more time with #{timeout: \"...\"}; `on_timeout: \"cancel\"` cancels what is open"))
+}
+
+/// Cancels tasks and waits up to ten minutes until they are complete. Returns how many, and what went wrong.
+pub fn cancel_all(host: &Host, open: &[Task]) -> (usize, Vec<String>) {
+    let mut problems = Vec::new();
+    let mut cancelled: Vec<Task> = Vec::new();
+    for task in open {
+        match host.effect("cancel", &task.id.to_string().into(), |_| async { task.cancel(host).await }) {
+            Ok(()) => cancelled.push(task.clone()),
+            Err(error) => problems.push(format!("{} could not be cancelled: {}", task.subject.title, retry::message(&error))),
+        }
+    }
+    let deadline = later(host.clock.now(), SignedDuration::from_mins(10));
+    let ended = until(host, deadline, || {
+        for task in cancelled.iter().filter(|t| !t.last().is_completed()) {
+            host.block(task.look(host))?;
+        }
+        if cancelled.iter().all(|t| t.last().is_completed()) {
+            Ok(Look::Done(()))
+        } else {
+            Ok(Look::Again(later(host.clock.now(), SignedDuration::from_secs(5))))
+        }
+    });
+    if let Ok(None) = ended {
+        problems.push("not all have stopped yet".to_owned());
+    }
+    (cancelled.len(), problems)
+}
+
+impl Host {
+    /// Cancels or leaves tasks when the run is cancelled; with a fresh token, because the run's own is set.
+    pub fn decide_on_cancel(&self, open: &[Task], cancel: bool) {
+        for task in open {
+            // Decided here: the end of the run does not ask again.
+            self.started.lock().retain(|t| t.id != task.id);
+        }
+        if cancel {
+            self.cancel_on_the_way_out(open);
+        }
+    }
+
+    /// Sends cancel requests for `open`, each at most once, without waiting for the end.
+    pub fn cancel_on_the_way_out(&self, open: &[Task]) {
+        for task in open {
+            let space = task.place.space.with_cancel(crate::cancel::Cancel::new());
+            let sent: Result<()> = self.handle.block_on(async { space.cancel_task(&task.id).await.map(|_| ()) });
+            match sent {
+                Ok(()) => self.note(Level::Warning, format!("{} ({}): cancelled", task.subject.title, task.id)),
+                Err(error) => self.note(Level::Warning, format!("{} ({}) could not be cancelled: {error}", task.subject.title, task.id)),
+            }
+        }
+    }
+}
+
+crate::functions! {
+    group "wait";
+
+    /// Waits until a task, or all tasks of a list, are complete. Returns what it was given. A task that did not end
+    /// well is an error of kind `deployment_failed` that names its failed step and the first error lines; a time-out
+    /// is an error of kind `timeout`.
+    ///
+    /// ```rhai
+    /// let a = deploy("Project A", "latest", "Test");
+    /// let b = deploy("Project B", "latest", "Test");
+    /// wait([a, b], #{timeout: "45m", on_timeout: "cancel"});
+    /// ```
+    fn wait(call, tasks: Dynamic; options: WaitOptions) -> "what it was given" {
+        let host = Host::of(call)?;
+        let list = tasks_of(call, tasks.clone())?;
+        let came = for_tasks(call, &host, &list, &options, Until::All)?;
+        if let Some(error) = failures(&host, &list) {
+            Err(raise(error))
+        } else if came {
+            Ok(tasks)
+        } else {
+            Err(raise(timed_out(call, &host, &list, &options)?))
+        }
+    }
+
+    /// Waits like `wait`, but raises no error for tasks that failed or are still open at the time-out: look at the
+    /// `state` of each task in the list it returns. Server errors and a cancelled run are still raised.
+    ///
+    /// ```rhai
+    /// for t in settle([deploy("Project A", "latest", "Test"), deploy("Project B", "latest", "Test")]) {
+    ///     print(`${t.title}: ${t.state}`);
+    /// }
+    /// ```
+    fn settle(call, tasks: Dynamic; options: WaitOptions) -> "list of Task" {
+        let host = Host::of(call)?;
+        let list = tasks_of(call, tasks)?;
+        if !for_tasks(call, &host, &list, &options, Until::All)? {
+            let problem = timed_out(call, &host, &list, &options)?;
+            host.note(Level::Warning, problem.message().to_owned());
+        }
+        Ok(array(list))
+    }
+
+    /// Waits until one task of a list is complete and returns it.
+    ///
+    /// ```rhai
+    /// let first = wait_any([deploy("Project A", "latest", "Test"), deploy("Project B", "latest", "Test")]);
+    /// print(first.title);
+    /// ```
+    fn wait_any(call, tasks: Dynamic; options: WaitOptions) -> "Task" {
+        let host = Host::of(call)?;
+        let list = tasks_of(call, tasks)?;
+        if list.is_empty() {
+            return Err(raise(Error::new(Kind::Script, "`wait_any` was given an empty list")));
+        }
+        let came = for_tasks(call, &host, &list, &options, Until::Any)?;
+        match list.iter().find(|t| t.last().is_completed()) {
+            Some(task) if came => Ok(task.clone()),
+            _ => Err(raise(timed_out(call, &host, &list, &options)?)),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Waiting for other things than tasks: a release to be live, a project to be idle, any condition.
+
+use super::{
+    Host,
+    deployments::live_version,
+    place::Ref,
+    tasks::active,
+    wait::{Look, until},
+};
+use crate::{
+    api::version::{Version, VersionRange},
+    clock::{later, text},
+    engine::thrown::{HostResult, Raise, raise},
+    error::{Error, Kind},
+    event::What,
+};
+use jiff::SignedDuration;
+use rhai::{Dynamic, FnPtr};
+
+crate::options! {
+    /// How to wait for a condition.
+    pub struct ConditionOptions for ["wait_for", "wait_deployed", "wait_idle"] {
+        /// How long at most. A time-out is an error of kind `timeout`.
+        timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
+        /// How often to look.
+        every: SignedDuration = SignedDuration::from_secs(15), "15s";
+        /// What is waited for, in words, for messages.
+        message: Option<String> = None, "none";
+        /// A tenant (for `wait_deployed`).
+        tenant: Option<Ref> = None, "none";
+    }
+}
+
+/// Waits until `look` finds something; tells why it waits when that changes.
+fn condition<T>(
+    host: &Host,
+    what: &str,
+    options: &ConditionOptions,
+    mut look: impl FnMut() -> HostResult<Result<T, String>>,
+) -> HostResult<T> {
+    let begun = host.clock.now();
+    let mut told = String::new();
+    let found = until(host, later(begun, options.timeout), || match look()? {
+        Ok(found) => Ok(Look::Done(found)),
+        Err(why) => {
+            if why != told {
+                host.emit(What::Waiting { task: None, title: what.to_owned(), why: why.clone(), url: None });
+                told = why;
+            }
+            Ok(Look::Again(later(host.clock.now(), options.every.max(SignedDuration::from_millis(100)))))
+        }
+    })?;
+    host.count_naive(host.clock.since(begun).as_secs(), 1);
+    found.ok_or_else(|| {
+        raise(
+            Error::new(Kind::Timeout, format!("after {} still waiting for {what}: {told}", text::show(options.timeout)))
+                .with("open_tasks", Vec::<String>::new()),
+        )
+    })
+}
+
+crate::functions! {
+    group "wait";
+
+    /// Waits until the release of `project` that is live in `env` lies in a version range. Returns the version.
+    ///
+    /// ```rhai
+    /// deploy("Project A", "2.0.0", "Test");
+    /// wait_deployed("Project A", "2.*", "Test", #{timeout: "1h"});
+    /// ```
+    fn wait_deployed(call, project: Ref, range: String, env: Ref; options: ConditionOptions) -> "text" {
+        let host = Host::of(call)?;
+        let wanted = VersionRange::parse(&range).raise()?;
+        let place = host.place();
+        condition(&host, &format!("{project} `{range}` in {env}"), &options, || {
+            let live = host.block(live_version(&place, &project, &env, options.tenant.as_ref()))?;
+            Ok(match live.version {
+                Some(version) if wanted.matches(&Version::parse(&version)) => Ok(version),
+                Some(version) => Err(format!("{version} is live")),
+                None => Err("nothing is live".to_owned()),
+            })
+        })
+    }
+
+    /// Waits until no deployment of `project` to `env` is queued or running. `project` may be a list.
+    ///
+    /// ```rhai
+    /// deploy("Project C", "latest", "Test");
+    /// wait_idle("Project C", "Test");
+    /// ```
+    fn wait_idle(call, project: Vec<Ref>, env: Ref; options: ConditionOptions) -> "nothing" {
+        let host = Host::of(call)?;
+        let place = host.place();
+        let names = project.iter().map(Ref::as_str).collect::<Vec<_>>().join(", ");
+        condition(&host, &format!("{names} in {env} to be idle"), &options, || {
+            let mut busy = Vec::new();
+            for one in &project {
+                busy.extend(host.block(active(&place, Some(one), Some(&env)))?);
+            }
+            Ok(if busy.is_empty() { Ok(()) } else { Err(busy.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) })
+        })
+    }
+
+    /// Waits until the closure returns something other than `false` or `()`, and returns that. The closure is called
+    /// every 15 seconds (`every`).
+    ///
+    /// ```rhai
+    /// deploy("Project A", "2.0.0", "Test");
+    /// wait_for(|| deployed("Project A", "Test").release == "2.0.0", #{timeout: "1h", message: "2.0.0 in Test"});
+    /// ```
+    fn wait_for(call, closure: FnPtr; options: ConditionOptions) -> "what the closure returns" {
+        let host = Host::of(call)?;
+        let what = options.message.clone().unwrap_or_else(|| "a condition".to_owned());
+        condition(&host, &what, &options, || {
+            let value: Dynamic = call.closure(&closure, ())?;
+            let not_yet = value.is_unit() || value.as_bool() == Ok(false);
+            Ok(if not_yet { Err("it does not hold yet".to_owned()) } else { Ok(value) })
+        })
+    }
+}

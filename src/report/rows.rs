@@ -1,0 +1,205 @@
+//! Rows and columns, made from JSON.
+
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+/// A column: the key in the objects, and what stands above it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The key; `a.b` reaches into nested objects when there is no key `a.b` itself.
+    pub key: String,
+    /// The heading.
+    pub heading: String,
+}
+
+impl Column {
+    /// A column whose heading is its key.
+    pub fn new(key: impl Into<String>) -> Self {
+        let key = key.into();
+        Self { heading: key.clone(), key }
+    }
+
+    /// A column under another heading.
+    pub fn named(key: impl Into<String>, heading: impl Into<String>) -> Self {
+        Self { key: key.into(), heading: heading.into() }
+    }
+}
+
+impl From<&str> for Column {
+    fn from(key: &str) -> Self {
+        Self::new(key)
+    }
+}
+
+/// One value of a row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Cell {
+    /// Nothing, or JSON's `null`; shown as nothing.
+    #[default]
+    Empty,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, as JSON writes it.
+    Number(serde_json::Number),
+    /// Text.
+    Text(String),
+    /// An object or an array; shown as compact JSON.
+    Nested(Value),
+}
+
+impl From<Value> for Cell {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Empty,
+            Value::Bool(yes) => Self::Bool(yes),
+            Value::Number(number) => Self::Number(number),
+            Value::String(text) => Self::Text(text),
+            nested => Self::Nested(nested),
+        }
+    }
+}
+
+impl Cell {
+    /// The cell as people read it.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Empty => String::new(),
+            Self::Bool(yes) => yes.to_string(),
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+            Self::Nested(value) => value.to_string(),
+        }
+    }
+
+    /// The cell as JSON.
+    pub fn json(&self) -> Value {
+        match self {
+            Self::Empty => Value::Null,
+            Self::Bool(yes) => Value::Bool(*yes),
+            Self::Number(number) => Value::Number(number.clone()),
+            Self::Text(text) => Value::String(text.clone()),
+            Self::Nested(value) => value.clone(),
+        }
+    }
+
+    /// Whether it stands on the right of its column.
+    pub fn is_number(&self) -> bool {
+        matches!(self, Self::Number(_))
+    }
+}
+
+/// A table: every row has as many cells as there are columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    /// The headings. Made by [`Rows::from_json`] they are the keys of the objects.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<Cell>>,
+    /// What stands above it.
+    pub title: Option<String>,
+}
+
+impl Rows {
+    /// Rows from an array of objects; columns in order of first appearance. One object is one row; what is not an object is a row
+    /// with the one column `value`; `null` is no rows.
+    pub fn from_json(value: &Value) -> Self {
+        let items = match value {
+            Value::Array(items) => items.as_slice(),
+            Value::Null => &[],
+            one => std::slice::from_ref(one),
+        };
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut columns: Vec<String> = Vec::new();
+        for key in items.iter().flat_map(keys) {
+            places.entry(key).or_insert_with(|| {
+                columns.push(key.to_owned());
+                columns.len() - 1
+            });
+        }
+        let row = |item: &Value| {
+            let mut row = vec![Cell::Empty; columns.len()];
+            match item {
+                Value::Object(object) => object.iter().for_each(|(key, value)| row[places[key.as_str()]] = value.clone().into()),
+                other => row[places[LONE]] = other.clone().into(),
+            }
+            row
+        };
+        let rows = items.iter().map(row).collect();
+        Self { columns, rows, title: None }
+    }
+
+    /// Rows of given cells. Short rows are filled up with empty cells, long ones cut.
+    pub fn new(columns: Vec<String>, mut rows: Vec<Vec<Cell>>) -> Self {
+        for row in &mut rows {
+            row.resize(columns.len(), Cell::Empty);
+        }
+        Self { columns, rows, title: None }
+    }
+
+    /// The same rows under a title.
+    #[must_use]
+    pub fn titled(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// The same rows with these columns; their keys are the headings of these rows. A key that there is not is a column of empty cells.
+    #[must_use]
+    pub fn select(&self, columns: &[Column]) -> Self {
+        let rows = self.rows.iter().map(|row| columns.iter().map(|column| self.reach(row, &column.key)).collect()).collect();
+        Self { columns: columns.iter().map(|column| column.heading.clone()).collect(), rows, title: self.title.clone() }
+    }
+
+    fn reach(&self, row: &[Cell], key: &str) -> Cell {
+        let at = |key: &str| self.columns.iter().position(|heading| heading == key).and_then(|n| row.get(n));
+        if let Some(cell) = at(key) {
+            return cell.clone();
+        }
+        match key.split_once('.').map(|(first, rest)| (at(first), rest)) {
+            Some((Some(Cell::Nested(Value::Object(inner))), rest)) => inside(inner, rest).into(),
+            _ => Cell::Empty,
+        }
+    }
+}
+
+/// The column of rows that are no objects.
+const LONE: &str = "value";
+
+fn keys(item: &Value) -> Vec<&str> {
+    item.as_object().map_or_else(|| vec![LONE], |object| object.keys().map(String::as_str).collect())
+}
+
+fn inside(object: &Map<String, Value>, key: &str) -> Value {
+    if let Some(value) = object.get(key) {
+        return value.clone();
+    }
+    match key.split_once('.').map(|(first, rest)| (object.get(first), rest)) {
+        Some((Some(Value::Object(inner)), rest)) => inside(inner, rest),
+        _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn columns_come_in_order_of_first_appearance() {
+        let rows = Rows::from_json(&json!([{"b": 1, "a": null}, {"c": {"x": [1, 2]}, "a": true}, 7]));
+        assert_eq!(rows.columns, ["b", "a", "c", "value"]);
+        let shown: Vec<Vec<String>> = rows.rows.iter().map(|row| row.iter().map(Cell::shown).collect()).collect();
+        assert_eq!(shown, [["1", "", "", ""], ["", "true", "{\"x\":[1,2]}", ""], ["", "", "", "7"]]);
+        assert_eq!(Rows::from_json(&json!({"a": 1})).rows.len(), 1);
+        assert_eq!(Rows::from_json(&Value::Null), Rows::default());
+    }
+
+    #[test]
+    fn columns_can_be_chosen_and_renamed() {
+        let rows = Rows::from_json(&json!([{"a": 1, "c": {"x": 5}, "d.e": 6}])).titled("T");
+        let chosen = rows.select(&[Column::named("c.x", "X"), "a".into(), "d.e".into(), "none".into()]);
+        assert_eq!(chosen.columns, ["X", "a", "d.e", "none"]);
+        assert_eq!(chosen.rows[0].iter().map(Cell::shown).collect::<Vec<_>>(), ["5", "1", "6", ""]);
+        assert_eq!(chosen.title.as_deref(), Some("T"));
+    }
+}

@@ -1,0 +1,99 @@
+//! Scripts and what comes of them, kept side by side in `tests/golden/{ok,fails}`: `<case>.rhai` and `<case>.out`.
+//!
+//! `OCTORHAI_BLESS=1 cargo test --test engine_golden` writes the `.out` files anew; read the difference before you commit it.
+//! A folder in there holds what the scripts import.
+
+#[path = "engine/branches.rs"]
+mod branches;
+#[path = "engine/reference.rs"]
+mod reference;
+#[path = "engine/sample.rs"]
+mod sample;
+
+use octorhai::{
+    cancel::Cancel,
+    clock::Clock,
+    engine::{Config, Hooks, Interpreter, Limits, Source, on_script_thread, params},
+};
+use parking_lot::Mutex;
+use rhai::Dynamic;
+use std::{fmt::Write, path::Path, sync::Arc};
+
+/// What the script prints, then how it ends.
+fn outcome(path: &Path) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let printed = Arc::new(Mutex::new(String::new()));
+    let print = {
+        let printed = printed.clone();
+        Arc::new(move |text: &str| printed.lock().extend([text, "\n"]))
+    };
+    let source = Source {
+        name: path.file_name().expect("a file").to_string_lossy().into_owned(),
+        text: std::fs::read_to_string(path).expect("readable"),
+        folder: path.parent().map(Path::to_path_buf),
+    };
+    let ended = on_script_thread(|| {
+        let clock = Clock::virtual_at("2026-03-02T08:00:00Z".parse().expect("a timestamp"));
+        let _busy = clock.enter();
+        let hooks = Hooks { clock: clock.clone(), runtime: runtime.handle().clone(), cancel: Cancel::new() };
+        let ctx = rhai::Map::from([("env".into(), "Test".into())]);
+        // A debug build needs 17 s for the default of 50 million.
+        let limits = Limits { operations: 1_000_000, ..Limits::default() };
+        let interpreter = Interpreter::new(Config {
+            limits,
+            state: Dynamic::from(hooks),
+            library: vec![sample::library()],
+            constants: vec![("ctx".into(), ctx.into())],
+            print,
+            ..Config::default()
+        });
+        let program = interpreter.load(&source)?;
+        params::declarations(&program)?;
+        interpreter.run(&program)
+    })
+    .expect("no panic");
+    let mut out = printed.lock().clone();
+    match ended {
+        Ok(value) if value.is_unit() => out.push_str("--- exit 0\n"),
+        Ok(value) => writeln!(out, "--- exit 0: {value:?}").expect("text"),
+        Err(failure) => writeln!(out, "--- stderr ---\n{}\n--- exit {}", failure.render(false), failure.exit_code()).expect("text"),
+    }
+    out
+}
+
+fn check(folder: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
+    let bless = std::env::var_os("OCTORHAI_BLESS").is_some();
+    let mut cases: Vec<_> = std::fs::read_dir(&folder).expect("the folder").map(|e| e.expect("an entry").path()).collect();
+    cases.retain(|p| p.extension().is_some_and(|e| e == "rhai"));
+    cases.sort();
+    assert!(cases.len() > 1, "no cases in {}", folder.display());
+    let mut wrong = String::new();
+    for case in cases {
+        let got = outcome(&case);
+        let file = case.with_extension("out");
+        if bless {
+            std::fs::write(&file, &got).expect("writable");
+        }
+        let wanted = std::fs::read_to_string(&file).unwrap_or_default();
+        if got != wanted {
+            writeln!(wrong, "=== {}\n--- wanted\n{wanted}\n--- got\n{got}", case.display()).expect("text");
+        }
+        for word in
+            ["Dynamic", "alloc::", "i64", "f64", "ErrorRuntime", "Runtime error", "ImmutableString", "anon$", "EvalAltResult", "octorhai::"]
+        {
+            assert!(!got.contains(word), "{} shows `{word}`, which is not a word of users:\n{got}", case.display());
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn scripts_that_fail_say_what_where_why_and_what_now() {
+    check("fails");
+}
+
+#[test]
+fn scripts_that_end_well() {
+    check("ok");
+}
