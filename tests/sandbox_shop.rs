@@ -296,3 +296,54 @@ async fn every_link_leads_somewhere() {
     }
     assert!(lost.is_empty(), "{lost:#?}");
 }
+
+/// The keys of `real` that `ours` lacks, at every depth both have; what only old or special servers send is left out.
+fn lacks(real: &Value, ours: &Value, path: &str, lost: &mut Vec<String>) {
+    match (real, ours) {
+        (Value::Object(real), Value::Object(ours)) => {
+            for (key, value) in real {
+                match ours.get(key) {
+                    Some(own) if key != "Links" => lacks(value, own, &format!("{path}.{key}"), lost),
+                    Some(_) => {}
+                    None => lost.push(format!("{path}.{key}")),
+                }
+            }
+        }
+        (Value::Array(real), Value::Array(ours)) => {
+            if let (Some(real), Some(ours)) = (real.first(), ours.first()) {
+                lacks(real, ours, &format!("{path}[0]"), lost);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_real_servers_send_is_missing() {
+    let s = Server::shop().await;
+    let (_, d) = s.deploy("Project A", "2.0.0", "Test").await;
+    let task = d["TaskId"].as_str().unwrap();
+    s.pass(30);
+    let mut lost = Vec::new();
+    for (file, path) in [
+        ("root/root-2024.2.9409-dd.json", "/api".to_owned()),
+        ("deployments/dd-deployment-2024.2.json", d["Links"]["Self"].as_str().unwrap().to_owned()),
+        ("releases/dd-release-2024.2.json", "/api/Spaces-1/releases/Releases-1".into()),
+        ("tasks/dd-task-details-success-2024.2.json", format!("/api/tasks/{task}/details")),
+        ("tasks/dd-tasks-in-progress-page-2024.2.json", "/api/tasks".into()),
+        ("environments/dd-environments-page-2024.2.json", "/api/Spaces-1/environments".into()),
+        ("spaces/dd-spaces-page-2024.2.json", "/api/spaces".into()),
+        ("servernodes/dd-servernodes-page-2024.2.json", "/api/octopusservernodes".into()),
+        ("projectgroups/dd-projectgroups-page-2024.2.json", "/api/Spaces-1/projectgroups".into()),
+        ("dashboards/dashboard-2026.json", "/api/Spaces-1/dashboard".into()),
+        ("events/events-page-2023.json", "/api/Spaces-1/events".into()),
+        ("lifecycles/lifecycle-2018.11.json", "/api/lifecycles/Lifecycles-1".into()),
+        ("channels/channel-2018.11.json", "/api/channels/Channels-1".into()),
+        ("users/user-2018.12.json", "/api/users/me".into()),
+    ] {
+        let text = std::fs::read_to_string(format!("tests/payloads/{file}")).unwrap();
+        let real: Value = serde_json::from_str(&text).unwrap();
+        lacks(&real, &s.get(&path).await, file, &mut lost);
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
+}
