@@ -1,68 +1,12 @@
 //! The shop world over real HTTP, asked with raw JSON: lists, releases, deployments, the queue, the log of a task.
 
-use jiff::SignedDuration;
-use octorhai::{
-    clock::Clock,
-    sandbox::{Sandbox, World},
-};
+mod sandbox_support;
+
+use sandbox_support::Server;
 use serde_json::{Value, json};
 
-struct Server {
-    sandbox: Sandbox,
-    clock: Clock,
-    http: reqwest::Client,
-}
-
-impl Server {
-    async fn of(world: World) -> Self {
-        let clock = Clock::virtual_at(world.start());
-        let sandbox = Sandbox::start(world, clock.clone(), "127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { sandbox, clock, http: reqwest::Client::builder().no_proxy().build().unwrap() }
-    }
-    async fn shop() -> Self {
-        Self::of(World::named_or_file("shop").unwrap()).await
-    }
-    async fn send(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let mut request =
-            self.http.request(method, format!("{}{path}", self.sandbox.url())).header("X-Octopus-ApiKey", self.sandbox.api_key());
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        (status, response.json().await.unwrap())
-    }
-    async fn get(&self, path: &str) -> Value {
-        let (status, body) = self.send(reqwest::Method::GET, path, None).await;
-        assert_eq!(status, 200, "{path}: {body}");
-        body
-    }
-    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        self.send(reqwest::Method::POST, path, Some(body)).await
-    }
-    async fn id(&self, kind: &str, name: &str) -> String {
-        let all = self.get(&format!("/api/Spaces-1/{kind}/all")).await;
-        all.as_array().unwrap().iter().find(|d| d["Name"] == name).unwrap_or_else(|| panic!("no {name} in {kind}"))["Id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-    async fn release(&self, project: &str, version: &str) -> String {
-        let id = self.id("projects", project).await;
-        self.get(&format!("/api/Spaces-1/projects/{id}/releases/{version}")).await["Id"].as_str().unwrap().to_owned()
-    }
-    async fn deploy(&self, project: &str, version: &str, environment: &str) -> (u16, Value) {
-        let (release, environment) = (self.release(project, version).await, self.id("environments", environment).await);
-        self.post("/api/Spaces-1/deployments", json!({"ReleaseId": release, "EnvironmentId": environment, "Comments": "wave 2"})).await
-    }
-    fn pass(&self, minutes: i64) {
-        self.clock.advance(SignedDuration::from_mins(minutes));
-    }
-}
-
 fn names(collection: &Value) -> Vec<&str> {
-    collection["Items"].as_array().unwrap().iter().map(|i| i["Name"].as_str().unwrap()).collect()
+    collection["Items"].as_array().expect("a list").iter().map(|i| i["Name"].as_str().expect("a name")).collect()
 }
 
 #[tokio::test]
@@ -292,4 +236,114 @@ async fn shapes_are_those_of_real_servers() {
     );
     assert!(s.get("/api/projects/Projects-1").await["Links"]["Releases"].as_str().unwrap().contains("/releases{"));
     has(&s.get("/api/users/me").await, "Id Username DisplayName");
+}
+
+/// The path of a link template: as far as the first brace.
+fn cut(template: &str) -> &str {
+    template.split('{').next().unwrap_or(template)
+}
+
+#[tokio::test]
+async fn every_link_leads_somewhere() {
+    let s = Server::shop().await;
+    let (_, d) = s.deploy("Project A", "2.0.0", "Test").await;
+    // Verbs other than GET, and the portal.
+    let away = [
+        "Web",
+        "Logo",
+        "Search",
+        "Avatar",
+        "Cancel",
+        "State",
+        "Rerun",
+        "Prioritize",
+        "ReportDefect",
+        "ResolveDefect",
+        "SnapshotVariables",
+        "DeploymentPreviews",
+        "EnvironmentSortOrder",
+        "TagSetSortOrder",
+    ];
+    let mut documents = vec![
+        s.get("/api/Spaces-1").await,
+        d.clone(),
+        s.get(&format!("/api/tasks/{}", d["TaskId"].as_str().unwrap())).await,
+        s.get("/api/releases/Releases-1").await,
+        s.get("/api/projects/Projects-1").await,
+        s.get("/api/environments/Environments-1").await,
+        s.get("/api/lifecycles/Lifecycles-1").await,
+        s.get("/api/channels/Channels-1").await,
+        s.get("/api/runbooks/Runbooks-1").await,
+        s.get("/api/runbookSnapshots/RunbookSnapshots-1").await,
+        s.get("/api/spaces/Spaces-1").await,
+        s.get("/api/users/me").await,
+        s.get("/api/projectgroups/ProjectGroups-1").await,
+    ];
+    documents.push(s.get("/api/deploymentprocesses/deploymentprocess-Projects-1").await);
+    let mut lost = Vec::new();
+    for document in &documents {
+        for (name, to) in document["Links"].as_object().unwrap() {
+            if away.contains(&name.as_str()) || name == "CreateRunbookRun" || name == "SignIn" || name == "SignOut" || name == "AccessToken"
+            {
+                continue;
+            }
+            let url = format!("{}{}", s.sandbox.url(), cut(to.as_str().unwrap()));
+            let status = s.http.get(url).header("X-Octopus-ApiKey", s.sandbox.api_key()).send().await.unwrap().status();
+            if status != 200 {
+                lost.push(format!("{name} {to} {status}"));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+/// The keys of `real` that `ours` lacks, at every depth both have; what only old or special servers send is left out.
+fn lacks(real: &Value, ours: &Value, path: &str, lost: &mut Vec<String>) {
+    match (real, ours) {
+        (Value::Object(real), Value::Object(ours)) => {
+            for (key, value) in real {
+                match ours.get(key) {
+                    Some(own) if key != "Links" => lacks(value, own, &format!("{path}.{key}"), lost),
+                    Some(_) => {}
+                    None => lost.push(format!("{path}.{key}")),
+                }
+            }
+        }
+        (Value::Array(real), Value::Array(ours)) => {
+            if let (Some(real), Some(ours)) = (real.first(), ours.first()) {
+                lacks(real, ours, &format!("{path}[0]"), lost);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_real_servers_send_is_missing() {
+    let s = Server::shop().await;
+    let (_, d) = s.deploy("Project A", "2.0.0", "Test").await;
+    let task = d["TaskId"].as_str().unwrap();
+    s.pass(30);
+    let mut lost = Vec::new();
+    for (file, path) in [
+        ("root/root-2024.2.9409-dd.json", "/api".to_owned()),
+        ("deployments/dd-deployment-2024.2.json", d["Links"]["Self"].as_str().unwrap().to_owned()),
+        ("releases/dd-release-2024.2.json", "/api/Spaces-1/releases/Releases-1".into()),
+        ("tasks/dd-task-details-success-2024.2.json", format!("/api/tasks/{task}/details")),
+        ("tasks/dd-tasks-in-progress-page-2024.2.json", "/api/tasks".into()),
+        ("environments/dd-environments-page-2024.2.json", "/api/Spaces-1/environments".into()),
+        ("spaces/dd-spaces-page-2024.2.json", "/api/spaces".into()),
+        ("servernodes/dd-servernodes-page-2024.2.json", "/api/octopusservernodes".into()),
+        ("projectgroups/dd-projectgroups-page-2024.2.json", "/api/Spaces-1/projectgroups".into()),
+        ("dashboards/dashboard-2026.json", "/api/Spaces-1/dashboard".into()),
+        ("events/events-page-2023.json", "/api/Spaces-1/events".into()),
+        ("lifecycles/lifecycle-2018.11.json", "/api/lifecycles/Lifecycles-1".into()),
+        ("channels/channel-2018.11.json", "/api/channels/Channels-1".into()),
+        ("users/user-2018.12.json", "/api/users/me".into()),
+    ] {
+        let text = std::fs::read_to_string(format!("tests/payloads/{file}")).unwrap();
+        let real: Value = serde_json::from_str(&text).unwrap();
+        lacks(&real, &s.get(&path).await, file, &mut lost);
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::fmt::Write;
 
 type Line = (Timestamp, &'static str, String);
 
@@ -150,12 +151,12 @@ pub(crate) fn raw(state: &State, index: usize) -> String {
     let write = |out: &mut String, log: &[Line]| {
         for (at, category, text) in log {
             let time = at.strftime("%H:%M:%S");
-            out.push_str(&format!("{time}   {category:<8} |       {text}\n"));
+            let _ = writeln!(out, "{time}   {category:<8} |       {text}");
         }
     };
     for (i, run) in t.steps.iter().enumerate() {
         if run.started.is_some() {
-            out.push_str(&format!("                    | == {}: Step {}: {} ==\n", run.status.name(), i + 1, t.plan[i].name));
+            let _ = writeln!(out, "                    | == {}: Step {}: {} ==", run.status.name(), i + 1, t.plan[i].name);
             write(&mut out, &step_log(state, index, i));
         }
     }

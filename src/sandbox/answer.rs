@@ -85,6 +85,7 @@ pub(crate) enum Answer {
     Bytes(u16, String, Vec<u8>),
 }
 
+#[allow(clippy::unnecessary_wraps)] // so that handlers can end with them
 impl Answer {
     pub(crate) fn ok(value: Value) -> Handled {
         Ok(Self::Json(200, value))

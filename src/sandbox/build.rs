@@ -81,6 +81,7 @@ pub(crate) fn state(world: &World) -> State {
         step_runs: HashMap::new(),
         moved_to_top: 0,
         blobs: HashMap::new(),
+        smtp: None,
         maintenance: false,
         history: true,
         plan: plan.clone(),

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     Name,
-    SortOrder,
+    Position,
     Newest,
     Oldest,
 }
@@ -37,7 +37,7 @@ const fn noun(path: &'static str, item: &'static str, prefix: &'static str, spac
 /// Every plain resource.
 pub(crate) const NOUNS: &[Noun] = &[
     noun("spaces", "Space", "Spaces-", false, false, Order::Name),
-    noun("environments", "Environment", "Environments-", true, false, Order::SortOrder),
+    noun("environments", "Environment", "Environments-", true, false, Order::Position),
     noun("projectgroups", "ProjectGroup", "ProjectGroups-", true, false, Order::Name),
     noun("projects", "Project", "Projects-", true, false, Order::Name),
     noun("lifecycles", "Lifecycle", "Lifecycles-", true, false, Order::Name),
@@ -240,17 +240,20 @@ pub(crate) fn select<'s>(state: &'s State, noun: &'static Noun, ask: &Ask, keep:
     match noun.order {
         Order::Name => found
             .sort_by_cached_key(|d| d.get("Name").or_else(|| d.get("Username")).and_then(Value::as_str).unwrap_or_default().to_lowercase()),
-        Order::SortOrder => found.sort_by_key(|d| d.get("SortOrder").and_then(Value::as_i64).unwrap_or(0)),
+        Order::Position => found.sort_by_key(|d| d.get("SortOrder").and_then(Value::as_i64).unwrap_or(0)),
         Order::Newest => found.reverse(),
         Order::Oldest => {}
     }
     found
 }
 
-/// A document with its links, as it goes out.
+/// A document with its links, as it goes out; what begins with `_` is ours.
 pub(crate) fn present(noun: &Noun, doc: &Value) -> Value {
     let mut doc = doc.clone();
     let links = links::of(noun, &doc);
+    if let Some(doc) = doc.as_object_mut() {
+        doc.retain(|k, _| !k.starts_with('_'));
+    }
     doc["Links"] = links;
     doc
 }
@@ -277,6 +280,9 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
                 {
                     new[key] = value.clone();
                 }
+            }
+            for (key, value) in old.as_object().into_iter().flatten().filter(|(k, _)| k.starts_with('_')) {
+                new[key.as_str()] = value.clone();
             }
             if new.get("Version").is_some_and(Value::is_number) && noun.path == "actiontemplates" {
                 new["Version"] = json!(old.get("Version").and_then(Value::as_u64).unwrap_or(0) + 1);

@@ -79,43 +79,52 @@ pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Re
     })
 }
 
+/// The rules that forbid a deployment; the values of its prompted variables when none does.
+///
+/// # Errors
+/// 400 for every rule that forbids it.
+pub(crate) fn check(state: &State, release: usize, new: &NewExecution) -> Result<BTreeMap<String, String>, Refusal> {
+    let r = state.release(release).ok_or_else(|| Refusal::missing("release"))?;
+    let p = state.store.of("projects").get(&r.project).ok_or_else(|| Refusal::missing(&r.project))?;
+    let name = str_of(p, "Name");
+    if p["IsDisabled"] == true && !state.history {
+        return Err(Refusal::invalid(format!("The project '{name}' is disabled and cannot be deployed.")));
+    }
+    check_tenant(state, str_of(p, "TenantedDeploymentMode"), name, &r.project, new, Some(&r.channel))?;
+    let environment = state.store.name("environments", &new.environment);
+    let tenant = new.tenant.as_deref();
+    if !lifecycle::allowed(state, release, tenant).contains(&new.environment) {
+        return Err(Refusal::invalid(lifecycle::not_allowed(state, release, &new.environment, &r.version)));
+    }
+    let freezes = lifecycle::freezes(state, &r.project, &new.environment, tenant);
+    if let Some((_, freeze)) = freezes.iter().find(|(id, _)| !new.overridden.contains(id)) {
+        return Err(Refusal::invalid(format!(
+            "The deployment of project '{name}' to environment '{environment}' is prevented by the active deployment freeze '{freeze}'."
+        )));
+    }
+    super::variables::prompted(state, &r.project, &new.forms, &new.variables)
+}
+
 /// Makes a deployment and its task.
 ///
 /// # Errors
 /// 400 for every rule that forbids it.
 pub(crate) fn deploy(state: &mut State, release: usize, new: NewExecution) -> Result<usize, Refusal> {
+    let values = check(state, release, &new)?;
     let r = state.release(release).ok_or_else(|| Refusal::missing("release"))?;
-    let (project, channel, version, space) = (r.project.clone(), r.channel.clone(), r.version.clone(), r.space.clone());
-    let p = state.store.of("projects").get(&project).ok_or_else(|| Refusal::missing(&project))?;
-    let project_name = str_of(p, "Name").to_owned();
-    if p["IsDisabled"] == true {
-        return Err(Refusal::invalid(format!("The project '{project_name}' is disabled and cannot be deployed.")));
-    }
-    check_tenant(state, str_of(p, "TenantedDeploymentMode"), &project_name, &project, &new, Some(&channel))?;
-    let environment_name = state.store.name("environments", &new.environment);
-    if !lifecycle::allowed(state, release, new.tenant.as_deref()).contains(&new.environment) {
-        return Err(Refusal::invalid(lifecycle::not_allowed(state, release, &new.environment, &version)));
-    }
-    if let Some((_, freeze)) =
-        lifecycle::freezes(state, &project, &new.environment, new.tenant.as_deref()).iter().find(|(id, _)| !new.overridden.contains(id))
-    {
-        return Err(Refusal::invalid(format!(
-            "The deployment of project '{project_name}' to environment '{environment_name}' is prevented by the active deployment freeze '{freeze}'."
-        )));
-    }
-    let values = super::variables::prompted(state, &project, &new.forms, &new.variables)?;
+    let (project, channel, space) = (r.project.clone(), r.channel.clone(), r.space.clone());
     let priority = new.priority.clone().unwrap_or_else(|| "LifecycleDefault".into());
     let first = priority == "On"
         || (priority == "LifecycleDefault" && lifecycle::has_priority(state, &project, &channel, &space, &new.environment));
-    let id = state.store.next_id("Deployments-");
-    let mut description = format!("Deploy {project_name} release {version} to {environment_name}");
+    let (project_name, environment) = (state.store.name("projects", &project), state.store.name("environments", &new.environment));
+    let mut description = format!("Deploy {project_name} release {} to {environment}", r.version);
     if let Some(t) = &new.tenant {
         description = format!("{description} for {}", state.store.name("tenants", t));
     }
     let tag = super::variables::concurrency_tag(state, &project, &new.environment, new.tenant.as_deref(), state.tasks.len() + 1);
+    let id = state.store.next_id("Deployments-");
     let what = What::Deploy { release, channel };
-    let made = enqueue(state, Job { id, space, project: project.clone(), owner: project, what, description, tag, first, values, new });
-    Ok(made)
+    Ok(enqueue(state, Job { id, space, project: project.clone(), owner: project, what, description, tag, first, values, new }))
 }
 
 /// Tenant rules, for deployments and runbook runs (octopus-api.md §10.3).
@@ -410,8 +419,8 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
             let index = create(state, ask, ask.field("CreateDeploymentCommand"), freezes)?;
             Answer::created(json!({ "Deployment": render(state, index) }))
         }
-        ("POST", ["create", "untenanted", "v1"]) => create_named(state, ask, false),
-        ("POST", ["create", "tenanted", "v1"]) => create_named(state, ask, true),
+        ("POST", ["create", "untenanted", "v1"]) => super::executions::create(state, ask, false),
+        ("POST", ["create", "tenanted", "v1"]) => super::executions::create(state, ask, true),
         ("GET", [id]) => {
             let index = find(state, ask, id)?;
             Answer::ok(render(state, index))
@@ -441,105 +450,4 @@ fn create(state: &mut State, ask: &Ask, body: &Value, overridden: Vec<String>) -
     new.tenant = text(body, "TenantId").map(|t| known("tenants", &t)).transpose()?;
     new.overridden = overridden;
     deploy(state, release, new)
-}
-
-/// The document of a name or id the executions API was given, or 400.
-pub(crate) fn by_name(state: &State, kind: &'static str, space: &str, name: &str) -> Result<String, Refusal> {
-    let word = match kind {
-        "environments" => "environment",
-        "tenants" => "tenant",
-        "projects" => "project",
-        "channels" => "channel",
-        _ => "resource",
-    };
-    state.store.named(kind, space, name).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal {
-        status: 404,
-        message: format!("The {word} '{name}' was not found."),
-        errors: Vec::new(),
-    })
-}
-
-/// The tenants and environments an executions request names, one pair for each thing to be made.
-pub(crate) fn pairs(
-    state: &State,
-    ask: &Ask,
-    space: &str,
-    project: &str,
-    tenanted: bool,
-) -> Result<Vec<(String, Option<String>)>, Refusal> {
-    let mut environments = ask.texts("environmentNames");
-    environments.extend(ask.text("environmentName"));
-    if environments.is_empty() {
-        return Err(Refusal::invalid("At least one environment is required."));
-    }
-    let environments: Vec<String> = environments.iter().map(|e| by_name(state, "environments", space, e)).collect::<Result<_, _>>()?;
-    let mut tenants: Vec<String> = ask.texts("tenants").iter().map(|t| by_name(state, "tenants", space, t)).collect::<Result<_, _>>()?;
-    let tags = ask.texts("tenantTags");
-    if !tags.is_empty() {
-        for t in state.store.of("tenants").iter().filter(|t| str_of(t, "SpaceId") == space && tenants::has_tags(t, &tags)) {
-            let connected = texts(&t["ProjectEnvironments"][project]);
-            let id = str_of(t, "Id").to_owned();
-            if environments.iter().any(|e| connected.contains(e)) && !tenants.contains(&id) {
-                tenants.push(id);
-            }
-        }
-    }
-    if tenants.is_empty() {
-        if tenanted || !tags.is_empty() {
-            return Err(Refusal::invalid("No tenants were found that match the request."));
-        }
-        return Ok(environments.into_iter().map(|e| (e, None)).collect());
-    }
-    Ok(environments.iter().flat_map(|e| tenants.iter().map(move |t| (e.clone(), Some(t.clone())))).collect())
-}
-
-fn create_named(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
-    state.permit(&ask.user, "DeploymentCreate")?;
-    let space = body_space(state, ask)?;
-    let project = ask.text("projectName").ok_or_else(|| Refusal::invalid("The ProjectName field is required."))?;
-    let project = by_name(state, "projects", &space, &project)?;
-    let version = ask.text("releaseVersion").ok_or_else(|| Refusal::invalid("The ReleaseVersion field is required."))?;
-    let release = super::releases::by_version(state, &project, &version)?;
-    let (names, reason) = (ask.texts("deploymentFreezeNames"), ask.text("deploymentFreezeOverrideReason"));
-    if reason.is_some() && names.is_empty() {
-        return Err(Refusal::invalid(
-            "A deployment freeze override reason is specified, but no deployment freezes to override are specified.",
-        ));
-    }
-    let overridden: Vec<String> = state
-        .store
-        .of("deploymentfreezes")
-        .iter()
-        .filter(|f| reason.is_some() && names.iter().any(|n| n.eq_ignore_ascii_case(str_of(f, "Name"))))
-        .map(|f| str_of(f, "Id").to_owned())
-        .collect();
-    let base = read(state, &ask.body, &ask.user, true)?;
-    let pairs = pairs(state, ask, &space, &project, tenanted)?;
-    // All or nothing: the first refusal is found before anything is made.
-    for (environment, tenant) in &pairs {
-        if !lifecycle::allowed(state, release, tenant.as_deref()).contains(environment) && tenant.is_none() {
-            return Err(Refusal::invalid(lifecycle::not_allowed(state, release, environment, &version)));
-        }
-    }
-    let mut made = Vec::new();
-    for (environment, tenant) in pairs {
-        let index = deploy(state, release, NewExecution { environment, tenant, overridden: overridden.clone(), ..base.clone() })?;
-        made.push(json!({"DeploymentId": state.executions[index].id, "ServerTaskId": format!("ServerTasks-{}", state.executions[index].task + 1)}));
-    }
-    Answer::created(json!({ "DeploymentServerTasks": made }))
-}
-
-/// The space of an executions request: in the path, or else in the body by id, slug or name.
-pub(crate) fn body_space(state: &State, ask: &Ask) -> Result<String, Refusal> {
-    if let Some(space) = &ask.space {
-        return Ok(space.clone());
-    }
-    match ask.text("spaceIdOrName").or_else(|| ask.text("spaceId")).or_else(|| ask.text("spaceName")) {
-        None => Ok(state.default_space().to_owned()),
-        Some(name) => {
-            let found =
-                state.store.of("spaces").iter().find(|s| ["Id", "Name", "Slug"].iter().any(|k| str_of(s, k).eq_ignore_ascii_case(&name)));
-            found.map(|s| str_of(s, "Id").to_owned()).ok_or_else(|| Refusal::missing(&name))
-        }
-    }
 }

@@ -211,15 +211,21 @@ fn before(fault: &FaultPlan, line: &Line) -> Option<Response> {
 
 /// A JSON array of `megabytes`, made while it is sent.
 fn huge(megabytes: u64) -> Response {
-    struct Flood(u64);
+    struct Flood {
+        begun: bool,
+        left: u64,
+    }
     impl axum::body::HttpBody for Flood {
         type Data = Bytes;
         type Error = io::Error;
         fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<FloodFrame, io::Error>>> {
             static BLOCK: std::sync::LazyLock<Bytes> =
                 std::sync::LazyLock::new(|| Bytes::from(format!(",\"{}\"", "x".repeat((1 << 20) - 3))));
-            let left = self.0;
-            self.0 = left.saturating_sub(1);
+            if !std::mem::replace(&mut self.begun, true) {
+                return Poll::Ready(Some(Ok(FloodFrame::data(Bytes::from_static(b"[\"\"")))));
+            }
+            let left = self.left;
+            self.left = left.saturating_sub(1);
             match left {
                 0 => Poll::Ready(None),
                 1 => Poll::Ready(Some(Ok(FloodFrame::data(Bytes::from_static(b"]"))))),
@@ -228,14 +234,16 @@ fn huge(megabytes: u64) -> Response {
         }
     }
     let start = Response::builder().header(header::CONTENT_TYPE, "application/json; charset=utf-8");
-    start.body(Body::new(Flood(megabytes + 1))).unwrap_or_else(|_| page(StatusCode::INTERNAL_SERVER_ERROR, "huge"))
+    start
+        .body(Body::new(Flood { begun: false, left: megabytes.saturating_add(1) }))
+        .unwrap_or_else(|_| page(StatusCode::INTERNAL_SERVER_ERROR, "huge"))
 }
 
 type FloodFrame = http_body::Frame<Bytes>;
 
 /// An HTML page, as proxies send it.
 fn page(status: StatusCode, text: &str) -> Response {
-    let html = format!("<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0}</h1><p>{text}</p></body></html>\n", status);
+    let html = format!("<!DOCTYPE html>\n<html><head><title>{status}</title></head><body><h1>{status}</h1><p>{text}</p></body></html>\n");
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));

@@ -13,6 +13,7 @@ mod control;
 mod dashboard;
 mod deployments;
 mod events;
+mod executions;
 mod faults;
 mod http;
 mod interruptions;
@@ -71,8 +72,10 @@ impl Sandbox {
         let address = listener.local_addr().map_err(cannot)?;
         let mailbox = Mailbox::start(SocketAddr::new(listen.ip(), 0))?;
         let plan = world.plan();
+        let mut state = build::state(&world);
+        state.smtp = plan.smtp.then(|| (mailbox.address().ip().to_string(), mailbox.address().port()));
         let shared = Arc::new(Shared {
-            state: Mutex::new(build::state(&world)),
+            state: Mutex::new(state),
             faults: Mutex::new(faults::Faults::new(plan.start.0, &plan.faults)),
             clock,
             base: plan.base_path.trim_end_matches('/').to_owned(),

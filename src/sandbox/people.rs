@@ -52,10 +52,10 @@ const PERMISSIONS: &[&str] = &[
     "AdministerSystem",
 ];
 
-/// Takes out what must never be seen: keys.
+/// Takes out what users do not have.
 pub(crate) fn hide(doc: &mut Value) {
     if let Some(doc) = doc.as_object_mut() {
-        doc.retain(|k, _| !k.starts_with('_') && !(k == "Name" || k == "Slug"));
+        doc.retain(|k, _| k != "Name" && k != "Slug");
     }
 }
 
@@ -107,7 +107,7 @@ fn one(state: &State, ask: &Ask, id: &str, rest: &[&str]) -> Handled {
             Answer::ok(Value::Array(state.store.of("spaces").iter().map(|s| present(noun, s)).collect()))
         }
         ["teams"] => Answer::ok(json!(teams())),
-        ["permissions"] => {
+        ["permissions"] | ["permissions", "configuration"] => {
             let own = doc["_Permissions"].as_array().map(|a| a.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect::<Vec<_>>());
             let list: Vec<String> = own.clone().unwrap_or_else(|| PERMISSIONS.iter().map(|p| (*p).to_owned()).collect());
             let spaces: Vec<&str> = state.store.of("spaces").iter().map(|s| str_of(s, "Id")).collect();

@@ -178,7 +178,9 @@ impl State {
                 self.complete_task(task, state, error);
                 return;
             };
-            let last = (first + 1..t.plan.len()).take_while(|i| t.plan[*i].with_previous).last().unwrap_or(first);
+            // A question to people never shares its moment with other steps: the task leaves its slot.
+            let joins = |i: &usize| t.plan[*i].with_previous && t.plan[*i].manual.is_none() && t.plan[first].manual.is_none();
+            let last = (first + 1..t.plan.len()).take_while(joins).last().unwrap_or(first);
             let mut any = false;
             for step in first..=last {
                 if !self.wanted(task, step) {

@@ -287,6 +287,16 @@ pub(crate) fn route_environments(state: &mut State, ask: &Ask, rest: &[&str]) ->
             });
             Some(Answer::ok(page(ask, noun.item, &found, |d| present(noun, d))))
         }
+        ("GET", ["summary"]) => {
+            let noun = noun_of("environments")?;
+            let summaries: Vec<Value> = collection::select(state, noun, ask, |_| true)
+                .into_iter()
+                .map(|e| json!({"Environment": present(noun, e), "TotalMachines": state.store.of("machines").iter().filter(|m| super::answer::texts(&m["EnvironmentIds"]).iter().any(|x| x == str_of(e, "Id"))).count()}))
+                .collect();
+            Some(Answer::ok(
+                json!({"TotalMachines": state.store.of("machines").iter().count(), "EnvironmentSummaries": summaries, "Links": {}}),
+            ))
+        }
         ("GET", ["v2"]) => {
             let noun = noun_of("environments")?;
             let wanted = text(&ask.body, "type").or_else(|| ask.query("type").map(str::to_owned));

@@ -3,7 +3,7 @@
 use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of, text},
     collection::page,
-    deployments, lifecycle,
+    deployments, executions, lifecycle,
     state::{Release, State, stamp},
 };
 use serde_json::{Map, Value, json};
@@ -185,12 +185,12 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
             return Answer::created(render(state, index));
         }
         ("POST", ["create", "v1"]) => {
-            let space = deployments::body_space(state, ask)?;
+            let space = executions::body_space(state, ask)?;
             let project = ask
                 .text("projectName")
                 .or_else(|| ask.text("projectId"))
                 .ok_or_else(|| Refusal::invalid("The ProjectName field is required."))?;
-            let project = deployments::by_name(state, "projects", &space, &project)?;
+            let project = executions::by_name(state, "projects", &space, &project)?;
             let version = ask.text("releaseVersion");
             let existing = version.as_ref().and_then(|v| by_version(state, &project, v).ok());
             let index = match existing {
@@ -213,7 +213,8 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
 /// Everything below one release.
 pub(crate) fn one(state: &mut State, ask: &Ask, index: usize, rest: &[&str]) -> Handled {
     match (ask.method.as_str(), rest) {
-        ("GET", []) => Answer::ok(render(state, index)),
+        // Variables are not snapshotted here: they are shown as they are now.
+        ("GET", []) | ("POST", ["snapshot-variables" | "snapshot-variables-by-name"]) => Answer::ok(render(state, index)),
         ("PUT", []) => {
             let (version, notes) = (ask.text("Version"), ask.text("ReleaseNotes"));
             if let Some(Some(r)) = state.releases.get_mut(index) {
@@ -269,7 +270,6 @@ pub(crate) fn one(state: &mut State, ask: &Ask, index: usize, rest: &[&str]) -> 
                 .collect::<Result<Vec<_>, Refusal>>()?;
             Answer::ok(Value::Array(all))
         }
-        ("POST", ["snapshot-variables" | "snapshot-variables-by-name"]) => Answer::ok(render(state, index)),
         ("GET", ["variables"]) => {
             let project = state.release(index).map(|r| r.project.clone()).unwrap_or_default();
             Answer::ok(super::variables::get(state, &format!("variableset-{project}"))?)

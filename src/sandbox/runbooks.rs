@@ -4,7 +4,7 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of, texts},
     collection::{self, noun_of, page, present},
     deployments::{self, Job, NewExecution},
-    lifecycle,
+    executions, lifecycle,
     state::{State, What, stamp},
 };
 use serde_json::{Value, json};
@@ -205,9 +205,9 @@ pub(crate) fn route_runs(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled
 
 /// `POST runbook-runs/create/v1` (octopus-api.md §16.3).
 pub(crate) fn create_named(state: &mut State, ask: &Ask) -> Handled {
-    let space = deployments::body_space(state, ask)?;
+    let space = executions::body_space(state, ask)?;
     let project = ask.text("projectName").ok_or_else(|| Refusal::invalid("The ProjectName field is required."))?;
-    let project = deployments::by_name(state, "projects", &space, &project)?;
+    let project = executions::by_name(state, "projects", &space, &project)?;
     let name = ask.text("runbookName").ok_or_else(|| Refusal::invalid("The RunbookName field is required."))?;
     let runbook = state
         .store
@@ -218,7 +218,7 @@ pub(crate) fn create_named(state: &mut State, ask: &Ask) -> Handled {
         .ok_or_else(|| Refusal { status: 404, message: format!("The runbook '{name}' was not found."), errors: Vec::new() })?;
     let base = deployments::read(state, &ask.body, &ask.user, true)?;
     let mut made = Vec::new();
-    for (environment, tenant) in deployments::pairs(state, ask, &space, &project, false)? {
+    for (environment, tenant) in executions::pairs(state, ask, &space, &project, false)? {
         let index = run(state, &runbook, ask.text("snapshot").as_deref(), NewExecution { environment, tenant, ..base.clone() })?;
         made.push(json!({"RunbookRunId": state.executions[index].id, "ServerTaskId": format!("ServerTasks-{}", state.executions[index].task + 1)}));
     }

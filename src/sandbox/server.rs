@@ -20,6 +20,22 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
         ("GET", ["serverstatus", "system-info"]) => {
             Answer::ok(json!({"Version": state.plan.version, "Uptime": "an hour", "ClrVersion": "", "Links": {}}))
         }
+        ("GET", ["smtpconfiguration"]) => match state.permit(&ask.user, "ConfigureServer") {
+            Err(refusal) => Err(refusal),
+            Ok(()) => Answer::ok(json!({
+                "Id": "smtp-server", "SmtpHost": state.smtp.as_ref().map(|s| &s.0), "SmtpPort": state.smtp.as_ref().map(|s| s.1),
+                "SendEmailFrom": "octopus@example.com", "EnableSsl": false, "Timeout": 12000,
+                "Details": {"CredentialType": "UsernamePassword", "SmtpLogin": null, "SmtpPassword": {"HasValue": false, "NewValue": null, "Hint": null}},
+                "Links": {"Self": "/api/smtpconfiguration"},
+            })),
+        },
+        ("GET", ["actiontemplates", "categories" | "search"] | ["tenantvariables", "all"] | ["build-information", "bulk"]) => {
+            Answer::ok(json!([]))
+        }
+        ("GET", ["communityactiontemplates"]) => {
+            let none: [Value; 0] = [];
+            Answer::ok(page(ask, "CommunityActionTemplate", &none, Clone::clone))
+        }
         ("GET", ["smtpconfiguration", "isconfigured"]) => Answer::ok(json!({"IsConfigured": state.plan.smtp, "Links": {}})),
         ("GET", ["maintenanceconfiguration"]) => Answer::ok(
             json!({"Id": "maintenance", "IsInMaintenanceMode": state.maintenance, "Links": {"Self": "/api/maintenanceconfiguration"}}),
@@ -145,10 +161,5 @@ fn artifacts(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
 }
 
 fn show(doc: &Value) -> Value {
-    let Some(noun) = noun_of("artifacts") else { return Value::Null };
-    let mut doc = present(noun, doc);
-    if let Some(doc) = doc.as_object_mut() {
-        doc.shift_remove("_Related");
-    }
-    doc
+    noun_of("artifacts").map_or(Value::Null, |noun| present(noun, doc))
 }

@@ -42,7 +42,10 @@ pub(crate) struct State {
     pub(crate) step_runs: HashMap<(String, usize), u32>,
     pub(crate) moved_to_top: i64,
     pub(crate) blobs: HashMap<String, (String, Vec<u8>)>,
+    /// Host and port of the mailbox.
+    pub(crate) smtp: Option<(String, u16)>,
     pub(crate) maintenance: bool,
+    /// The past is being written: no queue, no events, no questions.
     pub(crate) history: bool,
 }
 

@@ -1,0 +1,111 @@
+//! The executions API: names instead of ids, and many deployments in one call (octopus-api.md §16).
+
+use super::{
+    answer::{Answer, Ask, Handled, Refusal, str_of, texts},
+    deployments::{self, NewExecution},
+    state::State,
+    tenants,
+};
+use serde_json::json;
+
+/// The document of a name or id the executions API was given, or 404.
+pub(crate) fn by_name(state: &State, kind: &'static str, space: &str, name: &str) -> Result<String, Refusal> {
+    let word = match kind {
+        "environments" => "environment",
+        "tenants" => "tenant",
+        "projects" => "project",
+        "channels" => "channel",
+        _ => "resource",
+    };
+    state.store.named(kind, space, name).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal {
+        status: 404,
+        message: format!("The {word} '{name}' was not found."),
+        errors: Vec::new(),
+    })
+}
+
+/// The tenants and environments an executions request names, one pair for each thing to be made.
+pub(crate) fn pairs(
+    state: &State,
+    ask: &Ask,
+    space: &str,
+    project: &str,
+    tenanted: bool,
+) -> Result<Vec<(String, Option<String>)>, Refusal> {
+    let mut environments = ask.texts("environmentNames");
+    environments.extend(ask.text("environmentName"));
+    if environments.is_empty() {
+        return Err(Refusal::invalid("At least one environment is required."));
+    }
+    let environments: Vec<String> = environments.iter().map(|e| by_name(state, "environments", space, e)).collect::<Result<_, _>>()?;
+    let mut tenants: Vec<String> = ask.texts("tenants").iter().map(|t| by_name(state, "tenants", space, t)).collect::<Result<_, _>>()?;
+    let tags = ask.texts("tenantTags");
+    if !tags.is_empty() {
+        for t in state.store.of("tenants").iter().filter(|t| str_of(t, "SpaceId") == space && tenants::has_tags(t, &tags)) {
+            let connected = texts(&t["ProjectEnvironments"][project]);
+            let id = str_of(t, "Id").to_owned();
+            if environments.iter().any(|e| connected.contains(e)) && !tenants.contains(&id) {
+                tenants.push(id);
+            }
+        }
+    }
+    if tenants.is_empty() {
+        if tenanted || !tags.is_empty() {
+            return Err(Refusal::invalid("No tenants were found that match the request."));
+        }
+        return Ok(environments.into_iter().map(|e| (e, None)).collect());
+    }
+    Ok(environments.iter().flat_map(|e| tenants.iter().map(move |t| (e.clone(), Some(t.clone())))).collect())
+}
+
+/// `POST deployments/create/untenanted/v1` and `…/tenanted/v1` (octopus-api.md §16.2).
+pub(crate) fn create(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
+    state.permit(&ask.user, "DeploymentCreate")?;
+    let space = body_space(state, ask)?;
+    let project = ask.text("projectName").ok_or_else(|| Refusal::invalid("The ProjectName field is required."))?;
+    let project = by_name(state, "projects", &space, &project)?;
+    let version = ask.text("releaseVersion").ok_or_else(|| Refusal::invalid("The ReleaseVersion field is required."))?;
+    let release = super::releases::by_version(state, &project, &version)?;
+    let (names, reason) = (ask.texts("deploymentFreezeNames"), ask.text("deploymentFreezeOverrideReason"));
+    if reason.is_some() && names.is_empty() {
+        return Err(Refusal::invalid(
+            "A deployment freeze override reason is specified, but no deployment freezes to override are specified.",
+        ));
+    }
+    let overridden: Vec<String> = state
+        .store
+        .of("deploymentfreezes")
+        .iter()
+        .filter(|f| reason.is_some() && names.iter().any(|n| n.eq_ignore_ascii_case(str_of(f, "Name"))))
+        .map(|f| str_of(f, "Id").to_owned())
+        .collect();
+    let base = deployments::read(state, &ask.body, &ask.user, true)?;
+    let pairs = pairs(state, ask, &space, &project, tenanted)?;
+    let wanted: Vec<NewExecution> = pairs
+        .into_iter()
+        .map(|(environment, tenant)| NewExecution { environment, tenant, overridden: overridden.clone(), ..base.clone() })
+        .collect();
+    // All or nothing: the first refusal is found before anything is made.
+    wanted.iter().try_for_each(|new| deployments::check(state, release, new).map(drop))?;
+    let mut made = Vec::new();
+    for new in wanted {
+        let index = deployments::deploy(state, release, new)?;
+        made.push(json!({"DeploymentId": state.executions[index].id, "ServerTaskId": format!("ServerTasks-{}", state.executions[index].task + 1)}));
+    }
+    Answer::created(json!({ "DeploymentServerTasks": made }))
+}
+
+/// The space of an executions request: in the path, or else in the body by id, slug or name.
+pub(crate) fn body_space(state: &State, ask: &Ask) -> Result<String, Refusal> {
+    if let Some(space) = &ask.space {
+        return Ok(space.clone());
+    }
+    match ask.text("spaceIdOrName").or_else(|| ask.text("spaceId")).or_else(|| ask.text("spaceName")) {
+        None => Ok(state.default_space().to_owned()),
+        Some(name) => {
+            let found =
+                state.store.of("spaces").iter().find(|s| ["Id", "Name", "Slug"].iter().any(|k| str_of(s, k).eq_ignore_ascii_case(&name)));
+            found.map(|s| str_of(s, "Id").to_owned()).ok_or_else(|| Refusal::missing(&name))
+        }
+    }
+}
