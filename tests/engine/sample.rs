@@ -125,7 +125,7 @@ pub mod tasks {
 }
 
 fn start_task(_context: &NativeCallContext, project: &str, environment: &str, options: Map) -> HostResult<Task> {
-    let options = StartOptions::parse(options)?;
+    let options = StartOptions::parse("start", options)?;
     if !project.starts_with("Project") {
         return Err(raise(
             Error::new(Kind::NotFound, format!("there is no project `{project}`"))
