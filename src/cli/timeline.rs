@@ -171,6 +171,7 @@ pub fn stats(stats: &Stats) -> Vec<String> {
     let mut lines = vec![
         "Requests".to_owned(),
         format!("  sent            {:>10}", thousands(stats.requests)),
+        format!("  per minute      {:>10}", format!("{:.1}", stats.requests as f64 / (stats.seconds / 60.0).max(1.0))),
         format!("  busiest minute  {:>10}", thousands(stats.busiest_minute)),
         format!("  a naive loop    {:>10}  (one request a second for each waited task)", thousands(stats.naive_requests)),
     ];
@@ -280,6 +281,7 @@ Mails
             stats(&stats_of).join("\n"),
             "Requests
   sent                    96
+  per minute             2.3
   busiest minute          12
   a naive loop         7,500  (one request a second for each waited task)
   that is               78.1  times as many"

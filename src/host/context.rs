@@ -137,6 +137,16 @@ crate::functions! {
     fn space(call, name: String) -> "Space" {
         Host::of(call)?.space(&name)
     }
+
+    /// Another server, in its default space: `server("dr")` is at OCTOPUS_URL_DR, with the key OCTOPUS_API_KEY_DR.
+    /// `server("default")` is the one the run works on. Every function that takes names is a method of it.
+    ///
+    /// ```rhai
+    /// wait(server("default").deploy("Project A", "latest", "Test"));
+    /// ```
+    fn server(call, name: String) -> "Space" {
+        Host::of(call)?.server(&name)
+    }
 }
 
 fn missing(name: &str) -> Box<rhai::EvalAltResult> {

@@ -6,6 +6,7 @@ use crate::{
     engine::{
         library::Scripted,
         options::{ListKind, OptionValue},
+        thrown::raise,
     },
     error::{Error, Kind, Result},
     event::Subject,
@@ -220,6 +221,29 @@ impl Host {
         self.block(async {
             let space = client.space(Some(name)).await?;
             Ok(Place::new(client.clone(), space))
+        })
+    }
+}
+
+impl Host {
+    /// The default space of another server. `default` is the server the run works on.
+    pub fn server(&self, name: &str) -> crate::engine::thrown::HostResult<Place> {
+        let lower = name.to_lowercase();
+        if lower == "default" {
+            return Ok(self.home.clone());
+        }
+        let Some((url, credential)) = self.servers.get(&lower) else {
+            let upper = name.to_uppercase();
+            return Err(raise(
+                unknown("server", name, self.servers.keys().map(String::as_str))
+                    .help(format!("set OCTOPUS_URL_{upper}, and OCTOPUS_API_KEY_{upper} or OCTOPUS_ACCESS_TOKEN_{upper}")),
+            ));
+        };
+        let connection = api::Settings { url: url.clone(), credential: Some(credential.clone()), ..self.connection.clone() };
+        self.block(async {
+            let client = api::Client::new(connection)?;
+            let space = client.space(None).await?;
+            Ok(Place::new(client, space))
         })
     }
 }
