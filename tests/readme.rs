@@ -304,3 +304,13 @@ fn the_table_of_kinds_says_what_they_mean() {
     let missing: Vec<String> = Kind::ALL.iter().map(row).filter(|row| !readme.contains(row)).collect();
     assert!(missing.is_empty(), "README.md should have the rows\n{}", missing.join("\n"));
 }
+
+#[test]
+fn rust_log_shows_requests_without_the_key() {
+    let mut command = support::octorhai();
+    command.args(["run", "--sandbox", "--quiet", "scripts/require-version.rhai"]).env("RUST_LOG", "octorhai=debug");
+    let ran = support::finish(&mut command);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "Project B 1.1.0 fits >=1.0 <3\n"));
+    assert!(ran.stderr.contains("GET") && ran.stderr.contains("/api/"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("API-SANDBOX"), "{}", ran.stderr);
+}
