@@ -249,8 +249,8 @@ impl Host {
         })?;
         let task = self.block(async {
             let subject = place.subject(&deployment, Some(&plan.release.version)).await;
-            let seen = place.space.task(&deployment.task_id).await?;
-            Ok(Task::new(place.clone(), subject, seen, Some(deployment.clone()), None))
+            let task = api::Task::of_new(&deployment);
+            Ok(Task::new(place.clone(), subject, task, Some(deployment.clone()), None))
         })?;
         self.started(&task, how);
         Ok(task)
