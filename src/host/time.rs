@@ -199,11 +199,12 @@ crate::functions! {
     }
 }
 
+type Compare = fn(std::cmp::Ordering) -> bool;
+
 /// Adds comparison and arithmetic of times and durations, and `5.minutes`.
 pub fn register_operators(library: &mut Library) {
     library.scripted::<Moment>();
     let (moment, span) = (TypeId::of::<Moment>(), TypeId::of::<SignedDuration>());
-    type Compare = fn(std::cmp::Ordering) -> bool;
     let comparisons: [(&str, Compare); 4] = [("<", |o| o.is_lt()), ("<=", |o| o.is_le()), (">", |o| o.is_gt()), (">=", |o| o.is_ge())];
     for (name, holds) in comparisons {
         library.raw(name, &[moment, moment], &[], "", move |_, args| {
