@@ -42,7 +42,7 @@ fn outcome(path: &Path) -> String {
         let interpreter = Interpreter::new(Config {
             limits,
             state: Dynamic::from(hooks),
-            library: vec![sample::library()],
+            library: sample::library(),
             constants: vec![("ctx".into(), ctx.into())],
             print,
             ..Config::default()
@@ -79,9 +79,19 @@ fn check(folder: &str) {
         if got != wanted {
             writeln!(wrong, "=== {}\n--- wanted\n{wanted}\n--- got\n{got}", case.display()).expect("text");
         }
-        for word in
-            ["Dynamic", "alloc::", "i64", "f64", "ErrorRuntime", "Runtime error", "ImmutableString", "anon$", "EvalAltResult", "octorhai::"]
-        {
+        for word in [
+            "Dynamic",
+            "alloc::",
+            "i64",
+            "f64",
+            "ErrorRuntime",
+            "Runtime error",
+            "ImmutableString",
+            "anon$",
+            "EvalAltResult",
+            "octorhai::",
+            "SignedDuration",
+        ] {
             assert!(!got.contains(word), "{} shows `{word}`, which is not a word of users:\n{got}", case.display());
         }
     }

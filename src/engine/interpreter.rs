@@ -2,11 +2,12 @@
 
 use super::{
     Failure, Source,
+    library::{Docs, Library},
     modules::{Resolver, Shelf, Unit},
     standard, thrown,
 };
 use crate::cancel::Cancel;
-use rhai::{Dynamic, Engine, Module, OptimizationLevel, Position, Scope, Shared};
+use rhai::{Dynamic, Engine, OptimizationLevel, Position, Scope};
 use sha2::{Digest, Sha256};
 use std::{fmt::Write, sync::Arc};
 
@@ -57,8 +58,8 @@ pub struct Config {
     pub cancel: Cancel,
     /// What functions of the library find as [`NativeCallContext::tag`](rhai::NativeCallContext::tag).
     pub state: Dynamic,
-    /// Functions for scripts; a later module hides an earlier one.
-    pub library: Vec<Shared<Module>>,
+    /// Functions for scripts.
+    pub library: Library,
     /// Names that are known everywhere in scripts, in functions and modules too, e.g. `ctx`.
     pub constants: Vec<(String, Dynamic)>,
     /// Where `print` goes.
@@ -74,7 +75,7 @@ impl Default for Config {
             limits: Limits::default(),
             cancel: Cancel::new(),
             state: Dynamic::UNIT,
-            library: Vec::new(),
+            library: Library::new(),
             constants: Vec::new(),
             print: Arc::new(|_| {}),
             debug: Arc::new(|_| {}),
@@ -86,6 +87,7 @@ impl Default for Config {
 pub struct Interpreter {
     engine: Engine,
     shelf: Arc<Shelf>,
+    docs: Docs,
 }
 
 /// A script that compiled, with the files it imports by literal names.
@@ -139,9 +141,8 @@ impl Interpreter {
             .set_default_tag(state);
 
         engine.register_global_module(standard::module());
-        for module in library {
-            engine.register_global_module(module);
-        }
+        let (module, docs) = library.finish();
+        engine.register_global_module(module);
         // The parser, which is strict about unknown names, learns the constants from a scope (`Shelf::compile`). Their values
         // come from a resolver and not from the scope of the main file: so functions, closures and modules see them too.
         let mut names = Scope::new();
@@ -163,7 +164,7 @@ impl Interpreter {
 
         let shelf = Arc::new(Shelf::new(names));
         engine.set_module_resolver(Resolver(shelf.clone()));
-        Self { engine, shelf }
+        Self { engine, shelf, docs }
     }
 
     /// The engine below, for completion, documentation and tests.
@@ -204,7 +205,7 @@ impl Interpreter {
 
     /// What a Rhai error means and where it is; `file` is the file of the outermost frame.
     pub fn failure(&self, error: rhai::EvalAltResult, file: &str) -> Failure {
-        Failure::new(error, file, &self.engine, &self.shelf)
+        Failure::new(error, file, &self.engine, &self.shelf, &self.docs)
     }
 
     /// A failure of ours at a place of a program, e.g. a wrong `param(...)`.
