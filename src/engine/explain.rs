@@ -3,6 +3,7 @@
 use super::{
     library::{Docs, FunctionDoc},
     modules::Shelf,
+    sizes::with_commas,
     syntax, thrown,
     words::{ANY, Way, counted, standard_ways, type_words, with_article},
 };
@@ -109,7 +110,6 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
             Error::new(Kind::Limit, format!("function calls are nested more than {} deep", engine.max_call_levels()))
                 .help("does a function call itself without end?")
         }
-        EvalAltResult::ErrorDataTooLarge(what, _) => too_large(what, engine),
         EvalAltResult::ErrorSystem(what, cause) if what.is_empty() => script(plain(&cause.to_string())),
         EvalAltResult::ErrorSystem(what, cause) => script(plain(&format!("{what}: {cause}"))),
         EvalAltResult::ErrorTerminated(..) => Error::new(Kind::Cancelled, "the script was ended"),
@@ -195,27 +195,6 @@ fn bounds(what: &str, item: &str, length: usize, index: i64) -> Error {
     } else {
         error
     }
-}
-
-fn too_large(what: &str, engine: &Engine) -> Error {
-    let (what, limit) = match what.to_lowercase() {
-        w if w.contains("string") => ("a text would be longer", format!("{} MB", engine.max_string_size() >> 20)),
-        w if w.contains("map") => ("a map would have more", format!("{} entries", with_commas(engine.max_map_size() as u64))),
-        _ => ("a list would have more", format!("{} items", with_commas(engine.max_array_size() as u64))),
-    };
-    Error::new(Kind::Limit, format!("{what} than {limit}")).help("does a loop add to it without end?")
-}
-
-fn with_commas(number: u64) -> String {
-    let digits = number.to_string();
-    let mut shown = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown
 }
 
 /// Rhai's words as a fragment of ours: quotes become backticks, names of types ours, the first letter small.
@@ -523,11 +502,5 @@ mod tests {
     fn declared_names_are_those_of_let_for_and_parameters() {
         let text = "let a = 1; for item in list { } fn go(first, second) { first } let f = |x, y| x + other; try { } catch (err) { }";
         assert_eq!(declared_names(text), ["a", "err", "f", "first", "item", "second", "x", "y"]);
-    }
-
-    #[test]
-    fn large_numbers_are_readable() {
-        assert_eq!(with_commas(50_000_000), "50,000,000");
-        assert_eq!(with_commas(999), "999");
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Failure, Source,
     library::{Docs, Library},
     modules::{Resolver, Shelf, Unit},
+    sizes::Sizes,
     standard, thrown,
 };
 use crate::cancel::Cancel;
@@ -16,7 +17,7 @@ use std::{fmt::Write, sync::Arc};
 pub struct Limits {
     /// Operations (roughly: expressions and statements evaluated) of one run.
     pub operations: u64,
-    /// Bytes of one text.
+    /// Bytes of one text; all texts in one list or map may have 16 times as many.
     pub text: usize,
     /// Items of one list, counted with the lists in it.
     pub list: usize,
@@ -127,9 +128,6 @@ impl Interpreter {
         let mut engine = Engine::new_raw();
         engine
             .set_max_operations(limits.operations)
-            .set_max_string_size(limits.text)
-            .set_max_array_size(limits.list)
-            .set_max_map_size(limits.map)
             .set_max_call_levels(limits.calls)
             .set_max_expr_depths(limits.nesting, limits.nesting)
             .set_max_modules(limits.imports)
@@ -149,10 +147,14 @@ impl Interpreter {
         for (name, _) in &constants {
             names.push_dynamic(name.as_str(), Dynamic::UNIT);
         }
+        let sizes = Sizes::from(&limits);
         #[allow(deprecated, reason = "Rhai marks its changing interfaces as deprecated")]
         engine.on_var(move |name, index, context| {
-            // Names with an index are local variables that the parser saw.
-            if index > 0 || context.scope().contains(name) {
+            // Names with an index, counted from the last one, are local variables that the parser saw.
+            let scope = context.scope();
+            let local = if index > 0 { scope.iter_raw().nth(index - 1).map(|(.., value)| value) } else { scope.get(name) };
+            if let Some(value) = local {
+                sizes.check(value)?;
                 return Ok(None);
             }
             Ok(constants.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()))
