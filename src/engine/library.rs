@@ -335,15 +335,15 @@ impl Library {
 /// Declares functions that scripts can call, and `pub fn register(library: &mut Library)` for all of them.
 ///
 /// `fn name(call, required: Type, ...; optional: Type, ...) -> "returned type" { body }`; a method of a scripted type is
-/// `fn name[receiver: Type](call, ...)`. The body is a `HostResult` of something to [`Give`].
+/// `fn name[receiver: Type](call, ...)`. `group "name";` stands above the functions of a help group. The body is a `HostResult` of something to [`Give`].
 #[macro_export]
 macro_rules! functions {
-    (group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $body:block)*) => {
+    ($(group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $body:block)*)+) => {
         /// Adds the functions of this file.
         pub fn register(library: &mut $crate::engine::library::Library) {
             #[allow(unused_imports, reason = "not every group has parameters")]
             use $crate::engine::{library::{FunctionDoc, Give, ParamDoc}, options::OptionValue};
-            $({
+            $($({
                 const DOC: FunctionDoc = FunctionDoc {
                     name: stringify!($name),
                     group: $group,
@@ -363,7 +363,7 @@ macro_rules! functions {
                     let result: $crate::engine::thrown::HostResult<_> = $body;
                     result.map(Give::give)
                 });
-            })*
+            })*)+
         }
     };
     (@receiver) => { None };

@@ -389,6 +389,8 @@ crate::functions! {
         host.start(&plan, &options, "deploy").map(Dynamic::from)
     }
 
+    group "query";
+
     /// Past and running deployments of the space, newest first.
     ///
     /// ```rhai
