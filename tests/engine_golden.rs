@@ -39,7 +39,7 @@ fn outcome(path: &Path) -> String {
             clock: clock.clone(),
             runtime: runtime.handle().clone(),
             cancel: Cancel::new(),
-            enter: std::sync::Arc::new(|| Box::new(())),
+            enter: Arc::new(|| Box::new(())),
         };
         let ctx = rhai::Map::from([("env".into(), "Test".into())]);
         // A debug build needs 17 s for the default of 50 million.

@@ -31,7 +31,7 @@ fn run(clock: &Clock, cancel: &Cancel, script: &str) -> Ended {
             clock: clock.clone(),
             runtime: runtime.handle().clone(),
             cancel: cancel.clone(),
-            enter: std::sync::Arc::new(|| Box::new(())),
+            enter: Arc::new(|| Box::new(())),
         };
         let config = Config { state: Dynamic::from(hooks), cancel: cancel.clone(), library: sample::library(), print, ..Config::default() };
         let interpreter = Interpreter::new(config);
