@@ -47,7 +47,7 @@ fn name(doc: &FunctionDoc) -> String {
 
 /// In groups; each function once, with all ways to call it.
 fn grouped() -> Vec<(String, Vec<FunctionDoc>)> {
-    let functions = host::library().functions;
+    let functions = host::library().docs().functions.clone();
     let mut groups: Vec<(String, Vec<FunctionDoc>)> = GROUPS.iter().map(|(group, _)| ((*group).to_owned(), Vec::new())).collect();
     for function in functions {
         match groups.iter_mut().find(|(group, _)| *group == function.group) {
@@ -104,7 +104,7 @@ fn reference() -> String {
         let _ = write!(out, "\n### {}\n\n`{}`\n\n{}\n\n```rhai\n{}\n```\n", doc.name, doc.signature, doc.prose.trim(), doc.example);
     }
     out.push_str("\n## types\n");
-    let mut types = host::library().types;
+    let mut types = host::library().docs().types.clone();
     types.sort_by_key(|doc| doc.name);
     for doc in types {
         let _ = write!(out, "\n### {}\n\n{}\n", doc.name, prose(doc.doc));
