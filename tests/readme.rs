@@ -51,7 +51,7 @@ fn blocks(language: &str) -> Vec<Block> {
     let mut paths = vec!["README.md".to_owned()];
     for entry in fs::read_dir(root().join("docs")).expect("docs/ is there").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".md") && name != "reference.md" {
+        if name != "reference.md" {
             paths.push(format!("docs/{name}"));
         }
     }
