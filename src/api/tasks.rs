@@ -376,9 +376,10 @@ impl SpaceClient {
         self.client().get_text(self.task_route(id).then("raw").as_str()).await
     }
 
-    /// The tasks that must end before this one starts.
-    pub async fn queued_behind(&self, id: &TaskId) -> Result<Vec<Task>> {
-        self.client().list(&self.task_route(id).then("queued-behind"), None).await
+    /// The first `limit` of the tasks that must end before this one starts, and how many they are in all.
+    pub async fn queued_behind(&self, id: &TaskId, limit: usize) -> Result<(Vec<Task>, usize)> {
+        let route = self.task_route(id).then("queued-behind");
+        self.client().list_first(&route, limit).await
     }
 
     /// Cancels a task and returns how it is now. One that has ended stays as it is; that is no error.
