@@ -54,6 +54,8 @@ pub struct Settings {
     pub user_agent: String,
     /// Hears about outages.
     pub on_retry: Option<OnRetry>,
+    /// The address that people are shown instead of `url`, e.g. the one in front of a load balancer.
+    pub public_url: Option<String>,
 }
 
 impl Settings {
@@ -68,6 +70,7 @@ impl Settings {
             patience: SignedDuration::from_mins(5),
             user_agent: concat!("octorhai/", env!("CARGO_PKG_VERSION")).to_owned(),
             on_retry: None,
+            public_url: None,
         }
     }
 }
@@ -82,6 +85,8 @@ pub struct Client {
 
 struct Inner {
     base: Base,
+    /// What people are shown.
+    shown: Base,
     settings: Settings,
     headers: HeaderMap,
     http: OnceLock<Result<reqwest::Client>>,
@@ -116,6 +121,7 @@ impl Client {
     /// A client. Opens no connection yet; an address or a key that cannot be right is an error of kind `usage`.
     pub fn new(settings: Settings) -> Result<Self> {
         let base = Base::parse(&settings.url)?;
+        let shown = settings.public_url.as_deref().map_or_else(|| Ok(base.clone()), Base::parse)?;
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
         let header = |what: &str, text: &str| {
@@ -139,6 +145,7 @@ impl Client {
         Ok(Self {
             inner: Arc::new(Inner {
                 base,
+                shown,
                 settings,
                 headers,
                 http: OnceLock::new(),
@@ -189,9 +196,9 @@ impl Client {
         self.cancel.guard(sleep).await
     }
 
-    /// The base address, without `/api`.
+    /// The base address for people, without `/api`.
     pub fn address(&self) -> String {
-        self.inner.base.to_string()
+        self.inner.shown.to_string()
     }
 
     /// What was sent so far.
@@ -210,7 +217,7 @@ impl Client {
 
     /// An address for people from a link of the server's (`/app#/Spaces-1/...`).
     pub fn web_url(&self, link: &str) -> String {
-        self.inner.base.resolve(link).map_or_else(|_| self.address(), String::from)
+        self.inner.shown.resolve(link).map_or_else(|_| self.address(), String::from)
     }
 
     /// `GET path` as JSON. `path` is `/api/...`, or a link of the server's.
@@ -363,7 +370,7 @@ impl Client {
         let pause = asked.unwrap_or_else(|| backoff(&path, attempt));
         if left <= SignedDuration::ZERO || asked.is_some_and(|asked| asked > left) {
             let tried = self.clock().since(began);
-            let mut text = format!("the server at `{}` cannot be reached: {last}; tried for {tried:#}", self.inner.base);
+            let mut text = format!("the server at `{}` cannot be reached: {last}; tried for {tried:#}", self.inner.shown);
             if let Some(asked) = asked.filter(|asked| *asked > left) {
                 text = format!("{text}, and it wants a pause of {asked:#}");
             }
