@@ -515,8 +515,7 @@ impl Client {
 
     /// Takes the credential out of an error, should the server have echoed it.
     fn mask(&self, error: Error) -> Error {
-        let Some(secret) = self.secret() else { return error };
-        let leaks = |text: &str| text.contains(secret);
+        let leaks = |text: &str| self.masked(text) != text;
         if !leaks(error.message()) && !error.hints().iter().any(|h| leaks(h)) && !error.facts().values().any(|v| leaks(&v.to_string())) {
             return error;
         }
@@ -532,7 +531,12 @@ impl Client {
     }
 
     fn masked(&self, text: &str) -> String {
-        self.secret().map_or_else(|| text.to_owned(), |secret| text.replace(secret, "***"))
+        let text = self.secret().map_or_else(|| text.to_owned(), |secret| text.replace(secret, "***"));
+        if self.inner.settings.public_url.is_some() {
+            text.replace(&self.inner.base.to_string(), &self.inner.shown.to_string())
+        } else {
+            text
+        }
     }
 
     fn secret(&self) -> Option<&str> {
