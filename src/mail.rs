@@ -119,7 +119,7 @@ impl Mailer {
             (other, _) => return Err(wrong(&format!("`{other}` is not `smtp` or `smtps`"))),
         };
         let port = url.port().unwrap_or(if tls == Tls::FromTheStart { 465 } else { 587 });
-        let from = from.map(letter::one_address).transpose().map_err(|e| Error::usage(format!("the sender is wrong: {e}")))?;
+        let from = from.map(sender).transpose()?;
         Ok(Self { shown: None, host, port, tls, login, from, clock })
     }
 
@@ -127,6 +127,19 @@ impl Mailer {
     #[must_use]
     pub fn shown_as(self, name: impl Into<String>) -> Self {
         Self { shown: Some(name.into()), ..self }
+    }
+
+    /// The same mailer with a sender for letters that name none.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] when that is no address.
+    pub fn written_by(self, from: &str) -> Result<Self> {
+        Ok(Self { from: Some(sender(from)?), ..self })
+    }
+
+    /// Whether it knows a sender for letters that name none.
+    pub fn has_sender(&self) -> bool {
+        self.from.is_some()
     }
 
     /// Where letters go, for people: `mail.example.com:587`.
@@ -197,6 +210,10 @@ impl Mailer {
         let _ = connection.quit().await;
         Ok(())
     }
+}
+
+fn sender(address: &str) -> Result<Mailbox> {
+    letter::one_address(address).map_err(|e| Error::usage(format!("the sender is wrong: {e}")))
 }
 
 impl From<lettre::transport::smtp::Error> for Failure {

@@ -45,6 +45,8 @@ pub struct Surroundings {
     project: Option<String>,
     /// When the world began.
     start: Option<Timestamp>,
+    /// Who takes mail.
+    smtp: Option<String>,
 }
 
 impl Host {
@@ -64,6 +66,7 @@ impl Host {
             environment: text("environment"),
             tenant: text("tenant"),
             project: text("project"),
+            smtp: text("smtp"),
             start: text("start").and_then(|at| at.parse().ok()),
         }))
     }
@@ -78,6 +81,11 @@ impl Host {
 
     fn project(&self) -> HostResult<Option<String>> {
         self.said(&self.context.project, |world| &world.project)
+    }
+
+    /// The mail server of the sandbox this run works on; none on a real server.
+    pub fn sandbox_smtp(&self) -> HostResult<Option<String>> {
+        Ok(self.surroundings()?.smtp.clone())
     }
 
     fn said(&self, given: &Option<String>, world: impl Fn(&Surroundings) -> &Option<String>) -> HostResult<Option<String>> {

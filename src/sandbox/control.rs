@@ -23,7 +23,8 @@ pub(crate) fn truth(shared: &Shared) -> Value {
             "environment": state.store.name("environments", &x.environment), "tenant": x.tenant.as_ref().map(|t| state.store.name("tenants", t)),
             "state": t.state.name(), "comments": x.comments, "by": if x.by == SYSTEM { "system".into() } else { state.username(&x.by) },
             "created": stamp(x.created), "queued": stamp(t.queued), "started": stamp_or_null(t.started), "completed": stamp_or_null(t.completed),
-            "error": t.error,
+            "error": t.error, "scheduled": stamp_or_null(x.queue_time), "values": x.values, "guided": x.guided,
+            "skip": x.skip, "machines": x.machines.0, "without": x.machines.1,
         });
         match &x.what {
             What::Deploy { release, .. } => {
@@ -61,14 +62,14 @@ fn mails(shared: &Shared) -> Vec<Value> {
     shared.mailbox.mails().iter().map(|m| json!({"from": m.from, "to": m.to, "subject": m.subject, "raw": m.raw})).collect()
 }
 
-/// What the world's `[context]` says, and when the world began: what is older was there before any client.
+/// What the world's `[context]` says, when the world began (what is older was there before any client), and who takes mail.
 fn context(shared: &Shared) -> Value {
     let state = shared.state.lock();
     let said = &state.plan.context;
     let name = |said: &Option<super::world::model::Ref>| said.as_ref().map(|name| name.get_ref().clone());
     json!({
         "environment": name(&said.environment), "tenant": name(&said.tenant), "project": name(&said.project),
-        "start": stamp(state.plan.start.0),
+        "start": stamp(state.plan.start.0), "smtp": shared.mailbox.url(),
     })
 }
 
