@@ -12,7 +12,8 @@ fn tenants_where(fail: &[&str]) -> String {
     let world = World::builtin_toml("tenants").expect("a built-in world");
     let step = "{ name = \"Verify store\",  takes = \"1m\" }";
     assert!(world.contains(step));
-    let fails: Vec<String> = fail.iter().map(|t| format!("{{ tenant = \"{t}\", release = \"3.1.0\", error = \"the till does not open\" }}")).collect();
+    let fails: Vec<String> =
+        fail.iter().map(|t| format!("{{ tenant = \"{t}\", release = \"3.1.0\", error = \"the till does not open\" }}")).collect();
     world.replace(step, &format!("{{ name = \"Verify store\", takes = \"1m\", fails = [{}] }}", fails.join(", ")))
 }
 
@@ -31,7 +32,10 @@ fn ring_after_ring() {
     assert!(made[0].starts_with("Aberdeen") && made[1].starts_with("Bristol") && made[4].starts_with("Exeter"), "{made:?}");
     // Four minutes, then fifteen to look, ring by ring; four at a time.
     let begun: Vec<String> = (0..9).map(|i| run.times(i).0).collect();
-    assert!(begun[1].as_str() >= "08:19:01" && begun[1] == begun[3] && begun[4].as_str() > "08:38:00" && begun[8] > run.times(4).1, "{begun:?}");
+    assert!(
+        begun[1].as_str() >= "08:19:01" && begun[1] == begun[3] && begun[4].as_str() > "08:38:00" && begun[8] > run.times(4).1,
+        "{begun:?}"
+    );
     assert!(run.printed().contains("Inverness") && run.printed().matches("Success").count() == 9, "{}", run.printed());
 }
 
@@ -49,7 +53,11 @@ fn one_failure_is_within_the_budget() {
 fn in_the_first_ring_nobody_may_fail() {
     let run = script("tenant-rings").world(tenants_where(&["Aberdeen"])).run().exits(5);
     assert_eq!(by_tenant(&run), ["Aberdeen Failed"]);
-    assert!(run.error().starts_with("the rollout was stopped after 1 failure") && run.error().contains("the till does not open"), "{}", run.error());
+    assert!(
+        run.error().starts_with("the rollout was stopped after 1 failure") && run.error().contains("the till does not open"),
+        "{}",
+        run.error()
+    );
     assert_eq!(
         run.notes().last().map(String::as_str),
         Some("not started: Bristol, Cardiff, Derby, Exeter, Falkirk, Glasgow, Hull, Inverness")
