@@ -230,13 +230,12 @@ fn run_id(settings: &Settings, clock: &Clock) -> String {
 
 fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter {
     let (printed, debugged) = (events.clone(), events.clone());
-    let (library, _, _) = host::library().finish();
     let defaults = Limits::default();
     Interpreter::new(Config {
         limits: Limits { operations: settings.max_operations.unwrap_or(defaults.operations), ..defaults },
         cancel: settings.cancel.clone(),
         state: Dynamic::from(host.clone()),
-        library: vec![library],
+        library: host::library(),
         constants: vec![("ctx".to_owned(), Dynamic::from(host::context::Context))],
         print: Arc::new(move |text| printed.emit(What::Print { text: text.to_owned() })),
         debug: Arc::new(move |text| debugged.note(Level::Verbose, text)),

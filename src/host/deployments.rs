@@ -157,17 +157,6 @@ crate::options! {
     }
 }
 
-impl crate::engine::options::OptionValue for Box<DeployOptions> {
-    const KIND: &'static str = <DeployOptions as crate::engine::options::OptionValue>::KIND;
-    const OPTIONS: &'static [crate::engine::options::OptionDoc] = <DeployOptions as crate::engine::options::OptionValue>::OPTIONS;
-    fn read(value: Dynamic) -> std::result::Result<Self, String> {
-        DeployOptions::read(value).map(Box::new)
-    }
-    fn argument(function: &str, name: &str, value: Dynamic) -> HostResult<Self> {
-        DeployOptions::argument(function, name, value).map(Box::new)
-    }
-}
-
 /// A deployment to be made: names looked up, release chosen.
 #[derive(Clone)]
 pub struct Plan {
@@ -399,6 +388,8 @@ crate::functions! {
         }
         host.start(&plan, &options, "deploy").map(Dynamic::from)
     }
+
+    group "query";
 
     /// Past and running deployments of the space, newest first.
     ///

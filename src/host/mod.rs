@@ -259,6 +259,6 @@ pub fn library() -> Library {
     tell::register(&mut library);
     lists::register(&mut library);
     raw::register(&mut library);
-    library.also_on::<Place, Entered>(|_, place| Ok(Host::enter(place.clone())));
+    library.also_on::<Place, Entered>(|place| Host::enter(place.clone()));
     library
 }

@@ -186,6 +186,8 @@ crate::functions! {
         Ok(Release { place, project: project.name, release })
     }
 
+    group "act";
+
     /// Creates a release of a project and returns it.
     ///
     /// ```rhai
