@@ -72,15 +72,15 @@ impl Host {
     }
 
     fn environment(&self) -> HostResult<Option<String>> {
-        self.said(&self.context.environment, |world| &world.environment)
+        self.said(self.context.environment.as_ref(), |world| world.environment.as_ref())
     }
 
     fn tenant(&self) -> HostResult<Option<String>> {
-        self.said(&self.context.tenant, |world| &world.tenant)
+        self.said(self.context.tenant.as_ref(), |world| world.tenant.as_ref())
     }
 
     fn project(&self) -> HostResult<Option<String>> {
-        self.said(&self.context.project, |world| &world.project)
+        self.said(self.context.project.as_ref(), |world| world.project.as_ref())
     }
 
     /// The mail server of the sandbox this run works on; none on a real server.
@@ -88,8 +88,8 @@ impl Host {
         Ok(self.surroundings()?.smtp.clone())
     }
 
-    fn said(&self, given: &Option<String>, world: impl Fn(&Surroundings) -> &Option<String>) -> HostResult<Option<String>> {
-        if given.is_some() { Ok(given.clone()) } else { Ok(world(self.surroundings()?).clone()) }
+    fn said(&self, given: Option<&String>, world: impl Fn(&Surroundings) -> Option<&String>) -> HostResult<Option<String>> {
+        if given.is_some() { Ok(given.cloned()) } else { Ok(world(self.surroundings()?).cloned()) }
     }
 }
 

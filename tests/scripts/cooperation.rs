@@ -99,6 +99,13 @@ fn wait_for_step_when_the_step_fails() {
 }
 
 #[test]
+fn wait_for_step_that_was_skipped_on_purpose() {
+    let before = "deploy(\"Project B\", \"latest\", \"Test\", #{skip_steps: [\"Deploy web\"]});\n";
+    let run = script("wait-for-step").before(before).run().exits(0);
+    assert_eq!(run.printed(), "passed: 3 Deploy web (Skipped)");
+}
+
+#[test]
 fn wait_for_step_has_a_limit() {
     let run = script("wait-for-step").param("Timeout", "10m").before("deploy(\"Project B\", \"latest\", \"Test\");\n").run().exits(3);
     assert_eq!(run.made(), ["Project B 2.0.0 Test Executing"], "it is left alone");
@@ -202,4 +209,22 @@ fn trigger_and_wait_cancels_at_the_time_out() {
         run.error()
     );
     assert!(run.error().ends_with("; cancelled 1"), "{}", run.error());
+}
+
+#[test]
+fn where_it_is_the_world_says_or_somebody_must() {
+    let world = support::shop(&[("environment = \"Test\"", "")]);
+    let run = script("require-version").world(&world).run().exits(2);
+    assert_eq!(run.error(), "`ctx.env` is not known here");
+    // Behind a virtual directory too.
+    let world = support::shop(&[("key   = \"API-SANDBOX\"", "key = \"API-SANDBOX\"\nbase_path = \"/octopus\"")]);
+    assert_eq!(script("require-version").world(world).run().exits(0).printed(), "Project B 1.1.0 fits >=1.0 <3");
+}
+
+#[test]
+fn no_error_shows_the_address_of_this_one_run() {
+    let run = support::simulate(&support::shop(&[]), "get(\"/api/nothing\")");
+    assert_ne!(run.outcome.exit_code, 0);
+    let all = format!("{:?}", run.events);
+    assert!(all.contains("http://sandbox/api/nothing") && !all.contains("127.0.0.1"), "{all}");
 }

@@ -1,6 +1,10 @@
 //! Scripts that tell people: `daily-report` and `mail-when-live`.
 
-use crate::{scene::script, support};
+use crate::{
+    scene::{script, text},
+    support,
+};
+use octorhai::sandbox::World;
 
 const LIVE: &str = "live = { Production = \"1.0.0\", Test = \"1.1.0\", Development = \"2.0.0\" }";
 
@@ -94,4 +98,13 @@ fn a_deployment_that_fails_does_not_count_as_live() {
         .run()
         .exits(3);
     assert!(run.error().ends_with("nothing is live"), "{}", run.error());
+}
+
+#[test]
+fn deployments_are_numbered_in_the_order_of_time() {
+    for name in ["shop", "tenants", "fleet(3)"] {
+        let run = support::simulate(&World::builtin_toml(name).expect("a built-in world"), "1");
+        let made: Vec<String> = run.outcome.truth["deployments"].as_array().expect("a list").iter().map(|d| text(&d["created"])).collect();
+        assert!(made.len() > 3 && made.is_sorted(), "{name}: {made:?}");
+    }
 }

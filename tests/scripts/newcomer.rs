@@ -48,8 +48,27 @@ fn every_script_runs_and_says_the_same_each_time() {
 
 #[test]
 fn a_failure_says_the_same_each_time_too() {
+    same_twice(&crate::support::shop_where_c_fails(), 5);
+}
+
+#[test]
+fn so_does_a_run_on_a_bad_line() {
+    let faults = "
+faults = [
+  { match = \"GET *\", action = \"status=502\", from = \"5m\", for = \"2m\" },
+  { match = \"GET *\", action = \"reset\", nth = 25 },
+  { match = \"POST */deployments\", action = \"drop_after\", nth = 2 },
+  { match = \"*\", action = \"restart\", from = \"30m\", for = \"1m\" },
+]
+";
+    let world = crate::support::shop(&[("key   = \"API-SANDBOX\"", &format!("key = \"API-SANDBOX\"{faults}"))]);
+    same_twice(&world, 0);
+}
+
+#[track_caller]
+fn same_twice(world: &str, code: i32) {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("world.toml"), crate::support::shop_where_c_fails()).expect("a world");
+    fs::write(folder.path().join("world.toml"), world).expect("a world");
     for options in [&[][..], &["--output", "json"]] {
         let once = || {
             let mut command = octorhai();
@@ -57,7 +76,7 @@ fn a_failure_says_the_same_each_time_too() {
             finish(command.arg(root().join("scripts/master-project.rhai")))
         };
         let (first, second) = (once(), once());
-        assert_eq!((first.code, second.code), (5, 5), "{}", first.stderr);
+        assert_eq!((first.code, second.code), (code, code), "{}", first.stderr);
         assert_eq!((&first.stdout, &first.stderr), (&second.stdout, &second.stderr), "{options:?}");
         assert!(!first.stderr.contains("127.0.0.1") && !first.stdout.contains("127.0.0.1"), "{}{}", first.stderr, first.stdout);
     }

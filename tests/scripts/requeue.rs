@@ -32,9 +32,9 @@ projects = {{ Store = ["Production"] }}
 }
 
 /// The deployment that runs the script, with everything that a deployment can be told.
-const OWN: &str = r##"deploy("Store", "3.0.0", "Production", #{tenant: "Aberdeen", variables: #{"Change number": "CHG-7", Level: "Debug"},
+const OWN: &str = r#"deploy("Store", "3.0.0", "Production", #{tenant: "Aberdeen", variables: #{"Change number": "CHG-7", Level: "Debug"},
     machines: ["web-1", "web-3"], skip_steps: ["Warm caches"], guided_failure: true});
-"##;
+"#;
 
 fn at(start: &str, zone: &str) -> Scene {
     script("requeue-self").world(world(start)).before(OWN).own("Deployments-1").zone(zone)
@@ -71,8 +71,8 @@ fn outside_of_the_window_it_comes_again_as_it_is() {
 
 #[test]
 fn machines_that_were_left_out_stay_left_out() {
-    let before = r##"deploy("Store", "3.1.0", "Production", #{variables: #{Change: "CHG-8"}, exclude_machines: ["web-2"]});
-"##;
+    let before = r#"deploy("Store", "3.1.0", "Production", #{variables: #{Change: "CHG-8"}, exclude_machines: ["web-2"]});
+"#;
     let run = script("requeue-self").world(world("2026-03-02T08:00:00Z")).before(before).own("Deployments-1").run().exits(7);
     let all = run.deployments();
     assert_eq!((all[1]["without"].as_array().map(Vec::len), &all[0]["without"]), (Some(1), &all[1]["without"]));

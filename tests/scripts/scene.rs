@@ -54,7 +54,7 @@ impl Scene {
         settings.params = self.params.into_iter().collect();
         settings.zone = jiff::tz::TimeZone::get(&self.zone).expect("a zone");
         settings.context.deployment = self.deployment;
-        settings.artifacts = artifacts.path().to_owned();
+        artifacts.path().clone_into(&mut settings.artifacts);
         let outcome = octorhai::run::run(settings);
         Ended { run: InProcess { outcome, events: events.events() }, artifacts }
     }
