@@ -85,6 +85,8 @@ pub struct Inner {
     pub zone: TimeZone,
     /// What `ctx` says.
     pub context: context::ContextSettings,
+    /// What a simulated server says about its world, once it was asked.
+    pub surroundings: std::sync::OnceLock<context::Surroundings>,
     /// Values of `param(...)`.
     pub params: BTreeMap<String, Value>,
     /// Where artifacts are written.
