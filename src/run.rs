@@ -9,7 +9,7 @@ use crate::{
     cancel::Cancel,
     clock::{Clock, Stopwatch},
     engine::{Config, Failure, Interpreter, Limits, on_script_thread, thrown::to_json},
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     event::{Events, Level, Sink, What},
     host::{self, Host, place::Place},
     mail::Mailer,
@@ -174,9 +174,9 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         on_retry: Some(Arc::new(move |text: &str| told.note(Level::Warning, text))),
         ..api::Settings::new(url, Some(credential), clock.clone(), settings.cancel.clone())
     })?;
-    let space = client.space(space.as_deref()).await?;
+    let space = client.space(space.as_deref()).await.map_err(configured)?;
     if sandbox.is_some() && context.deployment.is_none() {
-        context.deployment = stand_in(&space, &context).await?;
+        context.deployment = stand_in(&space, &context).await.map_err(configured)?;
     }
     let smtp = settings.smtp.clone().or_else(|| sandbox.as_ref().map(Sandbox::smtp_url));
     let mailer = match smtp {
@@ -205,6 +205,15 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         naive_requests: AtomicU64::new(0),
     });
     Ok(Grounds { host, client, sandbox })
+}
+
+/// What fails before the script starts is a matter of the address, the space, `--env` and the like, not of the script.
+fn configured(error: Error) -> Error {
+    if !matches!(error.kind(), Kind::NotFound | Kind::Ambiguous | Kind::BadAnswer) {
+        return error;
+    }
+    let usage = error.hints().iter().fold(Error::usage(error.message()), |usage, hint| usage.help(hint));
+    error.facts().iter().fold(usage, |usage, (name, value)| usage.with(name, value.clone()))
 }
 
 /// In a sandbox no Octopus step runs the script: the newest deployment to the environment stands in for its own, so

@@ -362,7 +362,7 @@ impl Client {
         let left = limit.duration_since(now);
         let pause = asked.unwrap_or_else(|| backoff(&path, attempt));
         if left <= SignedDuration::ZERO || asked.is_some_and(|asked| asked > left) {
-            let tried = self.clock().since(began);
+            let tried = rounded(self.clock().since(began));
             let mut text = format!("the server at `{}` cannot be reached: {last}; tried for {tried:#}", self.inner.base);
             if let Some(asked) = asked.filter(|asked| *asked > left) {
                 text = format!("{text}, and it wants a pause of {asked:#}");
@@ -374,14 +374,14 @@ impl Client {
             return Err(self.mask(with_request(error, method, &path, url.as_str())));
         }
         if !self.inner.outage_told.swap(true, Ordering::Relaxed) {
-            self.tell(&format!("{last}, trying again for up to {left:#}"));
+            self.tell(&format!("{last}, trying again for up to {:#}", rounded(left)));
         }
         self.rest(pause.min(left)).await
     }
 
     fn recovered(&self, began: Timestamp) {
         if self.inner.outage_told.swap(false, Ordering::Relaxed) {
-            self.tell(&format!("the server answers again after {:#}", self.clock().since(began)));
+            self.tell(&format!("the server answers again after {:#}", rounded(self.clock().since(began))));
         }
     }
 
@@ -548,6 +548,12 @@ impl tls::Trouble {
 /// The error of a write that may or may not have been done.
 pub(crate) fn doubt(method: &str, path: &str, why: &str) -> Error {
     Error::new(Kind::InDoubt, format!("whether `{method} {path}` was done is not known: {why}")).with("method", method).with("path", path)
+}
+
+/// As people say it: whole seconds, or milliseconds below one.
+fn rounded(span: SignedDuration) -> SignedDuration {
+    let unit = if span < SignedDuration::from_secs(1) { jiff::Unit::Millisecond } else { jiff::Unit::Second };
+    span.round(unit).unwrap_or(span)
 }
 
 /// Half a second, doubled each time up to half a minute, spread by a fifth so that many clients do not come at once.

@@ -38,7 +38,8 @@ impl Default for Limits {
         Self {
             operations: 50_000_000,
             text: 16 << 20,
-            list: 1_000_000,
+            // Rhai counts the items anew each time a list changes: a million `push` would take hours.
+            list: 100_000,
             map: 100_000,
             calls: 64,
             nesting: 256,
