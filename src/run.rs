@@ -37,6 +37,8 @@ pub struct Settings {
     pub params: BTreeMap<String, Value>,
     /// Where to.
     pub target: Target,
+    /// Other servers by lower-case name, for `server("name")`: address and how to log in.
+    pub servers: BTreeMap<String, (String, api::Credential)>,
     /// `ctx.env` and friends when the surroundings do not say.
     pub context: ContextSettings,
     /// The zone in which times without one are meant.
@@ -169,11 +171,12 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
     };
     events.emit(What::RunStarted { script: settings.script.name.clone(), server, virtual_time: clock.is_virtual() });
     let told = events.clone();
-    let client = api::Client::new(api::Settings {
+    let connection = api::Settings {
         ca_cert,
         on_retry: Some(Arc::new(move |text: &str| told.note(Level::Warning, text))),
         ..api::Settings::new(url, Some(credential), clock.clone(), settings.cancel.clone())
-    })?;
+    };
+    let client = api::Client::new(connection.clone())?;
     let space = client.space(space.as_deref()).await.map_err(configured)?;
     if sandbox.is_some() && context.deployment.is_none() {
         context.deployment = stand_in(&space, &context).await.map_err(configured)?;
@@ -193,6 +196,8 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         cancel: settings.cancel.clone(),
         events: events.clone(),
         home: Place::new(client.clone(), space),
+        connection,
+        servers: settings.servers.clone(),
         mailer,
         zone: settings.zone.clone(),
         context,
@@ -241,13 +246,12 @@ fn run_id(settings: &Settings, clock: &Clock) -> String {
 
 fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter {
     let (printed, debugged) = (events.clone(), events.clone());
-    let (library, _, _) = host::library().finish();
     let defaults = Limits::default();
     Interpreter::new(Config {
         limits: Limits { operations: settings.max_operations.unwrap_or(defaults.operations), ..defaults },
         cancel: settings.cancel.clone(),
         state: Dynamic::from(host.clone()),
-        library: vec![library],
+        library: host::library(),
         constants: vec![("ctx".to_owned(), Dynamic::from(host::context::Context))],
         print: Arc::new(move |text| printed.emit(What::Print { text: text.to_owned() })),
         debug: Arc::new(move |text| debugged.note(Level::Verbose, text)),

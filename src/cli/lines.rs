@@ -260,7 +260,7 @@ pub(super) mod tests {
 08:00:00  `latest` of Project A is 2.0.0
 08:00:01  Project A 2.0.0 → Test  started  (ServerTasks-12)
 08:00:02  Project A 2.0.0 → Test  Executing  Step 1: Copy  5 %
-08:00:10  Project C 2.0.0 → Test  waits: queued behind Project A 2.0.0 → Test (ServerTasks-12)
+08:00:10  Project C 2.0.0 → Test: queued behind Project A 2.0.0 → Test (ServerTasks-12)
 08:12:31  Project A 2.0.0 → Test  Success  after 12m 30s  (ServerTasks-12)
 08:12:31  mail to a@b, c@d: A is live
 08:12:31  Project C 2.0.0 → Test  started, to undo  (ServerTasks-13)

@@ -83,8 +83,9 @@ struct Prepared {
 /// `None` when the script's help was all that was asked for.
 fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
     // Known before anything is written, so that no message can hold them.
-    for name in ["OCTOPUS_API_KEY", "OCTOPUS_ACCESS_TOKEN"] {
-        if let Some(secret) = variable(environment, name) {
+    for (name, secret) in environment {
+        // With a name behind it: the key for `server("name")`.
+        if name.starts_with("OCTOPUS_API_KEY") || name.starts_with("OCTOPUS_ACCESS_TOKEN") {
             ui.redactor().learn(secret);
         }
     }
@@ -135,6 +136,7 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
         script,
         params: values,
         target,
+        servers: servers(environment),
         context: ContextSettings {
             environment: args.env.clone(),
             tenant: args.tenant.clone(),
@@ -312,6 +314,18 @@ fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Target> 
 }
 
 /// Checks an address; what else may be in it (a password, a page's fragment) has no place there.
+/// Servers for `server("name")`: `OCTOPUS_URL_NAME` with `OCTOPUS_API_KEY_NAME` or `OCTOPUS_ACCESS_TOKEN_NAME`.
+fn servers(environment: &Environment) -> BTreeMap<String, (String, Credential)> {
+    let named = environment.iter().filter_map(|(variable, url)| variable.strip_prefix("OCTOPUS_URL_").map(|name| (name, url)));
+    let known = named.filter_map(|(name, url)| {
+        let key = variable(environment, &format!("OCTOPUS_API_KEY_{name}")).map(|key| Credential::ApiKey(key.to_owned()));
+        let token =
+            || variable(environment, &format!("OCTOPUS_ACCESS_TOKEN_{name}")).map(|token| Credential::AccessToken(token.to_owned()));
+        Some((name.to_lowercase(), (url.clone(), key.or_else(token)?)))
+    });
+    known.collect()
+}
+
 fn address(ui: &Ui, text: &str) -> Result<String> {
     let wrong = |why: &str| Err(Error::usage(format!("the server's address {why}")).help("write it like https://octopus.example.com"));
     let Ok(url) = url::Url::parse(text) else {

@@ -147,7 +147,7 @@ pub fn prints_as<T: Clone + Send + Sync + 'static>(show: fn(&T) -> String) {
 pub fn shown(value: &Dynamic) -> String {
     let display = DISPLAYS.read().get(&value.type_id()).cloned();
     display.and_then(|display| display(value)).unwrap_or_else(|| match value.read_lock::<rhai::Array>() {
-        Some(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
+        Some(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
         None => value.to_string(),
     })
 }

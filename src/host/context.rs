@@ -102,7 +102,7 @@ crate::functions! {
         let _ = options; // read from the text of the script, see engine::params
         match host.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
             Some((_, value)) => Ok(to_dynamic(value)),
-            None => default.ok_or_else(|| missing(&name)),
+            None => default.ok_or_else(|| raise(missing(&name))),
         }
     }
 
@@ -116,7 +116,7 @@ crate::functions! {
         let host = Host::of(call)?;
         match host.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
             Some((_, value)) => Ok(Secret(String::read(to_dynamic(value)).unwrap_or_default())),
-            None => Err(missing(&name)),
+            None => Err(raise(missing(&name))),
         }
     }
 
@@ -137,13 +137,21 @@ crate::functions! {
     fn space(call, name: String) -> "Space" {
         Host::of(call)?.space(&name)
     }
+
+    /// Another server, in its default space: `server("dr")` is at OCTOPUS_URL_DR, with the key OCTOPUS_API_KEY_DR.
+    /// `server("default")` is the one the run works on. Every function that takes names is a method of it.
+    ///
+    /// ```rhai
+    /// wait(server("default").deploy("Project A", "latest", "Test"));
+    /// ```
+    fn server(call, name: String) -> "Space" {
+        Host::of(call)?.server(&name)
+    }
 }
 
-fn missing(name: &str) -> Box<rhai::EvalAltResult> {
-    raise(
-        Error::usage(format!("parameter `{name}` was not given"))
-            .help(format!("give it with `--{name} VALUE`, in `--params FILE`, or as OCTORHAI_PARAM_{}", name.to_uppercase())),
-    )
+fn missing(name: &str) -> Error {
+    Error::usage(format!("parameter `{name}` was not given"))
+        .help(format!("give it with `--{name} VALUE`, in `--params FILE`, or as OCTORHAI_PARAM_{}", name.to_uppercase()))
 }
 
 /// A secret: prints as `***`.

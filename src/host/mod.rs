@@ -75,6 +75,10 @@ pub struct Inner {
     pub events: Events,
     /// The server and space that functions mean when nothing else is said.
     pub home: Place,
+    /// How the home server was reached: other servers are reached the same way.
+    pub connection: api::Settings,
+    /// Servers for `server("name")`, by lower-case name.
+    pub servers: BTreeMap<String, (String, api::Credential)>,
     /// How mail leaves; none when no SMTP server is known.
     pub mailer: Option<Mailer>,
     /// The zone of times without one.
@@ -253,6 +257,6 @@ pub fn library() -> Library {
     tell::register(&mut library);
     lists::register(&mut library);
     raw::register(&mut library);
-    library.also_on::<Place, Entered>(|_, place| Ok(Host::enter(place.clone())));
+    library.also_on::<Place, Entered>(|place| Host::enter(place.clone()));
     library
 }

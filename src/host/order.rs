@@ -171,6 +171,6 @@ mod tests {
         let error = needs(&graph(&[("Project A", &["Projct B"]), ("Project B", &[])])).expect_err("unknown");
         let error = ours(&error).expect("ours");
         assert_eq!(error.message(), "`Project A` needs `Projct B`, which is not in the graph");
-        assert_eq!(error.hints()[0], "did you mean `Project B`?");
+        assert!(error.hints()[0].starts_with("did you mean `Project B`?"));
     }
 }

@@ -241,7 +241,7 @@ impl Host {
 }
 
 crate::functions! {
-    group "act";
+    group "query";
 
     /// The releases that are live in `from` and newer than what is live in `to`. Each row has `.deploy()`, and
     /// `.blocked_by` says why it may not be deployed.
@@ -257,6 +257,8 @@ crate::functions! {
         let found = host.block(find(&place, &from, &to, &options))?;
         Ok(found.into_iter().map(Dynamic::from).collect::<Array>())
     }
+
+    group "act";
 
     /// Deploys what the row says and returns the task. A blocked row is an error of kind `refused`.
     ///

@@ -388,6 +388,8 @@ crate::functions! {
         host.block(task.look(&host)).map(|_| task.clone())
     }
 
+    group "act";
+
     /// Cancels the task on the server. A complete one is left alone. The task is complete a little later: `wait` for it
     /// with `settle`.
     ///

@@ -4,7 +4,6 @@ use super::{Host, dashboard, deployments, events, interruptions, promote, releas
 use crate::{
     engine::{
         library::{Call, Scripted},
-        options::{OptionValue, type_in_words},
         thrown::{HostResult, raise, shown, to_json},
     },
     error::{Error, Kind, suggestion},
@@ -282,18 +281,4 @@ fn in_words(error: &Error) -> String {
         text.push(url.to_owned());
     }
     text.join("\n\n")
-}
-
-impl OptionValue for Box<EmailOptions> {
-    const KIND: &'static str = <EmailOptions as OptionValue>::KIND;
-    const OPTIONS: &'static [crate::engine::options::OptionDoc] = <EmailOptions as OptionValue>::OPTIONS;
-    fn read(value: Dynamic) -> Result<Self, String> {
-        EmailOptions::read(value).map(Box::new)
-    }
-    fn argument(function: &str, name: &str, value: Dynamic) -> HostResult<Self> {
-        if value.is_unit() {
-            return Err(raise(Error::new(Kind::Script, format!("`{function}` needs a map of options; got {}", type_in_words(&value)))));
-        }
-        EmailOptions::argument(function, name, value).map(Box::new)
-    }
 }

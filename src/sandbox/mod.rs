@@ -68,8 +68,12 @@ impl Sandbox {
     /// `usage` when it cannot listen.
     pub async fn start(world: World, clock: Clock, listen: SocketAddr) -> Result<Sandbox> {
         let cannot = |e: std::io::Error| {
-            let why = e.to_string();
-            let why = why.split(" (os error").next().unwrap_or_default();
+            let why = match e.kind() {
+                std::io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
+                std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+                std::io::ErrorKind::PermissionDenied => "this user may not".to_owned(),
+                _ => e.to_string(),
+            };
             Error::usage(format!("the sandbox cannot listen on `{listen}`: {why}")).help("port 0 takes a free one: 127.0.0.1:0")
         };
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
