@@ -40,8 +40,7 @@ impl Default for Limits {
         Self {
             operations: 50_000_000,
             text: 16 << 20,
-            // Rhai counts the items anew each time a list changes: a million `push` would take hours.
-            list: 100_000,
+            list: 1_000_000,
             map: 100_000,
             calls: 64,
             nesting: 256,
