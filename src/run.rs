@@ -217,7 +217,7 @@ fn configured(error: Error) -> Error {
     if !matches!(error.kind(), Kind::NotFound | Kind::Ambiguous | Kind::BadAnswer) {
         return error;
     }
-    let usage = error.hints().iter().fold(Error::usage(error.message()), |usage, hint| usage.help(hint));
+    let usage = error.hints().iter().fold(Error::usage(error.message()), Error::help);
     error.facts().iter().fold(usage, |usage, (name, value)| usage.with(name, value.clone()))
 }
 

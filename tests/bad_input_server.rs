@@ -74,10 +74,14 @@ fn run_at(url: &str, script: &str, arguments: &[&str]) -> Ran {
     Ran { stderr: ran.stderr.replace(url, "SERVER"), stdout: ran.stdout.replace(url, "SERVER"), ..ran }
 }
 
+fn hex(text: &str) -> String {
+    text.bytes().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|half| char::from_digit(half.into(), 16)).collect()
+}
+
 /// Neither the secret nor any of its usual encodings is shown.
 fn no_secret(ran: &Ran, secret: &str) {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
-    let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
+    let hex = hex(secret);
     let percent = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
     let json = serde_json::to_string(secret).expect("JSON");
     let base64 = STANDARD.encode(secret);
@@ -186,7 +190,7 @@ fn a_redirect_on_the_same_host_is_followed_with_the_key_but_not_for_ever() {
 #[test]
 fn a_server_that_repeats_the_key_finds_no_echo() {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
-    let hex: String = KEY.bytes().map(|b| format!("{b:02x}")).collect();
+    let hex = hex(KEY);
     let echo = format!(
         "key {KEY}, base64 {}, basic {}, hex {hex} {}",
         STANDARD.encode(KEY),
