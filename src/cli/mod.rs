@@ -9,6 +9,7 @@ mod below;
 mod help;
 mod json;
 mod lines;
+mod log;
 mod params;
 mod progress;
 mod redact;
@@ -41,6 +42,9 @@ pub fn main() -> ExitCode {
         Command::Help(_) => (Loudness::Normal, colour),
     };
     let ui = Ui::console(colour, loudness, Redactor::new());
+    if let Some(wanted) = environment.get("RUST_LOG").filter(|wanted| !wanted.is_empty()) {
+        log::start(wanted, &ui);
+    }
     ExitCode::from(guarded(&ui, || match &cli.command {
         Command::Run(args) => run::run(args, &ui, &environment),
         Command::Sandbox(args) => sandbox::run(args, &ui),

@@ -85,6 +85,8 @@ pub struct Inner {
     pub zone: TimeZone,
     /// What `ctx` says.
     pub context: context::ContextSettings,
+    /// What a simulated server says about its world, once it was asked.
+    pub surroundings: std::sync::OnceLock<context::Surroundings>,
     /// Values of `param(...)`.
     pub params: BTreeMap<String, Value>,
     /// Where artifacts are written.
@@ -160,7 +162,7 @@ impl Host {
     pub fn block_plain<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         // In virtual time exactly one branch runs until it sleeps, so that the order of requests repeats.
         if self.clock.is_virtual() {
-            self.handle.block_on(self.cancel.guard(work))
+            crate::engine::baton::drive(&self.handle, self.cancel.guard(work))
         } else {
             crate::engine::baton::Baton::released(|| self.handle.block_on(self.cancel.guard(work)))
         }

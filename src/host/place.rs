@@ -233,7 +233,8 @@ impl Host {
                     .help(format!("set OCTOPUS_URL_{upper}, and OCTOPUS_API_KEY_{upper} or OCTOPUS_ACCESS_TOKEN_{upper}")),
             ));
         };
-        let connection = api::Settings { url: url.clone(), credential: Some(credential.clone()), ..self.connection.clone() };
+        let connection =
+            api::Settings { url: url.clone(), credential: Some(credential.clone()), public_url: None, ..self.connection.clone() };
         self.block(async {
             let client = api::Client::new(connection)?;
             let space = client.space(None).await?;
