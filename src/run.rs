@@ -9,7 +9,7 @@ use crate::{
     cancel::Cancel,
     clock::{Clock, Stopwatch},
     engine::{Config, Failure, Interpreter, Limits, on_script_thread, thrown::to_json},
-    error::{Error, Result},
+    error::{Error, Kind, Result},
     event::{Events, Level, Sink, What},
     host::{self, Host, place::Place},
     mail::Mailer,
@@ -184,7 +184,7 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         ..api::Settings::new(url, Some(credential), clock.clone(), settings.cancel.clone())
     };
     let client = api::Client::new(connection.clone())?;
-    let space = client.space(space.as_deref()).await?;
+    let space = client.space(space.as_deref()).await.map_err(configured)?;
     let smtp = settings.smtp.clone().or_else(|| sandbox.as_ref().map(Sandbox::smtp_url));
     let mailer = match smtp {
         Some(url) => {
@@ -216,6 +216,15 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         naive_requests: AtomicU64::new(0),
     });
     Ok(Grounds { host, client, sandbox })
+}
+
+/// What fails before the script starts is a matter of the address and the space, not of the script.
+fn configured(error: Error) -> Error {
+    if !matches!(error.kind(), Kind::NotFound | Kind::Ambiguous | Kind::BadAnswer) {
+        return error;
+    }
+    let usage = error.hints().iter().fold(Error::usage(error.message()), Error::help);
+    error.facts().iter().fold(usage, |usage, (name, value)| usage.with(name, value.clone()))
 }
 
 /// A name for the run in markers: new each time on a real server, the same each time for the same script in a sandbox.

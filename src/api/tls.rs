@@ -86,7 +86,7 @@ pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> Trouble {
     }
     if error.is_connect() {
         let why = source::<std::io::Error>(error).map_or_else(|| root(error), ToString::to_string);
-        return Trouble::NotSent(format!("no connection to `{base}` ({why})"));
+        return Trouble::NotSent(format!("no connection to `{base}` ({})", without_number(&why)));
     }
     if error.is_timeout() {
         return Trouble::Lost("the server did not answer in time".to_owned());
@@ -97,6 +97,11 @@ pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> Trouble {
 /// What to say when a body broke off.
 pub(crate) fn broke_off(error: &reqwest::Error) -> String {
     if error.is_timeout() { "the answer did not end in time".to_owned() } else { format!("the answer broke off ({})", root(error)) }
+}
+
+/// Without the number that Rust writes behind the system's words.
+fn without_number(text: &str) -> &str {
+    text.rsplit_once(" (os error ").map_or(text, |(words, _)| words)
 }
 
 /// Looks for a `T` among the causes of an error.

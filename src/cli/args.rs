@@ -247,6 +247,10 @@ fn arrange(arguments: Vec<String>) -> Result<Vec<String>> {
                 ours.push("--script-help".to_owned());
             } else if let Some(option) = run.get_arguments().find(|arg| arg.get_long() == Some(name)) {
                 let wants_value = option.get_action().takes_values() && !word.contains('=') && name != "sandbox";
+                if wants_value && words.is_empty() {
+                    // Else the script, which is put behind, would be taken for it.
+                    return Err(Error::usage(format!("option `--{name}` has no value")).help("`octorhai run --help` explains it"));
+                }
                 ours.push(word);
                 if wants_value {
                     ours.extend(words.pop_front());

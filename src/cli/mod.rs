@@ -19,8 +19,9 @@ mod signals;
 mod timeline;
 mod ui;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, nearest};
 use args::{Command, Refusal};
+use clap::error::ContextKind;
 use redact::Redactor;
 use std::{panic::AssertUnwindSafe, process::ExitCode};
 use ui::{Loudness, Ui};
@@ -44,17 +45,27 @@ pub fn main() -> ExitCode {
     if let Some(wanted) = environment.get("RUST_LOG").filter(|wanted| !wanted.is_empty()) {
         log::start(wanted, &ui);
     }
-    let crashes = crash::notice();
-    let done = std::panic::catch_unwind(AssertUnwindSafe(|| match &cli.command {
+    ExitCode::from(guarded(&ui, || match &cli.command {
         Command::Run(args) => run::run(args, &ui, &environment),
         Command::Sandbox(args) => sandbox::run(args, &ui),
         Command::Help(args) => help::run(args, &ui),
-    }));
+    }))
+}
+
+/// The exit code of `work`; a crash of ours, on whatever thread, is told as one and never ends with 0.
+fn guarded(ui: &Ui, work: impl FnOnce() -> u8) -> u8 {
+    let crashes = crash::notice();
+    let done = std::panic::catch_unwind(AssertUnwindSafe(work));
+    drop(std::panic::take_hook());
     let crashes = crashes.take();
     for crash in &crashes {
         ui.error(&Error::bug(format!("this is our bug: {crash}")).help("please report it, with the script and this message"));
     }
-    ExitCode::from(done.unwrap_or(Kind::Bug.exit_code()))
+    match done {
+        Ok(0) if !crashes.is_empty() => Kind::Bug.exit_code(),
+        Ok(code) => code,
+        Err(_) => Kind::Bug.exit_code(),
+    }
 }
 
 /// Shows why the arguments lead nowhere, or the help that was asked for.
@@ -65,6 +76,10 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
             let text = if ui.has_colour() { text.ansi().to_string() } else { text.to_string() };
             if error.use_stderr() {
                 ui.talk(text.trim_end());
+                let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+                if let Some(near) = typed.and_then(|typed| nearest(&typed, ["run", "sandbox", "help"])) {
+                    ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
+                }
                 ExitCode::from(Kind::Usage.exit_code())
             } else {
                 ui.data(text.trim_end());
@@ -105,5 +120,24 @@ mod crash {
             kept.0.lock().push(format!("{what}{place}"));
         }));
         crashes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ui::testing, *};
+
+    #[test]
+    fn a_crash_is_our_bug_and_tells_no_secret() {
+        let (ui, data, talk) = testing::ui(Loudness::Normal);
+        // Other tests of this process may fail meanwhile; theirs are told as well.
+        assert_eq!(guarded(&ui, || panic!("no such thing as API-SECRET")), 70);
+        let told = talk.text();
+        assert!(told.contains("error: this is our bug: no such thing as *** (src/cli/mod.rs:"), "{told}");
+        assert!(told.contains("  help: please report it") && !told.contains("SECRET") && data.text().is_empty(), "{told}");
+        let in_a_thread = || u8::from(std::thread::spawn(|| panic!("elsewhere")).join().is_ok());
+        assert_eq!(guarded(&ui, in_a_thread), 70);
+        assert!(talk.text().contains("this is our bug: elsewhere"));
+        assert_eq!(guarded(&ui, || 5), 5);
     }
 }

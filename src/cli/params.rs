@@ -67,18 +67,65 @@ fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<BTreeMap<Strin
     Ok(values)
 }
 
+/// A place in a file; both count from 1.
+#[derive(Clone, Copy)]
+struct Place {
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    /// The place of a byte.
+    fn of(text: &str, at: usize) -> Self {
+        let before = text.get(..at).unwrap_or(text);
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Self { line: before.matches('\n').count() + 1, column }
+    }
+
+    /// The end of what was written.
+    fn last(text: &str) -> Option<Self> {
+        Some(Self::of(text, text.trim_end().len())).filter(|_| !text.trim().is_empty())
+    }
+
+    fn line_of(self, text: &str) -> &str {
+        text.lines().nth(self.line - 1).unwrap_or_default()
+    }
+
+    /// The lines that point at it, with the line itself unless it may not be shown.
+    fn show(self, file: &str, text: Option<&str>) -> String {
+        let Self { line, column } = self;
+        let gutter = " ".repeat(line.to_string().len());
+        let mut out = format!("\n{gutter}--> {file}:{line}:{column}");
+        if let Some(text) = text {
+            let _ = write!(out, "\n{gutter} |\n{line} | {text}\n{gutter} | {}^", " ".repeat(column - 1));
+        }
+        out
+    }
+}
+
 /// Adds the values of a `--params` file that `values` does not have yet.
 fn from_file(declared: &[ParamDecl], path: &Path, text: &str, values: &mut BTreeMap<String, Value>) -> Result<()> {
     let shown = path.display();
-    let broken = |why: String| Error::usage(format!("the parameter file `{shown}` cannot be read: {}", why.trim_end()));
+    let broken = |at: Option<Place>, why: &str| {
+        // The line may hold a secret that nobody has learnt yet.
+        let line = at.filter(|_| !declared.iter().any(|param| param.secret));
+        let place = at.map_or_else(String::new, |at| at.show(&shown.to_string(), line.map(|at| at.line_of(text))));
+        Error::usage(format!("the parameter file `{shown}` cannot be read: {why}{place}"))
+    };
     let json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")) || text.trim_start().starts_with('{');
     let all: Value = if json {
-        serde_json::from_str(text).map_err(|why| broken(why.to_string()))?
+        serde_json::from_str(text).map_err(|why| match text.trim() {
+            "" => broken(None, "it is empty; write `{}` for no parameters"),
+            _ if why.is_eof() => broken(Place::last(text), "it breaks off: a bracket, brace or quote is not closed"),
+            _ => broken(Some(Place { line: why.line(), column: why.column().max(1) }), "this is not JSON"),
+        })?
     } else {
-        let table: toml::Table = text.parse().map_err(|why: toml::de::Error| broken(why.to_string()))?;
-        serde_json::to_value(table).map_err(|why| broken(why.to_string()))?
+        let table: toml::Table = text.parse().map_err(|why: toml::de::Error| {
+            broken(why.span().map(|span| Place::of(text, span.start)), why.message().lines().next().unwrap_or("this is not TOML"))
+        })?;
+        serde_json::to_value(table).map_err(|why| broken(None, &why.to_string()))?
     };
-    let Value::Object(all) = all else { return Err(broken("an object with parameter names as keys is wanted".to_owned())) };
+    let Value::Object(all) = all else { return Err(broken(None, "an object with parameter names as keys is wanted")) };
     let from = format!("file `{shown}`");
     for (name, value) in all {
         let param = find(declared, &name).ok_or_else(|| unknown(declared, &name, &from))?;

@@ -15,19 +15,27 @@ use crate::{
     api::Credential,
     cancel::Cancel,
     engine::Failure,
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, nearest},
     event::Sink,
     run::{ContextSettings, OnCancel, Outcome, Settings, Source, Target},
 };
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read as _},
+    path::Path,
+    sync::Arc,
+};
 
 /// The environment variables of this process.
 pub type Environment = BTreeMap<String, String>;
 
-/// Files above this are not scripts, parameter files or keys.
+/// Parameter files and keys are not larger.
 const LARGEST_FILE: u64 = 16 << 20;
+
+/// Scripts are not larger; the longest that people wrote by hand are a hundredth of it.
+const LARGEST_SCRIPT: u64 = 1 << 20;
 
 /// How loud `args` wants it.
 pub fn loudness(args: &RunArgs) -> Loudness {
@@ -93,7 +101,7 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
     }
     // A value that does not fit may be shown in the error, unless it is one of a secret.
     let file = match &args.params {
-        Some(path) => Some((path.as_path(), read(path, "parameter file")?)),
+        Some(path) => Some((path.as_path(), read(path, "parameter file", LARGEST_FILE)?)),
         None => None,
     };
     let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
@@ -113,6 +121,9 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
     }
     for warning in warnings {
         ui.warning(&warning);
+    }
+    if script.text.trim().is_empty() {
+        ui.warning(&format!("the script `{}` is empty: there is nothing to do", script.name));
     }
     let zone = zone(args, &target)?;
     let timeline = Arc::new(Timeline::default());
@@ -191,7 +202,11 @@ fn close(args: &RunArgs, ui: &Ui, timeline: &Timeline, zone: &TimeZone, outcome:
 
 /// Shows what ended a script, with its place in the script where there is one.
 fn explain(ui: &Ui, failure: &Failure) {
-    ui.talk(below::explain(failure, ui.has_colour()).trim_end());
+    if failure.trace.is_empty() {
+        ui.error(&failure.error);
+    } else {
+        ui.talk(below::explain(failure, ui.has_colour()).trim_end());
+    }
 }
 
 /// What a script says about itself: the comment lines at its top, without a first word that is its own path.
@@ -215,30 +230,54 @@ fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
     environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
-fn read(path: &Path, what: &str) -> Result<String> {
-    let cannot = |why: &dyn std::fmt::Display| Error::usage(format!("the {what} `{}` cannot be read: {why}", path.display()));
-    let about = std::fs::metadata(path).map_err(|why| cannot(&why))?;
-    if about.is_dir() {
-        return Err(cannot(&"it is a folder"));
+fn read(path: &Path, what: &str, largest: u64) -> Result<String> {
+    let cannot = |why: &str| Error::usage(format!("the {what} `{}` cannot be read: {why}", path.display()));
+    let trouble = |why: io::Error| match why.kind() {
+        io::ErrorKind::NotFound => cannot("there is no such file"),
+        io::ErrorKind::PermissionDenied => cannot("this user may not read it"),
+        io::ErrorKind::IsADirectory => cannot("it is a folder"),
+        _ => cannot(&why.to_string()),
+    };
+    let file = std::fs::File::open(path).map_err(trouble)?;
+    if file.metadata().map_err(trouble)?.is_dir() {
+        return Err(cannot("it is a folder"));
     }
-    if about.len() > LARGEST_FILE {
-        return Err(cannot(&format!("it has {} MB, more than the {} MB we read", about.len() >> 20, LARGEST_FILE >> 20)));
+    // Devices and pipes do not tell their length: what is read is counted.
+    let mut bytes = Vec::new();
+    file.take(largest + 1).read_to_end(&mut bytes).map_err(trouble)?;
+    if bytes.len() as u64 > largest {
+        return Err(cannot(&format!("it has more than {} MB, the most we read", largest >> 20)));
     }
-    let bytes = std::fs::read(path).map_err(|why| cannot(&why))?;
-    let text = String::from_utf8(bytes).map_err(|_| cannot(&"it is not text in UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| cannot("it is not text in UTF-8"))?;
     // Editors on Windows put a mark in front.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 fn source(path: &Path) -> Result<Source> {
-    let text = read(path, "script").map_err(|error| {
+    let text = read(path, "script", LARGEST_SCRIPT).map_err(|error| {
         if path.extension().is_none() && path.with_extension("rhai").is_file() {
             return error.help(format!("did you mean `{}`?", path.with_extension("rhai").display()));
         }
-        error
+        match neighbour(path) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error,
+        }
     })?;
     let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
     Ok(Source { name: path.display().to_string(), text, folder: folder.map(Path::to_path_buf) })
+}
+
+/// The script in the same folder whose name is nearest, where there is none of this name.
+fn neighbour(path: &Path) -> Option<String> {
+    if path.exists() {
+        return None;
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut names: Vec<String> = std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.retain(|name| Path::new(name).extension().is_some_and(|end| end == "rhai"));
+    names.sort_unstable();
+    let near = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(near).display().to_string())
 }
 
 fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Target> {
@@ -254,7 +293,7 @@ fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Target> 
     };
     let url = address(ui, url)?;
     let credential = if let Some(path) = &args.api_key_file {
-        let key = read(path, "API key file")?.trim().to_owned();
+        let key = read(path, "API key file", LARGEST_FILE)?.trim().to_owned();
         if key.is_empty() || key.contains(char::is_whitespace) {
             return Err(Error::usage(format!("the API key file `{}` does not hold one key and nothing else", path.display())));
         }

@@ -52,6 +52,8 @@ struct Inner {
 struct Out {
     data: Box<dyn Write + Send>,
     talk: Box<dyn Write + Send>,
+    /// Whether it was told that stdout cannot be written.
+    data_lost: bool,
     /// Live lines, which must step aside while something is written.
     bars: Option<indicatif::MultiProgress>,
 }
@@ -62,7 +64,7 @@ impl Ui {
         let terminal = io::stderr().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self(Arc::new(Inner {
-            out: Mutex::new(Out { data: Box::new(io::stdout()), talk: Box::new(io::stderr()), bars: None }),
+            out: Mutex::new(Out { data: Box::new(io::stdout()), talk: Box::new(io::stderr()), data_lost: false, bars: None }),
             redactor,
             colour: colour && terminal && !dumb,
             live: terminal && !dumb && loudness > Loudness::Quiet,
@@ -73,7 +75,13 @@ impl Ui {
     /// Somewhere else, without colour.
     #[cfg(test)]
     pub fn to(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>, loudness: Loudness, redactor: Redactor) -> Self {
-        Self(Arc::new(Inner { out: Mutex::new(Out { data, talk, bars: None }), redactor, colour: false, live: false, loudness }))
+        Self(Arc::new(Inner {
+            out: Mutex::new(Out { data, talk, data_lost: false, bars: None }),
+            redactor,
+            colour: false,
+            live: false,
+            loudness,
+        }))
     }
 
     /// How loud the talk is.
@@ -94,7 +102,15 @@ impl Ui {
     /// Writes a line of data to stdout.
     pub fn data(&self, line: &str) {
         let clean = self.0.redactor.clean(line);
-        self.write(|out| line_to(&mut out.data, &clean));
+        self.write(|out| {
+            let Err(why) = line_to(&mut out.data, &clean) else { return Ok(()) };
+            // Who looks at the data later must know that it is not whole; who closed the pipe does know.
+            if why.kind() != io::ErrorKind::BrokenPipe && !std::mem::replace(&mut out.data_lost, true) {
+                let why = if why.kind() == io::ErrorKind::StorageFull { "the disk is full".to_owned() } else { why.to_string() };
+                line_to(&mut out.talk, &format!("warning: stdout cannot be written ({why}): what follows there is lost"))?;
+            }
+            Ok(())
+        });
     }
 
     /// Writes a line of talk to stderr, however quiet the user wants it.

@@ -221,9 +221,10 @@ pub fn take<T: OptionValue>(function: &str, map: &mut Map, name: &str) -> HostRe
 pub fn nothing_left(function: &str, map: &Map, known: &[OptionDoc]) -> HostResult<()> {
     let Some(name) = map.keys().next() else { return Ok(()) };
     let mut error = Error::new(Kind::Script, format!("`{function}` has no option `{name}`")).with("option", name.as_str());
-    if let Some(help) = suggestion(name, known.iter().map(|o| o.name)) {
-        error = error.help(help);
-    }
+    error = match suggestion(name, known.iter().map(|o| o.name)) {
+        Some(help) => error.help(help),
+        None => error.help(format!("`octorhai help {function}` lists its options")),
+    };
     Err(raise(error))
 }
 

@@ -111,6 +111,15 @@ crate::functions! {
     }
 }
 
+fn why(problem: &std::io::Error) -> String {
+    match problem.kind() {
+        std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => "there is a file where a folder should be".to_owned(),
+        std::io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "this user may not write there".to_owned(),
+        _ => problem.to_string(),
+    }
+}
+
 /// Writes an artifact; its name may not lead out of the folder.
 fn write(host: &Host, name: &str, text: &str) -> HostResult<String> {
     let only_a_name = Path::new(name).components().all(|c| matches!(c, Component::Normal(_))) && !name.trim().is_empty();
@@ -125,7 +134,7 @@ fn write(host: &Host, name: &str, text: &str) -> HostResult<String> {
     match written {
         Ok(()) => Ok(path.display().to_string()),
         Err(problem) => Err(raise(
-            Error::new(Kind::Script, format!("artifact `{name}` could not be written to {}: {problem}", path.display()))
+            Error::new(Kind::Script, format!("artifact `{name}` could not be written to `{}`: {}", path.display(), why(&problem)))
                 .help("choose another folder with `--artifacts DIR`"),
         )),
     }

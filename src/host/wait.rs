@@ -79,6 +79,7 @@ impl Policy {
         match self {
             Self::Word(word) if !words.contains(&word.as_str()) => Err(raise(
                 Error::new(Kind::Script, format!("option `{option}` of `{function}` cannot be `{word}`"))
+                    .with("option", option)
                     .help(format!("it can be {}, or a closure", words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(" or "))),
             )),
             _ => Ok(()),

@@ -38,7 +38,7 @@ pub use world::World;
 
 use crate::{
     clock::Clock,
-    error::{Error, Kind, Result},
+    error::{Error, Result},
 };
 use http::{Door, Line, Shared};
 use mailbox::Mailbox;
@@ -65,9 +65,17 @@ impl Sandbox {
     /// Starts a server for `world` on the current tokio runtime. Time in it is `clock`'s; port 0 means any.
     ///
     /// # Errors
-    /// `unreachable` when it cannot listen.
+    /// `usage` when it cannot listen.
     pub async fn start(world: World, clock: Clock, listen: SocketAddr) -> Result<Sandbox> {
-        let cannot = |e: std::io::Error| Error::new(Kind::Unreachable, format!("the sandbox cannot listen on `{listen}`: {e}"));
+        let cannot = |e: std::io::Error| {
+            let why = match e.kind() {
+                std::io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
+                std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+                std::io::ErrorKind::PermissionDenied => "this user may not".to_owned(),
+                _ => e.to_string(),
+            };
+            Error::usage(format!("the sandbox cannot listen on `{listen}`: {why}")).help("port 0 takes a free one: 127.0.0.1:0")
+        };
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
         let mailbox = Mailbox::start(SocketAddr::new(listen.ip(), 0))?;

@@ -30,7 +30,15 @@ impl World {
             text.contains(['/', '\\']) || std::path::Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
         match std::fs::read_to_string(text) {
             Ok(toml) => Self::from_toml(text, &toml),
-            Err(e) if looks_like_a_file => Err(Error::usage(format!("cannot read the world file `{text}`: {e}"))),
+            Err(e) if looks_like_a_file => {
+                let why = match e.kind() {
+                    std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                    std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+                    std::io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
+                    _ => e.to_string(),
+                };
+                Err(Error::usage(format!("the world file `{text}` cannot be read: {why}")))
+            }
             Err(_) => {
                 let error = Error::usage(format!("there is no built-in world `{text}`, and no such file"));
                 let error = match suggestion(text, ["shop", "tenants", "fleet(200)"]) {

@@ -6,24 +6,58 @@ use std::ops::Range;
 
 pub(super) fn read(name: &str, text: &str) -> Result<Plan> {
     toml::from_str(text).map_err(|e| {
-        let message = e.message().to_owned();
-        let error = at(name, text, e.span().unwrap_or(0..0), message.trim_end_matches('.').lines().next().unwrap_or("cannot be read"));
-        match unknown(&message) {
+        let (message, hint) = explain(e.message());
+        let error = at(name, text, e.span().unwrap_or(0..0), &message);
+        match hint {
             Some(hint) => error.help(hint),
             None => error,
         }
     })
 }
 
-/// `unknown field `nmae`, expected one of `name`, ...`: which one was meant.
-fn unknown(message: &str) -> Option<String> {
-    if !message.starts_with("unknown field") && !message.starts_with("unknown variant") {
-        return None;
+/// What the reader of TOML complains about, in words of people who write worlds, and what helps.
+fn explain(message: &str) -> (String, Option<String>) {
+    let message = message.lines().next().unwrap_or("this cannot be read").trim_end_matches('.');
+    for (theirs, what) in [("unknown field", "key"), ("unknown variant", "value")] {
+        if message.starts_with(theirs) {
+            let mut quoted = message.split('`').skip(1).step_by(2);
+            let wrong = quoted.next().unwrap_or_default();
+            let known: Vec<&str> = quoted.collect();
+            let list = || format!("here can stand: {}", known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "));
+            return (format!("there is no {what} `{wrong}` here"), suggestion(wrong, known.iter().copied()).or_else(|| Some(list())));
+        }
     }
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let wrong = quoted.next()?;
-    let known: Vec<&str> = quoted.collect();
-    suggestion(wrong, known.iter().copied())
+    if let Some(key) = message.strip_prefix("missing field ") {
+        return (format!("the key {key} is missing"), None);
+    }
+    if message.ends_with("is not a duration") {
+        return (message.to_owned(), Some("write it with its unit and without a sign, e.g. \"90s\", \"4m\" or \"1h30m\"".to_owned()));
+    }
+    if let Some((got, wanted)) = message.strip_prefix("invalid type: ").and_then(|m| m.split_once(", expected ")) {
+        let mut text = format!("{wanted} is wanted here, not {got}");
+        for (theirs, ours) in [
+            ("a string", "a text in quotes"),
+            ("a sequence", "a list"),
+            ("a map", "a table"),
+            ("a boolean", "true or false"),
+            ("integer `", "the number `"),
+            ("floating point `", "the number `"),
+            ("string \"", "the text \""),
+            ("boolean `", "`"),
+            ("sequence", "list"),
+            ("map", "table"),
+        ] {
+            text = text.replace(theirs, ours);
+        }
+        for theirs in [" i64", " u64", " f64", "i64", "u64", "u32", "usize", "f64"] {
+            text = text.replace(theirs, if theirs.starts_with(' ') { " number" } else { "a number" });
+        }
+        if let Some((_, rest)) = text.split_once("struct ") {
+            text = format!("a table is wanted here, not {}", rest.split_once("not ").map_or(rest, |(_, got)| got));
+        }
+        return (text, None);
+    }
+    (message.to_owned(), None)
 }
 
 /// A usage error with file, line, column, the line itself and a caret under `span`.
