@@ -202,7 +202,14 @@ impl Watch {
                 // Who wakes first from a channel is chance; on a virtual clock the order shall repeat.
                 Turn::Wait(_) if clock.is_virtual() => {
                     let due = later(clock.now(), SignedDuration::from_secs(1)).min(patience_until);
-                    space.client().cancel().guard(async { Ok(clock.sleep_until(due).await) }).await?;
+                    space
+                        .client()
+                        .cancel()
+                        .guard(async {
+                            clock.sleep_until(due).await;
+                            Ok(())
+                        })
+                        .await?;
                 }
                 Turn::Wait(refreshed) => {
                     let wait = async {

@@ -510,7 +510,7 @@ impl TryFrom<String> for FaultAction {
     fn try_from(text: String) -> Result<Self, String> {
         const NAMES: [&str; 10] =
             ["status=502", "status_after=502", "reset", "drop_after", "delay", "html", "truncate", "huge", "redirect", "restart"];
-        let statuses: [(&str, fn(u16) -> Self); 2] = [("status=", Self::Status), ("status_after=", Self::StatusAfter)];
+        let statuses = [("status=", Self::Status as fn(u16) -> Self), ("status_after=", Self::StatusAfter)];
         if let Some((code, action)) = statuses.iter().find_map(|(start, action)| text.strip_prefix(start).zip(Some(action))) {
             return code
                 .parse()
