@@ -35,6 +35,8 @@ const FORMS: &str =
 /// Sends letters to one SMTP server.
 #[derive(Clone)]
 pub struct Mailer {
+    /// What messages call the server instead of its address.
+    shown: Option<String>,
     host: String,
     port: u16,
     tls: Tls,
@@ -117,13 +119,32 @@ impl Mailer {
             (other, _) => return Err(wrong(&format!("`{other}` is not `smtp` or `smtps`"))),
         };
         let port = url.port().unwrap_or(if tls == Tls::FromTheStart { 465 } else { 587 });
-        let from = from.map(letter::one_address).transpose().map_err(|e| Error::usage(format!("the sender is wrong: {e}")))?;
-        Ok(Self { host, port, tls, login, from, clock })
+        let from = from.map(sender).transpose()?;
+        Ok(Self { shown: None, host, port, tls, login, from, clock })
     }
 
-    /// Where letters go: `mail.example.com:587`.
+    /// The same mailer, called `name` in messages: a sandbox's address is another one each time.
+    #[must_use]
+    pub fn shown_as(self, name: impl Into<String>) -> Self {
+        Self { shown: Some(name.into()), ..self }
+    }
+
+    /// The same mailer with a sender for letters that name none.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] when that is no address.
+    pub fn written_by(self, from: &str) -> Result<Self> {
+        Ok(Self { from: Some(sender(from)?), ..self })
+    }
+
+    /// Whether it knows a sender for letters that name none.
+    pub fn has_sender(&self) -> bool {
+        self.from.is_some()
+    }
+
+    /// Where letters go, for people: `mail.example.com:587`.
     pub fn server(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        self.shown.clone().unwrap_or_else(|| format!("{}:{}", self.host, self.port))
     }
 
     /// Sends one letter. Lost connections and 4xx answers are tried again three times, after 1, 5 and 20 seconds of the clock's
@@ -189,6 +210,10 @@ impl Mailer {
         let _ = connection.quit().await;
         Ok(())
     }
+}
+
+fn sender(address: &str) -> Result<Mailbox> {
+    letter::one_address(address).map_err(|e| Error::usage(format!("the sender is wrong: {e}")))
 }
 
 impl From<lettre::transport::smtp::Error> for Failure {

@@ -97,6 +97,8 @@ pub struct Outcome {
     pub stats: Stats,
     /// Mails that the sandbox's mail box received: (recipients, subject), in order. Empty for a real server.
     pub mails: Vec<(Vec<String>, String)>,
+    /// What was true in the sandbox at the end ([`Sandbox::state`]); null for a real server.
+    pub truth: Value,
 }
 
 /// What `--stats` prints.
@@ -150,21 +152,24 @@ pub fn run(settings: Settings) -> Outcome {
 }
 
 fn failed(failure: Failure) -> Outcome {
-    Outcome { exit_code: failure.exit_code(), result: Value::Null, failure: Some(failure), stats: Stats::default(), mails: Vec::new() }
+    Outcome {
+        exit_code: failure.exit_code(),
+        result: Value::Null,
+        failure: Some(failure),
+        stats: Stats::default(),
+        mails: Vec::new(),
+        truth: Value::Null,
+    }
 }
 
 /// Settles where the run works: a sandbox of its own or a server, the space, the mailer.
 async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<Grounds> {
-    let mut context = settings.context.clone();
     let (url, credential, space, ca_cert, sandbox, server) = match &settings.target {
         Target::Server { url, credential, space, ca_cert } => {
             (url.clone(), credential.clone(), space.clone(), ca_cert.clone(), None, url.clone())
         }
         Target::Sandbox(world) => {
             let sandbox = Sandbox::start(world.clone(), clock.clone(), SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-            context.environment = context.environment.or_else(|| world.default_environment());
-            context.tenant = context.tenant.or_else(|| world.default_tenant());
-            context.project = context.project.or_else(|| world.default_project());
             let name = format!("sandbox {}", world.name());
             (sandbox.url(), api::Credential::ApiKey(sandbox.api_key()), None, None, Some(sandbox), name)
         }
@@ -173,20 +178,20 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
     let told = events.clone();
     let connection = api::Settings {
         ca_cert,
+        // The port is another one each time, and gone with the run: people and records see a fixed name.
+        public_url: sandbox.as_ref().map(|_| "http://sandbox".to_owned()),
         on_retry: Some(Arc::new(move |text: &str| told.note(Level::Warning, text))),
         ..api::Settings::new(url, Some(credential), clock.clone(), settings.cancel.clone())
     };
     let client = api::Client::new(connection.clone())?;
     let space = client.space(space.as_deref()).await?;
-    if sandbox.is_some() && context.deployment.is_none() {
-        context.deployment = stand_in(&space, &context).await?;
-    }
     let smtp = settings.smtp.clone().or_else(|| sandbox.as_ref().map(Sandbox::smtp_url));
     let mailer = match smtp {
         Some(url) => {
             // In a simulation nobody has to be told who writes.
             let from = settings.mail_from.as_deref().or(sandbox.as_ref().map(|_| "octorhai@example.com"));
-            Some(Mailer::new(&url, from, clock.clone())?)
+            let mailer = Mailer::new(&url, from, clock.clone())?;
+            Some(if sandbox.is_some() && settings.smtp.is_none() { mailer.shown_as("sandbox") } else { mailer })
         }
         None => None,
     };
@@ -200,7 +205,8 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         servers: settings.servers.clone(),
         mailer,
         zone: settings.zone.clone(),
-        context,
+        context: settings.context.clone(),
+        surroundings: std::sync::OnceLock::new(),
         params: settings.params.clone(),
         artifacts: settings.artifacts.clone(),
         run_id: run_id(settings, clock),
@@ -210,19 +216,6 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         naive_requests: AtomicU64::new(0),
     });
     Ok(Grounds { host, client, sandbox })
-}
-
-/// In a sandbox no Octopus step runs the script: the newest deployment to the environment stands in for its own, so
-/// that `requeue` and `ctx.release` can be tried.
-async fn stand_in(space: &api::SpaceClient, context: &ContextSettings) -> Result<Option<String>> {
-    let mut query = api::DeploymentQuery { limit: Some(1), ..api::DeploymentQuery::default() };
-    if let Some(name) = &context.environment {
-        query.environments.push(space.find_environment(name).await?.id);
-    }
-    if let Some(name) = &context.project {
-        query.projects.push(space.find_project(name).await?.id);
-    }
-    Ok(space.deployments(&query).await?.first().map(|d| d.id.to_string()))
 }
 
 /// A name for the run in markers: new each time on a real server, the same each time for the same script in a sandbox.
@@ -237,13 +230,12 @@ fn run_id(settings: &Settings, clock: &Clock) -> String {
 
 fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter {
     let (printed, debugged) = (events.clone(), events.clone());
-    let (library, _, _) = host::library().finish();
     let defaults = Limits::default();
     Interpreter::new(Config {
         limits: Limits { operations: settings.max_operations.unwrap_or(defaults.operations), ..defaults },
         cancel: settings.cancel.clone(),
         state: Dynamic::from(host.clone()),
-        library: vec![library],
+        library: host::library(),
         constants: vec![("ctx".to_owned(), Dynamic::from(host::context::Context))],
         print: Arc::new(move |text| printed.emit(What::Print { text: text.to_owned() })),
         debug: Arc::new(move |text| debugged.note(Level::Verbose, text)),
@@ -272,7 +264,7 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         host.cancel_on_the_way_out(&host.open_tasks());
     }
     let mut outcome = match ran {
-        Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), mails: Vec::new() },
+        Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), mails: Vec::new(), truth: Value::Null },
         Err(failure) => failed(failure),
     };
     let sent = client.stats();
@@ -280,6 +272,7 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     outcome.stats.busiest_minute = sent.busiest_minute;
     outcome.stats.naive_requests = host.naive_requests.load(Ordering::Relaxed);
     if let Some(sandbox) = sandbox {
+        outcome.truth = sandbox.state();
         outcome.mails = sandbox.mails().into_iter().map(|mail| (mail.to, mail.subject)).collect();
     }
     outcome

@@ -35,14 +35,15 @@ fn outcome(path: &Path) -> String {
     let ended = on_script_thread(|| {
         let clock = Clock::virtual_at("2026-03-02T08:00:00Z".parse().expect("a timestamp"));
         let _busy = clock.enter();
-        let hooks = Hooks { clock: clock.clone(), runtime: runtime.handle().clone(), cancel: Cancel::new() };
+        let hooks =
+            Hooks { clock: clock.clone(), runtime: runtime.handle().clone(), cancel: Cancel::new(), enter: Arc::new(|| Box::new(())) };
         let ctx = rhai::Map::from([("env".into(), "Test".into())]);
         // A debug build needs 17 s for the default of 50 million.
         let limits = Limits { operations: 1_000_000, ..Limits::default() };
         let interpreter = Interpreter::new(Config {
             limits,
             state: Dynamic::from(hooks),
-            library: vec![sample::library()],
+            library: sample::library(),
             constants: vec![("ctx".into(), ctx.into())],
             print,
             ..Config::default()
@@ -79,9 +80,19 @@ fn check(folder: &str) {
         if got != wanted {
             writeln!(wrong, "=== {}\n--- wanted\n{wanted}\n--- got\n{got}", case.display()).expect("text");
         }
-        for word in
-            ["Dynamic", "alloc::", "i64", "f64", "ErrorRuntime", "Runtime error", "ImmutableString", "anon$", "EvalAltResult", "octorhai::"]
-        {
+        for word in [
+            "Dynamic",
+            "alloc::",
+            "i64",
+            "f64",
+            "ErrorRuntime",
+            "Runtime error",
+            "ImmutableString",
+            "anon$",
+            "EvalAltResult",
+            "octorhai::",
+            "SignedDuration",
+        ] {
             assert!(!got.contains(word), "{} shows `{word}`, which is not a word of users:\n{got}", case.display());
         }
     }

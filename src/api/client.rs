@@ -10,7 +10,7 @@ use super::decode::{Document, timestamp};
 use super::stats::{Counter, Stats};
 use super::{Credential, tls};
 use crate::cancel::Cancel;
-use crate::clock::{Clock, later, real_limit, text};
+use crate::clock::{Clock, later, real_limit, text::show};
 use crate::error::{Error, Kind, Result};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -54,6 +54,8 @@ pub struct Settings {
     pub user_agent: String,
     /// Hears about outages.
     pub on_retry: Option<OnRetry>,
+    /// The address that people are shown instead of `url`, e.g. the one in front of a load balancer.
+    pub public_url: Option<String>,
 }
 
 impl Settings {
@@ -68,6 +70,7 @@ impl Settings {
             patience: SignedDuration::from_mins(5),
             user_agent: concat!("octorhai/", env!("CARGO_PKG_VERSION")).to_owned(),
             on_retry: None,
+            public_url: None,
         }
     }
 }
@@ -82,6 +85,8 @@ pub struct Client {
 
 struct Inner {
     base: Base,
+    /// What people are shown.
+    shown: Base,
     settings: Settings,
     headers: HeaderMap,
     http: OnceLock<Result<reqwest::Client>>,
@@ -116,6 +121,7 @@ impl Client {
     /// A client. Opens no connection yet; an address or a key that cannot be right is an error of kind `usage`.
     pub fn new(settings: Settings) -> Result<Self> {
         let base = Base::parse(&settings.url)?;
+        let shown = settings.public_url.as_deref().map_or_else(|| Ok(base.clone()), Base::parse)?;
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
         let header = |what: &str, text: &str| {
@@ -139,6 +145,7 @@ impl Client {
         Ok(Self {
             inner: Arc::new(Inner {
                 base,
+                shown,
                 settings,
                 headers,
                 http: OnceLock::new(),
@@ -189,9 +196,9 @@ impl Client {
         self.cancel.guard(sleep).await
     }
 
-    /// The base address, without `/api`.
+    /// The base address for people, without `/api`.
     pub fn address(&self) -> String {
-        self.inner.base.to_string()
+        self.inner.shown.to_string()
     }
 
     /// What was sent so far.
@@ -210,7 +217,7 @@ impl Client {
 
     /// An address for people from a link of the server's (`/app#/Spaces-1/...`).
     pub fn web_url(&self, link: &str) -> String {
-        self.inner.base.resolve(link).map_or_else(|_| self.address(), String::from)
+        self.inner.shown.resolve(link).map_or_else(|_| self.address(), String::from)
     }
 
     /// `GET path` as JSON. `path` is `/api/...`, or a link of the server's.
@@ -363,9 +370,9 @@ impl Client {
         let pause = asked.unwrap_or_else(|| backoff(&path, attempt));
         if left <= SignedDuration::ZERO || asked.is_some_and(|asked| asked > left) {
             let tried = self.clock().since(began);
-            let mut text = format!("the server at `{}` cannot be reached: {last}; tried for {}", self.inner.base, text::show(tried));
+            let mut text = format!("the server at `{}` cannot be reached: {last}; tried for {}", self.inner.shown, show(tried));
             if let Some(asked) = asked.filter(|asked| *asked > left) {
-                text = format!("{text}, and it wants a pause of {}", text::show(asked));
+                text = format!("{text}, and it wants a pause of {}", show(asked));
             }
             let mut error = Error::new(Kind::Unreachable, text);
             if !self.inner.reached.load(Ordering::Relaxed) {
@@ -374,14 +381,14 @@ impl Client {
             return Err(self.mask(with_request(error, method, &path, url.as_str())));
         }
         if !self.inner.outage_told.swap(true, Ordering::Relaxed) {
-            self.tell(&format!("{last}, trying again for up to {}", text::show(left)));
+            self.tell(&format!("{last}, trying again for up to {}", show(left)));
         }
         self.rest(pause.min(left)).await
     }
 
     fn recovered(&self, began: Timestamp) {
         if self.inner.outage_told.swap(false, Ordering::Relaxed) {
-            self.tell(&format!("the server answers again after {}", text::show(self.clock().since(began))));
+            self.tell(&format!("the server answers again after {}", show(self.clock().since(began))));
         }
     }
 
@@ -508,8 +515,7 @@ impl Client {
 
     /// Takes the credential out of an error, should the server have echoed it.
     fn mask(&self, error: Error) -> Error {
-        let Some(secret) = self.secret() else { return error };
-        let leaks = |text: &str| text.contains(secret);
+        let leaks = |text: &str| self.masked(text) != text;
         if !leaks(error.message()) && !error.hints().iter().any(|h| leaks(h)) && !error.facts().values().any(|v| leaks(&v.to_string())) {
             return error;
         }
@@ -525,7 +531,12 @@ impl Client {
     }
 
     fn masked(&self, text: &str) -> String {
-        self.secret().map_or_else(|| text.to_owned(), |secret| text.replace(secret, "***"))
+        let text = self.secret().map_or_else(|| text.to_owned(), |secret| text.replace(secret, "***"));
+        if self.inner.settings.public_url.is_some() {
+            text.replace(&self.inner.base.to_string(), &self.inner.shown.to_string())
+        } else {
+            text
+        }
     }
 
     fn secret(&self) -> Option<&str> {

@@ -99,9 +99,9 @@ impl SpaceClient {
         self.client.web_url(link)
     }
 
-    /// Any request. `path` is below the space (`projects/Projects-1`), unless it begins with `/api`.
+    /// Any request. `path` is below the space (`projects/Projects-1`), unless it begins with `/api` (or `/sandbox`, a simulated server's own pages).
     pub async fn raw(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
-        let absolute = ["/api", "~/", "http://", "https://"].iter().any(|head| path.starts_with(head));
+        let absolute = ["/api", "/sandbox/", "~/", "http://", "https://"].iter().any(|head| path.starts_with(head));
         let path = if absolute { path.to_owned() } else { self.route(path).as_str().to_owned() };
         self.client.raw(method, &path, body).await
     }

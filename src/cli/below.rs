@@ -5,7 +5,7 @@ use crate::{
     clock::Clock,
     engine::{
         Config, Failure, Interpreter,
-        docs::{self, FunctionDoc},
+        docs::{self, Entry},
         params::{self, ParamDecl},
     },
     error::{Error, Result},
@@ -73,19 +73,7 @@ async fn start(world: World, address: SocketAddr, speed: f64) -> Result<(Sandbox
     Ok((sandbox, ready))
 }
 
-/// The functions of scripts, as the reference shows them: those of the binary, then the standard library's.
-pub(super) fn functions() -> Vec<FunctionDoc> {
-    let (_, own, _) = host::library().finish();
-    let shown = own.into_iter().map(|doc| FunctionDoc {
-        name: doc.receiver.map_or_else(|| doc.name.to_owned(), |of| format!("{of}.{}", doc.name)),
-        signature: doc.signature(),
-        group: doc.group.to_owned(),
-        summary: doc.summary().to_owned(),
-        // The example is shown by itself.
-        prose: doc.doc.split("```").next().unwrap_or_default().trim().to_owned(),
-        options: doc.params.iter().map(|param| param.options).find(|options| !options.is_empty()).unwrap_or_default(),
-        example: doc.example().unwrap_or_default(),
-        since: String::new(),
-    });
-    shown.chain(docs::standard_functions()).collect()
+/// Functions and types of scripts, as the reference shows them.
+pub(super) fn reference() -> Vec<Entry> {
+    docs::entries(host::library().docs())
 }

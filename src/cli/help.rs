@@ -6,7 +6,7 @@ use super::{
     ui::{Tone, Ui},
 };
 use crate::{
-    engine::docs::FunctionDoc,
+    engine::docs::Entry,
     error::{Error, suggestion},
 };
 
@@ -14,7 +14,7 @@ use crate::{
 pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
     let mut cli = args::command();
     cli.build();
-    let functions = below::functions();
+    let functions = below::reference();
     let Some(topic) = &args.topic else {
         show(ui, &mut cli);
         overview(ui, &functions);
@@ -37,6 +37,12 @@ pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
             return 2;
         }
         [one] => whole(ui, one),
+        // A function and the type that it makes.
+        [one, other] if one.name.eq_ignore_ascii_case(&other.name) => {
+            whole(ui, one);
+            ui.data("");
+            whole(ui, other);
+        }
         several => {
             let width = several.iter().map(|doc| doc.name.chars().count()).max().unwrap_or(0);
             for doc in several {
@@ -47,15 +53,25 @@ pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
     0
 }
 
-/// A function of that name; else a group; else whatever has the word in its name or prose.
-fn look_up<'a>(functions: &'a [FunctionDoc], topic: &str) -> Vec<&'a FunctionDoc> {
-    let topic = topic.trim_end_matches("()").to_lowercase();
-    let by = |test: &dyn Fn(&FunctionDoc) -> bool| functions.iter().filter(|doc| test(doc)).collect::<Vec<_>>();
+/// What has that name; else a group; else whatever has the word in its name, prose, options or properties.
+fn look_up<'a>(entries: &'a [Entry], topic: &str) -> Vec<&'a Entry> {
+    let exact = topic.trim_end_matches("()");
+    let topic = exact.to_lowercase();
+    let by = |test: &dyn Fn(&Entry) -> bool| entries.iter().filter(|doc| test(doc)).collect::<Vec<_>>();
     let last = |name: &str| name.rsplit(['.', ':']).next().unwrap_or(name).to_lowercase();
-    let attempts: [&dyn Fn(&FunctionDoc) -> bool; 4] =
-        [&|doc| doc.name.to_lowercase() == topic, &|doc| doc.group.to_lowercase() == topic, &|doc| last(&doc.name) == topic, &|doc| {
-            doc.name.to_lowercase().contains(&topic) || doc.prose.to_lowercase().contains(&topic)
-        }];
+    let has = |text: &str| text.to_lowercase().contains(&topic);
+    let attempts: [&dyn Fn(&Entry) -> bool; 5] = [
+        &|doc| doc.name == exact,
+        &|doc| doc.name.to_lowercase() == topic,
+        &|doc| doc.group.to_lowercase() == topic,
+        &|doc| last(&doc.name) == topic,
+        &|doc| {
+            has(&doc.name)
+                || has(&doc.prose)
+                || doc.options.iter().any(|o| has(o.name) || has(o.prose))
+                || doc.properties.iter().any(|p| has(p.name) || has(p.doc))
+        },
+    ];
     attempts.into_iter().map(by).find(|found| !found.is_empty()).unwrap_or_default()
 }
 
@@ -64,31 +80,54 @@ fn flow(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Everything about one function.
-fn whole(ui: &Ui, doc: &FunctionDoc) {
-    for line in doc.signature.lines() {
-        ui.data(&ui.paint(Tone::Strong, line));
-    }
-    let prose: Vec<&str> = doc.prose.trim().lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
-    ui.data(&format!("\n{}", prose.join("\n")));
-    if !doc.options.is_empty() {
-        ui.data("\nOptions:");
-        let width = doc.options.iter().map(|option| option.name.chars().count()).max().unwrap_or(0);
-        for option in doc.options {
-            ui.data(&format!("  {:<width$}  {} ({}; default: {})", option.name, flow(option.prose), option.kind, option.default));
-        }
-    }
+/// Everything about one function or type.
+fn whole(ui: &Ui, doc: &Entry) {
+    ui.data(&ui.paint(Tone::Strong, &doc.signature));
+    ui.data(&format!("\n{}", doc.prose));
+    let params = doc.params.iter().filter(|p| p.options.is_empty());
+    table(ui, "Arguments", params.map(|p| vec![p.name, p.kind, if p.optional { "may be left out" } else { "" }].into()));
+    table(
+        ui,
+        "Options (name, type, default)",
+        doc.options.iter().map(|o| Row { cells: vec![o.name, o.kind, o.default], prose: flow(o.prose) }),
+    );
+    table(ui, "Properties", doc.properties.iter().map(|p| Row { cells: vec![p.name, p.kind], prose: flow(p.doc) }));
+    table(ui, "Functions", doc.functions.iter().map(|f| vec![f.as_str()].into()));
     if !doc.example.is_empty() {
         ui.data("\nExample:");
         for line in doc.example.trim_end().lines() {
-            ui.data(&format!("  {line}"));
+            ui.data(format!("  {line}").trim_end());
         }
     }
     ui.data(&format!("\nGroup: {}", doc.group));
 }
 
+/// A row of a table: short cells side by side, then prose.
+struct Row<'a> {
+    cells: Vec<&'a str>,
+    prose: String,
+}
+
+impl<'a> From<Vec<&'a str>> for Row<'a> {
+    fn from(cells: Vec<&'a str>) -> Self {
+        Self { cells, prose: String::new() }
+    }
+}
+
+fn table<'a>(ui: &Ui, heading: &str, rows: impl Iterator<Item = Row<'a>>) {
+    let rows: Vec<Row> = rows.collect();
+    let Some(first) = rows.first() else { return };
+    let width = |column: usize| rows.iter().map(|r| r.cells[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..first.cells.len()).map(width).collect();
+    ui.data(&format!("\n{heading}:"));
+    for row in &rows {
+        let cells: Vec<String> = row.cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        ui.data(format!("  {}  {}", cells.join("  "), row.prose).trim_end());
+    }
+}
+
 /// The names of all functions by group, in the order of the reference.
-fn overview(ui: &Ui, functions: &[FunctionDoc]) {
+fn overview(ui: &Ui, functions: &[Entry]) {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for doc in functions {
         match groups.iter_mut().find(|(group, _)| *group == doc.group) {
@@ -114,17 +153,17 @@ fn show(ui: &Ui, command: &mut clap::Command) {
 mod tests {
     use super::super::ui::{Loudness, testing};
     use super::*;
+    use crate::engine::options::OptionDoc;
 
-    fn doc(name: &str, group: &str, prose: &str) -> FunctionDoc {
-        FunctionDoc {
+    fn doc(name: &str, group: &str, prose: &str) -> Entry {
+        Entry {
             name: name.to_owned(),
-            signature: format!("{name}(x: text)"),
+            signature: format!("{name}(x)"),
             group: group.to_owned(),
             summary: prose.to_owned(),
             prose: prose.to_owned(),
-            options: &[],
             example: "let x = 1;\n".to_owned(),
-            since: String::new(),
+            ..Entry::default()
         }
     }
 
@@ -134,6 +173,8 @@ mod tests {
             doc("wait_step", "wait", "Waits for a step."),
             doc("deploy", "act", "Deploys a release."),
             doc("Task.cancel", "act", "Cancels a task."),
+            doc("Release", "types", "A version."),
+            doc("release", "query", "The release of a version."),
         ];
         look_up(&all, topic).into_iter().map(|doc| doc.name.clone()).collect()
     }
@@ -146,13 +187,23 @@ mod tests {
         assert_eq!(names("cancel"), ["Task.cancel"]);
         assert_eq!(names("step"), ["wait_step"]);
         assert_eq!(names("tasks"), ["wait"]);
+        assert_eq!(names("Release"), ["Release"]);
+        assert_eq!(names("RELEASE"), ["Release", "release"]);
         assert!(names("nothing").is_empty());
     }
 
     #[test]
     fn one_function_is_shown_whole() {
+        const OPTIONS: &[OptionDoc] = &[
+            OptionDoc { name: "timeout", kind: "duration", default: "30m", prose: " How long\n at most." },
+            OptionDoc { name: "to", kind: "text", default: "none", prose: " Whom." },
+        ];
         let (ui, data, _) = testing::ui(Loudness::Normal);
-        whole(&ui, &doc("deploy", "act", "Deploys a release."));
-        assert_eq!(data.text(), "deploy(x: text)\n\nDeploys a release.\n\nExample:\n  let x = 1;\n\nGroup: act\n");
+        whole(&ui, &Entry { options: OPTIONS, ..doc("deploy", "act", "Deploys a release.") });
+        assert_eq!(
+            data.text(),
+            "deploy(x)\n\nDeploys a release.\n\nOptions (name, type, default):\n  timeout  duration  30m   How long at most.\n  \
+             to       text      none  Whom.\n\nExample:\n  let x = 1;\n\nGroup: act\n"
+        );
     }
 }

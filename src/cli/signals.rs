@@ -31,8 +31,9 @@ pub fn watch(cancel: Cancel, ui: Ui) -> Watch {
             if done.load(Ordering::SeqCst) {
                 leave();
             }
-            cancel.cancel(name);
+            // Said first: a script that is quick to end would have the last word otherwise.
             say_briefly(&ui, format!("{name}: ending the run; once more ends it at once"));
+            cancel.cancel(name);
             let second = real_limit(GRACE, signals.next()).await;
             if second.is_some() {
                 say_briefly(&ui, "ended at once: what this run started on the server goes on".to_owned());

@@ -87,11 +87,14 @@ impl Timeline {
         let mut rows: Vec<&Row> = state.rows.iter().collect();
         if let (Some(first), Some(last), false) = (state.first, state.last, rows.is_empty()) {
             let kind = if state.virtual_time { "virtual time" } else { "real time" };
-            ui.say("");
-            ui.say(&ui.paint(Tone::Strong, &format!("What ran when ({kind}, {}, {})", day(first, zone), zone_name(zone, first))));
             rows.sort_by_key(|row| row.queued); // stable: equal times keep the order of events
-            let from = rows.iter().map(|row| row.queued).min().unwrap_or(first).min(first);
+            // A server's clock may differ from ours: then the chart shows the tasks' own times only.
+            let all_ended = rows.iter().all(|row| row.ended.is_some());
+            let (first, last) = if state.virtual_time || !all_ended { (first, last) } else { (rows[0].queued, rows[0].queued) };
+            let from = rows[0].queued.min(first);
             let to = rows.iter().filter_map(|row| row.ended).max().unwrap_or(last).max(last);
+            ui.say("");
+            ui.say(&ui.paint(Tone::Strong, &format!("What ran when ({kind}, {}, {})", day(from, zone), zone_name(zone, from))));
             let titles = rows.iter().take(MOST_ROWS).map(|row| row.title.chars().count()).max().unwrap_or(0).min(MOST_TITLE);
             let several_days = day(from, zone) != day(to, zone);
             for row in rows.iter().take(MOST_ROWS) {

@@ -223,7 +223,7 @@ impl Drop for Busy {
     }
 }
 
-/// Real time spent, for statistics and log lines only; never for decisions.
+/// Real time spent: for statistics, log lines, and for how often something costly is checked; never for what a script sees.
 #[derive(Clone, Copy)]
 pub struct Stopwatch(Instant);
 

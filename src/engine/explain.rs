@@ -1,9 +1,11 @@
 //! What Rhai's run-time errors mean in words of users, and what helps.
 
 use super::{
+    library::{Docs, FunctionDoc},
     modules::Shelf,
+    sizes::with_commas,
     syntax, thrown,
-    words::{Signature, signatures, type_words, with_article},
+    words::{ANY, Way, counted, standard_ways, type_words, with_article},
 };
 use crate::error::{Error, Kind, nearest, suggestion};
 use rhai::{ASTNode, Dynamic, Engine, EvalAltResult, Expr, Map, Position, Stmt};
@@ -13,6 +15,8 @@ use std::cell::Cell;
 pub(super) struct Surroundings<'a> {
     pub(super) engine: &'a Engine,
     pub(super) shelf: &'a Shelf,
+    /// What the library offers.
+    pub(super) docs: &'a Docs,
     /// The text of the file that the error is in.
     pub(super) text: &'a str,
     /// The name of that file.
@@ -41,7 +45,8 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
         if let Some(option) = ours.fact("option").and_then(|o| o.as_str()) {
             around.better.set(key_after(around, option));
         }
-        return ours;
+        let argument = ours.fact("argument").and_then(|a| a.as_str()).and_then(|argument| argument_named(around, argument));
+        return hinted(ours, argument);
     }
     let engine = around.engine;
     let words = |name: &str| with_article(&type_words(Some(engine), name));
@@ -105,7 +110,6 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
             Error::new(Kind::Limit, format!("function calls are nested more than {} deep", engine.max_call_levels()))
                 .help("does a function call itself without end?")
         }
-        EvalAltResult::ErrorDataTooLarge(what, _) => too_large(what, engine),
         EvalAltResult::ErrorSystem(what, cause) if what.is_empty() => script(plain(&cause.to_string())),
         EvalAltResult::ErrorSystem(what, cause) => script(plain(&format!("{what}: {cause}"))),
         EvalAltResult::ErrorTerminated(..) => Error::new(Kind::Cancelled, "the script was ended"),
@@ -193,27 +197,6 @@ fn bounds(what: &str, item: &str, length: usize, index: i64) -> Error {
     }
 }
 
-fn too_large(what: &str, engine: &Engine) -> Error {
-    let (what, limit) = match what.to_lowercase() {
-        w if w.contains("string") => ("a text would be longer", format!("{} MB", engine.max_string_size() >> 20)),
-        w if w.contains("map") => ("a map would have more", format!("{} entries", with_commas(engine.max_map_size() as u64))),
-        _ => ("a list would have more", format!("{} items", with_commas(engine.max_array_size() as u64))),
-    };
-    Error::new(Kind::Limit, format!("{what} than {limit}")).help("does a loop add to it without end?")
-}
-
-fn with_commas(number: u64) -> String {
-    let digits = number.to_string();
-    let mut shown = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown
-}
-
 /// Rhai's words as a fragment of ours: quotes become backticks, names of types ours, the first letter small.
 pub(super) fn plain(message: &str) -> String {
     let mut text = message.trim().trim_end_matches('.').replace('\'', "`");
@@ -251,7 +234,7 @@ pub(super) fn unknown_variable(name: &str, around: &Surroundings) -> Error {
     if text_after(around).starts_with(':') {
         return error.help(format!("arguments have no names here; options stand in a map at the end: `#{{{name}: ...}}`"));
     }
-    if signatures(around.engine).iter().any(|s| s.name == name && !s.standard) {
+    if around.docs.functions.iter().any(|f| f.name == name && f.receiver.is_none()) {
         return error.help(format!("`{name}` is a function: call it with `{name}(...)`"));
     }
     let declared = declared_names(around.text);
@@ -308,15 +291,15 @@ fn unknown_property(message: &str, around: &Surroundings) -> Error {
             .help(format!("what stands before `.{property}` is `()`: a map lacks that key, or a function returned nothing"))
             .help(format!("`?.{property}` gives `()` instead of an error"));
     }
-    let all = signatures(around.engine);
-    let of_subject = |s: &&Signature| s.parameters.first().is_some_and(|(_, kind)| *kind == subject);
-    let known: Vec<&str> = all.iter().filter(of_subject).filter_map(|s| s.name.strip_prefix("get$")).collect();
+    let known: Vec<&str> =
+        around.docs.types.iter().filter(|t| t.name == subject).flat_map(|t| t.properties.iter().map(|p| p.name)).collect();
     let whose = with_article(&subject);
     if message.starts_with("No writable") {
         return script(format!("property `{property}` of {whose} cannot be set"));
     }
     let error = script(format!("{whose} has no property `{property}`"));
-    if all.iter().filter(of_subject).any(|s| s.name == property) {
+    let here = |f: &FunctionDoc| f.receiver == Some(subject.as_str());
+    if around.docs.functions.iter().any(|f| f.name == property && here(f)) {
         return error.help(format!("`{property}` is a function: write `.{property}()`"));
     }
     let hint = nearest(property, known.iter().copied()).map(|n| format!("did you mean `{n}`?"));
@@ -346,30 +329,19 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
     }
 
     let (module, bare) = name.rsplit_once("::").map_or((None, name), |(m, n)| (Some(m), n));
-    let mut known: Vec<Signature> = around
-        .shelf
-        .functions()
-        .into_iter()
-        .map(|(name, parameters)| Signature {
-            name,
-            parameters: parameters.into_iter().map(|p| (p, "any value".to_owned())).collect(),
-            result: "nothing".to_owned(),
-            standard: false,
-        })
-        .collect();
+    let mut known: Vec<Way> = around.shelf.functions().into_iter().map(|(name, parameters)| Way::scripted(name, parameters)).collect();
     if module.is_none() {
-        known.extend(
-            signatures(around.engine).into_iter().filter(|s| s.name.starts_with(|c: char| c.is_alphabetic()) && !s.name.contains('$')),
-        );
+        known.extend(around.docs.functions.iter().map(Way::of));
+        known.extend(standard_ways());
     }
-    let mut overloads: Vec<&Signature> = known.iter().filter(|s| s.name == bare).collect();
-    if overloads.iter().any(|s| !s.standard) {
-        // Rhai has functions of the same name for other things, e.g. `start(range)`.
-        overloads.retain(|s| !s.standard);
+    let mut ways: Vec<&Way> = known.iter().filter(|w| w.name == bare).collect();
+    if ways.iter().any(|w| !w.standard) {
+        // Rhai has functions of the same name for other things.
+        ways.retain(|w| !w.standard);
     }
     let method = called_as_method(around, bare);
-    if !overloads.is_empty() {
-        return wrong_arguments(bare, &given, &overloads, method, around);
+    if !ways.is_empty() {
+        return wrong_arguments(bare, &given, &ways, method, around);
     }
     let names: Vec<&str> = known.iter().map(|s| s.name.as_str()).collect();
     let hint = nearest(bare, names.iter().copied()).map(|n| format!("did you mean `{n}`?"));
@@ -382,9 +354,13 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
     }
     match (method, given.first()) {
         (true, Some(subject)) => {
-            let of_subject: Vec<&str> =
-                known.iter().filter(|s| s.parameters.first().is_some_and(|(_, kind)| kind == subject)).map(|s| s.name.as_str()).collect();
-            let hint = nearest(bare, of_subject).map(|n| format!("did you mean `{n}`?")).or(hint);
+            let of_subject = |w: &&Way| match (w.receiver, w.parameters.first()) {
+                (Some(receiver), _) => receiver == subject,
+                (None, _) if around.docs.places.contains(&subject.as_str()) => true,
+                (None, first) => first.is_some_and(|(_, kind)| kind == subject),
+            };
+            let hint =
+                nearest(bare, known.iter().filter(of_subject).map(|w| w.name.as_str())).map(|n| format!("did you mean `{n}`?")).or(hint);
             hinted(script(format!("{} has no function `{bare}`", with_article(subject))), hint)
         }
         _ => hinted(script(format!("there is no function `{bare}`")), hint),
@@ -440,42 +416,63 @@ fn argument_position(around: &Surroundings, index: usize) -> Option<Position> {
     found
 }
 
+/// What a wrong argument needs: its place, and how the function is called.
+fn argument_named(around: &Surroundings, argument: &str) -> Option<String> {
+    let name = &around.text[token(around)?];
+    let doc = around.docs.functions.iter().find(|f| f.name == name && f.params.iter().any(|p| p.name == argument))?;
+    let index = doc.params.iter().position(|p| p.name == argument)?;
+    let before_dot = usize::from(doc.receiver.is_none() && called_as_method(around, name));
+    if let Some(index) = index.checked_sub(before_dot) {
+        around.better.set(argument_position(around, index));
+    }
+    Some(format!("it is: `{}`", doc.signature()))
+}
+
 /// The function exists: say which argument is not right, and show how it is called.
-fn wrong_arguments(name: &str, given: &[String], overloads: &[&Signature], method: bool, around: &Surroundings) -> Error {
-    // In `task.cancel(1)` the subject is not an argument for people.
-    let offset = usize::from(method);
-    let fits = |wanted: &str, given: &str| wanted == given || wanted == "any value";
-    let same_count: Vec<&&Signature> = overloads.iter().filter(|s| s.parameters.len() == given.len()).collect();
-    let best = same_count.iter().min_by_key(|s| s.parameters.iter().zip(given).filter(|((_, wanted), given)| !fits(wanted, given)).count());
-    let error = if let Some(best) = best {
-        let wrong = best.parameters.iter().zip(given).enumerate().find(|(_, ((_, wanted), given))| !fits(wanted, given));
+fn wrong_arguments(name: &str, given: &[String], ways: &[&Way], method: bool, around: &Surroundings) -> Error {
+    let subject = given.first().map(String::as_str);
+    // What a way takes of `given` for its parameters, and how many of those stand before the dot.
+    let arguments = |way: &Way| match way.receiver {
+        Some(receiver) => (subject == Some(receiver)).then(|| (&given[1..], 0)),
+        None if method && subject.is_some_and(|s| around.docs.places.contains(&s)) => Some((&given[1..], 0)),
+        None => Some((given, usize::from(method))),
+    };
+    let fits = |wanted: &str, given: &str| wanted == given || wanted == ANY;
+    let reachable: Vec<(&Way, &[String], usize)> =
+        ways.iter().filter_map(|w| arguments(w).map(|(given, offset)| (*w, given, offset))).collect();
+    let right_count = reachable.iter().filter(|(way, given, _)| (way.required..=way.parameters.len()).contains(&given.len()));
+    let best = right_count
+        .min_by_key(|(way, given, _)| way.parameters.iter().zip(*given).filter(|((_, wanted), given)| !fits(wanted, given)).count());
+    let error = if let Some((way, given, offset)) = best {
+        let wrong = way.parameters.iter().zip(*given).enumerate().find(|(_, ((_, wanted), given))| !fits(wanted, given));
         match wrong {
-            Some((0, ((_, _), given))) if method => script(format!("{} has no function `{name}`", with_article(given))),
+            Some((0, (_, given))) if method => script(format!("{} has no function `{name}`", with_article(given))),
             Some((i, ((parameter, wanted), given))) => {
                 around.better.set(argument_position(around, i - offset));
                 let parameter = if parameter.is_empty() { String::new() } else { format!(" (`{parameter}`)") };
-                script(format!(
-                    "argument {}{parameter} of `{name}` must be {}, not {}",
-                    i + 1 - offset,
-                    with_article(wanted),
-                    with_article(given)
-                ))
+                let (wanted, given) = (with_article(wanted), with_article(given));
+                script(format!("argument {}{parameter} of `{name}` must be {wanted}, not {given}", i + 1 - offset))
             }
             None => script(format!("`{name}` cannot be called here")),
         }
+    } else if let Some((_, given, offset)) = reachable.first() {
+        let counts = reachable.iter().flat_map(|(way, _, offset)| (way.required..=way.parameters.len()).map(|n| n.saturating_sub(*offset)));
+        script(format!("`{name}` takes {}, not {}", counted(counts), given.len().saturating_sub(*offset)))
     } else {
-        let mut counts: Vec<usize> = overloads.iter().map(|s| s.parameters.len().saturating_sub(offset)).collect();
-        counts.sort_unstable();
-        counts.dedup();
-        let wanted = counts.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
-        let noun = if counts == [1] { "argument" } else { "arguments" };
-        script(format!("`{name}` takes {wanted} {noun}, not {}", given.len() - offset.min(given.len())))
+        let owners: Vec<String> = ways.iter().filter_map(|w| w.receiver).map(with_article).collect();
+        match subject {
+            Some(subject) if method => script(format!("{} has no function `{name}`", with_article(subject))),
+            _ => script(format!("`{name}` is a function of {}", owners.join(" and of "))),
+        }
     };
-    let mut ways: Vec<String> = overloads.iter().map(|s| format!("`{}`", s.show())).collect();
-    ways.dedup();
-    let more = ways.len().saturating_sub(6);
-    ways.truncate(6);
-    let mut help = format!("it is: {}", ways.join("\n   or: "));
+    let mut shown: Vec<String> = match reachable.as_slice() {
+        [] => ways.iter().map(|w| format!("`{}`", w.shown)).collect(),
+        some => some.iter().map(|(w, ..)| format!("`{}`", w.shown)).collect(),
+    };
+    shown.dedup();
+    let more = shown.len().saturating_sub(6);
+    shown.truncate(6);
+    let mut help = format!("it is: {}", shown.join("\n   or: "));
     if more > 0 {
         help = format!("{help}\n  and {more} more");
     }
@@ -505,11 +502,5 @@ mod tests {
     fn declared_names_are_those_of_let_for_and_parameters() {
         let text = "let a = 1; for item in list { } fn go(first, second) { first } let f = |x, y| x + other; try { } catch (err) { }";
         assert_eq!(declared_names(text), ["a", "err", "f", "first", "item", "second", "x", "y"]);
-    }
-
-    #[test]
-    fn large_numbers_are_readable() {
-        assert_eq!(with_commas(50_000_000), "50,000,000");
-        assert_eq!(with_commas(999), "999");
     }
 }

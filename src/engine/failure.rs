@@ -2,6 +2,7 @@
 
 use super::{
     explain,
+    library::Docs,
     modules::{Shelf, Unit},
 };
 use crate::error::Error;
@@ -52,7 +53,7 @@ impl From<Error> for Failure {
 
 impl Failure {
     /// What a Rhai error means; `file` is where the outermost frame is.
-    pub(super) fn new(error: EvalAltResult, file: &str, engine: &Engine, shelf: &Shelf) -> Self {
+    pub(super) fn new(error: EvalAltResult, file: &str, engine: &Engine, shelf: &Shelf, docs: &Docs) -> Self {
         let mut trace = Vec::new();
         let mut file = file.to_owned();
         let mut function = None;
@@ -71,7 +72,7 @@ impl Failure {
         };
         let position = innermost.position();
         let text = shelf.text(&file).unwrap_or_default();
-        let around = explain::Surroundings { engine, shelf, text: &text, file: &file, position, better: Cell::new(None) };
+        let around = explain::Surroundings { engine, shelf, docs, text: &text, file: &file, position, better: Cell::new(None) };
         let error = explain::explain(innermost, &around);
         trace.extend(frame(&file, around.better.get().unwrap_or(position), function.as_ref()));
         trace.reverse();

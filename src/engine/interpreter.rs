@@ -2,11 +2,13 @@
 
 use super::{
     Failure, Source,
+    library::{Docs, Library},
     modules::{Resolver, Shelf, Unit},
+    sizes::Sizes,
     standard, thrown,
 };
 use crate::cancel::Cancel;
-use rhai::{Dynamic, Engine, Module, OptimizationLevel, Position, Scope, Shared};
+use rhai::{Dynamic, Engine, OptimizationLevel, Position, Scope};
 use sha2::{Digest, Sha256};
 use std::{fmt::Write, sync::Arc};
 
@@ -15,7 +17,7 @@ use std::{fmt::Write, sync::Arc};
 pub struct Limits {
     /// Operations (roughly: expressions and statements evaluated) of one run.
     pub operations: u64,
-    /// Bytes of one text.
+    /// Bytes of one text; all texts in one list or map may have 16 times as many.
     pub text: usize,
     /// Items of one list, counted with the lists in it.
     pub list: usize,
@@ -57,8 +59,8 @@ pub struct Config {
     pub cancel: Cancel,
     /// What functions of the library find as [`NativeCallContext::tag`](rhai::NativeCallContext::tag).
     pub state: Dynamic,
-    /// Functions for scripts; a later module hides an earlier one.
-    pub library: Vec<Shared<Module>>,
+    /// Functions for scripts.
+    pub library: Library,
     /// Names that are known everywhere in scripts, in functions and modules too, e.g. `ctx`.
     pub constants: Vec<(String, Dynamic)>,
     /// Where `print` goes.
@@ -74,7 +76,7 @@ impl Default for Config {
             limits: Limits::default(),
             cancel: Cancel::new(),
             state: Dynamic::UNIT,
-            library: Vec::new(),
+            library: Library::new(),
             constants: Vec::new(),
             print: Arc::new(|_| {}),
             debug: Arc::new(|_| {}),
@@ -86,6 +88,7 @@ impl Default for Config {
 pub struct Interpreter {
     engine: Engine,
     shelf: Arc<Shelf>,
+    docs: Docs,
 }
 
 /// A script that compiled, with the files it imports by literal names.
@@ -125,9 +128,6 @@ impl Interpreter {
         let mut engine = Engine::new_raw();
         engine
             .set_max_operations(limits.operations)
-            .set_max_string_size(limits.text)
-            .set_max_array_size(limits.list)
-            .set_max_map_size(limits.map)
             .set_max_call_levels(limits.calls)
             .set_max_expr_depths(limits.nesting, limits.nesting)
             .set_max_modules(limits.imports)
@@ -139,19 +139,22 @@ impl Interpreter {
             .set_default_tag(state);
 
         engine.register_global_module(standard::module());
-        for module in library {
-            engine.register_global_module(module);
-        }
+        let (module, docs) = library.finish();
+        engine.register_global_module(module);
         // The parser, which is strict about unknown names, learns the constants from a scope (`Shelf::compile`). Their values
         // come from a resolver and not from the scope of the main file: so functions, closures and modules see them too.
         let mut names = Scope::new();
         for (name, _) in &constants {
             names.push_dynamic(name.as_str(), Dynamic::UNIT);
         }
+        let sizes = Sizes::from(&limits);
         #[allow(deprecated, reason = "Rhai marks its changing interfaces as deprecated")]
         engine.on_var(move |name, index, context| {
-            // Names with an index are local variables that the parser saw.
-            if index > 0 || context.scope().contains(name) {
+            // Names with an index, counted from the last one, are local variables that the parser saw.
+            let scope = context.scope();
+            let local = if index > 0 { scope.iter_raw().nth(index - 1).map(|(.., value)| value) } else { scope.get(name) };
+            if let Some(value) = local {
+                sizes.check(value)?;
                 return Ok(None);
             }
             Ok(constants.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()))
@@ -163,7 +166,7 @@ impl Interpreter {
 
         let shelf = Arc::new(Shelf::new(names));
         engine.set_module_resolver(Resolver(shelf.clone()));
-        Self { engine, shelf }
+        Self { engine, shelf, docs }
     }
 
     /// The engine below, for completion, documentation and tests.
@@ -204,7 +207,7 @@ impl Interpreter {
 
     /// What a Rhai error means and where it is; `file` is the file of the outermost frame.
     pub fn failure(&self, error: rhai::EvalAltResult, file: &str) -> Failure {
-        Failure::new(error, file, &self.engine, &self.shelf)
+        Failure::new(error, file, &self.engine, &self.shelf, &self.docs)
     }
 
     /// A failure of ours at a place of a program, e.g. a wrong `param(...)`.

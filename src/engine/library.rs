@@ -1,18 +1,20 @@
 //! What scripts can call: a function's name, parameters, prose, example and code declared in one place.
 //!
 //! [`functions!`](crate::functions) and [`script_type!`](crate::script_type) register native code with Rhai and keep the
-//! documentation beside it; help, completion, reference and the "did you mean" of error messages read it from [`Library`].
+//! documentation beside it; help, completion, reference and the "did you mean" of error messages read it from [`Docs`].
 //!
 //! All parameters are registered as "anything": the conversion is ours, so that a wrong argument is told in the words of
 //! the documentation (`` `wait`: argument `tasks` must be ... ``) and not as an unknown overload.
 
 use super::{
     options::{OptionDoc, OptionValue},
-    thrown::{HostResult, to_dynamic},
+    thrown::{HostResult, raise, to_dynamic},
+    words::counted,
 };
+use crate::error::{Error, Kind};
 use rhai::{Dynamic, FnPtr, FuncArgs, FuncRegistration, Module, NativeCallContext, RhaiFunc};
 use serde_json::Value;
-use std::{any::TypeId, collections::BTreeSet, sync::Arc};
+use std::{any::TypeId, sync::Arc};
 
 /// One parameter as documentation shows it.
 #[derive(Clone, Copy, Debug)]
@@ -45,29 +47,21 @@ pub struct FunctionDoc {
 }
 
 impl FunctionDoc {
-    /// E.g. `deploy(project, version, env, #{...})`.
+    /// E.g. `deploy(project, version, env, #{...}) -> Task`; an argument in brackets may be left out, an options map always.
     pub fn signature(&self) -> String {
-        let mut shown = Vec::new();
-        for param in self.params {
-            let name = if param.options.is_empty() { param.name } else { "#{...}" };
-            shown.push(if param.optional && param.options.is_empty() { format!("[{name}]") } else { name.to_owned() });
-        }
+        let shown = |param: &ParamDoc| match (param.options.is_empty(), param.optional) {
+            (false, _) => "#{...}".to_owned(),
+            (true, true) => format!("[{}]", param.name),
+            (true, false) => param.name.to_owned(),
+        };
+        let params: Vec<String> = self.params.iter().map(shown).collect();
         let receiver = self.receiver.map(|r| format!("{}.", r.to_lowercase())).unwrap_or_default();
-        format!("{receiver}{}({}) -> {}", self.name, shown.join(", "), self.returns)
+        format!("{receiver}{}({}) -> {}", self.name, params.join(", "), self.returns)
     }
 
-    /// The first sentence of the prose.
-    pub fn summary(&self) -> &'static str {
-        let text = self.doc.trim_start();
-        let end = text.find(". ").into_iter().chain(text.find(".\n")).min().map_or(text.len(), |at| at + 1);
-        text[..end].trim()
-    }
-
-    /// The code of the example, if there is one.
-    pub fn example(&self) -> Option<String> {
-        let (_, rest) = self.doc.split_once("```rhai")?;
-        let (code, _) = rest.split_once("```")?;
-        Some(code.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n").trim().to_owned())
+    /// How many arguments a call has: at least, at most.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.params.iter().filter(|p| !p.optional).count(), self.params.len())
     }
 }
 
@@ -178,16 +172,21 @@ impl<T: Scripted> Give for T {
 }
 
 /// The code of a function: arguments in, value out.
-pub type Body = fn(&Call<'_>, &mut Arguments<'_>) -> HostResult<Dynamic>;
+pub type Body = fn(&Call<'_>, &mut Arguments) -> HostResult<Dynamic>;
 
 /// The arguments of one call, taken one after the other.
-pub struct Arguments<'a> {
+pub struct Arguments {
     function: &'static str,
     values: std::vec::IntoIter<Dynamic>,
-    _life: std::marker::PhantomData<&'a ()>,
 }
 
-impl Arguments<'_> {
+impl Arguments {
+    /// The value before the dot: Rhai has checked its type already.
+    pub fn receiver<T: Scripted>(&mut self) -> HostResult<T> {
+        let value = self.values.next().and_then(Dynamic::try_cast);
+        value.ok_or_else(|| raise(Error::bug(format!("`{}` was called without a {}", self.function, T::DOC.name))))
+    }
+
     /// The next argument; an optional one that was left out reads as `()`.
     pub fn next<T: OptionValue>(&mut self, name: &'static str) -> HostResult<T> {
         T::argument(self.function, name, self.values.next().unwrap_or(Dynamic::UNIT))
@@ -198,10 +197,19 @@ impl Arguments<'_> {
 #[derive(Default)]
 pub struct Library {
     module: Module,
+    bodies: Vec<(FunctionDoc, Body)>,
+    docs: Docs,
+}
+
+/// What a library says about itself.
+#[derive(Clone, Debug, Default)]
+pub struct Docs {
     /// All functions in order of declaration.
     pub functions: Vec<FunctionDoc>,
     /// All types in order of declaration.
     pub types: Vec<TypeDoc>,
+    /// The types that have every function as a method too, see [`Library::also_on`].
+    pub places: Vec<&'static str>,
 }
 
 impl Library {
@@ -210,27 +218,64 @@ impl Library {
         Self::default()
     }
 
-    /// The module that holds it all, with what is known about it.
-    pub fn finish(mut self) -> (rhai::Shared<Module>, Vec<FunctionDoc>, Vec<TypeDoc>) {
+    /// What is known about it.
+    pub fn docs(&self) -> &Docs {
+        &self.docs
+    }
+
+    /// The module that holds it all, and what is known about it.
+    pub fn finish(mut self) -> (rhai::Shared<Module>, Docs) {
         self.module.build_index();
-        (Arc::new(self.module), self.functions, self.types)
+        (self.module.into(), self.docs)
     }
 
     /// Adds a function under all numbers of arguments it may have. `receiver` is the type of the value before the dot.
     pub fn function(&mut self, doc: FunctionDoc, receiver: Option<TypeId>, body: Body) {
-        let required = doc.params.iter().filter(|p| !p.optional).count();
-        for count in required..=doc.params.len() {
+        self.overloads(&doc, receiver, body);
+        self.docs.functions.push(doc);
+        self.bodies.push((doc, body));
+    }
+
+    fn overloads(
+        &mut self,
+        doc: &FunctionDoc,
+        receiver: Option<TypeId>,
+        body: impl Fn(&Call<'_>, &mut Arguments) -> HostResult<Dynamic> + Clone + Send + Sync + 'static,
+    ) {
+        let (least, most) = doc.counts();
+        for count in least..=most {
             let types: Vec<TypeId> = receiver.into_iter().chain(std::iter::repeat_n(TypeId::of::<Dynamic>(), count)).collect();
-            let mut info: Vec<String> = doc.receiver.iter().map(|r| format!("this: {r}")).collect();
-            info.extend(doc.params[..count].iter().map(|p| format!("{}: {}", p.name, p.kind)));
-            info.push(doc.returns.to_owned());
-            let name = doc.name;
-            self.raw(name, &types, &info, doc.doc, move |ctx, args| {
+            let (function, body) = (doc.name, body.clone());
+            self.raw(function, &types, move |ctx, args| {
                 let values = args.iter().map(|a| a.flatten_clone()).collect::<Vec<_>>().into_iter();
-                body(&Call { ctx, function: name }, &mut Arguments { function: name, values, _life: std::marker::PhantomData })
+                body(&Call { ctx, function }, &mut Arguments { function, values })
             });
         }
-        self.functions.push(doc);
+    }
+
+    /// Makes every function so far also a method of `T`: what `enter` returns lives as long as the call.
+    /// That is how `space("Ops").deploy(...)` comes about without being written twice.
+    pub fn also_on<T: Scripted, G: 'static>(&mut self, enter: fn(&T) -> G) {
+        let own = TypeId::of::<T>();
+        for (doc, body) in self.bodies.clone() {
+            if doc.receiver.is_some() {
+                continue;
+            }
+            self.overloads(&doc, Some(own), move |call, arguments| {
+                let _entered = enter(&arguments.receiver()?);
+                body(call, arguments)
+            });
+            // With one argument less, Rhai would take the value before the dot for the first argument.
+            if let (Some(given), most) = (doc.counts().0.checked_sub(1), doc.counts().1) {
+                let types: Vec<TypeId> = std::iter::once(own).chain(std::iter::repeat_n(TypeId::of::<Dynamic>(), given)).collect();
+                self.raw(doc.name, &types, move |_, _| {
+                    let wanted = counted(given + 1..=most);
+                    let error = Error::new(Kind::Script, format!("`{}` takes {wanted}, not {given}", doc.name));
+                    Err(raise(error.help(format!("it is: `{}`", doc.signature()))))
+                });
+            }
+        }
+        self.docs.places.push(T::DOC.name);
     }
 
     /// Adds a type: its name, its properties, how it prints, and `==` by what it prints.
@@ -239,90 +284,66 @@ impl Library {
         self.module.set_custom_type::<T>(T::DOC.name);
         super::thrown::prints::<T>();
         for property in T::DOC.properties {
-            let info = [format!("this: {}", T::DOC.name), property.kind.to_owned()];
-            self.raw(&format!("get${}", property.name), &[own], &info, property.doc, |ctx, args| {
+            self.raw(&format!("get${}", property.name), &[own], |ctx, args| {
                 let value = args[0].flatten_clone().cast::<T>();
                 value.property(&Call { ctx, function: property.name }, property.name).unwrap_or(Ok(Dynamic::UNIT))
             });
         }
         for name in ["to_string", "to_debug", "print", "debug"] {
-            self.raw(name, &[own], &[], "", |_, args| Ok(args[0].flatten_clone().cast::<T>().to_string().into()));
+            self.raw(name, &[own], |_, args| Ok(args[0].flatten_clone().cast::<T>().to_string().into()));
         }
         for (name, equal) in [("==", true), ("!=", false)] {
-            self.raw(name, &[own, own], &[], "", move |_, args| {
+            self.raw(name, &[own, own], move |_, args| {
                 let text = |i: usize| args[i].flatten_clone().cast::<T>().to_string();
                 Ok(((text(0) == text(1)) == equal).into())
             });
         }
-        self.types.push(T::DOC);
+        self.describe(T::DOC);
     }
 
-    /// Adds native code under exact argument types.
+    /// What a type is called in messages.
+    pub fn name<T: 'static>(&mut self, name: &'static str) {
+        self.module.set_custom_type::<T>(name);
+    }
+
+    /// Documents a type whose properties are registered by [`Library::raw`].
+    pub fn describe(&mut self, doc: TypeDoc) {
+        self.docs.types.push(doc);
+    }
+
+    /// Adds native code under exact argument types: operators, and properties of types that are not ours.
     pub fn raw(
         &mut self,
         name: &str,
         types: &[TypeId],
-        info: &[String],
-        doc: &str,
         code: impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> HostResult<Dynamic> + Send + Sync + 'static,
     ) {
-        let name = name.to_owned();
-        let shown = name.clone();
+        let shown = name.to_owned();
         let func = RhaiFunc::Pure {
             func: Arc::new(move |ctx, args| {
-                let ctx =
-                    ctx.ok_or_else(|| super::thrown::raise(crate::error::Error::bug(format!("`{shown}` was called without a context"))))?;
+                let ctx = ctx.ok_or_else(|| raise(Error::bug(format!("`{shown}` was called without a context"))))?;
                 code(ctx, args)
             }),
             has_context: true,
             is_pure: true,
             is_volatile: true,
         };
-        let comments: Vec<String> = doc.lines().map(|l| format!("///{l}")).collect();
-        FuncRegistration::new(name).in_global_namespace().with_params_info(info).with_comments(comments).set_into_module_raw(
-            &mut self.module,
-            types,
-            func,
-        );
-    }
-
-    /// Makes every function also a method of `T`: `enter` sees the receiver, and what it returns lives as long as the call.
-    /// That is how `space("Ops").deploy(...)` comes about without being written twice.
-    pub fn also_on<T: Scripted, G: 'static>(&mut self, enter: fn(&Call<'_>, &T) -> HostResult<G>) {
-        let mut done = BTreeSet::new();
-        for doc in self.functions.clone() {
-            let required = doc.params.iter().filter(|p| !p.optional).count();
-            for count in required..=doc.params.len() {
-                if doc.receiver.is_some() || !done.insert((doc.name, count)) {
-                    continue;
-                }
-                let types: Vec<TypeId> =
-                    std::iter::once(TypeId::of::<T>()).chain(std::iter::repeat_n(TypeId::of::<Dynamic>(), count)).collect();
-                let name = doc.name;
-                self.raw(name, &types, &[], "", move |ctx, args| {
-                    let (this, rest) = args.split_first_mut().ok_or_else(|| "a receiver is missing".to_owned())?;
-                    let this = this.flatten_clone().cast::<T>();
-                    let call = Call { ctx, function: name };
-                    let _entered = enter(&call, &this)?;
-                    call.ctx.call_native_fn_raw(name, false, rest)
-                });
-            }
-        }
+        FuncRegistration::new(name).in_global_namespace().set_into_module_raw(&mut self.module, types, func);
     }
 }
 
 /// Declares functions that scripts can call, and `pub fn register(library: &mut Library)` for all of them.
 ///
 /// `fn name(call, required: Type, ...; optional: Type, ...) -> "returned type" { body }`; a method of a scripted type is
-/// `fn name[receiver: Type](call, ...)`. The body is a `HostResult` of something to [`Give`].
+/// `fn name[receiver: Type](call, ...)`. `group "name";` stands above the functions of a help group. The body is a `HostResult` of something to [`Give`].
 #[macro_export]
 macro_rules! functions {
-    (group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $body:block)*) => {
+    ($(group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $body:block)*)+) => {
         /// Adds the functions of this file.
         pub fn register(library: &mut $crate::engine::library::Library) {
             #[allow(unused_imports, reason = "not every group has parameters")]
             use $crate::engine::{library::{FunctionDoc, Give, ParamDoc}, options::OptionValue};
-            $({
+            $($({
                 const DOC: FunctionDoc = FunctionDoc {
                     name: stringify!($name),
                     group: $group,
@@ -335,30 +356,20 @@ macro_rules! functions {
                     doc: concat!($($doc, "\n"),+),
                 };
                 library.function(DOC, $crate::functions!(@id $($receiver)?), |$call, arguments| {
-                    $(let $this = arguments.next::<$crate::engine::library::This<$receiver>>("this")?.0;)?
+                    $(let $this = arguments.receiver::<$receiver>()?;)?
                     $(let $param = arguments.next::<$type>(stringify!($param))?;)*
                     $($(let $optional = arguments.next::<$opttype>(stringify!($optional))?;)+)?
                     let _ = (&$call, &arguments);
                     let result: $crate::engine::thrown::HostResult<_> = $body;
                     result.map(Give::give)
                 });
-            })*
+            })*)+
         }
     };
     (@receiver) => { None };
     (@receiver $receiver:ty) => { Some(<$receiver as $crate::engine::library::Scripted>::DOC.name) };
     (@id) => { None };
     (@id $receiver:ty) => { Some(std::any::TypeId::of::<$receiver>()) };
-}
-
-/// The receiver of a method: Rhai has checked its type already.
-pub struct This<T>(pub T);
-
-impl<T: Scripted> OptionValue for This<T> {
-    const KIND: &'static str = T::DOC.name;
-    fn read(value: Dynamic) -> Result<Self, String> {
-        value.try_cast().map(This).ok_or_else(|| format!("it is not a {}", T::DOC.name))
-    }
 }
 
 /// Declares the properties of a type that functions return.
@@ -440,10 +451,10 @@ mod tests {
         let mut library = Library::new();
         library.scripted::<Boat>();
         exported::register(&mut library);
-        let (module, docs, _) = library.finish();
+        let (module, docs) = library.finish();
         let mut engine = rhai::Engine::new();
         engine.register_global_module(module);
-        (engine, docs)
+        (engine, docs.functions)
     }
 
     #[test]
@@ -455,9 +466,8 @@ mod tests {
         assert_eq!(engine.eval::<i64>("let k = 4; twice(|x| x + k)").expect("runs"), 6);
         assert!(engine.eval::<bool>(r#"boat("A") == boat("A") && boat("A") != boat("B")"#).expect("runs"));
         assert_eq!(engine.eval::<String>(r#"`${boat("A")}`"#).expect("runs"), "the A");
-        assert_eq!(docs[0].example().as_deref(), Some(r#"boat("Ann")"#));
         assert_eq!(docs[1].signature(), "boat.sail(#{...}) -> text");
-        assert_eq!(docs[1].summary(), "Sails it.");
+        assert_eq!(docs[1].counts(), (0, 1));
         assert_eq!(SailOptions::DOCS.len(), 1);
     }
 

@@ -7,6 +7,7 @@ mod explain;
 mod failure;
 mod interpreter;
 mod modules;
+mod sizes;
 mod standard;
 mod syntax;
 mod thread;

@@ -146,6 +146,18 @@ impl<T: OptionValue> OptionValue for Option<T> {
     }
 }
 
+/// For options that would make their function's frame big.
+impl<T: OptionValue> OptionValue for Box<T> {
+    const KIND: &'static str = T::KIND;
+    const OPTIONS: &'static [OptionDoc] = T::OPTIONS;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        T::read(value).map(Box::new)
+    }
+    fn argument(function: &str, name: &str, value: Dynamic) -> HostResult<Self> {
+        T::argument(function, name, value).map(Box::new)
+    }
+}
+
 fn is_plain(value: &Dynamic) -> bool {
     value.is_unit() || value.is_bool() || value.is_array() || value.is_map() || value.is_fnptr()
 }
@@ -154,7 +166,14 @@ fn is_plain(value: &Dynamic) -> bool {
 fn wrong(value: &Dynamic) -> String {
     let article = type_in_words(value);
     let shown: String = shown(value).chars().take(40).collect();
-    if value.is_unit() { "it has no value".to_owned() } else { format!("got {article}: `{shown}`") }
+    if value.is_unit() {
+        "it has no value".to_owned()
+    } else if shown.contains("anon$") {
+        // A closure, perhaps in a list, has no text but a name that Rhai made up.
+        format!("got {article}")
+    } else {
+        format!("got {article}: `{shown}`")
+    }
 }
 
 /// A value's type in the words of our documentation.
@@ -175,6 +194,8 @@ pub fn type_in_words(value: &Dynamic) -> String {
         "a map".into()
     } else if value.is_fnptr() {
         "a closure".into()
+    } else if value.is::<SignedDuration>() {
+        "a duration".into()
     } else {
         format!("a {}", value.type_name().rsplit("::").next().unwrap_or("value"))
     }

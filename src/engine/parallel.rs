@@ -31,6 +31,9 @@ pub struct Hooks {
     pub runtime: Handle,
     /// Once set, no further branch starts.
     pub cancel: Cancel,
+    /// Called on each new thread; what it returns is dropped when the thread ends. For what belongs to a thread and must
+    /// be the same in branches.
+    pub enter: std::sync::Arc<dyn Fn() -> Box<dyn std::any::Any> + Send + Sync>,
 }
 
 thread_local! {
@@ -110,6 +113,7 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
                 let _held = baton.hold(ticket);
                 // Dropped before the baton is given on.
                 let worker = worker;
+                let _entered = (hooks.enter)();
                 work_through(worker.shared, path, hooks, |item| f.call_within_context(context, (item,)));
             };
             match std::thread::Builder::new().name("branch".to_owned()).stack_size(STACK).spawn_scoped(scope, work) {

@@ -1,9 +1,12 @@
 //! Rhai's own functions, without those that would break rules of ours: time, real sleeping, bits and bytes.
 
-use super::thrown::{HostResult, raise};
+use super::{
+    sizes::padded,
+    thrown::{HostResult, raise},
+};
 use crate::error::{Error, Kind};
 use rhai::{
-    Module, Shared,
+    Array, Dynamic, ImmutableString, Module, Shared,
     packages::{
         ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage,
         LanguageCorePackage, LogicPackage, MoreStringPackage, Package,
@@ -21,7 +24,20 @@ rhai::def_package! {
         // registers its own, which comes before these.
         module.set_native_fn("sleep", |_seconds: i64| no_sleep());
         module.set_native_fn("sleep", |_seconds: f64| no_sleep());
+        // The only functions that make something big out of nothing.
+        module.set_native_fn("pad", |list: &mut Array, length: i64, item: Dynamic| {
+            list.resize(padded(length)?.max(list.len()), item);
+            Ok(())
+        });
+        module.set_native_fn("pad", |text: &mut ImmutableString, length: i64, sign: char| fill(text, length, &sign.to_string()));
+        module.set_native_fn("pad", |text: &mut ImmutableString, length: i64, with: ImmutableString| fill(text, length, &with));
     }
+}
+
+fn fill(text: &mut ImmutableString, length: i64, with: &str) -> HostResult<()> {
+    let missing = padded(length)?.saturating_sub(text.chars().count());
+    *text = text.chars().chain(with.chars().cycle().take(missing)).collect::<String>().into();
+    Ok(())
 }
 
 fn no_sleep() -> HostResult<()> {

@@ -1,6 +1,11 @@
 //! Rhai's and Rust's names of types, and signatures of functions, in words of users.
 
+use super::library::FunctionDoc;
 use rhai::{Engine, FuncMetadata};
+use std::collections::BTreeSet;
+
+/// The word for a parameter that takes everything.
+pub(super) const ANY: &str = "any value";
 
 /// A type's name in words of users: `i64` is a `whole number`, `crate::host::Task` a `Task`.
 pub(super) fn type_words(engine: Option<&Engine>, name: &str) -> String {
@@ -31,7 +36,7 @@ pub(super) fn type_words(engine: Option<&Engine>, name: &str) -> String {
         "map" | "Map" => "map",
         "Fn" | "FnPtr" => "closure",
         "()" | "" => "nothing",
-        "Dynamic" | "T" | "?" | "RhaiResult" => "any value",
+        "Dynamic" | "T" | "?" | "RhaiResult" => ANY,
         "blob" | "Blob" => "bytes",
         "range" | "range=" | "ExclusiveRange" | "InclusiveRange" => "range",
         other => other,
@@ -48,6 +53,13 @@ pub(super) fn with_article(words: &str) -> String {
     }
 }
 
+/// `2 or 3 arguments`
+pub(super) fn counted(counts: impl IntoIterator<Item = usize>) -> String {
+    let counts: BTreeSet<usize> = counts.into_iter().collect();
+    let numbers = counts.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+    format!("{numbers} {}", if numbers == "1" { "argument" } else { "arguments" })
+}
+
 /// Up to the first comma that is not inside of brackets.
 fn first_argument(arguments: &str) -> &str {
     let mut depth = 0;
@@ -62,19 +74,48 @@ fn first_argument(arguments: &str) -> &str {
     arguments
 }
 
-/// A function that scripts can call, in words of users.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Signature {
+/// One way to call a function, in words of users.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Way {
     pub(super) name: String,
+    /// The type it is a method of, and only that. Any function can be called with its first argument before the dot.
+    pub(super) receiver: Option<&'static str>,
     /// Name and type of each parameter; an unnamed one has an empty name, an untyped one takes any value.
     pub(super) parameters: Vec<(String, String)>,
-    pub(super) result: String,
+    /// How many of them a call cannot leave out.
+    pub(super) required: usize,
+    /// `push(list: list, item)`
+    pub(super) shown: String,
     /// One of Rhai's own functions.
     pub(super) standard: bool,
 }
 
-impl Signature {
-    pub(super) fn of(engine: &Engine, function: &FuncMetadata) -> Self {
+impl Way {
+    /// One of the library.
+    pub(super) fn of(doc: &FunctionDoc) -> Self {
+        Self {
+            name: doc.name.to_owned(),
+            receiver: doc.receiver,
+            parameters: doc.params.iter().map(|p| (p.name.to_owned(), ANY.to_owned())).collect(),
+            required: doc.counts().0,
+            shown: doc.signature(),
+            standard: false,
+        }
+    }
+
+    /// One that a file of the run defines.
+    pub(super) fn scripted(name: String, parameters: Vec<String>) -> Self {
+        Self {
+            shown: format!("{name}({})", parameters.join(", ")),
+            name,
+            receiver: None,
+            required: parameters.len(),
+            parameters: parameters.into_iter().map(|p| (p, ANY.to_owned())).collect(),
+            standard: false,
+        }
+    }
+
+    fn standard(engine: &Engine, function: &FuncMetadata) -> Self {
         let mut parameters: Vec<(String, String)> = function
             .params_info
             .iter()
@@ -84,37 +125,36 @@ impl Signature {
                 (name.to_owned(), type_words(Some(engine), kind))
             })
             .collect();
-        parameters.resize(function.num_params, (String::new(), "any value".to_owned()));
-        Self { name: function.name.to_string(), parameters, result: type_words(Some(engine), &function.return_type), standard: false }
-    }
-
-    /// `wait(task: Task, options: map) -> Task`; the result is left out when there is none.
-    pub(super) fn show(&self) -> String {
-        let parameters: Vec<String> = self
-            .parameters
+        parameters.resize(function.num_params, (String::new(), ANY.to_owned()));
+        let words: Vec<String> = parameters
             .iter()
             .map(|(name, kind)| match (name.as_str(), kind.as_str()) {
                 ("", kind) => kind.to_owned(),
-                (name, "any value") => name.to_owned(),
+                (name, ANY) => name.to_owned(),
                 (name, kind) => format!("{name}: {kind}"),
             })
             .collect();
-        let result = match self.result.as_str() {
+        let result = match type_words(Some(engine), &function.return_type).as_str() {
             "nothing" => String::new(),
             result => format!(" -> {result}"),
         };
-        format!("{}({}){result}", self.name, parameters.join(", "))
+        Self {
+            shown: format!("{}({}){result}", function.name, words.join(", ")),
+            name: function.name.to_string(),
+            receiver: None,
+            required: parameters.len(),
+            parameters,
+            standard: true,
+        }
     }
 }
 
-/// Every native function that `engine` knows, Rhai's own included, in the order of their names.
-pub(super) fn signatures(engine: &Engine) -> Vec<Signature> {
-    let of = |info: rhai::FuncInfo| Some(Signature::of(engine, info.metadata));
-    let own = engine.collect_fn_metadata(None, of, false);
-    let mut all = engine.collect_fn_metadata(None, of, true);
-    for signature in &mut all {
-        signature.standard = !own.contains(signature);
-    }
+/// Rhai's own functions that are called by name, in the order of their names.
+pub(super) fn standard_ways() -> Vec<Way> {
+    let mut engine = Engine::new_raw();
+    engine.register_global_module(super::standard::module());
+    let mut all = engine.collect_fn_metadata(None, |info| Some(Way::standard(&engine, info.metadata)), true);
+    all.retain(|w| w.name.starts_with(|c: char| c.is_alphabetic()) && !w.name.contains('$'));
     all.sort_by(|a, b| (&a.name, a.parameters.len(), &a.parameters).cmp(&(&b.name, b.parameters.len(), &b.parameters)));
     all.dedup();
     all

@@ -2,10 +2,13 @@
 
 use super::Host;
 use crate::{
+    api,
     engine::thrown::{HostResult, raise, to_dynamic},
     error::{Error, Kind},
 };
+use jiff::Timestamp;
 use rhai::{Dynamic, Map};
+use serde_json::Value;
 use std::fmt;
 
 /// What `ctx` says outside of an Octopus step.
@@ -31,8 +34,66 @@ impl fmt::Display for Context {
     }
 }
 
-fn given(call: &crate::engine::library::Call<'_>, name: &str, value: Option<String>, how: &str) -> HostResult<String> {
-    let _ = call;
+/// What a simulated server says about its world; all empty on a real one.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Environment name.
+    environment: Option<String>,
+    /// Tenant name.
+    tenant: Option<String>,
+    /// Project name.
+    project: Option<String>,
+    /// When the world began.
+    start: Option<Timestamp>,
+    /// Who takes mail.
+    smtp: Option<String>,
+}
+
+impl Host {
+    /// Asks the server about its world, once and only when a script needs it: a sandbox answers, a real server has no
+    /// such page.
+    fn surroundings(&self) -> HostResult<&Surroundings> {
+        if let Some(known) = self.surroundings.get() {
+            return Ok(known);
+        }
+        let said = match self.block_plain(self.home.client.get("/sandbox/context")) {
+            Ok(said) => said,
+            Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Unreachable) => return Err(raise(error)),
+            Err(_) => Value::Null,
+        };
+        let text = |name: &str| said[name].as_str().map(str::to_owned);
+        Ok(self.surroundings.get_or_init(|| Surroundings {
+            environment: text("environment"),
+            tenant: text("tenant"),
+            project: text("project"),
+            smtp: text("smtp"),
+            start: text("start").and_then(|at| at.parse().ok()),
+        }))
+    }
+
+    fn environment(&self) -> HostResult<Option<String>> {
+        self.said(self.context.environment.as_ref(), |world| world.environment.as_ref())
+    }
+
+    fn tenant(&self) -> HostResult<Option<String>> {
+        self.said(self.context.tenant.as_ref(), |world| world.tenant.as_ref())
+    }
+
+    fn project(&self) -> HostResult<Option<String>> {
+        self.said(self.context.project.as_ref(), |world| world.project.as_ref())
+    }
+
+    /// The mail server of the sandbox this run works on; none on a real server.
+    pub fn sandbox_smtp(&self) -> HostResult<Option<String>> {
+        Ok(self.surroundings()?.smtp.clone())
+    }
+
+    fn said(&self, given: Option<&String>, world: impl Fn(&Surroundings) -> Option<&String>) -> HostResult<Option<String>> {
+        if given.is_some() { Ok(given.cloned()) } else { Ok(world(self.surroundings()?).cloned()) }
+    }
+}
+
+fn known(name: &str, value: Option<String>, how: &str) -> HostResult<String> {
     value.ok_or_else(|| raise(Error::new(Kind::Usage, format!("`ctx.{name}` is not known here")).help(how.to_owned())))
 }
 
@@ -40,13 +101,17 @@ crate::script_type! {
     /// Where the script runs: in an Octopus step what the step belongs to, otherwise what the command line says.
     Context as "Context" {
         /// The environment's name: `--env`, or that of the sandbox's world.
-        env: "text" = |call, _c| { let host = Host::of(call)?; given(call, "env", host.context.environment.clone(), "give it with `--env NAME`")? };
+        env: "text" = |call, _c| known("env", Host::of(call)?.environment()?, "give it with `--env NAME`")?;
         /// The tenant's name; `()` when there is none.
-        tenant: "text" = |call, _c| Host::of(call)?.context.tenant.clone();
+        tenant: "text" = |call, _c| Host::of(call)?.tenant()?;
         /// The project's name; `()` outside of a step without `--project`.
-        project: "text" = |call, _c| Host::of(call)?.context.project.clone();
-        /// The deployment that runs this script (its id); `()` outside of a step without `--deployment`.
-        deployment: "text" = |call, _c| Host::of(call)?.context.deployment.clone();
+        project: "text" = |call, _c| Host::of(call)?.project()?;
+        /// The deployment that runs this script (its id); `()` outside of a step without `--deployment`. In a sandbox the
+        /// newest one to the environment that was there before stands in for it.
+        deployment: "text" = |call, _c| {
+            let host = Host::of(call)?;
+            if host.context.deployment.is_some() { host.context.deployment.clone() } else { own(&host)?.map(|d| d.id.to_string()) }
+        };
         /// The release's version of that deployment; `()` when there is none.
         release: "text" = |call, _c| { let host = Host::of(call)?; own(&host)?.map(|d| host.block(host.home.space.release(&d.release_id))).transpose()?.map(|r| r.version) };
         /// The channel's name of that release; `()` when there is none.
@@ -68,12 +133,29 @@ crate::script_type! {
     }
 }
 
-/// The deployment that runs this script, if one does.
-pub fn own(host: &Host) -> HostResult<Option<crate::api::Deployment>> {
-    match &host.context.deployment {
-        Some(id) => host.block(host.home.space.deployment(&id.as_str().into())).map(Some),
-        None => Ok(None),
+/// The deployment that runs this script, if one does. In a sandbox no Octopus step runs it: the newest deployment that
+/// the world began with stands in, so that `requeue` and `ctx.release` can be tried.
+pub fn own(host: &Host) -> HostResult<Option<api::Deployment>> {
+    if let Some(id) = &host.context.deployment {
+        return host.block(host.home.space.deployment(&id.as_str().into())).map(Some);
     }
+    let Some(start) = host.surroundings()?.start else { return Ok(None) };
+    let (environment, project, tenant) = (host.environment()?, host.project()?, host.tenant()?);
+    let space = &host.home.space;
+    let found = host.block(async {
+        let mut query = api::DeploymentQuery::default();
+        if let Some(name) = &environment {
+            query.environments.push(space.find_environment(name).await?.id);
+        }
+        if let Some(name) = &project {
+            query.projects.push(space.find_project(name).await?.id);
+        }
+        if let Some(name) = &tenant {
+            query.tenants.push(space.find_tenant(name).await?.id);
+        }
+        space.deployments(&query).await
+    })?;
+    Ok(found.into_iter().find(|d| d.created.is_some_and(|at| at < start)))
 }
 
 crate::functions! {
@@ -102,7 +184,7 @@ crate::functions! {
         let _ = options; // read from the text of the script, see engine::params
         match host.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
             Some((_, value)) => Ok(to_dynamic(value)),
-            None => default.ok_or_else(|| missing(&name)),
+            None => default.ok_or_else(|| raise(missing(&name))),
         }
     }
 
@@ -116,7 +198,7 @@ crate::functions! {
         let host = Host::of(call)?;
         match host.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
             Some((_, value)) => Ok(Secret(String::read(to_dynamic(value)).unwrap_or_default())),
-            None => Err(missing(&name)),
+            None => Err(raise(missing(&name))),
         }
     }
 
@@ -149,11 +231,9 @@ crate::functions! {
     }
 }
 
-fn missing(name: &str) -> Box<rhai::EvalAltResult> {
-    raise(
-        Error::usage(format!("parameter `{name}` was not given"))
-            .help(format!("give it with `--{name} VALUE`, in `--params FILE`, or as OCTORHAI_PARAM_{}", name.to_uppercase())),
-    )
+fn missing(name: &str) -> Error {
+    Error::usage(format!("parameter `{name}` was not given"))
+        .help(format!("give it with `--{name} VALUE`, in `--params FILE`, or as OCTORHAI_PARAM_{}", name.to_uppercase()))
 }
 
 /// A secret: prints as `***`.

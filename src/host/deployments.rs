@@ -25,7 +25,7 @@ pub struct Deployment {
     env: String,
     tenant: Option<String>,
     release: String,
-    deployment: api::Deployment,
+    document: api::Deployment,
     task: api::Task,
 }
 
@@ -39,7 +39,7 @@ crate::script_type! {
     /// A deployment with its outcome.
     Deployment as "Deployment" {
         /// The id, e.g. `Deployments-901`.
-        id: "text" = |_call, d| d.deployment.id.to_string();
+        id: "text" = |_call, d| d.document.id.to_string();
         /// The project's name.
         project: "text" = |_call, d| d.project.clone();
         /// The release's version.
@@ -51,7 +51,7 @@ crate::script_type! {
         /// The state of its task: `Success`, `Failed`, ...
         state: "text" = |_call, d| d.task.state.to_string();
         /// When it was created.
-        created: "Moment" = |call, d| { let host = Host::of(call)?; d.deployment.created.map(|at| Moment::of(&host, at)) };
+        created: "Moment" = |call, d| { let host = Host::of(call)?; d.document.created.map(|at| Moment::of(&host, at)) };
         /// When it first started; `()` before that.
         started: "Moment" = |call, d| { let host = Host::of(call)?; d.task.start_time.map(|at| Moment::of(&host, at)) };
         /// When it was complete; `()` before that.
@@ -59,9 +59,9 @@ crate::script_type! {
         /// From start to end; `()` while it is open.
         duration: "duration" = |_call, d| d.task.start_time.zip(d.task.completed_time).map(|(from, to)| to.duration_since(from));
         /// Who deployed it.
-        deployed_by: "text" = |_call, d| d.deployment.deployed_by.clone();
+        deployed_by: "text" = |_call, d| d.document.deployed_by.clone();
         /// Its comment.
-        comments: "text" = |_call, d| d.deployment.comments.clone();
+        comments: "text" = |_call, d| d.document.comments.clone();
         /// The server's error message; empty when there is none.
         error: "text" = |_call, d| d.task.error_message.clone();
         /// The task's id.
@@ -69,7 +69,7 @@ crate::script_type! {
         /// Where a person looks at it.
         url: "text" = |_call, d| d.place.space.task_url(&d.task.id);
         /// The whole document of the server.
-        raw: "map" = |_call, d| d.deployment.raw.clone();
+        raw: "map" = |_call, d| d.document.raw.clone();
     }
 }
 
@@ -153,17 +153,6 @@ crate::options! {
         priority: Option<String> = None, "none";
         /// Why a deployment freeze may be overridden. Without it a freeze is an error.
         override_freeze: Option<String> = None, "none";
-    }
-}
-
-impl crate::engine::options::OptionValue for Box<DeployOptions> {
-    const KIND: &'static str = <DeployOptions as crate::engine::options::OptionValue>::KIND;
-    const OPTIONS: &'static [crate::engine::options::OptionDoc] = <DeployOptions as crate::engine::options::OptionValue>::OPTIONS;
-    fn read(value: Dynamic) -> std::result::Result<Self, String> {
-        DeployOptions::read(value).map(Box::new)
-    }
-    fn argument(function: &str, name: &str, value: Dynamic) -> HostResult<Self> {
-        DeployOptions::argument(function, name, value).map(Box::new)
     }
 }
 
@@ -256,8 +245,8 @@ impl Host {
         })?;
         let task = self.block(async {
             let subject = place.subject(&deployment, Some(&plan.release.version)).await;
-            let seen = place.space.task(&deployment.task_id).await?;
-            Ok(Task::new(place.clone(), subject, seen, Some(deployment.clone()), None))
+            let task = api::Task::of_new(&deployment);
+            Ok(Task::new(place.clone(), subject, task, Some(deployment.clone()), None))
         })?;
         self.started(&task, how);
         Ok(task)
@@ -358,7 +347,7 @@ async fn past(place: &Place, filter: &DeploymentFilter, since: Option<jiff::Time
                 .find(|r| r.id == deployment.release_id)
                 .map_or_else(|| deployment.release_id.to_string(), |r| r.version.clone()),
             task: task.clone(),
-            deployment,
+            document: deployment,
         });
     }
     Ok(all)
@@ -406,6 +395,8 @@ crate::functions! {
         }
         host.start(&plan, &options, "deploy").map(Dynamic::from)
     }
+
+    group "query";
 
     /// Past and running deployments of the space, newest first.
     ///

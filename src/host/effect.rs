@@ -43,8 +43,8 @@ impl Host {
             *next
         };
         let hash = Sha256::digest(format!("{kind}\n{arguments}"));
-        let key: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let key = hash.iter().take(4).fold(0_u32, |key, byte| (key << 8) | u32::from(*byte));
         let path = if branch.is_empty() { sequence.to_string() } else { format!("{branch}.{sequence}") };
-        Marker(format!("octorhai:{}:{path}:{key}", self.run_id))
+        Marker(format!("octorhai:{}:{path}:{key:08x}", self.run_id))
     }
 }

@@ -20,13 +20,13 @@ use std::{collections::BTreeMap, fmt};
 #[derive(Clone)]
 pub struct Interruption {
     place: Place,
-    interruption: api::Interruption,
+    document: api::Interruption,
     teams: Vec<String>,
 }
 
 impl fmt::Display for Interruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.interruption.title, self.interruption.id)
+        write!(f, "{} ({})", self.document.title, self.document.id)
     }
 }
 
@@ -34,25 +34,25 @@ crate::script_type! {
     /// A task waits for a person.
     Interruption as "Interruption" {
         /// The id, e.g. `Interruptions-12`.
-        id: "text" = |_call, i| i.interruption.id.to_string();
+        id: "text" = |_call, i| i.document.id.to_string();
         /// The title, e.g. the name of the step.
-        title: "text" = |_call, i| i.interruption.title.clone();
+        title: "text" = |_call, i| i.document.title.clone();
         /// `ManualIntervention` or `GuidedFailure`.
-        kind: "text" = |_call, i| i.interruption.kind.to_string();
+        kind: "text" = |_call, i| i.document.kind.clone();
         /// The instructions; empty when there are none.
-        instructions: "text" = |_call, i| i.interruption.instructions().to_owned();
+        instructions: "text" = |_call, i| i.document.instructions().to_owned();
         /// Whether it is still unanswered.
-        pending: "true or false" = |_call, i| i.interruption.is_pending;
+        pending: "true or false" = |_call, i| i.document.is_pending;
         /// The task's id.
-        task: "text" = |_call, i| i.interruption.task_id.as_ref().map(ToString::to_string);
+        task: "text" = |_call, i| i.document.task_id.as_ref().map(ToString::to_string);
         /// The teams whose members may answer; empty when everybody may who may deploy.
         teams: "list of text" = |_call, i| i.teams.clone();
         /// Since when it waits.
-        created: "Moment" = |call, i| { let host = Host::of(call)?; i.interruption.created.map(|at| Moment::of(&host, at)) };
+        created: "Moment" = |call, i| { let host = Host::of(call)?; i.document.created.map(|at| Moment::of(&host, at)) };
         /// Where a person answers it.
         url: "text" = |_call, i| i.url();
         /// The whole document of the server.
-        raw: "map" = |_call, i| i.interruption.raw.clone();
+        raw: "map" = |_call, i| i.document.raw.clone();
     }
 }
 
@@ -60,7 +60,7 @@ impl Interruption {
     /// An interruption as the server shows it.
     pub fn new(place: Place, interruption: api::Interruption) -> Self {
         let teams = interruption.responsible_team_ids.iter().map(ToString::to_string).collect();
-        Self { place, interruption, teams }
+        Self { place, document: interruption, teams }
     }
 
     /// With names of teams for their ids, as far as we may see them.
@@ -79,7 +79,7 @@ impl Interruption {
 
     /// Where a person answers: the page of the task.
     pub fn url(&self) -> String {
-        match &self.interruption.task_id {
+        match &self.document.task_id {
             Some(task) => self.place.space.task_url(task),
             None => self.place.client.address(),
         }
@@ -88,22 +88,22 @@ impl Interruption {
     /// `waits for "Approve" by Release managers: Check the tide table`.
     pub fn who_may_answer(&self) -> String {
         let who = if self.teams.is_empty() { "anybody who may deploy".to_owned() } else { self.teams.join(" or ") };
-        let what = if self.interruption.is_guided_failure() { "guidance after a failure" } else { "a manual intervention" };
-        let instructions = self.interruption.instructions();
+        let what = if self.document.is_guided_failure() { "guidance after a failure" } else { "a manual intervention" };
+        let instructions = self.document.instructions();
         let text = if instructions.is_empty() { String::new() } else { format!(": {instructions}") };
-        format!("waits for {what}, `{}`, by {who}{text}", self.interruption.title)
+        format!("waits for {what}, `{}`, by {who}{text}", self.document.title)
     }
 
     fn answer(&self, host: &Host, values: &[(&str, &str)], what: &str) -> HostResult<Self> {
-        let id = &self.interruption.id;
+        let id = &self.document.id;
         let mut body = BTreeMap::new();
         for (name, value) in values {
             body.insert((*name).to_owned(), (*value).to_owned());
         }
         let arguments = json!({"interruption": id.to_string(), "values": body});
         let answered = host.effect("answer", &arguments, |_| async { submit(&self.place, id, &body).await })?;
-        host.note(Level::Info, format!("{}: {what}", self.interruption.title));
-        Ok(Self { interruption: answered, ..self.clone() })
+        host.note(Level::Info, format!("{}: {what}", self.document.title));
+        Ok(Self { document: answered, ..self.clone() })
     }
 }
 
@@ -213,12 +213,12 @@ crate::functions! {
 }
 
 fn expect_kind(interruption: &Interruption, kind: &str, instead: &str) -> HostResult<()> {
-    let is = &interruption.interruption.kind;
+    let is = &interruption.document.kind;
     // Old servers do not say the kind (payloads, "Interruptions").
     if is.is_empty() || is == kind {
         return Ok(());
     }
     Err(raise(
-        Error::new(Kind::Script, format!("`{}` is a {is}", interruption.interruption.title)).help(format!("answer it with `.{instead}`")),
+        Error::new(Kind::Script, format!("`{}` is a {is}", interruption.document.title)).help(format!("answer it with `.{instead}`")),
     ))
 }

@@ -4,6 +4,7 @@ use super::Host;
 use crate::engine;
 use crate::error::Result;
 use rhai::{Array, FnPtr};
+use std::sync::Arc;
 
 crate::options! {
     /// How wide.
@@ -43,7 +44,13 @@ crate::functions! {
     /// ```
     fn parallel(call, list: Array, closure: FnPtr; options: ParallelOptions) -> "list" {
         let host = Host::of(call)?;
-        let hooks = engine::Hooks { clock: host.clock.clone(), runtime: host.handle.clone(), cancel: host.cancel.clone() };
+        let place = host.place();
+        let hooks = engine::Hooks {
+            clock: host.clock.clone(),
+            runtime: host.handle.clone(),
+            cancel: host.cancel.clone(),
+            enter: Arc::new(move || Box::new(Host::enter(place.clone()))),
+        };
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
         engine::parallel(&call.ctx, list, &closure, width, &hooks)
     }

@@ -85,6 +85,8 @@ pub struct Inner {
     pub zone: TimeZone,
     /// What `ctx` says.
     pub context: context::ContextSettings,
+    /// What a simulated server says about its world, once it was asked.
+    pub surroundings: std::sync::OnceLock<context::Surroundings>,
     /// Values of `param(...)`.
     pub params: BTreeMap<String, Value>,
     /// Where artifacts are written.
@@ -257,6 +259,6 @@ pub fn library() -> Library {
     tell::register(&mut library);
     lists::register(&mut library);
     raw::register(&mut library);
-    library.also_on::<Place, Entered>(|_, place| Ok(Host::enter(place.clone())));
+    library.also_on::<Place, Entered>(|place| Host::enter(place.clone()));
     library
 }

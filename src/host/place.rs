@@ -27,9 +27,24 @@ pub struct Inner {
     pub space: api::SpaceClient,
     /// Asks for the tasks this process waits for.
     pub poller: Poller,
-    projects: Mutex<BTreeMap<String, api::Project>>,
-    environments: Mutex<BTreeMap<String, api::Environment>>,
-    tenants: Mutex<BTreeMap<String, api::Tenant>>,
+    projects: Known<api::Project>,
+    environments: Known<api::Environment>,
+    tenants: Known<api::Tenant>,
+}
+
+/// Documents by the names they were asked for, and by id.
+type Known<T> = Mutex<BTreeMap<String, T>>;
+
+/// What `name` means: looked up once in a run, because names do not change under a script's feet.
+async fn known<T: Clone>(known: &Known<T>, name: &str, id: impl Fn(&T) -> String, find: impl Future<Output = Result<T>>) -> Result<T> {
+    if let Some(found) = known.lock().get(name) {
+        return Ok(found.clone());
+    }
+    let found = find.await?;
+    let mut known = known.lock();
+    known.insert(name.to_owned(), found.clone());
+    known.insert(id(&found), found.clone());
+    Ok(found)
 }
 
 impl std::ops::Deref for Place {
@@ -111,38 +126,17 @@ impl Place {
 
     /// The project that `name` means.
     pub async fn project(&self, name: &str) -> Result<api::Project> {
-        if let Some(known) = self.projects.lock().get(name) {
-            return Ok(known.clone());
-        }
-        let found = self.space.find_project(name).await?;
-        let mut projects = self.projects.lock();
-        projects.insert(name.to_owned(), found.clone());
-        projects.insert(found.id.to_string(), found.clone());
-        Ok(found)
+        known(&self.projects, name, |p| p.id.to_string(), self.space.find_project(name)).await
     }
 
     /// The environment that `name` means.
     pub async fn environment(&self, name: &str) -> Result<api::Environment> {
-        if let Some(known) = self.environments.lock().get(name) {
-            return Ok(known.clone());
-        }
-        let found = self.space.find_environment(name).await?;
-        let mut environments = self.environments.lock();
-        environments.insert(name.to_owned(), found.clone());
-        environments.insert(found.id.to_string(), found.clone());
-        Ok(found)
+        known(&self.environments, name, |e| e.id.to_string(), self.space.find_environment(name)).await
     }
 
     /// The tenant that `name` means.
     pub async fn tenant(&self, name: &str) -> Result<api::Tenant> {
-        if let Some(known) = self.tenants.lock().get(name) {
-            return Ok(known.clone());
-        }
-        let found = self.space.find_tenant(name).await?;
-        let mut tenants = self.tenants.lock();
-        tenants.insert(name.to_owned(), found.clone());
-        tenants.insert(found.id.to_string(), found.clone());
-        Ok(found)
+        known(&self.tenants, name, |t| t.id.to_string(), self.space.find_tenant(name)).await
     }
 
     /// [`Place::tenant`] for an optional name.
@@ -239,7 +233,8 @@ impl Host {
                     .help(format!("set OCTOPUS_URL_{upper}, and OCTOPUS_API_KEY_{upper} or OCTOPUS_ACCESS_TOKEN_{upper}")),
             ));
         };
-        let connection = api::Settings { url: url.clone(), credential: Some(credential.clone()), ..self.connection.clone() };
+        let connection =
+            api::Settings { url: url.clone(), credential: Some(credential.clone()), public_url: None, ..self.connection.clone() };
         self.block(async {
             let client = api::Client::new(connection)?;
             let space = client.space(None).await?;

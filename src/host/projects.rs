@@ -29,7 +29,7 @@ crate::script_type! {
         /// Whether it is disabled.
         disabled: "true or false" = |_call, p| p.0.is_disabled;
         /// Whether its deployments need a tenant: `Untenanted`, `TenantedOrUntenanted` or `Tenanted`.
-        tenanted: "text" = |_call, p| p.0.tenanted_deployment_mode.to_string();
+        tenanted: "text" = |_call, p| p.0.tenanted_deployment_mode.clone();
         /// The whole document of the server.
         raw: "map" = |_call, p| p.0.raw.clone();
     }

@@ -72,27 +72,18 @@ pub async fn choose(place: &Place, project: &api::Project, version: &str, channe
     };
     let range = if latest { None } else { Some(VersionRange::parse(version)?) };
     let found = place.space.latest_release(project, Some(&channel), range.as_ref()).await?;
-    match found {
-        Some(release) => {
-            let rule = match range {
-                None => format!("`latest` of {} is {}: the highest version in channel {}", project.name, release.version, channel.name),
-                Some(_) => format!(
-                    "`{version}` of {} is {}: the highest fitting version in channel {}",
-                    project.name, release.version, channel.name
-                ),
-            };
-            Ok((release, Some(rule)))
-        }
-        None => {
-            let what = if latest { "release".to_owned() } else { format!("release in `{version}`") };
-            let error = Error::new(Kind::NotFound, format!("{} has no {what} in channel {}", project.name, channel.name));
-            let known = place.space.releases(&project.id, Some(12)).await.unwrap_or_default();
-            Err(match suggestion(version, known.iter().map(|r| r.version.as_str())) {
-                Some(help) if !latest => error.help(help),
-                _ => error.help("name another channel with #{channel: \"...\"}, or create a release first"),
-            })
-        }
-    }
+    let Some(release) = found else {
+        let what = if latest { "release".to_owned() } else { format!("release in `{version}`") };
+        let error = Error::new(Kind::NotFound, format!("{} has no {what} in channel {}", project.name, channel.name));
+        let known = place.space.releases(&project.id, Some(12)).await.unwrap_or_default();
+        return Err(match suggestion(version, known.iter().map(|r| r.version.as_str())) {
+            Some(help) if !latest => error.help(help),
+            _ => error.help("name another channel with #{channel: \"...\"}, or create a release first"),
+        });
+    };
+    let rule = if latest { "highest version" } else { "highest fitting version" };
+    let told = format!("`{version}` of {} is {}: the {rule} in channel {}", project.name, release.version, channel.name);
+    Ok((release, Some(told)))
 }
 
 impl Host {
@@ -194,6 +185,8 @@ crate::functions! {
         let release = host.choose(&place, &project, &version, options.channel.as_deref())?;
         Ok(Release { place, project: project.name, release })
     }
+
+    group "act";
 
     /// Creates a release of a project and returns it.
     ///

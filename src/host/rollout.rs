@@ -52,7 +52,8 @@ crate::options! {
     pub struct RolloutOptions for ["rollout"] {
         /// How many items at the same time at most.
         width: i64 = 5, "5";
-        /// How many items go first, as a wave of their own; none of them may fail.
+        /// How many items go first, as a wave of their own; none of them may fail. With rings: more than 0 makes the
+        /// first ring that wave.
         canary: i64 = 0, "0";
         /// How many failures are tolerated. One more, and nothing further is started.
         max_failures: i64 = 0, "0";

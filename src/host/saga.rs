@@ -28,7 +28,7 @@ pub struct Saga(Arc<Mutex<Vec<Step>>>);
 #[derive(Clone)]
 enum Step {
     /// A deployment, with what was live before it.
-    Deployed { plan: Box<Plan>, task: Task, before: Option<api::Release> },
+    Deployed { plan: Box<Plan>, task: Task, before: Option<Box<api::Release>> },
     /// A runbook run: nothing can be put back.
     Ran { task: Task },
     /// What the script itself knows how to take back.
@@ -69,7 +69,7 @@ impl Saga {
             }
         })?;
         let task = host.start(&plan, options, how)?;
-        self.0.lock().push(Step::Deployed { plan: Box::new(plan), task: task.clone(), before });
+        self.0.lock().push(Step::Deployed { plan: Box::new(plan), task: task.clone(), before: before.map(Box::new) });
         Ok(task)
     }
 }
@@ -130,7 +130,7 @@ fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions) -> Hos
                     undone.not.push(format!("{} (a runbook run: nothing to go back to)", task.subject.title));
                 }
             }
-            Step::Deployed { plan, task, before } => put_back(call, host, options, (plan, task, before.as_ref()), &mut undone)?,
+            Step::Deployed { plan, task, before } => put_back(call, host, options, (plan, task, before.as_deref()), &mut undone)?,
         }
     }
     Ok(undone)

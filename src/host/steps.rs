@@ -149,8 +149,14 @@ fn judge(host: &Host, task: &Task, wanted: &Wanted) -> HostResult<Option<Step>> 
         }
         return Ok(None);
     };
+    // After a failure the rest is marked as skipped as well; that is not done.
+    let broken = step.status == "Skipped"
+        && !(completed && task.last().finished_successfully())
+        && steps.iter().any(|s| s.number < step.number && matches!(s.status.as_str(), "Failed" | "Canceled"));
     match step.status.as_str() {
-        "Success" | "SuccessWithWarning" | "Skipped" => Ok(Some(step.clone())),
+        _ if broken && !completed => Ok(None),
+        "Success" | "SuccessWithWarning" => Ok(Some(step.clone())),
+        "Skipped" if !broken => Ok(Some(step.clone())),
         "Failed" | "Canceled" => {
             let Trouble { lines, .. } = host.block(task.trouble())?;
             let first = lines.first().map(|l| format!(": {l}")).unwrap_or_default();

@@ -114,7 +114,11 @@ crate::script_type! {
         /// Why it does not go on: queued behind others, waiting for a person, ...; `()` when it does. Asks the server.
         waiting_for: "text" = |call, t| { let host = Host::of(call)?; host.block(t.explain(&host))?.map(|e| e.why) };
         /// The whole document of the server.
-        raw: "map" = |_call, t| t.last().raw.clone();
+        raw: "map" = |call, t| {
+            let last = t.last();
+            // A task that was started just now has not been asked for yet.
+            if last.raw.is_null() { let host = Host::of(call)?; host.block(t.look(&host))?.raw.clone() } else { last.raw.clone() }
+        };
     }
 }
 
@@ -417,6 +421,8 @@ crate::functions! {
         let host = Host::of(call)?;
         host.block(task.look(&host)).map(|_| task.clone())
     }
+
+    group "act";
 
     /// Cancels the task on the server. A complete one is left alone. The task is complete a little later: `wait` for it
     /// with `settle`.

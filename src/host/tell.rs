@@ -4,12 +4,11 @@ use super::{Host, dashboard, deployments, events, interruptions, promote, releas
 use crate::{
     engine::{
         library::{Call, Scripted},
-        options::{OptionValue, type_in_words},
         thrown::{HostResult, raise, shown, to_json},
     },
     error::{Error, Kind, suggestion},
     event::What,
-    mail::{Attachment, Letter},
+    mail::{Attachment, Letter, Mailer},
     report::{self, Format, Rows},
 };
 use rhai::{Dynamic, Map};
@@ -186,6 +185,22 @@ fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
     })
 }
 
+/// In a simulation nobody has to be told who writes.
+const SANDBOX_SENDER: &str = "octorhai@example.com";
+
+/// How mail leaves. What is not said on the command line, a sandbox knows: its own mail box, and a sender.
+fn mailer(host: &Host, has_sender: bool) -> HostResult<Option<Mailer>> {
+    let given = host.mailer.as_ref();
+    if given.is_some_and(|mailer| has_sender || mailer.has_sender()) {
+        return Ok(given.cloned());
+    }
+    Ok(match (given, host.sandbox_smtp()?) {
+        (Some(mailer), Some(_)) => Some(mailer.clone().written_by(SANDBOX_SENDER).map_err(raise)?),
+        (None, Some(url)) => Some(Mailer::new(&url, Some(SANDBOX_SENDER), host.clock.clone()).map_err(raise)?.shown_as("sandbox")),
+        (given, None) => given.cloned(),
+    })
+}
+
 crate::functions! {
     group "tell";
 
@@ -200,7 +215,7 @@ crate::functions! {
         let host = Host::of(call)?;
         let letter = letter(call, &options)?;
         let arguments = serde_json::json!({"to": letter.to, "subject": letter.subject});
-        let sent = match &host.mailer {
+        let sent = match &mailer(&host, letter.from.is_some())? {
             Some(mailer) => host.effect("email", &arguments, |marker| {
                 let letter = Letter { message_id: format!("{}@octorhai", marker.as_str().replace(':', ".")), ..letter.clone() };
                 async move { Ok(mailer.send(&letter).await) }
@@ -282,18 +297,4 @@ fn in_words(error: &Error) -> String {
         text.push(url.to_owned());
     }
     text.join("\n\n")
-}
-
-impl OptionValue for Box<EmailOptions> {
-    const KIND: &'static str = <EmailOptions as OptionValue>::KIND;
-    const OPTIONS: &'static [crate::engine::options::OptionDoc] = <EmailOptions as OptionValue>::OPTIONS;
-    fn read(value: Dynamic) -> Result<Self, String> {
-        EmailOptions::read(value).map(Box::new)
-    }
-    fn argument(function: &str, name: &str, value: Dynamic) -> HostResult<Self> {
-        if value.is_unit() {
-            return Err(raise(Error::new(Kind::Script, format!("`{function}` needs a map of options; got {}", type_in_words(&value)))));
-        }
-        EmailOptions::argument(function, name, value).map(Box::new)
-    }
 }

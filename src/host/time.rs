@@ -4,7 +4,7 @@ use super::Host;
 use crate::{
     clock::{later, text},
     engine::{
-        library::Library,
+        library::{Library, PropertyDoc, TypeDoc},
         options::OptionValue,
         thrown::{HostResult, Raise},
     },
@@ -199,47 +199,73 @@ crate::functions! {
     }
 }
 
+const UNITS: TypeDoc = TypeDoc {
+    name: "whole number",
+    doc: " A number with a unit is a duration: `5.minutes`, `1.hour`, also `1.5.hours`.",
+    properties: &[
+        PropertyDoc { name: "seconds", kind: "duration", doc: " So many seconds; also `1.second`." },
+        PropertyDoc { name: "minutes", kind: "duration", doc: " So many minutes; also `1.minute`." },
+        PropertyDoc { name: "hours", kind: "duration", doc: " So many hours; also `1.hour`." },
+        PropertyDoc { name: "days", kind: "duration", doc: " So many times 24 hours; also `1.day`." },
+        PropertyDoc { name: "weeks", kind: "duration", doc: " So many times 7 days; also `1.week`." },
+    ],
+};
+
+const SPAN: TypeDoc = TypeDoc {
+    name: "duration",
+    doc: " A length of time. Durations add, subtract and compare; a number times a duration is one; time minus time is one.",
+    properties: &[
+        PropertyDoc { name: "in_seconds", kind: "number", doc: " As seconds." },
+        PropertyDoc { name: "in_minutes", kind: "number", doc: " As minutes." },
+        PropertyDoc { name: "in_hours", kind: "number", doc: " As hours." },
+    ],
+};
+
+type Compare = fn(std::cmp::Ordering) -> bool;
+
 /// Adds comparison and arithmetic of times and durations, and `5.minutes`.
 pub fn register_operators(library: &mut Library) {
     library.scripted::<Moment>();
+    library.describe(UNITS);
+    library.describe(SPAN);
+    library.name::<SignedDuration>(SPAN.name);
     let (moment, span) = (TypeId::of::<Moment>(), TypeId::of::<SignedDuration>());
-    type Compare = fn(std::cmp::Ordering) -> bool;
     let comparisons: [(&str, Compare); 4] = [("<", |o| o.is_lt()), ("<=", |o| o.is_le()), (">", |o| o.is_gt()), (">=", |o| o.is_ge())];
     for (name, holds) in comparisons {
-        library.raw(name, &[moment, moment], &[], "", move |_, args| {
+        library.raw(name, &[moment, moment], move |_, args| {
             Ok(holds(args[0].flatten_clone().cast::<Moment>().timestamp().cmp(&args[1].flatten_clone().cast::<Moment>().timestamp()))
                 .into())
         });
-        library.raw(name, &[span, span], &[], "", move |_, args| {
+        library.raw(name, &[span, span], move |_, args| {
             Ok(holds(args[0].flatten_clone().cast::<SignedDuration>().cmp(&args[1].flatten_clone().cast::<SignedDuration>())).into())
         });
     }
     for (name, equal) in [("==", true), ("!=", false)] {
-        library.raw(name, &[span, span], &[], "", move |_, args| {
+        library.raw(name, &[span, span], move |_, args| {
             Ok(((args[0].flatten_clone().cast::<SignedDuration>() == args[1].flatten_clone().cast::<SignedDuration>()) == equal).into())
         });
     }
-    library.raw("-", &[moment, moment], &[], "", |_, args| {
+    library.raw("-", &[moment, moment], |_, args| {
         let (a, b) = (args[0].flatten_clone().cast::<Moment>(), args[1].flatten_clone().cast::<Moment>());
         Ok(Dynamic::from(a.timestamp().duration_since(b.timestamp())))
     });
     for (name, sign) in [("+", 1), ("-", -1)] {
-        library.raw(name, &[moment, span], &[], "", move |_, args| {
+        library.raw(name, &[moment, span], move |_, args| {
             let (a, b) = (args[0].flatten_clone().cast::<Moment>(), args[1].flatten_clone().cast::<SignedDuration>());
             let moved = a.0.checked_add(b * sign).map_err(|_| Error::new(Kind::Script, "the time is out of range")).raise()?;
             Ok(Dynamic::from(Moment(moved)))
         });
-        library.raw(name, &[span, span], &[], "", move |_, args| {
+        library.raw(name, &[span, span], move |_, args| {
             let (a, b) = (args[0].flatten_clone().cast::<SignedDuration>(), args[1].flatten_clone().cast::<SignedDuration>());
             Ok(Dynamic::from(a.saturating_add(b * sign)))
         });
     }
-    library.raw("*", &[TypeId::of::<i64>(), span], &[], "", |_, args| {
+    library.raw("*", &[TypeId::of::<i64>(), span], |_, args| {
         let factor = i32::try_from(args[0].as_int().unwrap_or(1)).unwrap_or(i32::MAX);
         Ok(Dynamic::from(args[1].flatten_clone().cast::<SignedDuration>().saturating_mul(factor)))
     });
     for name in ["to_string", "to_debug", "print", "debug"] {
-        library.raw(name, &[span], &[], "", |_, args| Ok(text::show(args[0].flatten_clone().cast::<SignedDuration>()).into()));
+        library.raw(name, &[span], |_, args| Ok(text::show(args[0].flatten_clone().cast::<SignedDuration>()).into()));
     }
     crate::engine::thrown::prints_as::<SignedDuration>(|span| text::show(*span));
     for (name, seconds) in [
@@ -255,15 +281,15 @@ pub fn register_operators(library: &mut Library) {
         ("weeks", 604_800.0),
     ] {
         let getter = format!("get${name}");
-        library.raw(&getter, &[TypeId::of::<i64>()], &[], "", move |_, args| {
+        library.raw(&getter, &[TypeId::of::<i64>()], move |_, args| {
             Ok(Dynamic::from(SignedDuration::from_secs_f64(args[0].as_int().unwrap_or(0) as f64 * seconds)))
         });
-        library.raw(&getter, &[TypeId::of::<f64>()], &[], "", move |_, args| {
+        library.raw(&getter, &[TypeId::of::<f64>()], move |_, args| {
             Ok(Dynamic::from(SignedDuration::from_secs_f64(args[0].as_float().unwrap_or(0.0) * seconds)))
         });
     }
     for (name, seconds) in [("in_seconds", 1.0), ("in_minutes", 60.0), ("in_hours", 3600.0)] {
-        library.raw(&format!("get${name}"), &[span], &[], "", move |_, args| {
+        library.raw(&format!("get${name}"), &[span], move |_, args| {
             Ok((args[0].flatten_clone().cast::<SignedDuration>().as_secs_f64() / seconds).into())
         });
     }

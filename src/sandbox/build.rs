@@ -14,7 +14,10 @@ use super::{
 use crate::clock::later;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 /// The user whose key the world's `key` is.
 pub(crate) const USER: &str = "Users-1";
@@ -23,6 +26,9 @@ struct Builder<'p> {
     plan: &'p Plan,
     /// `(kind, space, lower-case name)` → id.
     ids: HashMap<(&'static str, String, String), String>,
+    pasts: Vec<Past>,
+    /// Project, version, and why it must not be promoted: true only after what is past.
+    blocked: Vec<(String, String, String)>,
 }
 
 impl Builder<'_> {
@@ -87,7 +93,7 @@ pub(crate) fn state(world: &World) -> State {
         history: true,
         plan: plan.clone(),
     };
-    let mut b = Builder { plan: &plan, ids: HashMap::new() };
+    let mut b = Builder { plan: &plan, ids: HashMap::new(), pasts: Vec::new(), blocked: Vec::new() };
     b.surroundings(&mut state);
     b.projects(&mut state);
     b.history(&mut state);
@@ -369,14 +375,9 @@ impl Builder<'_> {
             );
         }
         let spots: Vec<(String, String)> = p.live.iter().map(|(e, v)| (self.id("environments", &space, e), v.get_ref().clone())).collect();
-        bring(state, &id, &spots, None, start);
-        for r in p.releases.iter().filter(|r| r.blocked.is_some()) {
-            if let Ok(index) = releases::by_version(state, &id, r.version.get_ref())
-                && let (Some(Some(release)), Some(reason)) = (state.releases.get_mut(index), &r.blocked)
-            {
-                release.defects.push((reason.clone(), false));
-            }
-        }
+        self.pasts.push(Past::new(state, &id, &spots, None));
+        let blocked = p.releases.iter().filter_map(|r| r.blocked.clone().map(|why| (id.clone(), r.version.get_ref().clone(), why)));
+        self.blocked.extend(blocked);
         id
     }
 
@@ -410,11 +411,19 @@ impl Builder<'_> {
             let project = self.id("projects", &space, live.project.get_ref());
             let spot = (self.id("environments", &space, live.environment.get_ref()), live.release.get_ref().clone());
             if live.tenants.is_empty() {
-                bring(state, &project, &[spot], None, self.plan.start.0);
+                self.pasts.push(Past::new(state, &project, &[spot], None));
             } else {
                 for tenant in self.all("tenants", &space, &live.tenants) {
-                    bring(state, &project, std::slice::from_ref(&spot), Some(tenant), self.plan.start.0);
+                    self.pasts.push(Past::new(state, &project, std::slice::from_ref(&spot), Some(tenant)));
                 }
+            }
+        }
+        bring(state, std::mem::take(&mut self.pasts), self.plan.start.0);
+        for (project, version, reason) in std::mem::take(&mut self.blocked) {
+            if let Ok(index) = releases::by_version(state, &project, &version)
+                && let Some(Some(release)) = state.releases.get_mut(index)
+            {
+                release.defects.push((reason, false));
             }
         }
     }
@@ -447,36 +456,69 @@ impl Builder<'_> {
     }
 }
 
-/// Writes the successful deployments that brought releases to where they are live, with the stages before.
-fn bring(state: &mut State, project: &str, spots: &[(String, String)], tenant: Option<String>, start: Timestamp) {
-    let mut wanted: Vec<(usize, String)> = Vec::new();
-    for (environment, version) in spots {
-        let Ok(release) = releases::by_version(state, project, version) else { continue };
-        wanted.push((release, environment.clone()));
+/// How the releases of one project, for one tenant, came to where they are live.
+struct Past {
+    project: String,
+    tenant: Option<String>,
+    /// Releases with the environment to reach, oldest first.
+    wanted: VecDeque<(usize, String)>,
+    /// When the last deployment was; the next is not before it.
+    last: Timestamp,
+}
+
+impl Past {
+    fn new(state: &State, project: &str, spots: &[(String, String)], tenant: Option<String>) -> Self {
+        let mut wanted: Vec<(usize, String)> = Vec::new();
+        for (environment, version) in spots {
+            let Ok(release) = releases::by_version(state, project, version) else { continue };
+            wanted.push((release, environment.clone()));
+        }
+        wanted.sort_by_key(|(release, _)| *release);
+        wanted.dedup();
+        Self { project: project.to_owned(), tenant, wanted: wanted.into(), last: Timestamp::MIN }
     }
-    wanted.sort_by_key(|(release, _)| *release);
-    wanted.dedup();
-    for (release, environment) in wanted {
-        for _ in 0..32 {
-            let whose = tenant.as_deref().map_or(lifecycle::Whose::Untenanted, lifecycle::Whose::Tenant);
+
+    /// The next deployment: when, which release, where to. Stages before the wanted one come first.
+    fn next(&mut self, state: &State, start: Timestamp) -> Option<(Timestamp, usize, String)> {
+        loop {
+            let (release, environment) = self.wanted.front()?.clone();
+            let whose = self.tenant.as_deref().map_or(lifecycle::Whose::Untenanted, lifecycle::Whose::Tenant);
             let standing = lifecycle::standing(state, release, whose);
-            if standing.iter().any(|p| p.done.contains(&environment)) {
-                break;
-            }
+            let done = standing.iter().any(|p| p.done.contains(&environment));
             let reachable = standing.iter().find(|p| p.environments().any(|e| *e == environment)).is_some_and(|p| p.reachable);
-            let next = if reachable {
-                Some(environment.clone())
+            let target = if reachable {
+                Some(environment)
             } else {
                 standing.iter().find(|p| p.reachable && !p.complete).and_then(|p| p.environments().find(|e| !p.done.contains(e)).cloned())
             };
-            let Some(target) = next else { break };
-            let done = state.by_release.get(&release).map_or(0, |l| l.iter().filter(|x| state.executions[**x].tenant == tenant).count());
+            let Some(target) = target.filter(|_| !done) else {
+                self.wanted.pop_front();
+                continue;
+            };
+            let before =
+                state.by_release.get(&release).map_or(0, |l| l.iter().filter(|x| state.executions[**x].tenant == self.tenant).count());
             let assembled = state.release(release).map_or(start, |r| r.assembled);
-            let at = later(assembled, SignedDuration::from_hours(1 + 24 * i64::try_from(done).unwrap_or(0)))
-                .min(later(start, SignedDuration::from_hours(-1)));
-            if !record(state, release, &target, tenant.clone(), at) {
-                break;
+            let at = later(assembled, SignedDuration::from_hours(1 + 24 * i64::try_from(before).unwrap_or(0))).max(self.last);
+            return Some((at.min(later(start, SignedDuration::from_hours(-1))), release, target));
+        }
+    }
+}
+
+/// Writes the successful deployments that brought releases to where they are live, in the order of time, as a server
+/// numbers them.
+fn bring(state: &mut State, mut pasts: Vec<Past>, start: Timestamp) {
+    let mut next: Vec<_> = pasts.iter_mut().map(|past| past.next(state, start)).collect();
+    while let Some(first) = (0..pasts.len()).filter(|i| next[*i].is_some()).min_by_key(|i| next[*i].as_ref().map(|(at, ..)| *at)) {
+        if let Some((at, release, environment)) = next[first].take() {
+            pasts[first].last = at;
+            if !record(state, release, &environment, pasts[first].tenant.clone(), at) {
+                pasts[first].wanted.pop_front();
             }
+        }
+        // What one tenant has may be what another waits for; projects do not know each other.
+        let project = pasts[first].project.clone();
+        for i in (0..pasts.len()).filter(|i| pasts[*i].project == project).collect::<Vec<_>>() {
+            next[i] = pasts[i].next(state, start);
         }
     }
     state.now = start;

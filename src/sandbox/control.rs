@@ -23,7 +23,8 @@ pub(crate) fn truth(shared: &Shared) -> Value {
             "environment": state.store.name("environments", &x.environment), "tenant": x.tenant.as_ref().map(|t| state.store.name("tenants", t)),
             "state": t.state.name(), "comments": x.comments, "by": if x.by == SYSTEM { "system".into() } else { state.username(&x.by) },
             "created": stamp(x.created), "queued": stamp(t.queued), "started": stamp_or_null(t.started), "completed": stamp_or_null(t.completed),
-            "error": t.error,
+            "error": t.error, "scheduled": stamp_or_null(x.queue_time), "values": x.values, "guided": x.guided,
+            "skip": x.skip, "machines": x.machines.0, "without": x.machines.1,
         });
         match &x.what {
             What::Deploy { release, .. } => {
@@ -61,6 +62,17 @@ fn mails(shared: &Shared) -> Vec<Value> {
     shared.mailbox.mails().iter().map(|m| json!({"from": m.from, "to": m.to, "subject": m.subject, "raw": m.raw})).collect()
 }
 
+/// What the world's `[context]` says, when the world began (what is older was there before any client), and who takes mail.
+fn context(shared: &Shared) -> Value {
+    let state = shared.state.lock();
+    let said = &state.plan.context;
+    let name = |said: &Option<super::world::model::Ref>| said.as_ref().map(|name| name.get_ref().clone());
+    json!({
+        "environment": name(&said.environment), "tenant": name(&said.tenant), "project": name(&said.project),
+        "start": stamp(state.plan.start.0), "smtp": shared.mailbox.url(),
+    })
+}
+
 /// `/sandbox/…`
 pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> Response {
     let body: Value = serde_json::from_slice(raw).unwrap_or(Value::Null);
@@ -68,6 +80,7 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
     match (method, path) {
         ("GET", "/sandbox/state") => http::json(200, &truth(shared)),
         ("GET", "/sandbox/mails") => http::json(200, &json!(mails(shared))),
+        ("GET", "/sandbox/context") => http::json(200, &context(shared)),
         ("GET", "/sandbox/clock") => http::json(200, &json!({"now": stamp(shared.clock.now()), "virtual": shared.clock.is_virtual()})),
         ("GET", "/sandbox/requests") => {
             let log: Vec<Value> = shared
@@ -105,9 +118,18 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
             }
             Err(e) => no(e.to_string()),
         },
+        ("POST", "/sandbox/mailbox") => {
+            if let Some(patterns) = body["reject"].as_array() {
+                shared.mailbox.reject(patterns.iter().filter_map(Value::as_str));
+            }
+            if let Some(times) = body["fail_next"].as_u64() {
+                shared.mailbox.fail_next(usize::try_from(times).unwrap_or(usize::MAX));
+            }
+            http::json(200, &json!({}))
+        }
         _ => http::json(
             404,
-            &json!({ "ErrorMessage": format!("there is no {method} {path}; there is: GET /sandbox/state, mails, clock, requests; POST /sandbox/advance, faults, forget") }),
+            &json!({ "ErrorMessage": format!("there is no {method} {path}; there is: GET /sandbox/state, context, mails, clock, requests; POST /sandbox/advance, faults, mailbox, forget") }),
         ),
     }
 }

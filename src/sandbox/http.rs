@@ -136,8 +136,10 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
     };
     let full = parts.uri.path().to_owned();
     let query = pairs(parts.uri.query().unwrap_or_default());
-    if full.starts_with("/sandbox/") {
-        return control::route(&shared, &method, &full, &raw);
+    // With the virtual directory too: that is the only address a client knows.
+    let own = full.strip_prefix(shared.base.as_str()).unwrap_or(&full);
+    if own.starts_with("/sandbox/") {
+        return control::route(&shared, &method, own, &raw);
     }
     shared.requests.fetch_add(1, Ordering::SeqCst);
     let Some(path) = full.strip_prefix(shared.base.as_str()).filter(|p| p.starts_with('/') || p.is_empty()) else {

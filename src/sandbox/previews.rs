@@ -48,7 +48,20 @@ pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Opti
     if let Some(t) = tenant {
         state.store.of("tenants").get(t).ok_or_else(|| Refusal::missing(t))?;
     }
-    Answer::ok(preview(state, &r.project, &r.project))
+    let mut preview = preview(state, &r.project, &r.project);
+    // Every step may run on every deployment target of the environment: steps have no roles here.
+    let targets: Vec<Value> = state
+        .store
+        .of("machines")
+        .iter()
+        .filter(|m| m["EnvironmentIds"].as_array().is_some_and(|all| all.iter().any(|e| e == environment)))
+        .map(|m| json!({"Id": m["Id"], "Name": m["Name"]}))
+        .collect();
+    for step in preview["StepsToExecute"].as_array_mut().into_iter().flatten() {
+        step["MachineNames"] = targets.iter().map(|m| m["Name"].clone()).collect();
+        step["Machines"] = json!(targets);
+    }
+    Answer::ok(preview)
 }
 
 /// The steps of a project's or runbook's process and the project's questions.

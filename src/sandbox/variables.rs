@@ -124,6 +124,11 @@ fn manifest(state: &State, index: usize) -> Value {
             add(format!("Octopus.Action[{}].Output.{name}", step.name), value);
         }
     }
+    for secret in prompts(state, &x.project).iter().filter(|v| v["IsSensitive"] == true) {
+        for v in list.iter_mut().filter(|v| v["Name"] == secret["Name"]) {
+            v["IsSensitive"] = json!(true);
+        }
+    }
     document(&id, &x.id, &x.space, list)
 }
 

@@ -4,8 +4,7 @@ use crate::sample;
 use octorhai::{
     engine::{
         Config, Interpreter, Source,
-        docs::{functions, standard_functions},
-        options::Options,
+        docs::{entries, standard_functions},
         standard_library,
     },
     error::Kind,
@@ -16,49 +15,36 @@ fn source(text: &str) -> Source {
 }
 
 #[test]
-fn the_reference_comes_from_the_functions_themselves() {
-    let docs = functions(&[("act", sample::library())], &[(sample::StartOptions::FUNCTIONS, sample::StartOptions::DOCS)]);
+fn the_reference_comes_from_the_declarations() {
+    let docs = entries(sample::library().docs());
     let of = |name: &str| {
         docs.iter()
             .find(|d| d.name == name)
             .unwrap_or_else(|| panic!("no `{name}` in {:?}", docs.iter().map(|d| &d.name).collect::<Vec<_>>()))
     };
     let start = of("start");
-    assert_eq!(
-        start.signature,
-        "start(project: text, environment: text) -> Task\nstart(project: text, environment: text, options: map) -> Task"
-    );
+    assert_eq!(start.signature, "start(project, environment, #{...}) -> Task");
     assert_eq!(start.summary, "Starts a deployment of `project` and returns its task.");
     assert_eq!(start.example, r#"let t = start("Project A", "Test", #{timeout: "45m"});"#);
-    assert_eq!((start.group.as_str(), start.since.as_str(), start.options[0].name), ("act", "0.1.0", "timeout"));
-    assert_eq!(of("Task.state").signature, "Task.state -> text");
-    assert_eq!(of("Task.cancel").signature, "Task.cancel()");
-    assert_eq!(of("parallel").signature, "parallel(items: list, f: closure) -> list");
-    assert!(docs.iter().all(|d| !d.name.contains("to_string")));
+    assert_eq!((start.group.as_str(), start.options[0].name, start.params[1].kind), ("act", "timeout", "text"));
+    assert_eq!(of("Task.cancel").signature, "task.cancel() -> nothing");
+    assert_eq!((of("Task").properties[0].name, of("Task").functions.as_slice()), ("state", &["task.cancel() -> nothing".to_owned()][..]));
+    assert_eq!(of("lists::chunks").group, "std/lists");
 }
 
 #[test]
 fn the_examples_of_the_standard_library_run() {
     for doc in standard_functions() {
-        let interpreter = Interpreter::new(Config { library: vec![assertions()], ..Config::default() });
+        let interpreter = Interpreter::new(Config { library: sample::library(), ..Config::default() });
         let run = interpreter.load(&source(&doc.example)).and_then(|program| interpreter.run(&program));
         assert!(run.is_ok(), "{}: {}", doc.name, run.err().map(|f| f.render(false)).unwrap_or_default());
     }
     assert!(standard_library().count() > 0);
 }
 
-fn assertions() -> rhai::Shared<rhai::Module> {
-    let mut module = rhai::Module::new();
-    module.set_native_fn("assert_eq", |left: rhai::Dynamic, right: rhai::Dynamic| {
-        if left.to_string() == right.to_string() { Ok(()) } else { Err(format!("`{left}` is not `{right}`").into()) }
-    });
-    module.build_index();
-    module.into()
-}
-
 #[test]
 fn a_failure_as_json_has_kind_place_and_facts() {
-    let interpreter = Interpreter::new(Config { library: vec![sample::library()], ..Config::default() });
+    let interpreter = Interpreter::new(Config { library: sample::library(), ..Config::default() });
     let program = interpreter.load(&source("fn ship(name) {\n    start(name, \"Test\")\n}\n\nship(\"Web\");\n")).expect("compiles");
     let failure = interpreter.run(&program).expect_err("no such project");
     assert_eq!(

@@ -1,19 +1,20 @@
-//! A small library as `host` writes them: a type with a property, a function of the type, functions with options and
+//! A small library as `host` writes them: a type with properties, a function of the type, functions with options and
 //! with a closure.
 
 use octorhai::{
     engine::{
         Hooks,
-        options::Options,
+        library::{Call, Library},
         parallel,
         thrown::{HostResult, Raise, raise},
     },
     error::{Error, Kind},
-    options,
 };
-use rhai::{Array, Dynamic, FnPtr, Map, Module, NativeCallContext, Shared, plugin::*};
+use parking_lot::Mutex;
+use rhai::{Dynamic, FnPtr};
+use std::{fmt, sync::Arc};
 
-options! {
+octorhai::options! {
     /// How to start.
     pub struct StartOptions for ["start"] {
         /// How long at most.
@@ -23,89 +24,98 @@ options! {
     }
 }
 
-/// A server task; cheap to clone, as everything that scripts hold.
-#[derive(Clone, Debug)]
+/// A server task; clones share their state, as everything does that stands for something on a server.
+#[derive(Clone)]
 pub struct Task {
-    pub title: String,
-    pub state: String,
+    title: String,
+    state: Arc<Mutex<&'static str>>,
 }
 
-/// Tasks: start and cancel them.
-#[export_module]
-#[allow(clippy::unwrap_used, reason = "in what the macro makes of `&mut` parameters")]
-pub mod tasks {
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.title, self.state.lock())
+    }
+}
+
+octorhai::script_type! {
     /// A server task.
-    pub type Task = super::Task;
-
-    /// The state in words of Octopus, e.g. `Success`.
-    #[rhai_fn(get = "state", pure)]
-    pub fn state(task: &mut Task) -> String {
-        task.state.clone()
+    Task as "Task" {
+        /// The state in words of Octopus, e.g. `Success`.
+        state: "text" = |_call, task| *task.state.lock();
+        /// What the task is called.
+        title: "text" = |_call, task| task.title.clone();
     }
+}
 
-    /// What the task is called.
-    #[rhai_fn(get = "title", pure)]
-    pub fn title(task: &mut Task) -> String {
-        task.title.clone()
+/// A space, in which every function can be called.
+#[derive(Clone)]
+pub struct Space(String);
+
+impl fmt::Display for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
+}
 
-    /// What `print` shows.
-    #[rhai_fn(global, name = "to_string", name = "to_debug", pure)]
-    pub fn show(task: &mut Task) -> String {
-        format!("{} ({})", task.title, task.state)
+octorhai::script_type! {
+    /// A space.
+    Space as "Space" {}
+}
+
+octorhai::functions! {
+    group "act";
+
+    /// A space by its name.
+    ///
+    /// ```rhai
+    /// space("Ops").start("Project A", "Test");
+    /// ```
+    fn space(call, name: String) -> "Space" {
+        Ok(Space(name))
     }
 
     /// Starts a deployment of `project` and returns its task. It does not wait.
     ///
-    /// Since 0.1.0.
-    ///
     /// ```rhai
     /// let t = start("Project A", "Test", #{timeout: "45m"});
     /// ```
-    #[rhai_fn(return_raw, volatile)]
-    pub fn start(context: NativeCallContext, project: &str, environment: &str, options: Map) -> HostResult<Task> {
-        start_task(&context, project, environment, options)
-    }
-
-    #[rhai_fn(name = "start", return_raw, volatile)]
-    pub fn start_with_defaults(context: NativeCallContext, project: &str, environment: &str) -> HostResult<Task> {
-        start_task(&context, project, environment, Map::new())
+    fn start(call, project: String, environment: String; options: StartOptions) -> "Task" {
+        if !project.starts_with("Project") {
+            return Err(raise(
+                Error::new(Kind::NotFound, format!("there is no project `{project}`"))
+                    .help("did you mean `Project A`?")
+                    .with("project", project),
+            ));
+        }
+        Ok(Task { title: format!("{project} → {environment} within {}", options.timeout), state: Arc::new(Mutex::new("Queued")) })
     }
 
     /// Cancels the task.
-    #[rhai_fn(return_raw, volatile)]
-    pub fn cancel(task: &mut Task) -> HostResult<()> {
-        if task.state == "Canceled" {
-            return Err(raise(Error::new(Kind::Refused, "the task is complete")));
-        }
-        "Canceled".clone_into(&mut task.state);
+    fn cancel[task: Task](call) -> "nothing" {
+        *task.state.lock() = "Canceled";
         Ok(())
     }
 
     /// Calls `f` until it does not fail, at most `times` times.
-    #[rhai_fn(return_raw, volatile)]
-    pub fn retry(context: NativeCallContext, times: i64, f: FnPtr) -> HostResult<Dynamic> {
-        let mut result = f.call_within_context(&context, ());
+    fn retry(call, times: i64, f: FnPtr) -> "any value" {
+        let mut result = call.closure(&f, ());
         for _ in 1..times {
             if result.is_ok() {
                 break;
             }
-            result = f.call_within_context(&context, ());
+            result = call.closure(&f, ());
         }
         result
     }
 
     /// Calls `f` with each item, all at the same time.
-    #[rhai_fn(name = "parallel", return_raw, volatile)]
-    pub fn in_parallel(context: NativeCallContext, items: Array, f: FnPtr) -> HostResult<Array> {
-        parallel(&context, items, &f, 4, &hooks(&context))
+    fn parallel(call, items: Vec<Dynamic>, f: FnPtr) -> "list" {
+        parallel(&call.ctx, items, &f, 4, &hooks(call))
     }
 
     /// Waits.
-    #[rhai_fn(return_raw, volatile)]
-    pub fn sleep(context: NativeCallContext, span: &str) -> HostResult<()> {
-        let hooks = hooks(&context);
-        let span = octorhai::clock::text::duration(span).raise()?;
+    fn sleep(call, span: jiff::SignedDuration) -> "nothing" {
+        let hooks = hooks(call);
         // One future for both: a cancelled sleep ends at once.
         octorhai::engine::baton::wait(
             &hooks.runtime,
@@ -118,29 +128,29 @@ pub mod tasks {
     }
 
     /// The branch of `parallel` that calls this.
-    #[rhai_fn(volatile)]
-    pub fn branch() -> String {
-        octorhai::engine::branch()
+    fn branch(call) -> "text" {
+        Ok(octorhai::engine::branch())
     }
-}
 
-fn start_task(_context: &NativeCallContext, project: &str, environment: &str, options: Map) -> HostResult<Task> {
-    let options = StartOptions::parse("start", options)?;
-    if !project.starts_with("Project") {
-        return Err(raise(
-            Error::new(Kind::NotFound, format!("there is no project `{project}`"))
-                .help("did you mean `Project A`?")
-                .with("project", project),
-        ));
+    /// Fails unless both are the same.
+    fn assert_eq(call, left: Dynamic, right: Dynamic) -> "nothing" {
+        if left.to_string() == right.to_string() {
+            return Ok(Dynamic::UNIT);
+        }
+        HostResult::<()>::Err(raise(Error::new(Kind::Script, format!("`{left}` is not `{right}`"))))
     }
-    Ok(Task { title: format!("{project} → {environment} within {}", options.timeout), state: "Queued".to_owned() })
 }
 
 /// The state that the engine carries for the library.
-fn hooks(context: &NativeCallContext) -> Hooks {
-    context.tag().and_then(|tag| tag.clone().try_cast::<Hooks>()).expect("the test gave the engine its hooks")
+fn hooks(call: &Call<'_>) -> Hooks {
+    call.ctx.tag().and_then(|tag| tag.clone().try_cast::<Hooks>()).expect("the test gave the engine its hooks")
 }
 
-pub fn library() -> Shared<Module> {
-    rhai::exported_module!(tasks).into()
+pub fn library() -> Library {
+    let mut library = Library::new();
+    library.scripted::<Task>();
+    library.scripted::<Space>();
+    register(&mut library);
+    library.also_on::<Space, ()>(|_| ());
+    library
 }
