@@ -175,7 +175,7 @@ fn nothing_swallows_a_cancellation() {
         "saga(|s| { s.undo(|| print(\"undone\")); wait(t); })",
         "sleep(\"1h\")",
         "wait_for(|| false, #{timeout: \"1h\"})",
-        "loop { }",
+        "loop { sleep(\"10ms\") }",
     ];
     for wrap in wraps {
         let ended = interrupted(&server.url, &WAIT.replace("wait(t);", &format!("{wrap};")), &[], &["-INT"]);

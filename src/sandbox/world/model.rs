@@ -510,13 +510,13 @@ impl TryFrom<String> for FaultAction {
     fn try_from(text: String) -> Result<Self, String> {
         const NAMES: [&str; 10] =
             ["status=502", "status_after=502", "reset", "drop_after", "delay", "html", "truncate", "huge", "redirect", "restart"];
-        let statuses: [(&str, fn(u16) -> Self); 2] = [("status=", Self::Status), ("status_after=", Self::StatusAfter)];
-        if let Some((code, action)) = statuses.iter().find_map(|(start, action)| text.strip_prefix(start).zip(Some(action))) {
+        let before = text.strip_prefix("status=").map(|code| (code, false));
+        if let Some((code, after)) = before.or_else(|| text.strip_prefix("status_after=").map(|code| (code, true))) {
             return code
                 .parse()
                 .ok()
                 .filter(|c| (400..600).contains(c))
-                .map(action)
+                .map(|code| if after { Self::StatusAfter(code) } else { Self::Status(code) })
                 .ok_or_else(|| format!("`{code}` is not an error status between 400 and 599"));
         }
         Ok(match text.as_str() {
