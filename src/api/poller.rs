@@ -80,8 +80,8 @@ enum Turn {
     Answer(Result<Vec<Arc<Task>>>),
     /// Not before then.
     Sleep(Timestamp),
-    /// Somebody else refreshes.
-    Wait(oneshot::Receiver<Busy>),
+    /// Somebody else refreshes; this is the place among those who wait for it.
+    Wait(oneshot::Receiver<Busy>, usize),
     /// Refresh these.
     Refresh(Vec<TaskId>),
 }
@@ -199,19 +199,7 @@ impl Watch {
             match self.turn(patience_until) {
                 Turn::Answer(answer) => return answer,
                 Turn::Sleep(due) => space.client().rest_until(due).await?,
-                // Who wakes first from a channel is chance; on a virtual clock the order shall repeat.
-                Turn::Wait(_) if clock.is_virtual() => {
-                    let due = later(clock.now(), SignedDuration::from_secs(1)).min(patience_until);
-                    space
-                        .client()
-                        .cancel()
-                        .guard(async {
-                            clock.sleep_until(due).await;
-                            Ok(())
-                        })
-                        .await?;
-                }
-                Turn::Wait(refreshed) => {
+                Turn::Wait(refreshed, place) => {
                     let wait = async {
                         tokio::select! {
                             biased;
@@ -221,6 +209,10 @@ impl Watch {
                         Ok(())
                     };
                     space.client().cancel().guard(wait).await?;
+                    if clock.is_virtual() {
+                        // All wake at once, and who comes first is chance: they go on one after the other.
+                        space.client().rest(SignedDuration::from_millis(place as i64)).await?;
+                    }
                 }
                 Turn::Refresh(ids) => self.poller.refresh(&ids, patience_until).await?,
             }
@@ -247,7 +239,7 @@ impl Watch {
         if let Some(waiting) = &mut state.refreshing {
             let (wake, woken) = oneshot::channel();
             waiting.push(wake);
-            return Turn::Wait(woken);
+            return Turn::Wait(woken, waiting.len());
         }
         if now < state.next_due {
             return Turn::Sleep(state.next_due);
