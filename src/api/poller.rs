@@ -3,26 +3,32 @@
 //! It has no task of its own: whoever polls when a refresh is due refreshes for everybody, a hundred ids a request;
 //! who polls earlier is answered from the last one. Callers sleep on the clock until [`Watch::next_due`].
 //!
-//! - The interval begins at about a second, grows with the age of the youngest task to fifteen, and is never so short
-//!   that refreshing costs more than five sixths of the budget: 1,000 tasks are 10 requests a round, every 12 seconds.
+//! - The interval begins at a second, grows with the age of the youngest task to fifteen, and is never so short that
+//!   refreshing costs more than three quarters of the budget: 1,000 tasks are 10 requests a round, every 13.3 seconds.
+//!   The rest of the budget is for what explains the wait to people ([`Poller::spare`]) and for retries.
+//! - Of more than a hundred tasks, those that the server keeps queued are asked for in every fourth round only: they have
+//!   yet to start before they can end.
 //! - Complete tasks are not asked for again. An id that two answers in a row leave out is an error: servers drop
 //!   unknown ids silently (octopus-api.md §6), but may not know a task yet that was created a moment ago.
 
 use super::id::TaskId;
 use super::spaces::SpaceClient;
-use super::tasks::{BATCH, Task, unknown_tasks};
+use super::tasks::{BATCH, Task, TaskState, unknown_tasks};
 use crate::clock::{Busy, Clock, later};
 use crate::error::{Error, Kind, Result};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// The longest interval.
 const SLOWEST: SignedDuration = SignedDuration::from_secs(15);
-/// A task's age divided by this is its interval: a quarter of an hour's wait is noticed within fifteen seconds.
-const AGE_SHARE: i32 = 20;
+/// A task's age divided by this is its interval: an end is noticed after a twelfth of the time it took, at most.
+const AGE_SHARE: i32 = 12;
+
+/// Every so many rounds all are asked for, also those that are queued.
+const QUEUED_ROUNDS: u64 = 4;
 
 /// The poller; clones are the same one.
 #[derive(Clone)]
@@ -37,6 +43,8 @@ struct Shared {
 struct State {
     watched: BTreeMap<TaskId, Entry>,
     last: Option<Timestamp>,
+    /// When spare requests were granted, in the last minute.
+    spared: VecDeque<Timestamp>,
     next_due: Timestamp,
     round: u64,
     /// Who waits for the refresh that is under way, if one is.
@@ -46,13 +54,17 @@ struct State {
 struct Entry {
     watchers: usize,
     since: Timestamp,
-    task: Option<Task>,
+    task: Option<Arc<Task>>,
     misses: u32,
 }
 
 impl Entry {
+    fn is_queued(&self) -> bool {
+        self.task.as_ref().is_some_and(|task| !task.has_started() && task.state == TaskState::Queued)
+    }
+
     fn is_open(&self) -> bool {
-        self.misses < 2 && !self.task.as_ref().is_some_and(Task::is_completed)
+        self.misses < 2 && !self.task.as_ref().is_some_and(|task| task.is_completed())
     }
 }
 
@@ -65,7 +77,7 @@ pub struct Watch {
 
 /// What a caller of [`Watch::poll`] has to do.
 enum Turn {
-    Answer(Result<Vec<Task>>),
+    Answer(Result<Vec<Arc<Task>>>),
     /// Not before then.
     Sleep(Timestamp),
     /// Somebody else refreshes.
@@ -77,7 +89,14 @@ enum Turn {
 impl Poller {
     /// A poller for one space that sends at most `budget_per_minute` requests (60 is usual).
     pub fn new(space: SpaceClient, budget_per_minute: u32) -> Self {
-        let state = State { watched: BTreeMap::new(), last: None, next_due: space.clock().now(), round: 0, refreshing: None };
+        let state = State {
+            watched: BTreeMap::new(),
+            last: None,
+            spared: VecDeque::new(),
+            next_due: space.clock().now(),
+            round: 0,
+            refreshing: None,
+        };
         Self(Arc::new(Shared { space, budget_per_minute: budget_per_minute.max(1), state: Mutex::new(state) }))
     }
 
@@ -103,10 +122,25 @@ impl Poller {
         self.0.space.clock()
     }
 
-    /// The shortest interval the budget allows: five sixths of it are for refreshing.
+    /// Whether `requests` more may be sent now for what is good to know but can wait: three twentieths of the budget.
+    /// A grant counts as used.
+    pub fn spare(&self, requests: usize) -> bool {
+        let now = self.clock().now();
+        let mut state = self.0.state.lock();
+        while state.spared.front().is_some_and(|at| now.duration_since(*at) >= SignedDuration::from_mins(1)) {
+            state.spared.pop_front();
+        }
+        let granted = state.spared.len() + requests <= self.0.budget_per_minute as usize * 3 / 20;
+        if granted {
+            state.spared.extend(std::iter::repeat_n(now, requests));
+        }
+        granted
+    }
+
+    /// The shortest interval the budget allows: three quarters of it are for refreshing.
     fn floor(&self, open: usize) -> SignedDuration {
         let batches = open.div_ceil(BATCH).max(1) as i64;
-        SignedDuration::from_millis(batches * 72_000 / i64::from(self.0.budget_per_minute))
+        SignedDuration::from_millis(batches * 80_000 / i64::from(self.0.budget_per_minute))
     }
 
     async fn refresh(&self, ids: &[TaskId], until: Timestamp) -> Result<()> {
@@ -118,7 +152,7 @@ impl Poller {
         for id in ids {
             let Some(entry) = state.watched.get_mut(id) else { continue };
             match found.get(id) {
-                Some(task) => (entry.task, entry.misses) = (Some(task.clone()), 0),
+                Some(task) => (entry.task, entry.misses) = (Some(Arc::new(task.clone())), 0),
                 None => entry.misses += 1,
             }
         }
@@ -158,13 +192,18 @@ impl Watch {
     ///
     /// Refreshes when that is due, and retries until `patience_until`; sleeps only when a task was never seen yet.
     /// Errors: `not_found` for a task that the server does not know, and those of [`super::Client`].
-    pub async fn poll(&self, patience_until: Timestamp) -> Result<Vec<Task>> {
+    pub async fn poll(&self, patience_until: Timestamp) -> Result<Vec<Arc<Task>>> {
         let (space, clock) = (&self.poller.0.space, self.poller.clock());
         loop {
             space.client().cancel().check()?;
             match self.turn(patience_until) {
                 Turn::Answer(answer) => return answer,
                 Turn::Sleep(due) => space.client().rest_until(due).await?,
+                // Who wakes first from a channel is chance; on a virtual clock the order shall repeat.
+                Turn::Wait(_) if clock.is_virtual() => {
+                    let due = later(clock.now(), SignedDuration::from_secs(1)).min(patience_until);
+                    space.client().cancel().guard(async { Ok(clock.sleep_until(due).await) }).await?;
+                }
                 Turn::Wait(refreshed) => {
                     let wait = async {
                         tokio::select! {
@@ -189,7 +228,7 @@ impl Watch {
         if !gone.is_empty() {
             return Turn::Answer(Err(unknown_tasks(&gone)));
         }
-        let known: Vec<Task> = entries().filter_map(|(_, entry)| entry.task.clone()).collect();
+        let known: Vec<Arc<Task>> = entries().filter_map(|(_, entry)| entry.task.clone()).collect();
         let all_known = known.len() == self.ids.len();
         let any_open = entries().any(|(_, entry)| entry.is_open());
         if all_known && (!any_open || now < state.next_due || (state.refreshing.is_some() && now >= patience_until)) {
@@ -207,7 +246,9 @@ impl Watch {
             return Turn::Sleep(state.next_due);
         }
         state.refreshing = Some(Vec::new());
-        Turn::Refresh(state.watched.iter().filter(|(_, entry)| entry.is_open()).map(|(id, _)| id.clone()).collect())
+        let all = state.open().count() <= BATCH || state.round.is_multiple_of(QUEUED_ROUNDS);
+        let due = |entry: &Entry| entry.is_open() && (all || !entry.is_queued());
+        Turn::Refresh(state.watched.iter().filter(|(_, entry)| due(entry)).map(|(id, _)| id.clone()).collect())
     }
 
     /// When the next refresh is due: sleep until then before polling again.

@@ -58,6 +58,20 @@ impl Client {
         self.list_while(route, limit, |_: &T| true).await
     }
 
+    /// Reads the first page of a collection, of at most `limit` items; also how many items there are in all.
+    pub async fn list_first<T: Document>(&self, route: &Route, limit: usize) -> Result<(Vec<T>, usize)> {
+        let route = route.clone().with("skip", 0).with("take", limit);
+        let within = |problem: Problem| {
+            let error = problem.into_error(&format!("list of {}s", T::NOUN));
+            Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str())).with("path", route.as_str())
+        };
+        let page = Page::of(self.get(route.as_str()).await?).map_err(within)?;
+        let total = page.total.unwrap_or(page.items.len());
+        let items = page.items.into_iter().take(limit).enumerate();
+        let items = items.map(|(i, item)| T::decode(item).map_err(|p| within(p.in_item(i).in_member("Items"))));
+        Ok((items.collect::<Result<_>>()?, total))
+    }
+
     /// Reads a collection up to the first item that `wanted` does not want: for lists that are sorted.
     ///
     /// Follows `Page.Next`; where a body has no links, counts with `skip` and `take` (payloads, "Collections").

@@ -3,6 +3,7 @@
 use super::address::Route;
 use super::client::Client;
 use super::decode::{Links, document, part, words};
+use super::deployments::Deployment;
 use super::id::{DeploymentId, EnvironmentId, ProjectId, RunbookId, RunbookRunId, SpaceId, TaskId, TenantId};
 use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
@@ -86,6 +87,29 @@ part! {
 }
 
 impl Task {
+    /// The task of a deployment that was created just now, as far as that is known without asking: it is queued.
+    /// Saves a request for each of many deployments. `raw` is null until the server was asked.
+    pub fn of_new(deployment: &Deployment) -> Self {
+        Self {
+            id: deployment.task_id.clone(),
+            space_id: None,
+            name: "Deploy".to_owned(),
+            description: deployment.name.clone(),
+            state: TaskState::Queued,
+            completed_flag: false,
+            has_pending_interruptions: false,
+            has_warnings_or_errors: false,
+            queue_time: deployment.queue_time.or(deployment.created),
+            start_time: None,
+            completed_time: None,
+            error_message: String::new(),
+            arguments: Some(TaskArguments { deployment_id: Some(deployment.id.clone()), runbook_run_id: None }),
+            project_id: Some(deployment.project_id.clone()),
+            links: Links::default(),
+            raw: Value::Null,
+        }
+    }
+
     /// The deployment it carries out.
     pub fn deployment_id(&self) -> Option<&DeploymentId> {
         self.arguments.as_ref()?.deployment_id.as_ref()
@@ -352,9 +376,10 @@ impl SpaceClient {
         self.client().get_text(self.task_route(id).then("raw").as_str()).await
     }
 
-    /// The tasks that must end before this one starts.
-    pub async fn queued_behind(&self, id: &TaskId) -> Result<Vec<Task>> {
-        self.client().list(&self.task_route(id).then("queued-behind"), None).await
+    /// The first `limit` of the tasks that must end before this one starts, and how many they are in all.
+    pub async fn queued_behind(&self, id: &TaskId, limit: usize) -> Result<(Vec<Task>, usize)> {
+        let route = self.task_route(id).then("queued-behind");
+        self.client().list_first(&route, limit).await
     }
 
     /// Cancels a task and returns how it is now. One that has ended stays as it is; that is no error.

@@ -9,6 +9,7 @@ mod below;
 mod help;
 mod json;
 mod lines;
+mod log;
 mod params;
 mod progress;
 mod redact;
@@ -40,6 +41,9 @@ pub fn main() -> ExitCode {
         Command::Help(_) => (Loudness::Normal, colour),
     };
     let ui = Ui::console(colour, loudness, Redactor::new());
+    if let Some(wanted) = environment.get("RUST_LOG").filter(|wanted| !wanted.is_empty()) {
+        log::start(wanted, &ui);
+    }
     let crashes = crash::notice();
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| match &cli.command {
         Command::Run(args) => run::run(args, &ui, &environment),

@@ -12,7 +12,7 @@ pub mod text;
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Instant};
 use tokio::sync::oneshot;
 
 /// A clock; clones show the same time.
@@ -135,6 +135,7 @@ impl Clock {
                     let (wake, woken) = oneshot::channel();
                     state.sleepers.insert(key, wake);
                     state.give_up_one();
+                    SLEEPING.set(SLEEPING.get() + 1);
                     Sleeper { clock: self.clone(), key, woken }
                 };
                 sleeper.wait().await;
@@ -179,6 +180,17 @@ impl State {
     }
 }
 
+thread_local! {
+    /// Sleeps on virtual clocks in the futures that this thread drives.
+    static SLEEPING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Whether a future that this thread drives (with `block_on`) sleeps on a virtual clock. Its thread then has to let
+/// others go on, or time stands for ever.
+pub fn sleeps_here() -> bool {
+    SLEEPING.get() > 0
+}
+
 /// A sleeper that can be dropped early (a cancelled wait) without losing count.
 struct Sleeper {
     clock: Clock,
@@ -194,6 +206,7 @@ impl Sleeper {
 
 impl Drop for Sleeper {
     fn drop(&mut self) {
+        SLEEPING.set(SLEEPING.get().saturating_sub(1));
         let mut state = self.clock.0.state.lock();
         if state.sleepers.remove(&self.key).is_some() {
             state.busy += 1;

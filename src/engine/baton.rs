@@ -117,6 +117,25 @@ pub fn wait<T>(runtime: &Handle, future: impl Future<Output = T>) -> T {
     })
 }
 
+/// Runs `future`, and lets other branches interpret only while it sleeps on a virtual clock: when it waits for an answer
+/// nobody else goes on, so that the order of requests is the same in every run.
+pub fn drive<T>(runtime: &Handle, future: impl Future<Output = T>) -> T {
+    runtime.block_on(async {
+        let mut future = pin!(future);
+        let mut away = None;
+        std::future::poll_fn(|context| {
+            // Back first: what comes after the sleep is work again.
+            drop(away.take());
+            let polled = future.as_mut().poll(context);
+            if polled.is_pending() && crate::clock::sleeps_here() {
+                away = Away::go();
+            }
+            polled
+        })
+        .await
+    })
+}
+
 /// While this lives, the thread has given its baton away.
 pub(super) struct Away {
     baton: Baton,

@@ -180,7 +180,13 @@ fn collect(ended: BTreeMap<usize, HostResult<Dynamic>>, count: usize, cancel: &C
     let (index, mut error) = errors.remove(first);
     if !errors.is_empty() {
         let told: Vec<_> = errors.iter().map(|(i, e)| json!({"item": i + 1, "message": told(e)})).collect();
-        amend(&mut error, |e| e.with("item", index + 1).with("errors", told));
+        let mut lines: Vec<String> = errors.iter().take(5).map(|(_, e)| self::told(e)).collect();
+        if errors.len() > lines.len() {
+            lines.push(format!("and {} more", errors.len() - lines.len()));
+        }
+        let others = if errors.len() == 1 { "another item failed too" } else { "other items failed too" };
+        let help = format!("{others}: {}", lines.join("; "));
+        amend(&mut error, |e| e.with("item", index + 1).with("errors", told).help(help));
     }
     Err(error)
 }

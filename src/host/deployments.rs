@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     api,
-    clock::later,
     engine::thrown::{HostResult, raise},
     error::{Error, Kind, Result, suggestion},
     event::Level,
@@ -206,7 +205,11 @@ impl Host {
             new.queue_time = Some(at.resolve(self)?);
         }
         if let Some(expires) = options.expires {
-            new.queue_time_expiry = Some(later(new.queue_time.unwrap_or_else(|| self.clock.now()), expires));
+            new.queue_expiry = expires;
+            // A short life settles a doubt by itself: what has not started by then never will, so it can be sent anew.
+            if new.queue_time.is_none() && expires <= SignedDuration::from_mins(30) {
+                new.doubt_patience = new.doubt_patience.max(expires + SignedDuration::from_mins(1));
+            }
         }
         new.priority = match options.priority.as_deref() {
             None => None,
@@ -234,12 +237,16 @@ impl Host {
         });
         let deployment = self.effect("deploy", &arguments, |marker| {
             let new = &new;
-            async move { place.space.create_deployment(new, marker.as_str()).await }
+            let title = || format!("{} {} → {}", plan.project.name, plan.release.version, plan.environment.name);
+            async move {
+                let created = place.space.create_deployment(new, marker.as_str()).await;
+                created.map_err(|error| if error.kind() == Kind::InDoubt { error.context(title()) } else { error })
+            }
         })?;
         let task = self.block(async {
             let subject = place.subject(&deployment, Some(&plan.release.version)).await;
-            let seen = place.space.task(&deployment.task_id).await?;
-            Ok(Task::new(place.clone(), subject, seen, Some(deployment.clone()), None))
+            let task = api::Task::of_new(&deployment);
+            Ok(Task::new(place.clone(), subject, task, Some(deployment.clone()), None))
         })?;
         self.started(&task, how);
         Ok(task)

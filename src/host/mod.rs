@@ -162,7 +162,7 @@ impl Host {
     pub fn block_plain<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         // In virtual time exactly one branch runs until it sleeps, so that the order of requests repeats.
         if self.clock.is_virtual() {
-            self.handle.block_on(self.cancel.guard(work))
+            crate::engine::baton::drive(&self.handle, self.cancel.guard(work))
         } else {
             crate::engine::baton::Baton::released(|| self.handle.block_on(self.cancel.guard(work)))
         }

@@ -113,9 +113,10 @@ async fn find(place: &Place, from: &Ref, to: &Ref, options: &PromotableOptions) 
         place.space.releases_by_ids(&ids).await?.into_iter().map(|r| (r.id.clone(), r)).collect();
     let mut progressions: BTreeMap<api::ReleaseId, Option<String>> = BTreeMap::new();
     if options.check {
-        // Each release is a request of its own: many at once, in an order that repeats.
+        // Each release is a request of its own: many at once, in an order that repeats. With 32 a thousand releases are
+        // 32 round trips: 0.6 s on a server that takes 20 ms.
         let distinct: Vec<api::ReleaseId> = releases.keys().cloned().collect();
-        for chunk in distinct.chunks(16) {
+        for chunk in distinct.chunks(32) {
             let answers = super::lists::all(chunk.iter().map(|id| blocked(place, id, &target))).await?;
             progressions.extend(chunk.iter().cloned().zip(answers));
         }

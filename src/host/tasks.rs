@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     api::{self, TaskId},
+    clock::text,
     engine::{
         library::Call,
         thrown::{HostResult, raise},
@@ -40,7 +41,7 @@ pub struct Inner {
     pub deployment: Option<api::Deployment>,
     /// The runbook run, when it is one.
     pub runbook_run: Option<api::RunbookRun>,
-    last: Mutex<api::Task>,
+    last: Mutex<Arc<api::Task>>,
     ended: AtomicBool,
 }
 
@@ -73,7 +74,7 @@ crate::script_type! {
         /// Whether it ended well but with warnings.
         warnings: "true or false" = |_call, t| t.last().has_warnings_or_errors;
         /// The server's error message; empty when there is none.
-        error: "text" = |_call, t| t.last().error_message;
+        error: "text" = |_call, t| t.last().error_message.clone();
         /// The project's name.
         project: "text" = |_call, t| t.subject.project.clone();
         /// The release's version.
@@ -113,7 +114,11 @@ crate::script_type! {
         /// Why it does not go on: queued behind others, waiting for a person, ...; `()` when it does. Asks the server.
         waiting_for: "text" = |call, t| { let host = Host::of(call)?; host.block(t.explain(&host))?.map(|e| e.why) };
         /// The whole document of the server.
-        raw: "map" = |_call, t| t.last().raw.clone();
+        raw: "map" = |call, t| {
+            let last = t.last();
+            // A task that was started just now has not been asked for yet.
+            if last.raw.is_null() { let host = Host::of(call)?; host.block(t.look(&host))?.raw } else { last.raw }
+        };
     }
 }
 
@@ -145,7 +150,7 @@ impl Task {
         runbook_run: Option<api::RunbookRun>,
     ) -> Self {
         let ended = AtomicBool::new(false);
-        Self(Arc::new(Inner { place, id: last.id.clone(), subject, deployment, runbook_run, last: Mutex::new(last), ended }))
+        Self(Arc::new(Inner { place, id: last.id.clone(), subject, deployment, runbook_run, last: Mutex::new(Arc::new(last)), ended }))
     }
 
     /// The task `last`, with what its arguments say it works on.
@@ -165,16 +170,16 @@ impl Task {
     }
 
     /// What was last seen.
-    pub fn last(&self) -> api::Task {
-        self.last.lock().clone()
+    pub fn last(&self) -> Arc<api::Task> {
+        Arc::clone(&self.last.lock())
     }
 
     /// Takes over what was seen just now; tells the end once.
-    pub fn saw(&self, host: &Host, seen: api::Task) {
+    pub fn saw(&self, host: &Host, seen: Arc<api::Task>) {
         let changed = {
             let mut last = self.last.lock();
             let changed = last.state != seen.state;
-            *last = seen.clone();
+            *last = Arc::clone(&seen);
             changed
         };
         if seen.is_completed() {
@@ -185,7 +190,7 @@ impl Task {
                     queued: seen.queue_time.unwrap_or_else(|| host.clock.now()),
                     started: seen.start_time,
                     completed: seen.completed_time,
-                    error: seen.error_message,
+                    error: seen.error_message.clone(),
                 });
             }
         } else if changed {
@@ -194,9 +199,9 @@ impl Task {
     }
 
     /// Asks the server for the state.
-    pub async fn look(&self, host: &Host) -> Result<api::Task> {
-        let seen = self.place.space.task(&self.id).await?;
-        self.saw(host, seen.clone());
+    pub async fn look(&self, host: &Host) -> Result<Arc<api::Task>> {
+        let seen = Arc::new(self.place.space.task(&self.id).await?);
+        self.saw(host, Arc::clone(&seen));
         Ok(seen)
     }
 
@@ -206,7 +211,7 @@ impl Task {
             return Ok(());
         }
         match self.place.space.cancel_task(&self.id).await {
-            Ok(seen) => self.saw(host, seen),
+            Ok(seen) => self.saw(host, Arc::new(seen)),
             // It ended meanwhile, or our request took effect without an answer: look (octopus-api.md §31 no. 24).
             Err(error) if matches!(error.kind(), Kind::Refused | Kind::InDoubt) => {
                 let seen = self.look(host).await?;
@@ -243,7 +248,9 @@ impl Task {
         if last.is_completed() {
             return Ok(None);
         }
-        if last.has_pending_interruptions {
+        // A task that waits for a person goes back to the queue; the list knows better than the flag (octopus-api.md §19.1).
+        let paused = last.state == api::TaskState::Queued && last.start_time.is_some();
+        if last.has_pending_interruptions || paused {
             let pending = self.place.space.interruptions(true, Some(self.id.as_str())).await?;
             if let Some(first) = pending.into_iter().next() {
                 let shown = super::interruptions::Interruption::new(self.place.clone(), first).with_names().await;
@@ -258,14 +265,33 @@ impl Task {
         {
             return Ok(Some(Explanation { why: format!("scheduled for {}", Moment::of(host, at)), url: None }));
         }
-        let behind = self.place.space.queued_behind(&self.id).await?;
-        let names: Vec<String> = behind.iter().take(3).map(|t| format!("{} ({})", t.description, t.id)).collect();
-        let why = match behind.len() {
-            0 => "queued: the server has no free slot (task cap), or a lock or approval holds it".to_owned(),
-            n if n > 3 => format!("queued behind {} and {} more", names.join(", "), n - 3),
-            _ => format!("queued behind {}", names.join(", ")),
+        let (behind, total) = self.place.space.queued_behind(&self.id, 3).await?;
+        let names: Vec<String> = behind.iter().map(|t| format!("{} ({})", t.description, t.id)).collect();
+        let queued = if paused { "goes on when a slot is free, queued" } else { "queued" };
+        let why = match total.saturating_sub(behind.len()) {
+            _ if behind.is_empty() => format!("{queued}: the server has no free slot (task cap), or a lock or approval holds it"),
+            0 => format!("{queued} behind {}", names.join(", ")),
+            more => format!("{queued} behind {} and {more} more", names.join(", ")),
         };
         Ok(Some(Explanation { why, url: None }))
+    }
+
+    /// ` by ada`, or that the server itself did it, for a newer deployment (octopus-api.md §18.7); empty when unknown.
+    async fn who_cancelled(&self) -> String {
+        let query = api::EventQuery {
+            regarding: vec![self.id.to_string()],
+            categories: vec!["TaskCanceled".to_owned()],
+            limit: Some(1),
+            ..api::EventQuery::default()
+        };
+        let event = self.place.space.events(&query).await.ok().and_then(|events| events.into_iter().next());
+        match event {
+            Some(event) if event.username.is_empty() || event.username == "system" => {
+                " by itself: a newer deployment to the same place replaces it".to_owned()
+            }
+            Some(event) => format!(" by {}", event.username),
+            None => String::new(),
+        }
     }
 
     /// The error of a task that did not end well.
@@ -274,8 +300,16 @@ impl Task {
         let trouble = self.trouble().await.unwrap_or_default();
         let what = if self.subject.runbook.is_some() { "runbook run" } else { "deployment" };
         let mut message = match last.state {
-            api::TaskState::Canceled => format!("{}: the {what} was cancelled on the server", self.subject.title),
-            api::TaskState::TimedOut => format!("{}: the {what} timed out on the server before it could start", self.subject.title),
+            api::TaskState::Canceled => {
+                format!("{}: the {what} was cancelled on the server{}", self.subject.title, self.who_cancelled().await)
+            }
+            api::TaskState::TimedOut if last.start_time.is_none() => {
+                let expiry = self.deployment.as_ref().and_then(|d| d.queue_time_expiry);
+                let allowed = expiry.zip(last.queue_time).map(|(to, from)| text::show(to.duration_since(from)));
+                let within = allowed.map(|allowed| format!(" within {allowed}")).unwrap_or_default();
+                format!("{}: the {what} did not start{within}, so the server gave it up", self.subject.title)
+            }
+            api::TaskState::TimedOut => format!("{}: the {what} timed out on the server", self.subject.title),
             _ => match &trouble.step {
                 Some(step) => format!("{} failed at step `{step}`", self.subject.title),
                 None => format!("{} failed", self.subject.title),

@@ -22,7 +22,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use rhai::{Dynamic, FnPtr};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What a look found.
 pub enum Look<T> {
@@ -93,7 +93,7 @@ crate::options! {
         timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
         /// What happens to open tasks at a time-out: `"leave"`, `"cancel"`, or a closure that gets the list of them.
         on_timeout: Policy = Policy::word("leave"), "\"leave\"";
-        /// How long tasks may stay queued before that is a time-out.
+        /// How long a task may be queued without a start before that is a time-out, from the time for which it is queued.
         queue_timeout: Option<SignedDuration> = None, "none";
         /// What happens when a task waits for a person: `"wait"`, `"fail"`, or a closure that gets the interruption.
         on_interrupt: Policy = Policy::word("wait"), "\"wait\"";
@@ -103,6 +103,15 @@ crate::options! {
         on_cancel: Option<String> = None, "none";
     }
 }
+
+/// How many queued tasks of one wait are explained.
+const EXPLAINED: usize = 5;
+/// How soon to look again why a task waits, at first and at last.
+const EXPLAIN_SOON: SignedDuration = SignedDuration::from_secs(30);
+const EXPLAIN_LATE: SignedDuration = SignedDuration::from_mins(2);
+/// How often to look which step runs, at first and at last.
+const DETAILS_SOON: SignedDuration = SignedDuration::from_secs(15);
+const DETAILS_LATE: SignedDuration = SignedDuration::from_secs(60);
 
 /// When a wait for tasks is over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,9 +142,7 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
         if over(&open) {
             return Ok(Look::Done(true));
         }
-        let stuck = options
-            .queue_timeout
-            .is_some_and(|limit| host.clock.since(begun) >= limit && open.iter().any(|t| t.last().start_time.is_none()));
+        let stuck = open.iter().any(|task| is_stuck(host, task, options));
         if stuck { Ok(Look::Done(false)) } else { Ok(Look::Again(watcher.next_due())) }
     });
     let seconds: Vec<i64> =
@@ -152,6 +159,13 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
     Ok(done?.unwrap_or(false))
 }
 
+/// Whether it has been queued for longer than `queue_timeout` without a start.
+fn is_stuck(host: &Host, task: &Task, options: &WaitOptions) -> bool {
+    let last = task.last();
+    let queued = last.queue_time.filter(|_| last.start_time.is_none() && !last.is_completed());
+    options.queue_timeout.zip(queued).is_some_and(|(limit, since)| host.clock.since(since) >= limit)
+}
+
 fn failed(task: &Task) -> bool {
     let last = task.last();
     last.is_completed() && !last.finished_successfully()
@@ -163,8 +177,10 @@ struct Watcher<'o> {
     /// One for each place the tasks are in.
     watches: Vec<api::poller::Watch>,
     told: BTreeMap<TaskId, Explanation>,
-    explain_again: BTreeMap<TaskId, Timestamp>,
+    /// When to look again why a task waits, and the pause before that: longer each time.
+    explain_again: BTreeMap<TaskId, (Timestamp, SignedDuration)>,
     answered: Vec<String>,
+    begun: Timestamp,
     details_due: Timestamp,
     steps: BTreeMap<TaskId, (Option<String>, Option<u8>)>,
 }
@@ -183,6 +199,7 @@ impl<'o> Watcher<'o> {
             told: BTreeMap::new(),
             explain_again: BTreeMap::new(),
             answered: Vec::new(),
+            begun: host.clock.now(),
             details_due: host.clock.now(),
             steps: BTreeMap::new(),
         }
@@ -194,9 +211,9 @@ impl<'o> Watcher<'o> {
 
     /// Asks for all tasks at once, tells what changed, takes complete ones out of `open`.
     fn look(&mut self, call: &Call<'_>, host: &Host, open: &mut Vec<Task>, deadline: Timestamp) -> HostResult<()> {
-        let mut seen: BTreeMap<TaskId, api::Task> = BTreeMap::new();
+        let mut seen: BTreeMap<TaskId, Arc<api::Task>> = BTreeMap::new();
         for watch in &self.watches {
-            for task in host.block(watch.poll(deadline))? {
+            for task in host.block_plain(watch.poll(deadline)).map_err(|error| raise(about(error, open)))? {
                 seen.insert(task.id.clone(), task);
             }
         }
@@ -210,10 +227,10 @@ impl<'o> Watcher<'o> {
         self.tell_steps(host, open)
     }
 
-    /// Tells why tasks wait, when the reason changes; a bounded number of requests each time.
+    /// Tells why tasks wait, when the reason changes, as far as the poller has requests to spare.
     fn explain(&mut self, call: &Call<'_>, host: &Host, open: &[Task]) -> HostResult<()> {
         let now = host.clock.now();
-        let mut asked = 0;
+        let mut queued = 0;
         for task in open {
             let last = task.last();
             let waits = last.has_pending_interruptions
@@ -225,17 +242,25 @@ impl<'o> Watcher<'o> {
                 }
                 continue;
             }
-            if asked >= 2 || self.explain_again.get(&task.id).is_some_and(|due| now < *due) {
+            // Of many that queue behind each other the first few tell enough.
+            queued += usize::from(!last.has_pending_interruptions);
+            if queued > EXPLAINED && !last.has_pending_interruptions {
                 continue;
             }
-            asked += 1;
-            // With many waiting tasks each is explained more rarely, so that the requests stay few.
-            let pause = SignedDuration::from_secs(30.max(open.len() as i64 / 2 * 15));
-            self.explain_again.insert(task.id.clone(), later(now, pause));
-            let explanation = host.block(task.explain(host))?;
-            if let Some(explanation) = explanation
-                && self.told.get(&task.id) != Some(&explanation)
-            {
+            let (due, pause) = self.explain_again.get(&task.id).copied().unwrap_or((now, SignedDuration::ZERO));
+            let asks = last.has_pending_interruptions && !matches!(&self.options.on_interrupt, Policy::Word(word) if word == "wait");
+            // A policy for interruptions is not talk: it does not wait for a spare request.
+            if now < due || (!asks && !task.place.poller.spare(if last.has_pending_interruptions { 2 } else { 1 })) {
+                continue;
+            }
+            let explanation = match host.block_plain(task.explain(host)) {
+                Err(error) if error.kind() == Kind::NotFound => continue,
+                explanation => explanation.map_err(raise)?,
+            };
+            let changed = explanation.is_some() && self.told.get(&task.id) != explanation.as_ref();
+            let pause = if asks { EXPLAIN_SOON } else { (pause * 2).clamp(EXPLAIN_SOON, EXPLAIN_LATE) };
+            self.explain_again.insert(task.id.clone(), (later(now, pause), pause));
+            if changed && let Some(explanation) = explanation {
                 host.emit(What::Waiting {
                     task: Some(task.id.to_string()),
                     title: task.subject.title.clone(),
@@ -286,9 +311,17 @@ impl<'o> Watcher<'o> {
         if open.len() > 4 || now < self.details_due {
             return Ok(());
         }
-        self.details_due = later(now, SignedDuration::from_secs(20));
+        // A step that began a quarter of an hour after the wait may be told a minute late.
+        self.details_due = later(now, (now.duration_since(self.begun) / 10).clamp(DETAILS_SOON, DETAILS_LATE));
         for task in open.iter().filter(|t| t.last().state == api::TaskState::Executing) {
-            let details = host.block(task.place.space.task_details(&task.id))?;
+            if !task.place.poller.spare(1) {
+                continue;
+            }
+            let details = match host.block_plain(task.place.space.task_details(&task.id)) {
+                // The poller decides whether it is gone.
+                Err(error) if error.kind() == Kind::NotFound => continue,
+                details => details.map_err(raise)?,
+            };
             let step = super::steps::running(&details);
             let percent = details.progress.as_ref().and_then(|p| u8::try_from(p.percentage).ok());
             if self.steps.get(&task.id) != Some(&(step.clone(), percent)) {
@@ -300,6 +333,32 @@ impl<'o> Watcher<'o> {
             }
         }
         Ok(())
+    }
+}
+
+/// An error of polling, with the names of the tasks it is about.
+fn about(error: Error, open: &[Task]) -> Error {
+    let name = |task: &Task| format!("{} ({})", task.subject.title, task.id);
+    let ids: Vec<String> = open.iter().map(|task| task.id.to_string()).collect();
+    match error.kind() {
+        Kind::NotFound => {
+            let gone = error.fact("tasks").and_then(|tasks| tasks.as_array().cloned()).unwrap_or_default();
+            let gone: Vec<String> = open.iter().filter(|task| gone.iter().any(|id| *id == *task.id.as_str())).map(name).collect();
+            let verb = if gone.len() == 1 { "is" } else { "are" };
+            let mut named = Error::new(Kind::NotFound, format!("{} {verb} gone from the server: its end is not known", gone.join(", ")));
+            for (fact, value) in error.facts() {
+                named = named.with(fact, value.clone());
+            }
+            named.help("was it deleted with its release, by retention or by a person, or did a permission change?")
+        }
+        Kind::Unreachable => {
+            let mut names: Vec<String> = open.iter().take(10).map(name).collect();
+            if open.len() > 10 {
+                names.push(format!("{} more", open.len() - 10));
+            }
+            error.help(format!("still open when last seen: {}", names.join(", "))).with("open_tasks", ids)
+        }
+        _ => error,
     }
 }
 
@@ -331,13 +390,20 @@ pub fn failures(host: &Host, tasks: &[Task]) -> Option<Error> {
 /// What becomes of open tasks at a time-out, and the error that says so.
 pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
     let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
-    let mut named = Vec::new();
-    for task in open.iter().take(10) {
+    let (mut named, mut stuck) = (Vec::new(), Vec::new());
+    for task in &open {
+        if is_stuck(host, task, options) {
+            stuck.push(format!("{} ({})", task.subject.title, task.id));
+        }
+    }
+    // The step costs a request: of the first five it is told.
+    for task in open.iter().take(5) {
         let step = host.block_plain(task.place.space.task_details(&task.id)).ok().and_then(|d| super::steps::running_of(&d));
         let seen = task.last();
         let step = step.map(|s| format!(", {s}")).unwrap_or_default();
         named.push(format!("{} ({}, `{}`{step})", task.subject.title, task.id, seen.state));
     }
+    named.extend(open.iter().skip(5).take(5).map(|t| format!("{} ({}, `{}`)", t.subject.title, t.id, t.last().state)));
     if open.len() > 10 {
         named.push(format!("and {} more", open.len() - 10));
     }
@@ -357,7 +423,11 @@ pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
     };
     let limit = text::show(options.timeout);
     let count = if open.len() == 1 { "1 task is".to_owned() } else { format!("{} tasks are", open.len()) };
-    Ok(Error::new(Kind::Timeout, format!("after {limit} {count} still open: {}; {done}", named.join(", ")))
+    let before = match options.queue_timeout.filter(|_| !stuck.is_empty()) {
+        Some(limit) => format!("after {} in the queue {} did not start; ", text::show(limit), stuck.join(", ")),
+        None => format!("after {limit} "),
+    };
+    Ok(Error::new(Kind::Timeout, format!("{before}{count} still open: {}; {done}", named.join(", ")))
         .with("open_tasks", open.iter().map(|t| t.id.to_string()).collect::<Vec<_>>())
         .with("done_with_open", done)
         .with("timeout", limit)

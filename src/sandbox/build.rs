@@ -89,6 +89,7 @@ pub(crate) fn state(world: &World) -> State {
         blobs: HashMap::new(),
         smtp: None,
         maintenance: false,
+        forgotten: std::collections::BTreeSet::new(),
         history: true,
         plan: plan.clone(),
     };

@@ -101,6 +101,16 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
             Some(Err(e)) => no(e.message().to_owned()),
             None => no("say how far, like {\"by\": \"1h\"}".into()),
         },
+        ("POST", "/sandbox/forget") => {
+            let mut state = shared.state.lock();
+            match body["task"].as_str().and_then(|id| state.task_index(id)) {
+                Some(index) => {
+                    state.forgotten.insert(index);
+                    http::json(200, &json!({}))
+                }
+                None => no("say which task, like {\"task\": \"ServerTasks-7\"}".into()),
+            }
+        }
         ("POST", "/sandbox/faults") => match serde_json::from_value::<FaultPlan>(body) {
             Ok(plan) => {
                 shared.faults.lock().add(plan);
@@ -119,7 +129,7 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
         }
         _ => http::json(
             404,
-            &json!({ "ErrorMessage": format!("there is no {method} {path}; there is: GET /sandbox/state, context, mails, clock, requests; POST /sandbox/advance, faults, mailbox") }),
+            &json!({ "ErrorMessage": format!("there is no {method} {path}; there is: GET /sandbox/state, context, mails, clock, requests; POST /sandbox/advance, faults, mailbox, forget") }),
         ),
     }
 }

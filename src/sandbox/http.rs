@@ -164,6 +164,9 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
         Some(response) => response,
         None => answer(&shared, &method, path, query, &parts.headers, raw),
     };
+    if let Some(code) = struck.iter().find_map(|f| if let FaultAction::StatusAfter(code) = f.action { Some(code) } else { None }) {
+        response = error_page(code);
+    }
     if struck.iter().any(|f| f.action == FaultAction::DropAfter) {
         line.0.store(true, Ordering::SeqCst);
     }
@@ -187,10 +190,8 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
 /// The answer of a fault that keeps the request from happening.
 fn before(fault: &FaultPlan, line: &Line) -> Option<Response> {
     let mut response = match fault.action {
-        FaultAction::Delay | FaultAction::DropAfter | FaultAction::Truncate => return None,
-        FaultAction::Status(code) => {
-            page(StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY), "The sandbox was told to answer this")
-        }
+        FaultAction::Delay | FaultAction::DropAfter | FaultAction::StatusAfter(_) | FaultAction::Truncate => return None,
+        FaultAction::Status(code) => error_page(code),
         FaultAction::Html => page(StatusCode::OK, "Please sign in to the proxy"),
         FaultAction::Redirect => {
             let mut response = page(StatusCode::FOUND, "Moved");
@@ -209,6 +210,10 @@ fn before(fault: &FaultPlan, line: &Line) -> Option<Response> {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     Some(response)
+}
+
+fn error_page(code: u16) -> Response {
+    page(StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY), "The sandbox was told to answer this")
 }
 
 /// A JSON array of `megabytes`, made while it is sent.

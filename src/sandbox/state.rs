@@ -45,6 +45,8 @@ pub(crate) struct State {
     /// Host and port of the mailbox.
     pub(crate) smtp: Option<(String, u16)>,
     pub(crate) maintenance: bool,
+    /// Tasks that retention has taken: nobody finds them any more.
+    pub(crate) forgotten: BTreeSet<usize>,
     /// The past is being written: no queue, no events, no questions.
     pub(crate) history: bool,
 }
@@ -383,7 +385,7 @@ impl State {
 
     /// The index of a task with this id.
     pub(crate) fn task_index(&self, id: &str) -> Option<usize> {
-        number(id, "ServerTasks-").filter(|n| *n <= self.tasks.len()).map(|n| n - 1)
+        number(id, "ServerTasks-").filter(|n| *n <= self.tasks.len()).map(|n| n - 1).filter(|n| !self.forgotten.contains(n))
     }
 
     /// The index of a release with this id.

@@ -489,6 +489,8 @@ pub(crate) enum FaultAction {
     Status(u16),
     /// Close the connection before anything happens.
     Reset,
+    /// Let it happen, then answer an error status with an HTML page.
+    StatusAfter(u16),
     /// Let it happen, then close the connection without an answer.
     DropAfter,
     Delay,
@@ -506,13 +508,15 @@ pub(crate) enum FaultAction {
 impl TryFrom<String> for FaultAction {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        const NAMES: [&str; 9] = ["status=502", "reset", "drop_after", "delay", "html", "truncate", "huge", "redirect", "restart"];
-        if let Some(code) = text.strip_prefix("status=") {
+        const NAMES: [&str; 10] =
+            ["status=502", "status_after=502", "reset", "drop_after", "delay", "html", "truncate", "huge", "redirect", "restart"];
+        let statuses: [(&str, fn(u16) -> Self); 2] = [("status=", Self::Status), ("status_after=", Self::StatusAfter)];
+        if let Some((code, action)) = statuses.iter().find_map(|(start, action)| text.strip_prefix(start).zip(Some(action))) {
             return code
                 .parse()
                 .ok()
                 .filter(|c| (400..600).contains(c))
-                .map(Self::Status)
+                .map(action)
                 .ok_or_else(|| format!("`{code}` is not an error status between 400 and 599"));
         }
         Ok(match text.as_str() {
