@@ -10,7 +10,7 @@ use super::decode::{Document, timestamp};
 use super::stats::{Counter, Stats};
 use super::{Credential, tls};
 use crate::cancel::Cancel;
-use crate::clock::{Clock, later, real_limit, text};
+use crate::clock::{Clock, later, real_limit, text::show};
 use crate::error::{Error, Kind, Result};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -370,9 +370,9 @@ impl Client {
         let pause = asked.unwrap_or_else(|| backoff(&path, attempt));
         if left <= SignedDuration::ZERO || asked.is_some_and(|asked| asked > left) {
             let tried = self.clock().since(began);
-            let mut text = format!("the server at `{}` cannot be reached: {last}; tried for {}", self.inner.shown, text::show(tried));
+            let mut text = format!("the server at `{}` cannot be reached: {last}; tried for {}", self.inner.shown, show(tried));
             if let Some(asked) = asked.filter(|asked| *asked > left) {
-                text = format!("{text}, and it wants a pause of {}", text::show(asked));
+                text = format!("{text}, and it wants a pause of {}", show(asked));
             }
             let mut error = Error::new(Kind::Unreachable, text);
             if !self.inner.reached.load(Ordering::Relaxed) {
@@ -381,14 +381,14 @@ impl Client {
             return Err(self.mask(with_request(error, method, &path, url.as_str())));
         }
         if !self.inner.outage_told.swap(true, Ordering::Relaxed) {
-            self.tell(&format!("{last}, trying again for up to {}", text::show(left)));
+            self.tell(&format!("{last}, trying again for up to {}", show(left)));
         }
         self.rest(pause.min(left)).await
     }
 
     fn recovered(&self, began: Timestamp) {
         if self.inner.outage_told.swap(false, Ordering::Relaxed) {
-            self.tell(&format!("the server answers again after {}", text::show(self.clock().since(began))));
+            self.tell(&format!("the server answers again after {}", show(self.clock().since(began))));
         }
     }
 

@@ -117,7 +117,7 @@ crate::script_type! {
         raw: "map" = |call, t| {
             let last = t.last();
             // A task that was started just now has not been asked for yet.
-            if last.raw.is_null() { let host = Host::of(call)?; host.block(t.look(&host))?.raw } else { last.raw }
+            if last.raw.is_null() { let host = Host::of(call)?; host.block(t.look(&host))?.raw.clone() } else { last.raw.clone() }
         };
     }
 }
