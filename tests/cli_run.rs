@@ -87,3 +87,14 @@ fn ctrl_c_and_sigterm_end_a_busy_run_with_code_4_within_two_seconds() {
         assert!(err.contains(&format!("{name}: ending the run")) && err.contains(&format!("the run was cancelled ({name})")), "{err}");
     }
 }
+
+#[test]
+fn an_option_of_ours_with_the_name_of_a_parameter_is_told() {
+    let script = "print(param(\"Project\", \"Project A\"));";
+    let (code, out, err) = run(script, "run --sandbox x.rhai --project B");
+    assert_eq!((code, out.as_str()), (0, "Project A\n"));
+    assert!(err.contains("`-- --project VALUE`"), "{err}");
+    let (code, out, err) = run(script, "run --sandbox x.rhai -- --project B");
+    assert_eq!((code, out.as_str()), (0, "B\n"));
+    assert!(!err.contains("VALUE"), "{err}");
+}

@@ -534,14 +534,18 @@ fn unused(data: &[File], sources: &[File]) -> Vec<String> {
     let used = |file: &File| {
         let folder = file.path.split('/').next().unwrap_or_default();
         let whole_folder = format!("include_dir!(\"$CARGO_MANIFEST_DIR/{folder}\")");
-        sources.iter().any(|source| source.text.contains(&file.path) || source.text.contains(&whole_folder))
+        // `include_str!` has a path from its own file: the folder and the name must be in it.
+        let mut parts = file.path.rsplit('/');
+        let name = parts.next().unwrap_or_default();
+        let tail = format!("{}/{name}", parts.next().unwrap_or_default());
+        sources.iter().any(|source| source.text.contains(&tail) || source.text.contains(&whole_folder))
     };
     data.iter().filter(|file| !used(file)).map(|file| format!("{}: no source embeds it", file.path)).collect()
 }
 
 #[test]
 fn every_embedded_file_is_embedded() {
-    none(unused(&[files("stdlib", "rhai"), files("worlds", "toml")].concat_files(), &sources()));
+    none(unused(&[files("stdlib", "rhai"), files("src/sandbox/worlds", "toml")].concat_files(), &sources()));
 }
 
 #[test]

@@ -21,6 +21,11 @@ fn find<'a>(declared: &'a [ParamDecl], name: &str) -> Option<&'a ParamDecl> {
     declared.iter().find(|param| param.name == name).or_else(|| declared.iter().find(|param| fold(&param.name) == fold(name)))
 }
 
+/// Whether the script has a parameter of that name.
+pub fn declares(declared: &[ParamDecl], name: &str) -> bool {
+    find(declared, name).is_some()
+}
+
 fn unknown(declared: &[ParamDecl], name: &str, from: &str) -> Error {
     let mut error = Error::usage(format!("the script has no parameter `{name}` ({from})")).with("parameter", name);
     error = match suggestion(name, declared.iter().map(|param| param.name.as_str())) {

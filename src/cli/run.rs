@@ -105,7 +105,19 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
         None => None,
     };
     let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
-    let (mut values, warnings) = params::gather(&declared, &args.parameters, file, environment)?;
+    let (mut values, mut warnings) = params::gather(&declared, &args.parameters, file, environment)?;
+    let ours = [
+        ("project", &args.project),
+        ("env", &args.env),
+        ("tenant", &args.tenant),
+        ("deployment", &args.deployment),
+        ("space", &args.space),
+    ];
+    for (name, _) in ours.iter().filter(|(name, given)| given.is_some() && params::declares(&declared, name)) {
+        warnings.push(format!(
+            "`--{name}` is an option of `octorhai run`; the script's parameter of that name is given as `-- --{name} VALUE`"
+        ));
+    }
     let target = target(args, ui, environment)?;
     let missing = params::missing(&declared, &values);
     if !missing.is_empty() {
