@@ -251,3 +251,14 @@ fn too_long_in_the_queue_is_a_time_out_of_its_own() {
     assert!((600.0..700.0).contains(&ran.outcome.stats.seconds), "{:?}", ran.outcome.stats);
     assert!(waits(&ran).join("\n").contains("queued behind"), "{:?}", waits(&ran));
 }
+
+#[test]
+fn a_task_that_is_named_twice_is_waited_for_once() {
+    let ran = simulate(
+        &shop(&[]),
+        r#"let t = deploy("Project A", "latest", "Test");
+           wait([t, task(t.id), running("Project A", "Test")]);
+           now() - t.queued < 25.minutes"#,
+    );
+    assert_eq!((ran.outcome.exit_code, &ran.outcome.result), (0, &Value::Bool(true)), "{}", ran.error());
+}

@@ -175,8 +175,8 @@ fn failed(task: &Task) -> bool {
 /// Watches a set of tasks and tells what changes.
 struct Watcher<'o> {
     options: &'o WaitOptions,
-    /// One for each place the tasks are in.
-    watches: Vec<api::poller::Watch>,
+    /// One for each place the tasks are in, with the server's address: ids are unique on one server only.
+    watches: Vec<(String, api::poller::Watch)>,
     told: BTreeMap<TaskId, Explanation>,
     /// When to look again why a task waits, and the pause before that: longer each time.
     explain_again: BTreeMap<TaskId, (Timestamp, SignedDuration)>,
@@ -188,12 +188,12 @@ struct Watcher<'o> {
 
 impl<'o> Watcher<'o> {
     fn new(host: &Host, open: &[Task], options: &'o WaitOptions) -> Self {
-        let mut by_space: BTreeMap<String, (super::place::Place, Vec<TaskId>)> = BTreeMap::new();
+        let mut by_space: BTreeMap<(String, String), (super::place::Place, Vec<TaskId>)> = BTreeMap::new();
         for task in open {
-            let key = format!("{} {}", task.place.client.address(), task.place.space.space().id);
+            let key = (task.place.client.address(), task.place.space.space().id.to_string());
             by_space.entry(key).or_insert_with(|| (task.place.clone(), Vec::new())).1.push(task.id.clone());
         }
-        let watches = by_space.into_values().map(|(place, ids)| place.poller.watch(ids)).collect();
+        let watches = by_space.into_iter().map(|((server, _), (place, ids))| (server, place.poller.watch(ids))).collect();
         Self {
             options,
             watches,
@@ -207,20 +207,21 @@ impl<'o> Watcher<'o> {
     }
 
     fn next_due(&self) -> Timestamp {
-        self.watches.iter().map(api::poller::Watch::next_due).min().unwrap_or(Timestamp::MAX)
+        self.watches.iter().map(|(_, watch)| watch.next_due()).min().unwrap_or(Timestamp::MAX)
     }
 
     /// Asks for all tasks at once, tells what changed, takes complete ones out of `open`.
     fn look(&mut self, call: &Call<'_>, host: &Host, open: &mut Vec<Task>, deadline: Timestamp) -> HostResult<()> {
-        let mut seen: BTreeMap<TaskId, Arc<api::Task>> = BTreeMap::new();
-        for watch in &self.watches {
+        let mut seen: BTreeMap<(&str, TaskId), Arc<api::Task>> = BTreeMap::new();
+        for (server, watch) in &self.watches {
             for task in host.block_plain(watch.poll(deadline)).map_err(|error| raise(about(error, open)))? {
-                seen.insert(task.id.clone(), task);
+                seen.insert((server, task.id.clone()), task);
             }
         }
         for task in open.iter() {
-            if let Some(now) = seen.remove(&task.id) {
-                task.saw(host, now);
+            // Not taken out: a list may name the same task twice, e.g. as it was started and as `running` found it.
+            if let Some(now) = seen.get(&(task.place.client.address().as_str(), task.id.clone())) {
+                task.saw(host, Arc::clone(now));
             }
         }
         open.retain(|task| !task.last().is_completed());
@@ -467,7 +468,7 @@ impl Host {
     pub fn decide_on_cancel(&self, open: &[Task], cancel: bool) {
         for task in open {
             // Decided here: the end of the run does not ask again.
-            self.started.lock().retain(|t| t.id != task.id);
+            self.started.lock().retain(|t| t.id != task.id || t.place.client.address() != task.place.client.address());
         }
         if cancel {
             self.cancel_on_the_way_out(open);
