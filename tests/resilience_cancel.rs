@@ -209,3 +209,18 @@ fn a_server_that_hangs_does_not_hold_up_the_end() {
     "#;
     left_in_order(&interrupted(&server.url, hanging, &[], &["-INT"]));
 }
+
+#[test]
+fn a_deployment_that_is_being_created_is_cancelled_too() {
+    let server = Server::start();
+    let script = r#"
+        post("~/sandbox/faults", #{"match": "POST *deployments", action: "delay", by: "1.5s"});
+        print("go");
+        deploy("Project A", "latest", "Test");
+        print("went on");
+    "#;
+    left_in_order(&interrupted(&server.url, script, &[], &["-INT"]));
+    std::thread::sleep(Duration::from_millis(1000));
+    let made = server.deployments();
+    assert!(made.len() == 1 && stopped(&made[0]), "{made:?}");
+}

@@ -30,7 +30,7 @@ const REQUEST_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server that never answered is asked again: a wrong address is not a five-minute wait.
 const FIRST_CONTACT: SignedDuration = SignedDuration::from_secs(15);
 /// How long a write goes on after the run was cancelled, so that we know what it did. Cancelling ends within 2 s.
-const WRITE_GRACE: Duration = Duration::from_secs(1);
+const WRITE_GRACE: Duration = Duration::from_millis(700);
 
 /// Told once per outage, e.g. "the server answers 502, trying again for up to 5m".
 pub type OnRetry = Arc<dyn Fn(&str) + Send + Sync>;

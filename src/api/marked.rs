@@ -164,7 +164,7 @@ impl SpaceClient {
     /// A cancelled run looks once more, so that it can tell what it leaves behind.
     async fn last_look<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Option<T> {
         let reader = self.with_cancel(Cancel::new()).until(self.clock().now());
-        crate::clock::real_limit(std::time::Duration::from_secs(1), reader.look(creation, marker, since)).await?.ok()?
+        crate::clock::real_limit(std::time::Duration::from_millis(500), reader.look(creation, marker, since)).await?.ok()?
     }
 
     /// Looks for the marker once.

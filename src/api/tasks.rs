@@ -5,6 +5,7 @@ use super::client::Client;
 use super::decode::{Links, document, part, words};
 use super::deployments::Deployment;
 use super::id::{DeploymentId, EnvironmentId, ProjectId, RunbookId, RunbookRunId, SpaceId, TaskId, TenantId};
+use super::runbooks::RunbookRun;
 use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
 use jiff::{SignedDuration, Timestamp};
@@ -90,21 +91,40 @@ impl Task {
     /// The task of a deployment that was created just now, as far as that is known without asking: it is queued.
     /// Saves a request for each of many deployments. `raw` is null until the server was asked.
     pub fn of_new(deployment: &Deployment) -> Self {
+        let arguments = TaskArguments { deployment_id: Some(deployment.id.clone()), runbook_run_id: None };
         Self {
-            id: deployment.task_id.clone(),
+            project_id: Some(deployment.project_id.clone()),
+            queue_time: deployment.queue_time.or(deployment.created),
+            ..Self::queued(&deployment.task_id, "Deploy", &deployment.name, arguments)
+        }
+    }
+
+    /// [`Task::of_new`] for a runbook run.
+    pub fn of_new_run(run: &RunbookRun) -> Self {
+        let arguments = TaskArguments { deployment_id: None, runbook_run_id: Some(run.id.clone()) };
+        Self {
+            project_id: run.project_id.clone(),
+            queue_time: run.queue_time.or(run.created),
+            ..Self::queued(&run.task_id, "RunbookRun", &run.name, arguments)
+        }
+    }
+
+    fn queued(id: &TaskId, name: &str, description: &str, arguments: TaskArguments) -> Self {
+        Self {
+            id: id.clone(),
             space_id: None,
-            name: "Deploy".to_owned(),
-            description: deployment.name.clone(),
+            name: name.to_owned(),
+            description: description.to_owned(),
             state: TaskState::Queued,
             completed_flag: false,
             has_pending_interruptions: false,
             has_warnings_or_errors: false,
-            queue_time: deployment.queue_time.or(deployment.created),
+            queue_time: None,
             start_time: None,
             completed_time: None,
             error_message: String::new(),
-            arguments: Some(TaskArguments { deployment_id: Some(deployment.id.clone()), runbook_run_id: None }),
-            project_id: Some(deployment.project_id.clone()),
+            arguments: Some(arguments),
+            project_id: None,
             links: Links::default(),
             raw: Value::Null,
         }

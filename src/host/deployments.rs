@@ -243,11 +243,9 @@ impl Host {
                 created.map_err(|error| if error.kind() == Kind::InDoubt { error.context(title()) } else { error })
             }
         })?;
-        let task = self.block(async {
-            let subject = place.subject(&deployment, Some(&plan.release.version)).await;
-            let task = api::Task::of_new(&deployment);
-            Ok(Task::new(place.clone(), subject, task, Some(deployment.clone()), None))
-        })?;
+        // It is there: nothing that fails from here on may hide it.
+        let subject = self.finish(place.subject(&deployment, Some(&plan.release.version)));
+        let task = Task::new(place.clone(), subject, api::Task::of_new(&deployment), Some(deployment), None);
         self.started(&task, how);
         Ok(task)
     }

@@ -27,11 +27,12 @@ impl std::fmt::Display for Marker {
 }
 
 impl Host {
-    /// Does something that changes the world outside. `kind` and `arguments` say what, for the key; `act` does it.
+    /// Does something that changes the world outside. `kind` and `arguments` say what, for the key; `act` does it, and ends
+    /// soon by itself when the run is cancelled meanwhile.
     pub fn effect<T, F: Future<Output = Result<T>>>(&self, kind: &str, arguments: &Value, act: impl FnOnce(Marker) -> F) -> HostResult<T> {
         let marker = self.next_marker(kind, arguments);
         tracing::debug!(%marker, kind, %arguments, "effect");
-        self.block(act(marker))
+        self.block_to_end(act(marker))
     }
 
     fn next_marker(&self, kind: &str, arguments: &Value) -> Marker {

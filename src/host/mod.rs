@@ -160,11 +160,23 @@ impl Host {
 
     /// [`Host::block`] with our own error.
     pub fn block_plain<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.finish(self.cancel.guard(work))
+    }
+
+    /// [`Host::block`] for what changes something: a cancelled run does not begin it, but does not tear it off either.
+    /// The client grants a write under way a moment, so that what it did is known and can be cancelled too.
+    pub fn block_to_end<T>(&self, work: impl Future<Output = Result<T>>) -> HostResult<T> {
+        self.check_cancelled()?;
+        self.finish(work).raise()
+    }
+
+    /// Runs `work` to its end, also in a cancelled run. `work` has to end by itself.
+    pub fn finish<T>(&self, work: impl Future<Output = T>) -> T {
         // In virtual time exactly one branch runs until it sleeps, so that the order of requests repeats.
         if self.clock.is_virtual() {
-            crate::engine::baton::drive(&self.handle, self.cancel.guard(work))
+            crate::engine::baton::drive(&self.handle, work)
         } else {
-            crate::engine::baton::Baton::released(|| self.handle.block_on(self.cancel.guard(work)))
+            crate::engine::baton::Baton::released(|| self.handle.block_on(work))
         }
     }
 

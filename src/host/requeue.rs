@@ -94,12 +94,10 @@ crate::functions! {
             let (place, new) = (&place, &new);
             async move { place.space.create_deployment(new, marker.as_str()).await }
         })?;
-        let (task, version) = host.block(async {
-            let version = place.space.release(&deployment.release_id).await?.version;
-            let subject = place.subject(&deployment, Some(&version)).await;
-            let seen = place.space.task(&deployment.task_id).await?;
-            Ok((super::tasks::Task::new(place.clone(), subject, seen, Some(deployment.clone()), None), version))
-        })?;
+        // It is there: an error from here on would make a script do it again.
+        let subject = host.finish(place.subject(&deployment, None));
+        let version = subject.release.clone();
+        let task = super::tasks::Task::new(place, subject, api::Task::of_new(&deployment), Some(deployment), None);
         host.note(Level::Highlight, format!("{} is queued again for {} ({})", task.subject.title, Moment::of(&host, at), task.id));
         if options.go_on {
             return Ok(Dynamic::from(task));

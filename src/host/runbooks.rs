@@ -3,7 +3,6 @@
 use super::{Host, place::Ref, tasks::Task, time::When};
 use crate::{
     api,
-    clock::later,
     engine::thrown::HostResult,
     error::{Error, Kind, Result, suggestion},
     event::Subject,
@@ -50,7 +49,9 @@ impl Host {
             new.comments = options.comment.clone().unwrap_or_default();
             new.use_guided_failure = options.guided_failure;
             new.queue_time = at;
-            new.queue_time_expiry = options.expires.map(|expires| later(at.unwrap_or_else(|| self.clock.now()), expires));
+            if let Some(expires) = options.expires {
+                new.queue_expiry = expires;
+            }
             if let Some(name) = &options.snapshot {
                 new.snapshot = Some(place.space.find_runbook_snapshot(&runbook, name).await?.id);
             }
@@ -62,24 +63,22 @@ impl Host {
             let (place, new) = (&place, &new);
             async move { place.space.run_runbook(new, marker.as_str()).await }
         })?;
-        let task = self.block(async {
-            let seen = place.space.task(&run.task_id).await?;
-            let mut title = format!("{} / {} → {}", project.name, runbook.name, environment.name);
-            if let Some(tenant) = &tenant {
-                title = format!("{title} for {}", tenant.name);
-            }
-            let subject = Subject {
-                task: run.task_id.to_string(),
-                title,
-                project: Some(project.name.clone()),
-                release: None,
-                environment: Some(environment.name.clone()),
-                tenant: tenant.as_ref().map(|t| t.name.clone()),
-                runbook: Some(runbook.name.clone()),
-                url: Some(place.space.task_url(&run.task_id)),
-            };
-            Ok(Task::new(place.clone(), subject, seen, None, Some(run.clone())))
-        })?;
+        let mut title = format!("{} / {} → {}", project.name, runbook.name, environment.name);
+        if let Some(tenant) = &tenant {
+            title = format!("{title} for {}", tenant.name);
+        }
+        let subject = Subject {
+            task: run.task_id.to_string(),
+            title,
+            project: Some(project.name),
+            release: None,
+            environment: Some(environment.name),
+            tenant: tenant.map(|t| t.name),
+            runbook: Some(runbook.name),
+            url: Some(place.space.task_url(&run.task_id)),
+        };
+        // Not asked for: a request that fails here would hide a run that is there.
+        let task = Task::new(place, subject, api::Task::of_new_run(&run), None, Some(run));
         self.started(&task, "runbook");
         Ok(task)
     }

@@ -218,7 +218,9 @@ crate::functions! {
         let sent = match &mailer(&host, letter.from.is_some())? {
             Some(mailer) => host.effect("email", &arguments, |marker| {
                 let letter = Letter { message_id: format!("{}@octorhai", marker.as_str().replace(':', ".")), ..letter.clone() };
-                async move { Ok(mailer.send(&letter).await) }
+                let cancel = &host.cancel;
+                // A mail server that hangs must not hold up the end.
+                async move { cancel.guard(async { Ok(mailer.send(&letter).await) }).await }
             })?,
             None => Err(Error::new(Kind::Mail, "no mail server is known").help("give one with `--smtp smtp://HOST:PORT` or OCTORHAI_SMTP_URL")),
         };
