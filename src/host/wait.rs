@@ -477,9 +477,14 @@ impl Host {
 
     /// Sends cancel requests for `open`, each at most once, without waiting for the end.
     pub fn cancel_on_the_way_out(&self, open: &[Task]) {
-        for task in open {
+        // All at once: two seconds after a signal the process ends.
+        let send = |task: &Task| {
             let space = task.place.space.with_cancel(crate::cancel::Cancel::new());
-            let sent: Result<()> = self.handle.block_on(async { space.cancel_task(&task.id).await.map(|_| ()) });
+            let id = task.id.clone();
+            async move { Ok(space.cancel_task(&id).await.map(|_| ())) }
+        };
+        let sent: Vec<Result<()>> = self.handle.block_on(super::lists::all(open.iter().map(send))).unwrap_or_default();
+        for (task, sent) in open.iter().zip(sent) {
             match sent {
                 Ok(()) => self.note(Level::Warning, format!("{} ({}): cancelled", task.subject.title, task.id)),
                 Err(error) => self.note(Level::Warning, format!("{} ({}) could not be cancelled: {error}", task.subject.title, task.id)),
