@@ -127,6 +127,13 @@ pub enum Until {
 pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOptions, until_what: Until) -> HostResult<bool> {
     options.on_timeout.check(call.function, "on_timeout", &["leave", "cancel"])?;
     options.on_interrupt.check(call.function, "on_interrupt", &["wait", "fail"])?;
+    if let Some(word) = options.on_cancel.as_deref().filter(|word| !["cancel", "leave"].contains(word)) {
+        return Err(raise(
+            Error::new(Kind::Script, format!("option `on_cancel` of `{}` cannot be `{word}`", call.function))
+                .with("option", "on_cancel")
+                .help("it can be \"cancel\" or \"leave\""),
+        ));
+    }
     let begun = host.clock.now();
     let deadline = later(begun, options.timeout);
     let mut open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
