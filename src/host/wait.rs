@@ -263,8 +263,10 @@ impl<'o> Watcher<'o> {
                 continue;
             }
             let explanation = match host.block_plain(task.explain(host)) {
-                Err(error) if error.kind() == Kind::NotFound => continue,
-                explanation => explanation.map_err(raise)?,
+                Err(error) if error.kind() == Kind::Cancelled => return Err(raise(error)),
+                // What is told to people must not end a wait: the poller decides whether the task, or the server, is gone.
+                Err(_) => continue,
+                Ok(explanation) => explanation,
             };
             let changed = explanation.is_some() && self.told.get(&task.id) != explanation.as_ref();
             let pause = if asks { EXPLAIN_SOON } else { (pause * 2).clamp(EXPLAIN_SOON, EXPLAIN_LATE) };
@@ -326,10 +328,11 @@ impl<'o> Watcher<'o> {
             if !task.place.poller.spare(1) {
                 continue;
             }
-            let details = match host.block_plain(task.place.space.task_details(&task.id)) {
-                // The poller decides whether it is gone.
-                Err(error) if error.kind() == Kind::NotFound => continue,
-                details => details.map_err(raise)?,
+            // Asked once: it is only told, and the poller outlasts what makes it fail.
+            let details = match host.block_plain(task.place.space.until(now).task_details(&task.id)) {
+                Err(error) if error.kind() == Kind::Cancelled => return Err(raise(error)),
+                Err(_) => continue,
+                Ok(details) => details,
             };
             let step = super::steps::running(&details);
             let percent = details.progress.as_ref().and_then(|p| u8::try_from(p.percentage).ok());
