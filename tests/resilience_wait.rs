@@ -8,7 +8,7 @@ use octorhai::{
     sandbox::World,
 };
 use serde_json::Value;
-use support::{InProcess, shop, simulate};
+use support::{InProcess, shop, shop_where_c_fails, simulate};
 
 fn kind(ran: &InProcess) -> Option<Kind> {
     ran.outcome.failure.as_ref().map(|f| f.error.kind())
@@ -261,4 +261,30 @@ fn a_task_that_is_named_twice_is_waited_for_once() {
            now() - t.queued < 25.minutes"#,
     );
     assert_eq!((ran.outcome.exit_code, &ran.outcome.result), (0, &Value::Bool(true)), "{}", ran.error());
+}
+
+#[test]
+fn a_time_out_cancels_what_is_open_also_when_another_task_failed() {
+    let script = r#"
+        let t = [deploy("Project C", "2.0.0", "Test"), deploy("Project B", "latest", "Test", #{at: "in 20h"})];
+        wait(t, #{timeout: "1h", on_timeout: "cancel"})
+    "#;
+    let ran = simulate(&shop_where_c_fails(), script);
+    assert_eq!(ran.outcome.exit_code, 3, "{}", ran.error());
+    assert!(ran.error().starts_with("after 1h 1 task is still open: Project B") && ran.error().ends_with("cancelled 1"), "{}", ran.error());
+    let error = &ran.outcome.failure.as_ref().expect("an error").error;
+    assert!(error.hints().iter().any(|h| h.contains("failed before that: Project C 2.0.0")), "{:?}", error.hints());
+}
+
+#[test]
+fn what_is_only_told_does_not_end_a_wait() {
+    let fault = "match = \"GET */tasks/*/details\"\naction = \"status=403\"";
+    let ran = simulate(&with_fault(fault), ONE);
+    assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", "Success"));
+}
+
+#[test]
+fn a_slip_in_on_cancel_is_an_error() {
+    let ran = simulate(&shop(&[]), r#"wait(deploy("Project A", "latest", "Test"), #{on_cancel: "cancle"})"#);
+    assert_eq!(ran.error(), "option `on_cancel` of `wait` cannot be `cancle`");
 }

@@ -519,12 +519,15 @@ crate::functions! {
         let host = Host::of(call)?;
         let list = tasks_of(call, tasks.clone())?;
         let came = for_tasks(call, &host, &list, &options, Until::All)?;
-        if let Some(error) = failures(&host, &list) {
-            Err(raise(error))
-        } else if came {
-            Ok(tasks)
-        } else {
-            Err(raise(timed_out(call, &host, &list, &options)?))
+        // Looked at first: what `on_timeout` cancels has not failed.
+        match (came, failures(&host, &list)) {
+            (true, None) => Ok(tasks),
+            (true, Some(error)) => Err(raise(error)),
+            (false, None) => Err(raise(timed_out(call, &host, &list, &options)?)),
+            (false, Some(failed)) => {
+                let failed = failed.message();
+                Err(raise(timed_out(call, &host, &list, &options)?.with("failed", failed).help(format!("failed before that: {failed}"))))
+            }
         }
     }
 
