@@ -220,7 +220,7 @@ fn a_deployment_that_is_being_created_is_cancelled_too() {
         print("went on");
     "#;
     left_in_order(&interrupted(&server.url, script, &[], &["-INT"]));
-    std::thread::sleep(Duration::from_millis(1000));
+    std::thread::sleep(Duration::from_secs(1));
     let made = server.deployments();
     assert!(made.len() == 1 && stopped(&made[0]), "{made:?}");
 }

@@ -220,7 +220,7 @@ crate::functions! {
                 let letter = Letter { message_id: format!("{}@octorhai", marker.as_str().replace(':', ".")), ..letter.clone() };
                 let cancel = &host.cancel;
                 // A mail server that hangs must not hold up the end.
-                async move { cancel.guard(async { Ok(mailer.send(&letter).await) }).await }
+                async move { Box::pin(cancel.guard(async { Ok(mailer.send(&letter).await) })).await }
             })?,
             None => Err(Error::new(Kind::Mail, "no mail server is known").help("give one with `--smtp smtp://HOST:PORT` or OCTORHAI_SMTP_URL")),
         };
