@@ -325,7 +325,6 @@ fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Target> 
     Ok(Target::Server { url, credential, space, ca_cert: args.ca_cert.clone() })
 }
 
-/// Checks an address; what else may be in it (a password, a page's fragment) has no place there.
 /// Servers for `server("name")`: `OCTOPUS_URL_NAME` with `OCTOPUS_API_KEY_NAME` or `OCTOPUS_ACCESS_TOKEN_NAME`.
 fn servers(environment: &Environment) -> BTreeMap<String, (String, Credential)> {
     let named = environment.iter().filter_map(|(variable, url)| variable.strip_prefix("OCTOPUS_URL_").map(|name| (name, url)));
@@ -338,6 +337,7 @@ fn servers(environment: &Environment) -> BTreeMap<String, (String, Credential)> 
     known.collect()
 }
 
+/// Checks an address; what else may be in it (a password, a page's fragment) has no place there.
 fn address(ui: &Ui, text: &str) -> Result<String> {
     let wrong = |why: &str| Err(Error::usage(format!("the server's address {why}")).help("write it like https://octopus.example.com"));
     let Ok(url) = url::Url::parse(text) else {

@@ -98,7 +98,6 @@ crate::functions! {
         let mut results = Map::new();
         let mut running: BTreeMap<String, Vec<Task>> = BTreeMap::new();
         let mut good: BTreeSet<String> = BTreeSet::new();
-        let mut bad: BTreeSet<String> = BTreeSet::new();
         let mut all: Vec<Task> = Vec::new();
         loop {
             let ready: Vec<String> = needs
@@ -116,9 +115,8 @@ crate::functions! {
             }
             running.retain(|name, tasks| {
                 let open = tasks.iter().any(|t| !t.last().is_completed());
-                if !open {
-                    let well = tasks.iter().all(|t| t.last().finished_successfully());
-                    if well { good.insert(name.clone()) } else { bad.insert(name.clone()) };
+                if !open && tasks.iter().all(|t| t.last().finished_successfully()) {
+                    good.insert(name.clone());
                 }
                 open
             });
