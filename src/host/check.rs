@@ -42,8 +42,8 @@ crate::functions! {
         let wanted = VersionRange::parse(&range).raise()?;
         let place = host.place();
         let live = host.block(live_version(&place, &project, &env, tenant.as_ref()))?;
-        match &live.version {
-            Some(version) if wanted.matches(&Version::parse(version)) => Ok(version.clone()),
+        match live.version() {
+            Some(version) if wanted.matches(&Version::parse(version)) => Ok(version.to_owned()),
             other => Err(raise(
                 Error::new(Kind::Failed, match other {
                     Some(version) => format!("{} in {} is {version}, not in `{range}`", live.project, live.environment),
@@ -52,7 +52,7 @@ crate::functions! {
                 .with("project", live.project.clone())
                 .with("env", live.environment.clone())
                 .with("range", range.clone())
-                .with("version", other.clone()),
+                .with("version", other.map(str::to_owned)),
             )),
         }
     }

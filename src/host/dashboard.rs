@@ -256,15 +256,15 @@ crate::functions! {
         let host = Host::of(call)?;
         let place = host.place();
         host.block(async {
-            let LiveInfo { project, environment, tenant, deployment, version } = live_version(&place, &project, &env, tenant.as_ref()).await?;
-            let Some((deployment, release)) = deployment.zip(version) else { return Ok(None) };
+            let LiveInfo { project, environment, tenant, deployment, release } = live_version(&place, &project, &env, tenant.as_ref()).await?;
+            let Some((deployment, release)) = deployment.zip(release) else { return Ok(None) };
             // Retention may have taken the task (octopus-api.md §15).
             let task = place.space.task(&deployment.task_id).await.ok();
             Ok(Some(Live {
                 project,
                 env: environment,
                 tenant,
-                release,
+                release: release.version,
                 state: api::TaskState::Success,
                 ids: Ids {
                     project: deployment.project_id.clone(),

@@ -29,6 +29,13 @@ pub struct Deployment {
     task: api::Task,
 }
 
+impl Deployment {
+    /// Whether it is the same one.
+    pub fn same(&self, other: &Self) -> bool {
+        self.document.id == other.document.id && self.place.client.address() == other.place.client.address()
+    }
+}
+
 impl fmt::Display for Deployment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} → {} ({})", self.project, self.release, self.env, self.task.state)
@@ -84,8 +91,15 @@ pub struct Live {
     pub tenant: Option<String>,
     /// The deployment; none when nothing was ever deployed well.
     pub deployment: Option<api::Deployment>,
+    /// Its release.
+    pub release: Option<api::Release>,
+}
+
+impl Live {
     /// The version of its release.
-    pub version: Option<String>,
+    pub fn version(&self) -> Option<&str> {
+        self.release.as_ref().map(|release| release.version.as_str())
+    }
 }
 
 /// What is live, by names.
@@ -109,8 +123,8 @@ pub async fn live(place: &Place, project: &api::Project, environment: &api::Envi
     };
     let found = place.space.deployments(&query).await?;
     let deployment = found.into_iter().find(|d| d.tenant_id.as_ref() == tenant.map(|t| &t.id));
-    let version = match &deployment {
-        Some(deployment) => Some(place.space.release(&deployment.release_id).await?.version),
+    let release = match &deployment {
+        Some(deployment) => Some(place.space.release(&deployment.release_id).await?),
         None => None,
     };
     Ok(Live {
@@ -118,7 +132,7 @@ pub async fn live(place: &Place, project: &api::Project, environment: &api::Envi
         environment: environment.name.clone(),
         tenant: tenant.map(|t| t.name.clone()),
         deployment,
-        version,
+        release,
     })
 }
 

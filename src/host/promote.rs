@@ -9,10 +9,7 @@ use super::{
 };
 use crate::{
     api,
-    engine::{
-        options::OptionValue,
-        thrown::{HostResult, raise},
-    },
+    engine::thrown::{HostResult, raise},
     error::{Error, Kind, Result},
     event::Level,
 };
@@ -191,13 +188,12 @@ impl Host {
             let environment = place.environment(to.as_str()).await?;
             let tenant = place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?;
             let live = live(&place, &project, &source, tenant.as_ref()).await?;
-            let Some(deployment) = live.deployment else {
+            let Some(release) = live.release else {
                 return Err(Error::new(
                     Kind::NotFound,
                     format!("{} was never deployed to {}: there is nothing to promote", project.name, source.name),
                 ));
             };
-            let release = place.space.release(&deployment.release_id).await?;
             Ok((Plan { place: place.clone(), project, environment, tenant, release }, source.name))
         })?;
         self.note(
@@ -232,10 +228,9 @@ impl Host {
             let environment = place.environment(env.as_str()).await?;
             let tenant = place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?;
             let now = live(&place, &project, &environment, tenant.as_ref()).await?;
-            let Some(deployment) = now.deployment else {
+            let Some(release) = now.release else {
                 return Err(Error::new(Kind::NotFound, format!("{} was never deployed to {}", project.name, environment.name)));
             };
-            let release = place.space.release(&deployment.release_id).await?;
             Ok(Plan { place: place.clone(), project, environment, tenant, release })
         })
     }
@@ -311,9 +306,4 @@ crate::functions! {
         plan.release = before;
         host.start(&plan, &options, "rollback")
     }
-}
-
-/// Options of a deployment, for verbs that have none of their own.
-pub fn no_options() -> Box<DeployOptions> {
-    DeployOptions::argument("deploy", "options", Dynamic::UNIT).map(Box::new).unwrap_or_default()
 }

@@ -4,7 +4,6 @@ use super::{
     Host,
     deployments::{DeployOptions, Plan, live},
     place::Ref,
-    promote::no_options,
     retry::{as_error, is_final, message},
     runbooks::RunbookOptions,
     tasks::Task,
@@ -63,10 +62,7 @@ impl Saga {
     fn deployed(&self, host: &Host, plan: Plan, options: &DeployOptions, how: &str) -> HostResult<Task> {
         let before = host.block(async {
             let now = live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref()).await?;
-            match now.deployment {
-                Some(deployment) => plan.place.space.release(&deployment.release_id).await.map(Some),
-                None => Ok(None),
-            }
+            Ok(now.release)
         })?;
         let task = host.start(&plan, options, how)?;
         self.0.lock().push(Step::Deployed { plan: Box::new(plan), task: task.clone(), before: before.map(Box::new) });
@@ -166,7 +162,7 @@ fn put_back(
         return Ok(());
     }
     let back = Plan { release: before.clone(), ..plan.clone() };
-    let started = host.start(&back, &no_options(), "undo").and_then(|task| {
+    let started = host.start(&back, &DeployOptions::default(), "undo").and_then(|task| {
         let wait = WaitOptions { timeout: options.timeout, ..WaitOptions::default() };
         for_tasks(call, host, std::slice::from_ref(&task), &wait, Until::All)?;
         Ok(task)

@@ -74,8 +74,8 @@ crate::functions! {
         let place = host.place();
         condition(&host, &format!("{project} `{range}` in {env}"), &options, || {
             let live = host.block(live_version(&place, &project, &env, options.tenant.as_ref()))?;
-            Ok(match live.version {
-                Some(version) if wanted.matches(&Version::parse(&version)) => Ok(version),
+            Ok(match live.version() {
+                Some(version) if wanted.matches(&Version::parse(version)) => Ok(version.to_owned()),
                 Some(version) => Err(format!("{version} is live")),
                 None => Err("nothing is live".to_owned()),
             })
