@@ -301,6 +301,17 @@ impl Library {
         self.describe(T::DOC);
     }
 
+    /// Compares values of `T` by `same`: for types whose text does not say which one it is. After [`Library::scripted`].
+    pub fn equals<T: Scripted>(&mut self, same: fn(&T, &T) -> bool) {
+        let own = TypeId::of::<T>();
+        for (name, equal) in [("==", true), ("!=", false)] {
+            self.raw(name, &[own, own], move |_, args| {
+                let (a, b) = (args[0].flatten_clone().cast::<T>(), args[1].flatten_clone().cast::<T>());
+                Ok((same(&a, &b) == equal).into())
+            });
+        }
+    }
+
     /// What a type is called in messages.
     pub fn name<T: 'static>(&mut self, name: &'static str) {
         self.module.set_custom_type::<T>(name);

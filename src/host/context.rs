@@ -240,6 +240,13 @@ fn missing(name: &str) -> Error {
 #[derive(Clone)]
 pub struct Secret(String);
 
+impl Secret {
+    /// Whether it is the same text.
+    pub fn same(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")

@@ -244,6 +244,9 @@ pub fn library() -> Library {
     library.scripted::<rollout::Outcome>();
     library.scripted::<saga::Saga>();
     library.scripted::<Place>();
+    library.equals::<context::Secret>(context::Secret::same);
+    library.equals::<deployments::Deployment>(deployments::Deployment::same);
+    library.equals::<tasks::Task>(tasks::Task::same);
     context::register(&mut library);
     projects::register(&mut library);
     environments::register(&mut library);

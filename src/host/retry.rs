@@ -41,7 +41,7 @@ crate::functions! {
                     host.note(Level::Warning, format!("try {attempt} of {times} failed: {}", message(&error)));
                     host.sleep_until(later(host.clock.now(), pause))?;
                     if options.backoff {
-                        pause = (pause * 2).min(SignedDuration::from_hours(1));
+                        pause = pause.saturating_mul(2).min(SignedDuration::from_hours(1));
                     }
                     attempt += 1;
                 }

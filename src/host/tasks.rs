@@ -169,6 +169,11 @@ impl Task {
         Ok(Self::new(place.clone(), subject, last, None, None))
     }
 
+    /// Whether it is the same one, whatever was seen of its state. Ids are unique on one server only.
+    pub fn same(&self, other: &Self) -> bool {
+        self.id == other.id && self.place.client.address() == other.place.client.address()
+    }
+
     /// What was last seen.
     pub fn last(&self) -> Arc<api::Task> {
         Arc::clone(&self.last.lock())

@@ -127,7 +127,7 @@ crate::functions! {
     /// ```
     fn ago(call, duration: SignedDuration) -> "Moment" {
         let host = Host::of(call)?;
-        Ok(Moment::of(&host, later(host.clock.now(), -duration)))
+        Ok(Moment::of(&host, later(host.clock.now(), negated(duration))))
     }
 
     /// A duration from text: `duration("1h30m")`. Shorter: `90.minutes`, `2.hours`, `7.days`.
@@ -221,11 +221,22 @@ const SPAN: TypeDoc = TypeDoc {
     ],
 };
 
+/// The opposite; the longest one for the one that has none.
+fn negated(span: SignedDuration) -> SignedDuration {
+    span.checked_neg().unwrap_or(SignedDuration::MAX)
+}
+
+fn span_of(seconds: f64) -> HostResult<Dynamic> {
+    let span = SignedDuration::try_from_secs_f64(seconds);
+    span.map(Dynamic::from).map_err(|_| Error::new(Kind::Script, "the duration is out of range")).raise()
+}
+
 type Compare = fn(std::cmp::Ordering) -> bool;
 
 /// Adds comparison and arithmetic of times and durations, and `5.minutes`.
 pub fn register_operators(library: &mut Library) {
     library.scripted::<Moment>();
+    library.equals::<Moment>(|a, b| a.timestamp() == b.timestamp());
     library.describe(UNITS);
     library.describe(SPAN);
     library.name::<SignedDuration>(SPAN.name);
@@ -252,12 +263,15 @@ pub fn register_operators(library: &mut Library) {
     for (name, sign) in [("+", 1), ("-", -1)] {
         library.raw(name, &[moment, span], move |_, args| {
             let (a, b) = (args[0].flatten_clone().cast::<Moment>(), args[1].flatten_clone().cast::<SignedDuration>());
-            let moved = a.0.checked_add(b * sign).map_err(|_| Error::new(Kind::Script, "the time is out of range")).raise()?;
+            let moved =
+                a.0.checked_add(if sign < 0 { negated(b) } else { b })
+                    .map_err(|_| Error::new(Kind::Script, "the time is out of range"))
+                    .raise()?;
             Ok(Dynamic::from(Moment(moved)))
         });
         library.raw(name, &[span, span], move |_, args| {
             let (a, b) = (args[0].flatten_clone().cast::<SignedDuration>(), args[1].flatten_clone().cast::<SignedDuration>());
-            Ok(Dynamic::from(a.saturating_add(b * sign)))
+            Ok(Dynamic::from(a.saturating_add(if sign < 0 { negated(b) } else { b })))
         });
     }
     library.raw("*", &[TypeId::of::<i64>(), span], |_, args| {
@@ -281,12 +295,8 @@ pub fn register_operators(library: &mut Library) {
         ("weeks", 604_800.0),
     ] {
         let getter = format!("get${name}");
-        library.raw(&getter, &[TypeId::of::<i64>()], move |_, args| {
-            Ok(Dynamic::from(SignedDuration::from_secs_f64(args[0].as_int().unwrap_or(0) as f64 * seconds)))
-        });
-        library.raw(&getter, &[TypeId::of::<f64>()], move |_, args| {
-            Ok(Dynamic::from(SignedDuration::from_secs_f64(args[0].as_float().unwrap_or(0.0) * seconds)))
-        });
+        library.raw(&getter, &[TypeId::of::<i64>()], move |_, args| span_of(args[0].as_int().unwrap_or(0) as f64 * seconds));
+        library.raw(&getter, &[TypeId::of::<f64>()], move |_, args| span_of(args[0].as_float().unwrap_or(0.0) * seconds));
     }
     for (name, seconds) in [("in_seconds", 1.0), ("in_minutes", 60.0), ("in_hours", 3600.0)] {
         library.raw(&format!("get${name}"), &[span], move |_, args| {

@@ -478,7 +478,7 @@ impl Host {
     pub fn decide_on_cancel(&self, open: &[Task], cancel: bool) {
         for task in open {
             // Decided here: the end of the run does not ask again.
-            self.started.lock().retain(|t| t.id != task.id || t.place.client.address() != task.place.client.address());
+            self.started.lock().retain(|t| !t.same(task));
         }
         if cancel {
             self.cancel_on_the_way_out(open);
