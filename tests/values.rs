@@ -39,3 +39,18 @@ fn a_duration_out_of_range_is_an_error_of_the_script() {
     let ran = simulate(&shop(&[]), "let longest = (-9223372036854775808).seconds; now() - longest");
     assert_eq!((ran.outcome.exit_code, ran.error().as_str()), (1, "the time is out of range"));
 }
+
+#[test]
+fn a_saga_goes_on_undoing_past_a_task_that_cannot_be_looked_at() {
+    let script = r#"
+        saga(|s| {
+            s.undo(|| print("undone"));
+            s.deploy("Project A", "latest", "Test");
+            post("~/sandbox/faults", #{"match": "GET */tasks/ServerTasks*", action: "status=404"});
+            throw "the ticket is missing";
+        });
+    "#;
+    let ran = simulate(&shop(&[]), script);
+    assert_eq!(ran.printed(), "undone", "{}", ran.error());
+    assert_eq!(ran.error(), "the ticket is missing");
+}

@@ -83,7 +83,12 @@ pub fn is_final(error: &EvalAltResult) -> bool {
 
 /// The message for people.
 pub fn message(error: &EvalAltResult) -> String {
-    ours(error).map_or_else(|| crate::engine::thrown::innermost(error).to_string(), |e| e.message().to_owned())
+    match (ours(error), crate::engine::thrown::innermost(error)) {
+        (Some(error), _) => error.message().to_owned(),
+        // What the script threw itself, in its own words.
+        (None, EvalAltResult::ErrorRuntime(value, _)) => crate::engine::thrown::shown(value),
+        (None, other) => other.to_string(),
+    }
 }
 
 /// The value that `catch` would see.

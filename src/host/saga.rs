@@ -103,7 +103,12 @@ fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions) -> Hos
         .collect();
     // What still runs is stopped first: nothing may finish behind our back.
     for task in tasks.iter().filter(|t| !t.last().is_completed()) {
-        host.block(task.look(host))?;
+        // What cannot be looked at is left to the server: the rest is undone all the same, and the first error kept.
+        match host.block(task.look(host)) {
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => undone.not.push(format!("{} ({})", task.subject.title, message(&error))),
+            Ok(_) => {}
+        }
     }
     let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
     if !open.is_empty() {
