@@ -56,11 +56,14 @@ struct Entry {
     since: Timestamp,
     task: Option<Arc<Task>>,
     misses: u32,
+    /// In how many answers, one after the other, it was queued.
+    queued: u8,
 }
 
 impl Entry {
-    fn is_queued(&self) -> bool {
-        self.task.as_ref().is_some_and(|task| !task.has_started() && task.state == TaskState::Queued)
+    /// Whether the server keeps it queued: one that was seen queued once may have been about to start.
+    fn stays_queued(&self) -> bool {
+        self.queued >= 2
     }
 
     fn is_open(&self) -> bool {
@@ -109,7 +112,7 @@ impl Poller {
             if unique.contains(&id) {
                 continue;
             }
-            state.watched.entry(id.clone()).or_insert(Entry { watchers: 0, since: now, task: None, misses: 0 }).watchers += 1;
+            state.watched.entry(id.clone()).or_insert(Entry { watchers: 0, since: now, task: None, misses: 0, queued: 0 }).watchers += 1;
             unique.push(id);
         }
         // New tasks are looked at as soon as the budget allows.
@@ -152,7 +155,11 @@ impl Poller {
         for id in ids {
             let Some(entry) = state.watched.get_mut(id) else { continue };
             match found.get(id) {
-                Some(task) => (entry.task, entry.misses) = (Some(Arc::new(task.clone())), 0),
+                Some(task) => {
+                    let queued = !task.has_started() && task.state == TaskState::Queued;
+                    entry.queued = if queued { entry.queued.saturating_add(1) } else { 0 };
+                    (entry.task, entry.misses) = (Some(Arc::new(task.clone())), 0);
+                }
                 None => entry.misses += 1,
             }
         }
@@ -246,7 +253,7 @@ impl Watch {
         }
         state.refreshing = Some(Vec::new());
         let all = state.open().count() <= BATCH || state.round.is_multiple_of(QUEUED_ROUNDS);
-        let due = |entry: &Entry| entry.is_open() && (all || !entry.is_queued());
+        let due = |entry: &Entry| entry.is_open() && (all || !entry.stays_queued());
         Turn::Refresh(state.watched.iter().filter(|(_, entry)| due(entry)).map(|(id, _)| id.clone()).collect())
     }
 

@@ -153,11 +153,7 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
         let stuck = open.iter().any(|task| is_stuck(host, task, options));
         if stuck { Ok(Look::Done(false)) } else { Ok(Look::Again(watcher.next_due())) }
     });
-    let seconds: Vec<i64> =
-        tasks.iter().map(|t| t.last().completed_time.unwrap_or_else(|| host.clock.now()).duration_since(begun).as_secs()).collect();
-    for waited in seconds {
-        host.count_naive(waited, 1);
-    }
+    host.count_naive(host.clock.since(begun).as_secs(), open.len());
     if done.is_err()
         && host.cancel.is_cancelled()
         && let Some(word) = &options.on_cancel
@@ -231,7 +227,10 @@ impl<'o> Watcher<'o> {
                 task.saw(host, Arc::clone(now));
             }
         }
+        let before = open.len();
         open.retain(|task| !task.last().is_completed());
+        // By our clock: the server's may be another.
+        host.count_naive(host.clock.since(self.begun).as_secs(), before - open.len());
         self.explain(call, host, open)?;
         self.tell_steps(host, open)
     }
