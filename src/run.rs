@@ -171,7 +171,7 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         Target::Sandbox(world) => {
             let sandbox = Sandbox::start(world.clone(), clock.clone(), SocketAddr::from(([127, 0, 0, 1], 0))).await?;
             let name = format!("sandbox {}", world.name());
-            (sandbox.url(), api::Credential::ApiKey(sandbox.api_key()), None, None, Some(sandbox), name)
+            (sandbox.url(), api::Credential::ApiKey(sandbox.api_key()), settings.context.space.clone(), None, Some(sandbox), name)
         }
     };
     events.emit(What::RunStarted { script: settings.script.name.clone(), server, virtual_time: clock.is_virtual() });
@@ -271,6 +271,8 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     });
     if settings.cancel.is_cancelled() && settings.on_cancel == OnCancel::Cancel {
         host.cancel_on_the_way_out(&host.open_tasks());
+    } else {
+        host.look_at_open_tasks();
     }
     let mut outcome = match ran {
         Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), mails: Vec::new(), truth: Value::Null },

@@ -150,6 +150,7 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
         target,
         servers: servers(environment),
         context: ContextSettings {
+            space: args.space.clone(),
             environment: args.env.clone(),
             tenant: args.tenant.clone(),
             project: args.project.clone(),

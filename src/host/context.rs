@@ -14,6 +14,8 @@ use std::fmt;
 /// What `ctx` says outside of an Octopus step.
 #[derive(Clone, Debug, Default)]
 pub struct ContextSettings {
+    /// On a sandbox of the run's own: the space, by name, slug or id.
+    pub space: Option<String>,
     /// Environment name.
     pub environment: Option<String>,
     /// Tenant name.

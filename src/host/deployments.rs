@@ -112,6 +112,10 @@ pub async fn live_version(place: &Place, project: &Ref, env: &Ref, tenant: Optio
 
 /// What is live.
 pub async fn live(place: &Place, project: &api::Project, environment: &api::Environment, tenant: Option<&api::Tenant>) -> Result<Live> {
+    if tenant.is_none() && project.tenanted_deployment_mode.as_str() == "Tenanted" {
+        return Err(Error::new(Kind::Script, format!("{} is deployed only for tenants: what is live depends on the tenant", project.name))
+            .help("name one, or look at `dashboard(#{projects: ...})`"));
+    }
     let query = api::DeploymentQuery {
         projects: vec![project.id.clone()],
         environments: vec![environment.id.clone()],
@@ -187,7 +191,7 @@ pub struct Plan {
 
 impl Host {
     /// Looks up what a deployment needs.
-    pub fn plan(&self, project: &Ref, version: &str, env: &Ref, options: &DeployOptions) -> HostResult<Plan> {
+    pub fn plan(&self, project: &Ref, version: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<Plan> {
         let place = self.place();
         let (project, environment, tenant) = self.block(async {
             Ok((
@@ -202,7 +206,10 @@ impl Host {
                     .help("name one with #{tenant: \"...\"}, or go through `tenants(#{project: ...})`"),
             ));
         }
-        let release = self.choose(&place, &project, version, options.channel.as_deref())?;
+        if version.1.as_ref().is_some_and(|of| *of != project.id) {
+            return Err(raise(Error::new(Kind::Script, format!("the release given is one of another project, not of {}", project.name))));
+        }
+        let release = self.choose(&place, &project, version.as_str(), options.channel.as_deref())?;
         Ok(Plan { place, project, environment, tenant, release })
     }
 
@@ -379,7 +386,7 @@ crate::functions! {
     /// ```
     fn deploy(call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
         let host = Host::of(call)?;
-        let plan = host.plan(&project, version.as_str(), &env, &options)?;
+        let plan = host.plan(&project, &version, &env, &options)?;
         host.start(&plan, &options, "deploy")
     }
 
@@ -392,7 +399,7 @@ crate::functions! {
     /// ```
     fn ensure(call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
         let host = Host::of(call)?;
-        let plan = host.plan(&project, version.as_str(), &env, &options)?;
+        let plan = host.plan(&project, &version, &env, &options)?;
         let tenant = plan.tenant.as_ref().map(|t| t.id.clone());
         let now = host.block(live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref()))?;
         if now.deployment.as_ref().is_some_and(|d| d.release_id == plan.release.id) {

@@ -72,7 +72,12 @@ crate::script_type! {
 
 /// A project, environment, tenant, ... as scripts give it: by name, slug or id, or as a value got before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ref(pub String);
+pub struct Ref(
+    /// The name, slug or id.
+    pub String,
+    /// The project, when it is a `Release`.
+    pub Option<ProjectId>,
+);
 
 impl Ref {
     /// As written.
@@ -95,13 +100,14 @@ impl OptionValue for Ref {
         }
         let known = id::<super::projects::Project>(&value, |p| p.0.id.to_string())
             .or_else(|| id::<super::environments::Environment>(&value, |e| e.0.id.to_string()))
-            .or_else(|| id::<super::tenants::Tenant>(&value, |t| t.0.id.to_string()))
-            .or_else(|| id::<super::releases::Release>(&value, |r| r.release.version.clone()));
+            .or_else(|| id::<super::tenants::Tenant>(&value, |t| t.0.id.to_string()));
+        if let Some(release) = value.clone().try_cast::<super::releases::Release>() {
+            return Ok(Self(release.release.version, Some(release.release.project_id)));
+        }
         match known {
-            Some(id) => Ok(Self(id)),
-            None => {
-                String::read(value).and_then(|text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(Self(text)) })
-            }
+            Some(id) => Ok(Self(id, None)),
+            None => String::read(value)
+                .and_then(|text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(Self(text, None)) }),
         }
     }
 }

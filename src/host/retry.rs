@@ -3,7 +3,7 @@
 use super::Host;
 use crate::{
     clock::later,
-    engine::thrown::{HostResult, ours, to_map},
+    engine::thrown::{HostResult, ours, raise, to_map},
     error::{Error, Kind},
     event::Level,
 };
@@ -24,19 +24,23 @@ crate::functions! {
     group "undo";
 
     /// Calls the closure until it raises no error, `times` times at most, and returns what it returns; the last error
-    /// is raised. A cancelled run is not tried again.
+    /// is raised. A cancelled run is not tried again, nor is what may have happened (error kind `in_doubt`).
     ///
     /// ```rhai
     /// let t = retry(3, || wait(deploy("Project A", "latest", "Test")));
     /// ```
     fn retry(call, times: i64, closure: FnPtr; options: RetryOptions) -> "what the closure returns" {
         let host = Host::of(call)?;
+        if times < 1 {
+            return Err(raise(Error::new(Kind::Script, format!("`retry` needs at least one try; got {times}"))));
+        }
         let mut pause = options.pause;
         let mut attempt = 1;
         loop {
             match call.closure(&closure, ()) {
                 Ok(value) => break Ok(value),
-                Err(error) if attempt >= times || is_final(&error) => break Err(error),
+                // What may have happened must not be done once more.
+                Err(error) if attempt >= times || is_final(&error) || as_error(&error).kind() == Kind::InDoubt => break Err(error),
                 Err(error) => {
                     host.note(Level::Warning, format!("try {attempt} of {times} failed: {}", message(&error)));
                     host.sleep_until(later(host.clock.now(), pause))?;

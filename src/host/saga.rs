@@ -12,12 +12,12 @@ use super::{
 use crate::{
     api,
     engine::{library::Call, thrown::HostResult},
-    error::Error,
+    error::{Error, Kind},
     event::Level,
 };
 use jiff::SignedDuration;
 use parking_lot::Mutex;
-use rhai::{Dynamic, FnPtr};
+use rhai::{Dynamic, EvalAltResult, FnPtr};
 use std::{fmt, sync::Arc};
 
 /// What a closure given to `saga` works with.
@@ -75,9 +75,19 @@ impl Saga {
 struct Undone {
     done: Vec<String>,
     not: Vec<String>,
+    /// An undo that may or may not have happened: a person must look, whatever the first error was.
+    doubt: Option<Error>,
 }
 
 impl Undone {
+    fn failed(&mut self, what: &str, error: &EvalAltResult) {
+        self.not.push(format!("{what} ({})", message(error)));
+        let error = as_error(error);
+        if error.kind() == Kind::InDoubt {
+            self.doubt.get_or_insert(error);
+        }
+    }
+
     fn add_to(&self, error: Error) -> Error {
         let mut text = Vec::new();
         if !self.done.is_empty() {
@@ -86,7 +96,23 @@ impl Undone {
         if !self.not.is_empty() {
             text.push(format!("not undone: {}", self.not.join(", ")));
         }
-        let error = error.with("undone", self.done.clone()).with("not_undone", self.not.clone());
+        // A saga inside of this one has its own list already.
+        let all = |name: &str, own: &[String]| {
+            let inner = error.fact(name).and_then(serde_json::Value::as_array).into_iter().flatten().filter_map(serde_json::Value::as_str);
+            inner.map(str::to_owned).chain(own.iter().cloned()).collect::<Vec<String>>()
+        };
+        let (done, not) = (all("undone", &self.done), all("not_undone", &self.not));
+        let error = match &self.doubt {
+            None => error,
+            Some(doubt) => {
+                let mut both = Error::new(Kind::InDoubt, format!("{}; and while undoing: {}", error.message(), doubt.message()));
+                for (name, value) in error.facts().iter().chain(doubt.facts()) {
+                    both = both.with(name, value.clone());
+                }
+                doubt.hints().iter().fold(both, |both, hint| both.help(hint.clone()))
+            }
+        };
+        let error = error.with("undone", done).with("not_undone", not);
         if text.is_empty() { error.help("nothing had to be undone") } else { error.help(text.join("; ")) }
     }
 }
@@ -124,7 +150,7 @@ fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions) -> Hos
             Step::Own { undo } => match call.closure(undo, ()) {
                 Ok(_) => undone.done.push("a step of the script's own".to_owned()),
                 Err(error) if is_final(&error) => return Err(error),
-                Err(error) => undone.not.push(format!("a step of the script's own ({})", message(&error))),
+                Err(error) => undone.failed("a step of the script's own", &error),
             },
             Step::Ran { task } => {
                 if task.last().start_time.is_some() {
@@ -168,13 +194,15 @@ fn put_back(
     }
     let back = Plan { release: before.clone(), ..plan.clone() };
     let started = host.start(&back, &DeployOptions::default(), "undo").and_then(|task| {
+        // A cancelled run leaves it alone: half an undo is worse than a whole one.
+        host.started.lock().retain(|other| other.id != task.id);
         let wait = WaitOptions { timeout: options.timeout, ..WaitOptions::default() };
         for_tasks(call, host, std::slice::from_ref(&task), &wait, Until::All)?;
         Ok(task)
     });
     match started {
         Err(error) if is_final(&error) => return Err(error),
-        Err(error) => undone.not.push(format!("{title} ({})", message(&error))),
+        Err(error) => undone.failed(title, &error),
         Ok(task) if task.last().finished_successfully() => {
             undone.done.push(format!("{} is back on {} in {where_to}", plan.project.name, before.version));
         }
@@ -206,14 +234,18 @@ crate::functions! {
             Err(error) => {
                 let ours = as_error(&error);
                 host.note(Level::Warning, format!("undoing because {}", ours.message()));
-                let undone = undo(call, &host, &saga, &options)?;
+                let undone = undo(call, &host, &saga, &options).inspect_err(|_| {
+                    host.note(Level::Warning, format!("the undo was interrupted; it was under way because {}", ours.message()));
+                })?;
                 for line in &undone.done {
                     host.note(Level::Info, format!("undone: {line}"));
                 }
                 for line in &undone.not {
                     host.note(Level::Warning, format!("not undone: {line}"));
                 }
-                Err(super::retry::with_place(error, undone.add_to(ours)))
+                // What the script threw itself stays as it is, for its own `catch`.
+                let thrown_by_script = crate::engine::thrown::ours(&error).is_none();
+                Err(if thrown_by_script && undone.doubt.is_none() { error } else { super::retry::with_place(error, undone.add_to(ours)) })
             }
         }
     }
@@ -225,7 +257,7 @@ crate::functions! {
     /// ```
     fn deploy[saga: Saga](call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
         let host = Host::of(call)?;
-        let plan = host.plan(&project, version.as_str(), &env, &options)?;
+        let plan = host.plan(&project, &version, &env, &options)?;
         saga.deployed(&host, plan, &options, "deploy")
     }
 

@@ -274,7 +274,7 @@ impl Task {
         let names: Vec<String> = behind.iter().map(|t| format!("{} ({})", t.description, t.id)).collect();
         let queued = if paused { "goes on when a slot is free, queued" } else { "queued" };
         let why = match total.saturating_sub(behind.len()) {
-            _ if behind.is_empty() => format!("{queued}: the server has no free slot (task cap), or a lock or approval holds it"),
+            _ if behind.is_empty() => format!("{queued}: the server has not started it yet (no free slot, or a lock or approval holds it)"),
             0 => format!("{queued} behind {}", names.join(", ")),
             more => format!("{queued} behind {} and {more} more", names.join(", ")),
         };

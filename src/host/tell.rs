@@ -243,7 +243,11 @@ crate::functions! {
     /// try { wait(deploy("Project A", "latest", "Test")); } catch (err) { print(problem(err)); }
     /// ```
     fn problem(call, err: Dynamic) -> "text" {
-        let Some(error) = crate::engine::thrown::from_value(&err) else { return Ok(err) };
+        let Some(error) = crate::engine::thrown::from_value(&err) else {
+            // Rhai's own errors are maps with a message.
+            let message = err.read_lock::<Map>().and_then(|map| map.get("message").cloned());
+            return Ok(message.unwrap_or_else(|| err.clone()));
+        };
         Ok(Dynamic::from(in_words(&error)))
     }
 

@@ -1,7 +1,14 @@
 //! Tenants.
 
-use super::{Host, place::Ref};
-use crate::api;
+use super::{
+    Host,
+    place::{Place, Ref},
+};
+use crate::{
+    api,
+    engine::thrown::raise,
+    error::{Error, Kind, Result},
+};
 use rhai::{Array, Dynamic};
 use std::fmt;
 
@@ -58,7 +65,11 @@ crate::functions! {
     fn tenants(call; filter: TenantFilter) -> "list of Tenant" {
         let host = Host::of(call)?;
         let place = host.place();
+        if filter.env.is_some() && filter.project.is_none() {
+            return Err(raise(Error::new(Kind::Script, "`tenants` with the option `env` needs the option `project` too")));
+        }
         let found = host.block(async {
+            check_tags(&place, &filter.tags).await?;
             let project = match &filter.project {
                 Some(project) => Some(place.project(project.as_str()).await?.id),
                 None => None,
@@ -76,6 +87,18 @@ crate::functions! {
         })?;
         place.remember_tenants(&found);
         Ok(found.into_iter().map(|t| Dynamic::from(Tenant(t))).collect::<Array>())
+    }
+}
+
+/// An error for a tag that no tag set has: a slip would silently leave tenants out.
+async fn check_tags(place: &Place, tags: &[String]) -> Result<()> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<String> = place.space.tag_sets().await?.into_iter().flat_map(|set| set.tags).map(|tag| tag.canonical_name).collect();
+    match tags.iter().find(|tag| !known.iter().any(|k| k.eq_ignore_ascii_case(tag))) {
+        Some(tag) => Err(super::place::unknown("tenant tag", tag, known.iter().map(String::as_str))),
+        None => Ok(()),
     }
 }
 

@@ -243,7 +243,8 @@ impl<'o> Watcher<'o> {
             let last = task.last();
             let waits = last.has_pending_interruptions
                 || (last.state == api::TaskState::Queued
-                    && last.queue_time.map_or(SignedDuration::ZERO, |at| now.duration_since(at)) >= SignedDuration::from_secs(2));
+                    // At once when it is scheduled; not for what is about to start.
+                    && last.queue_time.is_some_and(|at| now < at || now.duration_since(at) >= SignedDuration::from_secs(5)));
             if !waits {
                 if self.told.remove(&task.id).is_some() {
                     self.explain_again.remove(&task.id);
@@ -484,18 +485,31 @@ impl Host {
         }
     }
 
+    /// Looks once at tasks nobody waited for, so that the closing lines tell how they are. Nothing depends on it.
+    pub fn look_at_open_tasks(&self) {
+        for task in self.open_tasks().iter().take(20) {
+            let space = task.place.space.until(self.clock.now());
+            if let Ok(seen) = self.block_plain(space.task(&task.id)) {
+                task.saw(self, Arc::new(seen));
+            }
+        }
+    }
+
     /// Sends cancel requests for `open`, each at most once, without waiting for the end.
     pub fn cancel_on_the_way_out(&self, open: &[Task]) {
         // All at once: two seconds after a signal the process ends.
         let send = |task: &Task| {
             let space = task.place.space.with_cancel(crate::cancel::Cancel::new());
             let id = task.id.clone();
-            async move { Ok(space.cancel_task(&id).await.map(|_| ())) }
+            async move { Ok(space.cancel_task(&id).await) }
         };
-        let sent: Vec<Result<()>> = self.handle.block_on(super::lists::all(open.iter().map(send))).unwrap_or_default();
+        let sent: Vec<Result<api::Task>> = self.handle.block_on(super::lists::all(open.iter().map(send))).unwrap_or_default();
         for (task, sent) in open.iter().zip(sent) {
             match sent {
-                Ok(()) => self.note(Level::Warning, format!("{} ({}): cancelled", task.subject.title, task.id)),
+                Ok(seen) => {
+                    self.note(Level::Warning, format!("{} ({}): cancelled", task.subject.title, task.id));
+                    task.saw(self, Arc::new(seen));
+                }
                 Err(error) => self.note(Level::Warning, format!("{} ({}) could not be cancelled: {error}", task.subject.title, task.id)),
             }
         }
