@@ -213,6 +213,7 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         effects: Mutex::default(),
         started: Mutex::default(),
         told: Mutex::default(),
+        places: Mutex::default(),
         naive_requests: AtomicU64::new(0),
     });
     Ok(Grounds { host, client, sandbox })

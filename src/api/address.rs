@@ -73,7 +73,7 @@ impl Base {
         };
         let url = Url::parse(&text).map_err(|e| Error::usage(format!("`{path}` is not a path on the server: {e}")))?;
         if url.origin().ascii_serialization() != self.origin {
-            return Err(Error::new(Kind::BadAnswer, format!("`{path}` leads to another server than `{}`", self.origin))
+            return Err(Error::new(Kind::BadAnswer, format!("`{path}` leads to another server"))
                 .help("credentials are sent to the configured server only"));
         }
         Ok(url)

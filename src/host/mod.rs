@@ -97,6 +97,8 @@ pub struct Inner {
     pub effects: Mutex<BTreeMap<String, u64>>,
     /// Tasks this run started, in order.
     pub started: Mutex<Vec<tasks::Task>>,
+    /// Other spaces and servers met so far: one poller and one set of names each.
+    pub places: Mutex<BTreeMap<String, Place>>,
     /// What [`Host::note_once`] has told.
     pub told: Mutex<BTreeSet<String>>,
     /// Seconds of waiting times tasks waited for: what a loop a second and task would have asked.

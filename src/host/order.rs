@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    retry::{as_error, is_final, with_place},
     tasks::{Task, tasks_of},
     wait::{Until, WaitOptions, failures, for_tasks, timed_out},
 };
@@ -98,6 +99,8 @@ crate::functions! {
         let mut results = Map::new();
         let mut running: BTreeMap<String, Vec<Task>> = BTreeMap::new();
         let mut good: BTreeSet<String> = BTreeSet::new();
+        // What `start` itself raised first: what runs is waited for all the same.
+        let mut not_startable: Option<Box<rhai::EvalAltResult>> = None;
         let mut all: Vec<Task> = Vec::new();
         loop {
             let ready: Vec<String> = needs
@@ -107,7 +110,15 @@ crate::functions! {
                 .take(width.saturating_sub(running.len()))
                 .collect();
             for name in ready {
-                let value: Dynamic = call.closure(&start, (name.clone(),))?;
+                let value: Dynamic = match call.closure(&start, (name.clone(),)) {
+                    Err(error) if is_final(&error) => return Err(error),
+                    Err(error) => {
+                        results.insert(name.as_str().into(), Dynamic::UNIT);
+                        not_startable.get_or_insert(error);
+                        continue;
+                    }
+                    Ok(value) => value,
+                };
                 let tasks = tasks_of(call, value.clone())?;
                 results.insert(name.as_str().into(), value);
                 all.extend(tasks.iter().cloned());
@@ -134,7 +145,8 @@ crate::functions! {
             }
         }
         let skipped: Vec<String> = needs.keys().filter(|n| !results.contains_key(n.as_str())).cloned().collect();
-        match failures(&host, &all) {
+        let failure = not_startable.as_deref().map(as_error).or_else(|| failures(&host, &all));
+        match failure {
             None => Ok(results),
             Some(error) => {
                 let error = if skipped.is_empty() {
@@ -143,7 +155,10 @@ crate::functions! {
                     host.note(Level::Warning, format!("not started: {}", skipped.join(", ")));
                     error.with("not_started", skipped.clone()).help(format!("not started because of that: {}", skipped.join(", ")))
                 };
-                Err(raise(error))
+                Err(match not_startable {
+                    Some(first) => with_place(first, error),
+                    None => raise(error),
+                })
             }
         }
     }

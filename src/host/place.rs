@@ -218,10 +218,21 @@ impl Host {
     /// The space `name` on the server that is meant now.
     pub fn space(&self, name: &str) -> crate::engine::thrown::HostResult<Place> {
         let client = self.place().client.clone();
-        self.block(async {
+        let key = format!("{} {}", client.address(), name.to_lowercase());
+        self.met(key, async {
             let space = client.space(Some(name)).await?;
             Ok(Place::new(client.clone(), space))
         })
+    }
+
+    /// The place that was met before under `key`, or what `find` finds: one poller and one set of names for each.
+    fn met(&self, key: String, find: impl Future<Output = Result<Place>>) -> crate::engine::thrown::HostResult<Place> {
+        if let Some(known) = self.places.lock().get(&key) {
+            return Ok(known.clone());
+        }
+        let found = self.block(find)?;
+        self.places.lock().insert(key, found.clone());
+        Ok(found)
     }
 }
 
@@ -241,7 +252,7 @@ impl Host {
         };
         let connection =
             api::Settings { url: url.clone(), credential: Some(credential.clone()), public_url: None, ..self.connection.clone() };
-        self.block(async {
+        self.met(url.clone(), async {
             let client = api::Client::new(connection)?;
             let space = client.space(None).await?;
             Ok(Place::new(client, space))

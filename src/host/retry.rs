@@ -68,7 +68,7 @@ crate::functions! {
         }
     }
 
-    /// Calls `work`, then `cleanup` in every case: also when `work` raised an error, which is raised afterwards.
+    /// Calls `work`, then `cleanup` in every case: also when `work` raised an error, which is raised afterwards. Only a cancelled run does not call it.
     ///
     /// ```rhai
     /// finally(|| print("working"), || print("tidying up"));

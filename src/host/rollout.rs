@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    retry::{is_final, message},
     tasks::{Task, tasks_of},
     wait::{Until, WaitOptions, for_tasks, timed_out},
 };
@@ -107,8 +108,17 @@ crate::functions! {
             let mut running: Vec<(String, Vec<Task>)> = Vec::new();
             loop {
                 while running.len() < width && failed <= budget && let Some(item) = queue.pop_front() {
-                    let value: Dynamic = call.closure(&start, (item.clone(),))?;
-                    running.push((shown(&item), tasks_of(call, value)?));
+                    let started = call.closure(&start, (item.clone(),)).and_then(|value| tasks_of(call, value));
+                    match started {
+                        Ok(tasks) => running.push((shown(&item), tasks)),
+                        Err(error) if is_final(&error) => return Err(error),
+                        // What could not even start counts like what failed.
+                        Err(error) => {
+                            failed += 1;
+                            let error = format!("{}: {}", shown(&item), message(&error));
+                            outcomes.push(Outcome { item: shown(&item), state: "Failed".to_owned(), wave: number, task: None, error });
+                        }
+                    }
                 }
                 let mut still = Vec::new();
                 for (item, tasks) in running {

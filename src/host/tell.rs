@@ -161,11 +161,6 @@ fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
         Some(body) => Some(body_text(call, body)?),
         None => None,
     };
-    // A body that is HTML already was meant as such.
-    let (text, html) = match (text, options.html.clone()) {
-        (Some(text), None) if text.trim_start().starts_with("<div") || text.trim_start().starts_with("<html") => (None, Some(text)),
-        both => both,
-    };
     let attachments = options
         .attachments
         .iter()
@@ -179,7 +174,7 @@ fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
         reply_to: options.reply_to.clone(),
         subject: options.subject.clone(),
         text,
-        html,
+        html: options.html.clone(),
         attachments,
         message_id: String::new(),
     })

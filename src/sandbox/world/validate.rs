@@ -80,6 +80,10 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
             at(name, text, zone.span(), &format!("there is no time zone `{}`", zone.get_ref())).help("write it like \"Europe/London\"")
         );
     }
+    if let Some(project) = plan.projects.iter().find(|p| p.copies.is_some_and(|n| !(1..=100_000).contains(&n))) {
+        let span = project.name.span();
+        return Err(at(name, text, span, &format!("`copies` of project `{}` must be between 1 and 100,000", project.name.get_ref())));
+    }
     c.unique("spaces", plan.spaces.iter().map(|x| (&x.name, None)))?;
     c.unique("environments", plan.environments.iter().map(|x| (&x.name, x.space.as_ref())))?;
     c.unique("lifecycles", plan.lifecycles.iter().map(|x| (&x.name, x.space.as_ref())))?;

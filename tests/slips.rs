@@ -1,0 +1,117 @@
+//! Slips that would deploy the wrong thing, or nothing, without a word.
+
+mod support;
+
+use support::{shop, simulate};
+
+fn tenants() -> String {
+    octorhai::sandbox::World::builtin_toml("tenants").expect("a built-in world")
+}
+
+#[test]
+fn a_mistyped_tag_is_an_error_with_the_right_one() {
+    let ran = simulate(&tenants(), r#"tenants(#{tags: "Ring/Canry"});"#);
+    assert_eq!(ran.error(), "there is no tenant tag `Ring/Canry`");
+    assert!(ran.outcome.failure.expect("an error").error.hints()[0].contains("Ring/Canary"));
+}
+
+#[test]
+fn an_environment_alone_does_not_choose_tenants() {
+    let ran = simulate(&tenants(), r#"tenants(#{env: "Test"});"#);
+    assert!(ran.error().contains("needs the option `project`"), "{}", ran.error());
+}
+
+#[test]
+fn a_release_of_another_project_is_refused() {
+    let ran = simulate(&shop(&[]), r#"deploy("Project A", latest("Project B"), "Test");"#);
+    assert_eq!(ran.error(), "the release given is one of another project, not of Project A");
+    let ran = simulate(&shop(&[]), r#"wait(deploy("Project A", latest("Project A"), "Test"));"#);
+    assert_eq!(ran.outcome.exit_code, 0, "{}", ran.error());
+}
+
+#[test]
+fn what_is_live_of_a_tenanted_project_needs_a_tenant() {
+    let ran = simulate(&tenants(), r#"require_deployed("Store", ">=3", "Production");"#);
+    assert!(ran.error().contains("deployed only for tenants"), "{}", ran.error());
+    let ran = simulate(&tenants(), r#"print(require_deployed("Store", ">=3", "Production", "Hull"));"#);
+    assert_eq!(ran.printed(), "3.0.0", "{}", ran.error());
+}
+
+#[test]
+fn a_doubt_while_undoing_is_told_with_the_first_error_and_the_rest_is_undone() {
+    let fault = "[[faults]]\nmatch = \"POST */deployments\"\nnth = 3\ntimes = 1\naction = \"status=502\"\n";
+    let script = r#"
+        try {
+            saga(|s| {
+                s.undo(|| print("own step undone"));
+                wait(s.deploy("Project A", "latest", "Test"));
+                wait(s.deploy("Project B", "latest", "Test"));
+                fail("the reason");
+            });
+        } catch (err) {
+            print(`caught ${err.kind}`);
+            throw;
+        }
+    "#;
+    let ran = simulate(&format!("{}\n{fault}", shop(&[])), script);
+    assert_eq!(ran.outcome.exit_code, 8, "{}", ran.error());
+    assert_eq!(ran.printed(), "own step undone\ncaught in_doubt");
+    assert!(ran.error().starts_with("the reason; and while undoing: "), "{}", ran.error());
+    let failure = ran.outcome.failure.expect("an error");
+    let listed = |name: &str| failure.error.fact(name).map(ToString::to_string).unwrap_or_default();
+    assert!(listed("undone").contains("Project A is back on 1.1.0"), "{}", listed("undone"));
+    assert!(listed("not_undone").contains("Project B 2.0.0"), "{}", listed("not_undone"));
+}
+
+#[test]
+fn retry_does_not_repeat_what_may_have_happened() {
+    let fault = "[[faults]]\nmatch = \"POST */deployments\"\nnth = 1\ntimes = 1\naction = \"status=502\"\n";
+    let script = r#"retry(3, || { print("try"); deploy("Project A", "latest", "Test") });"#;
+    let ran = simulate(&format!("{}\n{fault}", shop(&[])), script);
+    assert_eq!((ran.outcome.exit_code, ran.printed().as_str()), (8, "try"), "{}", ran.error());
+    let ran = simulate(&shop(&[]), "retry(0, || 1);");
+    assert!(ran.error().contains("at least one try"), "{}", ran.error());
+}
+
+#[test]
+fn a_saga_keeps_what_the_script_threw_and_what_an_inner_saga_did() {
+    let script = r#"
+        try { saga(|s| { throw #{code: 7}; }); } catch (err) { print(err.code); }
+        try {
+            saga(|outer| {
+                saga(|inner| { inner.undo(|| ()); fail("inner"); });
+            });
+        } catch (err) { print(err.undone); }
+    "#;
+    let ran = simulate(&shop(&[]), script);
+    assert_eq!(ran.printed(), "7\n[\"a step of the script's own\"]", "{}", ran.error());
+}
+
+#[test]
+fn what_cannot_start_does_not_leave_the_rest_behind() {
+    let graph = r#"in_order(#{"Project A": [], "Project B": [], "Project C": ["Project B"]},
+        |p| deploy(p, if p == "Project B" { "9.9.9" } else { "latest" }, "Test"));"#;
+    let ran = simulate(&shop(&[]), graph);
+    assert!(ran.error().contains("has no release `9.9.9`"), "{}", ran.error());
+    let ended =
+        ran.events.iter().filter(|e| matches!(&e.what, octorhai::event::What::TaskEnded { state, .. } if state == "Success")).count();
+    assert_eq!(ended, 1, "Project A was waited for");
+    let rows =
+        r#"print(rollout(["Project A", "Nothing", "Project B"], |p| deploy(p, "latest", "Test"), #{max_failures: 1}).map(|o| o.state));"#;
+    let ran = simulate(&shop(&[]), rows);
+    assert_eq!(ran.printed(), "[\"Failed\", \"Success\", \"Success\"]", "{}", ran.error());
+}
+
+#[test]
+fn a_sandbox_has_the_space_that_was_asked_for() {
+    let ran = support::run(&["run", "--sandbox", "--space", "Drei", "scripts/require-version.rhai"]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains("Drei"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_world_of_a_million_copies_is_refused() {
+    let world = shop(&[("name = \"Project A\"\n", "name = \"Project ####\"\ncopies = 1000000\n")]);
+    let error = octorhai::sandbox::World::from_toml("big", &world).err().expect("too many");
+    assert!(error.message().contains("between 1 and 100,000"), "{error}");
+}
