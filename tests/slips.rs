@@ -115,3 +115,31 @@ fn a_world_of_a_million_copies_is_refused() {
     let error = octorhai::sandbox::World::from_toml("big", &world).err().expect("too many");
     assert!(error.message().contains("between 1 and 100,000"), "{error}");
 }
+
+#[test]
+fn who_goes_back_is_not_asked_for_prompted_variables_again() {
+    let prompt = "variables = [ { name = \"Change\", prompt = \"Change number\", required = true } ]\nlive = {";
+    let world = shop(&[("live = {", prompt)]);
+    let script = r#"
+        let first = #{variables: #{"Change": "CHG-1"}};
+        let second = #{variables: #{"Change": "CHG-2"}};
+        wait(deploy("Project A", "1.1.0", "Test", first));
+        try {
+            saga(|s| { wait(s.deploy("Project A", "2.0.0", "Test", second)); fail("no"); });
+        } catch (err) { print(err.undone); }
+        wait(deploy("Project A", "2.0.0", "Test", second));
+        wait(rollback("Project A", "Test"));
+        wait(redeploy("Project A", "Test"));
+    "#;
+    let ran = simulate(&world, script);
+    assert_eq!(ran.outcome.exit_code, 0, "{}", ran.error());
+    assert_eq!(ran.printed(), "[\"Project A is back on 1.1.0 in Test\"]");
+    let made: Vec<String> = ran.outcome.truth["deployments"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|d| d["history"] != true)
+        .map(|d| format!("{} {}", d["release"].as_str().unwrap_or_default(), d["values"]["Change"].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(made, ["1.1.0 CHG-1", "2.0.0 CHG-2", "1.1.0 CHG-1", "2.0.0 CHG-2", "1.1.0 CHG-1", "1.1.0 CHG-1"]);
+}

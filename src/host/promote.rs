@@ -204,7 +204,7 @@ impl Host {
     }
 
     /// What stood in `plan`'s environment before: the newest successful deployment of another release.
-    pub async fn before(plan: &Plan, current: &api::ReleaseId) -> Result<Option<api::Release>> {
+    pub async fn before(plan: &Plan, current: &api::ReleaseId) -> Result<Option<(api::Release, api::Deployment)>> {
         let query = api::DeploymentQuery {
             projects: vec![plan.project.id.clone()],
             environments: vec![plan.environment.id.clone()],
@@ -216,22 +216,22 @@ impl Host {
         let tenant = plan.tenant.as_ref().map(|t| &t.id);
         let past = plan.place.space.deployments(&query).await?;
         match past.iter().find(|d| d.tenant_id.as_ref() == tenant && d.release_id != *current) {
-            Some(deployment) => plan.place.space.release(&deployment.release_id).await.map(Some),
+            Some(deployment) => Ok(Some((plan.place.space.release(&deployment.release_id).await?, deployment.clone()))),
             None => Ok(None),
         }
     }
 
-    fn live_plan(&self, project: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<Plan> {
+    fn live_plan(&self, project: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<(Plan, api::Deployment)> {
         let place = self.place();
         self.block(async {
             let project = place.project(project.as_str()).await?;
             let environment = place.environment(env.as_str()).await?;
             let tenant = place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?;
             let now = live(&place, &project, &environment, tenant.as_ref()).await?;
-            let Some(release) = now.release else {
+            let Some((release, deployment)) = now.release.zip(now.deployment) else {
                 return Err(Error::new(Kind::NotFound, format!("{} was never deployed to {}", project.name, environment.name)));
             };
-            Ok(Plan { place: place.clone(), project, environment, tenant, release })
+            Ok((Plan { place: place.clone(), project, environment, tenant, release }, deployment))
         })
     }
 }
@@ -283,7 +283,8 @@ crate::functions! {
     /// ```
     fn redeploy(call, project: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
         let host = Host::of(call)?;
-        let plan = host.live_plan(&project, &env, &options)?;
+        let (plan, deployment) = host.live_plan(&project, &env, &options)?;
+        let options = host.as_before(&plan.place, &deployment, &options)?;
         host.start(&plan, &options, "redeploy")
     }
 
@@ -295,8 +296,8 @@ crate::functions! {
     /// ```
     fn rollback(call, project: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
         let host = Host::of(call)?;
-        let mut plan = host.live_plan(&project, &env, &options)?;
-        let Some(before) = host.block(Host::before(&plan, &plan.release.id))? else {
+        let (mut plan, _) = host.live_plan(&project, &env, &options)?;
+        let Some((before, deployment)) = host.block(Host::before(&plan, &plan.release.id))? else {
             return Err(raise(Error::new(
                 Kind::NotFound,
                 format!("there is no older release of {} in {} to go back to", plan.project.name, plan.environment.name),
@@ -304,6 +305,7 @@ crate::functions! {
         };
         host.note(Level::Info, format!("{} in {}: going back from {} to {}", plan.project.name, plan.environment.name, plan.release.version, before.version));
         plan.release = before;
+        let options = host.as_before(&plan.place, &deployment, &options)?;
         host.start(&plan, &options, "rollback")
     }
 }

@@ -3,12 +3,13 @@
 use super::{
     Host,
     context::own,
+    deployments::DeployOptions,
     place::Place,
     time::{Moment, When},
 };
 use crate::{
-    api,
-    engine::thrown::raise,
+    api::{self, previews::Prompt},
+    engine::thrown::{HostResult, raise},
     error::{Error, Kind, Result},
     event::Level,
 };
@@ -37,24 +38,43 @@ async fn again(place: &Place, old: &api::Deployment) -> Result<(api::NewDeployme
     new.force_package_download = old.raw["ForcePackageDownload"] == true;
     new.force_package_redeployment = old.raw["ForcePackageRedeployment"] == true;
     new.priority = old.raw["Priority"].as_str().map(str::to_owned);
+    let (values, lost) = prompted(place, old).await?;
+    new.form_values = values.into_iter().map(|(prompt, value)| (prompt.element, value)).collect();
+    Ok((new, lost))
+}
+
+/// The values of prompted variables that a deployment was made with, and the names of those that cannot be read back.
+async fn prompted(place: &Place, old: &api::Deployment) -> Result<(Vec<(Prompt, String)>, Vec<String>)> {
     let preview = place.space.deployment_preview(&old.release_id, &old.environment_id, old.tenant_id.as_ref()).await?;
-    let mut lost = Vec::new();
-    if !preview.prompts().is_empty() {
-        let known = place.space.deployment_variables(old).await?;
-        for prompt in preview.prompts() {
-            match known.iter().find(|v| v.name.eq_ignore_ascii_case(&prompt.name)) {
-                Some(variable) if !variable.is_sensitive => {
-                    if let Some(value) = &variable.value {
-                        new.form_values.insert(prompt.element.clone(), value.clone());
-                    }
-                }
-                Some(_) => lost.push(prompt.name.clone()),
-                None if prompt.required => lost.push(prompt.name.clone()),
-                None => {}
+    let (mut values, mut lost) = (Vec::new(), Vec::new());
+    if preview.prompts().is_empty() {
+        return Ok((values, lost));
+    }
+    let known = place.space.deployment_variables(old).await?;
+    for prompt in preview.prompts() {
+        match known.iter().find(|v| v.name.eq_ignore_ascii_case(&prompt.name)) {
+            Some(variable) if !variable.is_sensitive => {
+                values.extend(variable.value.clone().map(|value| (prompt.clone(), value)));
             }
+            Some(_) => lost.push(prompt.name.clone()),
+            None if prompt.required => lost.push(prompt.name.clone()),
+            None => {}
         }
     }
-    Ok((new, lost))
+    Ok((values, lost))
+}
+
+impl Host {
+    /// `options`, with the values of prompted variables that `old` was made with where none are given: who goes back to
+    /// a deployment is not asked again.
+    pub fn as_before(&self, place: &Place, old: &api::Deployment, options: &DeployOptions) -> HostResult<DeployOptions> {
+        let mut options = options.clone();
+        if options.variables.is_empty() {
+            let (values, _) = self.block(prompted(place, old))?;
+            options.variables = values.into_iter().map(|(prompt, value)| (prompt.name.into(), value.into())).collect();
+        }
+        Ok(options)
+    }
 }
 
 crate::functions! {

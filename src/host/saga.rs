@@ -24,10 +24,17 @@ use std::{fmt, sync::Arc};
 #[derive(Clone, Default)]
 pub struct Saga(Arc<Mutex<Vec<Step>>>);
 
+/// What was live before a step.
+#[derive(Clone)]
+struct Before {
+    release: api::Release,
+    deployment: api::Deployment,
+}
+
 #[derive(Clone)]
 enum Step {
     /// A deployment, with what was live before it.
-    Deployed { plan: Box<Plan>, task: Task, before: Option<Box<api::Release>> },
+    Deployed { plan: Box<Plan>, task: Task, before: Option<Box<Before>> },
     /// A runbook run: nothing can be put back.
     Ran { task: Task },
     /// What the script itself knows how to take back.
@@ -62,10 +69,10 @@ impl Saga {
     fn deployed(&self, host: &Host, plan: Plan, options: &DeployOptions, how: &str) -> HostResult<Task> {
         let before = host.block(async {
             let now = live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref()).await?;
-            Ok(now.release)
+            Ok(now.release.zip(now.deployment).map(|(release, deployment)| Box::new(Before { release, deployment })))
         })?;
         let task = host.start(&plan, options, how)?;
-        self.0.lock().push(Step::Deployed { plan: Box::new(plan), task: task.clone(), before: before.map(Box::new) });
+        self.0.lock().push(Step::Deployed { plan: Box::new(plan), task: task.clone(), before });
         Ok(task)
     }
 }
@@ -168,7 +175,7 @@ fn put_back(
     call: &Call<'_>,
     host: &Host,
     options: &SagaOptions,
-    (plan, task, before): (&Plan, &Task, Option<&api::Release>),
+    (plan, task, before): (&Plan, &Task, Option<&Before>),
     undone: &mut Undone,
 ) -> HostResult<()> {
     let last = task.last();
@@ -188,12 +195,14 @@ fn put_back(
         undone.not.push(format!("{title} (there was nothing before)"));
         return Ok(());
     };
+    let Before { release: before, deployment } = before;
     if before.id == plan.release.id {
         undone.not.push(format!("{title} (the same release was live before)"));
         return Ok(());
     }
     let back = Plan { release: before.clone(), ..plan.clone() };
-    let started = host.start(&back, &DeployOptions::default(), "undo").and_then(|task| {
+    let as_before = host.as_before(&plan.place, deployment, &DeployOptions::default());
+    let started = as_before.and_then(|as_before| host.start(&back, &as_before, "undo")).and_then(|task| {
         // A cancelled run leaves it alone: half an undo is worse than a whole one.
         host.started.lock().retain(|other| other.id != task.id);
         let wait = WaitOptions { timeout: options.timeout, ..WaitOptions::default() };
