@@ -162,11 +162,7 @@ crate::functions! {
     /// ```
     fn window(call, window: String; zone: Option<String>) -> "true or false" {
         let host = Host::of(call)?;
-        let zone: TimeZone = match zone {
-            Some(name) => text::zone(&name).raise()?,
-            None => host.zone.clone(),
-        };
-        let window = text::Window::parse(&window, &zone).raise()?;
+        let window = in_zone(&host, &window, zone.as_deref())?;
         Ok(window.contains(host.clock.now()))
     }
 
@@ -177,11 +173,7 @@ crate::functions! {
     /// ```
     fn wait_window(call, window: String; zone: Option<String>) -> "nothing" {
         let host = Host::of(call)?;
-        let zone: TimeZone = match zone {
-            Some(name) => text::zone(&name).raise()?,
-            None => host.zone.clone(),
-        };
-        let parsed = text::Window::parse(&window, &zone).raise()?;
+        let parsed = in_zone(&host, &window, zone.as_deref())?;
         let now = host.clock.now();
         if !parsed.contains(now) {
             let Some(start) = parsed.next_start(now) else {
@@ -229,6 +221,15 @@ fn negated(span: SignedDuration) -> SignedDuration {
 fn span_of(seconds: f64) -> HostResult<Dynamic> {
     let span = SignedDuration::try_from_secs_f64(seconds);
     span.map(Dynamic::from).map_err(|_| Error::new(Kind::Script, "the duration is out of range")).raise()
+}
+
+/// A window in a zone given by name, or in the run's.
+fn in_zone(host: &Host, window: &str, zone: Option<&str>) -> HostResult<text::Window> {
+    let zone: TimeZone = match zone {
+        Some(name) => text::zone(name).raise()?,
+        None => host.zone.clone(),
+    };
+    text::Window::parse(window, &zone).raise()
 }
 
 type Compare = fn(std::cmp::Ordering) -> bool;
