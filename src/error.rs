@@ -99,6 +99,15 @@ impl Error {
         self
     }
 
+    /// Adds the hint of [`suggestion`], when there is one for `wanted` among `known`.
+    #[must_use]
+    pub fn suggest<'a>(self, wanted: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Self {
+        match suggestion(wanted, known) {
+            Some(help) => self.help(help),
+            None => self,
+        }
+    }
+
     /// Adds a fact that scripts can read as a property (`err.task`) and that JSON output carries.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

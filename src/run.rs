@@ -95,8 +95,6 @@ pub struct Outcome {
     pub failure: Option<Failure>,
     /// Requests and time.
     pub stats: Stats,
-    /// Mails that the sandbox's mail box received: (recipients, subject), in order. Empty for a real server.
-    pub mails: Vec<(Vec<String>, String)>,
     /// What was true in the sandbox at the end ([`Sandbox::state`]); null for a real server.
     pub truth: Value,
 }
@@ -152,14 +150,7 @@ pub fn run(settings: Settings) -> Outcome {
 }
 
 fn failed(failure: Failure) -> Outcome {
-    Outcome {
-        exit_code: failure.exit_code(),
-        result: Value::Null,
-        failure: Some(failure),
-        stats: Stats::default(),
-        mails: Vec::new(),
-        truth: Value::Null,
-    }
+    Outcome { exit_code: failure.exit_code(), result: Value::Null, failure: Some(failure), stats: Stats::default(), truth: Value::Null }
 }
 
 /// Settles where the run works: a sandbox of its own or a server, the space, the mailer.
@@ -276,7 +267,7 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         host.look_at_open_tasks();
     }
     let mut outcome = match ran {
-        Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), mails: Vec::new(), truth: Value::Null },
+        Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), truth: Value::Null },
         Err(failure) => failed(failure),
     };
     let sent = client.stats();
@@ -285,7 +276,6 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     outcome.stats.naive_requests = host.naive_requests.load(Ordering::Relaxed);
     if let Some(sandbox) = sandbox {
         outcome.truth = sandbox.state();
-        outcome.mails = sandbox.mails().into_iter().map(|mail| (mail.to, mail.subject)).collect();
     }
     outcome
 }

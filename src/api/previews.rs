@@ -10,7 +10,7 @@ use super::{
     spaces::SpaceClient,
     variables::{Variable, VariableSet},
 };
-use crate::error::{Error, Kind, Result, suggestion};
+use crate::error::{Error, Kind, Result};
 use serde_json::Value;
 
 document! {
@@ -204,10 +204,7 @@ impl SpaceClient {
         let found = own.iter().find(|s| s.name.eq_ignore_ascii_case(wanted) || s.id.as_str().eq_ignore_ascii_case(wanted)).cloned();
         found.ok_or_else(|| {
             let error = Error::new(Kind::NotFound, format!("runbook `{}` has no snapshot `{wanted}`", runbook.name));
-            match suggestion(wanted, own.iter().map(|s| s.name.as_str())) {
-                Some(help) => error.help(help),
-                None => error,
-            }
+            error.suggest(wanted, own.iter().map(|s| s.name.as_str()))
         })
     }
 

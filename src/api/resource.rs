@@ -4,7 +4,7 @@ use super::address::Route;
 use super::client::Client;
 use super::decode::{Document, Links, Problem, document};
 use super::id::looks_like;
-use crate::error::{Error, Kind, Result, suggestion};
+use crate::error::{Error, Kind, Result};
 use serde_json::Value;
 
 /// Items asked for at a time: a thousand projects cost two requests, and one answer stays far below the size limit.
@@ -156,10 +156,7 @@ pub fn pick<T: Named>(known: Vec<T>, wanted: &str) -> Result<T> {
         }
     }
     let error = Error::new(Kind::NotFound, format!("there is no {} `{wanted}`, or you may not see it", T::NOUN)).with("wanted", wanted);
-    Err(match suggestion(wanted, known.iter().map(Named::name).collect::<Vec<_>>()) {
-        Some(help) => error.help(help),
-        None => error,
-    })
+    Err(error.suggest(wanted, known.iter().map(Named::name).collect::<Vec<_>>()))
 }
 
 /// One page of a collection, or a bare array, which is all of it.

@@ -7,7 +7,7 @@ use super::id::SpaceId;
 use super::resource::named;
 use crate::cancel::Cancel;
 use crate::clock::Clock;
-use crate::error::{Error, Kind, Result, suggestion};
+use crate::error::{Error, Kind, Result};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
@@ -44,10 +44,7 @@ impl Client {
             let names: Vec<String> = spaces.iter().map(|s| s.name.clone()).collect();
             spaces.into_iter().find(|s| s.is_default).ok_or_else(|| {
                 let error = Error::new(Kind::NotFound, "the server has no default space, or you may not see it").help("name the space");
-                match suggestion("", names.iter().map(String::as_str)) {
-                    Some(help) => error.help(help),
-                    None => error,
-                }
+                error.suggest("", names.iter().map(String::as_str))
             })?
         };
         Ok(SpaceClient { client: self.clone(), space: Arc::new(space) })

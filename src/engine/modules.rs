@@ -1,7 +1,7 @@
 //! Where imported files come from: the embedded standard library, then the script's folder, never outside of it.
 
 use super::thrown::{HostResult, raise};
-use crate::error::{Error, Kind, suggestion};
+use crate::error::{Error, Kind};
 use include_dir::{Dir, include_dir};
 use parking_lot::Mutex;
 use rhai::{AST, ASTNode, Engine, EvalAltResult, Expr, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared, Stmt};
@@ -174,10 +174,7 @@ impl Shelf {
             return embedded(name).ok_or_else(|| {
                 let known: Vec<String> = standard_library().map(|(n, _)| n.trim_end_matches(".rhai").to_owned()).collect();
                 let error = Error::new(Kind::Script, format!("the standard library has no `{path}`"));
-                match suggestion(bare, known.iter().map(String::as_str)) {
-                    Some(help) => error.help(help),
-                    None => error,
-                }
+                error.suggest(bare, known.iter().map(String::as_str))
             });
         }
         if !bare.contains(['/', '\\', '.'])
@@ -229,10 +226,7 @@ impl Shelf {
             let error = Error::new(Kind::Script, format!("cannot import `{path}`: `{name}`: {why}"));
             let known: Vec<String> = scripts_beside(&folder.join(&relative));
             let wanted = relative.file_stem().unwrap_or_default().to_string_lossy();
-            match suggestion(&wanted, known.iter().map(String::as_str)) {
-                Some(help) => error.help(help),
-                None => error,
-            }
+            error.suggest(&wanted, known.iter().map(String::as_str))
         };
         // And with links followed: what a link leads out of the folder is refused as well.
         let root = folder.canonicalize().map_err(missing)?;

@@ -3,7 +3,7 @@
 //! Forms: `param(name)`, `param(name, default)`, `param(name, default, #{label, help, type, choices})`, `secret(name)`.
 
 use super::{Failure, Interpreter, Program, modules::Unit, thrown};
-use crate::error::{Error, Kind, Result, suggestion};
+use crate::error::{Error, Kind, Result};
 use rhai::{ASTNode, Dynamic, Expr, FnCallExpr, Map, Position, Stmt};
 use serde_json::Value;
 use std::{fmt, sync::Arc};
@@ -207,10 +207,7 @@ fn describe(declared: &mut ParamDecl, about: Map) -> Result<()> {
                 let written = text()?;
                 let found = ParamKind::ALL.into_iter().find(|k| k.name() == written).ok_or_else(|| {
                     let error = script(format!("there is no parameter type `{written}`"));
-                    match suggestion(&written, ParamKind::ALL.iter().map(|k| k.name())) {
-                        Some(help) => error.help(help),
-                        None => error,
-                    }
+                    error.suggest(&written, ParamKind::ALL.iter().map(|k| k.name()))
                 })?;
                 kind = Some(found);
             }
@@ -220,10 +217,7 @@ fn describe(declared: &mut ParamDecl, about: Map) -> Result<()> {
             }
             other => {
                 let error = script(format!("a parameter has no `{other}`"));
-                return Err(match suggestion(other, ["label", "help", "type", "choices"]) {
-                    Some(help) => error.help(help),
-                    None => error,
-                });
+                return Err(error.suggest(other, ["label", "help", "type", "choices"]));
             }
         }
     }
@@ -267,10 +261,7 @@ pub fn check_value(decl: &ParamDecl, text: &str) -> Result<Value> {
                 return Ok(text.into());
             }
             let error = no("one of its choices");
-            Err(match suggestion(text, decl.choices.iter().map(String::as_str)) {
-                Some(help) => error.help(help),
-                None => error,
-            })
+            Err(error.suggest(text, decl.choices.iter().map(String::as_str)))
         }
     }
 }

@@ -9,13 +9,13 @@ use super::{
 use crate::{
     api,
     engine::thrown::{HostResult, raise},
-    error::{Error, Kind, Result, suggestion},
+    error::{Error, Kind, Result},
     event::Level,
 };
 use jiff::SignedDuration;
 use rhai::{Array, Dynamic, Map};
 use serde_json::json;
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 /// A past or running deployment.
 #[derive(Clone)]
@@ -110,23 +110,37 @@ pub async fn live_version(place: &Place, project: &Ref, env: &Ref, tenant: Optio
     live(place, &project, &environment, tenant.as_ref()).await
 }
 
+/// Successful deployments of a project to an environment for a tenant (or for none), newest first: those among the
+/// newest `limit` of the server.
+pub async fn successes(
+    place: &Place,
+    project: &api::Project,
+    environment: &api::Environment,
+    tenant: Option<&api::Tenant>,
+    limit: usize,
+) -> Result<Vec<api::Deployment>> {
+    let query = api::DeploymentQuery {
+        projects: vec![project.id.clone()],
+        environments: vec![environment.id.clone()],
+        tenants: tenant.iter().map(|t| t.id.clone()).collect(),
+        state: Some(api::TaskState::Success),
+        limit: Some(limit),
+        ..api::DeploymentQuery::default()
+    };
+    let mut found = place.space.deployments(&query).await?;
+    found.retain(|d| d.tenant_id.as_ref() == tenant.map(|t| &t.id));
+    Ok(found)
+}
+
 /// What is live.
 pub async fn live(place: &Place, project: &api::Project, environment: &api::Environment, tenant: Option<&api::Tenant>) -> Result<Live> {
     if tenant.is_none() && project.tenanted_deployment_mode.as_str() == "Tenanted" {
         return Err(Error::new(Kind::Script, format!("{} is deployed only for tenants: what is live depends on the tenant", project.name))
             .help("name one, or look at `dashboard(#{projects: ...})`"));
     }
-    let query = api::DeploymentQuery {
-        projects: vec![project.id.clone()],
-        environments: vec![environment.id.clone()],
-        tenants: tenant.iter().map(|t| t.id.clone()).collect(),
-        state: Some(api::TaskState::Success),
-        // With tenants an untenanted deployment may stand behind tenanted ones.
-        limit: Some(if tenant.is_none() && project.tenanted_deployment_mode.as_str() != "Untenanted" { 100 } else { 1 }),
-        ..api::DeploymentQuery::default()
-    };
-    let found = place.space.deployments(&query).await?;
-    let deployment = found.into_iter().find(|d| d.tenant_id.as_ref() == tenant.map(|t| &t.id));
+    // With tenants an untenanted deployment may stand behind tenanted ones.
+    let limit = if tenant.is_none() && project.tenanted_deployment_mode.as_str() != "Untenanted" { 100 } else { 1 };
+    let deployment = successes(place, project, environment, tenant, limit).await?.into_iter().next();
     let release = match &deployment {
         Some(deployment) => Some(place.space.release(&deployment.release_id).await?),
         None => None,
@@ -278,22 +292,11 @@ async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeploym
         return Ok(());
     }
     let preview = plan.place.space.deployment_preview(&plan.release.id, &plan.environment.id, plan.tenant.as_ref().map(|t| &t.id)).await?;
+    let whole = format!("{} {} to {}", plan.project.name, plan.release.version, plan.environment.name);
     let missing = |what: &str, name: &str, known: Vec<&str>| {
-        let error = Error::new(
-            Kind::NotFound,
-            format!("{} {} to {} has no {what} `{name}`", plan.project.name, plan.release.version, plan.environment.name),
-        );
-        match suggestion(name, known.iter().copied()) {
-            Some(help) => error.help(help),
-            None => error,
-        }
+        Error::new(Kind::NotFound, format!("{whole} has no {what} `{name}`")).suggest(name, known.iter().copied())
     };
-    for (name, value) in &options.variables {
-        let found = preview.prompts().iter().find(|p| p.name.eq_ignore_ascii_case(name) || p.label.eq_ignore_ascii_case(name));
-        let prompt =
-            found.ok_or_else(|| missing("prompted variable", name, preview.prompts().iter().map(|p| p.name.as_str()).collect()))?;
-        new.form_values.insert(prompt.element.clone(), crate::engine::thrown::shown(value));
-    }
+    new.form_values = form_values(&preview, &whole, &options.variables)?;
     for name in &options.skip_steps {
         let found = preview.steps.iter().find(|s| s.name.eq_ignore_ascii_case(name));
         let step = found.ok_or_else(|| missing("step", name, preview.steps.iter().map(|s| s.name.as_str()).collect()))?;
@@ -308,6 +311,22 @@ async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeploym
         }
     }
     Ok(())
+}
+
+/// Values given by the name or label of a prompted variable, as the server wants them: by form element. `whole` is what
+/// they are for, in words.
+pub fn form_values(preview: &api::previews::Preview, whole: &str, variables: &Map) -> Result<BTreeMap<String, String>> {
+    let prompts = preview.prompts();
+    let mut values = BTreeMap::new();
+    for (name, value) in variables {
+        let found = prompts.iter().find(|p| p.name.eq_ignore_ascii_case(name) || p.label.eq_ignore_ascii_case(name));
+        let Some(prompt) = found else {
+            return Err(Error::new(Kind::NotFound, format!("{whole} has no prompted variable `{name}`"))
+                .suggest(name, prompts.iter().map(|p| p.name.as_str())));
+        };
+        values.insert(prompt.element.clone(), crate::engine::thrown::shown(value));
+    }
+    Ok(values)
 }
 
 crate::options! {

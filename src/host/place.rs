@@ -262,9 +262,5 @@ impl Host {
 
 /// An error for a name that means nothing here.
 pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
-    let error = Error::new(Kind::NotFound, format!("there is no {what} `{name}`"));
-    match crate::error::suggestion(name, known) {
-        Some(help) => error.help(help),
-        None => error,
-    }
+    Error::new(Kind::NotFound, format!("there is no {what} `{name}`")).suggest(name, known)
 }

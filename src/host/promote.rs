@@ -3,7 +3,7 @@
 use super::{
     Host,
     dashboard::{DashboardOptions, rows},
-    deployments::{DeployOptions, Plan, live},
+    deployments::{DeployOptions, Plan, live, successes},
     place::{Place, Ref},
     tasks::Task,
 };
@@ -205,18 +205,9 @@ impl Host {
 
     /// What stood in `plan`'s environment before: the newest successful deployment of another release.
     pub async fn before(plan: &Plan, current: &api::ReleaseId) -> Result<Option<(api::Release, api::Deployment)>> {
-        let query = api::DeploymentQuery {
-            projects: vec![plan.project.id.clone()],
-            environments: vec![plan.environment.id.clone()],
-            tenants: plan.tenant.iter().map(|t| t.id.clone()).collect(),
-            state: Some(api::TaskState::Success),
-            limit: Some(100),
-            ..api::DeploymentQuery::default()
-        };
-        let tenant = plan.tenant.as_ref().map(|t| &t.id);
-        let past = plan.place.space.deployments(&query).await?;
-        match past.iter().find(|d| d.tenant_id.as_ref() == tenant && d.release_id != *current) {
-            Some(deployment) => Ok(Some((plan.place.space.release(&deployment.release_id).await?, deployment.clone()))),
+        let past = successes(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref(), 100).await?;
+        match past.into_iter().find(|d| d.release_id != *current) {
+            Some(deployment) => Ok(Some((plan.place.space.release(&deployment.release_id).await?, deployment))),
             None => Ok(None),
         }
     }

@@ -1,12 +1,7 @@
 //! Runbooks.
 
-use super::{Host, place::Ref, tasks::Task, time::When};
-use crate::{
-    api,
-    engine::thrown::HostResult,
-    error::{Error, Kind, Result, suggestion},
-    event::Subject,
-};
+use super::{Host, deployments::form_values, place::Ref, tasks::Task, time::When};
+use crate::{api, engine::thrown::HostResult, event::Subject};
 use jiff::SignedDuration;
 use rhai::Map;
 use serde_json::json;
@@ -55,7 +50,10 @@ impl Host {
             if let Some(name) = &options.snapshot {
                 new.snapshot = Some(place.space.find_runbook_snapshot(&runbook, name).await?.id);
             }
-            new.form_values = form_values(&place.space, &runbook, &environment, tenant.as_ref(), &options.variables).await?;
+            if !options.variables.is_empty() {
+                let preview = place.space.runbook_preview(&runbook, &environment.id, tenant.as_ref().map(|t| &t.id)).await?;
+                new.form_values = form_values(&preview, &format!("runbook `{}`", runbook.name), &options.variables)?;
+            }
             Ok((project, environment, tenant, runbook, new))
         })?;
         let arguments = json!({"runbook": runbook.id.to_string(), "environment": environment.id.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string)});
@@ -82,32 +80,6 @@ impl Host {
         self.started(&task, "runbook");
         Ok(task)
     }
-}
-
-async fn form_values(
-    space: &api::SpaceClient,
-    runbook: &api::Runbook,
-    environment: &api::Environment,
-    tenant: Option<&api::Tenant>,
-    variables: &Map,
-) -> Result<std::collections::BTreeMap<String, String>> {
-    if variables.is_empty() {
-        return Ok(std::collections::BTreeMap::new());
-    }
-    let preview = space.runbook_preview(runbook, &environment.id, tenant.map(|t| &t.id)).await?;
-    let mut values = std::collections::BTreeMap::new();
-    for (name, value) in variables {
-        let found = preview.prompts().iter().find(|p| p.name.eq_ignore_ascii_case(name) || p.label.eq_ignore_ascii_case(name));
-        let Some(prompt) = found else {
-            let error = Error::new(Kind::NotFound, format!("runbook `{}` has no prompted variable `{name}`", runbook.name));
-            return Err(match suggestion(name, preview.prompts().iter().map(|p| p.name.as_str())) {
-                Some(help) => error.help(help),
-                None => error,
-            });
-        };
-        values.insert(prompt.element.clone(), crate::engine::thrown::shown(value));
-    }
-    Ok(values)
 }
 
 crate::functions! {

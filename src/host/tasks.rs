@@ -13,7 +13,7 @@ use crate::{
         thrown::{HostResult, raise},
     },
     error::{Error, Kind, Result},
-    event::{Level, Subject, What},
+    event::{Subject, What},
 };
 use parking_lot::Mutex;
 use rhai::{Array, Dynamic};
@@ -481,11 +481,6 @@ impl Host {
     /// Tasks this run started that are not complete, as far as is known.
     pub fn open_tasks(&self) -> Vec<Task> {
         self.started.lock().iter().filter(|t| !t.last.lock().is_completed()).cloned().collect()
-    }
-
-    /// A warning that names a task.
-    pub fn warn_about(&self, task: &Task, text: &str) {
-        self.note(Level::Warning, format!("{}: {text}", task.subject.title));
     }
 }
 
