@@ -58,6 +58,8 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
         names(&mut plan.projects.iter().map(|x| &x.name)),
         names(&mut plan.library.iter().map(|x| &x.name)),
     );
+    // The user of the world's own key is there, whether the file speaks of people or not.
+    let users: Vec<String> = users.into_iter().chain(["sandbox".to_owned()]).collect();
     let tags: Vec<String> = plan.tag_sets.iter().flat_map(|s| s.tags.iter().map(move |t| format!("{}/{t}", s.name.get_ref()))).collect();
     let know = |v: &'_ [String]| -> Vec<String> { v.to_vec() };
     let k = Known {
