@@ -169,6 +169,14 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor)]
     pub speed: f64,
 
+    /// Write every request and its answer to FILE, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
+    /// Print every endpoint the sandbox knows, one JSON object a line, and leave
+    #[arg(long)]
+    pub endpoints: bool,
+
     /// Print a world as TOML, to start one's own from, and leave
     #[arg(long, value_name = "NAME")]
     pub print_world: Option<String>,

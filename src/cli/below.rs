@@ -11,10 +11,10 @@ use crate::{
     error::{Error, Result},
     host,
     run::{self, Outcome, Settings, Source},
-    sandbox::{Sandbox, World},
+    sandbox::{self, Sandbox, World},
 };
 use rhai::Dynamic;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 /// Runs a script.
 pub(super) fn run(settings: Settings) -> Outcome {
@@ -50,16 +50,20 @@ pub(super) fn world_zone(world: &World) -> String {
 }
 
 /// Serves `world` at `address` with a clock `speed` times as fast as the one on the wall, tells when it listens, and
-/// returns when a signal asks for the end.
-pub(super) fn serve(world: World, address: SocketAddr, speed: f64, tell: impl FnOnce(Ready)) -> Result<()> {
+/// returns when a signal asks for the end, or fails when the log can no longer be written.
+pub(super) fn serve(world: World, address: SocketAddr, speed: f64, log: Option<&Path>, tell: impl FnOnce(Ready)) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|why| Error::bug(format!("cannot start threads: {why}")))?;
     runtime.block_on(async {
         let (sandbox, ready) = start(world, address, speed).await?;
+        if let Some(log) = log {
+            sandbox.log_to(log)?;
+        }
         tell(ready);
-        signals::first().await;
-        drop(sandbox);
-        Ok(())
+        tokio::select! {
+            _ = signals::first() => Ok(()),
+            error = sandbox.log_breaks() => Err(error),
+        }
     })
 }
 
@@ -71,6 +75,11 @@ async fn start(world: World, address: SocketAddr, speed: f64) -> Result<(Sandbox
     let smtp = sandbox.smtp_url().trim_start_matches("smtp://").to_owned();
     let ready = Ready { url: sandbox.url(), key: sandbox.api_key(), smtp, space: "Default".to_owned(), environment, speed };
     Ok((sandbox, ready))
+}
+
+/// What the sandbox knows, one JSON object a line.
+pub(super) fn endpoints() -> impl Iterator<Item = String> {
+    sandbox::endpoints().map(|e| e.to_string())
 }
 
 /// Functions and types of scripts, as the reference shows them.

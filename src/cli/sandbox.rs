@@ -20,9 +20,13 @@ fn perform(args: &SandboxArgs, ui: &Ui) -> Result<()> {
         ui.data(below::world_text(name)?.trim_end());
         return Ok(());
     }
+    if args.endpoints {
+        below::endpoints().for_each(|line| ui.data(&line));
+        return Ok(());
+    }
     let address = address(&args.listen)?;
     let world = below::world(&args.world)?;
-    below::serve(world, address, args.speed, |ready| {
+    below::serve(world, address, args.speed, args.log.as_deref(), |ready| {
         for line in instructions(&ready) {
             ui.talk(&line);
         }

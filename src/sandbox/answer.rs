@@ -132,6 +132,10 @@ impl Refusal {
         let message = "You must be logged in to perform this action. Please provide a valid API key or log in again.";
         Self { status: 401, message: message.into(), errors: Vec::new() }
     }
+    /// 501 for what is known not to be there.
+    pub(crate) fn absent(method: &str, path: &str, why: &str) -> Self {
+        Self { status: 501, message: format!("The sandbox does not simulate {method} {path}: {why}."), errors: Vec::new() }
+    }
     pub(crate) fn not_simulated(method: &str, path: &str) -> Self {
         Self { status: 501, message: format!("The sandbox does not simulate {method} {path}."), errors: Vec::new() }
     }

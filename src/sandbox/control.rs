@@ -82,15 +82,7 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
         ("GET", "/sandbox/mails") => http::json(200, &json!(mails(shared))),
         ("GET", "/sandbox/context") => http::json(200, &context(shared)),
         ("GET", "/sandbox/clock") => http::json(200, &json!({"now": stamp(shared.clock.now()), "virtual": shared.clock.is_virtual()})),
-        ("GET", "/sandbox/requests") => {
-            let log: Vec<Value> = shared
-                .log
-                .lock()
-                .iter()
-                .map(|(at, method, path, status)| json!({"at": stamp(*at), "method": method, "path": path, "status": status}))
-                .collect();
-            http::json(200, &json!(log))
-        }
+        ("GET", "/sandbox/requests") => http::json(200, &json!(shared.log.recent())),
         ("POST", "/sandbox/advance") => match body["by"].as_str().map(text::duration) {
             Some(Ok(by)) => {
                 shared.clock.advance(by);

@@ -2,47 +2,40 @@
 
 use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of},
-    channels, collection, control, dashboard, deployments, events,
+    channels, collection, control, dashboard, deployments,
+    endpoints::{self, Depth, Endpoint},
+    events,
     faults::Faults,
     interruptions, links,
+    log::{Exchange, Log},
     mailbox::Mailbox,
     people,
     progress::Due,
     projects, releases, runbooks, server,
     state::State,
     tasks, tenants, variables,
+    wire::Line,
     world::model::{FaultAction, FaultPlan},
 };
 use crate::clock::Clock;
 use axum::{
     body::{Body, Bytes},
-    extract::{ConnectInfo, Request, State as Extract, connect_info::Connected},
+    extract::{ConnectInfo, Request, State as Extract},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
-    serve::{IncomingStream, Listener},
 };
-use jiff::Timestamp;
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use std::{
-    collections::VecDeque,
     io,
-    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-};
-
-/// How many requests the log keeps.
-const LOG: usize = 10_000;
 
 /// What all connections share.
 pub(crate) struct Shared {
@@ -51,79 +44,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) base: String,
     pub(crate) requests: AtomicU64,
-    pub(crate) log: Mutex<VecDeque<(Timestamp, String, String, u16)>>,
+    pub(crate) log: Log,
     pub(crate) mailbox: Mailbox,
-}
-
-/// Accepts connections that can be cut.
-pub(crate) struct Door(pub(crate) TcpListener);
-
-/// One connection.
-pub(crate) struct Wire {
-    stream: TcpStream,
-    line: Line,
-}
-
-/// The handle with which a handler cuts its own connection.
-#[derive(Clone, Default)]
-pub(crate) struct Line(Arc<AtomicBool>);
-
-impl Listener for Door {
-    type Io = Wire;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
-        loop {
-            if let Ok((stream, address)) = self.0.accept().await {
-                let _ = stream.set_nodelay(true);
-                return (Wire { stream, line: Line::default() }, address);
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Door>> for Line {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        stream.io().line.clone()
-    }
-}
-
-impl Wire {
-    fn cut(&self) -> Option<io::Error> {
-        self.line.0.load(Ordering::SeqCst).then(|| io::Error::from(io::ErrorKind::ConnectionReset))
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Some(e) = self.cut() {
-            return Poll::Ready(Err(e));
-        }
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if let Some(e) = self.cut() {
-            return Poll::Ready(Err(e));
-        }
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(e) = self.cut() {
-            return Poll::Ready(Err(e));
-        }
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }
 
 /// Answers one request.
@@ -160,15 +82,16 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
             shared.clock.sleep(by).await;
         }
     }
+    let mut seen = Seen::default();
     let mut response = match struck.iter().find_map(|f| before(f, &line)) {
         Some(response) => response,
-        None => answer(&shared, &method, path, query, &parts.headers, raw),
+        None => answer(&shared, &method, path, query, &parts.headers, raw.clone(), &mut seen),
     };
     if let Some(code) = struck.iter().find_map(|f| if let FaultAction::StatusAfter(code) = f.action { Some(code) } else { None }) {
         response = error_page(code);
     }
     if struck.iter().any(|f| f.action == FaultAction::DropAfter) {
-        line.0.store(true, Ordering::SeqCst);
+        line.cut();
     }
     if struck.iter().any(|f| f.action == FaultAction::Truncate) {
         let (mut head, body) = response.into_parts();
@@ -176,15 +99,34 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
         head.headers.remove(header::CONTENT_LENGTH);
         response = Response::from_parts(head, Body::from(bytes.slice(..bytes.len() / 2)));
     }
-    let status = if line.0.load(Ordering::SeqCst) { 0 } else { response.status().as_u16() };
-    {
-        let mut log = shared.log.lock();
-        if log.len() == LOG {
-            log.pop_front();
-        }
-        log.push_back((shared.clock.now(), method, parts.uri.to_string(), status));
+    let status = if line.is_cut() { 0 } else { response.status().as_u16() };
+    let header = |name| parts.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).unwrap_or_default().to_owned();
+    let exchange = Exchange {
+        at: shared.clock.now(),
+        method,
+        path: parts.uri.to_string(),
+        endpoint: seen.endpoint.map(Endpoint::name),
+        status,
+        user: seen.user,
+        client: header(header::USER_AGENT),
+    };
+    if shared.log.is_written() {
+        let (head, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let kind = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        shared.log.add(exchange, Some([(&header(header::CONTENT_TYPE), &raw), (kind, &bytes)]));
+        response = Response::from_parts(head, Body::from(bytes));
+    } else {
+        shared.log.add(exchange, None);
     }
     dated(&shared, response)
+}
+
+/// What was found out about a request on the way to its answer, for the log.
+#[derive(Default)]
+struct Seen {
+    endpoint: Option<&'static Endpoint>,
+    user: String,
 }
 
 /// The answer of a fault that keeps the request from happening.
@@ -202,7 +144,7 @@ fn before(fault: &FaultPlan, line: &Line) -> Option<Response> {
         }
         FaultAction::Huge => huge(fault.size.unwrap_or(100)),
         FaultAction::Reset | FaultAction::Restart => {
-            line.0.store(true, Ordering::SeqCst);
+            line.cut();
             page(StatusCode::SERVICE_UNAVAILABLE, "cut")
         }
     };
@@ -279,13 +221,23 @@ fn pairs(query: &str) -> Vec<(String, String)> {
     url::form_urlencoded::parse(query.as_bytes()).map(|(k, v)| (k.into_owned(), v.into_owned())).collect()
 }
 
-fn answer(shared: &Shared, method: &str, path: &str, query: Vec<(String, String)>, headers: &HeaderMap, raw: Bytes) -> Response {
+fn answer(
+    shared: &Shared,
+    method: &str,
+    path: &str,
+    query: Vec<(String, String)>,
+    headers: &HeaderMap,
+    raw: Bytes,
+    seen: &mut Seen,
+) -> Response {
     let mut state = shared.state.lock();
     state.advance_to(shared.clock.now());
-    let handled = respond(&mut state, method, path, query, headers, raw);
+    let handled = respond(&mut state, method, path, query, headers, raw, seen);
     if method != "GET" {
         state.fill_slots();
     }
+    // Others may go on while this answer is written out.
+    drop(state);
     match handled {
         Ok(Answer::Json(status, mut body)) => {
             if !shared.base.is_empty() {
@@ -340,7 +292,15 @@ fn user_of(state: &State, headers: &HeaderMap, query: &[(String, String)]) -> Op
     state.store.of("users").iter().find(|u| str_of(u, "_Key") == key && u["IsActive"] == true).map(|u| str_of(u, "Id").to_owned())
 }
 
-fn respond(state: &mut State, method: &str, path: &str, query: Vec<(String, String)>, headers: &HeaderMap, raw: Bytes) -> Handled {
+fn respond(
+    state: &mut State,
+    method: &str,
+    path: &str,
+    query: Vec<(String, String)>,
+    headers: &HeaderMap,
+    raw: Bytes,
+    seen: &mut Seen,
+) -> Handled {
     let decoded: Vec<String> =
         path.split('/').filter(|s| !s.is_empty()).map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned()).collect();
     let mut segments = decoded.as_slice();
@@ -349,6 +309,7 @@ fn respond(state: &mut State, method: &str, path: &str, query: Vec<(String, Stri
     }
     segments = &segments[1..];
     if segments.is_empty() && method == "GET" {
+        seen.endpoint = endpoints::find(method, false, segments);
         return Answer::ok(links::root(state));
     }
     let lower: Vec<String> = segments.iter().map(|s| s.to_lowercase()).collect();
@@ -359,6 +320,7 @@ fn respond(state: &mut State, method: &str, path: &str, query: Vec<(String, Stri
         None if public => super::state::SYSTEM.to_owned(),
         None => return Err(Refusal::unauthorized()),
     };
+    seen.user = state.username(&user);
     let mut space = None;
     let named = if lower[0].starts_with("spaces-") {
         let id = &segments[0];
@@ -374,6 +336,10 @@ fn respond(state: &mut State, method: &str, path: &str, query: Vec<(String, Stri
     if let Some(id) = named {
         let doc = state.store.find("spaces", None, id).ok_or_else(|| Refusal::missing(id))?;
         space = Some(str_of(doc, "Id").to_owned());
+    }
+    seen.endpoint = endpoints::find(method, space.is_some(), segments);
+    if let Some(Endpoint { depth: Depth::Absent(why), .. }) = seen.endpoint {
+        return Err(Refusal::absent(method, path, why));
     }
     if let (Some(space), [], "GET") = (&space, segments, method) {
         return Answer::ok(links::space_root(space));

@@ -12,6 +12,7 @@ mod collection;
 mod control;
 mod dashboard;
 mod deployments;
+mod endpoints;
 mod events;
 mod executions;
 mod faults;
@@ -19,6 +20,7 @@ mod http;
 mod interruptions;
 mod lifecycle;
 mod links;
+mod log;
 pub mod mailbox;
 mod people;
 mod previews;
@@ -31,6 +33,7 @@ mod state;
 mod tasks;
 mod tenants;
 mod variables;
+mod wire;
 mod world;
 
 pub use mailbox::Mail;
@@ -40,11 +43,11 @@ use crate::{
     clock::Clock,
     error::{Error, Result},
 };
-use http::{Door, Line, Shared};
+use http::Shared;
 use mailbox::Mailbox;
 use parking_lot::Mutex;
+use std::path::Path;
 use std::{
-    collections::VecDeque,
     net::SocketAddr,
     sync::{
         Arc,
@@ -52,6 +55,7 @@ use std::{
     },
 };
 use tokio::{net::TcpListener, task::JoinHandle};
+use wire::{Door, Line};
 
 /// A running simulated server; dropping it stops it.
 pub struct Sandbox {
@@ -88,7 +92,7 @@ impl Sandbox {
             clock,
             base: plan.base_path.trim_end_matches('/').to_owned(),
             requests: AtomicU64::new(0),
-            log: Mutex::new(VecDeque::new()),
+            log: log::Log::default(),
             mailbox,
         });
         let app = axum::Router::new().fallback(http::handle).with_state(shared.clone()).into_make_service_with_connect_info::<Line>();
@@ -114,6 +118,19 @@ impl Sandbox {
         format!("smtp://{}", self.shared.mailbox.address())
     }
 
+    /// Writes every request and its answer, as a line of JSON, behind what the file at `path` holds.
+    ///
+    /// # Errors
+    /// `usage` when the file cannot be opened.
+    pub fn log_to(&self, path: &Path) -> Result<()> {
+        self.shared.log.write_to(path)
+    }
+
+    /// Waits until the log's file can no longer be written, and says why.
+    pub async fn log_breaks(&self) -> Error {
+        self.shared.log.breaks().await
+    }
+
     /// The mails so far, oldest first.
     pub fn mails(&self) -> Vec<Mail> {
         self.shared.mailbox.mails()
@@ -128,6 +145,15 @@ impl Sandbox {
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::SeqCst)
     }
+}
+
+/// Every endpoint the sandbox knows, one JSON object each: `method`, `path`, `depth` (`simulated`, `partly`, `501`), `note`,
+/// `permission` (of which one is needed, separated by `|`).
+pub fn endpoints() -> impl Iterator<Item = serde_json::Value> {
+    endpoints::ALL.iter().map(|e| {
+        let (depth, note) = e.depth();
+        serde_json::json!({"method": e.method, "path": e.path, "depth": depth, "note": note, "permission": e.needs})
+    })
 }
 
 impl Drop for Sandbox {

@@ -1,6 +1,8 @@
 //! What the tests of the sandbox share.
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod standalone;
+
 use jiff::SignedDuration;
 use octorhai::{
     clock::Clock,
@@ -29,8 +31,11 @@ impl Server {
         Self::of(World::from_toml("test.toml", text).expect("a good world")).await
     }
     pub async fn send(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let mut request =
-            self.http.request(method, format!("{}{path}", self.sandbox.url())).header("X-Octopus-ApiKey", self.sandbox.api_key());
+        self.send_as(&self.sandbox.api_key(), method, path, body).await
+    }
+    /// As whoever has `key`.
+    pub async fn send_as(&self, key: &str, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = self.http.request(method, format!("{}{path}", self.sandbox.url())).header("X-Octopus-ApiKey", key);
         if let Some(body) = body {
             request = request.json(&body);
         }

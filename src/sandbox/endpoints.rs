@@ -1,0 +1,386 @@
+//! Every endpoint the sandbox knows: how deeply it is simulated, and which permission it needs.
+//!
+//! One list, so that the check of permissions, the request log, the answer 501 and the table in docs/sandbox.md say the same.
+
+use super::collection::{NOUNS, Noun};
+use std::{collections::HashMap, sync::LazyLock};
+
+/// How much of an endpoint is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// As a server does it.
+    Simulated,
+    /// With the said difference.
+    Partly(&'static str),
+    /// Answered with 501, for the said reason.
+    Absent(&'static str),
+}
+
+/// A method and a path.
+pub(crate) struct Endpoint {
+    pub(crate) method: &'static str,
+    /// `/api/{space}/…` also answers at `/api/…` (the default space) and `/api/spaces/{space}/…`.
+    pub(crate) path: String,
+    /// Permissions of which one is needed, separated by `|`; empty: whoever is signed in may.
+    pub(crate) needs: &'static str,
+    pub(crate) depth: Depth,
+}
+
+impl Endpoint {
+    /// `GET /api/{space}/projects/{id}`
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// `simulated`, `partly` or `501`, and what is to be said about it.
+    pub(crate) fn depth(&self) -> (&'static str, &'static str) {
+        match self.depth {
+            Depth::Simulated => ("simulated", ""),
+            Depth::Partly(difference) => ("partly", difference),
+            Depth::Absent(why) => ("501", why),
+        }
+    }
+}
+
+struct Row(&'static str, &'static str, Depth);
+
+/// Simulated; a path that begins with `S/` belongs to a space.
+const fn at(route: &'static str, needs: &'static str) -> Row {
+    Row(route, needs, Depth::Simulated)
+}
+const fn partly(route: &'static str, needs: &'static str, difference: &'static str) -> Row {
+    Row(route, needs, Depth::Partly(difference))
+}
+const fn absent(route: &'static str, why: &'static str) -> Row {
+    Row(route, "", Depth::Absent(why))
+}
+
+const NOW: &str = "shows it as it is now: there are no snapshots";
+const GIT: &str = "version-controlled projects are not simulated";
+const EMPTY: &str = "always empty";
+
+/// What is not a plain resource.
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    at("GET /api", ""),
+    at("GET /api/{space}", ""),
+    at("GET /api/octopusservernodes/ping", ""),
+    at("GET /api/octopusservernodes/summary", ""),
+    at("GET /api/serverstatus", ""),
+    at("GET /api/serverstatus/health", ""),
+    partly("GET /api/serverstatus/system-info", "ConfigureServer", "the uptime is made up"),
+    at("GET /api/smtpconfiguration", "ConfigureServer"),
+    at("GET /api/smtpconfiguration/isconfigured", ""),
+    at("GET /api/maintenanceconfiguration", ""),
+    at("PUT /api/maintenanceconfiguration", "ConfigureServer"),
+    partly("GET /api/configuration/feature-toggles", "", EMPTY),
+    partly("GET /api/configuration/enabled-feature-toggles", "", EMPTY),
+    partly("GET /api/capabilities", "", "one capability, so that clients can ask"),
+    at("GET /api/permissions/all", ""),
+    at("GET /api/ratelimitingpolicies", ""),
+    // People.
+    at("GET /api/users/me", ""),
+    at("GET /api/users/{id}/spaces", ""),
+    at("GET /api/users/{id}/teams", ""),
+    at("GET /api/users/{id}/permissions", ""),
+    partly("GET /api/users/{id}/permissions/configuration", "", "the same as without `/configuration`"),
+    at("GET /api/users/{id}/apikeys", ""),
+    at("GET /api/users/{id}/apikeys/{key}", ""),
+    at("POST /api/users/{id}/apikeys", ""),
+    at("DELETE /api/users/{id}/apikeys/{key}", ""),
+    at("POST /api/users/access-token", ""),
+    partly("POST /api/users/login", "", "nobody has a password: refused"),
+    at("POST /api/users/logout", ""),
+    at("GET /api/teams/{id}/scopeduserroles", "TeamView"),
+    at("GET /api/teammembership", ""),
+    // Tasks.
+    at("GET S/tasks", "TaskView"),
+    partly("POST S/tasks", "TaskCreate", "every kind takes ten seconds and succeeds"),
+    at("GET S/tasks/tasktypes", ""),
+    at("POST S/tasks/rerun/{id}", "TaskCreate"),
+    at("GET S/tasks/{id}", "TaskView"),
+    partly("GET S/tasks/{id}/details", "TaskView", "`ranges` is ignored"),
+    at("GET S/tasks/{id}/raw", "TaskView"),
+    partly("GET S/tasks/{id}/status/messages", "TaskView", EMPTY),
+    at("GET S/tasks/{id}/blockedby", "TaskView"),
+    at("GET S/tasks/{id}/queued-behind", "TaskView"),
+    partly("GET S/tasks/{id}/servertaskapproval", "TaskView", "there are no approvals"),
+    at("POST S/tasks/{id}/cancel", "TaskCancel"),
+    at("POST S/tasks/{id}/state", "TaskEdit"),
+    at("POST S/tasks/{id}/prioritize", "TaskPrioritize"),
+    partly("GET S/servertaskapprovals", "TaskView", EMPTY),
+    // Releases.
+    at("GET S/releases", "ReleaseView"),
+    at("POST S/releases", "ReleaseCreate"),
+    at("POST S/releases/create/v1", "ReleaseCreate"),
+    at("GET S/releases/{id}", "ReleaseView"),
+    at("PUT S/releases/{id}", "ReleaseEdit"),
+    at("DELETE S/releases/{id}", "ReleaseDelete"),
+    at("GET S/releases/{id}/deployments", "DeploymentView"),
+    at("GET S/releases/{id}/progression", "ReleaseView"),
+    at("GET S/releases/{id}/deployments/template", "DeploymentCreate"),
+    at("GET S/releases/{id}/deployments/preview/{environment}", "DeploymentCreate"),
+    at("GET S/releases/{id}/deployments/preview/{environment}/{tenant}", "DeploymentCreate"),
+    at("POST S/releases/{id}/deployments/previews", "DeploymentCreate"),
+    partly("POST S/releases/{id}/snapshot-variables", "ReleaseEdit", NOW),
+    partly("POST S/releases/{id}/snapshot-variables-by-name", "ReleaseEdit", NOW),
+    partly("GET S/releases/{id}/variables", "VariableView", NOW),
+    at("GET S/releases/{id}/missingpackages", "ReleaseView"),
+    at("GET S/releases/{id}/defects", "ReleaseView"),
+    at("POST S/releases/{id}/defects", "DefectReport"),
+    at("POST S/releases/{id}/defects/resolve", "DefectResolve"),
+    // Deployments and runs.
+    at("GET S/deployments", "DeploymentView"),
+    at("POST S/deployments", "DeploymentCreate"),
+    at("POST S/deployments/override", "DeploymentFreezeAdminister"),
+    at("POST S/deployments/create/untenanted/v1", "DeploymentCreate"),
+    at("POST S/deployments/create/tenanted/v1", "DeploymentCreate"),
+    at("GET S/deployments/{id}", "DeploymentView"),
+    at("DELETE S/deployments/{id}", "DeploymentDelete"),
+    at("GET S/runbookRuns", "RunbookRunView"),
+    at("POST S/runbookRuns", "RunbookRunCreate"),
+    at("GET S/runbookRuns/{id}", "RunbookRunView"),
+    at("POST S/runbook-runs/create/v1", "RunbookRunCreate"),
+    absent("POST S/runbook-runs/git/create/v1", GIT),
+    at("GET S/runbooks/{id}/environments", "RunbookView"),
+    at("GET S/runbooks/{id}/runbookSnapshotTemplate", "RunbookView"),
+    at("GET S/runbooks/{id}/runbookSnapshots", "RunbookView"),
+    at("GET S/runbooks/{id}/runbookRuns/preview/{environment}", "RunbookRunCreate"),
+    at("POST S/runbooks/{id}/runbookRuns/previews", "RunbookRunCreate"),
+    at("POST S/runbooks/{id}/run", "RunbookRunCreate"),
+    at("GET S/runbookSnapshots/{id}/runbookRuns", "RunbookRunView"),
+    at("GET S/runbookSnapshots/{id}/runbookRuns/template", "RunbookRunCreate"),
+    at("GET S/runbookSnapshots/{id}/runbookRuns/preview/{environment}", "RunbookRunCreate"),
+    // Below projects.
+    at("GET S/projects/{id}/releases", "ReleaseView"),
+    at("GET S/projects/{id}/releases/{version}", "ReleaseView"),
+    at("GET S/projects/{id}/channels", "ProcessView|ProjectView"),
+    at("GET S/projects/{id}/channels/{channel}", "ProcessView|ProjectView"),
+    at("GET S/projects/{id}/channels/{channel}/releases", "ReleaseView"),
+    at("GET S/projects/{id}/runbooks", "RunbookView"),
+    at("GET S/projects/{id}/runbooks/{runbook}", "RunbookView"),
+    at("GET S/projects/{id}/runbooks/{runbook}/environments", "RunbookView"),
+    at("GET S/projects/{id}/runbooks/{runbook}/runbookSnapshots", "RunbookView"),
+    at("GET S/projects/{id}/runbooks/{runbook}/runbookSnapshotTemplate", "RunbookView"),
+    at("GET S/projects/{id}/runbooks/{runbook}/runbookRuns/preview/{environment}", "RunbookRunCreate"),
+    at("POST S/projects/{id}/runbooks/{runbook}/runbookRuns/previews", "RunbookRunCreate"),
+    at("GET S/projects/{id}/runbookSnapshots", "RunbookView"),
+    at("GET S/projects/{id}/triggers", "TriggerView"),
+    at("GET S/projects/{id}/progression", "ProjectView"),
+    at("GET S/projects/{id}/deploymentprocesses", "ProcessView"),
+    at("PUT S/projects/{id}/deploymentprocesses", "ProcessEdit"),
+    at("GET S/projects/{id}/deploymentprocesses/template", "ProcessView"),
+    at("GET S/projects/{id}/variables", "VariableView"),
+    at("PUT S/projects/{id}/variables", "VariableEdit"),
+    at("GET S/projects/{id}/deploymentsettings", "ProcessView|ProjectView"),
+    at("PUT S/projects/{id}/deploymentsettings", "ProcessEdit|ProjectEdit"),
+    partly("GET S/projects/{id}/summary", "ProjectView", "two of its members"),
+    partly("GET S/projects/{id}/metadata", "ProjectView", EMPTY),
+    absent("GET S/projects/{id}/git/branches", GIT),
+    absent("GET S/projects/{id}/git/tags", GIT),
+    absent("GET S/projects/{id}/git/commits/{hash}", GIT),
+    absent("GET S/projects/{id}/{gitref}/deploymentprocesses", GIT),
+    absent("GET S/projects/{id}/{gitref}/deploymentsettings", GIT),
+    absent("GET S/projects/{id}/{gitref}/variables", GIT),
+    absent("GET S/projects/{id}/{gitref}/runbooks", GIT),
+    at("GET S/progression/{id}", "ProjectView"),
+    at("GET S/deploymentprocesses", "ProcessView"),
+    at("GET S/deploymentprocesses/{id}", "ProcessView"),
+    at("GET S/deploymentprocesses/{id}/template", "ProcessView"),
+    at("PUT S/deploymentprocesses/{id}", "ProcessEdit"),
+    at("GET S/runbookProcesses", "RunbookView"),
+    at("GET S/runbookProcesses/{id}", "RunbookView"),
+    at("PUT S/runbookProcesses/{id}", "RunbookEdit"),
+    at("GET S/projectgroups/{id}/projects", "ProjectView"),
+    at("GET S/lifecycles/{id}/projects", "ProjectView"),
+    at("GET S/lifecycles/{id}/preview", "LifecycleView"),
+    at("GET S/lifecycles/previews", "LifecycleView"),
+    at("GET S/channels/rule-test", ""),
+    at("POST S/channels/rule-test", ""),
+    at("GET S/channels/{id}/releases", "ReleaseView"),
+    at("PUT S/environments/sortorder", "EnvironmentEdit"),
+    at("GET S/environments/{id}/machines", "MachineView"),
+    partly("GET S/environments/summary", "EnvironmentView", "counts of deployment targets only"),
+    partly("GET S/environments/v2", "EnvironmentView", "static environments only"),
+    at("GET S/tenants/tag-test", "TenantView"),
+    partly("GET S/tenants/variables-missing", "TenantView", EMPTY),
+    at("GET S/tenants/status", ""),
+    at("GET S/tenants/{id}/variables", "VariableView"),
+    at("PUT S/tenants/{id}/variables", "VariableEdit"),
+    at("POST S/tenants/{id}/variables", "VariableEdit"),
+    partly("GET S/tenantvariables/all", "VariableView", EMPTY),
+    at("GET S/variables", "VariableView|LibraryVariableSetView"),
+    at("GET S/variables/all", "VariableView|LibraryVariableSetView"),
+    partly("GET S/variables/names", "VariableView", "without the built-in names"),
+    partly("GET S/variables/preview", "VariableView", "by environment only"),
+    at("GET S/variables/{id}", "VariableView|LibraryVariableSetView"),
+    at("PUT S/variables/{id}", "VariableEdit|LibraryVariableSetEdit"),
+    // What happened, and who is asked.
+    at("GET S/dashboard", "DeploymentView"),
+    at("GET S/dashboard/dynamic", "DeploymentView"),
+    partly("GET S/dashboardconfiguration", "", "nobody has chosen anything"),
+    at("GET S/events", "EventView"),
+    at("GET S/events/{id}", "EventView"),
+    at("GET S/events/categories", ""),
+    partly("GET S/events/groups", "", "the group of deployments only"),
+    partly("GET S/events/agents", "", EMPTY),
+    partly("GET S/events/documenttypes", "", EMPTY),
+    at("GET S/interruptions", "InterruptionView|InterruptionViewSubmitResponsible"),
+    at("GET S/interruptions/{id}", "InterruptionView|InterruptionViewSubmitResponsible"),
+    at("GET S/interruptions/{id}/responsible", "InterruptionView|InterruptionViewSubmitResponsible"),
+    at("PUT S/interruptions/{id}/responsible", "InterruptionSubmit|InterruptionViewSubmitResponsible"),
+    at("POST S/interruptions/{id}/submit", "InterruptionSubmit|InterruptionViewSubmitResponsible"),
+    at("GET S/artifacts/{id}/content", "ArtifactView"),
+    at("PUT S/artifacts/{id}/content", "ArtifactCreate"),
+    // Not simulated.
+    absent("GET /api/scheduler", "the server's own jobs are not simulated"),
+    absent("GET S/reporting/deployments-counted-by-week", "reports are not simulated"),
+    absent("GET S/certificates/{id}/usages", "certificates are plain documents"),
+    absent("GET S/projects/{id}/logo", "pictures are not kept"),
+    absent("GET /api/spaces/{id}/logo", "pictures are not kept"),
+    absent("GET /api/spaces/{id}/search", "the portal's search is not simulated"),
+    absent("GET S/machines/{id}/tasks", "deployment targets do not work"),
+    absent("GET S/machines/{id}/connection", "deployment targets do not work"),
+];
+
+/// The permissions that list, get, create, change and delete documents of a kind.
+fn needs(noun: &Noun) -> [&'static str; 4] {
+    match noun.path {
+        "spaces" => ["", "SpaceCreate", "SpaceEdit", "SpaceDelete"],
+        "environments" => ["EnvironmentView", "EnvironmentCreate", "EnvironmentEdit", "EnvironmentDelete"],
+        "projectgroups" => ["ProjectGroupView", "ProjectGroupCreate", "ProjectGroupEdit", "ProjectGroupDelete"],
+        "projects" => ["ProjectView", "ProjectCreate", "ProjectEdit", "ProjectDelete"],
+        "lifecycles" => ["LifecycleView", "LifecycleCreate", "LifecycleEdit", "LifecycleDelete"],
+        "channels" => ["ProcessView|ProjectView", "ProcessEdit", "ProcessEdit", "ProcessEdit"],
+        "tenants" => ["TenantView", "TenantCreate", "TenantEdit", "TenantDelete"],
+        "tagsets" => ["", "TagSetCreate", "TagSetEdit", "TagSetDelete"],
+        "runbooks" => ["RunbookView", "RunbookEdit", "RunbookEdit", "RunbookEdit"],
+        "runbookSnapshots" => ["RunbookView", "RunbookEdit", "RunbookEdit", "RunbookEdit"],
+        "libraryvariablesets" => {
+            ["LibraryVariableSetView", "LibraryVariableSetCreate", "LibraryVariableSetEdit", "LibraryVariableSetDelete"]
+        }
+        "machines" => ["MachineView", "MachineCreate", "MachineEdit", "MachineDelete"],
+        "machinepolicies" => ["MachinePolicyView", "MachinePolicyCreate", "MachinePolicyEdit", "MachinePolicyDelete"],
+        "workers" | "workerpools" => ["WorkerView", "WorkerEdit", "WorkerEdit", "WorkerEdit"],
+        "feeds" => ["FeedView", "FeedEdit", "FeedEdit", "FeedEdit"],
+        "accounts" => ["AccountView", "AccountCreate", "AccountEdit", "AccountDelete"],
+        "certificates" => ["CertificateView", "CertificateCreate", "CertificateEdit", "CertificateDelete"],
+        "projecttriggers" => ["TriggerView", "TriggerCreate", "TriggerEdit", "TriggerDelete"],
+        "actiontemplates" => ["ActionTemplateView", "ActionTemplateCreate", "ActionTemplateEdit", "ActionTemplateDelete"],
+        "subscriptions" => ["SubscriptionView", "SubscriptionCreate", "SubscriptionEdit", "SubscriptionDelete"],
+        "artifacts" => ["ArtifactView", "ArtifactCreate", "ArtifactEdit", "ArtifactDelete"],
+        "deploymentfreezes" => ["", "DeploymentFreezeAdminister", "DeploymentFreezeAdminister", "DeploymentFreezeAdminister"],
+        "users" => ["UserView", "UserEdit", "UserEdit", "UserEdit"],
+        "userroles" | "scopeduserroles" => ["UserRoleView", "UserRoleEdit", "UserRoleEdit", "UserRoleEdit"],
+        "teams" => ["TeamView", "TeamCreate", "TeamEdit", "TeamDelete"],
+        "octopusservernodes" => ["", "ConfigureServer", "ConfigureServer", "ConfigureServer"],
+        _ => ["AdministerSystem"; 4],
+    }
+}
+
+/// Lists of a kind that are not pages, and what of a kind cannot be made by hand.
+fn has(noun: &Noun, method: &str, tail: &str) -> bool {
+    match (noun.path, method, tail) {
+        ("octopusservernodes", "POST" | "DELETE", _) => false,
+        ("deploymentfreezes" | "runbookSnapshots" | "artifacts" | "octopusservernodes", _, "/all") => false,
+        _ => true,
+    }
+}
+
+/// All of them, plain resources first.
+pub(crate) static ALL: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
+    let mut all = Vec::new();
+    for noun in NOUNS {
+        let [view, create, edit, delete] = needs(noun);
+        let base = if noun.spaced || noun.mixed { format!("/api/{{space}}/{}", noun.path) } else { format!("/api/{}", noun.path) };
+        let mut add = |method: &'static str, tail: &str, needs| {
+            if has(noun, method, tail) {
+                all.push(Endpoint { method, path: format!("{base}{tail}"), needs, depth: depth_of(noun) });
+            }
+        };
+        add("GET", "", view);
+        add("GET", "/all", view);
+        add("GET", "/{id}", view);
+        add("POST", "", create);
+        add("PUT", "/{id}", edit);
+        add("DELETE", "/{id}", delete);
+    }
+    for Row(route, needs, depth) in ROWS {
+        let (method, path) = route.split_once(' ').unwrap_or(("GET", route));
+        let path = path.strip_prefix("S/").map_or_else(|| path.to_owned(), |rest| format!("/api/{{space}}/{rest}"));
+        all.push(Endpoint { method, path, needs, depth: *depth });
+    }
+    all
+});
+
+fn depth_of(noun: &Noun) -> Depth {
+    match noun.path {
+        "accounts" | "certificates" | "machinepolicies" | "workers" | "workerpools" | "machines" | "projecttriggers" => {
+            Depth::Partly("a plain document: nothing happens by it")
+        }
+        "subscriptions" => Depth::Partly("a plain document: no webhook is sent"),
+        _ => Depth::Simulated,
+    }
+}
+
+/// Indexes of [`ALL`] by method and number of segments behind `/api` and the space.
+static INDEX: LazyLock<HashMap<(&'static str, usize), Vec<usize>>> = LazyLock::new(|| {
+    let mut index: HashMap<_, Vec<usize>> = HashMap::new();
+    for (i, e) in ALL.iter().enumerate() {
+        index.entry((e.method, pattern(e).count())).or_default().push(i);
+    }
+    index
+});
+
+/// The segments behind `/api` and the space.
+fn pattern(endpoint: &Endpoint) -> impl Iterator<Item = &str> {
+    let path = endpoint.path.strip_prefix("/api").unwrap_or(&endpoint.path);
+    let path = path.strip_prefix("/{space}").unwrap_or(path);
+    path.split('/').filter(|s| !s.is_empty())
+}
+
+/// The endpoint of a request; `segments` is what stands behind `/api` and the space, `spaced` whether there was one. Of two
+/// that fit, the one that spells out more is meant: `/users/me` before `/users/{id}`.
+pub(crate) fn find(method: &str, spaced: bool, segments: &[String]) -> Option<&'static Endpoint> {
+    let method = ["GET", "POST", "PUT", "DELETE"].into_iter().find(|m| *m == method)?;
+    let fits = |e: &Endpoint| {
+        (!segments.is_empty() || e.path.ends_with("{space}") == spaced)
+            && pattern(e).zip(segments).all(|(p, s)| p.starts_with('{') || p.eq_ignore_ascii_case(s))
+    };
+    let spelt = |e: &&Endpoint| pattern(e).filter(|p| !p.starts_with('{')).count();
+    INDEX.get(&(method, segments.len()))?.iter().map(|i| &ALL[*i]).filter(|e| fits(e)).max_by_key(spelt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: &str, path: &str) -> Option<String> {
+        let segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).map(str::to_owned).collect();
+        find(method, true, &segments).map(|e| e.path.clone())
+    }
+
+    #[test]
+    fn what_is_spelt_out_goes_before_what_is_not() {
+        assert_eq!(found("GET", "users/me").as_deref(), Some("/api/users/me"));
+        assert_eq!(found("GET", "users/Users-1").as_deref(), Some("/api/users/{id}"));
+        assert_eq!(found("GET", "Tasks/ServerTasks-1/details").as_deref(), Some("/api/{space}/tasks/{id}/details"));
+        assert_eq!(found("GET", "projects/Projects-1/git/tags").as_deref(), Some("/api/{space}/projects/{id}/git/tags"));
+        assert_eq!(found("GET", "moon"), None);
+        assert_eq!(found("PATCH", "users/me"), None);
+    }
+
+    #[test]
+    fn the_two_roots_are_told_apart() {
+        assert_eq!(find("GET", false, &[]).map(|e| e.path.as_str()), Some("/api"));
+        assert_eq!(find("GET", true, &[]).map(|e| e.path.as_str()), Some("/api/{space}"));
+    }
+
+    #[test]
+    fn each_is_there_once() {
+        let mut seen = std::collections::BTreeSet::new();
+        for e in ALL.iter() {
+            assert!(seen.insert((e.method, e.path.to_lowercase())), "{} {} is there twice", e.method, e.path);
+        }
+    }
+}
