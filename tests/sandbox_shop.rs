@@ -347,3 +347,17 @@ async fn nothing_that_real_servers_send_is_missing() {
     }
     assert!(lost.is_empty(), "{lost:#?}");
 }
+
+#[tokio::test]
+async fn what_tells_nothing_about_anybody_needs_no_key() {
+    let s = Server::shop().await;
+    let open = ["", "/Spaces-1", "/events/categories", "/Spaces-1/events/groups", "/spaces/Spaces-1/events/agents", "/tasks/tasktypes"];
+    let more = ["/serverstatus/health", "/octopusservernodes/ping"];
+    let closed = ["/spaces", "/spaces/Spaces-1", "/Spaces-1/events", "/Spaces-1/projects", "/tasks", "/serverstatus", "/users/me"];
+    for (paths, status) in [(&open[..], 200), (&more, 200), (&closed, 401)] {
+        for path in paths {
+            let (answered, body) = s.send_as("API-NOBODY", reqwest::Method::GET, &format!("/api{path}"), None).await;
+            assert_eq!(answered, status, "{path} {body}");
+        }
+    }
+}

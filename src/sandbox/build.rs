@@ -201,14 +201,7 @@ impl Builder<'_> {
                 "Default Worker Pool",
                 json!({"Description": "", "IsDefault": true, "WorkerPoolType": "StaticWorkerPool", "CanAddWorkers": true, "SortOrder": 0}),
             );
-            self.add(
-                store,
-                "machinepolicies",
-                "MachinePolicies-",
-                &space,
-                "Default Machine Policy",
-                json!({"Description": "", "IsDefault": true}),
-            );
+            self.add(store, "machinepolicies", "MachinePolicies-", &space, "Default Machine Policy", super::machines::policy());
         }
         for set in &plan.tag_sets {
             let space = self.space(set.space.as_ref());
@@ -234,7 +227,7 @@ impl Builder<'_> {
         for machine in &plan.machines {
             let space = self.space(machine.space.as_ref());
             let environments = self.all("environments", &space, &machine.environments);
-            let rest = json!({"IsDisabled": false, "MachinePolicyId": "MachinePolicies-1", "HealthStatus": "Healthy", "HasLatestCalamari": true, "StatusSummary": "", "IsInProcess": false, "Thumbprint": null, "Uri": null, "Endpoint": {"CommunicationStyle": "None"}, "EnvironmentIds": environments, "Roles": machine.roles, "TenantedDeploymentParticipation": "TenantedOrUntenanted", "TenantIds": [], "TenantTags": []});
+            let rest = super::machines::target(&environments, &machine.roles);
             self.add(store, "machines", "Machines-", &space, machine.name.get_ref(), rest);
         }
         for set in &plan.library {

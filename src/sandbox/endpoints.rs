@@ -339,6 +339,24 @@ fn pattern(endpoint: &Endpoint) -> impl Iterator<Item = &str> {
     path.split('/').filter(|s| !s.is_empty())
 }
 
+/// Whether an endpoint needs nobody to be signed in, by its segments in lower case: those that the server's own description
+/// (2019.6) gives no security.
+pub(crate) fn is_public(method: &str, segments: &[String]) -> bool {
+    let all: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let inner = match all.as_slice() {
+        [space, rest @ ..] if space.starts_with("spaces-") => rest,
+        ["spaces", _, rest @ ..] if !rest.is_empty() => rest,
+        all => all,
+    };
+    match (method, inner) {
+        ("GET", []) => true,
+        ("GET", ["events", name]) => matches!(*name, "agents" | "categories" | "documenttypes" | "groups"),
+        ("GET", ["octopusservernodes", "ping"] | ["serverstatus", "health"] | ["tasks", "tasktypes"]) => true,
+        ("POST", ["users", "login" | "logout"]) => true,
+        _ => false,
+    }
+}
+
 /// The endpoint of a request; `segments` is what stands behind `/api` and the space, `spaced` whether there was one. Of two
 /// that fit, the one that spells out more is meant: `/users/me` before `/users/{id}`.
 pub(crate) fn find(method: &str, spaced: bool, segments: &[String]) -> Option<&'static Endpoint> {

@@ -43,9 +43,11 @@ fn render(state: &State, index: usize) -> Value {
 pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
     match (ask.method.as_str(), rest) {
         ("GET", []) => list(state, ask),
-        ("GET", ["categories"]) => Answer::ok(json!(CATEGORIES.iter().map(|c| json!({"Id": c, "Name": c})).collect::<Vec<_>>())),
+        ("GET", ["categories"]) => {
+            Answer::ok(json!(CATEGORIES.iter().map(|c| json!({"Id": c, "Name": c, "Links": {}})).collect::<Vec<_>>()))
+        }
         ("GET", ["groups"]) => Answer::ok(
-            json!([{"Id": "Deployment", "Name": "Deployment events", "EventCategories": CATEGORIES.iter().filter(|c| c.starts_with("Deployment")).collect::<Vec<_>>()}]),
+            json!([{"Id": "Deployment", "Name": "Deployment events", "EventCategories": CATEGORIES.iter().filter(|c| c.starts_with("Deployment")).collect::<Vec<_>>(), "Links": {}}]),
         ),
         ("GET", ["agents" | "documenttypes"]) => Answer::ok(json!([])),
         ("GET", [id]) => {

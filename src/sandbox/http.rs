@@ -313,8 +313,7 @@ fn respond(
         return Answer::ok(links::root(state));
     }
     let lower: Vec<String> = segments.iter().map(|s| s.to_lowercase()).collect();
-    let public =
-        matches!(lower.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), ["octopusservernodes", "ping"] | ["users", "login"]);
+    let public = endpoints::is_public(method, &lower);
     let user = match user_of(state, headers, &query) {
         Some(user) => user,
         None if public => super::state::SYSTEM.to_owned(),

@@ -21,6 +21,7 @@ mod interruptions;
 mod lifecycle;
 mod links;
 mod log;
+mod machines;
 pub mod mailbox;
 mod people;
 mod previews;

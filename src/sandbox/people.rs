@@ -97,7 +97,7 @@ fn one(state: &State, ask: &Ask, id: &str, rest: &[&str]) -> Handled {
             .of("teams")
             .iter()
             .filter(|t| str_of(t, "Id") == "teams-everyone" || texts(&t["MemberUserIds"]).iter().any(|m| m == id))
-            .map(|t| json!({"Id": t["Id"], "Name": t["Name"], "SpaceId": t["SpaceId"]}))
+            .map(|t| json!({"Id": t["Id"], "Name": t["Name"], "SpaceId": t["SpaceId"], "IsDirectlyAssigned": true, "ExternalSecurityGroups": [], "Links": {}}))
             .collect::<Vec<_>>()
     };
     match rest {

@@ -55,7 +55,7 @@ pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Opti
         .of("machines")
         .iter()
         .filter(|m| m["EnvironmentIds"].as_array().is_some_and(|all| all.iter().any(|e| e == environment)))
-        .map(|m| json!({"Id": m["Id"], "Name": m["Name"]}))
+        .map(|m| json!({"Id": m["Id"], "Name": m["Name"], "HasLatestCalamari": m["HasLatestCalamari"], "HealthStatus": m["HealthStatus"]}))
         .collect();
     for step in preview["StepsToExecute"].as_array_mut().into_iter().flatten() {
         step["MachineNames"] = targets.iter().map(|m| m["Name"].clone()).collect();

@@ -257,6 +257,9 @@ pub(crate) fn route_owners(state: &State, ask: &Ask, kind: &'static str, rest: &
             let key = if kind == "projectgroups" { "ProjectGroupId" } else { "LifecycleId" };
             let projects = noun_of("projects").ok_or_else(|| Refusal::missing(id))?;
             let found = collection::select(state, projects, ask, |p| str_of(p, key) == str_of(doc, "Id"));
+            if kind == "lifecycles" {
+                return Answer::ok(Value::Array(found.into_iter().map(|d| present(projects, d)).collect()));
+            }
             Answer::ok(page(ask, "Project", &found, |d| present(projects, d)))
         })()),
         ("GET", [id, "preview"]) if kind == "lifecycles" => {

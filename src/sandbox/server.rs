@@ -14,9 +14,9 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
         ("GET", ["serverstatus"]) => Answer::ok(
             json!({"IsInMaintenanceMode": state.maintenance, "MaintenanceExpires": null, "IsUpgradeAvailable": false, "MaximumAvailableVersion": state.plan.version, "IsDatabaseEncrypted": false, "IsMajorMinorUpgrade": false, "Links": {"Self": "/api/serverstatus"}}),
         ),
-        ("GET", ["serverstatus", "health"]) => {
-            Answer::ok(json!({"IsEntireClusterDrainingOrReadOnly": false, "IsEntireClusterReadOnly": false, "Links": {}}))
-        }
+        ("GET", ["serverstatus", "health"]) => Answer::ok(
+            json!({"IsOperatingNormally": true, "Description": "Octopus Server is operating normally", "IsEntireClusterReadOnly": false, "IsEntireClusterDrainingTasks": false, "IsEntireClusterDrainingOrReadOnly": false, "IsCompliantWithLicense": true, "Links": {}}),
+        ),
         ("GET", ["serverstatus", "system-info"]) => {
             Answer::ok(json!({"Version": state.plan.version, "Uptime": "an hour", "ClrVersion": "", "Links": {}}))
         }
@@ -57,7 +57,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
         }
         ("GET", ["ratelimitingpolicies"]) => Answer::ok(json!({"Items": [], "TotalResults": 0, "ItemsPerPage": 30})),
         ("GET", ["dashboardconfiguration"]) => Answer::ok(
-            json!({"IncludedProjectGroupIds": [], "IncludedProjectIds": [], "IncludedProjectTags": [], "IncludedEnvironmentIds": [], "IncludedEnvironmentTags": [], "IncludedTenantIds": [], "IncludedTenantTags": [], "ProjectLimit": null, "Links": {}}),
+            json!({"IncludedProjectGroupIds": [], "IncludedProjectIds": [], "IncludedProjectTags": [], "IncludedEnvironmentIds": [], "IncludedEnvironmentTags": [], "IncludedTenantIds": [], "IncludedTenantTags": [], "ProjectLimit": null, "SpaceId": state.space_of(ask), "Links": {}}),
         ),
         ("GET", ["servertaskapprovals" | "scopeduserroles"]) => {
             let none: [Value; 0] = [];

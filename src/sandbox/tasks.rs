@@ -56,7 +56,9 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
         ("GET", []) => return list(state, ask),
         ("POST", []) => return ad_hoc(state, ask),
         ("GET", ["tasktypes"]) => {
-            return Answer::ok(json!(["Deploy", "RunbookRun", "Health", "AdHocScript", "TestEmail"].map(|n| json!({"Id": n, "Name": n}))));
+            return Answer::ok(json!(
+                ["Deploy", "RunbookRun", "Health", "AdHocScript", "TestEmail"].map(|n| json!({"Id": n, "Name": n, "Links": {}}))
+            ));
         }
         ("POST", ["rerun", _]) => return Err(Refusal::invalid("This task cannot be re-run.")),
         _ => {}

@@ -31,7 +31,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
             Some(Answer::ok(doc))
         }
         ("GET", ["variables-missing"]) => Some(Answer::ok(json!([]))),
-        ("GET", ["status"]) => Some(Answer::ok(json!({"IsMultiTenancyEnabled": true, "Enabled": true}))),
+        ("GET", ["status"]) => Some(Answer::ok(json!({"IsMultiTenancyEnabled": true, "Enabled": true, "Links": {}}))),
         ("GET" | "PUT" | "POST", [id, "variables"]) => Some((|| {
             let noun = noun_of("tenants").ok_or_else(|| Refusal::missing(id))?;
             let t = collection::get(state, ask, noun, id)?.clone();
