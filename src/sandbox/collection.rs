@@ -271,6 +271,14 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
         }
         ("GET", [id]) => Answer::ok(present(noun, get(state, ask, noun, id)?)),
         ("POST", []) => create(state, ask, noun),
+        ("PUT", ["sortorder"]) if matches!(noun.path, "environments" | "tagsets") => {
+            for (i, id) in super::answer::texts(&ask.body).iter().enumerate() {
+                if let Some(doc) = state.store.of_mut(noun.path).get_mut(id) {
+                    doc["SortOrder"] = json!(i);
+                }
+            }
+            Answer::ok(json!({}))
+        }
         ("PUT", [id]) => {
             let old = get(state, ask, noun, id)?.clone();
             let mut new = clean(ask.body.clone())?;

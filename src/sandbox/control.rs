@@ -18,13 +18,15 @@ pub(crate) fn truth(shared: &Shared) -> Value {
     let (mut deployments, mut runs) = (Vec::new(), Vec::new());
     for x in &state.executions {
         let t = &state.tasks[x.task];
+        let skipped = t.plan.iter().enumerate().filter(|(i, _)| x.skip.contains(&State::action_id(&t.owner, *i)));
+        let skipped: Vec<&String> = skipped.map(|(_, step)| &step.name).collect();
         let mut doc = json!({
             "id": x.id, "task": format!("ServerTasks-{}", x.task + 1), "project": state.store.name("projects", &x.project),
             "environment": state.store.name("environments", &x.environment), "tenant": x.tenant.as_ref().map(|t| state.store.name("tenants", t)),
             "state": t.state.name(), "comments": x.comments, "by": if x.by == SYSTEM { "system".into() } else { state.username(&x.by) },
             "created": stamp(x.created), "queued": stamp(t.queued), "started": stamp_or_null(t.started), "completed": stamp_or_null(t.completed),
             "error": t.error, "scheduled": stamp_or_null(x.queue_time), "values": x.values, "guided": x.guided,
-            "skip": x.skip, "machines": x.machines.0, "without": x.machines.1,
+            "skip": skipped, "machines": x.machines.0, "without": x.machines.1,
         });
         match &x.what {
             What::Deploy { release, .. } => {

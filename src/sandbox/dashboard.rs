@@ -72,14 +72,12 @@ pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
             before.push(doc);
         }
     }
-    let projects: Vec<&Value> = super::collection::noun_of("projects")
-        .map(|n| {
-            let mut all: Vec<&Value> =
-                state.store.of(n.path).iter().filter(|p| str_of(p, "SpaceId") == space && has(&wanted, str_of(p, "Id"))).collect();
-            all.sort_by_cached_key(|p| str_of(p, "Name").to_lowercase());
-            all
-        })
-        .unwrap_or_default();
+    let by_name = |kind: &'static str| {
+        let mut all: Vec<&Value> = state.store.of(kind).iter().filter(|d| str_of(d, "SpaceId") == space).collect();
+        all.sort_by_cached_key(|d| str_of(d, "Name").to_lowercase());
+        all
+    };
+    let projects: Vec<&Value> = by_name("projects").into_iter().filter(|p| has(&wanted, str_of(p, "Id"))).collect();
     let all_environments = lifecycle::environments(state, &space);
     let shown: Vec<&String> = all_environments.iter().filter(|e| has(&environments, e)).collect();
     let project_docs: Vec<Value> = projects
@@ -91,14 +89,14 @@ pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
             json!({"Id": id, "Name": p["Name"], "Slug": p["Slug"], "ProjectGroupId": p["ProjectGroupId"], "EnvironmentIds": reach, "TenantIds": connected, "IsDisabled": p["IsDisabled"], "TenantedDeploymentMode": p["TenantedDeploymentMode"], "CanPerformUntenantedDeployment": str_of(p, "TenantedDeploymentMode") != "Tenanted", "Links": {"Self": format!("/api/{space}/projects/{id}")}})
         })
         .collect();
-    let groups: Vec<Value> = state
-        .store
-        .of("projectgroups")
-        .iter()
-        .filter(|g| str_of(g, "SpaceId") == space)
+    let groups: Vec<Value> = by_name("projectgroups")
+        .into_iter()
         .map(|g| json!({"Id": g["Id"], "Name": g["Name"], "EnvironmentIds": shown, "Links": {}}))
         .collect();
-    let tenant_docs: Vec<Value> = state.store.of("tenants").iter().filter(|t| str_of(t, "SpaceId") == space).map(|t| json!({"Id": t["Id"], "Name": t["Name"], "ProjectEnvironments": t["ProjectEnvironments"], "TenantTags": t["TenantTags"], "IsDisabled": t["IsDisabled"], "Links": {}})).collect();
+    let tenant_docs: Vec<Value> = by_name("tenants")
+        .into_iter()
+        .map(|t| json!({"Id": t["Id"], "Name": t["Name"], "ProjectEnvironments": t["ProjectEnvironments"], "TenantTags": t["TenantTags"], "IsDisabled": t["IsDisabled"], "Links": {}}))
+        .collect();
     let environment_docs: Vec<Value> = shown
         .iter()
         .map(|e| json!({"Id": e, "Name": state.store.name("environments", e), "Links": {"Self": format!("/api/{space}/environments/{e}")}}))

@@ -190,6 +190,12 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
     }
     let key = (0, u8::from(!first), position, task);
     let plan = state.steps.get(&owner).cloned().unwrap_or_default();
+    // The executions API names steps; a deployment knows them by their ids.
+    let skip = new.skip.iter().map(|name| match plan.iter().position(|step| step.name.eq_ignore_ascii_case(name)) {
+        Some(step) => State::action_id(&owner, step),
+        None => name.clone(),
+    });
+    let skip: Vec<String> = skip.collect();
     let argument = if is_deployment { "DeploymentId" } else { "RunbookRunId" };
     let eligible = later(queued, state.plan.pick_up.0);
     state.tasks.push(Task {
@@ -244,7 +250,7 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         comments: new.comments,
         by: new.user.clone(),
         guided,
-        skip: new.skip,
+        skip,
         forms: if new.forms.is_object() { new.forms } else { json!({}) },
         values,
         queue_time: new.queue_time,
@@ -322,7 +328,8 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
             doc["ChannelId"] = json!(channel);
             doc["DeploymentProcessId"] = json!(super::releases::process_snapshot(&x.project));
             doc["Changes"] = json!([{"Version": r.map(|r| &r.version), "ReleaseNotes": r.and_then(|r| r.notes.as_ref()), "BuildInformation": [], "WorkItems": [], "Commits": []}]);
-            doc["ChangesMarkdown"] = json!(r.and_then(|r| r.notes.clone()));
+            let notes = r.and_then(|r| r.notes.as_deref()).unwrap_or_default();
+            doc["ChangesMarkdown"] = json!(r.map(|r| format!("\n**Release {}**\n\n{notes}\n\n", r.version)));
             links["Release"] = json!(format!("/api/{s}/releases/{rid}"));
             links["DeploymentProcess"] = json!(format!("/api/{s}/deploymentprocesses/{}", super::releases::process_snapshot(&x.project)));
             (format!("Deploy to {environment}"), "deployments")

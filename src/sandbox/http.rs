@@ -13,7 +13,7 @@ use super::{
     progress::Due,
     projects, releases, runbooks, server,
     state::State,
-    tasks, tenants, variables,
+    tasks, templates, tenants, variables,
     wire::Line,
     world::model::{FaultAction, FaultPlan},
 };
@@ -376,6 +376,7 @@ fn route(state: &mut State, ask: &Ask) -> Handled {
         "runbooksnapshots" => runbooks::route_snapshots(state, ask, rest),
         "channels" => channels::route(state, ask, rest),
         "tenants" => tenants::route(state, ask, rest),
+        "actiontemplates" => templates::route(state, ask, rest),
         "environments" => projects::route_environments(state, ask, rest),
         "lifecycles" => projects::route_owners(state, ask, "lifecycles", rest),
         "projectgroups" => projects::route_owners(state, ask, "projectgroups", rest),

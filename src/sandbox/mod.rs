@@ -32,6 +32,7 @@ mod runbooks;
 mod server;
 mod state;
 mod tasks;
+mod templates;
 mod tenants;
 mod variables;
 mod wire;

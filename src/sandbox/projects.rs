@@ -42,6 +42,13 @@ fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled 
             Answer::ok(releases::list(state, ask, |r| r.project == project && r.channel.eq_ignore_ascii_case(channel)))
         }
         ("GET", ["runbooks"]) => under(state, ask, "runbooks", project),
+        ("POST", ["runbooks"]) => {
+            if ask.text("ProjectId").is_none_or(|p| !p.eq_ignore_ascii_case(project)) {
+                return Err(Refusal::invalid("The ProjectId of the runbook is not that of its project."));
+            }
+            generic(state, ask, "runbooks", &[])
+        }
+        ("PUT" | "DELETE", ["runbooks", runbook]) => generic(state, ask, "runbooks", &[runbook]),
         (_, ["runbooks", runbook, tail @ ..]) => {
             let found =
                 state.store.of("runbooks").iter().find(|r| {
@@ -52,6 +59,16 @@ fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled 
             runbooks::below(state, ask, &doc, &id, tail)
         }
         ("GET", ["runbookSnapshots"]) => under(state, ask, "runbookSnapshots", project),
+        ("POST", ["runbookSnapshots"]) => {
+            runbooks::route_snapshots(state, ask, &[]).unwrap_or_else(|| Err(Refusal::wrong_verb(&ask.method)))
+        }
+        ("GET", ["runbookSnapshots", name]) => {
+            let noun = noun_of("runbookSnapshots").ok_or_else(|| Refusal::missing(name))?;
+            let mut all = state.store.of("runbookSnapshots").iter().filter(|s| str_of(s, "ProjectId") == project);
+            let found = all.find(|s| ["Id", "Name"].iter().any(|k| str_of(s, k).eq_ignore_ascii_case(name)));
+            Answer::ok(present(noun, found.ok_or_else(|| Refusal::missing(name))?))
+        }
+        ("GET" | "PUT", ["runbookProcesses", process]) => route_processes(state, ask, &[process]),
         ("GET", ["triggers"]) => under(state, ask, "projecttriggers", project),
         ("GET", ["progression"]) => Answer::ok(progression(state, ask, project)),
         ("GET", ["deploymentprocesses"]) => Answer::ok(process(state, &format!("deploymentprocess-{project}"))?),
@@ -78,6 +95,12 @@ fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled 
         ("GET", ["metadata"]) => Answer::ok(json!([])),
         _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
     }
+}
+
+/// What is handled like any other document, also below its project.
+fn generic(state: &mut State, ask: &Ask, kind: &'static str, rest: &[&str]) -> Handled {
+    let noun = noun_of(kind).ok_or_else(|| Refusal::missing(kind))?;
+    collection::route(state, ask, noun, rest)
 }
 
 /// The documents of a kind that belong to a project.
@@ -275,14 +298,6 @@ pub(crate) fn route_owners(state: &State, ask: &Ask, kind: &'static str, rest: &
 /// `environments/sortorder`, `environments/{id}/machines`
 pub(crate) fn route_environments(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
     match (ask.method.as_str(), rest) {
-        ("PUT", ["sortorder"]) => {
-            for (i, id) in super::answer::texts(&ask.body).iter().enumerate() {
-                if let Some(doc) = state.store.of_mut("environments").get_mut(id) {
-                    doc["SortOrder"] = json!(i);
-                }
-            }
-            Some(Answer::ok(json!({})))
-        }
         ("GET", [id, "machines"]) => {
             let noun = noun_of("machines")?;
             let found = collection::select(state, noun, ask, |m| {

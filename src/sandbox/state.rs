@@ -348,7 +348,9 @@ impl State {
             "spaces" => {
                 json!({"Description": "", "IsDefault": false, "IsPrivate": false, "TaskQueueStopped": false, "SpaceManagersTeams": [], "SpaceManagersTeamMembers": []})
             }
-            "actiontemplates" => json!({"Version": 1, "Properties": {}, "Parameters": [], "Packages": []}),
+            "actiontemplates" => {
+                json!({"Description": "", "Version": 1, "CommunityActionTemplateId": null, "Packages": [], "GitDependencies": [], "StepPackageVersion": null, "Inputs": null, "Properties": {}, "Parameters": []})
+            }
             "octopusservernodes" => json!({"MaxConcurrentTasks": cap, "IsInMaintenanceMode": false}),
             _ => json!({}),
         };

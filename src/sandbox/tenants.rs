@@ -10,13 +10,38 @@ use std::collections::BTreeMap;
 
 /// Whether a tenant has the tags: any within a set, of every set that is named.
 pub(crate) fn has_tags(tenant: &Value, wanted: &[String]) -> bool {
+    missing_tags(tenant, wanted).is_empty()
+}
+
+/// The wanted tags of every set of which the tenant has none.
+fn missing_tags(tenant: &Value, wanted: &[String]) -> Vec<String> {
     let own = texts(&tenant["TenantTags"]);
-    let mut sets: BTreeMap<String, bool> = BTreeMap::new();
+    let mut sets: BTreeMap<String, (bool, Vec<String>)> = BTreeMap::new();
     for tag in wanted {
-        let set = tag.split('/').next().unwrap_or_default().to_lowercase();
-        *sets.entry(set).or_default() |= own.iter().any(|t| t.eq_ignore_ascii_case(tag));
+        let set = sets.entry(tag.split('/').next().unwrap_or_default().to_lowercase()).or_default();
+        set.0 |= own.iter().any(|t| t.eq_ignore_ascii_case(tag));
+        set.1.push(tag.clone());
     }
-    sets.values().all(|has| *has)
+    sets.into_values().filter(|(has, _)| !has).flat_map(|(_, tags)| tags).collect()
+}
+
+/// The values of a tenant before it has any: every project it is connected to, with its environments.
+fn variables(state: &State, tenant: &Value) -> Value {
+    let (id, space) = (str_of(tenant, "Id"), str_of(tenant, "SpaceId"));
+    let mut projects = json!({});
+    for (project, environments) in tenant["ProjectEnvironments"].as_object().into_iter().flatten() {
+        let values: BTreeMap<String, Value> = texts(environments).into_iter().map(|e| (e, json!({}))).collect();
+        let own = format!("/api/{space}/projects/{project}");
+        projects[project] = json!({
+            "ProjectId": project, "ProjectName": state.store.name("projects", project), "Templates": [], "Variables": values,
+            "Links": {"Project": own, "Logo": format!("{own}/logo")},
+        });
+    }
+    let own = format!("/api/{space}/tenants/{id}");
+    json!({
+        "TenantId": id, "TenantName": tenant["Name"], "SpaceId": space, "ProjectVariables": projects, "LibraryVariables": {},
+        "ConcurrencyToken": null, "Links": {"Self": format!("{own}/variables"), "Tenant": own},
+    })
 }
 
 /// `tenants…`; none when the generic handling shall answer.
@@ -26,7 +51,13 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
             let (ids, tags) = (ask.list("tenantIds"), ask.list("tags"));
             let mut doc = json!({});
             for t in state.store.of("tenants").iter().filter(|t| ids.iter().any(|i| i.eq_ignore_ascii_case(str_of(t, "Id")))) {
-                doc[str_of(t, "Id")] = json!({"IsMatched": has_tags(t, &tags), "MissingTags": []});
+                let missing = missing_tags(t, &tags);
+                let reason = if missing.is_empty() {
+                    "The tenant has tags of every set that was asked for.".to_owned()
+                } else {
+                    format!("The tenant has none of the tags {}.", missing.join(", "))
+                };
+                doc[str_of(t, "Id")] = json!({"IsMatched": missing.is_empty(), "Reason": reason, "MissingTags": missing});
             }
             Some(Answer::ok(doc))
         }
@@ -39,8 +70,16 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
             if ask.method != "GET" {
                 state.written.insert(key.clone(), ask.body.clone());
             }
-            let stored = state.written.get(&key).cloned();
-            Answer::ok(stored.unwrap_or_else(|| json!({"TenantId": t["Id"], "TenantName": t["Name"], "SpaceId": t["SpaceId"], "ProjectVariables": {}, "LibraryVariables": {}, "ConcurrencyToken": null, "Links": {}})))
+            Answer::ok(state.written.get(&key).cloned().unwrap_or_else(|| variables(state, &t)))
+        })()),
+        // No set has templates here, so there is nothing a tenant could have a value for.
+        ("GET", [id, "commonvariables" | "projectvariables"]) => Some((|| {
+            let noun = noun_of("tenants").ok_or_else(|| Refusal::missing(id))?;
+            let mut doc = json!({"TenantId": collection::get(state, ask, noun, id)?["Id"], "Variables": []});
+            if ask.flag("includeMissingVariables") == Some(true) {
+                doc["MissingVariables"] = json!([]);
+            }
+            Answer::ok(doc)
         })()),
         _ => None,
     }
