@@ -42,7 +42,7 @@ async function push(stage, is, folder) {
     const list = await repository.list({ nuGetPackageId: "Harbour.Charts" });
     is.same("newest first", list.Items.map((p) => p.Version), ["1.10.0", "1.1.0-beta.2", "1.0.0"]);
     is.same("the newest", (await repository.list({ nuGetPackageId: "Harbour.Charts", latest: true })).Items.map((p) => p.Version), ["1.10.0"]);
-    is.same("by a part of the name", (await repository.list({ filter: "harbour.t" })).Items.map((p) => [p.PackageId, p.Version]), [["Harbour.Tides", "2.3.4"]]);
+    is.same("by a part of the name", (await repository.list({ filter: "harbour.ti" })).Items.map((p) => [p.PackageId, p.Version]), [["Harbour.Tides", "2.3.4"]]);
     for (const [id, version, extension] of [
         ["Harbour.Charts", "1.0.0", ".zip"],
         ["Harbour.Tides", "2.3.4", ".nupkg"],
