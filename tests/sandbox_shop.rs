@@ -263,6 +263,9 @@ async fn every_link_leads_somewhere() {
         "DeploymentPreviews",
         "EnvironmentSortOrder",
         "TagSetSortOrder",
+        "PackageUpload",
+        "PackagesBulk",
+        "BuildInformationBulk",
     ];
     let mut documents = vec![
         s.get("/api/Spaces-1").await,

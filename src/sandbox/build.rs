@@ -3,7 +3,7 @@
 use super::{
     collection::{Store, slug},
     deployments::{self, NewExecution},
-    lifecycle, releases,
+    lifecycle, packages, releases, selection,
     state::{Release, SYSTEM, State, StepStatus, TaskState, stamp},
     variables,
     world::{
@@ -87,6 +87,7 @@ pub(crate) fn state(world: &World) -> State {
         step_runs: HashMap::new(),
         moved_to_top: 0,
         blobs: HashMap::new(),
+        packages: Vec::new(),
         smtp: None,
         maintenance: false,
         forgotten: std::collections::BTreeSet::new(),
@@ -95,7 +96,9 @@ pub(crate) fn state(world: &World) -> State {
     };
     let mut b = Builder { plan: &plan, ids: HashMap::new(), pasts: Vec::new(), blocked: Vec::new() };
     b.surroundings(&mut state);
+    packages::stock(&mut state);
     b.projects(&mut state);
+    selection::of_the_past(&mut state);
     b.history(&mut state);
     b.freezes(&mut state);
     state.now = plan.start.0;
@@ -163,6 +166,7 @@ impl Builder<'_> {
         for (i, (name, _, _)) in spaces.iter().enumerate() {
             // Each space has a lifecycle and a group, also when the file does not say so.
             let space = format!("Spaces-{}", i + 1);
+            super::feeds::add_builtin(store, &space);
             if !self.ids.keys().any(|(k, s, _)| *k == "lifecycles" && *s == space) {
                 let keep = json!({"Strategy": "Forever", "Unit": "Items", "QuantityToKeep": 0, "ShouldKeepForever": true});
                 self.add(

@@ -52,6 +52,7 @@ pub(crate) const NOUNS: &[Noun] = &[
     noun("workerpools", "WorkerPool", "WorkerPools-", true, false, Order::Name),
     noun("machinepolicies", "MachinePolicy", "MachinePolicies-", true, false, Order::Name),
     noun("feeds", "Feed", "Feeds-", true, false, Order::Name),
+    noun("build-information", "OctopusPackageVersionBuildInformationMapped", "BuildInformation-", true, false, Order::Newest),
     noun("accounts", "Account", "Accounts-", true, false, Order::Name),
     noun("certificates", "Certificate", "Certificates-", true, false, Order::Name),
     noun("projecttriggers", "ProjectTrigger", "ProjectTriggers-", true, false, Order::Name),

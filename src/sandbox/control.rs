@@ -41,8 +41,13 @@ pub(crate) fn truth(shared: &Shared) -> Value {
             }
         }
     }
+    let packages: Vec<Value> = state
+        .packages
+        .iter()
+        .map(|p| json!({"space": state.store.name("spaces", &p.space), "id": p.id, "version": p.version, "size": p.size(), "hash": p.hash}))
+        .collect();
     json!({
-        "now": stamp(state.now), "deployments": deployments, "runbook_runs": runs, "live": live(&state),
+        "now": stamp(state.now), "packages": packages, "deployments": deployments, "runbook_runs": runs, "live": live(&state),
         "requests": shared.requests.load(Ordering::SeqCst), "mails": mails(shared),
     })
 }

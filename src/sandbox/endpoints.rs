@@ -58,6 +58,8 @@ const fn absent(route: &'static str, why: &'static str) -> Row {
 const NOW: &str = "shows it as it is now: there are no snapshots";
 const GIT: &str = "version-controlled projects are not simulated";
 const EMPTY: &str = "always empty";
+const WHOLE: &str = "packages are sent whole";
+const BUILT_IN: &str = "the built-in feed only; what others hold is answered with 501";
 
 /// What is not a plain resource.
 #[rustfmt::skip]
@@ -225,6 +227,21 @@ const ROWS: &[Row] = &[
     partly("GET S/variables/preview", "VariableView", "by environment only"),
     at("GET S/variables/{id}", "VariableView|LibraryVariableSetView"),
     at("PUT S/variables/{id}", "VariableEdit|LibraryVariableSetEdit"),
+    // Packages.
+    at("GET S/packages", "FeedView"),
+    at("GET S/packages/notes", "FeedView"),
+    at("POST S/packages/raw", "BuiltInFeedPush"),
+    at("DELETE S/packages/bulk", "BuiltInFeedAdminister"),
+    at("GET S/packages/{id}", "FeedView"),
+    at("GET S/packages/{id}/raw", "BuiltInFeedDownload"),
+    at("DELETE S/packages/{id}", "BuiltInFeedAdminister"),
+    absent("GET S/packages/{id}/{version}/delta-signature", WHOLE),
+    absent("POST S/packages/{id}/{version}/delta", WHOLE),
+    at("GET S/feeds/stats", "FeedView"),
+    partly("GET S/feeds/{id}/packages/search", "FeedView", BUILT_IN),
+    partly("GET S/feeds/{id}/packages/versions", "FeedView", BUILT_IN),
+    partly("GET S/feeds/{id}/packages/notes", "FeedView", BUILT_IN),
+    at("DELETE S/build-information/bulk", "BuildInformationAdminister"),
     // Step templates.
     at("GET S/actiontemplates/{id}/versions/{version}", "ActionTemplateView"),
     at("GET S/actiontemplates/{id}/usage", "ActionTemplateView"),
@@ -275,6 +292,7 @@ fn needs(noun: &Noun) -> [&'static str; 4] {
         "machines" => ["MachineView", "MachineCreate", "MachineEdit", "MachineDelete"],
         "machinepolicies" => ["MachinePolicyView", "MachinePolicyCreate", "MachinePolicyEdit", "MachinePolicyDelete"],
         "workers" | "workerpools" => ["WorkerView", "WorkerEdit", "WorkerEdit", "WorkerEdit"],
+        "build-information" => ["FeedView", "BuildInformationPush", "AdministerSystem", "BuildInformationAdminister"],
         "feeds" => ["FeedView", "FeedEdit", "FeedEdit", "FeedEdit"],
         "accounts" => ["AccountView", "AccountCreate", "AccountEdit", "AccountDelete"],
         "certificates" => ["CertificateView", "CertificateCreate", "CertificateEdit", "CertificateDelete"],
@@ -295,7 +313,8 @@ fn needs(noun: &Noun) -> [&'static str; 4] {
 fn has(noun: &Noun, method: &str, tail: &str) -> bool {
     match (noun.path, method, tail) {
         ("octopusservernodes", "POST" | "DELETE", _) => false,
-        ("deploymentfreezes" | "runbookSnapshots" | "artifacts" | "octopusservernodes", _, "/all") => false,
+        ("build-information", "PUT", _) => false,
+        ("build-information" | "deploymentfreezes" | "runbookSnapshots" | "artifacts" | "octopusservernodes", _, "/all") => false,
         _ => true,
     }
 }
@@ -331,6 +350,7 @@ fn depth_of(noun: &Noun) -> Depth {
         "accounts" | "certificates" | "machinepolicies" | "workers" | "workerpools" | "machines" | "projecttriggers" => {
             Depth::Partly("a plain document: nothing happens by it")
         }
+        "feeds" => Depth::Partly("feeds other than the built-in one are plain documents"),
         "subscriptions" => Depth::Partly("a plain document: no webhook is sent"),
         _ => Depth::Simulated,
     }

@@ -2,14 +2,14 @@
 
 use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of},
-    channels, collection, control, dashboard, deployments,
+    build_information, channels, collection, control, dashboard, deployments,
     endpoints::{self, Depth, Endpoint},
     events,
     faults::Faults,
-    interruptions, links,
+    feeds, interruptions, links,
     log::{Exchange, Log},
     mailbox::Mailbox,
-    people,
+    packages, people,
     progress::Due,
     projects, releases, runbooks, server,
     state::State,
@@ -344,7 +344,7 @@ fn respond(
         return Answer::ok(links::space_root(space));
     }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-    let is_content = segments.last().is_some_and(|s| s == "content");
+    let is_content = segments.last().is_some_and(|s| matches!(s.to_lowercase().as_str(), "content" | "raw" | "logo"));
     let body = if raw.is_empty() || is_content {
         Value::Null
     } else {
@@ -380,6 +380,9 @@ fn route(state: &mut State, ask: &Ask) -> Handled {
         "environments" => projects::route_environments(state, ask, rest),
         "lifecycles" => projects::route_owners(state, ask, "lifecycles", rest),
         "projectgroups" => projects::route_owners(state, ask, "projectgroups", rest),
+        "packages" => Some(packages::route(state, ask, rest)),
+        "build-information" => Some(build_information::route(state, ask, rest)),
+        "feeds" => feeds::route(state, ask, rest),
         "users" => people::route(state, ask, rest),
         _ => None,
     };

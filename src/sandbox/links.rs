@@ -41,6 +41,14 @@ fn below(noun: &Noun) -> &'static [(&'static str, &'static str)] {
         "actiontemplates" => {
             &[("Versions", "/versions{/version}"), ("ActionsUpdate", "/actionsUpdate"), ("Usage", "/usage"), ("Logo", "/logo")]
         }
+        "feeds" => &[
+            ("SearchPackagesTemplate", "/packages/search{?term,take,skip}"),
+            (
+                "SearchPackageVersionsTemplate",
+                "/packages/versions{?packageId,take,skip,includePreRelease,versionRange,preReleaseTag,filter,includeReleaseNotes}",
+            ),
+            ("NotesTemplate", "/packages/notes{?packageId,version}"),
+        ],
         "machines" | "workers" => &[("TasksTemplate", "/tasks{?skip,take}"), ("Connection", "/connection")],
         _ => &[],
     }
@@ -101,8 +109,11 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("ActionTemplatesCategories", "S/actiontemplates/categories"),
     ("ActionTemplatesSearch", "S/actiontemplates/search{?type}"),
     ("Artifacts", "S/artifacts{/id}{?skip,take,regarding,ids,partialName,order}"),
+    ("ActionTemplateLogo", "S/actiontemplates/{typeOrId}/logo{?cb}"),
+    ("ActionTemplateVersionedLogo", "S/actiontemplates/{typeOrId}/versions/{version}/logo{?cb}"),
     ("BuildInformation", "S/build-information{/id}{?packageId,filter,latest,skip,take,overwriteMode}"),
     ("BuildInformationBulk", "S/build-information/bulk{?ids}"),
+    ("BuiltInFeedStats", "S/feeds/stats"),
     ("Certificates", "S/certificates{/id}{?skip,take,search,archived,tenant,firstResult,orderBy,ids,partialName}"),
     ("Channels", "S/channels{/id}{?skip,take,ids,partialName}"),
     ("CommunityActionTemplates", "/api/communityactiontemplates{/id}{?skip,take,ids}"),
@@ -146,6 +157,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("OctopusServerClusterSummary", "/api/octopusservernodes/summary"),
     ("Packages", "S/packages{/id}{?nuGetPackageId,filter,latest,skip,take,includeNotes}"),
     ("PackageUpload", "S/packages/raw{?replace,overwriteMode}"),
+    ("PackageNotesList", "S/packages/notes{?packageIds}"),
     ("PackagesBulk", "S/packages/bulk{?ids}"),
     ("PermissionDescriptions", "/api/permissions/all"),
     ("ProjectGroups", "S/projectgroups{/id}{?skip,take,ids,partialName}"),

@@ -1,12 +1,13 @@
 //! A simulated Octopus Server over real HTTP on loopback. Shares only the ground with the rest of the crate.
 //!
-//! Not simulated, and answered with 501 and a sentence: version-controlled projects, packages and feeds beyond empty lists,
+//! Not simulated, and answered with 501 and a sentence: version-controlled projects, what feeds other than the built-in one hold,
 //! certificates and accounts beyond plain documents, the portal, subscriptions that POST, retention, sign-in with a password.
 //! Scripts in steps do not run: a step takes the time and has the outcome its world gives it.
 
 mod activity;
 mod answer;
 mod build;
+mod build_information;
 mod channels;
 mod collection;
 mod control;
@@ -16,6 +17,7 @@ mod endpoints;
 mod events;
 mod executions;
 mod faults;
+mod feeds;
 mod http;
 mod interruptions;
 mod lifecycle;
@@ -23,18 +25,22 @@ mod links;
 mod log;
 mod machines;
 pub mod mailbox;
+mod packages;
 mod people;
 mod previews;
 mod progress;
 mod projects;
 mod releases;
 mod runbooks;
+mod selection;
 mod server;
 mod state;
 mod tasks;
 mod templates;
 mod tenants;
+mod upload;
 mod variables;
+mod versions;
 mod wire;
 mod world;
 

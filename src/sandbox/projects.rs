@@ -3,7 +3,7 @@
 use super::{
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text},
     collection::{self, noun_of, page, present},
-    dashboard, lifecycle, releases, runbooks,
+    dashboard, lifecycle, releases, runbooks, selection,
     state::State,
     variables,
 };
@@ -72,7 +72,7 @@ fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled 
         ("GET", ["triggers"]) => under(state, ask, "projecttriggers", project),
         ("GET", ["progression"]) => Answer::ok(progression(state, ask, project)),
         ("GET", ["deploymentprocesses"]) => Answer::ok(process(state, &format!("deploymentprocess-{project}"))?),
-        ("GET", ["deploymentprocesses", "template"]) => Answer::ok(releases::new_release_template(state, project)),
+        ("GET", ["deploymentprocesses", "template"]) => Answer::ok(releases::new_release_template(state, project, ask.query("channel"))),
         ("PUT", ["deploymentprocesses"]) => put_process(state, ask, &format!("deploymentprocess-{project}")),
         ("GET", ["variables"]) => Answer::ok(variables::get(state, &format!("variableset-{project}"))?),
         ("PUT", ["variables"]) => variables::put(state, ask, &format!("variableset-{project}")),
@@ -110,7 +110,7 @@ fn under(state: &State, ask: &Ask, kind: &'static str, project: &str) -> Handled
     Answer::ok(page(ask, noun.item, &found, |d| present(noun, d)))
 }
 
-fn settings(state: &State, project: &str) -> Value {
+pub(crate) fn settings(state: &State, project: &str) -> Value {
     if let Some(doc) = state.written.get(&format!("deploymentsettings-{project}")) {
         return doc.clone();
     }
@@ -131,6 +131,11 @@ pub(crate) fn process(state: &State, id: &str) -> Result<Value, Refusal> {
         return Ok(doc.clone());
     }
     let base = id.split("-s-").next().unwrap_or(id);
+    if let Some(doc) = state.written.get(&base.to_lowercase()) {
+        let mut doc = doc.clone();
+        doc["Id"] = json!(id);
+        return Ok(doc);
+    }
     let missing = || Refusal::missing(id);
     let (owner, runbook) = match base.split_once('-') {
         Some((head, owner)) if head.eq_ignore_ascii_case("deploymentprocess") => (owner, false),
@@ -149,20 +154,27 @@ pub(crate) fn process(state: &State, id: &str) -> Result<Value, Refusal> {
                 .enumerate()
                 .map(|(i, s)| {
                     let action = State::action_id(owner, i);
-                    let (kind, properties) = match &s.manual {
+                    let packages = selection::references(state, space, &action, s);
+                    let (kind, mut properties) = match &s.manual {
                         Some(m) => {
                             let teams: Vec<String> = m.teams.iter().filter_map(|t| state.store.of("teams").iter().find(|d| str_of(d, "Name").eq_ignore_ascii_case(t.get_ref()))).map(|d| str_of(d, "Id").to_owned()).collect();
                             ("Octopus.Manual", json!({"Octopus.Action.Manual.Instructions": m.instructions, "Octopus.Action.Manual.ResponsibleTeamIds": teams.join(","), "Octopus.Action.Manual.BlockConcurrentDeployments": if m.block { "True" } else { "False" }}))
                         }
                         None => ("Octopus.Script", json!({"Octopus.Action.Script.ScriptSource": "Inline", "Octopus.Action.Script.Syntax": "Bash", "Octopus.Action.Script.ScriptBody": "true", "Octopus.Action.RunOnServer": "true"})),
                     };
+                    if let Some(package) = packages.iter().find(|p| str_of(p, "Name").is_empty()) {
+                        properties["Octopus.Action.Script.ScriptSource"] = json!("Package");
+                        properties["Octopus.Action.Script.ScriptFileName"] = json!("deploy.sh");
+                        properties["Octopus.Action.Package.PackageId"] = package["PackageId"].clone();
+                        properties["Octopus.Action.Package.FeedId"] = package["FeedId"].clone();
+                    }
                     json!({
                         "Id": format!("{action}-step"), "Name": s.name, "Slug": State::slug(&s.name), "PackageRequirement": "LetOctopusDecide", "Properties": {},
                         "Condition": format!("{:?}", s.condition), "StartTrigger": if s.with_previous { "StartWithPrevious" } else { "StartAfterPrevious" },
                         "Actions": [{
                             "Id": action, "Name": s.name, "Slug": State::slug(&s.name), "ActionType": kind, "Notes": null, "IsDisabled": s.disabled, "IsRequired": false,
-                            "CanBeUsedForProjectVersioning": false, "WorkerPoolId": null, "WorkerPoolVariable": null, "Container": {"Image": null, "FeedId": null},
-                            "Environments": [], "ExcludedEnvironments": [], "Channels": [], "TenantTags": [], "Packages": [], "GitDependencies": [],
+                            "CanBeUsedForProjectVersioning": !packages.is_empty(), "WorkerPoolId": null, "WorkerPoolVariable": null, "Container": {"Image": null, "FeedId": null},
+                            "Environments": [], "ExcludedEnvironments": [], "Channels": [], "TenantTags": [], "Packages": packages, "GitDependencies": [],
                             "Condition": "Success", "Properties": properties, "StepPackageVersion": null, "Inputs": null, "Links": {},
                         }],
                     })
@@ -205,7 +217,7 @@ pub(crate) fn route_processes(state: &mut State, ask: &Ask, rest: &[&str]) -> Ha
         ("GET", [id]) => Answer::ok(process(state, id)?),
         ("GET", [id, "template"]) => {
             let doc = process(state, id)?;
-            Answer::ok(releases::new_release_template(state, str_of(&doc, "ProjectId")))
+            Answer::ok(releases::new_release_template(state, str_of(&doc, "ProjectId"), ask.query("channel")))
         }
         ("PUT", [id]) => put_process(state, ask, id),
         _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),

@@ -3,7 +3,7 @@
 use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of, text},
     collection::page,
-    deployments, executions, lifecycle,
+    deployments, executions, lifecycle, selection,
     state::{Release, State, stamp},
 };
 use serde_json::{Map, Value, json};
@@ -86,7 +86,7 @@ fn create(
     channel: Option<String>,
     version: Option<String>,
     notes: Option<String>,
-    extra: Map<String, Value>,
+    mut extra: Map<String, Value>,
 ) -> Result<usize, Refusal> {
     state.permit(&ask.user, "ReleaseCreate")?;
     let p = state.store.of("projects").get(project).ok_or_else(|| Refusal::missing(project))?;
@@ -104,7 +104,12 @@ fn create(
             channels.into_iter().find(|c| c["IsDefault"] == true).ok_or_else(|| Refusal::invalid("The project has no default channel."))?
         }
     };
-    let version = version.unwrap_or_else(|| next_version(state, project));
+    let ignore = ask.flag("ignoreChannelRules") == Some(true) || ask.field("IgnoreChannelRules") == true;
+    let selected = match extra.get("SelectedPackages") {
+        Some(given) => selection::check(state, project, channel, given, !ignore)?,
+        None => selection::resolve(state, ask, &space, project, channel)?,
+    };
+    let version = version.or_else(|| selection::donated(state, project, &selected)).unwrap_or_else(|| next_version(state, project));
     if version.len() > 349 || !version.chars().all(|c| c.is_alphanumeric() || ".-+_".contains(c)) || version.is_empty() {
         return Err(Refusal::invalid(format!("The version '{version}' is not a valid release version.")));
     }
@@ -113,11 +118,12 @@ fn create(
             "Release '{version}' already exists for this project. Please use a different version, or look at using a mask to auto-increment the number."
         )));
     }
-    let ignore = ask.flag("ignoreChannelRules") == Some(true) || ask.field("IgnoreChannelRules") == true;
     if !ignore && let Some(rule) = super::channels::broken_rule(channel, &version) {
         return Err(Refusal::invalid(rule));
     }
     let channel = str_of(channel, "Id").to_owned();
+    extra.insert("BuildInformation".into(), json!(selection::builds(state, &space, project, &selected)));
+    extra.insert("SelectedPackages".into(), json!(selected));
     let (user, assembled) = (ask.user.clone(), state.now);
     let release = Release {
         space: space.clone(),
@@ -181,6 +187,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
                     extra.insert(key.into(), ask.field(key).clone());
                 }
             }
+            extra.entry("SelectedPackages").or_insert_with(|| json!([]));
             let index = create(state, ask, &project, ask.text("ChannelId"), Some(version), ask.text("ReleaseNotes"), extra)?;
             return Answer::created(render(state, index));
         }
@@ -217,9 +224,19 @@ pub(crate) fn one(state: &mut State, ask: &Ask, index: usize, rest: &[&str]) -> 
         ("GET", []) | ("POST", ["snapshot-variables" | "snapshot-variables-by-name"]) => Answer::ok(render(state, index)),
         ("PUT", []) => {
             let (version, notes) = (ask.text("Version"), ask.text("ReleaseNotes"));
+            let packages = match (state.release(index), ask.field("SelectedPackages")) {
+                (Some(r), given) if given.is_array() => {
+                    let channel = state.store.of("channels").get(&r.channel).cloned().unwrap_or(Value::Null);
+                    Some(selection::check(state, &r.project, &channel, given, !r.ignore_channel_rules)?)
+                }
+                _ => None,
+            };
             if let Some(Some(r)) = state.releases.get_mut(index) {
                 r.notes = notes;
-                for key in ["SelectedPackages", "SelectedGitResources", "CustomFields"] {
+                if let Some(packages) = packages {
+                    r.extra.insert("SelectedPackages".into(), json!(packages));
+                }
+                for key in ["SelectedGitResources", "CustomFields"] {
                     if !ask.field(key).is_null() {
                         r.extra.insert(key.into(), ask.field(key).clone());
                     }
@@ -274,7 +291,10 @@ pub(crate) fn one(state: &mut State, ask: &Ask, index: usize, rest: &[&str]) -> 
             let project = state.release(index).map(|r| r.project.clone()).unwrap_or_default();
             Answer::ok(super::variables::get(state, &format!("variableset-{project}"))?)
         }
-        ("GET", ["missingpackages"]) => Answer::ok(json!({ "Packages": [] })),
+        ("GET", ["missingpackages"]) => {
+            let missing = state.release(index).map(|r| selection::missing(state, r)).unwrap_or_default();
+            Answer::ok(json!({ "Packages": missing }))
+        }
         ("GET", ["defects"]) => {
             let all = defects(state, index);
             Answer::ok(page(ask, "Defect", &all, Clone::clone))
@@ -312,10 +332,19 @@ fn defects(state: &State, index: usize) -> Vec<Value> {
 }
 
 /// `GET …/deploymentprocesses/…/template`: what a new release needs (octopus-api.md §12.3).
-pub(crate) fn new_release_template(state: &State, project: &str) -> Value {
-    let last = state.releases.iter().flatten().filter(|r| r.project == project).max_by_key(|r| r.assembled).map(|r| r.version.clone());
+pub(crate) fn new_release_template(state: &State, project: &str, channel: Option<&str>) -> Value {
+    let process = format!("deploymentprocess-{project}");
+    let mine = || state.releases.iter().flatten().filter(|r| r.project == project);
+    let last = mine().max_by_key(|r| r.assembled).map(|r| r.version.clone());
+    let before = mine().filter(|r| channel.is_none_or(|c| r.channel.eq_ignore_ascii_case(c))).max_by_key(|r| r.assembled);
+    let selected = before.and_then(|r| r.extra.get("SelectedPackages")).unwrap_or(&Value::Null);
+    // A project that takes its versions from a package has no number of its own to raise.
+    let donor = selection::donor(state, project);
+    let next = donor.is_none().then(|| next_version(state, project));
+    let (step, reference) = donor.unzip();
     json!({
-        "DeploymentProcessId": format!("deploymentprocess-{project}"), "LastReleaseVersion": last, "NextVersionIncrement": next_version(state, project),
-        "VersioningPackageStepName": null, "VersioningPackageReferenceName": null, "Packages": [], "GitResources": [], "Links": {},
+        "DeploymentProcessId": process, "LastReleaseVersion": last, "NextVersionIncrement": next,
+        "VersioningPackageStepName": step, "VersioningPackageReferenceName": reference,
+        "Packages": selection::template(state, &process, channel, selected), "GitResources": [], "Links": {},
     })
 }

@@ -4,7 +4,7 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of, texts},
     collection::{self, noun_of, page, present},
     deployments::{self, Job, NewExecution},
-    executions, lifecycle,
+    executions, lifecycle, selection,
     state::{State, What, stamp},
 };
 use serde_json::{Value, json};
@@ -103,9 +103,11 @@ pub(crate) fn below(state: &mut State, ask: &Ask, doc: &Value, id: &str, rest: &
             ))
         }
         ("GET", ["runbookSnapshotTemplate"]) => {
-            let count = state.store.of("runbookSnapshots").iter().filter(|s| str_of(s, "RunbookId") == id).count();
+            let snapshots = || state.store.of("runbookSnapshots").iter().filter(|s| str_of(s, "RunbookId") == id);
+            let (count, last) = (snapshots().count(), snapshots().next_back().map_or(&Value::Null, |s| &s["SelectedPackages"]));
+            let packages = selection::template(state, &format!("RunbookProcess-{id}"), None, last);
             Answer::ok(
-                json!({"NextNameIncrement": format!("Snapshot {}", count + 1), "RunbookProcessId": format!("RunbookProcess-{id}"), "RunbookId": id, "Packages": [], "GitResources": [], "Links": {}}),
+                json!({"NextNameIncrement": format!("Snapshot {}", count + 1), "RunbookProcessId": format!("RunbookProcess-{id}"), "RunbookId": id, "Packages": packages, "GitResources": [], "Links": {}}),
             )
         }
         ("GET", ["runbookSnapshots"]) => {
@@ -143,6 +145,12 @@ pub(crate) fn route_snapshots(state: &mut State, ask: &Ask, rest: &[&str]) -> Op
             let doc = state.store.of("runbooks").get(&runbook).ok_or_else(|| Refusal::missing(&runbook))?.clone();
             let name = ask.text("Name").ok_or_else(|| Refusal::invalid("The Name field is required."))?;
             let id = snapshot(state, str_of(&doc, "SpaceId"), str_of(&doc, "ProjectId"), str_of(&doc, "Id"), &name, ask.text("Notes"));
+            let packages = ask.field("SelectedPackages");
+            if packages.is_array()
+                && let Some(snapshot) = state.store.of_mut("runbookSnapshots").get_mut(&id)
+            {
+                snapshot["SelectedPackages"] = packages.clone();
+            }
             if ask.flag("publish") == Some(true)
                 && let Some(doc) = state.store.of_mut("runbooks").get_mut(&runbook)
             {

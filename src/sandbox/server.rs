@@ -29,9 +29,6 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
                 "Links": {"Self": "/api/smtpconfiguration"},
             })),
         },
-        ("GET", ["actiontemplates", "categories" | "search"] | ["tenantvariables", "all"] | ["build-information", "bulk"]) => {
-            Answer::ok(json!([]))
-        }
         ("GET", ["communityactiontemplates"]) => {
             let none: [Value; 0] = [];
             Answer::ok(page(ask, "CommunityActionTemplate", &none, Clone::clone))
@@ -48,7 +45,10 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
             )
         }
         ("GET", ["configuration", "feature-toggles"]) => Answer::ok(json!({ "FeatureToggles": [] })),
-        ("GET", ["configuration", "enabled-feature-toggles"]) => Answer::ok(json!([])),
+        (
+            "GET",
+            ["actiontemplates", "categories" | "search"] | ["tenantvariables", "all"] | ["configuration", "enabled-feature-toggles"],
+        ) => Answer::ok(json!([])),
         ("GET", ["capabilities"]) => Answer::ok(json!({"Capabilities": ["GetAllSpacesRequest"]})),
         ("GET", ["permissions", "all"]) => Answer::ok(json!({})),
         ("GET", ["octopusservernodes", "ping"]) => Answer::ok(json!({"Status": "OK"})),
@@ -83,10 +83,6 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
             Ok(()) => return None,
         },
         (_, ["artifacts", rest @ ..]) => return artifacts(state, ask, rest),
-        ("GET", ["packages", ..] | ["build-information"]) => {
-            let none: [Value; 0] = [];
-            Answer::ok(page(ask, "Package", &none, Clone::clone))
-        }
         _ => return None,
     })
 }

@@ -3,6 +3,7 @@
 use super::{
     answer::{Ask, Refusal, str_of},
     collection::{Noun, Store, slug},
+    packages::Package,
     progress::Due,
     world::model::{Plan, StepPlan},
 };
@@ -42,6 +43,8 @@ pub(crate) struct State {
     pub(crate) step_runs: HashMap<(String, usize), u32>,
     pub(crate) moved_to_top: i64,
     pub(crate) blobs: HashMap<String, (String, Vec<u8>)>,
+    /// The built-in feeds of all spaces.
+    pub(crate) packages: Vec<Package>,
     /// Host and port of the mailbox.
     pub(crate) smtp: Option<(String, u16)>,
     pub(crate) maintenance: bool,
@@ -358,6 +361,9 @@ impl State {
             for (k, v) in defaults {
                 doc.entry(k).or_insert(v);
             }
+        }
+        if noun.path == "spaces" {
+            super::feeds::add_builtin(&mut self.store, &id);
         }
         if noun.path == "projects" {
             let channel = super::build::channel(&mut self.store, &space, &id, "Default", true);

@@ -80,6 +80,8 @@ pub(crate) struct Plan {
     #[serde(default)]
     pub(crate) library: Vec<LibraryPlan>,
     #[serde(default)]
+    pub(crate) packages: Vec<PackagePlan>,
+    #[serde(default)]
     pub(crate) projects: Vec<ProjectPlan>,
     #[serde(default)]
     pub(crate) live: Vec<LivePlan>,
@@ -246,6 +248,17 @@ pub(crate) struct LibraryPlan {
     pub(crate) variables: Vec<VariablePlan>,
 }
 
+/// A package in the built-in feed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PackagePlan {
+    pub(crate) id: Ref,
+    pub(crate) space: Option<Ref>,
+    /// Oldest first; none: it is known, but nobody has pushed it yet.
+    #[serde(default)]
+    pub(crate) versions: Vec<Ref>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VariablePlan {
@@ -371,6 +384,11 @@ pub(crate) struct StepPlan {
     pub(crate) with_previous: bool,
     #[serde(default)]
     pub(crate) disabled: bool,
+    /// What it deploys: the id of a package in the built-in feed.
+    pub(crate) package: Option<Ref>,
+    /// Packages it refers to besides, by their ids.
+    #[serde(default)]
+    pub(crate) packages: Vec<Ref>,
     /// Only in these environments; empty: in all.
     #[serde(default)]
     pub(crate) environments: Vec<Ref>,
@@ -550,6 +568,8 @@ impl StepPlan {
             condition: Condition::Success,
             with_previous: false,
             disabled: false,
+            package: None,
+            packages: Vec::new(),
             environments: Vec::new(),
         }
     }

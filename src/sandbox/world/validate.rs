@@ -1,10 +1,13 @@
 //! Checks what the shape of a world file cannot say: every name that points somewhere points at something.
 
 use super::{
-    model::{Plan, ProjectPlan, Ref, StepPlan, VariablePlan},
+    model::{PackagePlan, Plan, ProjectPlan, Ref, StepPlan, VariablePlan},
     read::at,
 };
-use crate::error::{Result, suggestion};
+use crate::{
+    error::{Result, suggestion},
+    sandbox::{upload::is_package_id, versions::is_package_version},
+};
 use std::collections::BTreeSet;
 
 struct Check<'a> {
@@ -71,6 +74,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
         users: know(&users),
         library: know(&library),
         groups: know(&groups),
+        packages: names(&mut plan.packages.iter().map(|x| &x.id)),
     };
     let spaces: Vec<&str> = spaces_owned.iter().map(String::as_str).collect();
     let project_names: Vec<&str> = projects.iter().map(String::as_str).collect();
@@ -93,6 +97,8 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     c.unique("tenants", plan.tenants.iter().map(|x| (&x.name, x.space.as_ref())))?;
     c.unique("projects", plan.projects.iter().map(|x| (&x.name, x.space.as_ref())))?;
     c.unique("users", plan.users.iter().map(|x| (&x.name, None)))?;
+    c.unique("packages", plan.packages.iter().map(|x| (&x.id, x.space.as_ref())))?;
+    plan.packages.iter().try_for_each(|p| package(&c, p))?;
     let scoped = plan
         .environments
         .iter()
@@ -104,6 +110,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
         .chain(plan.teams.iter().map(|x| &x.space))
         .chain(plan.machines.iter().map(|x| &x.space))
         .chain(plan.library.iter().map(|x| &x.space))
+        .chain(plan.packages.iter().map(|x| &x.space))
         .chain(plan.projects.iter().map(|x| &x.space));
     for space in scoped {
         c.maybe("space", space.as_ref(), &spaces)?;
@@ -170,6 +177,7 @@ struct Known {
     users: Vec<String>,
     library: Vec<String>,
     groups: Vec<String>,
+    packages: Vec<String>,
 }
 
 fn refs(names: &[String]) -> Vec<&str> {
@@ -220,12 +228,27 @@ fn steps(c: &Check<'_>, steps: &[StepPlan], k: &Known) -> Result<()> {
             c.maybe("environment", fail.environment.as_ref(), &refs(&k.environments))?;
             c.maybe("tenant", fail.tenant.as_ref(), &refs(&k.tenants))?;
         }
+        c.maybe("package", step.package.as_ref(), &refs(&k.packages))?;
+        c.all("package", &step.packages, &refs(&k.packages))?;
         if let Some(manual) = &step.manual {
             c.all("team", &manual.teams, &refs(&k.teams))?;
             c.maybe("user", manual.answer_by.as_ref(), &refs(&k.users))?;
         }
     }
     Ok(())
+}
+
+fn package(c: &Check<'_>, package: &PackagePlan) -> Result<()> {
+    let id = package.id.get_ref();
+    if !is_package_id(id) {
+        let message = format!("`{id}` cannot be the id of a package");
+        return Err(at(c.name, c.text, package.id.span(), &message).help("letters, digits and `_`, with `.` or `-` between them"));
+    }
+    if let Some(wrong) = package.versions.iter().find(|v| !is_package_version(v.get_ref())) {
+        let message = format!("`{}` cannot be the version of a package", wrong.get_ref());
+        return Err(at(c.name, c.text, wrong.span(), &message).help("write it like \"1.8.0\" or \"1.8.0-beta.1\""));
+    }
+    c.unique("versions", package.versions.iter().map(|v| (v, None)))
 }
 
 fn variables(c: &Check<'_>, variables: &[VariablePlan], k: &Known) -> Result<()> {
