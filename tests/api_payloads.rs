@@ -176,6 +176,28 @@ fn the_kinds_of_interruption_are_told_apart() {
     assert!(guided.choices().contains(&"Retry".to_owned()), "{:?}", guided.choices());
 }
 
+#[test]
+fn who_waits_for_a_person_is_known_from_the_flag_or_the_list() {
+    let waits = |flag: Value, types: Value| {
+        let mut body = payload("dashboards/dashboard-2026.json")["Items"][0].clone();
+        body["HasPendingInterruptions"] = flag.clone();
+        body["PendingInterruptionTypes"] = types.clone();
+        let item = DashboardItem::decode(body).expect("it decodes");
+        let mut task = payload("tasks/dd-tasks-in-progress-page-2024.2.json")["Items"][0].clone();
+        task["HasPendingInterruptions"] = flag;
+        task["PendingInterruptionTypes"] = types;
+        let task = Task::decode(task).expect("it decodes");
+        assert_eq!(item.waits_for_a_person(), task.waits_for_a_person());
+        task.waits_for_a_person()
+    };
+    // Servers to 2026.1, later ones, and one that leaves the flag to its clients.
+    assert!(waits(true.into(), Value::Null));
+    assert!(waits(true.into(), vec!["ManualIntervention"].into()));
+    assert!(waits(Value::Null, vec!["GuidedFailure"].into()));
+    assert!(!waits(false.into(), Value::Array(Vec::new())));
+    assert!(!waits(Value::Null, Value::Null));
+}
+
 /// The definition in the server's schema (2021.2) for each type, and the members that came later, each with its source.
 const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     // Slug: octopus-api.md §3; the schema lacks it for spaces and environments (payloads, "All resources").
@@ -192,8 +214,8 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("SelectedPackage", SelectedPackage::MEMBERS, &[]),
     ("DefectResource", Defect::MEMBERS, &[]),
     ("DeploymentResource", Deployment::MEMBERS, &[]),
-    // ProjectId of tasks: 2024.2 (payloads, "Tasks").
-    ("TaskResource", Task::MEMBERS, &["ProjectId"]),
+    // ProjectId of tasks: 2024.2 (payloads, "Tasks"); PendingInterruptionTypes: octopus-api.md §18.2 and §23.
+    ("TaskResource", Task::MEMBERS, &["PendingInterruptionTypes", "ProjectId"]),
     ("TaskDetailsResource", TaskDetails::MEMBERS, &[]),
     ("ActivityLogTreeNode", Activity::MEMBERS, &[]),
     ("ActivityLogElement", LogLine::MEMBERS, &[]),
@@ -210,7 +232,7 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("FormElement", interruptions::FormElement::MEMBERS, &[]),
     ("EventResource", Event::MEMBERS, &[]),
     ("DashboardResource", Dashboard::MEMBERS, &[]),
-    ("DashboardItemResource", DashboardItem::MEMBERS, &[]),
+    ("DashboardItemResource", DashboardItem::MEMBERS, &["PendingInterruptionTypes"]),
     ("DashboardProjectResource", dashboards::DashboardRow::MEMBERS, &[]),
     ("DashboardEnvironmentResource", dashboards::DashboardColumn::MEMBERS, &[]),
     ("ProgressionResource", Progression::MEMBERS, &[]),
