@@ -117,10 +117,10 @@ async fn a_step_template_keeps_its_versions_and_knows_its_users() {
     let mut new = made.clone();
     new["Properties"]["Octopus.Action.Script.ScriptBody"] = json!("dong");
     let (_, new) = s.send(Method::PUT, &path, Some(new)).await;
-    assert_eq!((&made["Version"], &new["Version"]), (&json!(1), &json!(2)));
-    assert_eq!(s.get(&format!("{path}/versions/1")).await, made);
-    assert_eq!(s.get(&format!("{path}/versions/2")).await, new);
-    assert_eq!(s.send(Method::GET, &format!("{path}/versions/3"), None).await.0, 404);
+    assert_eq!((&made["Version"], &new["Version"]), (&json!(0), &json!(1)));
+    assert_eq!(s.get(&format!("{path}/versions/0")).await, made);
+    assert_eq!(s.get(&format!("{path}/versions/1")).await, new);
+    assert_eq!(s.send(Method::GET, &format!("{path}/versions/2"), None).await.0, 404);
 
     assert_eq!(s.get(&format!("{path}/usage")).await, json!([]));
     let mut process = s.get(&format!("{WEB}/deploymentprocesses")).await;

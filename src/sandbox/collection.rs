@@ -293,9 +293,6 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
             for (key, value) in old.as_object().into_iter().flatten().filter(|(k, _)| k.starts_with('_')) {
                 new[key.as_str()] = value.clone();
             }
-            if new.get("Version").is_some_and(Value::is_number) && noun.path == "actiontemplates" {
-                new["Version"] = json!(old.get("Version").and_then(Value::as_u64).unwrap_or(0) + 1);
-            }
             state.modified(ask, noun, &new);
             let answer = present(noun, &new);
             state.store.of_mut(noun.path).put(new);
@@ -349,7 +346,7 @@ fn space_of(doc: &Value) -> Option<String> {
 }
 
 /// A body as a document: an object without links.
-fn clean(body: Value) -> Result<Value, Refusal> {
+pub(crate) fn clean(body: Value) -> Result<Value, Refusal> {
     let Value::Object(mut object) = body else { return Err(Refusal::invalid("The request body must be a JSON object.")) };
     object.shift_remove("Links");
     let upper = |k: &str| k.chars().next().map_or_else(String::new, |c| c.to_uppercase().chain(k.chars().skip(1)).collect());

@@ -243,7 +243,16 @@ const ROWS: &[Row] = &[
     partly("GET S/feeds/{id}/packages/notes", "FeedView", BUILT_IN),
     at("DELETE S/build-information/bulk", "BuildInformationAdminister"),
     // Step templates.
+    partly("GET S/actiontemplates/categories", "ActionTemplateView", "of four built-in steps"),
+    partly("GET S/actiontemplates/search", "ActionTemplateView", "the space's templates and four built-in steps"),
+    partly("GET S/communityactiontemplates", "", EMPTY),
+    at("GET S/actiontemplates/{id}/versions", "ActionTemplateView"),
     at("GET S/actiontemplates/{id}/versions/{version}", "ActionTemplateView"),
+    at("GET S/actiontemplates/{id}/logo", "ActionTemplateView"),
+    at("GET S/actiontemplates/{id}/versions/{version}/logo", "ActionTemplateView"),
+    at("PUT S/actiontemplates/{id}/logo", "ActionTemplateEdit"),
+    at("POST S/actiontemplates/{id}/logo", "ActionTemplateEdit"),
+    at("POST S/actiontemplates/{id}/actionsUpdate", "ProcessEdit"),
     at("GET S/actiontemplates/{id}/usage", "ActionTemplateView"),
     // What happened, and who is asked.
     at("GET S/dashboard", "DeploymentView"),

@@ -1,6 +1,7 @@
 //! The HTTP side: connections that can be cut, prefixes, credentials, faults, and which file answers what.
 
 use super::{
+    actiontemplates,
     answer::{Answer, Ask, Handled, Refusal, str_of},
     build_information, channels, collection, control, dashboard, deployments,
     endpoints::{self, Depth, Endpoint},
@@ -13,7 +14,7 @@ use super::{
     progress::Due,
     projects, releases, runbooks, server,
     state::State,
-    tasks, templates, tenants, variables,
+    tasks, tenants, variables,
     wire::Line,
     world::model::{FaultAction, FaultPlan},
 };
@@ -376,7 +377,7 @@ fn route(state: &mut State, ask: &Ask) -> Handled {
         "runbooksnapshots" => runbooks::route_snapshots(state, ask, rest),
         "channels" => channels::route(state, ask, rest),
         "tenants" => tenants::route(state, ask, rest),
-        "actiontemplates" => templates::route(state, ask, rest),
+        "actiontemplates" => actiontemplates::route(state, ask, rest),
         "environments" => projects::route_environments(state, ask, rest),
         "lifecycles" => projects::route_owners(state, ask, "lifecycles", rest),
         "projectgroups" => projects::route_owners(state, ask, "projectgroups", rest),

@@ -4,6 +4,7 @@
 //! certificates and accounts beyond plain documents, the portal, subscriptions that POST, retention, sign-in with a password.
 //! Scripts in steps do not run: a step takes the time and has the outcome its world gives it.
 
+mod actiontemplates;
 mod activity;
 mod answer;
 mod build;
@@ -36,7 +37,6 @@ mod selection;
 mod server;
 mod state;
 mod tasks;
-mod templates;
 mod tenants;
 mod upload;
 mod variables;

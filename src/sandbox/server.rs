@@ -45,10 +45,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
             )
         }
         ("GET", ["configuration", "feature-toggles"]) => Answer::ok(json!({ "FeatureToggles": [] })),
-        (
-            "GET",
-            ["actiontemplates", "categories" | "search"] | ["tenantvariables", "all"] | ["configuration", "enabled-feature-toggles"],
-        ) => Answer::ok(json!([])),
+        ("GET", ["tenantvariables", "all"] | ["configuration", "enabled-feature-toggles"]) => Answer::ok(json!([])),
         ("GET", ["capabilities"]) => Answer::ok(json!({"Capabilities": ["GetAllSpacesRequest"]})),
         ("GET", ["permissions", "all"]) => Answer::ok(json!({})),
         ("GET", ["octopusservernodes", "ping"]) => Answer::ok(json!({"Status": "OK"})),

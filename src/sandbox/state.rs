@@ -351,9 +351,7 @@ impl State {
             "spaces" => {
                 json!({"Description": "", "IsDefault": false, "IsPrivate": false, "TaskQueueStopped": false, "SpaceManagersTeams": [], "SpaceManagersTeamMembers": []})
             }
-            "actiontemplates" => {
-                json!({"Description": "", "Version": 1, "CommunityActionTemplateId": null, "Packages": [], "GitDependencies": [], "StepPackageVersion": null, "Inputs": null, "Properties": {}, "Parameters": []})
-            }
+            "actiontemplates" => super::actiontemplates::defaults(doc),
             "octopusservernodes" => json!({"MaxConcurrentTasks": cap, "IsInMaintenanceMode": false}),
             _ => json!({}),
         };
