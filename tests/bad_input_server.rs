@@ -135,8 +135,49 @@ fn no_permission_names_what_is_lacking() {
     let body = r#"{"ErrorMessage":"You do not have permission to perform this action. Missing permission: SpaceView"}"#;
     let server = Server::saying("403 Forbidden", "application/json", body);
     let ran = server.run("print(1);", &[]);
-    ends(&ran, ran.code, &["Missing permission: SpaceView", "answered 403)"]);
+    ends(
+        &ran,
+        ran.code,
+        &[
+            "Missing permission: SpaceView",
+            "answered 403)",
+            "help: the user of the API key or access token needs a role with `SpaceView` here",
+        ],
+    );
     assert!([1, 2].contains(&ran.code), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_hidden_may_be_there_all_the_same() {
+    let sandbox = Sandbox::start("shop");
+    let ran = sandbox.run("", "get(\"projects/Projects-999\");", &[]);
+    ends(
+        &ran,
+        ran.code,
+        &[
+            "The resource 'Projects-999' was not found (`GET",
+            "answered 404)",
+            "help: the server also says so of what the user of the API key",
+        ],
+    );
+}
+
+#[test]
+fn a_server_that_is_asked_too_often_is_given_the_pause_it_wants_or_one_of_ours() {
+    for wanted in ["Retry-After: 1\r\n", ""] {
+        let first = std::sync::atomic::AtomicBool::new(true);
+        let server = Server::start(move |head, to| {
+            if first.swap(false, std::sync::atomic::Ordering::Relaxed) {
+                return respond(to, "429 Too Many Requests", wanted, r#"{"ErrorMessage":"Rate limit exceeded."}"#);
+            }
+            let body =
+                if head.contains("/api/spaces") { r#"[{"Id":"Spaces-1","Name":"S","IsDefault":true}]"# } else { r#"{"Id":"Users-1"}"# };
+            respond(to, "200 OK", "Content-Type: application/json\r\n", body)
+        });
+        let ran = server.run("print(1);", &[]);
+        ends(&ran, 0, &["the server answers 429 (Rate limit exceeded.), trying again for up to", "the server answers again after"]);
+        assert_eq!(ran.stdout, "1\n");
+    }
 }
 
 #[test]

@@ -114,7 +114,35 @@ impl Answer {
         if !errors.is_empty() {
             error = error.with("errors", errors);
         }
+        for advice in self.advice() {
+            error = error.help(advice);
+        }
+        if self.status == 403
+            && let Some(permission) = missing_permission(&message)
+        {
+            error = error
+                .help(format!("the user of the API key or access token needs a role with `{permission}` here"))
+                .with("permission", permission);
+        }
+        if self.status == 404 {
+            error = error.help("the server also says so of what the user of the API key or access token may not see");
+        }
         self.annotate(login_help(error, self.status, has_credential))
+    }
+
+    /// What the server advises: its help text, and where it says there is more to read.
+    fn advice(&self) -> Vec<String> {
+        let Ok(body) = serde_json::from_slice::<Value>(&self.body) else { return Vec::new() };
+        let text = body.get("HelpText").and_then(Value::as_str).map(fragment).filter(|text| !text.is_empty());
+        let links = body.get("ParsedHelpLinks").and_then(Value::as_array).into_iter().flatten().chain(body.get("HelpLink"));
+        let mut advice: Vec<String> = text.into_iter().collect();
+        for link in links.filter_map(Value::as_str).filter(|link| !link.is_empty()) {
+            let see = format!("see {link}");
+            if !advice.contains(&see) {
+                advice.push(see);
+            }
+        }
+        advice
     }
 
     fn refusal_without_words(&self, has_credential: bool) -> Error {
@@ -136,6 +164,13 @@ fn login_help(error: Error, status: u16, has_credential: bool) -> Error {
         401 => error.help("no API key or access token was given"),
         _ => error,
     }
+}
+
+/// The permission that a refusal names: `... Missing permission: DeploymentCreate`.
+fn missing_permission(message: &str) -> Option<&str> {
+    let name = message.split_once("Missing permission: ")?.1;
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
+    Some(&name[..end]).filter(|name| !name.is_empty())
 }
 
 /// A sentence of the server's as part of ours: without its final full stop.
@@ -182,6 +217,24 @@ mod tests {
         }
         assert_eq!(answer(404, "<html>IIS</html>").refusal(true).kind(), Kind::BadAnswer);
         assert_eq!(answer(404, "").refusal(true).kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn who_lacks_a_permission_is_told_which() {
+        let error = answer(
+            403,
+            r#"{"ErrorMessage":"You do not have permission. Missing permission: DeploymentCreate. Ask.","HelpText":"Ask Ada."}"#,
+        )
+        .refusal(true);
+        assert_eq!(error.hints(), ["Ask Ada", "the user of the API key or access token needs a role with `DeploymentCreate` here"]);
+        assert_eq!(error.fact("permission"), Some(&Value::from("DeploymentCreate")));
+        assert!(answer(403, r#"{"ErrorMessage":"No.","HelpText":null}"#).refusal(true).hints().is_empty());
+    }
+
+    #[test]
+    fn the_servers_advice_is_passed_on_once() {
+        let body = r#"{"ErrorMessage":"No.","Errors":[],"HelpText":"","HelpLink":"https://oc.to/a","ParsedHelpLinks":["https://oc.to/a","https://oc.to/b",7],"Details":{}}"#;
+        assert_eq!(answer(400, body).refusal(true).hints(), ["see https://oc.to/a", "see https://oc.to/b"]);
     }
 
     #[test]
