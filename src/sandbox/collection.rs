@@ -2,7 +2,7 @@
 
 use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of},
-    links,
+    clones, links,
     state::State,
 };
 use serde_json::{Map, Value, json};
@@ -293,6 +293,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
             for (key, value) in old.as_object().into_iter().flatten().filter(|(k, _)| k.starts_with('_')) {
                 new[key.as_str()] = value.clone();
             }
+            state.fill(noun, &mut new);
             state.modified(ask, noun, &new);
             let answer = present(noun, &new);
             state.store.of_mut(noun.path).put(new);
@@ -354,7 +355,11 @@ pub(crate) fn clean(body: Value) -> Result<Value, Refusal> {
 }
 
 fn create(state: &mut State, ask: &Ask, noun: &'static Noun) -> Handled {
-    let body = clean(ask.body.clone())?;
+    let source = clones::source(state, ask, noun)?;
+    let mut body = clean(ask.body.clone())?;
+    if let Some(source) = &source {
+        body = clones::body(noun, source, &body);
+    }
     let space = noun.spaced.then(|| ask.space.clone().unwrap_or_else(|| state.default_space().to_owned()));
     let name = str_of(&body, "Name").to_owned();
     if name.is_empty() && !matches!(noun.path, "users" | "artifacts" | "runbookSnapshots") {
@@ -389,7 +394,10 @@ fn create(state: &mut State, ask: &Ask, noun: &'static Noun) -> Handled {
     }
     state.complete(noun, &mut doc);
     let answer = present(noun, &doc);
-    state.event("Created", &ask.user, format!("{} {name} was created", noun.item), vec![id], space);
+    state.event("Created", &ask.user, format!("{} {name} was created", noun.item), vec![id.clone()], space);
     state.store.of_mut(noun.path).put(doc);
+    if let Some(source) = &source {
+        clones::below(state, noun, source, &id);
+    }
     Answer::created(answer)
 }

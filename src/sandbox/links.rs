@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 fn below(noun: &Noun) -> &'static [(&'static str, &'static str)] {
     match noun.path {
         "environments" => &[("Machines", "/machines{?skip,take}")],
-        "projectgroups" => &[("Projects", "/projects{?skip,take,partialName}")],
+        "projectgroups" => &[("Projects", "/projects")],
         "projects" => &[
             ("Releases", "/releases{/version}{?skip,take,searchByVersion}"),
             ("Channels", "/channels{?skip,take,partialName}"),

@@ -10,6 +10,7 @@ mod answer;
 mod build;
 mod build_information;
 mod channels;
+mod clones;
 mod collection;
 mod control;
 mod dashboard;

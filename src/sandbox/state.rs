@@ -328,11 +328,23 @@ impl State {
         self.event("Modified", &ask.user, format!("{} {name} was changed", noun.item), vec![id], space);
     }
 
-    /// Fills in what a new document has besides what the client sent.
+    /// Makes what a new document has besides what the client sent.
     pub(crate) fn complete(&mut self, noun: &Noun, doc: &mut Value) {
+        self.fill(noun, doc);
+        if noun.path == "spaces" {
+            super::feeds::add_builtin(&mut self.store, str_of(doc, "Id"));
+        }
+        if noun.path == "projects" {
+            let (id, space) = (str_of(doc, "Id"), str_of(doc, "SpaceId"));
+            let channel = super::build::channel(&mut self.store, space, id, "Default", true);
+            self.store.of_mut("channels").put(channel);
+        }
+    }
+
+    /// Gives a document the fields that every document of its kind shows, also when a client left them out.
+    pub(crate) fn fill(&self, noun: &Noun, doc: &mut Value) {
         let id = str_of(doc, "Id").to_owned();
         let (now, cap) = (stamp(self.now), self.plan.task_cap);
-        let space = str_of(doc, "SpaceId").to_owned();
         let defaults = match noun.path {
             "projects" => super::build::project_defaults(&id),
             "environments" => {
@@ -341,7 +353,9 @@ impl State {
             "libraryvariablesets" => {
                 json!({"Description": "", "VariableSetId": format!("variableset-{id}"), "ContentType": "Variables", "Templates": [], "Version": 0})
             }
-            "tenants" => json!({"Description": "", "IsDisabled": false, "TenantTags": [], "ProjectEnvironments": {}}),
+            "tenants" => {
+                json!({"Description": "", "IsDisabled": false, "TenantTags": [], "ProjectEnvironments": {}, "ClonedFromTenantId": null})
+            }
             "lifecycles" => json!({"Description": "", "Phases": []}),
             "channels" => super::build::channel_defaults(),
             "runbooks" => super::build::runbook_defaults(&id),
@@ -359,13 +373,6 @@ impl State {
             for (k, v) in defaults {
                 doc.entry(k).or_insert(v);
             }
-        }
-        if noun.path == "spaces" {
-            super::feeds::add_builtin(&mut self.store, &id);
-        }
-        if noun.path == "projects" {
-            let channel = super::build::channel(&mut self.store, &space, &id, "Default", true);
-            self.store.of_mut("channels").put(channel);
         }
     }
 
