@@ -30,7 +30,11 @@ pub(crate) fn body(noun: &Noun, source: &Value, sent: &Value) -> Value {
     let mut doc = source.clone();
     if let (Value::Object(doc), Value::Object(sent)) = (&mut doc, sent) {
         doc.retain(|k, _| !OWN.contains(&k.as_str()));
-        doc.extend(sent.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())));
+        // A server reads names of fields without regard to case, and the Go SDK writes `LifecycleID`.
+        for (key, value) in sent.iter().filter(|(_, v)| !v.is_null()) {
+            let known = doc.keys().find(|k| k.eq_ignore_ascii_case(key)).cloned();
+            doc.insert(known.unwrap_or_else(|| key.clone()), value.clone());
+        }
     }
     match noun.path {
         "projects" => doc["ClonedFromProjectId"] = source["Id"].clone(),

@@ -188,6 +188,22 @@ pub(crate) fn concurrency_tag(state: &State, project: &str, environment: &str, t
     }
 }
 
+/// Completes a variable as a client sent it: an id for a new one, and both words for a secret.
+fn settle(v: &mut Value, owner: &str, which: &str) {
+    let name = str_of(v, "Name").to_owned();
+    let mut whole = plain(owner, &name, "");
+    whole["Id"] = json!(guid(owner, &format!("{name}#{which}")));
+    if let (Value::Object(whole), Value::Object(sent)) = (&mut whole, &mut *v) {
+        sent.retain(|k, v| k != "Id" || v.as_str().is_some_and(|id| !id.is_empty()));
+        whole.append(sent);
+    }
+    if str_of(&whole, "Type") == "Sensitive" || whole["IsSensitive"] == true {
+        whole["Type"] = json!("Sensitive");
+        whole["IsSensitive"] = json!(true);
+    }
+    *v = whole;
+}
+
 /// `PUT variables/{id}` (octopus-api.md §8.2).
 pub(crate) fn put(state: &mut State, ask: &Ask, id: &str) -> Handled {
     state.permit(&ask.user, "VariableEdit")?;
@@ -202,7 +218,8 @@ pub(crate) fn put(state: &mut State, ask: &Ask, id: &str) -> Handled {
     }
     let mut new = old.clone();
     let mut list = field(&ask.body, "Variables").as_array().cloned().unwrap_or_default();
-    for v in &mut list {
+    for (i, v) in list.iter_mut().enumerate() {
+        settle(v, str_of(&old, "OwnerId"), &format!("{}.{i}", old["Version"]));
         if v["IsSensitive"] == true && v["Value"].is_null() {
             let kept =
                 old["Variables"].as_array().and_then(|a| a.iter().find(|o| o["Id"] == v["Id"])).map_or(Value::Null, |o| o["Value"].clone());

@@ -89,6 +89,6 @@ def tenants_and_groups(p):
     p.text("worker-pool", "static", "create", "-n", "Go pool", "--description", "Tugs")
     made = w.named("workerpools", "Go pool")
     view = p.text("worker-pool", "view", "Go pool")
-    p.holds("worker-pool view", "Go pool (%s)" % made["Id"] in view and re.search(r"Default +No", view), view)
+    p.holds("worker-pool view", "Go pool (%s)" % made["Id"] in view and re.search(r"Total workers +0\n", view) and "Default" not in view, view)
     p.text("worker-pool", "delete", "Go pool", "-y")
     p.same("it is gone", [x["Name"] for x in w.all("workerpools") if x["Name"] == "Go pool"], [])

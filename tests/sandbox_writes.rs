@@ -1,4 +1,4 @@
-//! Copies of projects, tenants and runbooks: what comes along, and what does not.
+//! Documents that clients send incomplete: copies of projects and tenants, fields left out, new variables.
 
 mod sandbox_support;
 
@@ -33,12 +33,17 @@ fn names(list: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn a_copied_project_has_process_variables_channels_and_runbooks_but_no_releases() {
     let s = Server::toml(WORLD).await;
-    let (status, copy) =
-        s.post("/api/Spaces-1/projects?clone=Projects-1", json!({"Name": "New harbour", "Description": "The new one"})).await;
+    let (status, copy) = s
+        .post(
+            "/api/Spaces-1/projects?clone=Projects-1",
+            json!({"Name": "New harbour", "Description": "The new one", "ProjectGroupID": "ProjectGroups-7"}),
+        )
+        .await;
     assert_eq!(status, 201);
     let id = copy["Id"].as_str().expect("an id");
     assert_ne!(id, "Projects-1");
     assert_eq!([&copy["ClonedFromProjectId"], &copy["Description"], &copy["Slug"]], ["Projects-1", "The new one", "new-harbour"]);
+    assert_eq!((&copy["ProjectGroupId"], copy.get("ProjectGroupID")), (&json!("ProjectGroups-7"), None));
     assert_eq!(copy["TenantedDeploymentMode"], "TenantedOrUntenanted");
     let process = s.get(&format!("/api/Spaces-1/deploymentprocesses/{}", copy["DeploymentProcessId"].as_str().expect("an id"))).await;
     assert_eq!(names(&process["Steps"]), ["Dig", "Flood"]);
@@ -66,4 +71,21 @@ async fn a_field_that_a_client_leaves_out_is_empty_not_gone() {
     let body = json!({"Id": "Tenants-1", "Name": "Rivo", "SpaceId": "Spaces-1", "TenantTags": ["Region/North"]});
     let (status, tenant) = s.send(reqwest::Method::PUT, "/api/Spaces-1/tenants/Tenants-1", Some(body)).await;
     assert_eq!((status, &tenant["ProjectEnvironments"], &tenant["Description"]), (200, &json!({}), &json!("")));
+}
+
+#[tokio::test]
+async fn a_new_variable_gets_an_id_and_a_secret_is_one_by_its_type() {
+    let s = Server::toml(WORLD).await;
+    let path = "/api/Spaces-1/variables/variableset-Projects-1";
+    let mut set = s.get(path).await;
+    let list = set["Variables"].as_array_mut().expect("a list");
+    list.push(json!({"Name": "A", "Value": "1", "Type": "String"}));
+    list.push(json!({"Id": "", "Name": "B", "Value": "hush", "Type": "Sensitive", "IsSensitive": false}));
+    assert_eq!(s.send(reqwest::Method::PUT, path, Some(set)).await.0, 200);
+    let set = s.get(path).await;
+    let (depth, a, b) = (&set["Variables"][0], &set["Variables"][1], &set["Variables"][2]);
+    let ids: std::collections::BTreeSet<&str> = [depth, a, b].iter().map(|v| v["Id"].as_str().expect("an id")).collect();
+    assert_eq!((ids.len(), ids.contains("")), (3, false));
+    assert_eq!((&b["IsSensitive"], &b["Value"]), (&json!(true), &Value::Null));
+    assert_eq!((&a["IsSensitive"], &a["Scope"], &a["Prompt"]), (&json!(false), &json!({}), &Value::Null));
 }
