@@ -69,6 +69,15 @@ async fn a_template_is_made_and_changed_in_versions() {
     let parameter = made["Parameters"][0]["Id"].as_str().expect("an id").to_owned();
     assert_eq!(parameter.len(), 36);
     assert_eq!(s.get(&own).await, made);
+    let (_, bare) =
+        s.post(ALL, json!({"Name": "Bare", "ActionType": "Octopus.Script", "Parameters": [{"Name": "A"}], "Packages": [{}]})).await;
+    let of = |list: &str| {
+        let mut part = bare[list][0].clone();
+        assert_eq!(part.as_object_mut().unwrap().remove("Id").unwrap().as_str().unwrap().len(), 36);
+        part
+    };
+    assert_eq!(of("Parameters"), json!({"Name": "A", "Label": "", "HelpText": "", "DefaultValue": null, "DisplaySettings": {}}));
+    assert_eq!(of("Packages"), json!({"Name": "", "PackageId": null, "FeedId": null, "AcquisitionLocation": "Server", "Properties": {}}));
 
     let mut new = made.clone();
     new["Properties"]["Octopus.Action.Script.ScriptBody"] = json!("ask twice");

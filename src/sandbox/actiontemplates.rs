@@ -27,7 +27,7 @@ pub(crate) fn defaults(doc: &mut Value) -> Value {
     json!({})
 }
 
-/// Brings what a client sent into the shape templates have: lists are lists, parameters have ids.
+/// Brings what a client sent into the shape templates have: lists are lists, parameters and packages have ids and all members.
 fn shape(doc: &mut Value) {
     for (key, empty) in [
         ("Description", json!("")),
@@ -44,10 +44,21 @@ fn shape(doc: &mut Value) {
         }
     }
     let owner = str_of(doc, "Id").to_owned();
-    for parameter in doc["Parameters"].as_array_mut().into_iter().flatten() {
-        if str_of(parameter, "Id").is_empty() {
-            let name = format!("{owner}/{}", str_of(parameter, "Name"));
-            parameter["Id"] = json!(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).to_string());
+    let parts = [
+        ("Parameters", json!({"Label": "", "HelpText": "", "DefaultValue": null, "DisplaySettings": {}})),
+        ("Packages", json!({"Name": "", "PackageId": null, "FeedId": null, "AcquisitionLocation": "Server", "Properties": {}})),
+    ];
+    for (list, defaults) in parts {
+        for part in doc[list].as_array_mut().into_iter().flatten() {
+            if str_of(part, "Id").is_empty() {
+                let name = format!("{owner}/{list}/{}", str_of(part, "Name"));
+                part["Id"] = json!(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).to_string());
+            }
+            for (key, value) in defaults.as_object().into_iter().flatten() {
+                if part[key].is_null() {
+                    part[key] = value.clone();
+                }
+            }
         }
     }
     if let Some(doc) = doc.as_object_mut() {
