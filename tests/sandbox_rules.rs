@@ -363,3 +363,25 @@ async fn steps_run_side_by_side_but_people_are_asked_alone() {
     s.pass(1);
     assert_eq!(s.state_of(&task).await, "Success");
 }
+
+#[tokio::test]
+async fn what_is_posted_as_it_was_read_becomes_a_document_of_its_own() {
+    let s = Server::toml(&world(r#"{ name = "one" }"#, "")).await;
+    let mut copy = s.get("/api/Spaces-1/projects/p").await;
+    copy["Name"] = json!("Q");
+    let (status, made) = s.post("/api/Spaces-1/projects", copy).await;
+    assert_eq!((status, &made["Slug"]), (201, &json!("p-1")));
+    let id = made["Id"].as_str().expect("an id");
+    assert_eq!(made["DeploymentProcessId"], json!(format!("deploymentprocess-{id}")));
+    assert_eq!(made["VariableSetId"], json!(format!("variableset-{id}")));
+    // A process is copied by its steps; parts without an id get one.
+    let path = format!("/api/Spaces-1/deploymentprocesses/deploymentprocess-{id}");
+    let mut process = s.get(&path).await;
+    assert_eq!(process["Steps"], json!([]));
+    process["Steps"] = json!([{"Id": "", "Name": "Look", "Actions": [{"Id": null, "Name": "Look", "ActionType": "Octopus.Script"}]}, {"Name": "Go", "Actions": []}]);
+    let (status, new) = s.send(reqwest::Method::PUT, &path, Some(process)).await;
+    assert_eq!((status, &new["Version"], &new["Steps"][0]["Slug"]), (200, &json!(2), &json!("look")));
+    let ids = [&new["Steps"][0]["Id"], &new["Steps"][0]["Actions"][0]["Id"], &new["Steps"][1]["Id"]].map(|id| id.as_str().expect("an id"));
+    assert!(ids.iter().all(|i| i.len() == 36) && ids[0] != ids[1] && ids[0] != ids[2], "{ids:?}");
+    assert_eq!(s.get("/api/Spaces-1/deploymentprocesses/deploymentprocess-Projects-1").await["Version"], 1);
+}

@@ -1,14 +1,13 @@
 //! Artifacts: files kept with tasks.
 
-use super::decode::Links;
-use super::encode::editable;
+use super::decode::{Links, document};
 use super::id::{ArtifactId, TaskId};
 use super::spaces::SpaceClient;
 use crate::error::{Kind, Result};
 use jiff::Timestamp;
 use serde_json::json;
 
-editable! {
+document! {
     /// An artifact (octopus-api.md §24).
     Artifact, "artifact" {
         /// Id.

@@ -1,13 +1,13 @@
 //! Channels.
 
-use super::encode::editable;
+use super::decode::{document, part};
 use super::id::{ChannelId, LifecycleId, ProjectId};
 use super::projects::Project;
 use super::resource::{named, pick};
 use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
 
-editable! {
+document! {
     /// A channel (octopus-api.md §10.6).
     Channel, "channel" {
         /// Id.
@@ -32,7 +32,7 @@ editable! {
 }
 named!(Channel, ChannelId);
 
-editable! {
+part! {
     /// Which package versions may come into a channel.
     ChannelRule {
         /// NuGet or Maven range, e.g. `[1.0,2.0)`.

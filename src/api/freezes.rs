@@ -2,15 +2,14 @@
 
 use super::address::Route;
 use super::client::Client;
-use super::decode::document;
-use super::encode::editable;
+use super::decode::{document, part};
 use super::id::{EnvironmentId, FreezeId, ProjectId, TenantId};
 use crate::error::{Kind, Result};
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-editable! {
+document! {
     /// A deployment freeze (octopus-api.md §20.1).
     Freeze, "deployment freeze" {
         /// Id.
@@ -28,7 +27,7 @@ editable! {
     }
 }
 
-editable! {
+part! {
     /// A project frozen in an environment for one tenant.
     FrozenTenant {
         /// The tenant.

@@ -1,12 +1,12 @@
 //! Lifecycles: which environments come after which.
 
-use super::encode::editable;
+use super::decode::{document, part};
 use super::id::{EnvironmentId, LifecycleId};
 use super::resource::named;
 use super::spaces::SpaceClient;
 use crate::error::Result;
 
-editable! {
+document! {
     /// A lifecycle (octopus-api.md §10.4). Without phases, every environment is one, in the order of environments.
     Lifecycle, "lifecycle" {
         /// Id.
@@ -23,7 +23,7 @@ editable! {
 }
 named!(Lifecycle, LifecycleId);
 
-editable! {
+part! {
     /// A phase of a lifecycle.
     Phase {
         /// Id.

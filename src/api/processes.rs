@@ -1,12 +1,12 @@
 //! Deployment processes: steps and the ids of their actions, by which steps are left out of a deployment.
 
-use super::encode::editable;
+use super::decode::{document, part};
 use super::id::{EnvironmentId, ProjectId};
 use super::projects::Project;
 use super::spaces::SpaceClient;
 use crate::error::Result;
 
-editable! {
+document! {
     /// A deployment process or runbook process (octopus-api.md §11.1).
     Process, "process" {
         /// Id.
@@ -20,7 +20,7 @@ editable! {
     }
 }
 
-editable! {
+part! {
     /// A step.
     Step {
         /// Name.
@@ -32,7 +32,7 @@ editable! {
     }
 }
 
-editable! {
+part! {
     /// An action of a step.
     Action {
         /// Id: what `SkipActions` names.

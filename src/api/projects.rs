@@ -1,13 +1,12 @@
 //! Projects and their groups.
 
-use super::decode::Links;
-use super::encode::editable;
+use super::decode::{Links, document};
 use super::id::{LifecycleId, ProjectGroupId, ProjectId, VariableSetId};
 use super::resource::named;
 use super::spaces::SpaceClient;
 use crate::error::Result;
 
-editable! {
+document! {
     /// A project (octopus-api.md §10.2).
     Project, "project" {
         /// Id.
@@ -36,7 +35,7 @@ editable! {
 }
 named!(Project, ProjectId);
 
-editable! {
+document! {
     /// A project group.
     ProjectGroup, "project group" {
         /// Id.

@@ -1,13 +1,13 @@
 //! Tenants and the tags they wear.
 
-use super::encode::editable;
+use super::decode::{document, part};
 use super::id::{EnvironmentId, ProjectId, TagSetId, TenantId};
 use super::resource::named;
 use super::spaces::SpaceClient;
 use crate::error::Result;
 use std::collections::BTreeMap;
 
-editable! {
+document! {
     /// A tenant (octopus-api.md §10.3).
     Tenant, "tenant" {
         /// Id.
@@ -35,7 +35,7 @@ impl Tenant {
     }
 }
 
-editable! {
+document! {
     /// A tag set.
     TagSet, "tag set" {
         /// Id.
@@ -50,7 +50,7 @@ editable! {
 }
 named!(TagSet, TagSetId);
 
-editable! {
+part! {
     /// A tag of a set.
     Tag {
         /// Name.

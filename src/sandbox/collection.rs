@@ -51,6 +51,7 @@ pub(crate) const NOUNS: &[Noun] = &[
     noun("workers", "Worker", "Workers-", true, false, Order::Name),
     noun("workerpools", "WorkerPool", "WorkerPools-", true, false, Order::Name),
     noun("machinepolicies", "MachinePolicy", "MachinePolicies-", true, false, Order::Name),
+    noun("proxies", "Proxy", "Proxies-", true, false, Order::Name),
     noun("feeds", "Feed", "Feeds-", true, false, Order::Name),
     noun("build-information", "OctopusPackageVersionBuildInformationMapped", "BuildInformation-", true, false, Order::Newest),
     noun("accounts", "Account", "Accounts-", true, false, Order::Name),
@@ -354,6 +355,26 @@ pub(crate) fn clean(body: Value) -> Result<Value, Refusal> {
     Ok(Value::Object(object.into_iter().map(|(k, v)| (upper(&k), v)).collect()))
 }
 
+/// What the server gives to a new document, whatever the body says: clients copy a document by posting what they read.
+const GIVEN: [&str; 6] = ["Id", "SpaceId", "VariableSetId", "DeploymentProcessId", "RunbookProcessId", "PublishedRunbookSnapshotId"];
+
+/// The slug itself, or with a number behind it when somebody has it.
+fn free_slug(state: &State, noun: &Noun, space: Option<&str>, wanted: String) -> String {
+    let taken = |slug: &str| {
+        state
+            .store
+            .of(noun.path)
+            .iter()
+            .any(|d| str_of(d, "Slug").eq_ignore_ascii_case(slug) && space.is_none_or(|s| str_of(d, "SpaceId") == s))
+    };
+    // Names of channels and runbooks may repeat, so their slugs may.
+    if matches!(noun.path, "channels" | "runbooks") || !taken(&wanted) {
+        return wanted;
+    }
+    let most = state.store.of(noun.path).iter().count();
+    (1..=most).map(|n| format!("{wanted}-{n}")).find(|s| !taken(s)).unwrap_or(wanted)
+}
+
 fn create(state: &mut State, ask: &Ask, noun: &'static Noun) -> Handled {
     let source = clones::source(state, ask, noun)?;
     let mut body = clean(ask.body.clone())?;
@@ -384,13 +405,14 @@ fn create(state: &mut State, ask: &Ask, noun: &'static Noun) -> Handled {
     }
     if let (Value::Object(doc), Value::Object(body)) = (&mut doc, body) {
         for (k, v) in body {
-            if k != "Id" && k != "SpaceId" {
+            if !GIVEN.contains(&k.as_str()) {
                 doc.insert(k, v);
             }
         }
     }
-    if !name.is_empty() && str_of(&doc, "Slug").is_empty() {
-        doc["Slug"] = json!(slug(&name));
+    if !name.is_empty() {
+        let wanted = Some(str_of(&doc, "Slug")).filter(|s| !s.is_empty()).map_or_else(|| slug(&name), str::to_owned);
+        doc["Slug"] = json!(free_slug(state, noun, space.as_deref(), wanted));
     }
     state.complete(noun, &mut doc);
     let answer = present(noun, &doc);

@@ -57,6 +57,7 @@ const fn absent(route: &'static str, why: &'static str) -> Row {
 
 const NOW: &str = "shows it as it is now: there are no snapshots";
 const GIT: &str = "version-controlled projects are not simulated";
+const ONE_LOGO: &str = "the same for everything: pictures are not kept";
 const EMPTY: &str = "always empty";
 const WHOLE: &str = "packages are sent whole";
 const BUILT_IN: &str = "the built-in feed only; what others hold is answered with 501";
@@ -209,6 +210,8 @@ const ROWS: &[Row] = &[
     at("GET S/channels/{id}/releases", "ReleaseView"),
     at("PUT S/environments/sortorder", "EnvironmentEdit"),
     at("GET S/environments/{id}/machines", "MachineView"),
+    at("GET S/machineroles/all", "MachineView"),
+    partly("GET S/useronboarding", "", EMPTY),
     partly("GET S/environments/summary", "EnvironmentView", "counts of deployment targets only"),
     partly("GET S/environments/v2", "EnvironmentView", "static environments only"),
     at("GET S/tenants/tag-test", "TenantView"),
@@ -275,8 +278,9 @@ const ROWS: &[Row] = &[
     absent("GET /api/scheduler", "the server's own jobs are not simulated"),
     absent("GET S/reporting/deployments-counted-by-week", "reports are not simulated"),
     absent("GET S/certificates/{id}/usages", "certificates are plain documents"),
-    absent("GET S/projects/{id}/logo", "pictures are not kept"),
-    absent("GET /api/spaces/{id}/logo", "pictures are not kept"),
+    partly("GET S/projects/{id}/logo", "ProjectView", ONE_LOGO),
+    partly("GET S/tenants/{id}/logo", "TenantView", ONE_LOGO),
+    partly("GET /api/spaces/{id}/logo", "SpaceView", ONE_LOGO),
     absent("GET /api/spaces/{id}/search", "the portal's search is not simulated"),
     absent("GET S/machines/{id}/tasks", "deployment targets do not work"),
     absent("GET S/machines/{id}/connection", "deployment targets do not work"),
@@ -303,6 +307,7 @@ fn needs(noun: &Noun) -> [&'static str; 4] {
         "workers" | "workerpools" => ["WorkerView", "WorkerEdit", "WorkerEdit", "WorkerEdit"],
         "build-information" => ["FeedView", "BuildInformationPush", "AdministerSystem", "BuildInformationAdminister"],
         "feeds" => ["FeedView", "FeedEdit", "FeedEdit", "FeedEdit"],
+        "proxies" => ["ProxyView", "ProxyCreate", "ProxyEdit", "ProxyDelete"],
         "accounts" => ["AccountView", "AccountCreate", "AccountEdit", "AccountDelete"],
         "certificates" => ["CertificateView", "CertificateCreate", "CertificateEdit", "CertificateDelete"],
         "projecttriggers" => ["TriggerView", "TriggerCreate", "TriggerEdit", "TriggerDelete"],
@@ -356,7 +361,7 @@ pub(crate) static ALL: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
 
 fn depth_of(noun: &Noun) -> Depth {
     match noun.path {
-        "accounts" | "certificates" | "machinepolicies" | "workers" | "workerpools" | "machines" | "projecttriggers" => {
+        "accounts" | "certificates" | "machinepolicies" | "workers" | "workerpools" | "machines" | "projecttriggers" | "proxies" => {
             Depth::Partly("a plain document: nothing happens by it")
         }
         "feeds" => Depth::Partly("feeds other than the built-in one are plain documents"),
@@ -391,10 +396,9 @@ pub(crate) fn is_public(method: &str, segments: &[String]) -> bool {
         all => all,
     };
     match (method, inner) {
-        ("GET", []) => true,
         ("GET", ["events", name]) => matches!(*name, "agents" | "categories" | "documenttypes" | "groups"),
-        ("GET", ["octopusservernodes", "ping"] | ["serverstatus", "health"] | ["tasks", "tasktypes"]) => true,
-        ("POST", ["users", "login" | "logout"]) => true,
+        ("GET", [] | ["octopusservernodes", "ping"] | ["serverstatus", "health"] | ["tasks", "tasktypes"])
+        | ("POST", ["users", "login" | "logout"]) => true,
         _ => false,
     }
 }

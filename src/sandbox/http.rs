@@ -360,6 +360,11 @@ fn respond(
 fn route(state: &mut State, ask: &Ask) -> Handled {
     let all: Vec<&str> = ask.segments.iter().map(String::as_str).collect();
     let Some((first, rest)) = all.split_first() else { return Err(Refusal::wrong_verb(&ask.method)) };
+    if let ("GET", [id, "logo"]) = (ask.method.as_str(), rest)
+        && !first.eq_ignore_ascii_case("actiontemplates")
+    {
+        return server::logo(state, ask, first, id);
+    }
     let special = match first.to_lowercase().as_str() {
         "tasks" => Some(tasks::route(state, ask, rest)),
         "deployments" => Some(deployments::route(state, ask, rest)),

@@ -202,9 +202,28 @@ fn put_process(state: &mut State, ask: &Ask, id: &str) -> Handled {
     }
     let mut new = old.clone();
     new["Steps"] = field(&ask.body, "Steps").clone();
-    new["Version"] = json!(old["Version"].as_u64().unwrap_or(0) + 1);
+    let version = old["Version"].as_u64().unwrap_or(0) + 1;
+    new["Version"] = json!(version);
+    for (n, step) in new["Steps"].as_array_mut().into_iter().flatten().enumerate() {
+        for (m, action) in step["Actions"].as_array_mut().into_iter().flatten().enumerate() {
+            name_part(action, || State::action_id(&format!("{id}/{version}/{n}"), m));
+        }
+        name_part(step, || State::action_id(&format!("{id}/{version}"), n));
+    }
     state.written.insert(id.to_lowercase(), new.clone());
     Answer::ok(new)
+}
+
+/// Gives a step or action that is new its id and slug.
+fn name_part(part: &mut Value, id: impl Fn() -> String) {
+    if part.is_object() {
+        if str_of(part, "Id").is_empty() {
+            part["Id"] = json!(id());
+        }
+        if str_of(part, "Slug").is_empty() {
+            part["Slug"] = json!(State::slug(str_of(part, "Name")));
+        }
+    }
 }
 
 /// `deploymentprocesses…` and `runbookProcesses…`

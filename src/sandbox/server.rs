@@ -7,6 +7,17 @@ use super::{
 };
 use serde_json::{Value, json};
 
+/// A PNG of one grey pixel: the logo of everything that has one.
+const LOGO: &[u8] = include_bytes!("logo.png");
+
+/// `…/{id}/logo`
+pub(crate) fn logo(state: &State, ask: &Ask, kind: &str, id: &str) -> Handled {
+    let noun = noun_of(kind).filter(|n| matches!(n.path, "projects" | "spaces" | "tenants"));
+    let noun = noun.ok_or_else(|| Refusal::not_simulated(&ask.method, &ask.path))?;
+    collection::get(state, ask, noun, id)?;
+    Ok(Answer::Bytes(200, "image/png".into(), LOGO.to_vec()))
+}
+
 /// Paths that belong to no other file; none when unknown.
 pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<Handled> {
     let method = ask.method.as_str();
@@ -47,6 +58,12 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
         ("GET", ["configuration", "feature-toggles"]) => Answer::ok(json!({ "FeatureToggles": [] })),
         ("GET", ["tenantvariables", "all"] | ["configuration", "enabled-feature-toggles"]) => Answer::ok(json!([])),
         ("GET", ["capabilities"]) => Answer::ok(json!({"Capabilities": ["GetAllSpacesRequest"]})),
+        ("GET", ["machineroles", "all"]) => {
+            let space = state.space_of(ask);
+            let machines = state.store.of("machines").iter().filter(|m| str_of(m, "SpaceId") == space);
+            Answer::ok(json!(machines.flat_map(|m| super::answer::texts(&m["Roles"])).collect::<std::collections::BTreeSet<_>>()))
+        }
+        ("GET", ["useronboarding"]) => Answer::ok(json!({"Tasks": [], "Links": {}})),
         ("GET", ["permissions", "all"]) => Answer::ok(json!({})),
         ("GET", ["octopusservernodes", "ping"]) => Answer::ok(json!({"Status": "OK"})),
         ("GET", ["octopusservernodes", "summary"]) => {
