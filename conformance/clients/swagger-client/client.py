@@ -24,6 +24,8 @@ GONE = {
     "UserResource": {"Password": "only ever sent to the server"},
     "ReleaseResource": {"PackageMetadata": "called BuildInformation by 2021"},
     "ReleaseChanges": {"PackageBuildMetadata": "called BuildInformation by 2021"},
+    "PackageResource": {"PackageMetadata": "called PackageVersionBuildInformation by 2021"},
+    "PackageFromBuiltInFeedResource": {"PackageMetadata": "called PackageVersionBuildInformation by 2021"},
     "DeploymentPreviewResource": {"ReleaseNotes": "called Changes by 2021"},
     "DeploymentTargetResource": {"Status": "left out by 2024: HealthStatus says it"},
     "WorkerResource": {"Status": "left out by 2024: HealthStatus says it"},
@@ -81,7 +83,7 @@ class Client:
         if full.startswith(SPACE):
             arguments = (self.space_id, *arguments)
         answer = function(*arguments, **more)
-        if answer is not None and not isinstance(answer, str):
+        if more.get("_preload_content", True) and answer is not None and not isinstance(answer, str):
             self.agree(answer, self.sent(), f"{method} {path}")
         return answer
 
