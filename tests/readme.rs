@@ -281,7 +281,8 @@ fn every_option_of_run_is_in_the_readme() {
 
 #[test]
 fn every_key_of_a_world_is_documented() {
-    let model = fs::read_to_string(root().join("src/sandbox/world/model.rs")).expect("the model is there");
+    let read = |file: &str| fs::read_to_string(root().join("src/sandbox/world").join(file)).expect("the model is there");
+    let model = format!("{}\n{}", read("model.rs"), read("people.rs"));
     let document = fs::read_to_string(root().join("docs/worlds.md")).expect("docs/worlds.md is there");
     let mut missing = Vec::new();
     let mut renamed = None;

@@ -1,6 +1,7 @@
 //! Step templates: their versions, where they are used, and steps brought to a newer version (octopus-api.md §11.4).
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
     collection::{self, Noun, noun_of, present},
     projects, selection,
@@ -116,7 +117,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
         "DELETE" => "ActionTemplateDelete",
         _ => "ActionTemplateEdit",
     };
-    if let Err(refusal) = state.permit(&ask.user, permission) {
+    if let Err(refusal) = state.demand(permission, &Thing { space: ask.space.as_deref(), ..Thing::default() }) {
         return Some(Err(refusal));
     }
     match (ask.method.as_str(), rest) {

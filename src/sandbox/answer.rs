@@ -125,6 +125,11 @@ impl Refusal {
         );
         Self { status: 403, message, errors: Vec::new() }
     }
+    /// 429 (octopus-api.md §7.3).
+    pub(crate) fn too_many() -> Self {
+        let message = "Too many requests have been made. Please wait before you try again.";
+        Self { status: 429, message: message.into(), errors: Vec::new() }
+    }
     pub(crate) fn wrong_verb(method: &str) -> Self {
         Self { status: 405, message: format!("The requested resource does not support http method '{method}'."), errors: Vec::new() }
     }

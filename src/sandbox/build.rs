@@ -1,9 +1,12 @@
 //! Makes the state a world starts with: ids, documents, releases, and the deployments that brought them where they are.
 
 use super::{
+    access::Access,
     collection::{Store, slug},
     deployments::{self, NewExecution},
-    lifecycle, packages, releases, selection,
+    lifecycle,
+    limits::Buckets,
+    packages, releases, selection,
     state::{Release, SYSTEM, State, StepStatus, TaskState, stamp},
     variables,
     world::{
@@ -21,6 +24,8 @@ use std::{
 
 /// The user whose key the world's `key` is.
 pub(crate) const USER: &str = "Users-1";
+
+mod people;
 
 struct Builder<'p> {
     plan: &'p Plan,
@@ -92,12 +97,16 @@ pub(crate) fn state(world: &World) -> State {
         maintenance: false,
         forgotten: std::collections::BTreeSet::new(),
         history: true,
+        access: Access::unlimited(),
+        keys: Vec::new(),
+        buckets: Buckets::default(),
         plan: plan.clone(),
     };
     let mut b = Builder { plan: &plan, ids: HashMap::new(), pasts: Vec::new(), blocked: Vec::new() };
     b.surroundings(&mut state);
     packages::stock(&mut state);
     b.projects(&mut state);
+    b.roles(&mut state.store);
     selection::of_the_past(&mut state);
     b.history(&mut state);
     b.freezes(&mut state);
@@ -126,23 +135,8 @@ impl Builder<'_> {
             self.add(store, "spaces", "Spaces-", "", name, rest);
         }
         store.of_mut("octopusservernodes").put(json!({"Id": super::tasks::NODE, "Name": "sandbox", "MaxConcurrentTasks": plan.task_cap, "IsInMaintenanceMode": false, "Rank": "Leader", "LastSeen": now, "IsOffline": false, "RunningTaskCount": 0}));
-        let everybody = json!({"Username": "sandbox", "DisplayName": "Sandbox", "IsActive": true, "IsService": true, "EmailAddress": null, "CanPasswordBeEdited": false, "IsRequestor": false, "Identities": [], "Created": now, "_Key": plan.key});
-        let id = self.add(store, "users", "Users-", "", "sandbox", everybody);
-        debug_assert_eq!(id, USER);
-        for user in &plan.users {
-            let name = user.name.get_ref();
-            let rest = json!({"Username": name, "DisplayName": user.display.as_ref().unwrap_or(name), "IsActive": true, "IsService": user.service, "EmailAddress": user.email, "CanPasswordBeEdited": false, "IsRequestor": false, "Identities": [], "Created": now, "_Key": user.key, "_Permissions": user.permissions});
-            self.add(store, "users", "Users-", "", name, rest);
-        }
-        for (id, name) in [("teams-everyone", "Everyone"), ("teams-administrators", "Octopus Administrators")] {
-            store.of_mut("teams").put(json!({"Id": id, "Name": name, "Slug": slug(name), "SpaceId": null, "Description": "", "MemberUserIds": [USER], "ExternalSecurityGroups": [], "CanBeDeleted": false, "CanBeRenamed": false, "CanChangeRoles": false, "CanChangeMembers": true}));
-        }
-        for team in &plan.teams {
-            let space = team.space.as_ref().map(|s| self.space(Some(s)));
-            let members = self.all("users", "", &team.members);
-            let rest = json!({"SpaceId": space, "Description": "", "MemberUserIds": members, "ExternalSecurityGroups": [], "CanBeDeleted": true, "CanBeRenamed": true, "CanChangeRoles": true, "CanChangeMembers": true});
-            self.add(store, "teams", "Teams-", "", team.name.get_ref(), rest);
-        }
+        self.people(state);
+        let store = &mut state.store;
         for (i, e) in plan.environments.iter().enumerate() {
             let space = self.space(e.space.as_ref());
             let rest = json!({"Description": e.description, "SortOrder": i, "UseGuidedFailure": e.guided_failure, "AllowDynamicInfrastructure": true, "EnvironmentTags": [], "ExtensionSettings": []});

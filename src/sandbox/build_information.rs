@@ -1,6 +1,7 @@
 //! What a build server says about the build a package came from (octopus-api.md §24).
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text},
     collection::{self, Noun, noun_of, page, present},
     packages::Overwrite,
@@ -53,7 +54,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
     match (ask.method.as_str(), rest) {
         ("POST", []) => push(state, ask, noun),
         ("GET", []) => {
-            state.permit(&ask.user, "FeedView")?;
+            state.demand("FeedView", &Thing::default())?;
             let filter = ask.query("filter").map(str::to_lowercase);
             let mut found = collection::select(state, noun, ask, |d| {
                 ask.query("packageId").is_none_or(|p| str_of(d, "PackageId").eq_ignore_ascii_case(p))
@@ -69,7 +70,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
             Answer::ok(page(ask, noun.item, &found, |d| show(noun, d)))
         }
         ("DELETE", ["bulk"]) => {
-            state.permit(&ask.user, "BuildInformationAdminister")?;
+            state.demand("BuildInformationAdminister", &Thing::default())?;
             for id in ask.list("ids") {
                 // Unknown ids are no mistake: what shall not be there is not there.
                 if let Ok(doc) = collection::get(state, ask, noun, &id) {
@@ -80,11 +81,11 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
             Answer::ok(json!({}))
         }
         ("GET", [id]) => {
-            state.permit(&ask.user, "FeedView")?;
+            state.demand("FeedView", &Thing::default())?;
             Answer::ok(show(noun, collection::get(state, ask, noun, id)?))
         }
         ("DELETE", [id]) => {
-            state.permit(&ask.user, "BuildInformationAdminister")?;
+            state.demand("BuildInformationAdminister", &Thing::default())?;
             collection::route(state, ask, noun, &[id]).map(|_| Answer::Json(200, json!({})))
         }
         _ => Err(Refusal::wrong_verb(&ask.method)),
@@ -92,7 +93,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
 }
 
 fn push(state: &mut State, ask: &Ask, noun: &Noun) -> Handled {
-    state.permit(&ask.user, "BuildInformationPush")?;
+    state.demand("BuildInformationPush", &Thing::default())?;
     let mode = Overwrite::of(ask)?;
     let need = |name: &str| ask.text(name).ok_or_else(|| Refusal::invalid(format!("The {name} field is required.")));
     let (package, version) = (need("PackageId")?, need("Version")?);
@@ -106,7 +107,7 @@ fn push(state: &mut State, ask: &Ask, noun: &Noun) -> Handled {
         match mode {
             Overwrite::Fail => return Err(Overwrite::conflict("Metadata for the specified Package ID and version")),
             Overwrite::Ignore => return Answer::ok(state.store.of(noun.path).get(id).map_or(Value::Null, |d| show(noun, d))),
-            Overwrite::Replace => state.permit(&ask.user, "BuildInformationAdminister")?,
+            Overwrite::Replace => state.demand("BuildInformationAdminister", &Thing::default())?,
         }
     }
     let mut doc = Map::new();

@@ -1,8 +1,11 @@
 //! Plain resources: kept as JSON documents, listed, paged, filtered and changed in one place for all of them.
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, str_of},
-    clones, links,
+    clones,
+    endpoints::needs,
+    links,
     state::State,
 };
 use serde_json::{Map, Value, json};
@@ -63,6 +66,7 @@ pub(crate) const NOUNS: &[Noun] = &[
     noun("deploymentfreezes", "DeploymentFreeze", "DeploymentFreezes-", false, false, Order::Name),
     noun("users", "User", "Users-", false, false, Order::Name),
     noun("userroles", "UserRole", "userroles-", false, false, Order::Name),
+    noun("scopeduserroles", "ScopedUserRole", "ScopedUserRoles-", false, true, Order::Oldest),
     noun("teams", "Team", "Teams-", false, true, Order::Name),
     noun("octopusservernodes", "OctopusServerNode", "OctopusServerNodes-", false, false, Order::Name),
 ];
@@ -237,6 +241,7 @@ pub(crate) fn select<'s>(state: &'s State, noun: &'static Noun, ask: &Ask, keep:
                 && (spaces.is_empty() || spaces.iter().any(|s| s == "all" || of.is_none_or(|x| x.eq_ignore_ascii_case(s))))
                 && matches(ask, &ids, d)
                 && keep(d)
+                && state.sees(noun, d)
         })
         .collect();
     match noun.order {
@@ -283,6 +288,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
         }
         ("PUT", [id]) => {
             let old = get(state, ask, noun, id)?.clone();
+            state.demand(needs(noun)[2], &State::thing_of(noun, &old))?;
             let mut new = clean(ask.body.clone())?;
             for key in ["Id", "SpaceId", "Slug"] {
                 if let Some(value) = old.get(key)
@@ -301,7 +307,9 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
             Answer::ok(answer)
         }
         ("DELETE", [id]) => {
-            let id = str_of(get(state, ask, noun, id)?, "Id").to_owned();
+            let doc = get(state, ask, noun, id)?;
+            state.demand(needs(noun)[3], &State::thing_of(noun, doc))?;
+            let id = str_of(doc, "Id").to_owned();
             let old = state.store.of_mut(noun.path).remove(&id).unwrap_or(Value::Null);
             state.event("Deleted", &ask.user, format!("{} {} was deleted", noun.item, str_of(&old, "Name")), vec![id], space_of(&old));
             Answer::ok(present(noun, &old))
@@ -340,7 +348,9 @@ fn noun_filter(noun: &Noun, ask: &Ask, doc: &Value) -> bool {
 
 /// The document of an id or slug, or 404.
 pub(crate) fn get<'s>(state: &'s State, ask: &Ask, noun: &Noun, id: &str) -> Result<&'s Value, Refusal> {
-    state.store.find(noun.path, ask.space.as_deref().filter(|_| noun.spaced), id).ok_or_else(|| Refusal::missing(id))
+    let found = state.store.find(noun.path, ask.space.as_deref().filter(|_| noun.spaced), id);
+    // What the caller may not see is not there.
+    found.filter(|d| state.sees(noun, d)).ok_or_else(|| Refusal::missing(id))
 }
 
 fn space_of(doc: &Value) -> Option<String> {
@@ -382,8 +392,10 @@ fn create(state: &mut State, ask: &Ask, noun: &'static Noun) -> Handled {
         body = clones::body(noun, source, &body);
     }
     let space = noun.spaced.then(|| ask.space.clone().unwrap_or_else(|| state.default_space().to_owned()));
+    let of_project = body.get("ProjectId").and_then(Value::as_str);
+    state.demand(needs(noun)[1], &Thing { space: space.as_deref(), project: of_project, ..Thing::default() })?;
     let name = str_of(&body, "Name").to_owned();
-    if name.is_empty() && !matches!(noun.path, "users" | "artifacts" | "runbookSnapshots") {
+    if name.is_empty() && !matches!(noun.path, "users" | "artifacts" | "runbookSnapshots" | "scopeduserroles") {
         return Err(Refusal::invalid("The Name field is required."));
     }
     let taken = noun.path != "channels"

@@ -1,11 +1,14 @@
 //! The dashboards: which release is where (octopus-api.md §23).
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, str_of},
+    collection::noun_of,
     lifecycle,
     state::{State, TaskState, What, stamp, stamp_or_null},
 };
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// A deployment as dashboards and progressions show it.
 pub(crate) fn item(state: &State, index: usize) -> Value {
@@ -58,7 +61,10 @@ pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
         }
         let mut newest = list.iter().rev().copied().filter(|i| {
             let x = &state.executions[*i];
-            !x.deleted && x.space == space && release.is_none_or(|r| matches!(x.what, What::Deploy { release, .. } if release == r))
+            !x.deleted
+                && x.space == space
+                && state.sees_execution(*i)
+                && release.is_none_or(|r| matches!(x.what, What::Deploy { release, .. } if release == r))
         });
         let Some(current) = newest.next() else { continue };
         items.push(item(state, current));
@@ -73,19 +79,33 @@ pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
         }
     }
     let by_name = |kind: &'static str| {
-        let mut all: Vec<&Value> = state.store.of(kind).iter().filter(|d| str_of(d, "SpaceId") == space).collect();
+        let here = |d: &&Value| str_of(d, "SpaceId") == space && noun_of(kind).is_some_and(|noun| state.sees(noun, d));
+        let mut all: Vec<&Value> = state.store.of(kind).iter().filter(here).collect();
         all.sort_by_cached_key(|d| str_of(d, "Name").to_lowercase());
         all
     };
     let projects: Vec<&Value> = by_name("projects").into_iter().filter(|p| has(&wanted, str_of(p, "Id"))).collect();
     let all_environments = lifecycle::environments(state, &space);
-    let shown: Vec<&String> = all_environments.iter().filter(|e| has(&environments, e)).collect();
+    let seen = |e: &str| state.allows("EnvironmentView", &Thing { space: Some(&space), environment: Some(e), ..Thing::default() });
+    let shown: Vec<&String> = all_environments.iter().filter(|e| has(&environments, e) && seen(e)).collect();
+    // Of each project: its tenants, and where its lifecycle leads; both looked up once, not once a project.
+    let tenants = by_name("tenants");
+    let mut connected: HashMap<&str, Vec<&str>> = HashMap::new();
+    for tenant in &tenants {
+        for project in tenant["ProjectEnvironments"].as_object().into_iter().flat_map(|m| m.keys()) {
+            connected.entry(project).or_default().push(str_of(tenant, "Id"));
+        }
+    }
+    let mut reach: HashMap<&str, Vec<String>> = HashMap::new();
+    for p in &projects {
+        let lifecycle = str_of(p, "LifecycleId");
+        reach.entry(lifecycle).or_insert_with(|| lifecycle::lifecycle_environments(state, &space, lifecycle));
+    }
     let project_docs: Vec<Value> = projects
         .iter()
         .map(|p| {
             let id = str_of(p, "Id");
-            let reach = lifecycle::lifecycle_environments(state, &space, str_of(p, "LifecycleId"));
-            let connected: Vec<&str> = state.store.of("tenants").iter().filter(|t| t["ProjectEnvironments"].get(id).is_some()).map(|t| str_of(t, "Id")).collect();
+            let (reach, connected) = (reach.get(str_of(p, "LifecycleId")), connected.get(id).map_or(&[][..], Vec::as_slice));
             json!({"Id": id, "Name": p["Name"], "Slug": p["Slug"], "ProjectGroupId": p["ProjectGroupId"], "EnvironmentIds": reach, "TenantIds": connected, "IsDisabled": p["IsDisabled"], "TenantedDeploymentMode": p["TenantedDeploymentMode"], "CanPerformUntenantedDeployment": str_of(p, "TenantedDeploymentMode") != "Tenanted", "Links": {"Self": format!("/api/{space}/projects/{id}")}})
         })
         .collect();
@@ -93,8 +113,8 @@ pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
         .into_iter()
         .map(|g| json!({"Id": g["Id"], "Name": g["Name"], "EnvironmentIds": shown, "Links": {}}))
         .collect();
-    let tenant_docs: Vec<Value> = by_name("tenants")
-        .into_iter()
+    let tenant_docs: Vec<Value> = tenants
+        .iter()
         .map(|t| json!({"Id": t["Id"], "Name": t["Name"], "ProjectEnvironments": t["ProjectEnvironments"], "TenantTags": t["TenantTags"], "IsDisabled": t["IsDisabled"], "Links": {}}))
         .collect();
     let environment_docs: Vec<Value> = shown

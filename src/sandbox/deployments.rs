@@ -1,11 +1,12 @@
 //! Deployments: what is checked before one is made, how it is shown, listed and deleted, and the name-based executions API.
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
     collection::page,
     lifecycle,
     progress::Due,
-    state::{Execution, State, StepRun, Task, TaskState, What, stamp, stamp_or_null},
+    state::{Execution, SYSTEM, State, StepRun, Task, TaskState, What, stamp, stamp_or_null},
     tenants,
 };
 use crate::clock::later;
@@ -30,6 +31,14 @@ pub(crate) struct NewExecution {
     pub(crate) machines: (Vec<String>, Vec<String>),
     pub(crate) overridden: Vec<String>,
     pub(crate) force: (bool, bool),
+}
+
+impl NewExecution {
+    /// What it would be, for permissions.
+    pub(crate) fn thing<'a>(&'a self, space: &'a str, project: &'a str) -> Thing<'a> {
+        let tenant = Some(self.tenant.as_deref().unwrap_or_default());
+        Thing { space: Some(space), project: Some(project), environment: Some(&self.environment), tenant }
+    }
 }
 
 /// Reads what all forms of creation have in common; `renamed` names the executions API's spelling.
@@ -89,6 +98,9 @@ pub(crate) fn check(state: &State, release: usize, new: &NewExecution) -> Result
     let name = str_of(p, "Name");
     if p["IsDisabled"] == true && !state.history {
         return Err(Refusal::invalid(format!("The project '{name}' is disabled and cannot be deployed.")));
+    }
+    if new.user != SYSTEM {
+        state.demand("DeploymentCreate", &new.thing(&r.space, &r.project))?;
     }
     check_tenant(state, str_of(p, "TenantedDeploymentMode"), name, &r.project, new, Some(&r.channel))?;
     let environment = state.store.name("environments", &new.environment);
@@ -299,9 +311,9 @@ fn supersede(state: &mut State, project: &str, new: &NewExecution, mut position:
         let task = e.task;
         if whole && t.state == TaskState::Queued && queued {
             position = position.min(t.key.2);
-            state.cancel(task, super::state::SYSTEM);
+            state.cancel(task, SYSTEM);
         } else if whole && t.state == TaskState::Executing && running {
-            state.cancel(task, super::state::SYSTEM);
+            state.cancel(task, SYSTEM);
         }
     }
     position
@@ -313,7 +325,7 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
     let s = &x.space;
     let environment = state.store.name("environments", &x.environment);
     let task = format!("ServerTasks-{}", x.task + 1);
-    let by = (x.by != super::state::SYSTEM).then_some(&x.by);
+    let by = (x.by != SYSTEM).then_some(&x.by);
     let mut doc = json!({ "Id": x.id, "SpaceId": s, "ProjectId": x.project });
     let mut links = json!({
         "Environment": format!("/api/{s}/environments/{}", x.environment), "Project": format!("/api/{s}/projects/{}", x.project),
@@ -366,7 +378,8 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
 pub(crate) fn find(state: &State, ask: &Ask, id: &str) -> Result<usize, Refusal> {
     let index = state.execution_by_id.get(&id.to_lowercase()).copied().ok_or_else(|| Refusal::missing(id))?;
     let x = &state.executions[index];
-    if x.deleted || ask.space.as_ref().is_some_and(|s| *s != x.space) { Err(Refusal::missing(id)) } else { Ok(index) }
+    let here = !x.deleted && ask.space.as_ref().is_none_or(|s| *s == x.space) && state.sees_execution(index);
+    if here { Ok(index) } else { Err(Refusal::missing(id)) }
 }
 
 /// A list of deployments or runbook runs, newest first, with the filters of both.
@@ -396,6 +409,7 @@ pub(crate) fn list(state: &State, ask: &Ask, deployments: bool, keep: impl Fn(us
                 && in_list(&runbooks, runbook)
                 && state_filter.is_none_or(|s| state.tasks[x.task].state == s)
                 && keep(*i)
+                && state.sees_execution(*i)
         })
         .collect();
     page(ask, if deployments { "Deployment" } else { "RunbookRun" }, &found, |i| render(state, *i))
@@ -410,7 +424,6 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
             Answer::created(render(state, index))
         }
         ("POST", ["override"]) => {
-            state.permit(&ask.user, "DeploymentFreezeAdminister")?;
             let freezes = ask.texts("FreezeIds");
             if freezes.is_empty() {
                 return Err(Refusal::invalid(
@@ -434,6 +447,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
         }
         ("DELETE", [id]) => {
             let index = find(state, ask, id)?;
+            state.demand("DeploymentDelete", &state.thing_of_execution(index))?;
             let doc = render(state, index);
             state.executions[index].deleted = true;
             Answer::ok(doc)
@@ -444,7 +458,6 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
 }
 
 fn create(state: &mut State, ask: &Ask, body: &Value, overridden: Vec<String>) -> Result<usize, Refusal> {
-    state.permit(&ask.user, "DeploymentCreate")?;
     let release = text(body, "ReleaseId").ok_or_else(|| Refusal::invalid("The ReleaseId field is required."))?;
     let environment = text(body, "EnvironmentId").ok_or_else(|| Refusal::invalid("The EnvironmentId field is required."))?;
     let release = state.release_index(&release).ok_or_else(|| Refusal::missing(&release))?;

@@ -81,6 +81,7 @@ const ROWS: &[Row] = &[
     partly("GET /api/capabilities", "", "one capability, so that clients can ask"),
     at("GET /api/permissions/all", ""),
     at("GET /api/ratelimitingpolicies", ""),
+    at("GET /api/ratelimitingpolicies/{id}", ""),
     // People.
     at("GET /api/users/me", ""),
     at("GET /api/users/{id}/spaces", ""),
@@ -287,7 +288,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// The permissions that list, get, create, change and delete documents of a kind.
-fn needs(noun: &Noun) -> [&'static str; 4] {
+pub(crate) fn needs(noun: &Noun) -> [&'static str; 4] {
     match noun.path {
         "spaces" => ["", "SpaceCreate", "SpaceEdit", "SpaceDelete"],
         "environments" => ["EnvironmentView", "EnvironmentCreate", "EnvironmentEdit", "EnvironmentDelete"],
@@ -321,6 +322,11 @@ fn needs(noun: &Noun) -> [&'static str; 4] {
         "octopusservernodes" => ["", "ConfigureServer", "ConfigureServer", "ConfigureServer"],
         _ => ["AdministerSystem"; 4],
     }
+}
+
+/// The permission that shows documents of a kind.
+pub(crate) fn views(noun: &Noun) -> &'static str {
+    needs(noun)[0]
 }
 
 /// Lists of a kind that are not pages, and what of a kind cannot be made by hand.

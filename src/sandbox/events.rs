@@ -1,6 +1,7 @@
 //! The audit log (octopus-api.md §21).
 
 use super::{
+    access::thing_of_related,
     answer::{Answer, Ask, Handled, Refusal},
     collection::page,
     state::{SYSTEM, State, number, stamp},
@@ -51,11 +52,19 @@ pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
         ),
         ("GET", ["agents" | "documenttypes"]) => Answer::ok(json!([])),
         ("GET", [id]) => {
-            let index = number(id, "Events-").map(|n| n - 1).filter(|n| *n < state.events.len()).ok_or_else(|| Refusal::missing(id))?;
+            let index = number(id, "Events-")
+                .map(|n| n - 1)
+                .filter(|n| *n < state.events.len() && sees(state, *n))
+                .ok_or_else(|| Refusal::missing(id))?;
             Answer::ok(render(state, index))
         }
         _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
     }
+}
+
+fn sees(state: &State, index: usize) -> bool {
+    let e = &state.events[index];
+    state.allows("EventView", &thing_of_related(e.space.as_deref(), &e.related))
 }
 
 fn list(state: &State, ask: &Ask) -> Handled {
@@ -95,6 +104,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
                 && (types.is_empty()
                     || types.iter().any(|t| e.related.iter().any(|r| r.split('-').next().is_some_and(|p| p.eq_ignore_ascii_case(t)))))
                 && documents.iter().all(|list| list.iter().any(|d| has(&e.related, d)))
+                && sees(state, *i)
         })
         .collect();
     Answer::ok(page(ask, "Event", &found, |i| render(state, *i)))

@@ -17,7 +17,8 @@ pub(crate) fn by_name(state: &State, kind: &'static str, space: &str, name: &str
         "channels" => "channel",
         _ => "resource",
     };
-    state.store.named(kind, space, name).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal {
+    let seen = |d: &&serde_json::Value| super::collection::noun_of(kind).is_none_or(|noun| state.sees(noun, d));
+    state.store.named(kind, space, name).filter(seen).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal {
         status: 404,
         message: format!("The {word} '{name}' was not found."),
         errors: Vec::new(),
@@ -60,7 +61,6 @@ pub(crate) fn pairs(
 
 /// `POST deployments/create/untenanted/v1` and `…/tenanted/v1` (octopus-api.md §16.2).
 pub(crate) fn create(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
-    state.permit(&ask.user, "DeploymentCreate")?;
     let space = body_space(state, ask)?;
     let project = ask.text("projectName").ok_or_else(|| Refusal::invalid("The ProjectName field is required."))?;
     let project = by_name(state, "projects", &space, &project)?;

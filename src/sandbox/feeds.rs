@@ -1,6 +1,7 @@
 //! Feeds, and what the built-in one can be asked: packages by name, and their versions (octopus-api.md §24).
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, str_of},
     collection::{self, Store, noun_of, page, present},
     packages::{self, Package},
@@ -47,7 +48,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
             json!({"Id": "feeds-stats", "TotalPackages": packages::newest_of_each(state, &state.space_of(ask)).len(), "Links": {}}),
         )),
         ("POST", []) => {
-            let refusal = state.permit(&ask.user, "FeedEdit").err().or_else(|| {
+            let refusal = state.demand("FeedEdit", &Thing::default()).err().or_else(|| {
                 ask.text("FeedType")
                     .is_none_or(|t| t == "BuiltIn")
                     .then(|| Refusal::invalid("The FeedType field is required, and a space has one built-in feed only."))
@@ -59,7 +60,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
                 Ok(feed) => is_builtin(feed),
                 Err(refusal) => return Some(Err(refusal)),
             };
-            match state.permit(&ask.user, "FeedEdit") {
+            match state.demand("FeedEdit", &Thing::default()) {
                 Err(refusal) => Some(Err(refusal)),
                 Ok(()) if builtin && ask.method == "DELETE" => Some(Err(Refusal::invalid("The built-in feed cannot be deleted."))),
                 Ok(()) if builtin && ask.text("FeedType").as_deref() != Some("BuiltIn") => {
@@ -69,7 +70,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
             }
         }
         ("GET", [id, "packages", tail @ ..]) => Some((|| {
-            state.permit(&ask.user, "FeedView")?;
+            state.demand("FeedView", &Thing::default())?;
             let feed = collection::get(state, ask, noun, id)?;
             if !is_builtin(feed) {
                 // Other feeds are other people's servers: what they hold cannot be known here.

@@ -1,6 +1,7 @@
 //! The HTTP side: connections that can be cut, prefixes, credentials, faults, and which file answers what.
 
 use super::{
+    access::Access,
     actiontemplates,
     answer::{Answer, Ask, Handled, Refusal, str_of},
     build_information, channels, collection, control, dashboard, deployments,
@@ -123,11 +124,13 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
     dated(&shared, response)
 }
 
-/// What was found out about a request on the way to its answer, for the log.
+/// What was found out about a request on the way to its answer.
 #[derive(Default)]
 struct Seen {
     endpoint: Option<&'static Endpoint>,
     user: String,
+    /// Seconds, when there were too many requests.
+    retry_after: Option<u64>,
 }
 
 /// The answer of a fault that keeps the request from happening.
@@ -254,7 +257,13 @@ fn answer(
             }
             response
         }
-        Err(refusal) => json(refusal.status, &refusal.body()),
+        Err(refusal) => {
+            let mut response = json(refusal.status, &refusal.body());
+            if let Some(seconds) = seen.retry_after {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            response
+        }
     }
 }
 
@@ -279,8 +288,8 @@ fn rebase(value: &mut Value, base: &str) {
     }
 }
 
-/// `Users-…` of whoever sends the request.
-fn user_of(state: &State, headers: &HeaderMap, query: &[(String, String)]) -> Option<String> {
+/// `Users-…` of whoever sends the request, and whether the key may only read.
+fn user_of(state: &State, headers: &HeaderMap, query: &[(String, String)]) -> Option<(String, bool)> {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim).filter(|v| !v.is_empty());
     let bearer = header("Authorization")
         .and_then(|v| v.split_once(' '))
@@ -290,7 +299,7 @@ fn user_of(state: &State, headers: &HeaderMap, query: &[(String, String)]) -> Op
         .or(bearer)
         .or_else(|| header("X-NuGet-ApiKey"))
         .or_else(|| query.iter().find(|(k, _)| k.eq_ignore_ascii_case("apikey")).map(|(_, v)| v.as_str()))?;
-    state.store.of("users").iter().find(|u| str_of(u, "_Key") == key && u["IsActive"] == true).map(|u| str_of(u, "Id").to_owned())
+    state.user_of_key(key)
 }
 
 fn respond(
@@ -309,18 +318,26 @@ fn respond(
         return Err(Refusal::not_simulated(method, path));
     }
     segments = &segments[1..];
+    let caller = user_of(state, headers, &query);
+    let now = state.now;
+    if let Err(seconds) = state.buckets.take(&state.plan, caller.as_ref().map(|c| c.0.as_str()), now) {
+        seen.retry_after = Some(seconds);
+        return Err(Refusal::too_many());
+    }
     if segments.is_empty() && method == "GET" {
         seen.endpoint = endpoints::find(method, false, segments);
         return Answer::ok(links::root(state));
     }
     let lower: Vec<String> = segments.iter().map(|s| s.to_lowercase()).collect();
     let public = endpoints::is_public(method, &lower);
-    let user = match user_of(state, headers, &query) {
-        Some(user) => user,
-        None if public => super::state::SYSTEM.to_owned(),
+    let (user, read_only) = match caller {
+        Some(caller) => caller,
+        None if public => (super::state::SYSTEM.to_owned(), true),
         None => return Err(Refusal::unauthorized()),
     };
     seen.user = state.username(&user);
+    // What needs nobody to be signed in asks for no permission.
+    state.access = if user == super::state::SYSTEM { Access::unlimited() } else { Access::of(state, &user, read_only) };
     let mut space = None;
     let named = if lower[0].starts_with("spaces-") {
         let id = &segments[0];
@@ -334,12 +351,18 @@ fn respond(
         None
     };
     if let Some(id) = named {
-        let doc = state.store.find("spaces", None, id).ok_or_else(|| Refusal::missing(id))?;
+        let noun = collection::noun_of("spaces").ok_or_else(|| Refusal::missing(id))?;
+        let doc = state.store.find("spaces", None, id).filter(|d| state.sees(noun, d)).ok_or_else(|| Refusal::missing(id))?;
         space = Some(str_of(doc, "Id").to_owned());
     }
     seen.endpoint = endpoints::find(method, space.is_some(), segments);
     if let Some(Endpoint { depth: Depth::Absent(why), .. }) = seen.endpoint {
         return Err(Refusal::absent(method, path, why));
+    }
+    if let Some(endpoint) = seen.endpoint {
+        // Everybody may see themselves.
+        let own = method == "GET" && lower[0] == "users" && segments.get(1).is_some_and(|id| id.eq_ignore_ascii_case(&user));
+        state.admit(method, if own { "" } else { endpoint.needs }, space.as_deref())?;
     }
     if let (Some(space), [], "GET") = (&space, segments, method) {
         return Answer::ok(links::space_root(space));

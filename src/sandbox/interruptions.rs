@@ -1,7 +1,7 @@
 //! Interruptions: questions to people, who is responsible, and their answers (octopus-api.md §19).
 
 use super::{
-    answer::{Answer, Ask, Handled, Refusal, str_of, texts},
+    answer::{Answer, Ask, Handled, Refusal, str_of},
     collection::{noun_of, page, present},
     state::{State, number, stamp},
 };
@@ -22,13 +22,15 @@ fn related(state: &State, index: usize) -> Vec<String> {
     ids
 }
 
-/// Whether a user is in one of the teams that must answer; no teams means everybody.
+/// Whether a user may answer: with the right to answer any, or as one of the teams that are asked (none: everybody's).
 fn may(state: &State, index: usize, user: &str) -> bool {
     let i = &state.interruptions[index];
-    let unrestricted = state.store.of("users").get(user).is_none_or(|u| u["_Permissions"].is_null());
-    unrestricted
-        || i.teams.is_empty()
-        || i.teams.iter().any(|t| state.store.of("teams").get(t).is_some_and(|t| texts(&t["MemberUserIds"]).iter().any(|m| m == user)))
+    let thing = state.thing_of_task(i.task);
+    state.allows("InterruptionSubmit", &thing) || state.allows("InterruptionViewSubmitResponsible", &thing) && state.is_in(user, &i.teams)
+}
+
+fn sees(state: &State, index: usize, user: &str) -> bool {
+    state.allows("InterruptionView", &state.thing_of_task(state.interruptions[index].task)) || may(state, index, user)
 }
 
 fn render(state: &State, index: usize, user: &str) -> Value {
@@ -66,6 +68,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
         number(id, "Interruptions-")
             .map(|n| n - 1)
             .filter(|i| state.interruptions.get(*i).is_some_and(|x| ask.space.as_ref().is_none_or(|s| *s == x.space)))
+            .filter(|i| sees(state, *i, &ask.user))
             .ok_or_else(|| Refusal::missing(id))
     };
     match (ask.method.as_str(), rest) {
@@ -76,6 +79,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
                 .filter(|i| {
                     let x = &state.interruptions[*i];
                     ask.space.as_ref().is_none_or(|s| *s == x.space)
+                        && sees(state, *i, &ask.user)
                         && (!pending || x.pending)
                         && (ids.is_empty() || ids.iter().any(|id| number(id, "Interruptions-") == Some(i + 1)))
                         && regarding.is_none_or(|r| related(state, *i).iter().any(|id| id.eq_ignore_ascii_case(r)))
@@ -90,7 +94,6 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
         }
         ("PUT", [id, "responsible"]) => {
             let index = find(id)?;
-            state.permit(&ask.user, "InterruptionViewSubmitResponsible").or_else(|_| state.permit(&ask.user, "InterruptionSubmit"))?;
             if !may(state, index, &ask.user) {
                 return Err(Refusal::forbidden("InterruptionViewSubmitResponsible"));
             }
@@ -106,7 +109,9 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
         }
         ("POST", [id, "submit"]) => {
             let index = find(id)?;
-            state.permit(&ask.user, "InterruptionSubmit").or_else(|_| state.permit(&ask.user, "InterruptionViewSubmitResponsible"))?;
+            if !may(state, index, &ask.user) {
+                return Err(Refusal::forbidden("InterruptionViewSubmitResponsible"));
+            }
             let i = &state.interruptions[index];
             if !i.pending {
                 return Err(Refusal::invalid("This interruption is no longer pending."));

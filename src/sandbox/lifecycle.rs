@@ -268,7 +268,7 @@ pub(crate) fn release_progression(state: &State, release: usize) -> Value {
             let deployments: Vec<Value> = mine
                 .iter()
                 .rev()
-                .filter(|x| p.environments().any(|e| *e == state.executions[**x].environment) && !state.executions[**x].deleted)
+                .filter(|x| p.environments().any(|e| *e == state.executions[**x].environment) && !state.executions[**x].deleted && state.sees_execution(**x))
                 .map(|x| json!({"Task": super::tasks::render(state, state.executions[*x].task), "Deployment": deployments::render(state, *x)}))
                 .collect();
             json!({

@@ -4,6 +4,7 @@
 //! certificates and accounts beyond plain documents, the portal, subscriptions that POST, retention, sign-in with a password.
 //! Scripts in steps do not run: a step takes the time and has the outcome its world gives it.
 
+mod access;
 mod actiontemplates;
 mod activity;
 mod answer;
@@ -22,13 +23,16 @@ mod faults;
 mod feeds;
 mod http;
 mod interruptions;
+mod keys;
 mod lifecycle;
+mod limits;
 mod links;
 mod log;
 mod machines;
 pub mod mailbox;
 mod packages;
 mod people;
+mod permissions;
 mod previews;
 mod progress;
 mod projects;

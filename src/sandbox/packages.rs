@@ -1,6 +1,7 @@
 //! The built-in feed's packages: pushed, listed, read, deleted (octopus-api.md §24).
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, str_of},
     build_information,
     collection::page,
@@ -153,7 +154,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
         ("GET", ["notes"]) => notes(state, ask),
         ("GET", ["raw" | "bulk"]) => Err(Refusal::wrong_verb(&ask.method)),
         ("DELETE", ["bulk"]) => {
-            state.permit(&ask.user, "BuiltInFeedAdminister")?;
+            state.demand("BuiltInFeedAdminister", &Thing::default())?;
             // Unknown ids are no mistake: what shall not be there is not there.
             let doomed: Vec<String> =
                 ask.list("ids").iter().filter_map(|id| find(state, ask, id).ok()).map(|at| state.packages[at].document_id()).collect();
@@ -163,17 +164,17 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
             Answer::ok(json!({}))
         }
         ("GET", [id]) => {
-            state.permit(&ask.user, "FeedView")?;
+            state.demand("FeedView", &Thing::default())?;
             let at = find(state, ask, id)?;
             Answer::ok(render(state, &state.packages[at]))
         }
         ("GET", [id, "raw"]) => {
-            state.permit(&ask.user, "BuiltInFeedDownload")?;
+            state.demand("BuiltInFeedDownload", &Thing::default())?;
             let at = find(state, ask, id)?;
             Ok(Answer::Bytes(200, "application/octet-stream".into(), state.packages[at].bytes.to_vec()))
         }
         ("DELETE", [id]) => {
-            state.permit(&ask.user, "BuiltInFeedAdminister")?;
+            state.demand("BuiltInFeedAdminister", &Thing::default())?;
             delete(state, ask, id)?;
             Answer::ok(json!({}))
         }
@@ -183,7 +184,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
 }
 
 fn push(state: &mut State, ask: &Ask) -> Handled {
-    state.permit(&ask.user, "BuiltInFeedPush")?;
+    state.demand("BuiltInFeedPush", &Thing::default())?;
     let mode = Overwrite::of(ask)?;
     let (file, bytes) = upload::file(&ask.content_type, &ask.raw)?;
     let (id, version, extension) = upload::identity(&file)?;
@@ -197,7 +198,7 @@ fn push(state: &mut State, ask: &Ask) -> Handled {
         (Some(_), Overwrite::Fail) => return Err(Overwrite::conflict("A package with the same name and version")),
         (Some(at), Overwrite::Ignore) => return Answer::ok(render(state, &state.packages[at])),
         (Some(at), Overwrite::Replace) => {
-            state.permit(&ask.user, "BuiltInFeedAdminister")?;
+            state.demand("BuiltInFeedAdminister", &Thing::default())?;
             state.event("Modified", &ask.user, format!("Package {} {} was replaced", package.id, package.version), vec![id], Some(space));
             state.packages[at] = package;
             at
@@ -220,7 +221,7 @@ fn delete(state: &mut State, ask: &Ask, id: &str) -> Result<(), Refusal> {
 
 /// Of one package its versions; of all packages the newest version each, unless `latest` says otherwise.
 fn list(state: &State, ask: &Ask) -> Handled {
-    state.permit(&ask.user, "FeedView")?;
+    state.demand("FeedView", &Thing::default())?;
     let space = state.space_of(ask);
     let filter = ask.query("filter").map(str::to_lowercase);
     let fits = |text: &str| filter.as_ref().is_none_or(|f| text.to_lowercase().contains(f));
@@ -242,7 +243,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
 
 /// `packages/notes?packageIds=feed:package:version,…`; packages here bring no release notes.
 fn notes(state: &State, ask: &Ask) -> Handled {
-    state.permit(&ask.user, "FeedView")?;
+    state.demand("FeedView", &Thing::default())?;
     let space = state.space_of(ask);
     let all = ask
         .list("packageIds")

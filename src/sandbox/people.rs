@@ -1,56 +1,14 @@
 //! Users, teams and permissions (octopus-api.md §9).
 
 use super::{
+    access::{Access, EVERYONE},
     answer::{Answer, Ask, Handled, Refusal, str_of, texts},
     collection::{self, noun_of, page, present},
+    keys,
+    permissions::{Level, PERMISSIONS},
     state::State,
 };
 use serde_json::{Value, json};
-
-/// Every permission a coordinator meets.
-const PERMISSIONS: &[&str] = &[
-    "ProjectView",
-    "ProjectEdit",
-    "ProcessView",
-    "ProcessEdit",
-    "VariableView",
-    "VariableEdit",
-    "LibraryVariableSetView",
-    "LibraryVariableSetEdit",
-    "ReleaseView",
-    "ReleaseCreate",
-    "ReleaseEdit",
-    "ReleaseDelete",
-    "DefectReport",
-    "DefectResolve",
-    "DeploymentView",
-    "DeploymentCreate",
-    "DeploymentDelete",
-    "EnvironmentView",
-    "LifecycleView",
-    "TenantView",
-    "TaskView",
-    "TaskCreate",
-    "TaskCancel",
-    "TaskEdit",
-    "TaskPrioritize",
-    "InterruptionView",
-    "InterruptionSubmit",
-    "InterruptionViewSubmitResponsible",
-    "RunbookView",
-    "RunbookEdit",
-    "RunbookRunView",
-    "RunbookRunCreate",
-    "EventView",
-    "SubscriptionView",
-    "SubscriptionCreate",
-    "ActionTemplateView",
-    "ArtifactView",
-    "ArtifactCreate",
-    "MachineView",
-    "DeploymentFreezeAdminister",
-    "AdministerSystem",
-];
 
 /// Takes out what users do not have.
 pub(crate) fn hide(doc: &mut Value) {
@@ -79,7 +37,12 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
         ("GET", ["all"]) => Some(Answer::ok(Value::Array(collection::select(state, noun, ask, |_| true).into_iter().map(show).collect()))),
         ("POST", ["login"]) => Some(Err(Refusal::invalid("Invalid username or password."))),
         ("POST", ["logout"]) => Some(Answer::ok(json!({}))),
-        ("POST", ["access-token"]) => Some(Answer::ok(json!({ "AccessToken": str_of(state.store.of("users").get(&ask.user)?, "_Key") }))),
+        ("POST", ["access-token"]) => Some(keys::token(state, ask)),
+        (_, [id, "apikeys", tail @ ..]) => {
+            let id = if id.eq_ignore_ascii_case("me") { ask.user.clone() } else { (*id).to_owned() };
+            let user = state.store.of("users").get(&id).map(|u| str_of(u, "Id").to_owned());
+            Some(user.ok_or_else(|| Refusal::missing(&id)).and_then(|user| keys::route(state, ask, &user, tail)))
+        }
         ("GET", [id, tail @ ..]) => {
             let id = if id.eq_ignore_ascii_case("me") { ask.user.clone() } else { (*id).to_owned() };
             Some(one(state, ask, &id, tail))
@@ -96,7 +59,7 @@ fn one(state: &State, ask: &Ask, id: &str, rest: &[&str]) -> Handled {
             .store
             .of("teams")
             .iter()
-            .filter(|t| str_of(t, "Id") == "teams-everyone" || texts(&t["MemberUserIds"]).iter().any(|m| m == id))
+            .filter(|t| str_of(t, "Id") == EVERYONE || texts(&t["MemberUserIds"]).iter().any(|m| m == id))
             .map(|t| json!({"Id": t["Id"], "Name": t["Name"], "SpaceId": t["SpaceId"], "IsDirectlyAssigned": true, "ExternalSecurityGroups": [], "Links": {}}))
             .collect::<Vec<_>>()
     };
@@ -104,26 +67,47 @@ fn one(state: &State, ask: &Ask, id: &str, rest: &[&str]) -> Handled {
         [] => Answer::ok(show(doc)),
         ["spaces"] => {
             let noun = noun_of("spaces").ok_or_else(|| Refusal::missing(id))?;
-            Answer::ok(Value::Array(state.store.of("spaces").iter().map(|s| present(noun, s)).collect()))
+            let access = Access::of(state, id, false);
+            let theirs = state.store.of("spaces").iter().filter(|s| access.reaches(str_of(s, "Id")));
+            Answer::ok(Value::Array(theirs.map(|s| present(noun, s)).collect()))
         }
         ["teams"] => Answer::ok(json!(teams())),
         ["permissions"] | ["permissions", "configuration"] => {
-            let own = doc["_Permissions"].as_array().map(|a| a.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect::<Vec<_>>());
-            let list: Vec<String> = own.clone().unwrap_or_else(|| PERMISSIONS.iter().map(|p| (*p).to_owned()).collect());
-            let spaces: Vec<&str> = state.store.of("spaces").iter().map(|s| str_of(s, "Id")).collect();
-            let mut map = json!({});
-            for p in list {
-                map[p] = json!(spaces.iter().map(|s| json!({"SpaceId": s, "RestrictedToProjectIds": [], "RestrictedToEnvironmentIds": [], "RestrictedToTenantIds": [], "RestrictedToProjectGroupIds": []})).collect::<Vec<_>>());
-            }
-            let system = if own.is_none() { vec!["AdministerSystem", "SpaceView"] } else { vec!["SpaceView"] };
+            let (map, system) = held(state, id);
             Answer::ok(
                 json!({"Id": id, "SpacePermissions": map, "SystemPermissions": system, "Teams": teams(), "IsTeamsComplete": true, "IsPermissionsComplete": true, "Links": {}}),
             )
         }
-        ["apikeys"] => {
-            let none: [Value; 0] = [];
-            Answer::ok(page(ask, "ApiKey", &none, Clone::clone))
-        }
         _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
     }
+}
+
+/// The permissions of a user: in spaces, each with the restrictions under which it is held, and at system level.
+fn held(state: &State, user: &str) -> (Value, Vec<&'static str>) {
+    let access = Access::of(state, user, false);
+    let mut map = json!({});
+    let mut add = |permission: &str, space: &str, [projects, groups, environments, tenants]: [&[String]; 4]| {
+        let under = json!({"SpaceId": space, "RestrictedToProjectIds": projects, "RestrictedToEnvironmentIds": environments, "RestrictedToTenantIds": tenants, "RestrictedToProjectGroupIds": groups});
+        match map[permission].as_array_mut() {
+            Some(list) => list.push(under),
+            None => map[permission] = json!([under]),
+        }
+    };
+    let mut system = Vec::new();
+    if access.everything {
+        for p in PERMISSIONS.iter().filter(|p| p.2 != Level::System) {
+            state.store.of("spaces").iter().for_each(|s| add(p.0, str_of(s, "Id"), [&[]; 4]));
+        }
+        system.extend(PERMISSIONS.iter().filter(|p| p.2 != Level::Space).map(|p| p.0));
+    } else {
+        for (permission, space, under) in access.held() {
+            match space {
+                Some(space) => add(permission, space, under),
+                None => system.extend(PERMISSIONS.iter().map(|p| p.0).find(|p| *p == permission)),
+            }
+        }
+        system.sort_unstable();
+        system.dedup();
+    }
+    (map, system)
 }

@@ -1,6 +1,7 @@
 //! What a deployment would be: the promotion template of a release and previews of its steps and questions.
 
 use super::{
+    access::Thing,
     answer::{Answer, Handled, Refusal, str_of, texts},
     lifecycle, releases,
     state::State,
@@ -14,8 +15,13 @@ pub(crate) fn template(state: &State, release: usize) -> Value {
     let at = format!("/api/{}/releases/{}/deployments/preview", r.space, releases::id(release));
     let target = |e: &String, tail: &str| json!({"Id": e, "Name": state.store.name("environments", e), "Links": {"Preview": format!("{at}/{e}{tail}")}});
     let mode = state.store.of("projects").get(&r.project).map(|p| str_of(p, "TenantedDeploymentMode").to_owned()).unwrap_or_default();
-    let untenanted: Vec<Value> =
-        if mode == "Tenanted" { Vec::new() } else { lifecycle::allowed(state, release, None).iter().map(|e| target(e, "")).collect() };
+    // Only what the caller may deploy is offered.
+    let allowed = |tenant: Option<&str>| -> Vec<String> {
+        let whole = Thing { space: Some(&r.space), tenant: Some(tenant.unwrap_or_default()), ..Thing::project(&r.project) };
+        let may = |e: &String| state.allows("DeploymentCreate", &Thing { environment: Some(e), ..whole });
+        lifecycle::allowed(state, release, tenant).into_iter().filter(may).collect()
+    };
+    let untenanted: Vec<Value> = if mode == "Tenanted" { Vec::new() } else { allowed(None).iter().map(|e| target(e, "")).collect() };
     let mut tenants = Vec::new();
     if mode != "Untenanted" {
         for t in state
@@ -26,11 +32,7 @@ pub(crate) fn template(state: &State, release: usize) -> Value {
         {
             let id = str_of(t, "Id");
             let connected = texts(&t["ProjectEnvironments"][&r.project]);
-            let to: Vec<Value> = lifecycle::allowed(state, release, Some(id))
-                .iter()
-                .filter(|e| connected.contains(e))
-                .map(|e| target(e, &format!("/{id}")))
-                .collect();
+            let to: Vec<Value> = allowed(Some(id)).iter().filter(|e| connected.contains(e)).map(|e| target(e, &format!("/{id}"))).collect();
             tenants
                 .push(json!({"Id": id, "Name": t["Name"], "PromoteTo": to, "Links": {"Self": format!("/api/{}/tenants/{id}", r.space)}}));
         }

@@ -1,6 +1,7 @@
 //! Projects and what hangs below them: channels, releases, runbooks, processes, settings, variables, progression.
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text},
     collection::{self, noun_of, page, present},
     dashboard, lifecycle, releases, runbooks, selection,
@@ -127,9 +128,17 @@ pub(crate) fn settings(state: &State, project: &str) -> Value {
 
 /// A deployment or runbook process (octopus-api.md §11.1); snapshots show the process as it is now.
 pub(crate) fn process(state: &State, id: &str) -> Result<Value, Refusal> {
-    if let Some(doc) = state.written.get(&id.to_lowercase()) {
-        return Ok(doc.clone());
-    }
+    let doc = match state.written.get(&id.to_lowercase()) {
+        Some(doc) => doc.clone(),
+        None => made_process(state, id)?,
+    };
+    let needs = if doc.get("RunbookId").is_some() { "RunbookView" } else { "ProcessView" };
+    let seen = state.allows(needs, &Thing { space: Some(str_of(&doc, "SpaceId")), ..Thing::project(str_of(&doc, "ProjectId")) });
+    if seen { Ok(doc) } else { Err(Refusal::missing(id)) }
+}
+
+/// The process that the world's steps make.
+fn made_process(state: &State, id: &str) -> Result<Value, Refusal> {
     let base = id.split("-s-").next().unwrap_or(id);
     if let Some(doc) = state.written.get(&base.to_lowercase()) {
         let mut doc = doc.clone();
@@ -195,6 +204,8 @@ pub(crate) fn process(state: &State, id: &str) -> Result<Value, Refusal> {
 
 fn put_process(state: &mut State, ask: &Ask, id: &str) -> Handled {
     let old = process(state, id)?;
+    let needs = if old.get("RunbookId").is_some() { "RunbookEdit" } else { "ProcessEdit" };
+    state.demand(needs, &Thing { space: Some(str_of(&old, "SpaceId")), ..Thing::project(str_of(&old, "ProjectId")) })?;
     if field(&ask.body, "Version").as_u64() != old["Version"].as_u64() {
         return Err(Refusal::invalid(
             "The process was changed by another user between when you started editing and when you saved your changes. Please reload and make your changes again.",
@@ -272,7 +283,7 @@ pub(crate) fn progression(state: &State, ask: &Ask, project: &str) -> Value {
         .filter_map(|i| {
             let r = state.release(i)?;
             let mut items: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-            for x in state.by_release.get(&i).into_iter().flatten().rev().filter(|x| !state.executions[**x].deleted) {
+            for x in state.by_release.get(&i).into_iter().flatten().rev().filter(|x| !state.executions[**x].deleted && state.sees_execution(**x)) {
                 items.entry(state.executions[*x].environment.clone()).or_default().push(dashboard::item(state, *x));
             }
             let standing = lifecycle::standing(state, i, lifecycle::Whose::Anybody);

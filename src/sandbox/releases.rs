@@ -1,6 +1,7 @@
 //! Releases: created, listed, changed, blocked, and what they may be deployed to.
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, str_of, text},
     collection::page,
     deployments, executions, lifecycle, selection,
@@ -45,6 +46,11 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
     doc
 }
 
+/// What a release is, for permissions.
+fn thing(r: &Release) -> Thing<'_> {
+    Thing { space: Some(&r.space), ..Thing::project(&r.project) }
+}
+
 /// The release of a project with this version.
 pub(crate) fn by_version(state: &State, project: &str, version: &str) -> Result<usize, Refusal> {
     state.release_by_version.get(&(project.to_owned(), version.to_lowercase())).copied().ok_or_else(|| Refusal {
@@ -62,6 +68,7 @@ pub(crate) fn list(state: &State, ask: &Ask, keep: impl Fn(&Release) -> bool) ->
             state.release(*i).is_some_and(|r| {
                 r.space == space
                     && keep(r)
+                    && state.allows("ReleaseView", &thing(r))
                     && (ids.is_empty() || ids.iter().any(|x| x.eq_ignore_ascii_case(&id(*i))))
                     && search.as_ref().is_none_or(|s| r.version.to_lowercase().contains(s))
             })
@@ -88,7 +95,7 @@ fn create(
     notes: Option<String>,
     mut extra: Map<String, Value>,
 ) -> Result<usize, Refusal> {
-    state.permit(&ask.user, "ReleaseCreate")?;
+    state.demand("ReleaseCreate", &Thing::project(project))?;
     let p = state.store.of("projects").get(project).ok_or_else(|| Refusal::missing(project))?;
     let (name, space) = (str_of(p, "Name").to_owned(), str_of(p, "SpaceId").to_owned());
     if p["IsDisabled"] == true {
@@ -219,6 +226,15 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
 
 /// Everything below one release.
 pub(crate) fn one(state: &mut State, ask: &Ask, index: usize, rest: &[&str]) -> Handled {
+    let r = state.release(index).filter(|r| state.allows("ReleaseView", &thing(r))).ok_or_else(|| Refusal::missing(&id(index)))?;
+    let needs = match (ask.method.as_str(), rest) {
+        ("PUT", _) => "ReleaseEdit",
+        ("DELETE", _) => "ReleaseDelete",
+        ("POST", ["defects"]) => "DefectReport",
+        ("POST", ["defects", "resolve"]) => "DefectResolve",
+        _ => "",
+    };
+    state.demand(needs, &thing(r))?;
     match (ask.method.as_str(), rest) {
         // Variables are not snapshotted here: they are shown as they are now.
         ("GET", []) | ("POST", ["snapshot-variables" | "snapshot-variables-by-name"]) => Answer::ok(render(state, index)),
@@ -300,7 +316,6 @@ pub(crate) fn one(state: &mut State, ask: &Ask, index: usize, rest: &[&str]) -> 
             Answer::ok(page(ask, "Defect", &all, Clone::clone))
         }
         ("POST", ["defects"]) => {
-            state.permit(&ask.user, "DefectReport")?;
             let description = text(&ask.body, "Description").ok_or_else(|| Refusal::invalid("The Description field is required."))?;
             let Some(Some(r)) = state.releases.get_mut(index) else { return Err(Refusal::missing(&id(index))) };
             if r.defects.iter().any(|(_, resolved)| !resolved) {
@@ -310,7 +325,6 @@ pub(crate) fn one(state: &mut State, ask: &Ask, index: usize, rest: &[&str]) -> 
             Answer::created(defects(state, index).pop().unwrap_or(Value::Null))
         }
         ("POST", ["defects", "resolve"]) => {
-            state.permit(&ask.user, "DefectResolve")?;
             let Some(Some(r)) = state.releases.get_mut(index) else { return Err(Refusal::missing(&id(index))) };
             if r.defects.iter().all(|(_, resolved)| *resolved) {
                 return Err(Refusal::invalid("This release has no unresolved defect."));

@@ -24,13 +24,13 @@ pub(crate) fn snapshot(state: &mut State, space: &str, project: &str, runbook: &
 
 /// Makes a run and its task.
 fn run(state: &mut State, runbook: &str, wanted: Option<&str>, new: NewExecution) -> Result<usize, Refusal> {
-    state.permit(&new.user, "RunbookRunCreate")?;
     let r = state.store.of("runbooks").get(runbook).ok_or_else(|| Refusal::missing(runbook))?.clone();
     let (name, project, space) = (str_of(&r, "Name").to_owned(), str_of(&r, "ProjectId").to_owned(), str_of(&r, "SpaceId").to_owned());
     let p = state.store.of("projects").get(&project).ok_or_else(|| Refusal::missing(&project))?;
     if p["IsDisabled"] == true {
         return Err(Refusal::invalid(format!("The project '{}' is disabled.", str_of(p, "Name"))));
     }
+    state.demand("RunbookRunCreate", &new.thing(&space, &project))?;
     let snapshot = match wanted {
         Some(s) => state
             .store

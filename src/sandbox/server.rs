@@ -3,6 +3,7 @@
 use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of},
     collection::{self, noun_of, page, present},
+    permissions::{Level, PERMISSIONS},
     state::State,
 };
 use serde_json::{Value, json};
@@ -31,15 +32,12 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
         ("GET", ["serverstatus", "system-info"]) => {
             Answer::ok(json!({"Version": state.plan.version, "Uptime": "an hour", "ClrVersion": "", "Links": {}}))
         }
-        ("GET", ["smtpconfiguration"]) => match state.permit(&ask.user, "ConfigureServer") {
-            Err(refusal) => Err(refusal),
-            Ok(()) => Answer::ok(json!({
+        ("GET", ["smtpconfiguration"]) => Answer::ok(json!({
                 "Id": "smtp-server", "SmtpHost": state.smtp.as_ref().map(|s| &s.0), "SmtpPort": state.smtp.as_ref().map(|s| s.1),
                 "SendEmailFrom": "octopus@example.com", "EnableSsl": false, "Timeout": 12000,
                 "Details": {"CredentialType": "UsernamePassword", "SmtpLogin": null, "SmtpPassword": {"HasValue": false, "NewValue": null, "Hint": null}},
                 "Links": {"Self": "/api/smtpconfiguration"},
-            })),
-        },
+        })),
         ("GET", ["communityactiontemplates"]) => {
             let none: [Value; 0] = [];
             Answer::ok(page(ask, "CommunityActionTemplate", &none, Clone::clone))
@@ -64,16 +62,27 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
             Answer::ok(json!(machines.flat_map(|m| super::answer::texts(&m["Roles"])).collect::<std::collections::BTreeSet<_>>()))
         }
         ("GET", ["useronboarding"]) => Answer::ok(json!({"Tasks": [], "Links": {}})),
-        ("GET", ["permissions", "all"]) => Answer::ok(json!({})),
+        ("GET", ["permissions", "all"]) => {
+            let all = PERMISSIONS.iter().map(|p| {
+                let about = json!({"Description": p.1, "CanApplyAtSystemLevel": p.2 != Level::Space, "CanApplyAtSpaceLevel": p.2 != Level::System, "SupportedRestrictions": p.restrictions()});
+                (p.0.to_owned(), about)
+            });
+            Answer::ok(Value::Object(all.collect()))
+        }
         ("GET", ["octopusservernodes", "ping"]) => Answer::ok(json!({"Status": "OK"})),
         ("GET", ["octopusservernodes", "summary"]) => {
             Answer::ok(json!({"Nodes": state.store.of("octopusservernodes").iter().collect::<Vec<_>>(), "Links": {}}))
         }
-        ("GET", ["ratelimitingpolicies"]) => Answer::ok(json!({"Items": [], "TotalResults": 0, "ItemsPerPage": 30})),
+        (_, ["ratelimitingpolicies", rest @ ..]) => super::limits::route(&state.plan, ask, rest),
         ("GET", ["dashboardconfiguration"]) => Answer::ok(
             json!({"IncludedProjectGroupIds": [], "IncludedProjectIds": [], "IncludedProjectTags": [], "IncludedEnvironmentIds": [], "IncludedEnvironmentTags": [], "IncludedTenantIds": [], "IncludedTenantTags": [], "ProjectLimit": null, "SpaceId": state.space_of(ask), "Links": {}}),
         ),
-        ("GET", ["servertaskapprovals" | "scopeduserroles"]) => {
+        ("GET", ["teams", id, "scopeduserroles"]) => {
+            let noun = noun_of("scopeduserroles")?;
+            let found = collection::select(state, noun, ask, |d| str_of(d, "TeamId").eq_ignore_ascii_case(id));
+            Answer::ok(page(ask, noun.item, &found, |d| present(noun, d)))
+        }
+        ("GET", ["servertaskapprovals"]) => {
             let none: [Value; 0] = [];
             Answer::ok(page(ask, "Item", &none, Clone::clone))
         }
@@ -89,13 +98,9 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
             Answer::ok(json!(list))
         }
         ("GET", ["deploymentfreezes"]) => freezes(state, ask),
-        ("POST" | "PUT" | "DELETE", ["deploymentfreezes", ..]) => match state.permit(&ask.user, "DeploymentFreezeAdminister") {
-            Err(refusal) => Err(refusal),
-            Ok(()) if method != "DELETE" && !ask.field("ProjectEnvironmentScope").is_object() => {
-                Err(Refusal::invalid("The ProjectEnvironmentScope field is required."))
-            }
-            Ok(()) => return None,
-        },
+        ("POST" | "PUT", ["deploymentfreezes", ..]) if !ask.field("ProjectEnvironmentScope").is_object() => {
+            Err(Refusal::invalid("The ProjectEnvironmentScope field is required."))
+        }
         (_, ["artifacts", rest @ ..]) => return artifacts(state, ask, rest),
         _ => return None,
     })
@@ -120,7 +125,6 @@ fn freezes(state: &State, ask: &Ask) -> Handled {
 fn artifacts(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
     match (ask.method.as_str(), rest) {
         ("POST", []) => Some((|| {
-            state.permit(&ask.user, "ArtifactCreate")?;
             let task = ask.text("ServerTaskId").ok_or_else(|| Refusal::invalid("The ServerTaskId field is required."))?;
             let name = ask.text("Filename").ok_or_else(|| Refusal::invalid("The Filename field is required."))?;
             let index = state.task_index(&task).ok_or_else(|| Refusal::missing(&task))?;

@@ -1,8 +1,11 @@
 //! What is true on the server right now: documents, releases, deployments, tasks, interruptions, events.
 
 use super::{
-    answer::{Ask, Refusal, str_of},
+    access::Access,
+    answer::{Ask, str_of},
     collection::{Noun, Store, slug},
+    keys::Key,
+    limits::Buckets,
     packages::Package,
     progress::Due,
     world::model::{Plan, StepPlan},
@@ -52,6 +55,10 @@ pub(crate) struct State {
     pub(crate) forgotten: BTreeSet<usize>,
     /// The past is being written: no queue, no events, no questions.
     pub(crate) history: bool,
+    /// What the caller of the request at hand may do.
+    pub(crate) access: Access,
+    pub(crate) keys: Vec<Key>,
+    pub(crate) buckets: Buckets,
 }
 
 /// A release.
@@ -373,17 +380,6 @@ impl State {
             for (k, v) in defaults {
                 doc.entry(k).or_insert(v);
             }
-        }
-    }
-
-    /// Refuses when the user lacks a permission.
-    pub(crate) fn permit(&self, user: &str, permission: &str) -> Result<(), Refusal> {
-        let Some(user) = self.store.of("users").get(user) else { return Ok(()) };
-        match user["_Permissions"].as_array() {
-            Some(has) if !has.iter().any(|p| p.as_str().is_some_and(|p| p.eq_ignore_ascii_case(permission))) => {
-                Err(Refusal::forbidden(permission))
-            }
-            _ => Ok(()),
         }
     }
 

@@ -64,8 +64,8 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
         _ => {}
     }
     let Some((id, rest)) = rest.split_first() else { return Err(Refusal::wrong_verb(&ask.method)) };
-    let index =
-        state.task_index(id).filter(|i| ask.space.is_none() || ask.space == state.tasks[*i].space).ok_or_else(|| Refusal::missing(id))?;
+    let here = |i: &usize| (ask.space.is_none() || ask.space == state.tasks[*i].space) && state.sees_task(*i);
+    let index = state.task_index(id).filter(here).ok_or_else(|| Refusal::missing(id))?;
     match (ask.method.as_str(), rest) {
         ("GET", []) => Answer::ok(render(state, index)),
         ("GET", ["details"]) => Answer::ok(super::activity::details(state, ask, index)),
@@ -77,7 +77,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
         ("GET", ["queued-behind"]) => Answer::ok(page(ask, "Task", &behind(state, index), |i| render(state, *i))),
         ("GET", ["servertaskapproval"]) => Answer::ok(json!({ "Resource": null })),
         ("POST", ["cancel"]) => {
-            state.permit(&ask.user, "TaskCancel")?;
+            state.demand("TaskCancel", &state.thing_of_task(index))?;
             if state.tasks[index].state.is_completed() {
                 return Err(Refusal::invalid(format!("The task {id} has already completed and cannot be canceled.")));
             }
@@ -85,7 +85,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
             Answer::ok(render(state, index))
         }
         ("POST", ["state"]) => {
-            state.permit(&ask.user, "TaskEdit")?;
+            state.demand("TaskEdit", &state.thing_of_task(index))?;
             let wanted = ask
                 .text("state")
                 .and_then(|s| TaskState::named(&s))
@@ -112,7 +112,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
             Answer::ok(render(state, index))
         }
         ("POST", ["prioritize"]) => {
-            state.permit(&ask.user, "TaskPrioritize")?;
+            state.demand("TaskPrioritize", &state.thing_of_task(index))?;
             if state.tasks[index].state != TaskState::Queued {
                 return Err(Refusal::invalid("Only a queued task can be moved to the top."));
             }
@@ -200,6 +200,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
             && between(from_done, to_done, t.completed)
             && between(from_queue, to_queue, Some(t.queued))
             && between(from_start, to_start, t.started)
+            && state.sees_task(i)
     };
     let mut counts = [0u64; TaskState::ALL.len()];
     let mut interrupted = 0u64;
@@ -242,7 +243,6 @@ fn list(state: &State, ask: &Ask) -> Handled {
 
 /// `POST tasks`: a task that is not a deployment; it takes ten seconds.
 fn ad_hoc(state: &mut State, ask: &Ask) -> Handled {
-    state.permit(&ask.user, "TaskCreate")?;
     let kind = ask.text("Name").ok_or_else(|| Refusal::invalid("The Name field is required."))?;
     if matches!(kind.as_str(), "Deploy" | "RunbookRun") {
         return Err(Refusal::invalid(format!("Tasks of type '{kind}' cannot be created directly.")));

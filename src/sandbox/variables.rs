@@ -1,6 +1,7 @@
 //! Variable sets with their version check, prompted variables, concurrency tags, and the output variables of deployments.
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
     state::{State, What},
     world::model::VariablePlan,
@@ -50,6 +51,9 @@ pub(crate) fn document(id: &str, owner: &str, space: &str, list: Vec<Value>) -> 
 /// The variable set with this id, stored or made up; sensitive values are not shown.
 pub(crate) fn get(state: &State, id: &str) -> Result<Value, Refusal> {
     let mut doc = raw(state, id)?;
+    if !may(state, &doc, "VariableView", "LibraryVariableSetView|VariableView") {
+        return Err(Refusal::missing(id));
+    }
     let space = str_of(&doc, "SpaceId").to_owned();
     let environments: Vec<Value> = super::lifecycle::environments(state, &space)
         .iter()
@@ -62,6 +66,18 @@ pub(crate) fn get(state: &State, id: &str) -> Result<Value, Refusal> {
         }
     }
     Ok(doc)
+}
+
+/// Whether the caller holds a permission for the owner of a set.
+fn may(state: &State, doc: &Value, of_project: &str, of_library: &str) -> bool {
+    let owner = str_of(doc, "OwnerId");
+    match state.execution_by_id.get(&owner.to_lowercase()) {
+        Some(execution) => state.sees_execution(*execution),
+        None if owner.starts_with("Projects-") => {
+            state.allows(of_project, &Thing { space: Some(str_of(doc, "SpaceId")), ..Thing::project(owner) })
+        }
+        None => state.allows(of_library, &Thing { space: Some(str_of(doc, "SpaceId")), ..Thing::default() }),
+    }
 }
 
 fn raw(state: &State, id: &str) -> Result<Value, Refusal> {
@@ -206,11 +222,13 @@ fn settle(v: &mut Value, owner: &str, which: &str) {
 
 /// `PUT variables/{id}` (octopus-api.md §8.2).
 pub(crate) fn put(state: &mut State, ask: &Ask, id: &str) -> Handled {
-    state.permit(&ask.user, "VariableEdit")?;
     if id.to_lowercase().contains("-s-") {
         return Err(Refusal::invalid("A snapshot of variables cannot be changed."));
     }
     let old = raw(state, id)?;
+    if !may(state, &old, "VariableEdit", "LibraryVariableSetEdit|VariableEdit") {
+        return Err(Refusal::forbidden("VariableEdit"));
+    }
     if field(&ask.body, "Version").as_u64() != old["Version"].as_u64() {
         return Err(Refusal::invalid(
             "Changes to these variables could not be saved, because another user has made changes to the variables between when you started editing and when you saved your changes. Please reload or open a new tab to make your changes.",

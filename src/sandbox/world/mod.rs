@@ -2,6 +2,7 @@
 
 mod builtin;
 pub(crate) mod model;
+pub(crate) mod people;
 mod read;
 mod validate;
 

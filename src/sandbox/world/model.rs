@@ -1,5 +1,6 @@
 //! What a world file may say: the TOML document as Rust types, with the place of every reference kept for messages.
 
+use super::people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan};
 use crate::clock::text;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -75,6 +76,10 @@ pub(crate) struct Plan {
     pub(crate) teams: Vec<TeamPlan>,
     #[serde(default)]
     pub(crate) users: Vec<UserPlan>,
+    #[serde(default)]
+    pub(crate) roles: Vec<UserRolePlan>,
+    #[serde(default)]
+    pub(crate) rate_limits: Vec<RateLimitPlan>,
     #[serde(default)]
     pub(crate) machines: Vec<MachinePlan>,
     #[serde(default)]
@@ -204,28 +209,6 @@ pub(crate) struct TenantPlan {
     pub(crate) projects: BTreeMap<String, Vec<Ref>>,
     #[serde(default)]
     pub(crate) disabled: bool,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TeamPlan {
-    pub(crate) name: Ref,
-    pub(crate) space: Option<Ref>,
-    #[serde(default)]
-    pub(crate) members: Vec<Ref>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct UserPlan {
-    pub(crate) name: Ref,
-    pub(crate) display: Option<String>,
-    pub(crate) email: Option<String>,
-    pub(crate) key: Option<String>,
-    #[serde(default)]
-    pub(crate) service: bool,
-    /// Absent: may do everything.
-    pub(crate) permissions: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

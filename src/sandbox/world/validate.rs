@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     error::{Result, suggestion},
+    sandbox::permissions::{PERMISSIONS, ROLES},
     sandbox::{upload::is_package_id, versions::is_package_version},
 };
 use std::collections::BTreeSet;
@@ -140,9 +141,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
             c.all("environment", environments, &refs(&k.environments))?;
         }
     }
-    for team in &plan.teams {
-        c.all("user", &team.members, &refs(&k.users))?;
-    }
+    people(&c, plan, &k, &spaces, &project_names)?;
     for machine in &plan.machines {
         c.all("environment", &machine.environments, &refs(&k.environments))?;
     }
@@ -182,6 +181,45 @@ struct Known {
 
 fn refs(names: &[String]) -> Vec<&str> {
     names.iter().map(String::as_str).collect()
+}
+
+/// Users, teams and the roles they are given.
+fn people(c: &Check<'_>, plan: &Plan, k: &Known, spaces: &[&str], projects: &[&str]) -> Result<()> {
+    let permissions: Vec<&str> = PERMISSIONS.iter().map(|p| p.0).collect();
+    let mut roles: Vec<&str> = ROLES.iter().map(|r| r.0).collect();
+    for role in &plan.roles {
+        if roles.iter().any(|r| r.eq_ignore_ascii_case(role.name.get_ref())) {
+            return Err(at(c.name, c.text, role.name.span(), &format!("there is already a user role `{}`", role.name.get_ref())));
+        }
+        c.all("permission", &role.permissions, &permissions)?;
+        roles.push(role.name.get_ref());
+    }
+    let mut keys = BTreeSet::from([plan.key.as_str()]);
+    for user in &plan.users {
+        c.all("permission", user.permissions.as_deref().unwrap_or_default(), &permissions)?;
+        for key in user.key.iter().chain(user.keys.iter().map(|k| &k.key)) {
+            if !keys.insert(key) {
+                return Err(at(
+                    c.name,
+                    c.text,
+                    user.name.span(),
+                    &format!("a key of user `{}` is somebody else's, too", user.name.get_ref()),
+                ));
+            }
+        }
+    }
+    for team in &plan.teams {
+        c.all("user", &team.members, &refs(&k.users))?;
+    }
+    for role in plan.teams.iter().flat_map(|t| &t.roles).chain(plan.users.iter().flat_map(|u| &u.roles)) {
+        c.known("user role", &role.role, &roles)?;
+        c.maybe("space", role.space.as_ref(), spaces)?;
+        c.all("project", &role.projects, projects)?;
+        c.all("project group", &role.groups, &refs(&k.groups))?;
+        c.all("environment", &role.environments, &refs(&k.environments))?;
+        c.all("tenant", &role.tenants, &refs(&k.tenants))?;
+    }
+    Ok(())
 }
 
 fn one_project(c: &Check<'_>, project: &ProjectPlan, k: &Known) -> Result<()> {

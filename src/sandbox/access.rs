@@ -1,0 +1,225 @@
+//! Who may do what: the permissions that a user's teams give through their roles, and what each is restricted to
+//! (octopus-api.md §9).
+//!
+//! Three questions, asked in this order. May the caller do this at all, anywhere in the space? If not: 403 with the missing
+//! permission. Does the caller see this thing? If not, it does not exist: 404, and lists leave it out. May the caller do it to
+//! this very thing? If not: 403.
+
+use super::{
+    answer::{Refusal, str_of, texts},
+    collection::Noun,
+    permissions::is_system,
+    state::{State, What},
+};
+use serde_json::Value;
+use std::{collections::BTreeSet, sync::Arc};
+
+/// The team whose members may do everything.
+pub(crate) const ADMINISTRATORS: &str = "teams-administrators";
+/// The team of everybody.
+pub(crate) const EVERYONE: &str = "teams-everyone";
+
+/// What the caller of a request may do.
+#[derive(Clone, Default)]
+pub(crate) struct Access {
+    /// Holds `AdministerSystem`: no permission and no restriction is asked.
+    pub(crate) everything: bool,
+    /// The key may only read (Octopus 2026.3, "Access level").
+    pub(crate) read_only: bool,
+    grants: Vec<Arc<Grant>>,
+}
+
+/// One role of one team.
+struct Grant {
+    permissions: BTreeSet<String>,
+    /// None: at system level.
+    space: Option<String>,
+    projects: Vec<String>,
+    groups: Vec<String>,
+    environments: Vec<String>,
+    tenants: Vec<String>,
+}
+
+/// What a permission is asked for. A dimension that does not apply is `None`: no restriction can shut it out. One that applies
+/// but is empty (an untenanted deployment) is `Some("")`: a restriction to certain tenants shuts it out.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Thing<'a> {
+    pub(crate) space: Option<&'a str>,
+    pub(crate) project: Option<&'a str>,
+    pub(crate) environment: Option<&'a str>,
+    pub(crate) tenant: Option<&'a str>,
+}
+
+impl<'a> Thing<'a> {
+    /// Something of a project.
+    pub(crate) fn project(id: &'a str) -> Self {
+        Self { project: Some(id), ..Self::default() }
+    }
+}
+
+impl Access {
+    /// Everything: what the server itself may do.
+    pub(crate) fn unlimited() -> Self {
+        Self { everything: true, ..Self::default() }
+    }
+
+    /// What a user may do by the teams and roles there are now.
+    pub(crate) fn of(state: &State, user: &str, read_only: bool) -> Self {
+        let mut access = Self { read_only, ..Self::default() };
+        let mine = |t: &&Value| str_of(t, "Id") == EVERYONE || texts(&t["MemberUserIds"]).iter().any(|m| m == user);
+        let teams: Vec<&str> = state.store.of("teams").iter().filter(mine).map(|t| str_of(t, "Id")).collect();
+        access.everything = teams.contains(&ADMINISTRATORS);
+        for given in state.store.of("scopeduserroles").iter().filter(|r| teams.contains(&str_of(r, "TeamId"))) {
+            let Some(role) = state.store.of("userroles").get(str_of(given, "UserRoleId")) else { continue };
+            let space = given["SpaceId"].as_str();
+            let granted = texts(&role[if space.is_some() { "GrantedSpacePermissions" } else { "GrantedSystemPermissions" }]);
+            access.everything |= granted.iter().any(|p| p == "AdministerSystem");
+            access.grants.push(Arc::new(Grant {
+                permissions: granted.into_iter().collect(),
+                space: space.map(str::to_owned),
+                projects: texts(&given["ProjectIds"]),
+                groups: texts(&given["ProjectGroupIds"]),
+                environments: texts(&given["EnvironmentIds"]),
+                tenants: texts(&given["TenantIds"]),
+            }));
+        }
+        access
+    }
+
+    /// Whether anything is granted in a space.
+    pub(crate) fn reaches(&self, space: &str) -> bool {
+        self.everything || self.grants.iter().any(|g| g.space.as_deref() == Some(space))
+    }
+
+    /// The restrictions under which each permission is held, as a server's `users/{id}/permissions` lists them:
+    /// `(permission, space, projects, groups, environments, tenants)`; system-level ones without a space.
+    pub(crate) fn held(&self) -> impl Iterator<Item = (&str, Option<&str>, [&[String]; 4])> {
+        self.grants.iter().flat_map(|g| {
+            let under: [&[String]; 4] = [&g.projects, &g.groups, &g.environments, &g.tenants];
+            g.permissions.iter().map(move |p| (p.as_str(), g.space.as_deref(), under))
+        })
+    }
+}
+
+impl Grant {
+    fn covers(&self, state: &State, thing: &Thing<'_>) -> bool {
+        let open = |list: &[String], of: Option<&str>| of.is_none_or(|id| list.is_empty() || list.iter().any(|l| l == id));
+        let group = || thing.project.and_then(|p| state.store.of("projects").get(p)).map(|p| str_of(p, "ProjectGroupId"));
+        let project = match thing.project {
+            None => true,
+            Some(_) if self.projects.is_empty() && self.groups.is_empty() => true,
+            Some(id) => self.projects.iter().any(|p| p == id) || group().is_some_and(|g| self.groups.iter().any(|x| x == g)),
+        };
+        // What is granted at system level says nothing about what is in a space.
+        let space = thing.space.is_none_or(|wanted| self.space.as_deref() == Some(wanted));
+        space && project && open(&self.environments, thing.environment) && open(&self.tenants, thing.tenant)
+    }
+}
+
+impl State {
+    /// Whether the caller holds one of the permissions (separated by `|`; none: everybody does) for this thing.
+    pub(crate) fn allows(&self, needs: &str, thing: &Thing<'_>) -> bool {
+        self.access.everything
+            || needs.is_empty()
+            || self.access.grants.iter().any(|g| needs.split('|').any(|p| g.permissions.contains(p)) && g.covers(self, thing))
+    }
+
+    /// 403 unless the caller holds one of the permissions for this thing.
+    pub(crate) fn demand(&self, needs: &str, thing: &Thing<'_>) -> Result<(), Refusal> {
+        if self.allows(needs, thing) { Ok(()) } else { Err(Refusal::forbidden(needs.split('|').next().unwrap_or(needs))) }
+    }
+
+    /// The check before a request is looked at any further: 403 unless the caller may do such a thing somewhere in the space,
+    /// or when the key may only read.
+    pub(crate) fn admit(&self, method: &str, needs: &str, space: Option<&str>) -> Result<(), Refusal> {
+        let first = needs.split('|').next().unwrap_or(needs);
+        if self.access.read_only && method != "GET" && !needs.is_empty() {
+            return Err(Refusal::forbidden(first));
+        }
+        // What only exists at system level has no space, whatever the path says.
+        let space = space.filter(|_| !is_system(first));
+        self.demand(needs, &Thing { space, ..Thing::default() })
+    }
+
+    /// What a document is, for permissions.
+    pub(crate) fn thing_of<'d>(noun: &Noun, doc: &'d Value) -> Thing<'d> {
+        let text = |key: &str| doc.get(key).and_then(Value::as_str);
+        let own = |path: &str| text("Id").filter(|_| noun.path == path);
+        Thing {
+            space: text("SpaceId"),
+            project: own("projects").or_else(|| text("ProjectId")),
+            environment: own("environments"),
+            tenant: own("tenants"),
+        }
+    }
+
+    /// Whether the caller sees a document.
+    pub(crate) fn sees(&self, noun: &Noun, doc: &Value) -> bool {
+        if self.access.everything {
+            return true;
+        }
+        match noun.path {
+            "spaces" => self.access.reaches(str_of(doc, "Id")) || self.allows("SpaceView", &Thing::default()),
+            // A restriction to a group lets its own group be seen, not only the projects in it.
+            "projectgroups" => self.access.grants.iter().any(|g| {
+                g.permissions.contains("ProjectGroupView")
+                    && g.space.as_deref() == doc["SpaceId"].as_str()
+                    && (g.groups.is_empty() || g.groups.iter().any(|id| id == str_of(doc, "Id")))
+            }),
+            // Whoever sees one environment of a target sees the target.
+            "machines" => {
+                let environments = texts(&doc["EnvironmentIds"]);
+                let thing = Self::thing_of(noun, doc);
+                environments.is_empty() || environments.iter().any(|e| self.allows("MachineView", &Thing { environment: Some(e), ..thing }))
+            }
+            "artifacts" => self.allows("ArtifactView", &thing_of_related(doc["SpaceId"].as_str(), &texts(&doc["_Related"]))),
+            _ => self.allows(super::endpoints::views(noun), &Self::thing_of(noun, doc)),
+        }
+    }
+
+    /// What a deployment or run of a runbook is, for permissions.
+    pub(crate) fn thing_of_execution(&self, index: usize) -> Thing<'_> {
+        let x = &self.executions[index];
+        Thing {
+            space: Some(&x.space),
+            project: Some(&x.project),
+            environment: Some(&x.environment),
+            tenant: Some(x.tenant.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// Whether the caller sees a deployment or run of a runbook.
+    pub(crate) fn sees_execution(&self, index: usize) -> bool {
+        let needs = match self.executions[index].what {
+            What::Deploy { .. } => "DeploymentView",
+            What::Runbook { .. } => "RunbookRunView",
+        };
+        self.allows(needs, &self.thing_of_execution(index))
+    }
+
+    /// What a task is, for permissions: that of a project, or nobody's.
+    pub(crate) fn thing_of_task(&self, index: usize) -> Thing<'_> {
+        let t = &self.tasks[index];
+        match t.execution {
+            Some(x) => self.thing_of_execution(x),
+            None => Thing { space: t.space.as_deref(), project: Some(""), ..Thing::default() },
+        }
+    }
+
+    /// Whether the caller sees a task.
+    pub(crate) fn sees_task(&self, index: usize) -> bool {
+        self.allows("TaskView", &self.thing_of_task(index))
+    }
+
+    /// Whether the caller is in one of these teams; none at all means everybody.
+    pub(crate) fn is_in(&self, user: &str, teams: &[String]) -> bool {
+        let has = |t: &String| self.store.of("teams").get(t).is_some_and(|t| texts(&t["MemberUserIds"]).iter().any(|m| m == user));
+        teams.is_empty() || teams.iter().any(has)
+    }
+}
+
+/// What something is that names the documents it is about: an event, an artifact.
+pub(crate) fn thing_of_related<'a>(space: Option<&'a str>, related: &'a [String]) -> Thing<'a> {
+    let find = |prefix: &str| related.iter().find(|id| id.starts_with(prefix)).map(String::as_str);
+    Thing { space, project: find("Projects-"), environment: find("Environments-"), tenant: find("Tenants-") }
+}
