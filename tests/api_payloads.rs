@@ -3,13 +3,16 @@
 //! `tests/payloads` is part of the repository; a larger collection whose licences do not allow that is read from
 //! `../shared/payloads` where it exists.
 
+mod payload_support;
+
 use octorhai::api::dashboards::{Dashboard, DashboardItem, Progression};
 use octorhai::api::decode::{Document, FromJson, member};
 use octorhai::api::resource::Page;
 use octorhai::api::*;
+use payload_support::{files, folders, marks, payload};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 type Outcome = Result<usize, String>;
 type Decoder = fn(Value) -> Outcome;
@@ -105,28 +108,6 @@ const TYPES: &[(&str, Decoder)] = &[
 const REFUSED: &[(&str, &str, &str)] =
     &[("deployments/dd-deployment-2024.2.json", "`Created`", "its publisher damaged the date: \"2024-09-2T...\"")];
 
-fn folders() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    [root.join("tests/payloads"), root.join("../shared/payloads")].into_iter().filter(|p| p.is_dir()).collect()
-}
-
-fn files(folder: &Path) -> BTreeMap<String, PathBuf> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
-        for entry in std::fs::read_dir(&next).expect("the folder can be read") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|e| e == "json") {
-                let name = path.strip_prefix(folder).expect("it is inside").to_string_lossy().replace('\\', "/");
-                found.insert(name, path);
-            }
-        }
-    }
-    found
-}
-
 #[test]
 fn every_payload_decodes_or_is_named_with_the_reason() {
     let mut wrong = Vec::new();
@@ -153,7 +134,7 @@ fn every_payload_decodes_or_is_named_with_the_reason() {
 }
 
 #[test]
-fn each_payload_of_the_repository_has_its_origin_and_licence() {
+fn each_payload_of_the_repository_has_its_origin_licence_and_trust() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads");
     let readme = std::fs::read_to_string(folder.join("README.md")).expect("there is a README");
     let listed: BTreeSet<&str> = readme
@@ -163,11 +144,10 @@ fn each_payload_of_the_repository_has_its_origin_and_licence() {
         .collect();
     let there = files(&folder);
     assert_eq!(there.keys().map(String::as_str).collect::<BTreeSet<_>>(), listed);
-}
-
-fn payload(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads").join(name);
-    serde_json::from_str(&std::fs::read_to_string(path).expect("the payload is there")).expect("it is JSON")
+    let marks = marks(&folder);
+    assert_eq!(marks.keys().map(String::as_str).collect::<BTreeSet<_>>(), listed);
+    let unknown: Vec<_> = marks.iter().filter(|(_, mark)| !mark.starts_with(['V', 'C', 'E', 'P', 'G'])).collect();
+    assert!(unknown.is_empty(), "how far to trust: {unknown:?}");
 }
 
 #[test]
@@ -196,6 +176,28 @@ fn the_kinds_of_interruption_are_told_apart() {
     assert!(guided.choices().contains(&"Retry".to_owned()), "{:?}", guided.choices());
 }
 
+#[test]
+fn who_waits_for_a_person_is_known_from_the_flag_or_the_list() {
+    let waits = |flag: Value, types: Value| {
+        let mut body = payload("dashboards/dashboard-2026.json")["Items"][0].clone();
+        body["HasPendingInterruptions"] = flag.clone();
+        body["PendingInterruptionTypes"] = types.clone();
+        let item = DashboardItem::decode(body).expect("it decodes");
+        let mut task = payload("tasks/dd-tasks-in-progress-page-2024.2.json")["Items"][0].clone();
+        task["HasPendingInterruptions"] = flag;
+        task["PendingInterruptionTypes"] = types;
+        let task = Task::decode(task).expect("it decodes");
+        assert_eq!(item.waits_for_a_person(), task.waits_for_a_person());
+        task.waits_for_a_person()
+    };
+    // Servers to 2026.1, later ones, and one that leaves the flag to its clients.
+    assert!(waits(true.into(), Value::Null));
+    assert!(waits(true.into(), vec!["ManualIntervention"].into()));
+    assert!(waits(Value::Null, vec!["GuidedFailure"].into()));
+    assert!(!waits(false.into(), Value::Array(Vec::new())));
+    assert!(!waits(Value::Null, Value::Null));
+}
+
 /// The definition in the server's schema (2021.2) for each type, and the members that came later, each with its source.
 const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     // Slug: octopus-api.md §3; the schema lacks it for spaces and environments (payloads, "All resources").
@@ -212,8 +214,8 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("SelectedPackage", SelectedPackage::MEMBERS, &[]),
     ("DefectResource", Defect::MEMBERS, &[]),
     ("DeploymentResource", Deployment::MEMBERS, &[]),
-    // ProjectId of tasks: 2024.2 (payloads, "Tasks").
-    ("TaskResource", Task::MEMBERS, &["ProjectId"]),
+    // ProjectId of tasks: 2024.2 (payloads, "Tasks"); PendingInterruptionTypes: octopus-api.md §18.2 and §23.
+    ("TaskResource", Task::MEMBERS, &["PendingInterruptionTypes", "ProjectId"]),
     ("TaskDetailsResource", TaskDetails::MEMBERS, &[]),
     ("ActivityLogTreeNode", Activity::MEMBERS, &[]),
     ("ActivityLogElement", LogLine::MEMBERS, &[]),
@@ -230,7 +232,7 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("FormElement", interruptions::FormElement::MEMBERS, &[]),
     ("EventResource", Event::MEMBERS, &[]),
     ("DashboardResource", Dashboard::MEMBERS, &[]),
-    ("DashboardItemResource", DashboardItem::MEMBERS, &[]),
+    ("DashboardItemResource", DashboardItem::MEMBERS, &["PendingInterruptionTypes"]),
     ("DashboardProjectResource", dashboards::DashboardRow::MEMBERS, &[]),
     ("DashboardEnvironmentResource", dashboards::DashboardColumn::MEMBERS, &[]),
     ("ProgressionResource", Progression::MEMBERS, &[]),

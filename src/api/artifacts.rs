@@ -1,13 +1,14 @@
 //! Artifacts: files kept with tasks.
 
-use super::decode::{Links, document};
+use super::decode::Links;
+use super::encode::editable;
 use super::id::{ArtifactId, TaskId};
 use super::spaces::SpaceClient;
 use crate::error::{Kind, Result};
 use jiff::Timestamp;
 use serde_json::json;
 
-document! {
+editable! {
     /// An artifact (octopus-api.md §24).
     Artifact, "artifact" {
         /// Id.

@@ -1,13 +1,13 @@
 //! Channels.
 
-use super::decode::{document, part};
+use super::encode::editable;
 use super::id::{ChannelId, LifecycleId, ProjectId};
 use super::projects::Project;
 use super::resource::{named, pick};
 use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
 
-document! {
+editable! {
     /// A channel (octopus-api.md §10.6).
     Channel, "channel" {
         /// Id.
@@ -32,7 +32,7 @@ document! {
 }
 named!(Channel, ChannelId);
 
-part! {
+editable! {
     /// Which package versions may come into a channel.
     ChannelRule {
         /// NuGet or Maven range, e.g. `[1.0,2.0)`.

@@ -45,12 +45,21 @@ document! {
         is_current: bool = "IsCurrent",
         /// Whether it is the last successful one before a current one that is not.
         is_previous: bool = "IsPrevious",
-        /// Whether it waits for a person.
+        /// Whether it waits for a person, as the server says it; see [`DashboardItem::waits_for_a_person`].
         has_pending_interruptions: bool = "HasPendingInterruptions",
+        /// What a person must answer; servers before 2026.1.420 do not say it.
+        pending_interruption_types: Vec<String> = "PendingInterruptionTypes",
         /// Whether something was worth a warning.
         has_warnings_or_errors: bool = "HasWarningsOrErrors",
         /// The task's error message.
         error_message: String = "ErrorMessage",
+    }
+}
+
+impl DashboardItem {
+    /// Whether it waits for a person: see [`Task::waits_for_a_person`].
+    pub fn waits_for_a_person(&self) -> bool {
+        self.has_pending_interruptions || !self.pending_interruption_types.is_empty()
     }
 }
 

@@ -84,14 +84,21 @@ pub trait Document: FromJson {
 
     /// Reads a body and keeps it as `raw`.
     fn decode(body: Value) -> Result<Self, Problem>;
+
+    /// The whole JSON it was read from.
+    fn raw(&self) -> &Value;
 }
 
 /// Reads member `name` of an object.
 pub fn member<T: FromJson>(object: &Value, name: &str) -> Result<T, Problem> {
-    let value = object.get(name).filter(|v| !v.is_null()).filter(|v| !(T::EMPTY_IS_ABSENT && v.as_str() == Some("")));
-    match value {
-        Some(value) => T::from_json(value).map_err(|problem| problem.in_member(name)),
-        None => T::absent().ok_or_else(|| Problem::new("it is missing").in_member(name)),
+    maybe(object.get(name)).map_err(|problem| problem.in_member(name))
+}
+
+/// Reads what may be absent.
+pub fn maybe<T: FromJson>(value: Option<&Value>) -> Result<T, Problem> {
+    match value.filter(|v| !v.is_null()).filter(|v| !(T::EMPTY_IS_ABSENT && v.as_str() == Some(""))) {
+        Some(value) => T::from_json(value),
+        None => T::absent().ok_or_else(|| Problem::new("it is missing")),
     }
 }
 
@@ -212,9 +219,9 @@ pub fn timestamp(text: &str) -> Option<Timestamp> {
     })
 }
 
-/// Declares a document or a part of one: a struct with public fields, each with the name of its JSON member.
-macro_rules! document {
-    ($(#[$meta:meta])* $name:ident, $noun:literal { $($(#[$field_meta:meta])* $field:ident: $type:ty = $member:literal,)* }) => {
+/// Declares a struct with public fields, each with the name of its JSON member, and `raw`, the JSON it was read from.
+macro_rules! kept {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty = $member:literal,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name {
@@ -240,6 +247,13 @@ macro_rules! document {
                 Ok(Self { raw: value.clone(), ..Self::read(value)? })
             }
         }
+    };
+}
+
+/// Declares a document that is read only; one that is also written back is [`editable!`](super::encode::editable).
+macro_rules! document {
+    ($(#[$meta:meta])* $name:ident, $noun:literal { $($fields:tt)* }) => {
+        $crate::api::decode::kept! { $(#[$meta])* $name { $($fields)* } }
 
         impl $crate::api::decode::Document for $name {
             const NOUN: &'static str = $noun;
@@ -247,11 +261,14 @@ macro_rules! document {
                 let read = Self::read(&body)?;
                 Ok(Self { raw: body, ..read })
             }
+            fn raw(&self) -> &serde_json::Value {
+                &self.raw
+            }
         }
     };
 }
 
-/// Declares a part of a document: like [`document!`], but without `raw`.
+/// Declares a part of a document that is read only: like [`document!`], but without `raw`.
 macro_rules! part {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty = $member:literal,)* }) => {
         $(#[$meta])*
@@ -324,7 +341,7 @@ macro_rules! words {
     };
 }
 
-pub(crate) use {document, part, words};
+pub(crate) use {document, kept, part, words};
 
 #[cfg(test)]
 mod tests {

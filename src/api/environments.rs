@@ -1,12 +1,12 @@
 //! Environments.
 
-use super::decode::document;
+use super::encode::editable;
 use super::id::EnvironmentId;
 use super::resource::{named, pick};
 use super::spaces::SpaceClient;
 use crate::error::Result;
 
-document! {
+editable! {
     /// An environment (octopus-api.md §10.3).
     Environment, "environment" {
         /// Id.

@@ -2,14 +2,15 @@
 
 use super::address::Route;
 use super::client::Client;
-use super::decode::{document, part};
+use super::decode::document;
+use super::encode::editable;
 use super::id::{EnvironmentId, FreezeId, ProjectId, TenantId};
 use crate::error::{Kind, Result};
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-document! {
+editable! {
     /// A deployment freeze (octopus-api.md §20.1).
     Freeze, "deployment freeze" {
         /// Id.
@@ -27,7 +28,7 @@ document! {
     }
 }
 
-part! {
+editable! {
     /// A project frozen in an environment for one tenant.
     FrozenTenant {
         /// The tenant.

@@ -1,6 +1,7 @@
 //! Ids: a type for each kind, so that a release is never asked for with a task's id.
 
 use crate::api::decode::{FromJson, Problem};
+use crate::api::encode::ToJson;
 use serde_json::Value;
 use std::fmt;
 
@@ -122,6 +123,12 @@ macro_rules! ids {
                 }
             }
             const EMPTY_IS_ABSENT: bool = true;
+        }
+
+        impl ToJson for $name {
+            fn write(&self, place: &mut Value) {
+                *place = self.into();
+            }
         }
     )*};
 }

@@ -1,12 +1,12 @@
 //! Lifecycles: which environments come after which.
 
-use super::decode::{document, part};
+use super::encode::editable;
 use super::id::{EnvironmentId, LifecycleId};
 use super::resource::named;
 use super::spaces::SpaceClient;
 use crate::error::Result;
 
-document! {
+editable! {
     /// A lifecycle (octopus-api.md §10.4). Without phases, every environment is one, in the order of environments.
     Lifecycle, "lifecycle" {
         /// Id.
@@ -23,7 +23,7 @@ document! {
 }
 named!(Lifecycle, LifecycleId);
 
-part! {
+editable! {
     /// A phase of a lifecycle.
     Phase {
         /// Id.

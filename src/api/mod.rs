@@ -1,7 +1,7 @@
 //! The typed Octopus client, usable as a library by itself.
 //!
 //! [`Client`] is the only door to the network; [`Client::space`] gives a [`SpaceClient`], which has the nouns, one file
-//! each. All share `decode` (JSON), `address` (paths) and `resource` (paging, finding by id, slug or name).
+//! each. All share `decode` and `encode` (JSON), `address` (paths) and `resource` (paging, finding by id, slug or name).
 
 mod address;
 mod answer;
@@ -11,6 +11,7 @@ pub mod client;
 pub mod dashboards;
 pub mod decode;
 pub mod deployments;
+pub mod encode;
 pub mod environments;
 pub mod events;
 pub mod freezes;

@@ -1,12 +1,12 @@
 //! Deployment processes: steps and the ids of their actions, by which steps are left out of a deployment.
 
-use super::decode::{document, part};
+use super::encode::editable;
 use super::id::{EnvironmentId, ProjectId};
 use super::projects::Project;
 use super::spaces::SpaceClient;
 use crate::error::Result;
 
-document! {
+editable! {
     /// A deployment process or runbook process (octopus-api.md §11.1).
     Process, "process" {
         /// Id.
@@ -20,7 +20,7 @@ document! {
     }
 }
 
-part! {
+editable! {
     /// A step.
     Step {
         /// Name.
@@ -32,7 +32,7 @@ part! {
     }
 }
 
-part! {
+editable! {
     /// An action of a step.
     Action {
         /// Id: what `SkipActions` names.

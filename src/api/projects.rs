@@ -1,12 +1,13 @@
 //! Projects and their groups.
 
-use super::decode::{Links, document};
+use super::decode::Links;
+use super::encode::editable;
 use super::id::{LifecycleId, ProjectGroupId, ProjectId, VariableSetId};
 use super::resource::named;
 use super::spaces::SpaceClient;
 use crate::error::Result;
 
-document! {
+editable! {
     /// A project (octopus-api.md §10.2).
     Project, "project" {
         /// Id.
@@ -35,7 +36,7 @@ document! {
 }
 named!(Project, ProjectId);
 
-document! {
+editable! {
     /// A project group.
     ProjectGroup, "project group" {
         /// Id.

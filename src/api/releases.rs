@@ -1,7 +1,8 @@
 //! Releases: find, compare, create, block and unblock them.
 
 use super::channels::Channel;
-use super::decode::{Links, document, part};
+use super::decode::{Links, document};
+use super::encode::editable;
 use super::id::{ChannelId, DefectId, ProjectId, ReleaseId};
 use super::projects::Project;
 use super::spaces::SpaceClient;
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-document! {
+editable! {
     /// A release (octopus-api.md §12.1).
     Release, "release" {
         /// Id.
@@ -33,7 +34,7 @@ document! {
     }
 }
 
-part! {
+editable! {
     /// Which version of a package a release holds.
     SelectedPackage {
         /// The action that uses it.
@@ -42,6 +43,13 @@ part! {
         package_reference_name: String = "PackageReferenceName",
         /// The version.
         version: String = "Version",
+    }
+}
+
+impl SelectedPackage {
+    /// A version for the package of an action that has only one.
+    pub fn new(action_name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { action_name: action_name.into(), package_reference_name: String::new(), version: version.into(), raw: Value::Null }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::address::Route;
 use super::client::Client;
-use super::decode::{Document, Links, Problem, document};
+use super::decode::{Document, Links, Problem};
+use super::encode::editable;
 use super::id::looks_like;
 use crate::error::{Error, Kind, Result};
 use serde_json::Value;
@@ -10,7 +11,7 @@ use serde_json::Value;
 /// Items asked for at a time: a thousand projects cost two requests, and one answer stays far below the size limit.
 const PAGE: usize = 500;
 
-document! {
+editable! {
     /// A resource that has no type of its own (machines, accounts, feeds, ...): what all have in common, and the JSON.
     Other, "resource" {
         /// Id; parts of resources have none.

@@ -1,6 +1,7 @@
 //! Runbooks and their runs.
 
 use super::decode::{Links, document};
+use super::encode::editable;
 use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, TenantId};
 use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked};
 use super::projects::Project;
@@ -12,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-document! {
+editable! {
     /// A runbook (octopus-api.md §17).
     Runbook, "runbook" {
         /// Id.

@@ -2,7 +2,7 @@
 
 use super::address::Route;
 use super::client::Client;
-use super::decode::document;
+use super::encode::editable;
 use super::id::SpaceId;
 use super::resource::named;
 use crate::cancel::Cancel;
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
 
-document! {
+editable! {
     /// A space (octopus-api.md §3).
     Space, "space" {
         /// Id.

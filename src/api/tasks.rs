@@ -56,8 +56,10 @@ document! {
         state: TaskState = "State",
         /// Whether it is at its end, as the server says it; see [`Task::is_completed`].
         completed_flag: bool = "IsCompleted",
-        /// Whether a person must answer; may be stale for a moment (octopus-api.md §19.1).
+        /// Whether a person must answer, as the server says it; see [`Task::waits_for_a_person`].
         has_pending_interruptions: bool = "HasPendingInterruptions",
+        /// What a person must answer (`ManualIntervention`, `GuidedFailure`); servers before 2026.1.420 do not say it.
+        pending_interruption_types: Vec<String> = "PendingInterruptionTypes",
         /// Whether something was worth a warning; also true for some that succeeded.
         has_warnings_or_errors: bool = "HasWarningsOrErrors",
         /// When it was queued; in the future for scheduled work.
@@ -118,6 +120,7 @@ impl Task {
             state: TaskState::Queued,
             completed_flag: false,
             has_pending_interruptions: false,
+            pending_interruption_types: Vec::new(),
             has_warnings_or_errors: false,
             queue_time: None,
             start_time: None,
@@ -148,6 +151,12 @@ impl Task {
     /// Whether it ended well.
     pub fn finished_successfully(&self) -> bool {
         self.state == TaskState::Success
+    }
+
+    /// Whether a person must answer; may be stale for a moment (octopus-api.md §19.1). Old servers send only the flag, new
+    /// ones a list beside it, of which their own client works out the flag.
+    pub fn waits_for_a_person(&self) -> bool {
+        self.has_pending_interruptions || !self.pending_interruption_types.is_empty()
     }
 
     /// Whether it ever started. A queued task that has started waits for a person or for its next turn.

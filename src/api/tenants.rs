@@ -1,13 +1,13 @@
 //! Tenants and the tags they wear.
 
-use super::decode::{document, part};
+use super::encode::editable;
 use super::id::{EnvironmentId, ProjectId, TagSetId, TenantId};
 use super::resource::named;
 use super::spaces::SpaceClient;
 use crate::error::Result;
 use std::collections::BTreeMap;
 
-document! {
+editable! {
     /// A tenant (octopus-api.md §10.3).
     Tenant, "tenant" {
         /// Id.
@@ -35,7 +35,7 @@ impl Tenant {
     }
 }
 
-document! {
+editable! {
     /// A tag set.
     TagSet, "tag set" {
         /// Id.
@@ -50,7 +50,7 @@ document! {
 }
 named!(TagSet, TagSetId);
 
-part! {
+editable! {
     /// A tag of a set.
     Tag {
         /// Name.

@@ -3,11 +3,12 @@
 use super::address::Route;
 use super::client::Client;
 use super::decode::{document, part};
+use super::encode::editable;
 use super::id::{EnvironmentId, ProjectGroupId, ProjectId, SpaceId, TenantId, UserId};
 use crate::error::Result;
 use std::collections::BTreeMap;
 
-document! {
+editable! {
     /// A user (octopus-api.md §9).
     User, "user" {
         /// Id.

@@ -1,7 +1,7 @@
 //! Variables of projects, library sets and deployments.
 
-use super::decode::{document, part};
 use super::deployments::Deployment;
+use super::encode::editable;
 use super::id::{LibraryVariableSetId, VariableSetId};
 use super::projects::Project;
 use super::resource::Named;
@@ -10,7 +10,7 @@ use crate::error::Result;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-document! {
+editable! {
     /// A set of variables (octopus-api.md §25).
     VariableSet, "variable set" {
         /// Id; exported sets have none.
@@ -24,7 +24,7 @@ document! {
     }
 }
 
-part! {
+editable! {
     /// A variable.
     Variable {
         /// Id, unique in its set.
@@ -42,7 +42,7 @@ part! {
     }
 }
 
-document! {
+editable! {
     /// A library variable set.
     LibraryVariableSet, "library variable set" {
         /// Id.

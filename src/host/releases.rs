@@ -254,11 +254,7 @@ async fn create(place: &Place, project: &api::Project, options: &CreateOptions) 
     new.ignore_channel_rules = options.ignore_channel_rules;
     new.git = options.git_ref.clone().map(|git| (git, None));
     for (step, version) in &options.packages {
-        new.packages.push(api::SelectedPackage {
-            action_name: step.to_string(),
-            package_reference_name: String::new(),
-            version: version.to_string(),
-        });
+        new.packages.push(api::SelectedPackage::new(step.as_str(), version.to_string()));
     }
     match place.space.create_release(&new).await {
         // Versions are unique in a project, so the server itself tells a repetition (octopus-api.md §12.2): a release

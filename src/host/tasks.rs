@@ -255,7 +255,7 @@ impl Task {
         }
         // A task that waits for a person goes back to the queue; the list knows better than the flag (octopus-api.md §19.1).
         let paused = last.state == api::TaskState::Queued && last.start_time.is_some();
-        if last.has_pending_interruptions || paused {
+        if last.waits_for_a_person() || paused {
             let pending = self.place.space.interruptions(true, Some(self.id.as_str())).await?;
             if let Some(first) = pending.into_iter().next() {
                 let shown = super::interruptions::Interruption::new(self.place.clone(), first).with_names().await;

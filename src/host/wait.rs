@@ -241,7 +241,7 @@ impl<'o> Watcher<'o> {
         let mut queued = 0;
         for task in open {
             let last = task.last();
-            let waits = last.has_pending_interruptions
+            let waits = last.waits_for_a_person()
                 || (last.state == api::TaskState::Queued
                     // At once when it is scheduled; not for what is about to start.
                     && last.queue_time.is_some_and(|at| now < at || now.duration_since(at) >= SignedDuration::from_secs(5)));
@@ -252,14 +252,14 @@ impl<'o> Watcher<'o> {
                 continue;
             }
             // Of many that queue behind each other the first few tell enough.
-            queued += usize::from(!last.has_pending_interruptions);
-            if queued > EXPLAINED && !last.has_pending_interruptions {
+            queued += usize::from(!last.waits_for_a_person());
+            if queued > EXPLAINED && !last.waits_for_a_person() {
                 continue;
             }
             let (due, pause) = self.explain_again.get(&task.id).copied().unwrap_or((now, SignedDuration::ZERO));
-            let asks = last.has_pending_interruptions && !matches!(&self.options.on_interrupt, Policy::Word(word) if word == "wait");
+            let asks = last.waits_for_a_person() && !matches!(&self.options.on_interrupt, Policy::Word(word) if word == "wait");
             // A policy for interruptions is not talk: it does not wait for a spare request.
-            if now < due || (!asks && !task.place.poller.spare(if last.has_pending_interruptions { 2 } else { 1 })) {
+            if now < due || (!asks && !task.place.poller.spare(if last.waits_for_a_person() { 2 } else { 1 })) {
                 continue;
             }
             let explanation = match host.block_plain(task.explain(host)) {
@@ -280,7 +280,7 @@ impl<'o> Watcher<'o> {
                 });
                 self.told.insert(task.id.clone(), explanation);
             }
-            if last.has_pending_interruptions {
+            if last.waits_for_a_person() {
                 self.interrupted(call, host, task)?;
             }
         }
