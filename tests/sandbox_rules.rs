@@ -229,7 +229,10 @@ async fn prompts_must_be_answered() {
     let (status, d) =
         s.post("/api/deployments", json!({"ReleaseId": release, "EnvironmentId": "Environments-1", "FormValues": {form: "CHG-1"}})).await;
     assert_eq!(status, 201, "{d}");
-    assert_eq!(d["FormValues"][form], "CHG-1");
+    // A server keeps the value as a variable and never sends the form back.
+    assert_eq!(d["FormValues"], json!({}));
+    let set = s.get(d["Links"]["Variables"].as_str().unwrap()).await;
+    assert!(set["Variables"].as_array().unwrap().iter().any(|v| v["Name"] == "Change" && v["Value"] == "CHG-1"), "{set}");
 }
 
 #[tokio::test]

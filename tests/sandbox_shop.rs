@@ -199,7 +199,7 @@ async fn what_is_not_simulated_says_so() {
     let (status, body) = s.send(reqwest::Method::GET, "/api/Spaces-1/insights/reports", None).await;
     assert_eq!(
         (status, body["ErrorMessage"].as_str().unwrap()),
-        (501, "The sandbox does not simulate GET /api/Spaces-1/insights/reports.")
+        (501, "The sandbox does not simulate GET /api/Spaces-1/insights/reports: only its link is published.")
     );
 }
 
@@ -292,7 +292,8 @@ async fn every_link_leads_somewhere() {
             }
             let url = format!("{}{}", s.sandbox.url(), cut(to.as_str().unwrap()));
             let status = s.http.get(url).header("X-Octopus-ApiKey", s.sandbox.api_key()).send().await.unwrap().status();
-            if status != 200 {
+            // Real servers publish links to more than is simulated here; they are answered with a sentence.
+            if status != 200 && status != 501 {
                 lost.push(format!("{name} {to} {status}"));
             }
         }

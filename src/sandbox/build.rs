@@ -3,6 +3,7 @@
 use super::{
     access::Access,
     collection::{Store, slug},
+    defaults,
     deployments::{self, NewExecution},
     lifecycle,
     limits::Buckets,
@@ -57,10 +58,13 @@ impl Builder<'_> {
             doc["SpaceId"] = json!(space);
         }
         doc["Name"] = json!(name);
-        doc["Slug"] = json!(slug(name));
+        if defaults::has_slug(kind) {
+            doc["Slug"] = json!(slug(name));
+        }
         if let (Value::Object(doc), Value::Object(rest)) = (&mut doc, &mut rest) {
             doc.append(rest);
         }
+        defaults::complete(kind, &mut doc);
         store.of_mut(kind).put(doc);
         id
     }
@@ -124,22 +128,23 @@ impl Builder<'_> {
     fn surroundings(&mut self, state: &mut State) {
         let plan = self.plan;
         let store = &mut state.store;
-        let now = stamp(plan.start.0);
         let spaces: Vec<(String, String, bool)> = if plan.spaces.is_empty() {
             vec![("Default".into(), String::new(), false)]
         } else {
             plan.spaces.iter().map(|s| (s.name.get_ref().clone(), s.description.clone(), s.queue_stopped)).collect()
         };
         for (i, (name, description, stopped)) in spaces.iter().enumerate() {
-            let rest = json!({"Description": description, "IsDefault": i == 0, "IsPrivate": false, "TaskQueueStopped": stopped, "SpaceManagersTeams": ["teams-administrators"], "SpaceManagersTeamMembers": [], "Icon": null, "ExtensionSettings": [], "LastModifiedOn": now});
+            let rest = json!({"Description": description, "IsDefault": i == 0, "IsPrivate": false, "TaskQueueStopped": stopped, "SpaceManagersTeams": ["teams-administrators"], "SpaceManagersTeamMembers": []});
             self.add(store, "spaces", "Spaces-", "", name, rest);
         }
-        store.of_mut("octopusservernodes").put(json!({"Id": super::tasks::NODE, "Name": "sandbox", "MaxConcurrentTasks": plan.task_cap, "IsInMaintenanceMode": false, "Rank": "Leader", "LastSeen": now, "IsOffline": false, "RunningTaskCount": 0}));
+        store
+            .of_mut("octopusservernodes")
+            .put(json!({"Id": super::tasks::NODE, "Name": "sandbox", "MaxConcurrentTasks": plan.task_cap, "IsInMaintenanceMode": false}));
         self.people(state);
         let store = &mut state.store;
         for (i, e) in plan.environments.iter().enumerate() {
             let space = self.space(e.space.as_ref());
-            let rest = json!({"Description": e.description, "SortOrder": i, "UseGuidedFailure": e.guided_failure, "AllowDynamicInfrastructure": true, "EnvironmentTags": [], "ExtensionSettings": []});
+            let rest = json!({"Description": e.description, "SortOrder": i, "UseGuidedFailure": e.guided_failure});
             self.add(store, "environments", "Environments-", &space, e.name.get_ref(), rest);
         }
         for l in &plan.lifecycles {
@@ -149,12 +154,10 @@ impl Builder<'_> {
                 .iter()
                 .map(|p| {
                     let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{space}/{}/{}", l.name.get_ref(), p.name).as_bytes());
-                    json!({"Id": id.to_string(), "Name": p.name, "AutomaticDeploymentTargets": self.all("environments", &space, &p.automatic), "OptionalDeploymentTargets": self.all("environments", &space, &p.environments), "MinimumEnvironmentsBeforePromotion": p.minimum, "IsOptionalPhase": p.optional, "IsPriorityPhase": p.priority, "ReleaseRetentionPolicy": null, "TentacleRetentionPolicy": null})
+                    json!({"Id": id.to_string(), "Name": p.name, "AutomaticDeploymentTargets": self.all("environments", &space, &p.automatic), "OptionalDeploymentTargets": self.all("environments", &space, &p.environments), "MinimumEnvironmentsBeforePromotion": p.minimum, "IsOptionalPhase": p.optional, "IsPriorityPhase": p.priority})
                 })
                 .collect();
-            let keep = json!({"Strategy": "Forever", "Unit": "Items", "QuantityToKeep": 0, "ShouldKeepForever": true});
-            let rest =
-                json!({"Description": l.description, "ReleaseRetentionPolicy": keep, "TentacleRetentionPolicy": keep, "Phases": phases});
+            let rest = json!({"Description": l.description, "Phases": phases});
             self.add(store, "lifecycles", "Lifecycles-", &space, l.name.get_ref(), rest);
         }
         for (i, (name, _, _)) in spaces.iter().enumerate() {
@@ -162,15 +165,7 @@ impl Builder<'_> {
             let space = format!("Spaces-{}", i + 1);
             super::feeds::add_builtin(store, &space);
             if !self.ids.keys().any(|(k, s, _)| *k == "lifecycles" && *s == space) {
-                let keep = json!({"Strategy": "Forever", "Unit": "Items", "QuantityToKeep": 0, "ShouldKeepForever": true});
-                self.add(
-                    store,
-                    "lifecycles",
-                    "Lifecycles-",
-                    &space,
-                    "Default Lifecycle",
-                    json!({"Description": "", "ReleaseRetentionPolicy": keep, "TentacleRetentionPolicy": keep, "Phases": []}),
-                );
+                self.add(store, "lifecycles", "Lifecycles-", &space, "Default Lifecycle", json!({}));
             }
             let named = plan
                 .groups
@@ -182,65 +177,26 @@ impl Builder<'_> {
                 groups.push(("Default Project Group".into(), format!("Projects of {name}")));
             }
             for (group, description) in groups {
-                self.add(
-                    store,
-                    "projectgroups",
-                    "ProjectGroups-",
-                    &space,
-                    &group,
-                    json!({"Description": description, "EnvironmentIds": [], "RetentionPolicyId": null}),
-                );
+                self.add(store, "projectgroups", "ProjectGroups-", &space, &group, json!({ "Description": description }));
             }
-            self.add(
-                store,
-                "workerpools",
-                "WorkerPools-",
-                &space,
-                "Default Worker Pool",
-                json!({"Description": "", "IsDefault": true, "WorkerPoolType": "StaticWorkerPool", "CanAddWorkers": true, "SortOrder": 0}),
-            );
-            self.add(store, "machinepolicies", "MachinePolicies-", &space, "Default Machine Policy", super::machines::policy());
+            self.add(store, "workerpools", "WorkerPools-", &space, "Default Worker Pool", json!({"IsDefault": true}));
+            self.add(store, "machinepolicies", "MachinePolicies-", &space, "Default Machine Policy", json!({"IsDefault": true}));
         }
         for set in &plan.tag_sets {
             let space = self.space(set.space.as_ref());
             let name = set.name.get_ref();
-            let id = self.add(
-                store,
-                "tagsets",
-                "TagSets-",
-                &space,
-                name,
-                json!({"Description": "", "SortOrder": 0, "Scopes": ["Tenant"], "Type": "MultiSelect"}),
-            );
-            let tags: Vec<Value> = set
-                .tags
-                .iter()
-                .enumerate()
-                .map(|(i, t)| json!({"Id": format!("{id}/Tags-{}", store.next("Tags-")), "Name": t, "Color": "#36A766", "Description": "", "CanonicalTagName": format!("{name}/{t}"), "SortOrder": i}))
-                .collect();
-            if let Some(doc) = store.of_mut("tagsets").get_mut(&id) {
-                doc["Tags"] = json!(tags);
-            }
+            let tags: Vec<Value> = set.tags.iter().map(|t| json!({"Name": t, "Color": "#36A766"})).collect();
+            self.add(store, "tagsets", "TagSets-", &space, name, json!({ "Tags": tags }));
         }
         for machine in &plan.machines {
             let space = self.space(machine.space.as_ref());
             let environments = self.all("environments", &space, &machine.environments);
-            let rest = super::machines::target(&environments, &machine.roles);
+            let rest = json!({"EnvironmentIds": environments, "Roles": machine.roles});
             self.add(store, "machines", "Machines-", &space, machine.name.get_ref(), rest);
         }
         for set in &plan.library {
             let space = self.space(set.space.as_ref());
-            let id = self.add(
-                store,
-                "libraryvariablesets",
-                "LibraryVariableSets-",
-                &space,
-                set.name.get_ref(),
-                json!({"Description": "", "ContentType": "Variables", "Templates": [], "Version": 0}),
-            );
-            if let Some(doc) = store.of_mut("libraryvariablesets").get_mut(&id) {
-                doc["VariableSetId"] = json!(format!("variableset-{id}"));
-            }
+            let id = self.add(store, "libraryvariablesets", "LibraryVariableSets-", &space, set.name.get_ref(), json!({}));
             let list = variables::from_plan(&set.variables, &id, |e| self.id("environments", &space, e));
             state
                 .written
@@ -275,7 +231,7 @@ impl Builder<'_> {
                 connected[self.id("projects", &space, project)] = json!(self.all("environments", &space, environments));
             }
             let tags: Vec<&String> = t.tags.iter().map(toml::Spanned::get_ref).collect();
-            let rest = json!({"Description": "", "IsDisabled": t.disabled, "TenantTags": tags, "ProjectEnvironments": connected, "ClonedFromTenantId": null});
+            let rest = json!({"IsDisabled": t.disabled, "TenantTags": tags, "ProjectEnvironments": connected});
             self.add(&mut state.store, "tenants", "Tenants-", &space, t.name.get_ref(), rest);
         }
     }
@@ -300,13 +256,7 @@ impl Builder<'_> {
             Some(false) => "Off",
         };
         let library = self.all("libraryvariablesets", &space, &p.library);
-        let mut rest = json!({"Description": p.description, "IsDisabled": p.disabled, "ProjectGroupId": group, "LifecycleId": lifecycle, "TenantedDeploymentMode": mode, "DefaultGuidedFailureMode": guided, "IncludedLibraryVariableSetIds": library, "CancelQueuedTasks": p.cancel_queued, "CancelRunningTasks": p.cancel_running});
-        let id = state.store.peek("Projects-");
-        if let (Value::Object(rest), Value::Object(defaults)) = (&mut rest, project_defaults(&id)) {
-            for (k, v) in defaults {
-                rest.entry(k).or_insert(v);
-            }
-        }
+        let rest = json!({"Description": p.description, "IsDisabled": p.disabled, "ProjectGroupId": group, "LifecycleId": lifecycle, "TenantedDeploymentMode": mode, "DefaultGuidedFailureMode": guided, "IncludedLibraryVariableSetIds": library, "_CancelQueuedTasks": p.cancel_queued, "_CancelRunningTasks": p.cancel_running});
         let id = self.add(&mut state.store, "projects", "Projects-", &space, name, rest);
         if !p.variables.is_empty() || p.concurrency_tag.is_some() {
             let mut list = variables::from_plan(&p.variables, &id, |e| self.id("environments", &space, e));
@@ -330,7 +280,8 @@ impl Builder<'_> {
             }
             doc["TenantTags"] = json!(c.tenant_tags.iter().map(toml::Spanned::get_ref).collect::<Vec<_>>());
             if c.versions.is_some() || c.tag.is_some() {
-                doc["Rules"] = json!([{"Id": format!("{}-rule", doc["Id"].as_str().unwrap_or_default()), "VersioningStrategy": "SemVer", "VersionRange": c.versions.clone().unwrap_or_default(), "Tag": c.tag.clone().unwrap_or_default(), "VersionTagRegex": null, "ActionPackages": [], "Actions": []}]);
+                doc["Rules"] = json!([{"VersionRange": c.versions.clone().unwrap_or_default(), "Tag": c.tag.clone().unwrap_or_default()}]);
+                defaults::complete("channels", &mut doc);
             }
             channels.insert(c.name.get_ref().to_lowercase(), doc["Id"].as_str().unwrap_or_default().to_owned());
             state.store.of_mut("channels").put(doc);
@@ -379,11 +330,7 @@ impl Builder<'_> {
             let environments = self.all("environments", &space, &r.environments);
             let scope = if environments.is_empty() { "All" } else { "Specified" };
             let mut doc = json!({"Id": id, "SpaceId": space, "Name": r.name.get_ref(), "Slug": slug(r.name.get_ref()), "Description": r.description, "ProjectId": project, "EnvironmentScope": scope, "Environments": environments});
-            if let (Value::Object(doc), Value::Object(rest)) = (&mut doc, runbook_defaults(&id)) {
-                for (k, v) in rest {
-                    doc.entry(k).or_insert(v);
-                }
-            }
+            defaults::complete("runbooks", &mut doc);
             if r.published {
                 let snapshot = super::runbooks::snapshot(state, &space, project, &id, "Snapshot 1", None);
                 doc["PublishedRunbookSnapshotId"] = json!(snapshot);
@@ -441,7 +388,7 @@ impl Builder<'_> {
                 };
                 scope[p["Id"].as_str().unwrap_or_default()] = json!(environments);
             }
-            let rest = json!({"Description": "", "Start": stamp(start), "End": stamp(later(start, f.length.0)), "ProjectEnvironmentScope": scope, "TenantProjectEnvironmentScope": [], "RecurringSchedule": null, "OwnerId": null});
+            let rest = json!({"Start": stamp(start), "End": stamp(later(start, f.length.0)), "ProjectEnvironmentScope": scope});
             self.add(&mut state.store, "deploymentfreezes", "DeploymentFreezes-", "", &f.name, rest);
         }
     }
@@ -542,44 +489,9 @@ fn record(state: &mut State, release: usize, environment: &str, tenant: Option<S
     true
 }
 
-/// What a project has besides what its creator said (octopus-api.md §10.2).
-pub(crate) fn project_defaults(id: &str) -> Value {
-    json!({
-        "Description": "", "IsDisabled": false, "VariableSetId": format!("variableset-{id}"), "DeploymentProcessId": format!("deploymentprocess-{id}"),
-        "ClonedFromProjectId": null, "IncludedLibraryVariableSetIds": [], "TenantedDeploymentMode": "Untenanted", "DefaultGuidedFailureMode": "EnvironmentDefault",
-        "DiscreteChannelRelease": false, "DefaultToSkipIfAlreadyInstalled": false, "AutoCreateRelease": false, "IsVersionControlled": false,
-        "PersistenceSettings": {"Type": "Database"},
-        "VersioningStrategy": {"Template": "#{Octopus.Version.LastMajor}.#{Octopus.Version.LastMinor}.#{Octopus.Version.NextPatch}", "DonorPackage": null, "DonorPackageStepId": null},
-        "ReleaseCreationStrategy": {"ChannelId": null, "ReleaseCreationPackage": null, "ReleaseCreationPackageStepId": null},
-        "Templates": [], "AutoDeployReleaseOverrides": [], "ReleaseNotesTemplate": null, "DeploymentChangesTemplate": null,
-        "ProjectConnectivityPolicy": {"SkipMachineBehavior": "None", "TargetRoles": [], "AllowDeploymentsToNoTargets": true, "ExcludeUnhealthyTargets": false},
-        "ForcePackageDownload": false, "AllowIgnoreChannelRules": true, "ProjectTags": [], "ExtensionSettings": [], "Icon": null,
-    })
-}
-
-/// What a channel has besides name and project (octopus-api.md §10.6).
-pub(crate) fn channel_defaults() -> Value {
-    json!({"Description": "", "LifecycleId": null, "IsDefault": false, "Type": "Lifecycle", "TenantTags": [], "GitReferenceRules": [], "GitResourceRules": [], "CustomFieldDefinitions": [], "Rules": []})
-}
-
 /// A channel document.
 pub(crate) fn channel(store: &mut Store, space: &str, project: &str, name: &str, default: bool) -> Value {
     let mut doc = json!({"Id": store.next_id("Channels-"), "SpaceId": space, "Name": name, "Slug": slug(name), "ProjectId": project, "IsDefault": default});
-    if let (Value::Object(doc), Value::Object(rest)) = (&mut doc, channel_defaults()) {
-        for (k, v) in rest {
-            doc.entry(k).or_insert(v);
-        }
-    }
+    defaults::complete("channels", &mut doc);
     doc
-}
-
-/// What a runbook has besides name and project (octopus-api.md §17).
-pub(crate) fn runbook_defaults(id: &str) -> Value {
-    json!({
-        "Description": "", "RunbookProcessId": format!("RunbookProcess-{id}"), "PublishedRunbookSnapshotId": null, "MultiTenancyMode": "TenantedOrUntenanted",
-        "EnvironmentScope": "All", "Environments": [], "DefaultGuidedFailureMode": "EnvironmentDefault",
-        "ConnectivityPolicy": {"SkipMachineBehavior": "None", "TargetRoles": [], "AllowDeploymentsToNoTargets": true, "ExcludeUnhealthyTargets": false},
-        "RunRetentionPolicy": {"Strategy": "Count", "QuantityToKeep": 100, "Unit": "Items", "ShouldKeepForever": false},
-        "ForcePackageDownload": false, "FailTargetDiscovery": false, "CancelQueuedTasks": false, "CancelRunningTasks": false, "RunbookTags": [],
-    })
 }

@@ -135,10 +135,6 @@ impl Store {
         self.counters.insert(prefix.to_owned(), 1);
         1
     }
-    /// The id that [`Self::next_id`] will give.
-    pub(crate) fn peek(&self, prefix: &str) -> String {
-        format!("{prefix}{}", self.counters.get(prefix).copied().unwrap_or(0) + 1)
-    }
     pub(crate) fn next_id(&mut self, prefix: &str) -> String {
         format!("{prefix}{}", self.next(prefix))
     }
@@ -300,7 +296,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
             for (key, value) in old.as_object().into_iter().flatten().filter(|(k, _)| k.starts_with('_')) {
                 new[key.as_str()] = value.clone();
             }
-            state.fill(noun, &mut new);
+            state.complete(noun.path, &mut new);
             state.modified(ask, noun, &new);
             let answer = present(noun, &new);
             state.store.of_mut(noun.path).put(new);
@@ -426,7 +422,14 @@ fn create(state: &mut State, ask: &Ask, noun: &'static Noun) -> Handled {
         let wanted = Some(str_of(&doc, "Slug")).filter(|s| !s.is_empty()).map_or_else(|| slug(&name), str::to_owned);
         doc["Slug"] = json!(free_slug(state, noun, space.as_deref(), wanted));
     }
-    state.complete(noun, &mut doc);
+    state.complete(noun.path, &mut doc);
+    if noun.path == "spaces" {
+        super::feeds::add_builtin(&mut state.store, &id);
+    }
+    if noun.path == "projects" {
+        let channel = super::build::channel(&mut state.store, space.as_deref().unwrap_or_default(), &id, "Default", true);
+        state.store.of_mut("channels").put(channel);
+    }
     let answer = present(noun, &doc);
     state.event("Created", &ask.user, format!("{} {name} was created", noun.item), vec![id.clone()], space);
     state.store.of_mut(noun.path).put(doc);

@@ -24,7 +24,7 @@ pub(crate) fn item(state: &State, index: usize) -> Value {
         "Id": x.id, "ProjectId": x.project, "EnvironmentId": x.environment, "TenantId": x.tenant, "ReleaseId": rid,
         "ReleaseVersion": state.release(*release).map(|r| &r.version), "ChannelId": channel, "DeploymentId": x.id, "TaskId": task, "State": t.state.name(),
         "Created": stamp(x.created), "QueueTime": stamp(t.queued), "StartTime": stamp_or_null(t.started), "CompletedTime": stamp_or_null(t.completed),
-        "Duration": t.started.map(|at| super::state::in_words(t.completed.unwrap_or(state.now).duration_since(at))),
+        "Duration": super::tasks::duration(state, t),
         "IsCurrent": current, "IsPrevious": false, "IsCompleted": t.state.is_completed(),
         "HasPendingInterruptions": pending.is_some(), "PendingInterruptionTypes": pending.into_iter().collect::<Vec<_>>(),
         "HasPendingPreconditions": false, "PendingPreconditionTypes": [], "HasWarningsOrErrors": t.warnings, "ErrorMessage": t.error,

@@ -263,7 +263,6 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         by: new.user.clone(),
         guided,
         skip,
-        forms: if new.forms.is_object() { new.forms } else { json!({}) },
         values,
         queue_time: new.queue_time,
         expiry: new.expiry,
@@ -286,7 +285,8 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
     execution
 }
 
-fn guided_by_default(state: &State, project: &str, environment: &str) -> bool {
+/// Whether a failing step of a project asks a person when the deployment does not say.
+pub(crate) fn guided_by_default(state: &State, project: &str, environment: &str) -> bool {
     match state.store.of("projects").get(project).map(|p| str_of(p, "DefaultGuidedFailureMode")) {
         Some("On") => true,
         Some("Off") => false,
@@ -297,7 +297,7 @@ fn guided_by_default(state: &State, project: &str, environment: &str) -> bool {
 /// Cancels what a new deployment replaces, and gives back the earliest place in the queue (octopus-api.md §18.7).
 fn supersede(state: &mut State, project: &str, new: &NewExecution, mut position: Timestamp) -> Timestamp {
     let settings = state.written.get(&format!("deploymentsettings-{project}"));
-    let flag = |name: &str, plan: &Value| settings.map_or(plan[name] == true, |s| s[name] == true);
+    let flag = |name: &str, plan: &Value| settings.map_or(plan[format!("_{name}")] == true, |s| s[name] == true);
     let Some(doc) = state.store.of("projects").get(project) else { return position };
     let (queued, running) = (flag("CancelQueuedTasks", doc), flag("CancelRunningTasks", doc));
     if !(queued || running) || !new.skip.is_empty() || !new.machines.0.is_empty() || !new.machines.1.is_empty() {
@@ -338,6 +338,7 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
             let rid = format!("Releases-{}", release + 1);
             doc["ReleaseId"] = json!(rid);
             doc["ChannelId"] = json!(channel);
+            doc["ForcePackageRedeployment"] = json!(x.force.1);
             doc["DeploymentProcessId"] = json!(super::releases::process_snapshot(&x.project));
             doc["Changes"] = json!([{"Version": r.map(|r| &r.version), "ReleaseNotes": r.and_then(|r| r.notes.as_ref()), "BuildInformation": [], "WorkItems": [], "Commits": []}]);
             let notes = r.and_then(|r| r.notes.as_deref()).unwrap_or_default();
@@ -363,10 +364,10 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
         "QueueTime": stamp_or_null(x.queue_time), "QueueTimeExpiry": stamp_or_null(x.expiry), "Comments": x.comments,
         "DeployedBy": if by.is_some() { state.username(&x.by) } else { "System".into() }, "DeployedById": by,
         "FailureEncountered": x.failed_once, "DeployedToMachineIds": [], "ManifestVariableSetId": format!("variableset-{}", x.id),
-        "UseGuidedFailure": x.guided, "ForcePackageDownload": x.force.0, "ForcePackageRedeployment": x.force.1,
+        "UseGuidedFailure": x.guided, "ForcePackageDownload": x.force.0,
         "Priority": x.priority, "DebugMode": "Off", "FailTargetDiscovery": false, "SkipActions": x.skip,
         "SpecificMachineIds": x.machines.0, "ExcludedMachineIds": x.machines.1, "SpecificTargetTagIds": [], "ExcludedTargetTagIds": [],
-        "FormValues": x.forms, "TentacleRetentionPeriod": null, "ChangeRequestSettings": null, "ExecutionPlanLogContext": {"Steps": []}, "Links": links,
+        "FormValues": {}, "TentacleRetentionPeriod": null, "ChangeRequestSettings": null, "ExecutionPlanLogContext": {"Steps": []}, "Links": links,
     });
     if let (Value::Object(doc), Value::Object(rest)) = (&mut doc, rest) {
         doc.extend(rest);

@@ -58,6 +58,8 @@ const fn absent(route: &'static str, why: &'static str) -> Row {
 const NOW: &str = "shows it as it is now: there are no snapshots";
 const GIT: &str = "version-controlled projects are not simulated";
 const ONE_LOGO: &str = "the same for everything: pictures are not kept";
+/// Real documents link there, so ours do.
+const LINK: &str = "only its link is published";
 const EMPTY: &str = "always empty";
 const WHOLE: &str = "packages are sent whole";
 const BUILT_IN: &str = "the built-in feed only; what others hold is answered with 501";
@@ -185,7 +187,7 @@ const ROWS: &[Row] = &[
     at("PUT S/projects/{id}/variables", "VariableEdit"),
     at("GET S/projects/{id}/deploymentsettings", "ProcessView|ProjectView"),
     at("PUT S/projects/{id}/deploymentsettings", "ProcessEdit|ProjectEdit"),
-    partly("GET S/projects/{id}/summary", "ProjectView", "two of its members"),
+    at("GET S/projects/{id}/summary", "ProjectView"),
     partly("GET S/projects/{id}/metadata", "ProjectView", EMPTY),
     absent("GET S/projects/{id}/git/branches", GIT),
     absent("GET S/projects/{id}/git/tags", GIT),
@@ -213,7 +215,7 @@ const ROWS: &[Row] = &[
     at("GET S/environments/{id}/machines", "MachineView"),
     at("GET S/machineroles/all", "MachineView"),
     partly("GET S/useronboarding", "", EMPTY),
-    partly("GET S/environments/summary", "EnvironmentView", "counts of deployment targets only"),
+    at("GET S/environments/summary", "EnvironmentView"),
     partly("GET S/environments/v2", "EnvironmentView", "static environments only"),
     at("GET S/tenants/tag-test", "TenantView"),
     partly("GET S/tenants/variables-missing", "TenantView", EMPTY),
@@ -224,7 +226,7 @@ const ROWS: &[Row] = &[
     partly("GET S/tenants/{id}/commonvariables", "VariableView", EMPTY),
     partly("GET S/tenants/{id}/projectvariables", "VariableView", EMPTY),
     at("PUT S/tagsets/sortorder", "TagSetEdit"),
-    partly("GET S/tenantvariables/all", "VariableView", EMPTY),
+    at("GET S/tenantvariables/all", "VariableView"),
     at("GET S/variables", "VariableView|LibraryVariableSetView"),
     at("GET S/variables/all", "VariableView|LibraryVariableSetView"),
     partly("GET S/variables/names", "VariableView", "without the built-in names"),
@@ -282,6 +284,16 @@ const ROWS: &[Row] = &[
     partly("GET S/projects/{id}/logo", "ProjectView", ONE_LOGO),
     partly("GET S/tenants/{id}/logo", "TenantView", ONE_LOGO),
     partly("GET /api/spaces/{id}/logo", "SpaceView", ONE_LOGO),
+    absent("GET S/projects/{id}/identity", LINK),
+    absent("GET S/projects/{id}/channels/order", LINK),
+    absent("GET S/projects/{id}/triggers/scheduled", LINK),
+    absent("GET S/progression/runbooks/taskRuns", "runbooks have no dashboard of their own"),
+    absent("GET S/environments/{id}/metadata", LINK),
+    absent("GET S/environments/{id}/singlyScopedVariableDetails", LINK),
+    absent("GET S/machines/{id}/singlyScopedVariableDetails", LINK),
+    absent("GET S/workerpools/{id}/workers", "workers do not work"),
+    absent("GET /api/octopusservernodes/{id}/details", LINK),
+    absent("GET /api/users/{id}/avatar", "pictures are not kept"),
     absent("GET /api/spaces/{id}/search", "the portal's search is not simulated"),
     absent("GET S/machines/{id}/tasks", "deployment targets do not work"),
     absent("GET S/machines/{id}/connection", "deployment targets do not work"),
@@ -361,6 +373,19 @@ pub(crate) static ALL: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         let (method, path) = route.split_once(' ').unwrap_or(("GET", route));
         let path = path.strip_prefix("S/").map_or_else(|| path.to_owned(), |rest| format!("/api/{{space}}/{rest}"));
         all.push(Endpoint { method, path, needs, depth: *depth });
+    }
+    // What hangs below a document is named above, if it is absent.
+    for (_, template) in super::elsewhere::ELSEWHERE.iter().filter(|(_, template)| !template.contains("/{")) {
+        let path = template.split("{?").next().unwrap_or(template);
+        let path = path.strip_prefix("S/").map_or_else(|| path.to_owned(), |rest| format!("/api/{{space}}/{rest}"));
+        let mut paths = vec![path.replace("{/", "/{")];
+        paths.extend(path.split_once("{/").map(|(list, _)| list.to_owned()));
+        for path in paths {
+            let link = Endpoint { method: "GET", path, needs: "", depth: Depth::Absent(LINK) };
+            if !all.iter().any(|e| e.method == "GET" && pattern(e).eq(pattern(&link))) {
+                all.push(link);
+            }
+        }
     }
     all
 });

@@ -51,7 +51,7 @@ fn render(state: &State, index: usize, user: &str) -> Value {
             "Elements": [
                 {"Name": "Instructions", "Control": {"Type": "Paragraph", "Text": i.instructions, "ResolveLinks": false}, "IsValueRequired": false},
                 {"Name": "Notes", "Control": {"Type": "TextArea", "Label": "Notes"}, "IsValueRequired": false},
-                {"Name": key, "Control": {"Type": "SubmitButtonGroup", "Buttons": buttons}, "IsValueRequired": true},
+                {"Name": key, "Control": {"Type": "SubmitButtonGroup", "Buttons": buttons}, "IsValueRequired": i.guided},
             ],
         },
         "RelatedDocumentIds": related(state, index), "ResponsibleTeamIds": i.teams, "ResponsibleUserId": i.responsible,

@@ -6,17 +6,28 @@ use serde_json::{Map, Value, json};
 /// `(name, path behind the document's own address)` for what hangs below a document.
 fn below(noun: &Noun) -> &'static [(&'static str, &'static str)] {
     match noun.path {
-        "environments" => &[("Machines", "/machines{?skip,take}")],
+        "environments" => &[
+            (
+                "Machines",
+                "/machines{?skip,take,partialName,roles,isDisabled,healthStatuses,commStyles,tenantIds,tenantTags,shellNames,deploymentTargetTypes}",
+            ),
+            ("SinglyScopedVariableDetails", "/singlyScopedVariableDetails"),
+            ("Metadata", "/metadata"),
+        ],
         "projectgroups" => &[("Projects", "/projects")],
         "projects" => &[
             ("Releases", "/releases{/version}{?skip,take,searchByVersion}"),
             ("Channels", "/channels{?skip,take,partialName}"),
-            ("Triggers", "/triggers{?skip,take,partialName,runbooks}"),
+            ("Triggers", "/triggers{?skip,take,partialName,triggerActionType,triggerActionCategory,runbooks}"),
+            ("ScheduledTriggers", "/triggers/scheduled{?skip,take,partialName,ids}"),
+            ("OrderChannels", "/channels/order"),
             ("DeploymentProcess", "/deploymentprocesses"),
             ("DeploymentSettings", "/deploymentsettings"),
             ("Runbooks", "/runbooks{?skip,take,partialName}"),
             ("RunbookSnapshots", "/runbookSnapshots{/name}{?skip,take,searchByName}"),
             ("Summary", "/summary"),
+            ("Identity", "/identity"),
+            ("Metadata", "/metadata"),
             ("Logo", "/logo"),
         ],
         "lifecycles" => &[("Preview", "/preview"), ("Projects", "/projects")],
@@ -33,6 +44,7 @@ fn below(noun: &Noun) -> &'static [(&'static str, &'static str)] {
             ("Permissions", "/permissions{?spaces,includeSystem}"),
             ("PermissionsConfiguration", "/permissions/configuration{?spaces,includeSystem}"),
             ("ApiKeys", "/apikeys{/id}{?skip,take,ids}"),
+            ("Avatar", "/avatar"),
             ("Spaces", "/spaces"),
             ("Teams", "/teams{?spaces,includeSystem}"),
         ],
@@ -49,7 +61,14 @@ fn below(noun: &Noun) -> &'static [(&'static str, &'static str)] {
             ),
             ("NotesTemplate", "/packages/notes{?packageId,version}"),
         ],
-        "machines" | "workers" => &[("TasksTemplate", "/tasks{?skip,take}"), ("Connection", "/connection")],
+        "machines" => &[
+            ("TasksTemplate", "/tasks{?skip,take,type}"),
+            ("Connection", "/connection"),
+            ("SinglyScopedVariableDetails", "/singlyScopedVariableDetails"),
+        ],
+        "workers" => &[("Connection", "/connection")],
+        "workerpools" => &[("Workers", "/workers{?skip,take,partialName,isDisabled,healthStatuses,commStyles}")],
+        "octopusservernodes" => &[("Details", "/details")],
         _ => &[],
     }
 }
@@ -75,9 +94,13 @@ pub(crate) fn of(noun: &Noun, doc: &Value) -> Value {
         "projects" => {
             add("Variables", format!("{at}/variables/variableset-{id}"));
             add("Progression", format!("{at}/progression/{id}{{?aggregate,releaseHistoryCount}}"));
+            add(
+                "RunbookTaskRunDashboardItemsTemplate",
+                format!("{at}/progression/runbooks/taskRuns{{?skip,take,ids,projectIds,runbookIds,environmentIds,tenantIds,taskIds}}"),
+            );
             add("Web", format!("/app#/{space}/projects/{}", str_of(doc, "Slug")));
         }
-        "channels" | "runbooks" | "runbookSnapshots" => {
+        "channels" | "runbooks" | "runbookSnapshots" | "projecttriggers" => {
             add("Project", format!("{at}/projects/{}", str_of(doc, "ProjectId")));
             if noun.path == "runbooks" {
                 add("RunbookProcesses", format!("{at}/runbookProcesses/RunbookProcess-{id}"));
@@ -227,6 +250,7 @@ fn templates(space: &str) -> Map<String, Value> {
     let at = format!("/api/{space}/");
     TEMPLATES
         .iter()
+        .chain(super::elsewhere::ELSEWHERE)
         .map(|(name, to)| ((*name).to_owned(), json!(to.strip_prefix("S/").map_or_else(|| (*to).to_owned(), |rest| format!("{at}{rest}")))))
         .collect()
 }

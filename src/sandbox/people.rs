@@ -60,7 +60,10 @@ fn one(state: &State, ask: &Ask, id: &str, rest: &[&str]) -> Handled {
             .of("teams")
             .iter()
             .filter(|t| str_of(t, "Id") == EVERYONE || texts(&t["MemberUserIds"]).iter().any(|m| m == id))
-            .map(|t| json!({"Id": t["Id"], "Name": t["Name"], "SpaceId": t["SpaceId"], "IsDirectlyAssigned": true, "ExternalSecurityGroups": [], "Links": {}}))
+            .map(|t| {
+                let member = texts(&t["MemberUserIds"]).iter().any(|m| m == id);
+                json!({"Id": t["Id"], "Name": t["Name"], "SpaceId": t["SpaceId"], "IsDirectlyAssigned": member, "ExternalSecurityGroups": []})
+            })
             .collect::<Vec<_>>()
     };
     match rest {

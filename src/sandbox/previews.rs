@@ -63,6 +63,9 @@ pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Opti
         step["MachineNames"] = targets.iter().map(|m| m["Name"].clone()).collect();
         step["Machines"] = json!(targets);
     }
+    preview["Changes"] = json!([]);
+    preview["ChangesMarkdown"] = Value::Null;
+    preview["UseGuidedFailureModeByDefault"] = json!(super::deployments::guided_by_default(state, &r.project, environment));
     Answer::ok(preview)
 }
 
@@ -86,5 +89,5 @@ pub(crate) fn preview(state: &State, project: &str, owner: &str) -> Value {
         values[id] = v["Value"].clone();
         elements.push(json!({"Name": id, "IsValueRequired": p["Required"], "Control": {"Type": "VariableValue", "Name": v["Name"], "Label": p["Label"], "Description": p["Description"], "Required": p["Required"], "DisplaySettings": p["DisplaySettings"]}}));
     }
-    json!({"StepsToExecute": steps, "Form": {"Values": values, "Elements": elements}, "UseGuidedFailureModeByDefault": false, "Changes": [], "ChangesMarkdown": null, "Links": {}})
+    json!({"StepsToExecute": steps, "Form": {"Values": values, "Elements": elements}, "UseGuidedFailureModeByDefault": false, "Links": {}})
 }

@@ -4,7 +4,7 @@ use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text},
     collection::{self, noun_of, page, present},
-    dashboard, lifecycle, releases, runbooks, selection,
+    dashboard, defaults, lifecycle, releases, runbooks, selection,
     state::State,
     variables,
 };
@@ -91,7 +91,7 @@ fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled 
             Answer::ok(doc)
         }
         ("GET", ["summary"]) => Answer::ok(
-            json!({"HasDeploymentProcess": true, "HasRunbooks": state.store.of("runbooks").iter().any(|r| str_of(r, "ProjectId") == project), "Links": {}}),
+            json!({"HasDeploymentProcess": true, "HasRunbooks": state.store.of("runbooks").iter().any(|r| str_of(r, "ProjectId") == project)}),
         ),
         ("GET", ["metadata"]) => Answer::ok(json!([])),
         _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
@@ -121,7 +121,7 @@ pub(crate) fn settings(state: &State, project: &str) -> Value {
         "Id": format!("deploymentsettings-{project}"), "SpaceId": space, "ProjectId": project, "ConnectivityPolicy": p["ProjectConnectivityPolicy"],
         "DefaultGuidedFailureMode": p["DefaultGuidedFailureMode"], "VersioningStrategy": p["VersioningStrategy"], "ReleaseNotesTemplate": null,
         "DefaultToSkipIfAlreadyInstalled": false, "DeploymentChangesTemplate": null, "ForcePackageDownload": false, "FailTargetDiscovery": false,
-        "CancelQueuedTasks": p["CancelQueuedTasks"] == true, "CancelRunningTasks": p["CancelRunningTasks"] == true,
+        "CancelQueuedTasks": p["_CancelQueuedTasks"] == true, "CancelRunningTasks": p["_CancelRunningTasks"] == true,
         "Links": {"Self": format!("/api/{space}/projects/{project}/deploymentsettings"), "Project": format!("/api/{space}/projects/{project}")},
     })
 }
@@ -311,7 +311,15 @@ pub(crate) fn route_owners(state: &State, ask: &Ask, kind: &'static str, rest: &
         let (id, space) = (str_of(l, "Id"), str_of(l, "SpaceId"));
         let mut doc = present(noun, l);
         if l["Phases"].as_array().is_none_or(Vec::is_empty) {
-            let phases: Vec<Value> = lifecycle::lifecycle_environments(state, space, id).iter().map(|e| json!({"Id": null, "Name": state.store.name("environments", e), "AutomaticDeploymentTargets": [], "OptionalDeploymentTargets": [e], "MinimumEnvironmentsBeforePromotion": 0, "IsOptionalPhase": false, "IsPriorityPhase": false})).collect();
+            let phases: Vec<Value> = lifecycle::lifecycle_environments(state, space, id)
+                .iter()
+                .map(|e| {
+                    let mut phase = defaults::phase(&Value::Null);
+                    phase["Name"] = json!(state.store.name("environments", e));
+                    phase["OptionalDeploymentTargets"] = json!([e]);
+                    phase
+                })
+                .collect();
             doc["Phases"] = json!(phases);
         }
         doc
@@ -322,6 +330,7 @@ pub(crate) fn route_owners(state: &State, ask: &Ask, kind: &'static str, rest: &
             let key = if kind == "projectgroups" { "ProjectGroupId" } else { "LifecycleId" };
             let projects = noun_of("projects").ok_or_else(|| Refusal::missing(id))?;
             let found = collection::select(state, projects, ask, |p| str_of(p, key) == str_of(doc, "Id"));
+            // A group answers with a page, a lifecycle with a bare list.
             if kind == "lifecycles" {
                 return Answer::ok(Value::Array(found.into_iter().map(|d| present(projects, d)).collect()));
             }
@@ -349,13 +358,24 @@ pub(crate) fn route_environments(state: &mut State, ask: &Ask, rest: &[&str]) ->
         }
         ("GET", ["summary"]) => {
             let noun = noun_of("environments")?;
+            let all: Vec<&Value> = state.store.of("machines").iter().collect();
             let summaries: Vec<Value> = collection::select(state, noun, ask, |_| true)
                 .into_iter()
-                .map(|e| json!({"Environment": present(noun, e), "TotalMachines": state.store.of("machines").iter().filter(|m| super::answer::texts(&m["EnvironmentIds"]).iter().any(|x| x == str_of(e, "Id"))).count()}))
+                .map(|e| {
+                    let here: Vec<&Value> = all
+                        .iter()
+                        .copied()
+                        .filter(|m| super::answer::texts(&m["EnvironmentIds"]).iter().any(|x| x == str_of(e, "Id")))
+                        .collect();
+                    let mut doc = counts(&here);
+                    doc["Environment"] = present(noun, e);
+                    doc["MachineIdsForTentacleUpgrade"] = json!([]);
+                    doc
+                })
                 .collect();
-            Some(Answer::ok(
-                json!({"TotalMachines": state.store.of("machines").iter().count(), "EnvironmentSummaries": summaries, "Links": {}}),
-            ))
+            let mut doc = counts(&all);
+            doc["EnvironmentSummaries"] = json!(summaries);
+            Some(Answer::ok(doc))
         }
         ("GET", ["v2"]) => {
             let noun = noun_of("environments")?;
@@ -369,4 +389,21 @@ pub(crate) fn route_environments(state: &mut State, ask: &Ask, rest: &[&str]) ->
         }
         _ => None,
     }
+}
+
+/// How many deployment targets there are, by health and by kind.
+fn counts(machines: &[&Value]) -> Value {
+    let by = |of: &dyn Fn(&Value) -> String| {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for m in machines {
+            *counts.entry(of(m)).or_default() += 1;
+        }
+        counts
+    };
+    json!({
+        "TotalMachines": machines.len(), "TotalDisabledMachines": machines.iter().filter(|m| m["IsDisabled"] == true).count(),
+        "MachineHealthStatusSummaries": by(&|m| str_of(m, "HealthStatus").to_owned()),
+        "MachineEndpointSummaries": by(&|m| str_of(&m["Endpoint"], "CommunicationStyle").to_owned()),
+        "MachineTenantSummaries": {}, "MachineTenantTagSummaries": {}, "TentacleUpgradesRequired": false, "MachineIdsForCalamariUpgrade": [],
+    })
 }

@@ -173,9 +173,11 @@ pub(crate) fn route_snapshots(state: &mut State, ask: &Ask, rest: &[&str]) -> Op
                     let r = state.store.of("runbooks").get(&runbook).cloned().unwrap_or(Value::Null);
                     let to: Vec<Value> = environments(state, &r)
                         .iter()
-                        .map(|e| json!({"Id": e, "Name": state.store.name("environments", e), "Links": {}}))
+                        .map(|e| json!({"Id": e, "Name": state.store.name("environments", e), "Links": {"Preview": format!("/api/{}/runbookSnapshots/{id}/runbookRuns/preview/{e}", str_of(&doc, "SpaceId"))}}))
                         .collect();
-                    Answer::ok(json!({"PromoteTo": to, "TenantPromotions": [], "Links": {}}))
+                    Answer::ok(
+                        json!({"IsRunbookProcessModified": false, "IsVariableSetModified": false, "IsLibraryVariableSetModified": false, "PromoteTo": to, "TenantPromotions": [], "Links": {}}),
+                    )
                 }
                 ["preview", _] => Answer::ok(super::previews::preview(state, &project, &runbook)),
                 _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),

@@ -4,7 +4,7 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of},
     collection::{self, noun_of, page, present},
     permissions::{Level, PERMISSIONS},
-    state::State,
+    state::{State, stamp},
 };
 use serde_json::{Value, json};
 
@@ -23,21 +23,29 @@ pub(crate) fn logo(state: &State, ask: &Ask, kind: &str, id: &str) -> Handled {
 pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<Handled> {
     let method = ask.method.as_str();
     Some(match (method, segments) {
-        ("GET", ["serverstatus"]) => Answer::ok(
-            json!({"IsInMaintenanceMode": state.maintenance, "MaintenanceExpires": null, "IsUpgradeAvailable": false, "MaximumAvailableVersion": state.plan.version, "IsDatabaseEncrypted": false, "IsMajorMinorUpgrade": false, "Links": {"Self": "/api/serverstatus"}}),
-        ),
-        ("GET", ["serverstatus", "health"]) => Answer::ok(
-            json!({"IsOperatingNormally": true, "Description": "Octopus Server is operating normally", "IsEntireClusterReadOnly": false, "IsEntireClusterDrainingTasks": false, "IsEntireClusterDrainingOrReadOnly": false, "IsCompliantWithLicense": true, "Links": {}}),
-        ),
-        ("GET", ["serverstatus", "system-info"]) => {
-            Answer::ok(json!({"Version": state.plan.version, "Uptime": "an hour", "ClrVersion": "", "Links": {}}))
-        }
+        ("GET", ["serverstatus"]) => Answer::ok(json!({
+            "IsInMaintenanceMode": state.maintenance, "MaintenanceExpires": null, "IsUpgradeAvailable": false, "IsMajorMinorUpgrade": false,
+            "MaximumAvailableVersion": state.plan.version, "MaximumAvailableVersionCoveredByLicense": state.plan.version, "IsDatabaseEncrypted": false,
+            "Links": {
+                "Self": "/api/serverstatus", "Health": "/api/serverstatus/health", "RecentLogs": "/api/serverstatus/logs{?skip,take,includeDetail}",
+                "SystemInfo": "/api/serverstatus/system-info", "SystemReport": "/api/serverstatus/system-report",
+                "BuiltInFeedStats": "/api/serverstatus/nuget", "GCCollect": "/api/serverstatus/gc-collect",
+            },
+        })),
+        ("GET", ["serverstatus", "health"]) => Answer::ok(json!({
+            "Description": "", "IsCompliantWithLicense": true, "IsEntireClusterDrainingTasks": state.maintenance, "IsEntireClusterReadOnly": false,
+            "IsOperatingNormally": true, "Links": {"Self": "/api/serverstatus/health"},
+        })),
+        ("GET", ["serverstatus", "system-info"]) => Answer::ok(json!({
+            "Version": state.plan.version, "OSVersion": "", "ClrVersion": "", "Uptime": "an hour", "ThreadCount": 1, "WorkingSetBytes": 0, "Links": {},
+        })),
         ("GET", ["smtpconfiguration"]) => Answer::ok(json!({
                 "Id": "smtp-server", "SmtpHost": state.smtp.as_ref().map(|s| &s.0), "SmtpPort": state.smtp.as_ref().map(|s| s.1),
                 "SendEmailFrom": "octopus@example.com", "EnableSsl": false, "Timeout": 12000,
                 "Details": {"CredentialType": "UsernamePassword", "SmtpLogin": null, "SmtpPassword": {"HasValue": false, "NewValue": null, "Hint": null}},
                 "Links": {"Self": "/api/smtpconfiguration"},
         })),
+        ("GET", ["tenantvariables", "all"]) => Answer::ok(super::tenants::all_variables(state, ask)),
         ("GET", ["communityactiontemplates"]) => {
             let none: [Value; 0] = [];
             Answer::ok(page(ask, "CommunityActionTemplate", &none, Clone::clone))
@@ -54,7 +62,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
             )
         }
         ("GET", ["configuration", "feature-toggles"]) => Answer::ok(json!({ "FeatureToggles": [] })),
-        ("GET", ["tenantvariables", "all"] | ["configuration", "enabled-feature-toggles"]) => Answer::ok(json!([])),
+        ("GET", ["configuration", "enabled-feature-toggles"]) => Answer::ok(json!([])),
         ("GET", ["capabilities"]) => Answer::ok(json!({"Capabilities": ["GetAllSpacesRequest"]})),
         ("GET", ["machineroles", "all"]) => {
             let space = state.space_of(ask);
@@ -69,13 +77,11 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
             });
             Answer::ok(Value::Object(all.collect()))
         }
-        ("GET", ["octopusservernodes", "ping"]) => Answer::ok(json!({"Status": "OK"})),
-        ("GET", ["octopusservernodes", "summary"]) => {
-            Answer::ok(json!({"Nodes": state.store.of("octopusservernodes").iter().collect::<Vec<_>>(), "Links": {}}))
-        }
+        ("GET", ["octopusservernodes", "ping"]) => Answer::ok(ping(state)),
+        ("GET", ["octopusservernodes", "summary"]) => Answer::ok(summary(state)),
         (_, ["ratelimitingpolicies", rest @ ..]) => super::limits::route(&state.plan, ask, rest),
         ("GET", ["dashboardconfiguration"]) => Answer::ok(
-            json!({"IncludedProjectGroupIds": [], "IncludedProjectIds": [], "IncludedProjectTags": [], "IncludedEnvironmentIds": [], "IncludedEnvironmentTags": [], "IncludedTenantIds": [], "IncludedTenantTags": [], "ProjectLimit": null, "SpaceId": state.space_of(ask), "Links": {}}),
+            json!({"Id": format!("dashboardconfiguration-{}", ask.user), "SpaceId": state.space_of(ask), "IncludedProjectGroupIds": [], "IncludedProjectIds": [], "IncludedProjectTags": [], "IncludedEnvironmentIds": [], "IncludedEnvironmentTags": [], "IncludedTenantIds": [], "IncludedTenantTags": [], "ProjectLimit": null, "Links": {"Self": format!("/api/{}/dashboardconfiguration", state.space_of(ask))}}),
         ),
         ("GET", ["teams", id, "scopeduserroles"]) => {
             let noun = noun_of("scopeduserroles")?;
@@ -104,6 +110,34 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
         (_, ["artifacts", rest @ ..]) => return artifacts(state, ask, rest),
         _ => return None,
     })
+}
+
+/// The one node, as it answers to whoever asks whether it lives; nobody has to be signed in.
+fn ping(state: &State) -> Value {
+    let Some(node) = state.store.of("octopusservernodes").iter().next() else { return Value::Null };
+    json!({
+        "Id": node["Id"], "Name": node["Name"], "LastSeen": stamp(state.now), "IsOffline": false, "MaxConcurrentTasks": node["MaxConcurrentTasks"],
+        "IsInMaintenanceMode": node["IsInMaintenanceMode"], "Version": state.plan.version,
+        "Links": {"Self": "/api/octopusservernodes/ping", "Node": format!("/api/octopusservernodes/{}", str_of(node, "Id"))},
+    })
+}
+
+/// All nodes and how busy they are.
+fn summary(state: &State) -> Value {
+    let nodes: Vec<Value> = state
+        .store
+        .of("octopusservernodes")
+        .iter()
+        .map(|node| {
+            let own = format!("/api/octopusservernodes/{}", str_of(node, "Id"));
+            json!({
+                "Id": node["Id"], "Name": node["Name"], "MaxConcurrentTasks": node["MaxConcurrentTasks"], "IsInMaintenanceMode": node["IsInMaintenanceMode"],
+                "Rank": "Leader", "LastSeen": stamp(state.now), "IsOffline": false, "RunningTaskCount": state.running.len(),
+                "Links": {"Self": own, "Details": format!("{own}/details")},
+            })
+        })
+        .collect();
+    json!({"Nodes": nodes, "Links": {}})
 }
 
 fn freezes(state: &State, ask: &Ask) -> Handled {
@@ -139,7 +173,7 @@ fn artifacts(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
             }
             let space = t.space.clone().unwrap_or_else(|| state.default_space().to_owned());
             let id = state.store.next_id("Artifacts-");
-            let doc = json!({"Id": id, "SpaceId": space, "Filename": name, "Source": ask.field("Source"), "ServerTaskId": related[0], "Created": super::state::stamp(state.now), "LogCorrelationId": ask.field("LogCorrelationId"), "_Related": related});
+            let doc = json!({"Id": id, "SpaceId": space, "Filename": name, "Source": ask.field("Source"), "ServerTaskId": related[0], "Created": stamp(state.now), "LogCorrelationId": ask.field("LogCorrelationId"), "_Related": related});
             let answer = show(&doc);
             state.store.of_mut("artifacts").put(doc);
             Answer::created(answer)

@@ -90,7 +90,6 @@ pub(crate) struct Execution {
     pub(crate) by: String,
     pub(crate) guided: bool,
     pub(crate) skip: Vec<String>,
-    pub(crate) forms: Value,
     pub(crate) values: BTreeMap<String, String>,
     pub(crate) queue_time: Option<Timestamp>,
     pub(crate) expiry: Option<Timestamp>,
@@ -333,54 +332,6 @@ impl State {
         let name = str_of(doc, "Name");
         let (id, space) = (str_of(doc, "Id").to_owned(), doc.get("SpaceId").and_then(Value::as_str).map(str::to_owned));
         self.event("Modified", &ask.user, format!("{} {name} was changed", noun.item), vec![id], space);
-    }
-
-    /// Makes what a new document has besides what the client sent.
-    pub(crate) fn complete(&mut self, noun: &Noun, doc: &mut Value) {
-        self.fill(noun, doc);
-        if noun.path == "spaces" {
-            super::feeds::add_builtin(&mut self.store, str_of(doc, "Id"));
-        }
-        if noun.path == "projects" {
-            let (id, space) = (str_of(doc, "Id"), str_of(doc, "SpaceId"));
-            let channel = super::build::channel(&mut self.store, space, id, "Default", true);
-            self.store.of_mut("channels").put(channel);
-        }
-    }
-
-    /// Gives a document the fields that every document of its kind shows, also when a client left them out.
-    pub(crate) fn fill(&self, noun: &Noun, doc: &mut Value) {
-        let id = str_of(doc, "Id").to_owned();
-        let (now, cap) = (stamp(self.now), self.plan.task_cap);
-        let defaults = match noun.path {
-            "projects" => super::build::project_defaults(&id),
-            "environments" => {
-                json!({"Description": "", "SortOrder": self.store.of("environments").iter().count(), "UseGuidedFailure": false, "AllowDynamicInfrastructure": true, "EnvironmentTags": [], "ExtensionSettings": []})
-            }
-            "libraryvariablesets" => {
-                json!({"Description": "", "VariableSetId": format!("variableset-{id}"), "ContentType": "Variables", "Templates": [], "Version": 0})
-            }
-            "tenants" => {
-                json!({"Description": "", "IsDisabled": false, "TenantTags": [], "ProjectEnvironments": {}, "ClonedFromTenantId": null})
-            }
-            "lifecycles" => json!({"Description": "", "Phases": []}),
-            "channels" => super::build::channel_defaults(),
-            "runbooks" => super::build::runbook_defaults(&id),
-            "tagsets" => json!({"Description": "", "SortOrder": 0, "Tags": []}),
-            "projectgroups" => json!({"Description": "", "EnvironmentIds": [], "RetentionPolicyId": null}),
-            "artifacts" => json!({"Source": null, "LogCorrelationId": null, "Created": now}),
-            "spaces" => {
-                json!({"Description": "", "IsDefault": false, "IsPrivate": false, "TaskQueueStopped": false, "SpaceManagersTeams": [], "SpaceManagersTeamMembers": []})
-            }
-            "actiontemplates" => super::actiontemplates::defaults(doc),
-            "octopusservernodes" => json!({"MaxConcurrentTasks": cap, "IsInMaintenanceMode": false}),
-            _ => json!({}),
-        };
-        if let (Value::Object(doc), Value::Object(defaults)) = (&mut *doc, defaults) {
-            for (k, v) in defaults {
-                doc.entry(k).or_insert(v);
-            }
-        }
     }
 
     /// The user's name, for `DeployedBy` and events.

@@ -20,7 +20,6 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
         None => format!("{}...", t.state.name()),
         Some(at) => long_date(at),
     };
-    let duration = t.started.map_or_else(|| "0 seconds".into(), |s| in_words(t.completed.unwrap_or(state.now).duration_since(s)));
     let pending = t.interruption.map(|i| if state.interruptions[i].guided { "GuidedFailure" } else { "ManualIntervention" });
     let space = t.space.as_deref().unwrap_or_default();
     let below = if space.is_empty() { "/api".to_owned() } else { format!("/api/{space}") };
@@ -36,13 +35,18 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
         "Id": id, "SpaceId": t.space, "Name": t.kind, "Description": t.description, "Arguments": t.arguments, "State": t.state.name(),
         "Completed": completed, "QueueTime": stamp(t.queued), "QueueTimeExpiry": stamp_or_null(t.expiry), "StartTime": stamp_or_null(t.started),
         "LastUpdatedTime": stamp(t.updated), "CompletedTime": stamp_or_null(t.completed), "ServerNode": t.started.map(|_| NODE),
-        "Duration": duration, "ErrorMessage": t.error, "HasBeenPickedUpByProcessor": t.started.is_some(),
+        "Duration": duration(state, t), "ErrorMessage": t.error, "HasBeenPickedUpByProcessor": t.started.is_some(),
         "IsCompleted": t.state.is_completed(), "FinishedSuccessfully": t.state == TaskState::Success,
         "HasPendingInterruptions": pending.is_some(), "PendingInterruptionTypes": pending.into_iter().collect::<Vec<_>>(),
         "HasPendingPreconditions": false, "PendingPreconditionTypes": [], "UnmetPreconditions": null, "CanRerun": false,
         "HasWarningsOrErrors": t.warnings, "ProjectId": t.project, "EstimatedRemainingQueueDurationSeconds": 0,
         "Links": links,
     })
+}
+
+/// How long a task has run, in words, or how long it has waited (tasks/dd-tasks-in-progress-page-2024.2.json).
+pub(crate) fn duration(state: &State, t: &Task) -> String {
+    in_words(t.completed.unwrap_or(state.now).duration_since(t.started.unwrap_or(t.queued)))
 }
 
 /// `Wednesday, 4 March 2026 5:07:11 AM +00:00`

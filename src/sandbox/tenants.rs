@@ -25,25 +25,6 @@ fn missing_tags(tenant: &Value, wanted: &[String]) -> Vec<String> {
     sets.into_values().filter(|(has, _)| !has).flat_map(|(_, tags)| tags).collect()
 }
 
-/// The values of a tenant before it has any: every project it is connected to, with its environments.
-fn variables(state: &State, tenant: &Value) -> Value {
-    let (id, space) = (str_of(tenant, "Id"), str_of(tenant, "SpaceId"));
-    let mut projects = json!({});
-    for (project, environments) in tenant["ProjectEnvironments"].as_object().into_iter().flatten() {
-        let values: BTreeMap<String, Value> = texts(environments).into_iter().map(|e| (e, json!({}))).collect();
-        let own = format!("/api/{space}/projects/{project}");
-        projects[project] = json!({
-            "ProjectId": project, "ProjectName": state.store.name("projects", project), "Templates": [], "Variables": values,
-            "Links": {"Project": own, "Logo": format!("{own}/logo")},
-        });
-    }
-    let own = format!("/api/{space}/tenants/{id}");
-    json!({
-        "TenantId": id, "TenantName": tenant["Name"], "SpaceId": space, "ProjectVariables": projects, "LibraryVariables": {},
-        "ConcurrencyToken": null, "Links": {"Self": format!("{own}/variables"), "Tenant": own},
-    })
-}
-
 /// `tenants…`; none when the generic handling shall answer.
 pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
     match (ask.method.as_str(), rest) {
@@ -62,7 +43,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
             Some(Answer::ok(doc))
         }
         ("GET", ["variables-missing"]) => Some(Answer::ok(json!([]))),
-        ("GET", ["status"]) => Some(Answer::ok(json!({"IsMultiTenancyEnabled": true, "Enabled": true, "Links": {}}))),
+        ("GET", ["status"]) => Some(Answer::ok(json!({"Enabled": true, "Links": {}}))),
         ("GET" | "PUT" | "POST", [id, "variables"]) => Some((|| {
             let noun = noun_of("tenants").ok_or_else(|| Refusal::missing(id))?;
             let t = collection::get(state, ask, noun, id)?.clone();
@@ -70,7 +51,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
             if ask.method != "GET" {
                 state.written.insert(key.clone(), ask.body.clone());
             }
-            Answer::ok(state.written.get(&key).cloned().unwrap_or_else(|| variables(state, &t)))
+            Answer::ok(variables(state, &t, state.written.get(&key).unwrap_or(&Value::Null)))
         })()),
         // No set has templates here, so there is nothing a tenant could have a value for.
         ("GET", [id, "commonvariables" | "projectvariables"]) => Some((|| {
@@ -83,4 +64,42 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
         })()),
         _ => None,
     }
+}
+
+/// `tenantvariables/all`
+pub(crate) fn all_variables(state: &State, ask: &Ask) -> Value {
+    let Some(noun) = noun_of("tenants") else { return json!([]) };
+    let connected = |t: &Value| ask.query("projectId").is_none_or(|p| t["ProjectEnvironments"].get(p).is_some());
+    let found = collection::select(state, noun, ask, connected);
+    Value::Array(
+        found
+            .into_iter()
+            .map(|t| {
+                let key = format!("tenantvariables-{}", str_of(t, "Id")).to_lowercase();
+                variables(state, t, state.written.get(&key).unwrap_or(&Value::Null))
+            })
+            .collect(),
+    )
+}
+
+/// The variables of a tenant: one group for each project it is connected to, with what was written for it.
+fn variables(state: &State, tenant: &Value, written: &Value) -> Value {
+    let (id, space) = (str_of(tenant, "Id"), str_of(tenant, "SpaceId"));
+    let mut projects = json!({});
+    for (project, environments) in tenant["ProjectEnvironments"].as_object().into_iter().flatten() {
+        let said = &written["ProjectVariables"][project]["Variables"];
+        let mut values = json!({});
+        for environment in texts(environments) {
+            values[&environment] = if said[&environment].is_object() { said[&environment].clone() } else { json!({}) };
+        }
+        projects[project] = json!({
+            "ProjectId": project, "ProjectName": state.store.name("projects", project), "Templates": [], "Variables": values,
+            "Links": {"Project": format!("/api/{space}/projects/{project}"), "Logo": format!("/api/{space}/projects/{project}/logo")},
+        });
+    }
+    let own = format!("/api/{space}/tenants/{id}");
+    json!({
+        "TenantId": id, "TenantName": tenant["Name"], "SpaceId": space, "ProjectVariables": projects, "LibraryVariables": {},
+        "ConcurrencyToken": null, "Links": {"Self": format!("{own}/variables"), "Tenant": own},
+    })
 }
