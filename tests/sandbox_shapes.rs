@@ -1,0 +1,149 @@
+//! Every answer of the sandbox has the keys, types and nulls that a real server sends, or is named in `conformance/DIFFERENCES.md`.
+
+mod sandbox_support;
+mod shapes;
+
+use sandbox_support::standalone::Standalone;
+use serde_json::Value;
+use shapes::{
+    check::{Differences, Exchange, check, pattern},
+    differences, learn, log, mutate,
+    schema::{Shapes, members, read},
+    types::Presence,
+    walk,
+};
+use std::collections::BTreeMap;
+
+fn differences_of(shapes: &Shapes, seen: &[Exchange]) -> (Differences, BTreeMap<String, String>) {
+    let mut found = Differences::new();
+    let mut first = BTreeMap::new();
+    for exchange in seen {
+        for difference in check(shapes, exchange) {
+            let key = format!("{} | {} | {}", difference.definition, difference.property, difference.what);
+            first.entry(key).or_insert_with(|| format!("{} ({})", pattern(shapes, exchange), exchange.status));
+            found.insert(difference);
+        }
+    }
+    (found, first)
+}
+
+#[tokio::test]
+async fn answers_have_the_shapes_of_a_real_server_or_say_why_not() {
+    let shapes = Shapes::load();
+    let seen = walk::everywhere().await;
+    let (found, first) = differences_of(&shapes, &seen);
+    let reasons = differences::reasons();
+    let wanted = differences::file(&found, &reasons);
+    let file = shapes::schema::at(differences::FILE);
+    if std::env::var_os("OCTORHAI_BLESS").is_some() {
+        std::fs::write(&file, &wanted).expect("to write the list");
+    }
+    println!("{} exchanges, {} differences", seen.len(), found.len());
+    let is = std::fs::read_to_string(&file).unwrap_or_default();
+    let new: Vec<String> = found
+        .iter()
+        .filter(|d| reasons.get(d).is_none_or(String::is_empty))
+        .map(|d| {
+            let key = format!("{} | {} | {}", d.definition, d.property, d.what);
+            format!("{key}    first at {}", first[&key])
+        })
+        .collect();
+    assert!(new.is_empty(), "{} differences without a reason:\n{}", new.len(), new.join("\n"));
+    assert_eq!(is, wanted, "{} is stale; OCTORHAI_BLESS=1 writes it", differences::FILE);
+}
+
+#[tokio::test]
+async fn a_misspelt_field_in_an_answer_is_noticed() {
+    let shapes = Shapes::load();
+    let seen = walk::everywhere().await;
+    let tally = mutate::run(&shapes, &seen);
+    let caught = tally.total - tally.missed.len();
+    println!("misspelt fields in answers: {caught} of {} noticed\n{}", tally.total, tally.missed.join("\n"));
+    assert!(caught * 100 >= tally.total * 99, "only {caught} of {}:\n{}", tally.total, tally.missed.join("\n"));
+}
+
+/// What today's servers were seen to send has the shapes the sandbox is held to; only younger members may be missing.
+#[test]
+fn real_bodies_have_the_shapes_too() {
+    let shapes = Shapes::load();
+    let edited: Vec<String> = members(&read("tests/shapes/additions.json")["edited"]).keys().cloned().collect();
+    let left_out = |w: &String| w.ends_with("is missing") || edited.iter().any(|e| w.starts_with(e.as_str()));
+    let wrong: Vec<String> = learn::today(&shapes).into_iter().filter(|w| !left_out(w)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every addition says where it is from, and the place exists.
+#[test]
+fn additions_name_their_sources() {
+    let additions = read("tests/shapes/additions.json");
+    let mut without = Vec::new();
+    let mut look = |what: String, about: &Value| {
+        let source = about["source"].as_str().unwrap_or_default();
+        let files = source.split([' ', ';', ',', ':']).filter(|w| w.ends_with(".json"));
+        let known = [
+            "octopus-api.md §",
+            "the schema",
+            "schema",
+            "OctopusDeploy/",
+            "port-labs/",
+            "CS Model/",
+            "GO pkg/",
+            "every capture",
+            "octopus-deploy-swagger-client",
+        ];
+        let mut files = files.peekable();
+        let named = files.peek().is_some() || known.iter().any(|k| source.contains(k));
+        if !named || files.any(|f| !shapes::schema::at(&format!("tests/payloads/{f}")).exists()) {
+            without.push(format!("{what}: `{source}`"));
+        }
+    };
+    for (name, said) in members(&additions["definitions"]) {
+        for (property, about) in members(&said["properties"]) {
+            look(format!("{name}.{property}"), about);
+        }
+        if said["links"].is_object() {
+            look(format!("{name}.Links"), &said["links"]);
+        }
+        if ["is", "union", "values", "like"].iter().any(|k| said.get(*k).is_some()) {
+            look(name.clone(), said);
+        }
+    }
+    for endpoint in additions["endpoints"].as_array().into_iter().flatten() {
+        look(format!("{} {}", endpoint["method"], endpoint["path"]), endpoint);
+    }
+    assert!(without.is_empty(), "{}", without.join("\n"));
+    let shapes = Shapes::load();
+    assert!(shapes.definitions["TaskResource"].properties["LastModifiedOn"].presence == Presence::Never);
+}
+
+/// What was really answered, to whomever: `OCTORHAI_SHAPES_LOG` is a folder of logs (`octorhai sandbox --log`), else a small one is made.
+#[tokio::test]
+async fn logged_answers_have_the_shapes_too() {
+    let shapes = Shapes::load();
+    let own = tempfile::tempdir().expect("a folder");
+    let folder = match std::env::var_os("OCTORHAI_SHAPES_LOG") {
+        Some(folder) => folder.into(),
+        None => {
+            let log = own.path().join("requests.jsonl");
+            let sandbox = Standalone::start("shop", &["--log", log.to_str().expect("UTF-8")]);
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+            for path in ["/api", "/api/Spaces-1/projects", "/api/tasks/ServerTasks-1/raw", "/api/tasks/ServerTasks-0", "/api/users/me"] {
+                http.get(format!("{}{path}", sandbox.url)).header("X-Octopus-ApiKey", "API-SANDBOX").send().await.expect("an answer");
+            }
+            own.path().to_owned()
+        }
+    };
+    let seen = log::exchanges(&folder);
+    assert!(!seen.is_empty(), "no exchange is logged in {}", folder.display());
+    let (found, first) = differences_of(&shapes, &seen);
+    let reasons = differences::reasons();
+    let new: Vec<String> = found
+        .iter()
+        .filter(|d| !reasons.contains_key(d))
+        .map(|d| format!("{} | {} | {}", d.definition, d.property, d.what))
+        .map(|key| format!("{key}    first at {}", first[&key]))
+        .collect();
+    println!("{} logged exchanges", seen.len());
+    assert!(new.is_empty(), "{} differences in {} logged exchanges:\n{}", new.len(), seen.len(), new.join("\n"));
+}
