@@ -453,6 +453,12 @@ def errors():
     refused(400, "Bad Request", "Quarter close", deploy, "Frozen Pier", "1.0.0", "Production")
     same("nothing was deployed there", [d for d in truth.deployments("Frozen Pier") if d["environment"] == "Production"], [])
     refused(400, "Bad Request", "The ReleaseId field is required.", octopus.post_single_item, item_type="deployments", payload={"EnvironmentId": id_of("environments", "Test")})
+    iris = Common(config=config(key="API-IRIS"))
+    same("what iris may see", quiet(iris.get_item_id_by_name, item_type="projects", item_name="Harbour API"), id_of("projects", "Harbour API"))
+    words = "You do not have permission to perform this action. Please contact your Octopus administrator. Missing permission: DeploymentCreate"
+    payload = {"ReleaseId": release_of("Harbour API", "1.0.0"), "EnvironmentId": id_of("environments", "Test")}
+    refused(403, "Forbidden", words, iris.post_single_item, item_type="deployments", payload=payload)
+    same("nothing was made by iris", [d for d in truth.state()["deployments"] if d["by"] == "iris"], [])
     found, said = saying(octopus.get_single_item_by_name, item_type="projects", item_name="No such project")
     same("a project that is not there", found, {})
     try:
@@ -461,7 +467,7 @@ def errors():
         same("its words", str(error), "Project No such project cannot be found or you do not have permission to access!")
     else:
         raise AssertionError("a release of a project that is not there was not refused")
-    return "404 for unknown ids, 400 for a freeze and a missing member, its own words for an unknown project"
+    return "404 for unknown ids, 400 for a freeze and a missing member, 403 for iris, its own words for an unknown project"
 
 
 SCENARIOS = {

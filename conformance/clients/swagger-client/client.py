@@ -27,6 +27,12 @@ GONE = {
     "PackageResource": {"PackageMetadata": "called PackageVersionBuildInformation by 2021"},
     "PackageFromBuiltInFeedResource": {"PackageMetadata": "called PackageVersionBuildInformation by 2021"},
     "DeploymentPreviewResource": {"ReleaseNotes": "called Changes by 2021"},
+    # All permissions by name.
+    "InlineResponse200": {
+        "None": "the description's word for no permission",
+        "RunSystem": "never granted to anybody",
+        "PackageMetadataPush": "called BuildInformationPush by 2021",
+    },
     "DeploymentTargetResource": {"Status": "left out by 2024: HealthStatus says it"},
     "WorkerResource": {"Status": "left out by 2024: HealthStatus says it"},
 }

@@ -122,6 +122,10 @@ def login():
     same("users on a page", sorted(u.username for u in page.items), sorted(names))
     teams = octopus.call("GET", "users/{id}/teams", me.id)
     holds("a release manager", "Release managers" in [t.name for t in teams])
+    about = octopus.call("GET", "/api/permissions/all")
+    same("where a permission can be restricted", sorted(about.project_view.supported_restrictions), sorted(truth.get("/api/permissions/all")["ProjectView"]["SupportedRestrictions"]))
+    for role in octopus.call("GET", "scopeduserroles", "").items:
+        same("a team's role", octopus.call("GET", "scopeduserroles/{id}", role.id).to_dict(), role.to_dict())
     nodes = octopus.call("GET", "/api/octopusservernodes/all")
     same("the server nodes", [n.max_concurrent_tasks for n in nodes], [50])
     same("a page of them", [n.id for n in octopus.call("GET", "/api/octopusservernodes").items], [n.id for n in nodes])
@@ -546,6 +550,7 @@ def push_package():
     same("the search", [(p.id, p.latest_version) for p in found.items], [("Harbour.Swagger", "1.2.3")])
     versions = octopus.request("GET", f"feeds/{feed.id}/packages/versions", "ResourceCollectionPackageVersionResource", query={"packageId": "Harbour.Swagger"})
     same("the versions", [(v.package_id, v.version, v.size_bytes) for v in versions.items], [("Harbour.Swagger", "1.2.3", size)])
+    holds("counted", octopus.call("GET", "feeds/stats").total_packages >= 1)
     true = truth.get(f"packages/{pushed.id}")
     same("in truth", (true["PackageId"], true["Version"], true["PackageSizeBytes"]), ("Harbour.Swagger", "1.2.3", size))
     # The client decodes what it reads as text unless it is told to leave that alone.
@@ -596,8 +601,17 @@ def errors():
     told(refused(octopus.request, "POST", "deployments", "DeploymentResource", body=body), 404, "The resource 'Releases-99999' was not found.")
     body = models.ReleaseResource(version="not a version!", project_id=truth.id("projects", "Harbour Docs"))
     told(refused(octopus.call, "POST", "releases", release_resource=body), 400, "not a version!")
+    iris = Client(truth.url, "API-IRIS", truth.space_id)
+    same("what iris may see", iris.call("GET", "projects/{idOrSlug}", "harbour-api").name, "Harbour API")
+    octopus.differences += iris.differences
+    words = "You do not have permission to perform this action. Please contact your Octopus administrator. Missing permission: "
+    body = models.ReleaseResource(version="9.9.9", project_id=truth.id("projects", "Harbour Docs"))
+    told(refused(iris.call, "POST", "releases", release_resource=body), 403, words + "ReleaseCreate")
+    body = models.DeploymentResource(release_id=truth.release_id("Harbour API", "1.0.0"), environment_id=truth.id("environments", "Test"))
+    told(refused(iris.request, "POST", "deployments", "DeploymentResource", body=body), 403, words + "DeploymentCreate")
+    same("nothing was made by iris", [d for d in truth.state()["deployments"] if d["by"] == "iris"], [])
     same("nothing was deployed to the frozen environment", [d for d in truth.deployments("Frozen Pier") if d["environment"] == "Production"], [])
-    return "404 for unknown ids, 400 for freeze and version, each with the server's words"
+    return "404 for unknown ids, 400 for freeze and version, 403 for iris, each with the server's words"
 
 
 SCENARIOS = {
