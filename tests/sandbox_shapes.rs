@@ -6,13 +6,16 @@ mod shapes;
 use sandbox_support::standalone::Standalone;
 use serde_json::Value;
 use shapes::{
-    check::{Differences, Exchange, check, pattern},
+    check::{Differences, Exchange, check, pattern, place},
     differences, learn, log, mutate,
-    schema::{Shapes, members, read},
+    schema::{Shapes, members, read, segments},
     types::Presence,
     walk,
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
 
 fn differences_of(shapes: &Shapes, seen: &[Exchange]) -> (Differences, BTreeMap<String, String>) {
     let mut found = Differences::new();
@@ -60,6 +63,35 @@ async fn a_misspelt_field_in_an_answer_is_noticed() {
     let caught = tally.total - tally.missed.len();
     println!("misspelt fields in answers: {caught} of {} noticed\n{}", tally.total, tally.missed.join("\n"));
     assert!(caught * 100 >= tally.total * 99, "only {caught} of {}:\n{}", tally.total, tally.missed.join("\n"));
+}
+
+/// Endpoints that are always refused.
+const NEVER: &[&str] = &["POST /api/users/login", "POST /api/{space}/tasks/rerun/{id}"];
+
+/// Every endpoint that the sandbox says it simulates is visited by the walk, and answers with success.
+#[tokio::test]
+async fn the_walk_visits_every_endpoint() {
+    let out = Command::new(assert_cmd::cargo::cargo_bin!("octorhai")).args(["sandbox", "--endpoints"]).output().expect("octorhai runs");
+    let seen = walk::everywhere().await;
+    let visited: BTreeSet<(&str, Vec<String>)> = seen
+        .iter()
+        .filter(|e| e.status < 300)
+        .map(|e| (e.method.as_str(), place(&e.path).iter().map(|s| s.to_lowercase()).collect()))
+        .collect();
+    let mut missing = Vec::new();
+    for line in String::from_utf8_lossy(&out.stdout).lines() {
+        let endpoint: Value = serde_json::from_str(line).expect("JSON");
+        let text = |key: &str| endpoint[key].as_str().unwrap_or_default().to_owned();
+        let path: Vec<String> = segments(&text("path").replace("/{space}", "")).into_iter().skip(1).collect();
+        let fits = |(method, at): &(&str, Vec<String>)| {
+            *method == text("method") && at.len() == path.len() && at.iter().zip(&path).all(|(a, p)| p.starts_with('{') || a == p)
+        };
+        let name = format!("{} {}", text("method"), text("path"));
+        if text("depth") != "501" && !NEVER.contains(&name.as_str()) && !visited.iter().any(fits) {
+            missing.push(name);
+        }
+    }
+    assert!(missing.is_empty(), "{} endpoints are not visited:\n{}", missing.len(), missing.join("\n"));
 }
 
 /// What today's servers were seen to send has the shapes the sandbox is held to; only younger members may be missing.

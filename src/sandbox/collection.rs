@@ -410,6 +410,9 @@ fn create(state: &mut State, ask: &Ask, noun: &'static Noun) -> Handled {
     let mut doc = json!({ "Id": id });
     if let Some(space) = &space {
         doc["SpaceId"] = json!(space);
+    } else if noun.mixed {
+        // A team or its role belongs to the space it names, or else to the system.
+        doc["SpaceId"] = ask.text("SpaceId").or_else(|| ask.space.clone()).map_or(Value::Null, |s| json!(s));
     }
     if let (Value::Object(doc), Value::Object(body)) = (&mut doc, body) {
         for (k, v) in body {

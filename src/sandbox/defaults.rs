@@ -20,6 +20,7 @@ const WITHOUT_SLUG: &[&str] = &[
     "scopeduserroles",
     "userroles",
     "runbookSnapshots",
+    "octopusservernodes",
 ];
 
 /// Kinds whose documents are kept as they are sent: nothing is known about them but their names.
@@ -62,6 +63,21 @@ fn fill_in(doc: &mut Map<String, Value>, key: String, value: Value) {
     let now = doc.entry(key).or_insert(Value::Null);
     if now.is_null() {
         *now = value;
+    }
+}
+
+/// Secrets go in and never come out (octopus-api.md §11.1): what is kept is that there is one.
+fn seal(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            if map.get("NewValue").is_some_and(|v| !v.is_null()) {
+                map.insert("HasValue".into(), json!(true));
+                map.insert("NewValue".into(), Value::Null);
+            }
+            map.values_mut().for_each(seal);
+        }
+        Value::Array(list) => list.iter_mut().for_each(seal),
+        _ => {}
     }
 }
 
@@ -222,6 +238,13 @@ fn of(kind: &str, id: &str, space: &str) -> Value {
             "Username": "", "DisplayName": "", "IsActive": true, "IsService": false, "EmailAddress": null, "CanPasswordBeEdited": false,
             "IsRequestor": false, "Identities": [], "Created": NEVER,
         }),
+        "accounts" => json!({
+            "Description": "", "EnvironmentIds": [], "TenantedDeploymentParticipation": "Untenanted", "TenantIds": [], "TenantTags": [],
+        }),
+        "feeds" => json!({"PackageAcquisitionLocationOptions": ["Server", "ExecutionTarget"]}),
+        "proxies" => {
+            json!({"Host": "", "Port": 80, "ProxyType": "HTTP", "Username": null, "Password": {"HasValue": false, "NewValue": null}})
+        }
         "octopusservernodes" => json!({"MaxConcurrentTasks": 5, "IsInMaintenanceMode": false}),
         _ => json!({}),
     }
@@ -267,5 +290,6 @@ impl State {
             }
         }
         complete(kind, doc);
+        seal(doc);
     }
 }

@@ -280,6 +280,7 @@ const ROWS: &[Row] = &[
     // Not simulated.
     absent("GET /api/scheduler", "the server's own jobs are not simulated"),
     absent("GET S/reporting/deployments-counted-by-week", "reports are not simulated"),
+    absent("GET S/accounts/{id}/usages", "accounts are plain documents"),
     absent("GET S/certificates/{id}/usages", "certificates are plain documents"),
     partly("GET S/projects/{id}/logo", "ProjectView", ONE_LOGO),
     partly("GET S/tenants/{id}/logo", "TenantView", ONE_LOGO),

@@ -66,6 +66,7 @@ fn below(noun: &Noun) -> &'static [(&'static str, &'static str)] {
             ("Connection", "/connection"),
             ("SinglyScopedVariableDetails", "/singlyScopedVariableDetails"),
         ],
+        "accounts" => &[("Usages", "/usages")],
         "workers" => &[("Connection", "/connection")],
         "workerpools" => &[("Workers", "/workers{?skip,take,partialName,isDisabled,healthStatuses,commStyles}")],
         "octopusservernodes" => &[("Details", "/details")],

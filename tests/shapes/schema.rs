@@ -92,6 +92,11 @@ pub fn segments(path: &str) -> Vec<String> {
     path.split('/').filter(|s| !s.is_empty()).map(str::to_lowercase).collect()
 }
 
+/// Whether two paths are the same but for what their variable parts are called.
+fn same(one: &[String], other: &[String]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| a == b || (a.starts_with('{') && b.starts_with('{')))
+}
+
 impl Shapes {
     /// The schema alone.
     pub fn of_schema() -> Self {
@@ -170,7 +175,9 @@ impl Shapes {
             let text = |key: &str| e[key].as_str().unwrap_or_default();
             let status = u16::try_from(e["status"].as_u64().unwrap_or(200)).expect("a status");
             let (method, segments) = (text("method").to_owned(), segments(text("path")));
-            self.endpoints.retain(|o| o.method != method || o.segments != segments);
+            if e["also"] != true {
+                self.endpoints.retain(|o| o.method != method || !same(&o.segments, &segments));
+            }
             self.endpoints.push(Endpoint { method, segments, status, body: Some(Slot::parse(text("body"))) });
         }
     }
@@ -189,7 +196,11 @@ impl Shapes {
         let fits = |e: &&Endpoint| {
             e.method == method
                 && e.segments.len() == path.len()
-                && e.segments.iter().zip(path).all(|(s, p)| s.starts_with('{') || *s == p.to_lowercase())
+                && e.segments.iter().zip(path).all(|(s, p)| match s.as_str() {
+                    // The root of a space is no root of everything.
+                    "{spaceid}" => p.to_lowercase().starts_with("spaces-"),
+                    _ => s.starts_with('{') || *s == p.to_lowercase(),
+                })
         };
         let own = |e: &Endpoint| e.segments.iter().map(|s| u8::from(!s.starts_with('{'))).collect::<Vec<_>>();
         let Some(best) = self.endpoints.iter().filter(fits).map(own).max() else { return Vec::new() };

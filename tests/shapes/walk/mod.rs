@@ -2,6 +2,7 @@
 
 mod people;
 mod reads;
+mod stores;
 mod things;
 mod work;
 
@@ -32,7 +33,7 @@ impl Walk {
         let response = request.send().await.expect("an answer");
         let status = response.status().as_u16();
         let is_json = response.headers().get("Content-Type").is_some_and(|t| t.to_str().is_ok_and(|t| t.starts_with("application/json")));
-        let text = response.text().await.expect("a text");
+        let text = String::from_utf8_lossy(&response.bytes().await.expect("bytes")).into_owned();
         let body = is_json.then(|| serde_json::from_str::<Value>(&text).expect("JSON"));
         let answer = body.clone().unwrap_or(Value::String(text));
         self.seen.push(Exchange { method: method.to_string(), path: path.to_owned(), status, body });
@@ -74,6 +75,18 @@ impl Walk {
                 assert!(holds(kept, sent), "{method} {path}: {key} was not kept: {sent} became {kept}");
             }
         }
+        answer
+    }
+
+    /// Sends bytes of some kind.
+    async fn send_as(&mut self, method: Method, path: &str, kind: &str, body: Vec<u8>) -> Value {
+        let request = self.server.http.request(method.clone(), format!("{}{path}", self.server.sandbox.url()));
+        let request = request.header("X-Octopus-ApiKey", self.server.sandbox.api_key()).header("Content-Type", kind).body(body);
+        let response = request.send().await.expect("an answer");
+        let status = response.status().as_u16();
+        let answer: Value = response.json().await.expect("JSON");
+        assert!(status == 200 || status == 201, "{method} {path}: {answer}");
+        self.seen.push(Exchange { method: method.to_string(), path: path.to_owned(), status, body: Some(answer.clone()) });
         answer
     }
 
@@ -122,6 +135,10 @@ pub async fn everywhere() -> Vec<Exchange> {
     things::releases(&mut walk).await;
     things::variables(&mut walk).await;
     things::freezes_and_artifacts(&mut walk).await;
+    stores::packages(&mut walk).await;
+    stores::templates(&mut walk).await;
+    stores::plain(&mut walk).await;
+    people::roles_and_keys(&mut walk).await;
     reads::lists(&mut walk).await;
     reads::documents(&mut walk).await;
     seen.append(&mut walk.seen);

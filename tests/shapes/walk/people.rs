@@ -54,3 +54,42 @@ pub async fn refusals(walk: &mut Walk) {
         assert!(answer["Errors"].as_array().is_some_and(|e| !e.is_empty()), "{path}: {answer}");
     }
 }
+
+/// Users, roles, keys: made, changed, taken away.
+pub async fn roles_and_keys(walk: &mut Walk) {
+    let new =
+        json!({"Username": "bo", "DisplayName": "Bo Builder", "EmailAddress": "bo@example.com", "IsActive": true, "IsService": false});
+    let user = walk.post("/api/users", new).await;
+    let user = format!("/api/users/{}", text(&user, "Id"));
+    let mut read = walk.get(&user).await;
+    read["DisplayName"] = json!("Bo");
+    walk.put(&user, read).await;
+    let key = walk.post("/api/users/me/apikeys", json!({"Purpose": "walk", "Expires": "2027-01-01T00:00:00.000+00:00"})).await;
+    let me = text(&key, "UserId");
+    let key = format!("/api/users/{me}/apikeys/{}", text(&key, "Id"));
+    walk.get(&key).await;
+    walk.get(&format!("/api/users/{me}/apikeys")).await;
+    walk.delete(&key).await;
+    let new = json!({"Name": "Server people", "Description": "may set up", "GrantedSpacePermissions": ["TaskView"], "GrantedSystemPermissions": ["ConfigureServer"]});
+    let role = walk.post("/api/userroles", new).await;
+    let role_at = format!("/api/userroles/{}", text(&role, "Id"));
+    let mut read = walk.get(&role_at).await;
+    read["Description"] = json!("may set up all");
+    walk.put(&role_at, read).await;
+    let team = walk.post("/api/teams", json!({"Name": "Server", "MemberUserIds": [me]})).await;
+    let new = json!({"TeamId": team["Id"], "UserRoleId": role["Id"], "SpaceId": "Spaces-1", "ProjectIds": ["Projects-1"], "ProjectGroupIds": [], "EnvironmentIds": ["Environments-1"], "TenantIds": []});
+    let given = walk.post("/api/scopeduserroles", new).await;
+    let at = format!("/api/scopeduserroles/{}", text(&given, "Id"));
+    let read = walk.get(&at).await;
+    walk.put(&at, read).await;
+    walk.get("/api/scopeduserroles/all").await;
+    walk.get(&format!("/api/teams/{}/scopeduserroles", text(&team, "Id"))).await;
+    walk.get("/api/userroles").await;
+    walk.delete(&at).await;
+    walk.delete(&role_at).await;
+    walk.delete(&user).await;
+    let policies = walk.get("/api/ratelimitingpolicies").await;
+    if let Some(policy) = policies["Items"].get(0) {
+        walk.get(&format!("/api/ratelimitingpolicies/{}", text(policy, "Id"))).await;
+    }
+}

@@ -76,6 +76,7 @@ pub async fn releases(walk: &mut Walk) {
     changed["Version"] = json!("1.9.9");
     walk.put(&at, changed).await;
     walk.post(&format!("{at}/snapshot-variables"), json!({})).await;
+    walk.post(&format!("{at}/snapshot-variables-by-name"), json!({"VariableNames": ["Wave"]})).await;
     let defect = walk.post(&format!("{at}/defects"), json!({"Description": "it sinks"})).await;
     assert_eq!(text(&defect, "Status"), "Unresolved");
     walk.get(&format!("{at}/defects")).await;
@@ -142,6 +143,9 @@ pub async fn freezes_and_artifacts(walk: &mut Walk) {
     let at = format!("/api/Spaces-1/artifacts/{}", text(&made, "Id"));
     walk.put(&format!("{at}/content"), json!("sea")).await;
     walk.ask(Method::GET, &format!("{at}/content"), None).await;
-    walk.get(&at).await;
+    let read = walk.get(&at).await;
+    walk.put(&at, read).await;
     walk.get(&format!("/api/Spaces-1/artifacts?regarding={task}")).await;
+    let spare = walk.post("/api/Spaces-1/artifacts", json!({"Filename": "spare.txt", "ServerTaskId": task})).await;
+    walk.delete(&format!("/api/Spaces-1/artifacts/{}", text(&spare, "Id"))).await;
 }

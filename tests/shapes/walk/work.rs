@@ -232,6 +232,29 @@ pub async fn runbooks(walk: &mut Walk) {
     walk.get(&format!("/api/Spaces-1/runbooks/{id}/environments")).await;
     walk.get(&format!("/api/Spaces-1/runbookProcesses/RunbookProcess-{id}")).await;
     walk.delete(&format!("/api/Spaces-1/runbooks/{id}")).await;
+    // The same below the project, where version-controlled ones live on a server.
+    let below = format!("/api/Spaces-1/projects/{project}");
+    let made = walk.post(&format!("{below}/runbooks"), json!({"Name": "Scrub", "ProjectId": project, "Description": "the deck"})).await;
+    let at = format!("{below}/runbooks/{}", text(&made, "Id"));
+    let read = walk.get(&at).await;
+    walk.put(&at, read).await;
+    walk.get(&format!("{at}/runbookSnapshotTemplate")).await;
+    for process in [format!("{below}/runbookProcesses"), "/api/Spaces-1/runbookProcesses".to_owned()] {
+        let process = format!("{process}/{}", text(&made, "RunbookProcessId"));
+        let read = walk.get(&process).await;
+        walk.kept(Method::PUT, &process, read, &["Version"]).await;
+    }
+    let new = json!({"ProjectId": project, "RunbookId": made["Id"], "Name": "First", "Notes": "to try"});
+    let snapshot = walk.post(&format!("{below}/runbookSnapshots"), new).await;
+    walk.get(&format!("{below}/runbookSnapshots/{}", text(&snapshot, "Id"))).await;
+    let own = format!("/api/Spaces-1/runbookSnapshots/{}", text(&snapshot, "Id"));
+    let read = walk.get(&own).await;
+    walk.put(&own, read).await;
+    walk.delete(&own).await;
+    walk.delete(&at).await;
+    walk.get(&format!("/api/Spaces-1/runbooks/{restart}/runbookRuns/preview/{test}")).await;
+    walk.post(&format!("/api/Spaces-1/runbooks/{restart}/runbookRuns/previews"), json!({"DeploymentPreviews": [{"EnvironmentId": test}]}))
+        .await;
 }
 
 /// Tasks that are neither deployments nor runs, and what is refused about tasks.
