@@ -311,8 +311,7 @@ pub(crate) fn needs(noun: &Noun) -> [&'static str; 4] {
         "channels" => ["ProcessView|ProjectView", "ProcessEdit", "ProcessEdit", "ProcessEdit"],
         "tenants" => ["TenantView", "TenantCreate", "TenantEdit", "TenantDelete"],
         "tagsets" => ["", "TagSetCreate", "TagSetEdit", "TagSetDelete"],
-        "runbooks" => ["RunbookView", "RunbookEdit", "RunbookEdit", "RunbookEdit"],
-        "runbookSnapshots" => ["RunbookView", "RunbookEdit", "RunbookEdit", "RunbookEdit"],
+        "runbooks" | "runbookSnapshots" => ["RunbookView", "RunbookEdit", "RunbookEdit", "RunbookEdit"],
         "libraryvariablesets" => {
             ["LibraryVariableSetView", "LibraryVariableSetCreate", "LibraryVariableSetEdit", "LibraryVariableSetDelete"]
         }
@@ -344,12 +343,12 @@ pub(crate) fn views(noun: &Noun) -> &'static str {
 
 /// Lists of a kind that are not pages, and what of a kind cannot be made by hand.
 fn has(noun: &Noun, method: &str, tail: &str) -> bool {
-    match (noun.path, method, tail) {
-        ("octopusservernodes", "POST" | "DELETE", _) => false,
-        ("build-information", "PUT", _) => false,
-        ("build-information" | "deploymentfreezes" | "runbookSnapshots" | "artifacts" | "octopusservernodes", _, "/all") => false,
-        _ => true,
-    }
+    !matches!(
+        (noun.path, method, tail),
+        ("octopusservernodes", "POST" | "DELETE", _)
+            | ("build-information", "PUT", _)
+            | ("build-information" | "deploymentfreezes" | "runbookSnapshots" | "artifacts" | "octopusservernodes", _, "/all")
+    )
 }
 
 /// All of them, plain resources first.

@@ -39,7 +39,7 @@ fn below(noun: &Noun) -> &'static [(&'static str, &'static str)] {
             ("CreateRunbookRun", "/run"),
         ],
         "runbookSnapshots" => &[("RunbookRuns", "/runbookRuns{?skip,take}"), ("RunbookRunTemplate", "/runbookRuns/template")],
-        "libraryvariablesets" => &[("Usages", "/usages")],
+        "libraryvariablesets" | "accounts" => &[("Usages", "/usages")],
         "users" => &[
             ("Permissions", "/permissions{?spaces,includeSystem}"),
             ("PermissionsConfiguration", "/permissions/configuration{?spaces,includeSystem}"),
@@ -66,7 +66,6 @@ fn below(noun: &Noun) -> &'static [(&'static str, &'static str)] {
             ("Connection", "/connection"),
             ("SinglyScopedVariableDetails", "/singlyScopedVariableDetails"),
         ],
-        "accounts" => &[("Usages", "/usages")],
         "workers" => &[("Connection", "/connection")],
         "workerpools" => &[("Workers", "/workers{?skip,take,partialName,isDisabled,healthStatuses,commStyles}")],
         "octopusservernodes" => &[("Details", "/details")],

@@ -8,7 +8,7 @@ use crate::sandbox::{
     access::{ADMINISTRATORS, EVERYONE},
     collection::{Store, slug},
     keys::NewKey,
-    permissions::{ADMINISTRATOR, PERMISSIONS, ROLES, Role, is_system},
+    permissions::{ADMINISTRATOR, PERMISSIONS, Permission, ROLES, Role, is_system},
     state::{State, stamp},
     world::{
         model::Ref,
@@ -148,7 +148,7 @@ fn user_role(store: &mut Store, name: &str, description: &str, system: &[&'stati
     let id = role_id(name);
     let words = |list: &[&str]| -> Vec<&str> { list.iter().filter_map(|p| PERMISSIONS.iter().find(|k| k.0 == *p).map(|k| k.1)).collect() };
     let mut restrictions: Vec<&str> =
-        space.iter().filter_map(|p| PERMISSIONS.iter().find(|k| k.0 == *p)).flat_map(|p| p.restrictions()).collect();
+        space.iter().filter_map(|p| PERMISSIONS.iter().find(|k| k.0 == *p)).flat_map(Permission::restrictions).collect();
     restrictions.sort_unstable();
     restrictions.dedup();
     store.of_mut("userroles").put(json!({
