@@ -1,4 +1,5 @@
 //! Every answer of the sandbox has the keys, types and nulls that a real server sends, or is named in `conformance/DIFFERENCES.md`.
+#![allow(clippy::print_stdout)] // the figures are read with --nocapture
 
 mod sandbox_support;
 mod shapes;
@@ -111,7 +112,7 @@ fn additions_name_their_sources() {
     let mut without = Vec::new();
     let mut look = |what: String, about: &Value| {
         let source = about["source"].as_str().unwrap_or_default();
-        let files = source.split([' ', ';', ',', ':']).filter(|w| w.ends_with(".json"));
+        let files = source.split([' ', ';', ',', ':']).filter(|w| std::path::Path::new(w).extension().is_some_and(|e| e == "json"));
         let known = [
             "octopus-api.md §",
             "the schema",
@@ -148,24 +149,27 @@ fn additions_name_their_sources() {
     assert!(shapes.definitions["TaskResource"].properties["LastModifiedOn"].presence == Presence::Never);
 }
 
+/// A small log in a folder.
+async fn record(folder: &std::path::Path) {
+    let log = folder.join("requests.jsonl");
+    let sandbox = Standalone::start("shop", &["--log", log.to_str().expect("UTF-8")]);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    for path in ["/api", "/api/Spaces-1/projects", "/api/tasks/ServerTasks-1/raw", "/api/tasks/ServerTasks-0", "/api/users/me"] {
+        http.get(format!("{}{path}", sandbox.url)).header("X-Octopus-ApiKey", "API-SANDBOX").send().await.expect("an answer");
+    }
+}
+
 /// What was really answered, to whomever: `OCTORHAI_SHAPES_LOG` is a folder of logs (`octorhai sandbox --log`), else a small one is made.
 #[tokio::test]
 async fn logged_answers_have_the_shapes_too() {
     let shapes = Shapes::load();
     let own = tempfile::tempdir().expect("a folder");
-    let folder = match std::env::var_os("OCTORHAI_SHAPES_LOG") {
-        Some(folder) => folder.into(),
-        None => {
-            let log = own.path().join("requests.jsonl");
-            let sandbox = Standalone::start("shop", &["--log", log.to_str().expect("UTF-8")]);
-            let _ = rustls::crypto::ring::default_provider().install_default();
-            let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-            for path in ["/api", "/api/Spaces-1/projects", "/api/tasks/ServerTasks-1/raw", "/api/tasks/ServerTasks-0", "/api/users/me"] {
-                http.get(format!("{}{path}", sandbox.url)).header("X-Octopus-ApiKey", "API-SANDBOX").send().await.expect("an answer");
-            }
-            own.path().to_owned()
-        }
-    };
+    let given = std::env::var_os("OCTORHAI_SHAPES_LOG").map(std::path::PathBuf::from);
+    if given.is_none() {
+        record(own.path()).await;
+    }
+    let folder = given.unwrap_or_else(|| own.path().to_owned());
     let seen = log::exchanges(&folder);
     assert!(!seen.is_empty(), "no exchange is logged in {}", folder.display());
     let (found, first) = differences_of(&shapes, &seen);

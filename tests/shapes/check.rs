@@ -75,13 +75,11 @@ pub fn expected(shapes: &Shapes, exchange: &Exchange) -> Result<Option<Slot>, St
     if found.is_empty() {
         return Err("no shape is known for this endpoint".into());
     }
-    match found.iter().find(|e| e.status == exchange.status) {
-        Some(e) => Ok(e.body.clone()),
-        None => {
-            let known: Vec<String> = found.iter().map(|e| e.status.to_string()).collect();
-            Err(format!("answered with {}, a real server with {}", exchange.status, known.join(" or ")))
-        }
+    if let Some(e) = found.iter().find(|e| e.status == exchange.status) {
+        return Ok(e.body.clone());
     }
+    let known: Vec<String> = found.iter().map(|e| e.status.to_string()).collect();
+    Err(format!("answered with {}, a real server with {}", exchange.status, known.join(" or ")))
 }
 
 /// Everything in which an answer differs from what a real server sends.

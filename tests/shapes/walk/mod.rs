@@ -129,6 +129,7 @@ pub async fn everywhere() -> Vec<Exchange> {
     people::refusals(&mut walk).await;
     work::deployments(&mut walk).await;
     work::interruptions(&mut walk).await;
+    work::answered(&mut walk).await;
     work::runbooks(&mut walk).await;
     work::tasks(&mut walk).await;
     things::documents(&mut walk).await;

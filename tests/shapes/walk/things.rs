@@ -118,7 +118,10 @@ pub async fn variables(walk: &mut Walk) {
     walk.put(&at, settings).await;
     let tenant = walk.id("tenants", "Port of Rivo").await;
     let at = format!("/api/Spaces-1/tenants/{tenant}/variables");
-    let values = walk.get(&at).await;
+    let mut values = walk.get(&at).await;
+    let store = walk.id("projects", "Store").await;
+    let environment = walk.id("environments", "Test").await;
+    values["ProjectVariables"][&store]["Variables"][&environment] = json!({"0d8b0a3e-0000-4000-8000-000000000002": "quay 7"});
     walk.put(&at, values).await;
 }
 

@@ -99,7 +99,9 @@ async fn tenanted(walk: &mut Walk) {
     look(walk, &task).await;
     let tags = walk.get(&format!("/api/Spaces-1/tenants/tag-test?tenantIds={tenant}&tags=Region/South")).await;
     assert_eq!(tags[&tenant]["IsMatched"], false, "{tags}");
-    walk.get(&format!("/api/Spaces-1/dashboard?selectedTenants={tenant}")).await;
+    let board = walk.get(&format!("/api/Spaces-1/dashboard?selectedTenants={tenant}")).await;
+    let store = board["Projects"].as_array().into_iter().flatten().find(|p| p["Name"] == "Store").expect("the store");
+    assert!(store["TenantIds"].as_array().is_some_and(|t| t.contains(&json!(tenant))), "{store}");
     walk.get("/api/Spaces-1/tenants?tags=Region/North").await;
 }
 
@@ -190,6 +192,17 @@ pub async fn interruptions(walk: &mut Walk) {
         walk.server.pass(3);
         look(walk, task).await;
     }
+}
+
+/// A question that somebody answers by themselves, as the world says.
+pub async fn answered(walk: &mut Walk) {
+    let task = deploy(walk, "Swing Bridge", "1.0.0", "Production", json!({})).await;
+    walk.server.pass(10);
+    assert_eq!(look(walk, &task).await, "Success");
+    let page = walk.get(&format!("/api/Spaces-1/interruptions?regarding={task}")).await;
+    let (status, ada) = walk.say(Method::GET, "/api/users/me", None, "API-ADA").await;
+    assert_eq!((status, &page["Items"][0]["ResponsibleUserId"]), (200, &ada["Id"]), "{page}");
+    assert_eq!(page["Items"][0]["Form"]["Values"]["Result"], "Proceed");
 }
 
 /// Runbooks by id: snapshots, publication, runs.
