@@ -89,3 +89,13 @@ async fn a_new_variable_gets_an_id_and_a_secret_is_one_by_its_type() {
     assert_eq!((&b["IsSensitive"], &b["Value"]), (&json!(true), &Value::Null));
     assert_eq!((&a["IsSensitive"], &a["Scope"], &a["Prompt"]), (&json!(false), &json!({}), &Value::Null));
 }
+
+#[tokio::test]
+async fn a_worker_is_listed_in_its_pool() {
+    let s = Server::toml(WORLD).await;
+    let path = "/api/Spaces-1/workerpools/WorkerPools-1/workers";
+    assert_eq!(s.get(path).await["TotalResults"], 0);
+    let worker = json!({"Name": "Tug", "WorkerPoolIds": ["WorkerPools-1"], "Endpoint": {"CommunicationStyle": "TentaclePassive"}});
+    assert_eq!(s.post("/api/Spaces-1/workers", worker).await.0, 201);
+    assert_eq!(names(&s.get(path).await["Items"]), ["Tug"]);
+}

@@ -407,6 +407,7 @@ fn route(state: &mut State, ask: &Ask) -> Handled {
         "tenants" => tenants::route(state, ask, rest),
         "actiontemplates" => actiontemplates::route(state, ask, rest),
         "environments" => projects::route_environments(state, ask, rest),
+        "workerpools" => projects::route_pools(state, ask, rest),
         "lifecycles" => projects::route_owners(state, ask, "lifecycles", rest),
         "projectgroups" => projects::route_owners(state, ask, "projectgroups", rest),
         "packages" => Some(packages::route(state, ask, rest)),

@@ -346,16 +346,25 @@ pub(crate) fn route_owners(state: &State, ask: &Ask, kind: &'static str, rest: &
     }
 }
 
+/// The documents of a kind that name `id` in a list of theirs.
+fn members(state: &State, ask: &Ask, kind: &str, key: &str, id: &str) -> Option<Handled> {
+    let noun = noun_of(kind)?;
+    let found = collection::select(state, noun, ask, |m| super::answer::texts(&m[key]).iter().any(|x| x.eq_ignore_ascii_case(id)));
+    Some(Answer::ok(page(ask, noun.item, &found, |d| present(noun, d))))
+}
+
+/// `workerpools/{id}/workers`
+pub(crate) fn route_pools(state: &State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
+    match (ask.method.as_str(), rest) {
+        ("GET", [id, "workers"]) => members(state, ask, "workers", "WorkerPoolIds", id),
+        _ => None,
+    }
+}
+
 /// `environments/sortorder`, `environments/{id}/machines`
 pub(crate) fn route_environments(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
     match (ask.method.as_str(), rest) {
-        ("GET", [id, "machines"]) => {
-            let noun = noun_of("machines")?;
-            let found = collection::select(state, noun, ask, |m| {
-                m["EnvironmentIds"].as_array().is_some_and(|a| a.iter().any(|e| e.as_str().is_some_and(|e| e.eq_ignore_ascii_case(id))))
-            });
-            Some(Answer::ok(page(ask, noun.item, &found, |d| present(noun, d))))
-        }
+        ("GET", [id, "machines"]) => members(state, ask, "machines", "EnvironmentIds", id),
         ("GET", ["summary"]) => {
             let noun = noun_of("environments")?;
             let all: Vec<&Value> = state.store.of("machines").iter().collect();
