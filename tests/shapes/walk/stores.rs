@@ -117,8 +117,8 @@ pub async fn plain(walk: &mut Walk) {
         walk.get(&format!("/api/Spaces-1/{kind}/all")).await;
         walk.delete(&at).await;
     }
+    assert_eq!(walk.get("/api/Spaces-1/machineroles/all").await, json!(["web"]));
     for path in [
-        "/api/Spaces-1/machineroles/all",
         "/api/Spaces-1/useronboarding",
         "/api/Spaces-1/projecttriggers/all",
         "/api/Spaces-1/projects/Projects-1/logo",
