@@ -7,7 +7,7 @@ mod shapes;
 use sandbox_support::standalone::Standalone;
 use serde_json::Value;
 use shapes::{
-    check::{Differences, Exchange, check, pattern, place},
+    check::{Differences, Exchange, check, expected, pattern, place},
     differences, learn, log, mutate,
     schema::{Shapes, members, read, segments},
     types::Presence,
@@ -54,6 +54,27 @@ async fn answers_have_the_shapes_of_a_real_server_or_say_why_not() {
         .collect();
     assert!(new.is_empty(), "{} differences without a reason:\n{}", new.len(), new.join("\n"));
     assert_eq!(is, wanted, "{} is stale; OCTORHAI_BLESS=1 writes it", differences::FILE);
+}
+
+/// The definition that the answers of an endpoint are held to, for the table of endpoints in docs/sandbox.md.
+#[tokio::test]
+async fn what_each_endpoint_is_compared_with_is_written_down() {
+    let shapes = Shapes::load();
+    let mut answers = BTreeMap::new();
+    for exchange in walk::everywhere().await.iter().filter(|e| e.status < 300) {
+        if let (Some(endpoint), Ok(Some(slot))) =
+            (octorhai::sandbox::endpoint(&exchange.method, &exchange.path), expected(&shapes, exchange))
+        {
+            answers.insert(endpoint, slot.ty.name());
+        }
+    }
+    let wanted = serde_json::to_string_pretty(&answers).expect("JSON") + "\n";
+    let file = shapes::schema::at("conformance/answers.json");
+    if std::env::var_os("OCTORHAI_BLESS").is_some() {
+        std::fs::write(&file, &wanted).expect("to write the list");
+    }
+    let is = std::fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(is, wanted, "conformance/answers.json is stale; OCTORHAI_BLESS=1 writes it");
 }
 
 #[tokio::test]

@@ -130,6 +130,10 @@ impl Refusal {
         let message = "Too many requests have been made. Please wait before you try again.";
         Self { status: 429, message: message.into(), errors: Vec::new() }
     }
+    /// 500: a mistake of the sandbox.
+    pub(crate) fn broken(why: &impl std::fmt::Display) -> Self {
+        Self { status: 500, message: format!("The sandbox cannot write its answer: {why}"), errors: Vec::new() }
+    }
     pub(crate) fn wrong_verb(method: &str) -> Self {
         Self { status: 405, message: format!("The requested resource does not support http method '{method}'."), errors: Vec::new() }
     }

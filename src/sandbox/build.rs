@@ -3,12 +3,10 @@
 use super::{
     access::Access,
     collection::{Store, slug},
-    defaults,
-    deployments::{self, NewExecution},
-    lifecycle,
+    defaults, lifecycle,
     limits::Buckets,
     packages, releases, selection,
-    state::{Release, SYSTEM, State, StepStatus, TaskState, stamp},
+    state::{Release, State, stamp},
     variables,
     world::{
         World,
@@ -16,16 +14,14 @@ use super::{
     },
 };
 use crate::clock::later;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 /// The user whose key the world's `key` is.
 pub(crate) const USER: &str = "Users-1";
 
+mod past;
 mod people;
 
 struct Builder<'p> {
@@ -36,6 +32,8 @@ struct Builder<'p> {
     /// Project, version, and why it must not be promoted: true only after what is past.
     blocked: Vec<(String, String, String)>,
 }
+
+use past::Past;
 
 impl Builder<'_> {
     fn space(&self, wanted: Option<&Ref>) -> String {
@@ -316,7 +314,13 @@ impl Builder<'_> {
                 },
             );
         }
-        let spots: Vec<(String, String)> = p.live.iter().map(|(e, v)| (self.id("environments", &space, e), v.get_ref().clone())).collect();
+        let mut spots: Vec<(String, String)> = Vec::new();
+        for (environment, live) in &p.live {
+            let environment = self.id("environments", &space, environment);
+            // What the file lists before the release that is live was live before it.
+            let older = p.releases.iter().filter(|_| p.history).map(|r| r.version.get_ref()).take_while(|v| *v != live.get_ref());
+            spots.extend(older.chain([live.get_ref()]).map(|version| (environment.clone(), version.clone())));
+        }
         self.pasts.push(Past::new(state, &id, &spots, None));
         let blocked = p.releases.iter().filter_map(|r| r.blocked.clone().map(|why| (id.clone(), r.version.get_ref().clone(), why)));
         self.blocked.extend(blocked);
@@ -356,7 +360,7 @@ impl Builder<'_> {
                 }
             }
         }
-        bring(state, std::mem::take(&mut self.pasts), self.plan.start.0);
+        past::bring(state, std::mem::take(&mut self.pasts), self.plan.start.0);
         for (project, version, reason) in std::mem::take(&mut self.blocked) {
             if let Ok(index) = releases::by_version(state, &project, &version)
                 && let Some(Some(release)) = state.releases.get_mut(index)
@@ -392,101 +396,6 @@ impl Builder<'_> {
             self.add(&mut state.store, "deploymentfreezes", "DeploymentFreezes-", "", &f.name, rest);
         }
     }
-}
-
-/// How the releases of one project, for one tenant, came to where they are live.
-struct Past {
-    project: String,
-    tenant: Option<String>,
-    /// Releases with the environment to reach, oldest first.
-    wanted: VecDeque<(usize, String)>,
-    /// When the last deployment was; the next is not before it.
-    last: Timestamp,
-}
-
-impl Past {
-    fn new(state: &State, project: &str, spots: &[(String, String)], tenant: Option<String>) -> Self {
-        let mut wanted: Vec<(usize, String)> = Vec::new();
-        for (environment, version) in spots {
-            let Ok(release) = releases::by_version(state, project, version) else { continue };
-            wanted.push((release, environment.clone()));
-        }
-        wanted.sort_by_key(|(release, _)| *release);
-        wanted.dedup();
-        Self { project: project.to_owned(), tenant, wanted: wanted.into(), last: Timestamp::MIN }
-    }
-
-    /// The next deployment: when, which release, where to. Stages before the wanted one come first.
-    fn next(&mut self, state: &State, start: Timestamp) -> Option<(Timestamp, usize, String)> {
-        loop {
-            let (release, environment) = self.wanted.front()?.clone();
-            let whose = self.tenant.as_deref().map_or(lifecycle::Whose::Untenanted, lifecycle::Whose::Tenant);
-            let standing = lifecycle::standing(state, release, whose);
-            let done = standing.iter().any(|p| p.done.contains(&environment));
-            let reachable = standing.iter().find(|p| p.environments().any(|e| *e == environment)).is_some_and(|p| p.reachable);
-            let target = if reachable {
-                Some(environment)
-            } else {
-                standing.iter().find(|p| p.reachable && !p.complete).and_then(|p| p.environments().find(|e| !p.done.contains(e)).cloned())
-            };
-            let Some(target) = target.filter(|_| !done) else {
-                self.wanted.pop_front();
-                continue;
-            };
-            let before =
-                state.by_release.get(&release).map_or(0, |l| l.iter().filter(|x| state.executions[**x].tenant == self.tenant).count());
-            let assembled = state.release(release).map_or(start, |r| r.assembled);
-            let at = later(assembled, SignedDuration::from_hours(1 + 24 * i64::try_from(before).unwrap_or(0))).max(self.last);
-            return Some((at.min(later(start, SignedDuration::from_hours(-1))), release, target));
-        }
-    }
-}
-
-/// Writes the successful deployments that brought releases to where they are live, in the order of time, as a server
-/// numbers them.
-fn bring(state: &mut State, mut pasts: Vec<Past>, start: Timestamp) {
-    let mut next: Vec<_> = pasts.iter_mut().map(|past| past.next(state, start)).collect();
-    while let Some(first) = (0..pasts.len()).filter(|i| next[*i].is_some()).min_by_key(|i| next[*i].as_ref().map(|(at, ..)| *at)) {
-        if let Some((at, release, environment)) = next[first].take() {
-            pasts[first].last = at;
-            if !record(state, release, &environment, pasts[first].tenant.clone(), at) {
-                pasts[first].wanted.pop_front();
-            }
-        }
-        // What one tenant has may be what another waits for; projects do not know each other.
-        let project = pasts[first].project.clone();
-        for i in (0..pasts.len()).filter(|i| pasts[*i].project == project).collect::<Vec<_>>() {
-            next[i] = pasts[i].next(state, start);
-        }
-    }
-    state.now = start;
-}
-
-/// One deployment that succeeded in the past.
-fn record(state: &mut State, release: usize, environment: &str, tenant: Option<String>, at: Timestamp) -> bool {
-    state.now = at;
-    let new = NewExecution { environment: environment.to_owned(), tenant, user: SYSTEM.into(), ..NewExecution::default() };
-    let Ok(x) = deployments::deploy(state, release, new) else { return false };
-    let task = state.executions[x].task;
-    let mut clock = later(at, SignedDuration::from_secs(2));
-    let t = &mut state.tasks[task];
-    t.started = Some(clock);
-    let plan = t.plan.clone();
-    for (run, step) in t.steps.iter_mut().zip(plan.iter()) {
-        run.status = if step.disabled { StepStatus::Skipped } else { StepStatus::Success };
-        run.started = Some(clock);
-        clock = later(clock, step.takes.0);
-        run.ended = Some(clock);
-        run.outputs = step.output.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-    }
-    t.state = TaskState::Success;
-    t.completed = Some(clock);
-    t.updated = clock;
-    let description = t.description.clone();
-    state.task_event("DeploymentQueued", SYSTEM, task, format!("{description} was queued"));
-    state.now = clock;
-    state.task_event("DeploymentSucceeded", SYSTEM, task, format!("{description} succeeded"));
-    true
 }
 
 /// A channel document.

@@ -208,13 +208,12 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         None => name.clone(),
     });
     let skip: Vec<String> = skip.collect();
-    let argument = if is_deployment { "DeploymentId" } else { "RunbookRunId" };
     let eligible = later(queued, state.plan.pick_up.0);
     state.tasks.push(Task {
         space: Some(space.clone()),
         kind: if is_deployment { "Deploy" } else { "RunbookRun" }.into(),
         description: description.clone(),
-        arguments: json!({ argument: id }),
+        arguments: Value::Null,
         execution: Some(execution),
         project: Some(project.clone()),
         environment: Some(new.environment.clone()),

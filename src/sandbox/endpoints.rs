@@ -417,16 +417,25 @@ fn pattern(endpoint: &Endpoint) -> impl Iterator<Item = &str> {
     path.split('/').filter(|s| !s.is_empty())
 }
 
+/// The space that a path behind `/api` names, by its id or as `spaces/{id or slug}`, and the segments behind it.
+pub(crate) fn behind_space(segments: &[String]) -> (Option<&String>, &[String]) {
+    match segments {
+        [space, rest @ ..] if space.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("spaces-")) => (Some(space), rest),
+        [spaces, space, rest @ ..]
+            if spaces.eq_ignore_ascii_case("spaces")
+                && rest.first().is_some_and(|s| !["logo", "search"].iter().any(|own| s.eq_ignore_ascii_case(own))) =>
+        {
+            (Some(space), rest)
+        }
+        all => (None, all),
+    }
+}
+
 /// Whether an endpoint needs nobody to be signed in, by its segments in lower case: those that the server's own description
 /// (2019.6) gives no security.
 pub(crate) fn is_public(method: &str, segments: &[String]) -> bool {
-    let all: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let inner = match all.as_slice() {
-        [space, rest @ ..] if space.starts_with("spaces-") => rest,
-        ["spaces", _, rest @ ..] if !rest.is_empty() => rest,
-        all => all,
-    };
-    match (method, inner) {
+    let inner: Vec<&str> = behind_space(segments).1.iter().map(String::as_str).collect();
+    match (method, inner.as_slice()) {
         ("GET", ["events", name]) => matches!(*name, "agents" | "categories" | "documenttypes" | "groups"),
         ("GET", [] | ["octopusservernodes", "ping"] | ["serverstatus", "health"] | ["tasks", "tasktypes"])
         | ("POST", ["users", "login" | "logout"]) => true,

@@ -4,7 +4,7 @@ use super::{
     access::thing_of_related,
     answer::{Answer, Ask, Handled, Refusal},
     collection::page,
-    state::{SYSTEM, State, number, stamp},
+    state::{About, Event, SYSTEM, State, What, number, stamp},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -28,14 +28,41 @@ const CATEGORIES: &[&str] = &[
     "TaskQueued",
 ];
 
+/// The documents an event is about.
+fn related(state: &State, event: &Event) -> Vec<String> {
+    let task = match &event.about {
+        About::Documents { related, .. } => return related.clone(),
+        About::Task(task) => *task,
+    };
+    let t = &state.tasks[task];
+    let mut ids = Vec::new();
+    if let Some(x) = t.execution {
+        ids.push(state.executions[x].id.clone());
+        if let What::Deploy { release, channel } = &state.executions[x].what {
+            ids.push(super::releases::id(*release));
+            ids.push(channel.clone());
+        }
+    }
+    ids.extend([&t.project, &t.environment, &t.tenant, &t.runbook].into_iter().flatten().cloned());
+    ids.push(format!("ServerTasks-{}", task + 1));
+    ids
+}
+
+fn space<'s>(state: &'s State, event: &'s Event) -> Option<&'s str> {
+    match &event.about {
+        About::Documents { space, .. } => space.as_deref(),
+        About::Task(task) => state.tasks[*task].space.as_deref(),
+    }
+}
+
 fn render(state: &State, index: usize) -> Value {
     let e = &state.events[index];
     let id = format!("Events-{}", index + 1);
     let person = e.user != SYSTEM;
     json!({
-        "Id": id, "SpaceId": e.space, "Category": e.category, "UserId": e.user, "Username": state.username(&e.user), "IsService": false,
+        "Id": id, "SpaceId": space(state, e), "Category": e.category, "UserId": e.user, "Username": state.username(&e.user), "IsService": false,
         "IdentityEstablishedWith": if person { "API key" } else { "" }, "UserAgent": if person { "" } else { "Server" }, "Occurred": stamp(e.occurred),
-        "Message": e.message, "MessageHtml": e.message, "MessageReferences": [], "RelatedDocumentIds": e.related, "Comments": null, "Details": null,
+        "Message": e.message, "MessageHtml": e.message, "MessageReferences": [], "RelatedDocumentIds": related(state, e), "Comments": null, "Details": null,
         "ChangeDetails": {"DocumentContext": null, "Differences": null}, "IpAddress": null, "Links": {"Self": format!("/api/events/{id}")},
     })
 }
@@ -64,7 +91,7 @@ pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
 
 fn sees(state: &State, index: usize) -> bool {
     let e = &state.events[index];
-    state.allows("EventView", &thing_of_related(e.space.as_deref(), &e.related))
+    state.access.everything || state.allows("EventView", &thing_of_related(space(state, e), &related(state, e)))
 }
 
 fn list(state: &State, ask: &Ask) -> Handled {
@@ -83,27 +110,31 @@ fn list(state: &State, ask: &Ask) -> Handled {
         ["projects", "environments", "tenants"].iter().map(|k| ask.list(k)).filter(|l| !l.is_empty()).collect();
     let groups = ask.list("eventGroups");
     let has = |list: &[String], id: &str| list.iter().any(|l| l.eq_ignore_ascii_case(id));
+    let by_document = [&all_of, &any_of, &types].iter().any(|l| !l.is_empty()) || !documents.is_empty();
+    let concerns = |ids: &[String]| {
+        all_of.iter().all(|r| has(ids, r))
+            && (any_of.is_empty() || any_of.iter().any(|r| has(ids, r)))
+            && (types.is_empty()
+                || types.iter().any(|t| ids.iter().any(|r| r.split('-').next().is_some_and(|p| p.eq_ignore_ascii_case(t)))))
+            && documents.iter().all(|list| list.iter().any(|d| has(ids, d)))
+    };
     let found: Vec<usize> = (0..state.events.len())
         .rev()
         .filter(|i| {
             let e = &state.events[*i];
-            ask.space.as_ref().is_none_or(|s| e.space.as_ref() == Some(s))
+            ask.space.as_ref().is_none_or(|s| space(state, e) == Some(s))
                 && from.is_none_or(|t| e.occurred >= t)
                 && to.is_none_or(|t| e.occurred < t)
                 && from_id.is_none_or(|n| *i >= n.saturating_sub(1))
                 && to_id.is_none_or(|n| *i < n)
                 && (ids.is_empty() || has(&ids, &format!("Events-{}", i + 1)))
-                && all_of.iter().all(|r| has(&e.related, r))
-                && (any_of.is_empty() || any_of.iter().any(|r| has(&e.related, r)))
                 && (categories.is_empty() || has(&categories, e.category))
                 && (groups.is_empty()
                     || groups
                         .iter()
                         .any(|g| e.category.starts_with(g.as_str()) || (g == "DeploymentCritical" && e.category == "DeploymentFailed")))
                 && (users.is_empty() || has(&users, &e.user))
-                && (types.is_empty()
-                    || types.iter().any(|t| e.related.iter().any(|r| r.split('-').next().is_some_and(|p| p.eq_ignore_ascii_case(t)))))
-                && documents.iter().all(|list| list.iter().any(|d| has(&e.related, d)))
+                && (!by_document || concerns(&related(state, e)))
                 && sees(state, *i)
         })
         .collect();

@@ -268,7 +268,7 @@ fn answer(
 }
 
 /// Puts the virtual directory before every link.
-fn rebase(value: &mut Value, base: &str) {
+pub(crate) fn rebase(value: &mut Value, base: &str) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
@@ -339,17 +339,8 @@ fn respond(
     // What needs nobody to be signed in asks for no permission.
     state.access = if user == super::state::SYSTEM { Access::unlimited() } else { Access::of(state, &user, read_only) };
     let mut space = None;
-    let named = if lower[0].starts_with("spaces-") {
-        let id = &segments[0];
-        segments = &segments[1..];
-        Some(id)
-    } else if lower[0] == "spaces" && segments.len() > 2 && !matches!(lower[2].as_str(), "logo" | "search") {
-        let id = &segments[1];
-        segments = &segments[2..];
-        Some(id)
-    } else {
-        None
-    };
+    let (named, behind) = endpoints::behind_space(segments);
+    segments = behind;
     if let Some(id) = named {
         let noun = collection::noun_of("spaces").ok_or_else(|| Refusal::missing(id))?;
         let doc = state.store.find("spaces", None, id).filter(|d| state.sees(noun, d)).ok_or_else(|| Refusal::missing(id))?;

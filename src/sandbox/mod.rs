@@ -171,6 +171,14 @@ pub fn endpoints() -> impl Iterator<Item = serde_json::Value> {
     })
 }
 
+/// The name of the endpoint of a request, as `GET /api/{space}/projects/{id}`; none when the sandbox knows no such endpoint.
+pub fn endpoint(method: &str, path: &str) -> Option<String> {
+    let path = path.split('?').next().unwrap_or_default();
+    let segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).skip(1).map(str::to_owned).collect();
+    let (space, rest) = endpoints::behind_space(&segments);
+    endpoints::find(method, space.is_some(), rest).map(endpoints::Endpoint::name)
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.serving.abort();

@@ -13,6 +13,7 @@ use super::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
@@ -147,6 +148,7 @@ pub(crate) struct Task {
     pub(crate) space: Option<String>,
     pub(crate) kind: String,
     pub(crate) description: String,
+    /// What whoever made it said; those of deployments and runs follow from them.
     pub(crate) arguments: Value,
     pub(crate) execution: Option<usize>,
     pub(crate) project: Option<String>,
@@ -240,11 +242,17 @@ pub(crate) struct Interruption {
 /// An entry of the audit log; its number is its place in the list plus one.
 pub(crate) struct Event {
     pub(crate) category: &'static str,
-    pub(crate) user: String,
+    pub(crate) user: Cow<'static, str>,
     pub(crate) occurred: Timestamp,
     pub(crate) message: String,
-    pub(crate) related: Vec<String>,
-    pub(crate) space: Option<String>,
+    pub(crate) about: About,
+}
+
+/// What an event is about. There are several for each deployment, so that they are kept small: what a task is about is
+/// looked up when it is asked for.
+pub(crate) enum About {
+    Task(usize),
+    Documents { related: Vec<String>, space: Option<String> },
 }
 
 /// The user that stands for the server itself.
@@ -307,24 +315,17 @@ impl State {
 
     /// Writes to the audit log.
     pub(crate) fn event(&mut self, category: &'static str, user: &str, message: String, related: Vec<String>, space: Option<String>) {
-        self.events.push(Event { category, user: user.to_owned(), occurred: self.now, message, related, space });
+        self.add_event(category, user, message, About::Documents { related, space });
     }
 
     /// Writes about a task to the audit log.
     pub(crate) fn task_event(&mut self, category: &'static str, user: &str, task: usize, message: String) {
-        let t = &self.tasks[task];
-        let mut related = Vec::new();
-        if let Some(x) = t.execution {
-            related.push(self.executions[x].id.clone());
-            if let What::Deploy { release, channel } = &self.executions[x].what {
-                related.push(format!("Releases-{}", release + 1));
-                related.push(channel.clone());
-            }
-        }
-        related.extend([&t.project, &t.environment, &t.tenant, &t.runbook].into_iter().flatten().cloned());
-        related.push(format!("ServerTasks-{}", task + 1));
-        let space = t.space.clone();
-        self.event(category, user, message, related, space);
+        self.add_event(category, user, message, About::Task(task));
+    }
+
+    fn add_event(&mut self, category: &'static str, user: &str, message: String, about: About) {
+        let user = if user == SYSTEM { Cow::Borrowed(SYSTEM) } else { Cow::Owned(user.to_owned()) };
+        self.events.push(Event { category, user, occurred: self.now, message, about });
     }
 
     /// An audit entry for a changed document.

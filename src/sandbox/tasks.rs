@@ -3,7 +3,7 @@
 use super::{
     answer::{Answer, Ask, Handled, Refusal},
     collection::page,
-    state::{SYSTEM, State, StepRun, Task, TaskState, in_words, stamp, stamp_or_null},
+    state::{SYSTEM, State, StepRun, Task, TaskState, What, in_words, stamp, stamp_or_null},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -21,6 +21,11 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
         Some(at) => long_date(at),
     };
     let pending = t.interruption.map(|i| if state.interruptions[i].guided { "GuidedFailure" } else { "ManualIntervention" });
+    let arguments = match t.execution.map(|x| &state.executions[x]) {
+        Some(x) if matches!(x.what, What::Deploy { .. }) => json!({ "DeploymentId": x.id }),
+        Some(x) => json!({ "RunbookRunId": x.id }),
+        None => t.arguments.clone(),
+    };
     let space = t.space.as_deref().unwrap_or_default();
     let below = if space.is_empty() { "/api".to_owned() } else { format!("/api/{space}") };
     let links = json!({
@@ -32,7 +37,7 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
             "Interruptions": format!("{below}/interruptions?regarding={id}"),
     });
     json!({
-        "Id": id, "SpaceId": t.space, "Name": t.kind, "Description": t.description, "Arguments": t.arguments, "State": t.state.name(),
+        "Id": id, "SpaceId": t.space, "Name": t.kind, "Description": t.description, "Arguments": arguments, "State": t.state.name(),
         "Completed": completed, "QueueTime": stamp(t.queued), "QueueTimeExpiry": stamp_or_null(t.expiry), "StartTime": stamp_or_null(t.started),
         "LastUpdatedTime": stamp(t.updated), "CompletedTime": stamp_or_null(t.completed), "ServerNode": t.started.map(|_| NODE),
         "Duration": duration(state, t), "ErrorMessage": t.error, "HasBeenPickedUpByProcessor": t.started.is_some(),

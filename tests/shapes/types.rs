@@ -67,6 +67,20 @@ pub struct Definition {
     pub item_type: Option<String>,
 }
 
+impl Type {
+    /// What it is made of, in a word or two.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Named(name) => name.clone(),
+            Self::List(slot) | Self::Map(_, slot) | Self::Page(slot) => slot.ty.name(),
+            Self::Text | Self::OneOf(_) | Self::Date | Self::Span | Self::Uuid => "text".into(),
+            Self::Integer | Self::Number => "number".into(),
+            Self::Boolean => "boolean".into(),
+            Self::Any => "any JSON".into(),
+        }
+    }
+}
+
 impl Slot {
     pub fn new(ty: Type) -> Self {
         Self { ty, nullable: false }

@@ -35,6 +35,7 @@ GONE = {
     },
     "DeploymentTargetResource": {"Status": "left out by 2024: HealthStatus says it"},
     "WorkerResource": {"Status": "left out by 2024: HealthStatus says it"},
+    "TeamNameResource": {"Links": "a reference without links by 2021"},
 }
 
 ANY = "*"

@@ -288,6 +288,9 @@ pub(crate) struct ProjectPlan {
     /// Environment → version.
     #[serde(default)]
     pub(crate) live: BTreeMap<String, Ref>,
+    /// The releases listed before the one that is live were live before it.
+    #[serde(default)]
+    pub(crate) history: bool,
     #[serde(default)]
     pub(crate) runbooks: Vec<RunbookPlan>,
     #[serde(default)]
