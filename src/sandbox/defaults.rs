@@ -58,11 +58,13 @@ pub(crate) fn complete(kind: &str, doc: &mut Value) {
     }
 }
 
-/// What is absent or null becomes what it is when nobody says anything.
+/// What is absent or null becomes what it is when nobody says anything, also inside of what is there in part.
 fn fill_in(doc: &mut Map<String, Value>, key: String, value: Value) {
     let now = doc.entry(key).or_insert(Value::Null);
-    if now.is_null() {
-        *now = value;
+    match (now, value) {
+        (Value::Object(now), Value::Object(parts)) => parts.into_iter().for_each(|(k, v)| fill_in(now, k, v)),
+        (now, value) if now.is_null() => *now = value,
+        _ => {}
     }
 }
 

@@ -162,7 +162,7 @@ pub async fn documents(walk: &mut Walk) {
         ("tagsets", &[]),
         ("libraryvariablesets", &[]),
         ("machines", &[]),
-        ("workerpools", &[]),
+        ("workerpools", &["/workers"]),
         ("machinepolicies", &[]),
         ("teams", &[]),
     ];
