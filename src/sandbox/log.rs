@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 use std::{collections::VecDeque, fs::File, io::Write, path::Path};
 use tokio::sync::Notify;
 
-/// How many requests are kept in memory.
+/// How many requests are kept in memory, and how much of an address: a batch of a hundred ids is two thousand letters.
 const RECENT: usize = 10_000;
+const ADDRESS: usize = 400;
 /// Bodies above this many bytes are only counted.
 const WHOLE: usize = 1 << 20;
 /// Members that hold a credential, in lower case; only texts are struck out, `{"HasValue":true,...}` is none.
@@ -81,6 +82,12 @@ impl Log {
                 *self.broken.lock() = Some(Error::usage(format!("the log `{name}` cannot be written: {e}")));
                 self.noticed.notify_waiters();
             }
+        }
+        let mut exchange = exchange;
+        if let Some((cut, _)) = exchange.path.char_indices().nth(ADDRESS) {
+            exchange.path.truncate(cut);
+            exchange.path.push('…');
+            exchange.path.shrink_to_fit();
         }
         let mut recent = self.recent.lock();
         if recent.len() == RECENT {
