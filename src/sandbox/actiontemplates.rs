@@ -368,8 +368,7 @@ fn update_actions(state: &mut State, ask: &Ask, template: &Value) -> Handled {
 /// stays; what both changed needs a person or an override.
 fn merged(action: &Value, template: &Value, target: &Value, defaults: &Value, overrides: &Value) -> (Value, Outcome) {
     let mut outcome = Outcome::default();
-    let nothing = json!({"Properties": {}, "Parameters": [], "Packages": []});
-    let before = of_version(template, action_version(action)).unwrap_or(nothing);
+    let before = of_version(template, action_version(action)).unwrap_or_default();
     let mut new = action.clone();
     let mut names: Vec<&String> = [&before, target].into_iter().filter_map(|t| t["Properties"].as_object()).flat_map(Map::keys).collect();
     names.sort();
