@@ -41,6 +41,12 @@ name = "Keel"
 space = "Yard"
 steps = [{ name = "Lay", package = "Acme.Keel" }]
 releases = [{ version = "1.0.0", channel = "Default" }]
+runbooks = [{ name = "Scrape", steps = [{ name = "Scrub" }] }]
+tenanted = "both"
+[[tenants]]
+name = "Vik"
+space = "Yard"
+projects = { Keel = ["Hull"] }
 "#;
 
 fn find<'v>(list: &'v Value, name: &str) -> &'v Value {
@@ -196,4 +202,65 @@ async fn a_run_takes_the_snapshot_that_was_asked_for() {
 async fn forms(s: &Server) -> Value {
     let set = s.get("/api/Spaces-1/variables/variableset-Projects-1").await;
     json!({find(&set["Variables"], "Berth")["Id"].as_str().expect("an id"): "7"})
+}
+
+#[tokio::test]
+async fn a_space_shows_what_is_its_own() {
+    let s = Server::toml(WORLD).await;
+    for (space, project) in [("Spaces-1", "Harbour"), ("Spaces-2", "Keel")] {
+        for kind in [
+            "environments",
+            "projects",
+            "projectgroups",
+            "lifecycles",
+            "channels",
+            "runbooks",
+            "tenants",
+            "feeds",
+            "workerpools",
+            "machinepolicies",
+        ] {
+            let all = s.get(&format!("/api/{space}/{kind}/all")).await;
+            let page = s.get(&format!("/api/{space}/{kind}")).await;
+            assert_eq!(page["TotalResults"].as_u64(), all.as_array().map(|a| a.len() as u64), "{kind}: {page}");
+            assert!(all.as_array().is_some_and(|a| a.iter().all(|d| d["SpaceId"] == space)), "{kind}: {all}");
+            assert!(kind == "tenants" || all.get(0).is_some(), "{kind} of {space} are none");
+        }
+        let board = s.get(&format!("/api/{space}/dashboard")).await;
+        assert_eq!((board["Projects"].as_array().map(Vec::len), &board["Projects"][0]["Name"]), (Some(1), &json!(project)), "{board}");
+        let releases = s.get(&format!("/api/{space}/releases")).await;
+        assert_eq!((&releases["TotalResults"], &releases["Items"][0]["SpaceId"]), (&json!(1), &json!(space)));
+    }
+}
+
+#[tokio::test]
+async fn a_run_for_a_tenant_of_another_space() {
+    let s = Server::toml(WORLD).await;
+    let (environment, tenant) = ("Environments-2", "Tenants-1");
+    for (path, body) in [
+        ("/api/Spaces-2/runbooks/Runbooks-2/run", json!({"EnvironmentId": environment, "TenantId": tenant, "Comments": "high water"})),
+        (
+            "/api/Spaces-2/runbookRuns",
+            json!({"RunbookId": "Runbooks-2", "EnvironmentId": environment, "TenantId": tenant, "Comments": "high water"}),
+        ),
+        (
+            "/api/Spaces-2/runbook-runs/create/v1",
+            json!({"projectName": "Keel", "runbookName": "Scrape", "environmentNames": ["Hull"], "tenants": ["Vik"], "comments": "high water"}),
+        ),
+    ] {
+        let (status, made) = s.post(path, body).await;
+        assert_eq!(status, 201, "{path}: {made}");
+        let run = made.get(0).unwrap_or(&made);
+        let id = run.get("Id").or_else(|| run["RunbookRunServerTasks"][0].get("RunbookRunId")).and_then(Value::as_str).expect("an id");
+        let run = s.get(&format!("/api/Spaces-2/runbookRuns/{id}")).await;
+        let is = [&run["TenantId"], &run["EnvironmentId"], &run["SpaceId"], &run["ProjectId"], &run["Comments"]];
+        assert_eq!(is, [tenant, environment, "Spaces-2", "Projects-2", "high water"], "{path}");
+        let task = s.get(&format!("/api/tasks/{}", run["TaskId"].as_str().expect("an id"))).await;
+        assert_eq!([&task["SpaceId"], &task["Description"]], ["Spaces-2", "Run Scrape on Hull for Vik"], "{task}");
+    }
+    assert_eq!(s.get("/api/Spaces-2/runbookRuns?tenants=Tenants-1").await["TotalResults"], 3);
+    assert_eq!(s.get("/api/Spaces-1/runbookRuns").await["TotalResults"], 0);
+    assert_eq!(s.get("/api/Spaces-2/tasks").await["TotalResults"], 3);
+    let others = s.get("/api/Spaces-1/tasks").await;
+    assert_eq!(others["TotalResults"], 0, "{others}");
 }
