@@ -255,7 +255,7 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("DeploymentTemplateStep", previews::PreviewStep::MEMBERS, &[]),
     ("Form", previews::PreviewForm::MEMBERS, &[]),
     ("MachineDeploymentPreview", previews::PreviewMachine::MEMBERS, &[]),
-    ("ReleaseTemplateResource", previews::ReleaseTemplate::MEMBERS, &[]),
+    ("ReleaseTemplateResource", ReleaseTemplate::MEMBERS, &[]),
     ("RunbookSnapshotResource", previews::Snapshot::MEMBERS, &[]),
     ("TeamResource", previews::Team::MEMBERS, &[]),
     ("DeploymentTemplateResource", DeploymentTemplate::MEMBERS, &[]),

@@ -39,6 +39,18 @@ editable! {
         version_range: String = "VersionRange",
         /// Regular expression for the pre-release tag.
         tag: String = "Tag",
+        /// The packages it is for; empty is all.
+        action_packages: Vec<ActionPackage> = "ActionPackages",
+    }
+}
+
+editable! {
+    /// A package of an action.
+    ActionPackage {
+        /// The action's name.
+        action: String = "DeploymentAction",
+        /// Which of its packages, when it has several.
+        reference: String = "PackageReference",
     }
 }
 

@@ -49,7 +49,7 @@ pub use id::*;
 pub use interruptions::Interruption;
 pub use lifecycles::{Lifecycle, Phase};
 pub use poller::{Poller, Watch};
-pub use previews::{DeploymentTemplate, Preview, Prompt};
+pub use previews::{DeploymentTemplate, Preview, Prompt, ReleaseTemplate, TemplatePackage};
 pub use processes::Process;
 pub use projects::{Project, ProjectGroup, ProjectQuery};
 pub use releases::{Defect, NewRelease, Release, SelectedPackage};

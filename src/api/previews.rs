@@ -118,6 +118,42 @@ document! {
     ReleaseTemplate, "release template" {
         /// The next version by the project's template; empty when a package decides.
         next_version: String = "NextVersionIncrement",
+        /// The step whose package decides.
+        versioning_step: String = "VersioningPackageStepName",
+        /// Which of that step's packages, when it has several.
+        versioning_reference: String = "VersioningPackageReferenceName",
+        /// The packages that need a version.
+        packages: Vec<TemplatePackage> = "Packages",
+    }
+}
+
+part! {
+    /// A package that a new release needs a version of.
+    TemplatePackage {
+        /// The step.
+        step_name: String = "StepName",
+        /// The action.
+        action_name: String = "ActionName",
+        /// Which of the action's packages, when it has several.
+        reference: String = "PackageReferenceName",
+        /// The package.
+        package_id: String = "PackageId",
+        /// Where it is looked for.
+        feed_id: String = "FeedId",
+        /// The name of that feed.
+        feed_name: String = "FeedName",
+        /// A version that the step itself says.
+        fixed_version: String = "FixedVersion",
+        /// Whether the server knows the package: not when its name is made of variables.
+        is_resolvable: Option<bool> = "IsResolvable",
+    }
+}
+
+document! {
+    /// A version of a package in a feed.
+    PackageVersion, "package version" {
+        /// The version.
+        version: String = "Version",
     }
 }
 
@@ -173,21 +209,36 @@ impl SpaceClient {
         self.client().fetch(&self.route("releases").then(release).then("deployments").then("template")).await
     }
 
-    /// The version that the server would give the next release of a project.
-    pub async fn next_version(&self, project: &Project, channel: Option<&Channel>) -> Result<String> {
-        let mut route = self.route("projects").then(&project.id).then("deploymentprocesses").then("template");
+    /// What the next release of a project would be made of; the process of a project in git is that of `git`.
+    pub async fn release_template(&self, project: &Project, channel: Option<&Channel>, git: Option<&str>) -> Result<ReleaseTemplate> {
+        let mut route = self.route("projects").then(&project.id);
+        if let Some(git) = git {
+            route = route.then(git);
+        }
+        route = route.then("deploymentprocesses").then("template");
         if let Some(channel) = channel {
             route = route.with("channel", channel.id.as_str());
         }
-        let template: ReleaseTemplate = self.client().fetch(&route).await?;
-        if template.next_version.is_empty() {
-            return Err(Error::new(
-                Kind::Refused,
-                format!("the next version of {} comes from a package, not from a template", project.name),
-            )
-            .help("name it with #{version: \"...\"}"));
+        self.client().fetch(&route).await
+    }
+
+    /// The newest version of a package that the rules of `channel` let in, if the feed has one (octopus-api.md §12.3); without
+    /// a channel any.
+    pub async fn newest_package(&self, package: &TemplatePackage, channel: Option<&Channel>) -> Result<Option<String>> {
+        let route = self.route("feeds").then(&package.feed_id).then("packages").then("versions");
+        let mut route = route.with("packageId", &package.package_id);
+        let is_for = |rule: &&super::channels::ChannelRule| {
+            rule.action_packages.iter().any(|p| p.action.eq_ignore_ascii_case(&package.action_name) && p.reference == package.reference)
+        };
+        if let Some(rule) = channel.and_then(|c| c.rules.iter().find(is_for)) {
+            for (name, value) in [("versionRange", &rule.version_range), ("preReleaseTag", &rule.tag)] {
+                if !value.is_empty() {
+                    route = route.with(name, value);
+                }
+            }
         }
-        Ok(template.next_version)
+        let found: Vec<PackageVersion> = self.client().list(&route, Some(1)).await?;
+        Ok(found.into_iter().next().map(|p| p.version))
     }
 
     /// The variables a deployment was made with, from its manifest. Sensitive ones have no value.

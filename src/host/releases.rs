@@ -198,9 +198,14 @@ crate::functions! {
         let host = Host::of(call)?;
         let place = host.place();
         let project = host.block(place.project(project.as_str()))?;
-        let arguments = serde_json::json!({"project": project.id.to_string(), "version": options.version, "channel": options.channel});
-        let release = host.effect("create release", &arguments, |_| create(&place, &project, &options))?;
-        host.note(Level::Info, format!("release {} of {}", release.version, project.name));
+        let there = match &options.version {
+            Some(version) if options.ignore_existing => host.block(place.space.release_by_version(&project, version)).ok(),
+            _ => None,
+        };
+        let release = match there {
+            Some(release) => release,
+            None => made(&host, &place, &project, &options)?,
+        };
         Ok(Release { place, project: project.name, release })
     }
 
@@ -239,23 +244,106 @@ fn expect_release(function: &str, value: Dynamic) -> HostResult<Release> {
     })
 }
 
-async fn create(place: &Place, project: &api::Project, options: &CreateOptions) -> Result<api::Release> {
+fn made(host: &Host, place: &Place, project: &api::Project, options: &CreateOptions) -> HostResult<api::Release> {
+    let plan = host.block(plan(place, project, options))?;
+    plan.told.iter().for_each(|told| host.note(Level::Info, told.clone()));
+    let packages: Vec<_> = plan.packages.iter().map(|p| (&p.action_name, &p.version)).collect();
+    let arguments =
+        serde_json::json!({"project": project.id.to_string(), "version": plan.version, "channel": options.channel, "packages": packages});
+    let release = host.effect("create release", &arguments, |_| create(place, project, plan, options))?;
+    host.note(Level::Info, format!("release {} of {}", release.version, project.name));
+    Ok(release)
+}
+
+/// What a release is made of, found out before anything is made, and what is to be told of it.
+struct Plan {
+    channel: api::Channel,
+    version: String,
+    packages: Vec<api::SelectedPackage>,
+    told: Vec<String>,
+}
+
+async fn plan(place: &Place, project: &api::Project, options: &CreateOptions) -> Result<Plan> {
     let channel = match &options.channel {
-        Some(name) => Some(place.space.find_channel(project, name).await?),
-        None => None,
+        Some(name) => place.space.find_channel(project, name).await?,
+        None => place.space.default_channel(project).await?,
     };
-    let version = match &options.version {
-        Some(version) => version.clone(),
-        None => place.space.next_version(project, channel.as_ref()).await?,
+    let template = place.space.release_template(project, Some(&channel), options.git_ref.as_deref()).await?;
+    let mut given: Vec<(String, String)> = options.packages.iter().map(|(step, version)| (step.to_string(), version.to_string())).collect();
+    let (mut packages, mut told) = (Vec::new(), Vec::new());
+    let rules = (!options.ignore_channel_rules).then_some(&channel);
+    for package in &template.packages {
+        let mine =
+            |(step, _): &(String, String)| [&package.action_name, &package.step_name].iter().any(|name| name.eq_ignore_ascii_case(step));
+        let version = match given.iter().find(|g| mine(g)) {
+            Some((_, version)) => version.clone(),
+            None if !package.fixed_version.is_empty() => package.fixed_version.clone(),
+            None => {
+                let newest = match package.is_resolvable {
+                    // The name is made of variables: only a person knows.
+                    Some(false) => None,
+                    _ => place.space.newest_package(package, rules).await?,
+                };
+                let newest = newest.ok_or_else(|| no_package(package, &channel))?;
+                told.push(format!(
+                    "package {} of step {} is {newest}: the newest that channel {} lets in",
+                    package.package_id, package.step_name, channel.name
+                ));
+                newest
+            }
+        };
+        packages.push(api::SelectedPackage {
+            package_reference_name: package.reference.clone(),
+            ..api::SelectedPackage::new(&package.action_name, version)
+        });
+    }
+    let steps = || template.packages.iter().flat_map(|p| [p.action_name.as_str(), p.step_name.as_str()]);
+    given.retain(|(step, _)| !steps().any(|name| name.eq_ignore_ascii_case(step)));
+    match given.into_iter().next() {
+        Some((step, _)) => {
+            let error = Error::new(Kind::NotFound, format!("no step `{step}` of {} needs a package version", project.name));
+            return Err(match suggestion(&step, steps()) {
+                Some(help) => error.help(help),
+                None => error.help("`packages` names steps and their versions, like #{\"Deploy web\": \"1.8.0\"}"),
+            });
+        }
+        None => {}
+    }
+    let donor = || {
+        let decides = |p: &&api::TemplatePackage| p.step_name == template.versioning_step && p.reference == template.versioning_reference;
+        let place = template.packages.iter().position(|p| decides(&p))?;
+        packages.get(place).map(|p| p.version.clone())
     };
+    let version = match options.version.clone().or_else(|| Some(template.next_version.clone()).filter(|v| !v.is_empty())).or_else(donor) {
+        Some(version) => version,
+        None => {
+            return Err(Error::new(Kind::Refused, format!("the server does not say the next version of {}", project.name))
+                .help("name it with #{version: \"...\"}"));
+        }
+    };
+    Ok(Plan { channel, version, packages, told })
+}
+
+fn no_package(package: &api::TemplatePackage, channel: &api::Channel) -> Error {
+    let feed = if package.feed_name.is_empty() { &package.feed_id } else { &package.feed_name };
+    Error::new(
+        Kind::NotFound,
+        format!(
+            "feed {feed} has no version of package `{}` that channel {} lets in, and step `{}` needs one",
+            package.package_id, channel.name, package.step_name
+        ),
+    )
+    .help(format!("push one, or name a version: #{{packages: #{{\"{}\": \"1.0.0\"}}}}", package.step_name))
+}
+
+async fn create(place: &Place, project: &api::Project, plan: Plan, options: &CreateOptions) -> Result<api::Release> {
+    let version = plan.version;
     let mut new = api::NewRelease::new(&project.id, version.clone());
-    new.channel = channel.map(|c| c.id);
+    new.channel = Some(plan.channel.id);
     new.release_notes = options.notes.clone();
     new.ignore_channel_rules = options.ignore_channel_rules;
     new.git = options.git_ref.clone().map(|git| (git, None));
-    for (step, version) in &options.packages {
-        new.packages.push(api::SelectedPackage::new(step.as_str(), version.to_string()));
-    }
+    new.packages = plan.packages;
     match place.space.create_release(&new).await {
         // Versions are unique in a project, so the server itself tells a repetition (octopus-api.md §12.2): a release
         // of that version after a lost answer, or one that was there, is found by its version.
