@@ -146,6 +146,46 @@ async fn a_role_is_restricted_to_its_projects_and_environments() {
     assert!(template["PromoteTo"].as_array().expect("a list").iter().all(|e| e["Id"] == test.as_str()), "{template}");
 }
 
+/// What hangs below something hidden is as hidden: files, snapshots, what happened, what is connected.
+#[tokio::test]
+async fn what_belongs_to_a_hidden_project_is_hidden_too() {
+    let s = server().await;
+    let (test, other) = (s.id("environments", "Test").await, s.start("Project B", "2.0.0", "Test").await);
+    let (_, file) = s.post("/api/Spaces-1/artifacts", json!({"Filename": "plan.txt", "ServerTaskId": other})).await;
+    let file = format!("/api/Spaces-1/artifacts/{}", file["Id"].as_str().expect("an id"));
+    let http = s.http.put(format!("{}{file}/content", s.sandbox.url())).header("X-Octopus-ApiKey", "API-SANDBOX").body("hidden");
+    assert!(http.send().await.expect("an answer").status().is_success());
+    let books = s.get("/api/Spaces-1/runbookSnapshots?take=100").await;
+    let b = s.id("projects", "Project B").await;
+    let snapshot = books["Items"].as_array().expect("items").iter().find(|d| d["ProjectId"] == b.as_str()).expect("one of Project B");
+    let snapshot = format!("/api/Spaces-1/runbookSnapshots/{}/runbookRuns", snapshot["Id"].as_str().expect("an id"));
+    for path in
+        [file.clone(), format!("{file}/content"), snapshot.clone(), format!("{snapshot}/template"), format!("{snapshot}/preview/{test}")]
+    {
+        assert_eq!(get(&s, "API-DEPLOYER", &path).await.0, 404, "{path}");
+    }
+    for (method, path, body) in [
+        (Method::PUT, format!("{file}/content"), json!({})),
+        (Method::POST, "/api/Spaces-1/artifacts".into(), json!({"Filename": "x", "ServerTaskId": other})),
+        (Method::POST, format!("/api/tasks/rerun/{other}"), json!({})),
+    ] {
+        assert_eq!(s.send_as("API-DEPLOYER", method, &path, Some(body)).await.0, 404, "{path}");
+    }
+    s.post("/api/Spaces-1/channels", json!({"Name": "Secret channel", "ProjectId": b})).await;
+    let (_, events) = get(&s, "API-DEPLOYER", "/api/Spaces-1/events?take=1000").await;
+    assert!(!events.to_string().contains("Secret channel") && s.get("/api/events?take=1000").await.to_string().contains("Secret channel"));
+}
+
+#[tokio::test]
+async fn a_document_does_not_move_to_another_project() {
+    let s = server().await;
+    let (book, other) = (s.get("/api/Spaces-1/runbooks/all").await[0].clone(), s.id("projects", "Project C").await);
+    let way = format!("/api/Spaces-1/runbooks/{}", book["Id"].as_str().expect("an id"));
+    let mut moved = book.clone();
+    moved["ProjectId"] = json!(other);
+    assert_eq!(s.send(Method::PUT, &way, Some(moved)).await.1["ProjectId"], book["ProjectId"]);
+}
+
 #[tokio::test]
 async fn permissions_can_be_read_and_teams_changed() {
     let s = server().await;
@@ -262,6 +302,10 @@ fn mistakes_in_a_world_are_told_with_their_place() {
         ("[[users]]\nname = \"a\"\nroles = [ { role = \"Project viewer\", projects = [\"X\"] } ]\n", "there is no project `X`"),
         ("[[users]]\nname = \"a\"\nkey = \"API-SANDBOX\"\n", "a key of user `a` is somebody else's, too"),
         ("[[roles]]\nname = \"project viewer\"\npermissions = []\n", "there is already a user role"),
+        ("[[users]]\nname = \"Sandbox\"\n", "is always there"),
+        ("[[users]]\nname = \"a\"\nkey = \"\"\n", "has an empty key"),
+        ("[[users]]\nname = \"a\"\npermissions = []\nroles = [ { role = \"Project viewer\" } ]\n", "say one of them"),
+        ("rate_limits = [ { per_minute = 0 } ]\n", "nonzero"),
         ("rate_limits = [ { scope = \"Anybody\", per_minute = 1 } ]\n", "Anybody"),
     ] {
         let error = octorhai::sandbox::World::from_toml("w.toml", world).err().expect("a mistake").to_string();

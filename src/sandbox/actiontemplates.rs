@@ -265,7 +265,8 @@ fn usage(state: &State, template: &Value) -> Vec<Value> {
     let mut all = Vec::new();
     for process in state.written.values().filter(|d| d["Steps"].is_array()) {
         let project = state.store.of("projects").get(str_of(process, "ProjectId")).unwrap_or(&Value::Null);
-        if str_of(project, "SpaceId") != str_of(template, "SpaceId") {
+        let thing = Thing { space: project["SpaceId"].as_str(), ..Thing::project(str_of(project, "Id")) };
+        if str_of(project, "SpaceId") != str_of(template, "SpaceId") || !state.allows("ProjectView", &thing) {
             continue;
         }
         let runbook = text(process, "RunbookId");

@@ -286,7 +286,8 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
             let old = get(state, ask, noun, id)?.clone();
             state.demand(needs(noun)[2], &State::thing_of(noun, &old))?;
             let mut new = clean(ask.body.clone())?;
-            for key in ["Id", "SpaceId", "Slug"] {
+            // What a document belongs to stays: runbooks, channels and triggers do not move to another project.
+            for key in ["Id", "SpaceId", "ProjectId", "Slug"] {
                 if let Some(value) = old.get(key)
                     && (key != "Slug" || str_of(&new, "Slug").is_empty())
                 {
@@ -307,7 +308,13 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
             state.demand(needs(noun)[3], &State::thing_of(noun, doc))?;
             let id = str_of(doc, "Id").to_owned();
             let old = state.store.of_mut(noun.path).remove(&id).unwrap_or(Value::Null);
-            state.event("Deleted", &ask.user, format!("{} {} was deleted", noun.item, str_of(&old, "Name")), vec![id], space_of(&old));
+            state.event(
+                "Deleted",
+                &ask.user,
+                format!("{} {} was deleted", noun.item, str_of(&old, "Name")),
+                [Some(id), project_of(&old)].into_iter().flatten().collect(),
+                space_of(&old),
+            );
             Answer::ok(present(noun, &old))
         }
         _ if rest.len() <= 1 => Err(Refusal::wrong_verb(&ask.method)),
@@ -347,6 +354,11 @@ pub(crate) fn get<'s>(state: &'s State, ask: &Ask, noun: &Noun, id: &str) -> Res
     let found = state.store.find(noun.path, ask.space.as_deref().filter(|_| noun.spaced), id);
     // What the caller may not see is not there.
     found.filter(|d| state.sees(noun, d)).ok_or_else(|| Refusal::missing(id))
+}
+
+/// The project a document belongs to: whoever may not see it may not see what happens to its documents either.
+pub(crate) fn project_of(doc: &Value) -> Option<String> {
+    doc.get("ProjectId").and_then(Value::as_str).map(str::to_owned)
 }
 
 fn space_of(doc: &Value) -> Option<String> {
@@ -434,7 +446,13 @@ fn create(state: &mut State, ask: &Ask, noun: &'static Noun) -> Handled {
         state.store.of_mut("channels").put(channel);
     }
     let answer = present(noun, &doc);
-    state.event("Created", &ask.user, format!("{} {name} was created", noun.item), vec![id.clone()], space);
+    state.event(
+        "Created",
+        &ask.user,
+        format!("{} {name} was created", noun.item),
+        [Some(id.clone()), project_of(&doc)].into_iter().flatten().collect(),
+        space,
+    );
     state.store.of_mut(noun.path).put(doc);
     if let Some(source) = &source {
         clones::below(state, noun, source, &id);

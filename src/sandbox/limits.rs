@@ -20,7 +20,7 @@ impl Buckets {
     pub(crate) fn take(&mut self, plan: &Plan, user: Option<&str>, now: Timestamp) -> Result<(), u64> {
         let scope = if user.is_some() { RateScope::AuthenticatedHuman } else { RateScope::Unauthenticated };
         let Some(policy) = plan.rate_limits.iter().find(|p| p.scope == scope) else { return Ok(()) };
-        let (burst, a_second) = (f64::from(burst(policy)), f64::from(policy.per_minute) / 60.0);
+        let (burst, a_second) = (f64::from(burst(policy)), f64::from(policy.per_minute.get()) / 60.0);
         let (left, since) = self.0.entry(user.unwrap_or_default().to_owned()).or_insert((burst, now));
         *left = (*left + now.duration_since(*since).as_secs_f64() * a_second).min(burst);
         *since = now;
@@ -33,7 +33,7 @@ impl Buckets {
 }
 
 fn burst(policy: &RateLimitPlan) -> u32 {
-    policy.burst.unwrap_or(policy.per_minute).max(1)
+    policy.burst.unwrap_or(policy.per_minute).get()
 }
 
 fn show(index: usize, policy: &RateLimitPlan) -> Value {

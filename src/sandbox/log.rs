@@ -16,8 +16,8 @@ const RECENT: usize = 10_000;
 const ADDRESS: usize = 400;
 /// Bodies above this many bytes are only counted.
 const WHOLE: usize = 1 << 20;
-/// Members that hold a credential, in lower case; only texts are struck out, `{"HasValue":true,...}` is none.
-const SECRET: [&str; 4] = ["apikey", "accesstoken", "password", "newvalue"];
+/// Parts of the names of members that hold a credential, in lower case; only texts are struck out, `{"HasValue":true,...}` is none.
+const SECRET: [&str; 7] = ["apikey", "token", "password", "passphrase", "secret", "privatekey", "newvalue"];
 
 /// One request and its answer.
 pub(crate) struct Exchange {
@@ -74,7 +74,7 @@ impl Log {
             let mut line = show(&exchange);
             line["endpoint"] = json!(exchange.endpoint);
             line["user"] = json!(exchange.user);
-            line["client"] = json!(exchange.client);
+            line["client"] = json!(without_keys(&exchange.client));
             line["request_body"] = body(sent.0, sent.1);
             line["response_body"] = body(answered.0, answered.1);
             // One write a line, so that whoever is killed leaves whole lines.
@@ -106,10 +106,29 @@ fn show(e: &Exchange) -> Value {
     json!({"at": stamp(e.at), "method": e.method, "path": without_key(&e.path), "status": e.status})
 }
 
-/// The address without the value of `?apikey=`.
+/// A text without what looks like an API key, wherever it stands.
+fn without_keys(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("API-") {
+        let tail = &rest[at + 4..];
+        let end = tail.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(tail.len());
+        shown.push_str(&rest[..at]);
+        shown.push_str(if end == 0 { "API-" } else { "API-***" });
+        rest = &tail[end..];
+    }
+    shown + rest
+}
+
+/// The address without the value of `?apikey=`, and without keys that stand where none belongs.
 fn without_key(path: &str) -> String {
-    let Some((path, query)) = path.split_once('?') else { return path.to_owned() };
-    let is_key = |pair: &str| pair.split('=').next().is_some_and(|k| k.eq_ignore_ascii_case("apikey"));
+    let Some((path, query)) = path.split_once('?') else { return without_keys(path) };
+    let is_key = |pair: &str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        percent_encoding::percent_decode_str(name).decode_utf8_lossy().eq_ignore_ascii_case("apikey")
+    };
+    let path = without_keys(path);
+    let query = without_keys(query);
     let pairs: Vec<&str> = query.split('&').map(|pair| if is_key(pair) { "apikey=***" } else { pair }).collect();
     format!("{path}?{}", pairs.join("&"))
 }
@@ -146,7 +165,7 @@ fn strike_members(map: &mut Map<String, Value>) {
     let sensitive = ["IsSensitive", "isSensitive"].iter().any(|k| map.get(*k) == Some(&Value::Bool(true)));
     for (key, value) in map {
         let key = key.to_lowercase();
-        if value.is_string() && (SECRET.contains(&key.as_str()) || sensitive && key == "value") {
+        if value.is_string() && (SECRET.iter().any(|part| key.contains(part)) || sensitive && key == "value") {
             *value = json!("***");
         } else {
             strike(value);
@@ -161,6 +180,7 @@ mod tests {
     #[test]
     fn credentials_are_struck_out() {
         assert_eq!(without_key("/api/projects?skip=0&APIKEY=API-X&take=1"), "/api/projects?skip=0&apikey=***&take=1");
+        assert_eq!(without_key("/api/projects/API-ABC?%61pikey=secret&x=API-DEF"), "/api/projects/API-***?apikey=***&x=API-***");
         let kept = body(
             "application/json",
             br#"{"ApiKey":"API-1","A":{"NewValue":"x"},"Variables":[{"IsSensitive":true,"Value":"y"},{"IsSensitive":false,"Value":"z"}]}"#,

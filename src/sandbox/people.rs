@@ -71,7 +71,8 @@ fn one(state: &State, ask: &Ask, id: &str, rest: &[&str]) -> Handled {
         ["spaces"] => {
             let noun = noun_of("spaces").ok_or_else(|| Refusal::missing(id))?;
             let access = Access::of(state, id, false);
-            let theirs = state.store.of("spaces").iter().filter(|s| access.reaches(str_of(s, "Id")));
+            // Of others only what the caller sees as well.
+            let theirs = state.store.of("spaces").iter().filter(|s| access.reaches(str_of(s, "Id")) && state.sees(noun, s));
             Answer::ok(Value::Array(theirs.map(|s| present(noun, s)).collect()))
         }
         ["teams"] => Answer::ok(json!(teams())),

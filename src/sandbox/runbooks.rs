@@ -160,7 +160,8 @@ pub(crate) fn route_snapshots(state: &mut State, ask: &Ask, rest: &[&str]) -> Op
             Answer::created(state.store.of("runbookSnapshots").get(&id).map_or(Value::Null, |d| present(noun, d)))
         })()),
         ("GET", [id, "runbookRuns", tail @ ..]) => Some((|| {
-            let doc = state.store.of("runbookSnapshots").get(id).ok_or_else(|| Refusal::missing(id))?.clone();
+            let noun = noun_of("runbookSnapshots").ok_or_else(|| Refusal::missing(id))?;
+            let doc = collection::get(state, ask, noun, id)?.clone();
             let (runbook, project) = (str_of(&doc, "RunbookId").to_owned(), str_of(&doc, "ProjectId").to_owned());
             match tail {
                 [] => Answer::ok(deployments::list(

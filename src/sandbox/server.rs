@@ -161,7 +161,9 @@ fn artifacts(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
         ("POST", []) => Some((|| {
             let task = ask.text("ServerTaskId").ok_or_else(|| Refusal::invalid("The ServerTaskId field is required."))?;
             let name = ask.text("Filename").ok_or_else(|| Refusal::invalid("The Filename field is required."))?;
-            let index = state.task_index(&task).ok_or_else(|| Refusal::missing(&task))?;
+            let here = |i: &usize| (ask.space.is_none() || ask.space == state.tasks[*i].space) && state.sees_task(*i);
+            let index = state.task_index(&task).filter(here).ok_or_else(|| Refusal::missing(&task))?;
+            state.demand("ArtifactCreate", &state.thing_of_task(index))?;
             let t = &state.tasks[index];
             let mut related = vec![format!("ServerTasks-{}", index + 1)];
             related.extend([&t.project, &t.environment, &t.tenant].into_iter().flatten().cloned());
@@ -188,22 +190,17 @@ fn artifacts(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
             }
             Some(Answer::ok(page(ask, noun.item, &found, |d| show(d))))
         }
-        ("GET", [id]) => Some(state.store.of("artifacts").get(id).ok_or_else(|| Refusal::missing(id)).and_then(|d| Answer::ok(show(d)))),
-        ("PUT", [id, "content"]) => {
-            if state.store.of("artifacts").get(id).is_none() {
-                return Some(Err(Refusal::missing(id)));
+        (_, [id, "content"]) => Some((|| {
+            let doc = collection::get(state, ask, noun_of("artifacts").ok_or_else(|| Refusal::missing(id))?, id)?;
+            if ask.method == "PUT" {
+                let related = super::answer::texts(&doc["_Related"]);
+                state.demand("ArtifactCreate", &super::access::thing_of_related(doc["SpaceId"].as_str(), &related))?;
+                state.blobs.insert(id.to_lowercase(), (ask.content_type.clone(), ask.raw.to_vec()));
+                return Answer::ok(json!({}));
             }
-            state.blobs.insert(id.to_lowercase(), (ask.content_type.clone(), ask.raw.to_vec()));
-            Some(Answer::ok(json!({})))
-        }
-        ("GET", [id, "content"]) => Some(
-            state
-                .blobs
-                .get(&id.to_lowercase())
-                .cloned()
-                .map(|(kind, bytes)| Answer::Bytes(200, if kind.is_empty() { "application/octet-stream".into() } else { kind }, bytes))
-                .ok_or_else(|| Refusal::missing(id)),
-        ),
+            let (kind, bytes) = state.blobs.get(&id.to_lowercase()).cloned().ok_or_else(|| Refusal::missing(id))?;
+            Ok(Answer::Bytes(200, if kind.is_empty() { "application/octet-stream".into() } else { kind }, bytes))
+        })()),
         _ => None,
     }
 }

@@ -332,7 +332,8 @@ impl State {
     pub(crate) fn modified(&mut self, ask: &Ask, noun: &Noun, doc: &Value) {
         let name = str_of(doc, "Name");
         let (id, space) = (str_of(doc, "Id").to_owned(), doc.get("SpaceId").and_then(Value::as_str).map(str::to_owned));
-        self.event("Modified", &ask.user, format!("{} {name} was changed", noun.item), vec![id], space);
+        let related = [Some(id), super::collection::project_of(doc)].into_iter().flatten().collect();
+        self.event("Modified", &ask.user, format!("{} {name} was changed", noun.item), related, space);
     }
 
     /// The user's name, for `DeployedBy` and events.

@@ -69,7 +69,10 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
                 ["Deploy", "RunbookRun", "Health", "AdHocScript", "TestEmail"].map(|n| json!({"Id": n, "Name": n, "Links": {}}))
             ));
         }
-        ("POST", ["rerun", _]) => return Err(Refusal::invalid("This task cannot be re-run.")),
+        ("POST", ["rerun", id]) => {
+            state.task_index(id).filter(|i| state.sees_task(*i)).ok_or_else(|| Refusal::missing(id))?;
+            return Err(Refusal::invalid("This task cannot be re-run."));
+        }
         _ => {}
     }
     let Some((id, rest)) = rest.split_first() else { return Err(Refusal::wrong_verb(&ask.method)) };

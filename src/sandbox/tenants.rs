@@ -1,6 +1,7 @@
 //! Tenants: tags, variables, and what is asked about them.
 
 use super::{
+    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, str_of, texts},
     collection::{self, noun_of},
     state::State,
@@ -86,7 +87,8 @@ pub(crate) fn all_variables(state: &State, ask: &Ask) -> Value {
 fn variables(state: &State, tenant: &Value, written: &Value) -> Value {
     let (id, space) = (str_of(tenant, "Id"), str_of(tenant, "SpaceId"));
     let mut projects = json!({});
-    for (project, environments) in tenant["ProjectEnvironments"].as_object().into_iter().flatten() {
+    let seen = |project: &str| state.allows("ProjectView|VariableView", &Thing { space: Some(space), ..Thing::project(project) });
+    for (project, environments) in tenant["ProjectEnvironments"].as_object().into_iter().flatten().filter(|(p, _)| seen(p)) {
         let said = &written["ProjectVariables"][project]["Variables"];
         let mut values = json!({});
         for environment in texts(environments) {

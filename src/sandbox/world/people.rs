@@ -2,6 +2,7 @@
 
 use super::model::{Moment, Ref};
 use serde::Deserialize;
+use std::num::NonZeroU32;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,9 +78,9 @@ pub(crate) struct UserRolePlan {
 pub(crate) struct RateLimitPlan {
     #[serde(default)]
     pub(crate) scope: RateScope,
-    pub(crate) per_minute: u32,
+    pub(crate) per_minute: NonZeroU32,
     /// How many requests may come at once; as many as in a minute when nothing is said.
-    pub(crate) burst: Option<u32>,
+    pub(crate) burst: Option<NonZeroU32>,
 }
 
 /// Whom a policy is for, in the server's words.

@@ -196,6 +196,16 @@ fn people(c: &Check<'_>, plan: &Plan, k: &Known, spaces: &[&str], projects: &[&s
     }
     let mut keys = BTreeSet::from([plan.key.as_str()]);
     for user in &plan.users {
+        let wrong = |what: &str| Err(at(c.name, c.text, user.name.span(), &format!("user `{}` {what}", user.name.get_ref())));
+        if user.name.get_ref().eq_ignore_ascii_case("sandbox") {
+            return wrong("is always there: it is whose key the world's `key` is");
+        }
+        if user.permissions.is_some() && !user.roles.is_empty() {
+            return wrong("has both `permissions` (exactly these) and `roles`: say one of them");
+        }
+        if user.key.iter().chain(user.keys.iter().map(|k| &k.key)).any(|k| k.trim().is_empty()) {
+            return wrong("has an empty key");
+        }
         c.all("permission", user.permissions.as_deref().unwrap_or_default(), &permissions)?;
         for key in user.key.iter().chain(user.keys.iter().map(|k| &k.key)) {
             if !keys.insert(key) {
