@@ -264,3 +264,13 @@ async fn a_run_for_a_tenant_of_another_space() {
     let others = s.get("/api/Spaces-1/tasks").await;
     assert_eq!(others["TotalResults"], 0, "{others}");
 }
+
+#[tokio::test]
+async fn a_change_of_variables_is_an_event_about_the_set() {
+    let s = Server::toml(WORLD).await;
+    let at = "/api/Spaces-1/variables/variableset-Projects-1";
+    let set = s.get(at).await;
+    assert_eq!(s.send(reqwest::Method::PUT, at, Some(set)).await.0, 200);
+    let events = s.get("/api/Spaces-1/events?eventCategories=Modified").await;
+    assert_eq!(events["Items"][0]["RelatedDocumentIds"], json!(["variableset-Projects-1", "Projects-1"]), "{events}");
+}

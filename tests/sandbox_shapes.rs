@@ -31,10 +31,28 @@ fn differences_of(shapes: &Shapes, seen: &[Exchange]) -> (Differences, BTreeMap<
     (found, first)
 }
 
+/// Links with a gap where an id belongs.
+fn gaps(value: &Value, of_links: bool, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| gaps(value, of_links || key == "Links", found)),
+        Value::Array(all) => all.iter().for_each(|value| gaps(value, of_links, found)),
+        Value::String(link) => {
+            let path = link.split(['{', '?']).next().unwrap_or_default();
+            if of_links && path.starts_with('/') && path.contains("//") {
+                found.push(link.clone());
+            }
+        }
+        _ => {}
+    }
+}
+
 #[tokio::test]
 async fn answers_have_the_shapes_of_a_real_server_or_say_why_not() {
     let shapes = Shapes::load();
     let seen = walk::everywhere().await;
+    let mut broken = Vec::new();
+    seen.iter().filter_map(|e| e.body.as_ref()).for_each(|body| gaps(body, false, &mut broken));
+    assert!(broken.is_empty(), "links that lack an id: {broken:?}");
     let (found, first) = differences_of(&shapes, &seen);
     let reasons = differences::reasons();
     let wanted = differences::file(&found, &reasons);

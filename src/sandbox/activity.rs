@@ -69,7 +69,7 @@ pub(crate) fn details(state: &State, ask: &Ask, index: usize) -> Value {
         }],
         "PhysicalLogSize": raw(state, index).len(),
         "Progress": { "ProgressPercentage": done, "EstimatedTimeRemaining": left },
-        "Links": {"Self": format!("/api/tasks/{id}/details?verbose=False"), "Task": format!("/api/tasks/{id}"), "Web": format!("/app#/{}/tasks/{id}", t.space.as_deref().unwrap_or_default()), "Raw": format!("/api/tasks/{id}/raw")},
+        "Links": {"Self": format!("/api/tasks/{id}/details?verbose=False"), "Task": format!("/api/tasks/{id}"), "Web": super::tasks::web_page(t.space.as_deref(), &id), "Raw": format!("/api/tasks/{id}/raw")},
     })
 }
 

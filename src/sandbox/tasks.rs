@@ -9,6 +9,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// The page of a task; a task of the whole server belongs to no space.
+pub(crate) fn web_page(space: Option<&str>, id: &str) -> String {
+    space.map_or_else(|| format!("/app#/tasks/{id}"), |space| format!("/app#/{space}/tasks/{id}"))
+}
+
 /// The name of the one server node.
 pub(crate) const NODE: &str = "OctopusServerNodes-sandbox";
 
@@ -29,7 +34,7 @@ pub(crate) fn render(state: &State, index: usize) -> Value {
     let space = t.space.as_deref().unwrap_or_default();
     let below = if space.is_empty() { "/api".to_owned() } else { format!("/api/{space}") };
     let links = json!({
-            "Self": format!("/api/tasks/{id}"), "Web": format!("/app#/{space}/tasks/{id}"), "Raw": format!("/api/tasks/{id}/raw"),
+            "Self": format!("/api/tasks/{id}"), "Web": web_page(t.space.as_deref(), &id), "Raw": format!("/api/tasks/{id}/raw"),
             "Rerun": format!("/api/tasks/rerun/{id}"), "Cancel": format!("/api/tasks/{id}/cancel"), "State": format!("/api/tasks/{id}/state"),
             "BlockedBy": format!("/api/tasks/{id}/blockedby"), "QueuedBehind": format!("/api/tasks/{id}/queued-behind{{?skip,take}}"),
             "Details": format!("/api/tasks/{id}/details{{?verbose,tail,ranges}}"), "StatusMessages": format!("/api/tasks/{id}/status/messages"),
