@@ -7,6 +7,7 @@
 use super::address::{Base, Route};
 use super::answer::{Answer, with_request};
 use super::decode::{Document, timestamp};
+use super::retry::{Setback, backoff};
 use super::stats::{Counter, Stats};
 use super::{Credential, tls};
 use crate::cancel::Cancel;
@@ -289,20 +290,20 @@ impl Client {
         let mut attempt = 0;
         loop {
             self.cancel.check()?;
-            let (last, pause, limit) = match self.cancel.guard(async { Ok(self.exchange("GET", &url, &Body::None).await) }).await? {
+            let setback = match self.cancel.guard(async { Ok(self.exchange("GET", &url, &Body::None).await) }).await? {
                 Ok(answer) if answer.is_success() => {
                     self.recovered(began);
                     return Ok(answer);
                 }
-                Ok(answer) if answer.is_transient() => (format!("the server answers {}", answer.summary()), answer.retry_after, until),
+                Ok(answer) if answer.is_transient() => Setback::answered(&answer, until),
                 Ok(answer) => return Err(self.mask(answer.refusal(self.inner.settings.credential.is_some()))),
                 Err(NoAnswer::NotSent(why)) if !self.inner.reached.load(Ordering::Relaxed) => {
-                    (why, None, until.min(later(began, FIRST_CONTACT)))
+                    Setback::silent(why, until.min(later(began, FIRST_CONTACT)))
                 }
-                Err(NoAnswer::NotSent(why) | NoAnswer::Lost(why)) => (why, None, until),
+                Err(NoAnswer::NotSent(why) | NoAnswer::Lost(why)) => Setback::silent(why, until),
                 Err(NoAnswer::Hopeless(error) | NoAnswer::Useless(error)) => return Err(self.mask(error)),
             };
-            self.pause_or_give_up("GET", &url, &last, pause, limit, began, attempt).await?;
+            self.pause_or_give_up("GET", &url, &setback, began, attempt).await?;
             attempt += 1;
         }
     }
@@ -318,14 +319,14 @@ impl Client {
                 sent = self.exchange(method, &url, &body) => sent,
                 () = self.cancelled_and_grace() => Err(NoAnswer::Lost("the run was cancelled before the answer came".to_owned())),
             };
-            let (last, pause, limit) = match sent {
+            let setback = match sent {
                 Ok(answer) if answer.is_success() => {
                     self.recovered(began);
                     return answer.json().map_err(|error| self.mask(doubt(method, &shown_path(&url), error.message())));
                 }
                 // Turned away at the door: surely not done.
                 Ok(answer) if answer.status == 429 || (answer.status == 503 && answer.retry_after.is_some()) => {
-                    (format!("the server answers {}", answer.summary()), answer.retry_after, until)
+                    Setback::answered(&answer, until)
                 }
                 Ok(answer) if answer.status == 501 || ((400..500).contains(&answer.status) && answer.status != 408) => {
                     return Err(self.mask(answer.refusal(self.inner.settings.credential.is_some())));
@@ -335,13 +336,13 @@ impl Client {
                 }
                 Err(NoAnswer::NotSent(why)) => {
                     let limit = if self.inner.reached.load(Ordering::Relaxed) { until } else { until.min(later(began, FIRST_CONTACT)) };
-                    (why, None, limit)
+                    Setback::silent(why, limit)
                 }
                 Err(NoAnswer::Hopeless(error)) => return Err(self.mask(error)),
                 Err(NoAnswer::Lost(why)) => return Err(self.mask(doubt(method, &shown_path(&url), &why))),
                 Err(NoAnswer::Useless(error)) => return Err(self.mask(doubt(method, &shown_path(&url), error.message()))),
             };
-            self.pause_or_give_up(method, &url, &last, pause, limit, began, attempt).await?;
+            self.pause_or_give_up(method, &url, &setback, began, attempt).await?;
             attempt += 1;
         }
     }
@@ -353,37 +354,21 @@ impl Client {
     }
 
     /// Sleeps before the next attempt, or says that it is no use.
-    #[expect(clippy::too_many_arguments, reason = "the one place where both retry loops meet")]
-    async fn pause_or_give_up(
-        &self,
-        method: &str,
-        url: &Url,
-        last: &str,
-        asked: Option<SignedDuration>,
-        limit: Timestamp,
-        began: Timestamp,
-        attempt: u32,
-    ) -> Result<()> {
+    async fn pause_or_give_up(&self, method: &str, url: &Url, setback: &Setback, began: Timestamp, attempt: u32) -> Result<()> {
         let now = self.clock().now();
         let path = shown_path(url);
-        let left = limit.duration_since(now);
-        let pause = asked.unwrap_or_else(|| backoff(&path, attempt));
-        if left <= SignedDuration::ZERO || asked.is_some_and(|asked| asked > left) {
-            let tried = self.clock().since(began);
-            let mut text = format!("the server at `{}` cannot be reached: {last}; tried for {}", self.inner.shown, show(tried));
-            if let Some(asked) = asked.filter(|asked| *asked > left) {
-                text = format!("{text}, and it wants a pause of {}", show(asked));
-            }
-            let mut error = Error::new(Kind::Unreachable, text);
+        let left = setback.limit.duration_since(now);
+        if setback.is_hopeless(left) {
+            let mut error = setback.error(&self.inner.shown.to_string(), self.clock().since(began), left);
             if !self.inner.reached.load(Ordering::Relaxed) {
                 error = error.help("is the address right, and is the server running?");
             }
             return Err(self.mask(with_request(error, method, &path, url.as_str())));
         }
         if !self.inner.outage_told.swap(true, Ordering::Relaxed) {
-            self.tell(&format!("{last}, trying again for up to {}", show(left)));
+            self.tell(&format!("{}, trying again for up to {}", setback.last, show(left)));
         }
-        self.rest(pause.min(left)).await
+        self.rest(setback.asked.unwrap_or_else(|| backoff(&path, attempt)).min(left)).await
     }
 
     fn recovered(&self, began: Timestamp) {
@@ -561,29 +546,7 @@ pub(crate) fn doubt(method: &str, path: &str, why: &str) -> Error {
     Error::new(Kind::InDoubt, format!("whether `{method} {path}` was done is not known: {why}")).with("method", method).with("path", path)
 }
 
-/// Half a second, doubled each time up to half a minute, spread by a fifth so that many clients do not come at once.
-/// The spread follows from path and attempt, so that a run can be repeated to the byte.
-fn backoff(path: &str, attempt: u32) -> SignedDuration {
-    let base = 500_i64 << attempt.min(6);
-    let hash = path.bytes().fold(u64::from(attempt) + 0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    let spread = (hash >> 16) % 41; // 0..=40 percent, less 20
-    SignedDuration::from_millis((base * (80 + spread as i64) / 100).min(30_000))
-}
-
 /// Path and query of an address, for messages.
 fn shown_path(url: &Url) -> String {
     url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backoff_grows_to_half_a_minute_and_repeats() {
-        let pauses: Vec<_> = (0..12).map(|attempt| backoff("/api/tasks", attempt)).collect();
-        assert!(pauses[0] >= SignedDuration::from_millis(400) && pauses[0] <= SignedDuration::from_millis(600));
-        assert!(pauses[11] >= SignedDuration::from_secs(24) && pauses[11] <= SignedDuration::from_secs(30));
-        assert_eq!(pauses, (0..12).map(|attempt| backoff("/api/tasks", attempt)).collect::<Vec<_>>());
-    }
 }

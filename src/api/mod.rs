@@ -25,6 +25,7 @@ pub mod processes;
 pub mod projects;
 pub mod releases;
 pub mod resource;
+mod retry;
 pub mod runbooks;
 pub mod server;
 pub mod spaces;

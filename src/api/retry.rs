@@ -1,0 +1,118 @@
+//! Between two attempts: how long to pause, when to give up, and what is said then.
+
+use super::answer::Answer;
+use crate::clock::text::show;
+use crate::error::{Error, Kind};
+use jiff::{SignedDuration, Timestamp};
+
+/// Why an attempt did not succeed, and until when there may be others.
+pub(crate) struct Setback {
+    /// In words, e.g. `the server answers 502`.
+    pub(crate) last: String,
+    /// The pause the server asks for.
+    pub(crate) asked: Option<SignedDuration>,
+    /// No attempt after this.
+    pub(crate) limit: Timestamp,
+    /// What a server said that is there, but is asked too often.
+    limited: Option<String>,
+}
+
+impl Setback {
+    /// The server answered, but not yet what was wanted.
+    pub(crate) fn answered(answer: &Answer, limit: Timestamp) -> Self {
+        let summary = answer.summary();
+        Self {
+            last: format!("the server answers {summary}"),
+            asked: answer.retry_after,
+            limit,
+            limited: (answer.status == 429).then_some(summary),
+        }
+    }
+
+    /// Nothing was heard of the server.
+    pub(crate) fn silent(why: String, limit: Timestamp) -> Self {
+        Self { last: why, asked: None, limit, limited: None }
+    }
+
+    /// Whether another attempt cannot be made in the time that is left.
+    pub(crate) fn is_hopeless(&self, left: SignedDuration) -> bool {
+        left <= SignedDuration::ZERO || self.asked.is_some_and(|asked| asked > left)
+    }
+
+    /// The error of who gives up.
+    pub(crate) fn error(&self, server: &str, tried: SignedDuration, left: SignedDuration) -> Error {
+        match &self.limited {
+            Some(summary) => self.too_often(summary, server, tried, left),
+            None => {
+                let mut text = format!("the server at `{server}` cannot be reached: {}; tried for {}", self.last, show(tried));
+                if let Some(asked) = self.asked.filter(|asked| *asked > left) {
+                    text = format!("{text}, and it wants a pause of {}", show(asked));
+                }
+                Error::new(Kind::Unreachable, text)
+            }
+        }
+    }
+
+    /// A server with a rate limiting policy is well, and another address would not help (octopus-api.md §7.3).
+    fn too_often(&self, summary: &str, server: &str, tried: SignedDuration, left: SignedDuration) -> Error {
+        let pause = match self.asked {
+            Some(asked) => format!("it wants a pause of {} (Retry-After)", show(asked)),
+            None => "it names no pause (no Retry-After)".to_owned(),
+        };
+        let obeyed = match (self.asked, tried.is_positive()) {
+            (Some(asked), false) => format!("{} is the longest we wait for it now", show(left.min(asked).max(SignedDuration::ZERO))),
+            (Some(_), true) => format!("its pauses were kept for {}", show(tried)),
+            (None, _) => format!("asked again with growing pauses for {}", show(tried)),
+        };
+        let error =
+            Error::new(Kind::Unreachable, format!("the server at `{server}` limits requests: it answers {summary}; {pause}, and {obeyed}"))
+                .help("ask less often: fewer runs at a time, longer intervals in loops of your own")
+                .help("run with another account, each has a limit of its own; or ask for a higher rate limiting policy on the server")
+                .with("status", 429);
+        match self.asked {
+            Some(asked) => error.with("retry_after", asked.as_secs()),
+            None => error,
+        }
+    }
+}
+
+/// Half a second, doubled each time up to half a minute, spread by a fifth so that many clients do not come at once.
+/// The spread follows from path and attempt, so that a run can be repeated to the byte.
+pub(crate) fn backoff(path: &str, attempt: u32) -> SignedDuration {
+    let base = 500_i64 << attempt.min(6);
+    let hash = path.bytes().fold(u64::from(attempt) + 0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let spread = (hash >> 16) % 41; // 0..=40 percent, less 20
+    SignedDuration::from_millis((base * (80 + spread as i64) / 100).min(30_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_requests_is_not_an_unreachable_server() {
+        let minute = SignedDuration::from_secs(60);
+        let setback = |asked, limited: Option<&str>| Setback {
+            last: "the server answers 502".into(),
+            asked,
+            limit: Timestamp::UNIX_EPOCH,
+            limited: limited.map(str::to_owned),
+        };
+        let said = |s: &Setback| s.error("http://octo", minute * 5, SignedDuration::ZERO).message().to_owned();
+        assert_eq!(said(&setback(None, None)), "the server at `http://octo` cannot be reached: the server answers 502; tried for 5m");
+        assert_eq!(
+            said(&setback(Some(minute), Some("429 Too Many Requests"))),
+            "the server at `http://octo` limits requests: it answers 429 Too Many Requests; it wants a pause of 1m (Retry-After), and its pauses were kept for 5m"
+        );
+        let error = setback(None, Some("429")).error("http://octo", minute, SignedDuration::ZERO);
+        assert_eq!(error.kind(), Kind::Unreachable);
+    }
+
+    #[test]
+    fn backoff_grows_to_half_a_minute_and_repeats() {
+        let pauses: Vec<_> = (0..12).map(|attempt| backoff("/api/tasks", attempt)).collect();
+        assert!(pauses[0] >= SignedDuration::from_millis(400) && pauses[0] <= SignedDuration::from_millis(600));
+        assert!(pauses[11] >= SignedDuration::from_secs(24) && pauses[11] <= SignedDuration::from_secs(30));
+        assert_eq!(pauses, (0..12).map(|attempt| backoff("/api/tasks", attempt)).collect::<Vec<_>>());
+    }
+}
