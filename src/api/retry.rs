@@ -41,16 +41,14 @@ impl Setback {
 
     /// The error of who gives up.
     pub(crate) fn error(&self, server: &str, tried: SignedDuration, left: SignedDuration) -> Error {
-        match &self.limited {
-            Some(summary) => self.too_often(summary, server, tried, left),
-            None => {
-                let mut text = format!("the server at `{server}` cannot be reached: {}; tried for {}", self.last, show(tried));
-                if let Some(asked) = self.asked.filter(|asked| *asked > left) {
-                    text = format!("{text}, and it wants a pause of {}", show(asked));
-                }
-                Error::new(Kind::Unreachable, text)
-            }
+        if let Some(summary) = &self.limited {
+            return self.too_often(summary, server, tried, left);
         }
+        let mut text = format!("the server at `{server}` cannot be reached: {}; tried for {}", self.last, show(tried));
+        if let Some(asked) = self.asked.filter(|asked| *asked > left) {
+            text = format!("{text}, and it wants a pause of {}", show(asked));
+        }
+        Error::new(Kind::Unreachable, text)
     }
 
     /// A server with a rate limiting policy is well, and another address would not help (octopus-api.md §7.3).

@@ -299,27 +299,22 @@ async fn plan(place: &Place, project: &api::Project, options: &CreateOptions) ->
     }
     let steps = || template.packages.iter().flat_map(|p| [p.action_name.as_str(), p.step_name.as_str()]);
     given.retain(|(step, _)| !steps().any(|name| name.eq_ignore_ascii_case(step)));
-    match given.into_iter().next() {
-        Some((step, _)) => {
-            let error = Error::new(Kind::NotFound, format!("no step `{step}` of {} needs a package version", project.name));
-            return Err(match suggestion(&step, steps()) {
-                Some(help) => error.help(help),
-                None => error.help("`packages` names steps and their versions, like #{\"Deploy web\": \"1.8.0\"}"),
-            });
-        }
-        None => {}
+    if let Some((step, _)) = given.first() {
+        let error = Error::new(Kind::NotFound, format!("no step `{step}` of {} needs a package version", project.name));
+        return Err(match suggestion(step, steps()) {
+            Some(help) => error.help(help),
+            None => error.help("`packages` names steps and their versions, like #{\"Deploy web\": \"1.8.0\"}"),
+        });
     }
     let donor = || {
         let decides = |p: &&api::TemplatePackage| p.step_name == template.versioning_step && p.reference == template.versioning_reference;
         let place = template.packages.iter().position(|p| decides(&p))?;
         packages.get(place).map(|p| p.version.clone())
     };
-    let version = match options.version.clone().or_else(|| Some(template.next_version.clone()).filter(|v| !v.is_empty())).or_else(donor) {
-        Some(version) => version,
-        None => {
-            return Err(Error::new(Kind::Refused, format!("the server does not say the next version of {}", project.name))
-                .help("name it with #{version: \"...\"}"));
-        }
+    let next = Some(template.next_version.clone()).filter(|v| !v.is_empty());
+    let Some(version) = options.version.clone().or(next).or_else(donor) else {
+        let error = Error::new(Kind::Refused, format!("the server does not say the next version of {}", project.name));
+        return Err(error.help("name it with #{version: \"...\"}"));
     };
     Ok(Plan { channel, version, packages, told })
 }
