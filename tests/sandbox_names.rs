@@ -274,3 +274,32 @@ async fn a_change_of_variables_is_an_event_about_the_set() {
     let events = s.get("/api/Spaces-1/events?eventCategories=Modified").await;
     assert_eq!(events["Items"][0]["RelatedDocumentIds"], json!(["variableset-Projects-1", "Projects-1"]), "{events}");
 }
+
+/// Previews and templates say what would be done, not only in the right shape.
+#[tokio::test]
+async fn previews_show_the_steps_and_places_of_what_they_are_about() {
+    let s = Server::shop().await;
+    let (test, a) = (s.id("environments", "Test").await, s.id("projects", "Project A").await);
+    let steps = |preview: &Value| -> Vec<String> {
+        let all = preview["StepsToExecute"].as_array().expect("steps");
+        all.iter().map(|step| step["ActionName"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let names = |list: &Value| -> Vec<String> {
+        list.as_array().expect("a list").iter().map(|d| d["Name"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let snapshots = s.get("/api/Spaces-1/runbookSnapshots?take=100").await;
+    let snapshot =
+        snapshots["Items"].as_array().expect("items").iter().find(|d| d["ProjectId"] == a.as_str()).expect("one of Project A").clone();
+    let runs = format!("/api/Spaces-1/runbookSnapshots/{}/runbookRuns", snapshot["Id"].as_str().expect("an id"));
+    assert_eq!(steps(&s.get(&format!("{runs}/preview/{test}")).await), ["Call the API"]);
+    assert_eq!(names(&s.get(&format!("{runs}/template")).await["PromoteTo"]), ["Development", "Test", "Production"]);
+    let runbook = format!("/api/Spaces-1/runbooks/{}", snapshot["RunbookId"].as_str().expect("an id"));
+    assert_eq!(steps(&s.get(&format!("{runbook}/runbookRuns/preview/{test}")).await), ["Call the API"]);
+    assert_eq!(names(&s.get(&format!("{runbook}/environments")).await), ["Development", "Test", "Production"]);
+    let release = format!("/api/Spaces-1/releases/{}/deployments", s.release("Project A", "1.1.0").await);
+    let preview = s.get(&format!("{release}/preview/{test}")).await;
+    assert_eq!(steps(&preview), ["Check prerequisites", "Back up database", "Migrate database", "Deploy API", "Smoke test"]);
+    assert_eq!(names(&s.get(&format!("{release}/template")).await["PromoteTo"]), ["Development", "Test", "Production"]);
+    let (_, several) = s.post(&format!("{release}/previews"), json!({"DeploymentPreviews": [{"EnvironmentId": test}]})).await;
+    assert_eq!(steps(&several[0]).len(), 5);
+}
