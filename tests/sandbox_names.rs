@@ -303,3 +303,21 @@ async fn previews_show_the_steps_and_places_of_what_they_are_about() {
     let (_, several) = s.post(&format!("{release}/previews"), json!({"DeploymentPreviews": [{"EnvironmentId": test}]})).await;
     assert_eq!(steps(&several[0]).len(), 5);
 }
+
+#[tokio::test]
+async fn a_run_of_a_runbook_is_asked_what_its_project_asks() {
+    let s = Server::toml(
+        "[[environments]]\nname = \"Test\"\n[[projects]]\nname = \"Web\"\nvariables = [ { name = \"Why\", prompt = \"Reason\", required = true } ]\nrunbooks = [ { name = \"Restart\", steps = [ { name = \"Go\" } ] } ]\n",
+    )
+    .await;
+    let book = s.get("/api/Spaces-1/runbooks/all").await[0].clone();
+    let (id, snapshot) = (book["Id"].as_str().expect("an id"), book["PublishedRunbookSnapshotId"].as_str().expect("published"));
+    let test = s.id("environments", "Test").await;
+    for way in [format!("runbooks/{id}/runbookRuns/preview/{test}"), format!("runbookSnapshots/{snapshot}/runbookRuns/preview/{test}")] {
+        let preview = s.get(&format!("/api/Spaces-1/{way}")).await;
+        assert_eq!(preview["Form"]["Elements"][0]["Control"]["Label"], "Reason", "{way}");
+    }
+    let body = json!({"DeploymentPreviews": [{"EnvironmentId": test}]});
+    let (_, several) = s.post(&format!("/api/Spaces-1/runbooks/{id}/runbookRuns/previews"), body).await;
+    assert_eq!(several[0]["Form"]["Elements"][0]["Control"]["Label"], "Reason");
+}
