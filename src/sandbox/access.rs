@@ -12,7 +12,7 @@ use super::{
     state::{State, What},
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 /// The team whose members may do everything.
 pub(crate) const ADMINISTRATORS: &str = "teams-administrators";
@@ -20,13 +20,13 @@ pub(crate) const ADMINISTRATORS: &str = "teams-administrators";
 pub(crate) const EVERYONE: &str = "teams-everyone";
 
 /// What the caller of a request may do.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Access {
     /// Holds `AdministerSystem`: no permission and no restriction is asked.
     pub(crate) everything: bool,
     /// The key may only read (Octopus 2026.3, "Access level").
     pub(crate) read_only: bool,
-    grants: Vec<Arc<Grant>>,
+    grants: Vec<Grant>,
 }
 
 /// One role of one team.
@@ -74,14 +74,14 @@ impl Access {
             let space = given["SpaceId"].as_str();
             let granted = texts(&role[if space.is_some() { "GrantedSpacePermissions" } else { "GrantedSystemPermissions" }]);
             access.everything |= granted.iter().any(|p| p == "AdministerSystem");
-            access.grants.push(Arc::new(Grant {
+            access.grants.push(Grant {
                 permissions: granted.into_iter().collect(),
                 space: space.map(str::to_owned),
                 projects: texts(&given["ProjectIds"]),
                 groups: texts(&given["ProjectGroupIds"]),
                 environments: texts(&given["EnvironmentIds"]),
                 tenants: texts(&given["TenantIds"]),
-            }));
+            });
         }
         access
     }
