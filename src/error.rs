@@ -51,6 +51,7 @@ kinds! {
     LockBusy          "lock_busy"         6  "somebody else holds the lock";
     Suspended         "suspended"         7  "the run ended on purpose and goes on later (requeue)";
     InDoubt           "in_doubt"          8  "a request may or may not have taken effect; a person must look";
+    Diverged          "diverged"          8  "a continued run asked for something else than its journal says";
     Fenced            "fenced"            9  "this run lost its lock and must not act any more";
     Unreachable       "unreachable"       10 "the server cannot be reached, or did not recover in time";
     Bug               "bug"               70 "a mistake of ours; please report it";

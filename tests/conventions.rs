@@ -199,14 +199,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &["error"]),
     ("cancel", &["error", "clock"]),
     ("event", &["error", "clock"]),
-    ("api", &["error", "clock", "cancel", "event"]),
+    ("crash", &[]),
+    ("api", &["error", "clock", "cancel", "event", "crash"]),
+    ("journal", &["error", "clock", "crash"]),
+    ("lock", &["error", "clock", "cancel", "event", "api", "journal"]),
+    ("doctor", &["error", "clock", "cancel", "event", "api", "lock"]),
     ("mail", &["error", "clock", "cancel", "event"]),
     ("report", &["error", "clock", "cancel", "event"]),
     ("engine", &["error", "clock", "cancel", "event"]),
     ("sandbox", &["error", "clock", "cancel", "event"]),
-    ("host", &["error", "clock", "cancel", "event", "api", "mail", "report", "engine"]),
-    ("run", &["error", "clock", "cancel", "event", "api", "mail", "report", "engine", "host", "sandbox"]),
-    ("cli", &["error", "clock", "cancel", "event", "api", "engine", "host", "run", "sandbox"]),
+    ("host", &["error", "clock", "cancel", "event", "api", "journal", "lock", "mail", "report", "engine"]),
+    ("run", &["error", "clock", "cancel", "event", "api", "journal", "lock", "mail", "report", "engine", "host", "sandbox"]),
+    ("cli", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "engine", "host", "run", "sandbox"]),
 ];
 
 /// The layer of a file: its first folder or its name below `src`.

@@ -18,7 +18,7 @@ struct Terminated(Error);
 
 /// Whether scripts may catch errors of this kind. They may not go on once the run shall end.
 fn catchable(kind: Kind) -> bool {
-    !matches!(kind, Kind::Cancelled | Kind::Suspended | Kind::Fenced)
+    !matches!(kind, Kind::Cancelled | Kind::Suspended | Kind::Fenced | Kind::Diverged)
 }
 
 /// Turns an error of ours into what a native function returns. Rhai fills in the position of the call.

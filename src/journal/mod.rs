@@ -1,0 +1,88 @@
+//! The journal of runs: what a run was asked, what it did, and what came of it, kept where a crash cannot take it.
+//!
+//! A *run* is one execution of a script, under a name. A *step* is one call that changed something outside or whose
+//! answer can change; its path (branch of the script and number in it) is the same whenever the script runs again.
+//! An effect writes its intent before and its outcome after, both synced; a read writes its outcome only. Who writes must
+//! still be the run's holder: a process that was declared dead and lives on is stopped here (reliability.md §5).
+//!
+//! Beside runs a store keeps *cells*: small named values with a version, changed by compare-and-swap. Locks, `once`,
+//! `remember` and arrivals are built on them.
+
+pub mod record;
+
+pub use record::{Cell, Holder, NewRun, Run, RunState, Step, StepState};
+
+use crate::error::Result;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The format of what is written. A store with a higher number is refused, one with a lower is migrated when it is opened.
+pub const FORMAT: u32 = 1;
+
+/// What [`Store::claim`] found.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// There was no unfinished run of that name: it was created. One of that name that ended before keeps its record
+    /// under `NAME~1`, `NAME~2`, ...
+    Fresh,
+    /// There was an unfinished one whose holder is gone: it is ours now. With all its steps, in the order of writing.
+    Resumed(Box<Run>, Vec<Step>),
+    /// Its holder lives.
+    Held(Box<Run>),
+}
+
+/// Where runs, steps and cells are kept. All methods block and return once the data is synced; they are called from
+/// threads that may block (never from a runtime's worker).
+///
+/// Errors: `usage` when the store cannot be used as it is (newer format, damaged, no permission, wrong address);
+/// `unreachable` for a full disk, a locked file, a lost connection, with what helps; `fenced` when `holder` is not the
+/// run's holder any more.
+pub trait Store: Send + Sync {
+    /// Where it is, for people: a path, or an address without password.
+    fn place(&self) -> String;
+
+    /// Creates the run or takes it over. With `Claim::Held` nothing changes.
+    fn claim(&self, new: &NewRun, holder: &Holder) -> Result<Claim>;
+
+    /// Says that the holder lives; who has not for [`record::LEASE`] on the store's clock is gone (a store on this machine
+    /// may know sooner). Returns whether somebody asked the run to end (`octorhai runs cancel`).
+    fn beat(&self, run: &str, holder: &Holder) -> Result<bool>;
+
+    /// Writes steps, new ones or new states of known ones (same path), all or none.
+    fn write(&self, run: &str, holder: &Holder, steps: &[Step]) -> Result<()>;
+
+    /// Ends the run, or puts it down until something is due; the holder leaves it.
+    fn put_down(&self, run: &str, holder: &Holder, state: &RunState, at: Timestamp) -> Result<()>;
+
+    /// One run.
+    fn run(&self, name: &str) -> Result<Option<Run>>;
+
+    /// Runs, newest first, at most `limit`; only unfinished ones if that is wanted.
+    fn runs(&self, unfinished: bool, limit: usize) -> Result<Vec<Run>>;
+
+    /// The steps of a run, in the order of writing.
+    fn steps(&self, name: &str) -> Result<Vec<Step>>;
+
+    /// Asks a run to end. A held one sees it at its next beat; one that nobody holds is marked cancelled at once.
+    /// Returns whether there was an unfinished run of that name.
+    fn cancel(&self, name: &str, at: Timestamp) -> Result<bool>;
+
+    /// Runs that are put down and due at `now`, the longest due first.
+    fn due(&self, now: Timestamp) -> Result<Vec<Run>>;
+
+    /// Deletes runs that ended before `before`, with their steps; never an unfinished one. Returns how many.
+    fn prune(&self, before: Timestamp) -> Result<usize>;
+
+    /// A cell; none when it was never written.
+    fn cell(&self, name: &str) -> Result<Option<Cell>>;
+
+    /// Cells whose name starts with `prefix`, in the order of names.
+    fn cells(&self, prefix: &str) -> Result<Vec<Cell>>;
+
+    /// Writes a cell if its version is still `version` (0: it was never written). Returns whether it was; atomic.
+    fn swap(&self, name: &str, version: u64, value: &Value) -> Result<bool>;
+}
+
+/// A store; clones are the same one.
+pub type Journal = Arc<dyn Store>;

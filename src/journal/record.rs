@@ -1,0 +1,161 @@
+//! What a store keeps.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How long after its last beat a holder on another machine counts as gone.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// The process that works on a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Random, new for each process: the identity. The rest is for people.
+    pub nonce: String,
+    /// The machine.
+    pub host: String,
+    /// The process id on it.
+    pub pid: u32,
+}
+
+/// A run that begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewRun {
+    /// Its name: `--run-id`, or one made up.
+    pub name: String,
+    /// Stands in the markers of what the run creates on the server: other than every other run's.
+    pub mark: String,
+    /// The script as the user wrote its path.
+    pub script: String,
+    /// The texts of the script and of all modules it imports from its folder, by name, the script's first.
+    pub sources: Vec<(String, String)>,
+    /// The parameters; in place of a secret its digest with the run's mark, so that a change is seen and the value is not.
+    pub params: Value,
+    /// Server, space, environment, ... : whatever else decides what the script does.
+    pub target: Value,
+    /// The version of octorhai.
+    pub engine: String,
+    /// When it began.
+    pub created: Timestamp,
+}
+
+/// How a run stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RunState {
+    /// A process works on it, or did until it died.
+    Running,
+    /// It ended so that it can be continued: `exit_code` and `reason` say why (in doubt, diverged, server unreachable).
+    Stopped {
+        /// Of the process.
+        exit_code: u8,
+        /// In words.
+        reason: String,
+    },
+    /// It was put down on purpose and goes on when `due` has come.
+    Suspended {
+        /// When.
+        due: Timestamp,
+        /// What it waits for.
+        reason: String,
+    },
+    /// It ended well.
+    Succeeded {
+        /// What the script returned.
+        result: Value,
+    },
+    /// It ended with an error of the script, of a deployment, of a wait.
+    Failed {
+        /// Of the process.
+        exit_code: u8,
+        /// The error's message.
+        reason: String,
+    },
+    /// Somebody cancelled it.
+    Cancelled {
+        /// How.
+        reason: String,
+    },
+}
+
+impl RunState {
+    /// Whether it can be continued.
+    pub fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Running | Self::Stopped { .. } | Self::Suspended { .. })
+    }
+
+    /// Octopus's kind of word for it, e.g. `Succeeded`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Running => "Running",
+            Self::Stopped { .. } => "Stopped",
+            Self::Suspended { .. } => "Suspended",
+            Self::Succeeded { .. } => "Succeeded",
+            Self::Failed { .. } => "Failed",
+            Self::Cancelled { .. } => "Cancelled",
+        }
+    }
+}
+
+/// A run as it stands in the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// What it was begun with.
+    pub new: NewRun,
+    /// How it stands.
+    pub state: RunState,
+    /// Who works on it; the last one that did, when nobody does.
+    pub holder: Option<Holder>,
+    /// Whether the holder is known to be there. Only while it is `Running`.
+    pub alive: bool,
+    /// When something was last written.
+    pub updated: Timestamp,
+    /// How often it was taken up: 1 for a run that was never continued.
+    pub attempts: u32,
+    /// How many steps it has.
+    pub steps: usize,
+}
+
+/// How a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// It was about to happen; whether it did is not known.
+    Intent,
+    /// It has an outcome.
+    Done,
+    /// Its outcome is an error.
+    Failed,
+}
+
+/// One step of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Branch and number in it: `3`, `2.1.4`.
+    pub path: String,
+    /// What: `deploy`, `wait`, `dashboard`, ...
+    pub kind: String,
+    /// With what: compared when the script runs again.
+    pub arguments: Value,
+    /// How it stands.
+    pub state: StepState,
+    /// What an effect was about to send, and until when it could take effect; when a wait began. Null for a plain read.
+    pub intent: Value,
+    /// What came of it: a value, or an error. Null before that.
+    pub outcome: Value,
+    /// When it began, on the run's clock.
+    pub began: Timestamp,
+    /// When it had its outcome.
+    pub ended: Option<Timestamp>,
+}
+
+/// A small named value that is changed by compare-and-swap.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// Its name.
+    pub name: String,
+    /// Counts the writes, from 1.
+    pub version: u64,
+    /// Its value.
+    pub value: Value,
+}
