@@ -8,14 +8,18 @@
 //! Beside runs a store keeps *cells*: small named values with a version, changed by compare-and-swap. Locks, `once`,
 //! `remember` and arrivals are built on them.
 
+mod chain;
 pub mod record;
+mod row;
+mod sqlite;
 
 pub use record::{Cell, Holder, NewRun, Run, RunState, Step, StepState};
+pub use sqlite::Sqlite;
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// The format of what is written. A store with a higher number is refused, one with a lower is migrated when it is opened.
 pub const FORMAT: u32 = 1;
@@ -26,7 +30,8 @@ pub enum Claim {
     /// There was no unfinished run of that name: it was created. One of that name that ended before keeps its record
     /// under `NAME~1`, `NAME~2`, ...
     Fresh,
-    /// There was an unfinished one whose holder is gone: it is ours now. With all its steps, in the order of writing.
+    /// There was an unfinished one whose holder is gone: it is ours now. The run with the state and the holder it had before
+    /// (`attempts` counts this one), and all its steps, in the order of writing.
     Resumed(Box<Run>, Vec<Step>),
     /// Its holder lives.
     Held(Box<Run>),
@@ -86,3 +91,37 @@ pub trait Store: Send + Sync {
 
 /// A store; clones are the same one.
 pub type Journal = Arc<dyn Store>;
+
+/// Opens the store at an address: a folder, or `postgres://user:password@host/database`.
+pub fn open(address: &str) -> Result<Journal> {
+    Ok(Arc::new(Sqlite::open(Path::new(address))?))
+}
+
+/// The error for a journal that a newer octorhai wrote.
+fn newer(place: &str, format: u32) -> Error {
+    let own = env!("CARGO_PKG_VERSION");
+    Error::usage(format!("the journal {place} has format {format}, and this octorhai ({own}) knows formats up to {FORMAT}"))
+        .help("use the octorhai that wrote it, or a later one; nothing was changed")
+        .help("or use another journal: --store FOLDER")
+}
+
+/// The state of a run that was cancelled while nobody held it.
+fn cancelled() -> RunState {
+    RunState::Cancelled { reason: "cancelled by hand while no process worked on it".to_owned() }
+}
+
+/// The error of a process that may not write any more.
+fn fenced(run: &str, why: &str) -> Error {
+    Error::new(Kind::Fenced, format!("the run `{run}` is not ours any more: {why}"))
+        .help("this process must not do anything more for it; `octorhai runs show` tells how the run stands")
+}
+
+/// The same, with who has it now.
+fn not_ours(run: &str, state: &RunState, now: Option<&Holder>, holder: &Holder) -> Error {
+    match now {
+        Some(now) if *state == RunState::Running && now.nonce != holder.nonce => {
+            fenced(run, &format!("process {} on {} took it over", now.pid, now.host))
+        }
+        _ => fenced(run, &format!("it is {}", state.name())),
+    }
+}
