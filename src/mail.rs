@@ -7,6 +7,7 @@ pub use letter::{Attachment, Letter};
 
 use crate::{
     clock::{self, Clock},
+    crash,
     error::{Error, Kind, Result},
 };
 use jiff::SignedDuration;
@@ -160,7 +161,10 @@ impl Mailer {
         let mut waits = BACKOFF.iter();
         let mut tries = 1;
         loop {
-            let Err(failure) = self.limited(&envelope, &bytes).await else { return Ok(()) };
+            crash::point("mail: before");
+            let tried = self.limited(&envelope, &bytes).await;
+            crash::point("mail: after");
+            let Err(failure) = tried else { return Ok(()) };
             match waits.next() {
                 Some(wait) if failure.again => {
                     tracing::debug!(server = self.server(), why = failure.words, "mail not sent, trying again");

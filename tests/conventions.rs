@@ -204,7 +204,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("journal", &["error", "clock", "crash"]),
     ("lock", &["error", "clock", "cancel", "event", "api", "journal"]),
     ("doctor", &["error", "clock", "cancel", "event", "api", "lock"]),
-    ("mail", &["error", "clock", "cancel", "event"]),
+    ("mail", &["error", "clock", "cancel", "event", "crash"]),
     ("report", &["error", "clock", "cancel", "event"]),
     ("engine", &["error", "clock", "cancel", "event"]),
     ("sandbox", &["error", "clock", "cancel", "event"]),

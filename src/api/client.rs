@@ -12,6 +12,7 @@ use super::stats::{Counter, Stats};
 use super::{Credential, tls};
 use crate::cancel::Cancel;
 use crate::clock::{Clock, later, real_limit, text::show};
+use crate::crash;
 use crate::error::{Error, Kind, Result};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -397,6 +398,13 @@ impl Client {
 
     /// One request and its whole answer; redirects of reads are followed on this server.
     async fn exchange(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<Answer, NoAnswer> {
+        crash::point(&format!("request: before {method}"));
+        let answer = self.followed(method, url, body).await;
+        crash::point(&format!("request: after {method}"));
+        answer
+    }
+
+    async fn followed(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<Answer, NoAnswer> {
         let mut url = url.clone();
         for _ in 0..=5 {
             let response = self.request(method, &url, body).await?;
