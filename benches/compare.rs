@@ -82,6 +82,7 @@ fn run(target: Target, script: &str) -> Ran {
         script: Source { name: "bench.rhai".to_owned(), text: script.to_owned(), folder: None },
         params: BTreeMap::new(),
         target,
+        virtual_time: false,
         servers: BTreeMap::new(),
         context: ContextSettings::default(),
         zone: jiff::tz::TimeZone::UTC,

@@ -4,6 +4,8 @@
 
 pub use crate::{engine::Source, host::context::ContextSettings};
 
+mod time;
+
 use crate::{
     api,
     cancel::Cancel,
@@ -37,6 +39,8 @@ pub struct Settings {
     pub params: BTreeMap<String, Value>,
     /// Where to.
     pub target: Target,
+    /// The server is a sandbox in another process whose clock goes on when its clients wait: so does the run's.
+    pub virtual_time: bool,
     /// Other servers by lower-case name, for `server("name")`: address and how to log in.
     pub servers: BTreeMap<String, (String, api::Credential)>,
     /// `ctx.env` and friends when the surroundings do not say.
@@ -124,9 +128,9 @@ struct Grounds {
 /// Runs a script. Never panics on what a script or a server does.
 pub fn run(settings: Settings) -> Outcome {
     let watch = Stopwatch::start();
-    let clock = match &settings.target {
-        Target::Sandbox(world) => Clock::virtual_at(world.start()),
-        Target::Server { .. } => Clock::real(),
+    let clock = match time::of(&settings) {
+        Ok(clock) => clock,
+        Err(error) => return failed(error.into()),
     };
     let begun = clock.now();
     let events = Events::new(clock.clone());

@@ -42,6 +42,29 @@ async fn reset_before_the_effect() {
 }
 
 #[tokio::test]
+async fn late_it_happens_when_nobody_waits_for_it() {
+    let s = with("match = \"POST */deployments\"\nnth = 1\naction = \"late\"\nby = \"2m\"").await;
+    assert!(post(&s).await.is_err());
+    s.pass(1);
+    assert_eq!(deployments(&s), 0);
+    // Nobody has asked for twenty minutes: it was made at its moment all the same, and is over.
+    s.pass(20);
+    assert_eq!(deployments(&s), 1);
+    let made = &s.sandbox.state()["deployments"][0];
+    assert_eq!((&made["created"], &made["state"]), (&json!("2026-03-02T08:02:00.000+00:00"), &json!("Success")));
+    assert_eq!(post(&s).await.unwrap().status(), 201);
+}
+
+#[tokio::test]
+async fn a_request_that_arrives_twice_happens_twice() {
+    let s = with("match = \"POST */deployments\"\nnth = 1\naction = \"twice\"").await;
+    let answer: Value = post(&s).await.unwrap().json().await.unwrap();
+    assert_eq!((deployments(&s), &answer["Id"]), (2, &json!("Deployments-2")));
+    assert_eq!(post(&s).await.unwrap().status(), 201);
+    assert_eq!(deployments(&s), 3);
+}
+
+#[tokio::test]
 async fn error_pages_and_retry_after() {
     let s = with("match = \"*/tasks\"\naction = \"status=429\"\nretry_after = 7\ntimes = 1").await;
     let ask = || s.http.get(format!("{}/api/tasks", s.sandbox.url())).header("X-Octopus-ApiKey", "API-SANDBOX").send();

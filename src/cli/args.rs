@@ -47,6 +47,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME|FILE", num_args = 0..=1, require_equals = true, default_missing_value = "shop", conflicts_with = "server")]
     pub sandbox: Option<String>,
 
+    /// The server is an `octorhai sandbox --virtual`: waiting takes no time
+    #[arg(long, hide = true, conflicts_with = "sandbox")]
+    pub virtual_time: bool,
+
     /// Address of the Octopus Server [env: OCTOPUS_URL]; log in with OCTOPUS_API_KEY or OCTOPUS_ACCESS_TOKEN
     #[arg(long, value_name = "URL")]
     pub server: Option<String>,
@@ -168,6 +172,10 @@ pub struct SandboxArgs {
     /// How many times faster than real its clock runs
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor)]
     pub speed: f64,
+
+    /// Its clock stands, and goes on by `POST /sandbox/advance` and with `octorhai run --virtual-time`
+    #[arg(long = "virtual", conflicts_with = "speed")]
+    pub virtual_time: bool,
 
     /// Write every request and its answer to FILE, one JSON object a line
     #[arg(long, value_name = "FILE")]

@@ -49,9 +49,9 @@ pub(super) fn world_zone(world: &World) -> String {
     world.zone().unwrap_or_else(|| "UTC".to_owned())
 }
 
-/// Serves `world` at `address` with a clock `speed` times as fast as the one on the wall, tells when it listens, and
-/// returns when a signal asks for the end, or fails when the log can no longer be written.
-pub(super) fn serve(world: World, address: SocketAddr, speed: f64, log: Option<&Path>, tell: impl FnOnce(Ready)) -> Result<()> {
+/// Serves `world` at `address` with a clock `speed` times as fast as the one on the wall, or one that stands until a client
+/// moves it (none), tells when it listens, and returns when a signal asks for the end, or fails when the log can no longer be written.
+pub(super) fn serve(world: World, address: SocketAddr, speed: Option<f64>, log: Option<&Path>, tell: impl FnOnce(Ready)) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|why| Error::bug(format!("cannot start threads: {why}")))?;
     runtime.block_on(async {
@@ -68,8 +68,8 @@ pub(super) fn serve(world: World, address: SocketAddr, speed: f64, log: Option<&
 }
 
 /// Starts a simulated server; it ends when what comes first is dropped.
-async fn start(world: World, address: SocketAddr, speed: f64) -> Result<(Sandbox, Ready)> {
-    let clock = Clock::scaled(world.start(), speed);
+async fn start(world: World, address: SocketAddr, speed: Option<f64>) -> Result<(Sandbox, Ready)> {
+    let clock = speed.map_or_else(|| Clock::virtual_at(world.start()), |speed| Clock::scaled(world.start(), speed));
     let environment = world.default_environment();
     let sandbox = Sandbox::start(world, clock, address).await?;
     let smtp = sandbox.smtp_url().trim_start_matches("smtp://").to_owned();

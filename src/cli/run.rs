@@ -148,6 +148,7 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
         script,
         params: values,
         target,
+        virtual_time: args.virtual_time,
         servers: servers(environment),
         context: ContextSettings {
             space: args.space.clone(),

@@ -26,7 +26,7 @@ fn perform(args: &SandboxArgs, ui: &Ui) -> Result<()> {
     }
     let address = address(&args.listen)?;
     let world = below::world(&args.world)?;
-    below::serve(world, address, args.speed, args.log.as_deref(), |ready| {
+    below::serve(world, address, (!args.virtual_time).then_some(args.speed), args.log.as_deref(), |ready| {
         for line in instructions(&ready) {
             ui.talk(&line);
         }
@@ -45,16 +45,17 @@ pub(super) struct Ready {
     pub space: String,
     /// The environment that `ctx.env` is, if the world says.
     pub environment: Option<String>,
-    /// Factor of its clock.
-    pub speed: f64,
+    /// Factor of its clock; none when it stands until a client moves it.
+    pub speed: Option<f64>,
 }
 
 /// How to use it from octorhai and from the official CLI, ready to be copied. The key of a sandbox is no secret.
 fn instructions(ready: &Ready) -> Vec<String> {
     let Ready { url, key, smtp, space, environment, speed } = ready;
     let env = environment.as_ref().map(|name| format!(" --env {name}")).unwrap_or_default();
+    let clock = speed.map_or_else(|| "clock stands until a client moves it".to_owned(), |speed| format!("clock x {speed}"));
     vec![
-        format!("sandbox listens on {url}, mail on {smtp}, clock x {speed}; Ctrl-C ends it"),
+        format!("sandbox listens on {url}, mail on {smtp}, {clock}; Ctrl-C ends it"),
         String::new(),
         "octorhai on it:".to_owned(),
         format!("  OCTOPUS_URL={url} OCTOPUS_API_KEY={key} OCTORHAI_SMTP_URL=smtp://{smtp} octorhai run{env} SCRIPT"),
@@ -88,7 +89,7 @@ mod tests {
             smtp: "127.0.0.1:2525".into(),
             space: "Default".into(),
             environment: Some("Test".into()),
-            speed: 60.0,
+            speed: Some(60.0),
         };
         assert_eq!(
             instructions(&ready).join("\n"),

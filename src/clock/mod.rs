@@ -106,6 +106,14 @@ impl Clock {
         }
     }
 
+    /// Moves a virtual clock forward to `at`; never back.
+    pub fn advance_to(&self, at: Timestamp) {
+        if self.is_virtual() {
+            let mut state = self.0.state.lock();
+            state.now = Some(state.now.map_or(at, |now| now.max(at)));
+        }
+    }
+
     /// Sleeps for `span` of this clock's time. On a virtual clock the caller must hold a [`Busy`] token.
     pub async fn sleep(&self, span: SignedDuration) {
         self.sleep_until(later(self.now(), span)).await;
@@ -259,6 +267,15 @@ mod tests {
         let _busy = clock.enter();
         clock.sleep(SignedDuration::from_hours(1)).await;
         assert_eq!(clock.since(start), SignedDuration::from_hours(1));
+    }
+
+    #[test]
+    fn a_virtual_clock_is_moved_forward_and_never_back() {
+        let clock = clock();
+        let start = clock.now();
+        clock.advance_to(later(start, SignedDuration::from_mins(5)));
+        clock.advance_to(later(start, SignedDuration::from_mins(1)));
+        assert_eq!(clock.since(start), SignedDuration::from_mins(5));
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 /// Every deployment and run in the order they were made, for tests: what really happened.
 pub(crate) fn truth(shared: &Shared) -> Value {
     let mut state = shared.state.lock();
-    state.advance_to(shared.clock.now());
+    shared.catch_up(&mut state);
     let (mut deployments, mut runs) = (Vec::new(), Vec::new());
     for x in &state.executions {
         let t = &state.tasks[x.task];
@@ -94,7 +94,7 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
             Some(Ok(by)) => {
                 shared.clock.advance(by);
                 let now = shared.clock.now();
-                shared.state.lock().advance_to(now);
+                shared.catch_up(&mut shared.state.lock());
                 http::json(200, &json!({ "now": stamp(now) }))
             }
             Some(Err(e)) => no(e.message().to_owned()),

@@ -8,7 +8,9 @@ use super::{
     endpoints::{self, Depth, Endpoint},
     events,
     faults::Faults,
-    feeds, interruptions, links,
+    feeds, interruptions,
+    late::{Late, Waiting},
+    links,
     log::{Exchange, Log},
     mailbox::Mailbox,
     packages, people,
@@ -19,7 +21,7 @@ use super::{
     wire::Line,
     world::model::{FaultAction, FaultPlan},
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, later};
 use axum::{
     body::{Body, Bytes},
     extract::{ConnectInfo, Request, State as Extract},
@@ -43,6 +45,8 @@ use std::{
 pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     pub(crate) faults: Mutex<Faults>,
+    /// Requests that are still on their way.
+    pub(crate) late: Waiting,
     pub(crate) clock: Clock,
     pub(crate) base: String,
     pub(crate) requests: AtomicU64,
@@ -62,8 +66,13 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
     let query = pairs(parts.uri.query().unwrap_or_default());
     // With the virtual directory too: that is the only address a client knows.
     let own = full.strip_prefix(shared.base.as_str()).unwrap_or(&full);
+    // Time on a clock that stands is what clients make it: each says how late it is when it sends something.
+    if let Some(at) = parts.headers.get("X-Octorhai-Now").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()) {
+        shared.clock.advance_to(at);
+    }
     if own.starts_with("/sandbox/") {
-        return control::route(&shared, &method, own, &raw);
+        // Dated too: else the HTTP library puts the time of this machine on it.
+        return dated(&shared, control::route(&shared, &method, own, &raw));
     }
     shared.requests.fetch_add(1, Ordering::SeqCst);
     let Some(path) = full.strip_prefix(shared.base.as_str()).filter(|p| p.starts_with('/') || p.is_empty()) else {
@@ -74,7 +83,7 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
         let mut state = shared.state.lock();
         let now = shared.clock.now();
         state.at(now, Due::Restart);
-        state.advance_to(now);
+        shared.catch_up(&mut state);
     }
     for fault in struck.iter().filter(|f| f.action == FaultAction::Delay) {
         let by = fault.by.unwrap_or_default().0;
@@ -85,9 +94,21 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
         }
     }
     let mut seen = Seen::default();
-    let mut response = match struck.iter().find_map(|f| before(f, &line)) {
-        Some(response) => response,
-        None => answer(&shared, &method, path, query, &parts.headers, raw.clone(), &mut seen),
+    let mut response = match struck.iter().find_map(|f| before(f, &line).map(|response| (f, response))) {
+        Some((fault, response)) => {
+            if fault.action == FaultAction::Late {
+                let at = later(shared.clock.now(), fault.by.unwrap_or_default().0);
+                let (method, path, headers, raw) = (method.clone(), path.to_owned(), parts.headers.clone(), raw.clone());
+                shared.late.add(Late { at, method, path, query, headers, raw });
+            }
+            response
+        }
+        None => {
+            for _ in struck.iter().filter(|f| f.action == FaultAction::Twice) {
+                answer(&shared, &method, path, query.clone(), &parts.headers, raw.clone(), &mut seen);
+            }
+            answer(&shared, &method, path, query, &parts.headers, raw.clone(), &mut seen)
+        }
     };
     if let Some(code) = struck.iter().find_map(|f| if let FaultAction::StatusAfter(code) = f.action { Some(code) } else { None }) {
         response = error_page(code);
@@ -126,7 +147,7 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
 
 /// What was found out about a request on the way to its answer.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     endpoint: Option<&'static Endpoint>,
     user: String,
     /// Seconds, when there were too many requests.
@@ -136,7 +157,9 @@ struct Seen {
 /// The answer of a fault that keeps the request from happening.
 fn before(fault: &FaultPlan, line: &Line) -> Option<Response> {
     let mut response = match fault.action {
-        FaultAction::Delay | FaultAction::DropAfter | FaultAction::StatusAfter(_) | FaultAction::Truncate => return None,
+        FaultAction::Delay | FaultAction::DropAfter | FaultAction::StatusAfter(_) | FaultAction::Truncate | FaultAction::Twice => {
+            return None;
+        }
         FaultAction::Status(code) => error_page(code),
         FaultAction::Html => page(StatusCode::OK, "Please sign in to the proxy"),
         FaultAction::Redirect => {
@@ -147,7 +170,7 @@ fn before(fault: &FaultPlan, line: &Line) -> Option<Response> {
             response
         }
         FaultAction::Huge => huge(fault.size.unwrap_or(100)),
-        FaultAction::Reset | FaultAction::Restart => {
+        FaultAction::Reset | FaultAction::Late | FaultAction::Restart => {
             line.cut();
             page(StatusCode::SERVICE_UNAVAILABLE, "cut")
         }
@@ -235,7 +258,7 @@ fn answer(
     seen: &mut Seen,
 ) -> Response {
     let mut state = shared.state.lock();
-    state.advance_to(shared.clock.now());
+    shared.catch_up(&mut state);
     let handled = respond(&mut state, method, path, query, headers, raw, seen);
     if method != "GET" {
         state.fill_slots();
@@ -302,7 +325,7 @@ fn user_of(state: &State, headers: &HeaderMap, query: &[(String, String)]) -> Op
     state.user_of_key(key)
 }
 
-fn respond(
+pub(crate) fn respond(
     state: &mut State,
     method: &str,
     path: &str,

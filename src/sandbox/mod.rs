@@ -26,6 +26,7 @@ mod feeds;
 mod http;
 mod interruptions;
 mod keys;
+mod late;
 mod lifecycle;
 mod limits;
 mod links;
@@ -104,6 +105,7 @@ impl Sandbox {
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             faults: Mutex::new(faults::Faults::new(plan.start.0, &plan.faults)),
+            late: late::Waiting::default(),
             clock,
             base: plan.base_path.trim_end_matches('/').to_owned(),
             requests: AtomicU64::new(0),

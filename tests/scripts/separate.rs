@@ -27,8 +27,13 @@ impl Drop for Separate {
 impl Separate {
     /// Starts it and reads what it tells people to set.
     fn start(world: &str) -> Self {
+        Self::with(&["--speed", "600"], world)
+    }
+
+    fn with(clock: &[&str], world: &str) -> Self {
         let mut child = Command::new(assert_cmd::cargo::cargo_bin("octorhai"))
-            .args(["sandbox", "--listen", "127.0.0.1:0", "--speed", "600", "--world", world])
+            .args(["sandbox", "--listen", "127.0.0.1:0", "--world", world])
+            .args(clock)
             .current_dir(root())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -53,8 +58,12 @@ impl Separate {
 
     /// Runs a script on it as it tells people to, with or without the variable for mail.
     fn run(&self, name: &str, mail: bool) -> support::Ran {
+        self.run_with(&[], name, mail)
+    }
+
+    fn run_with(&self, arguments: &[&str], name: &str, mail: bool) -> support::Ran {
         let variables = self.variables.iter().filter(|(n, _)| mail || n != "OCTORHAI_SMTP_URL").map(|(n, v)| (n.as_str(), v.as_str()));
-        finish(octorhai().envs(variables).args(["run", &format!("scripts/{name}.rhai")]))
+        finish(octorhai().envs(variables).arg("run").args(arguments).arg(format!("scripts/{name}.rhai")))
     }
 }
 
@@ -94,6 +103,27 @@ fn the_train_stops() {
     let file = folder.path().join("world.toml");
     std::fs::write(&file, support::shop_where_c_fails()).expect("a world");
     same(&support::shop_where_c_fails(), file.to_str().expect("text"), 5);
+}
+
+#[test]
+fn in_virtual_time_every_moment_is_the_same_as_in_one_process() {
+    let sandbox = Separate::with(&["--virtual"], "shop");
+    let ran = sandbox.run_with(&["--virtual-time"], "master-project", false);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("of virtual time"), "{}", ran.stderr);
+    let (there, here) = (sandbox.get("/sandbox/state"), script("master-project").run().exits(0));
+    assert_eq!(made(&there), here.made());
+    for (theirs, ours) in there["deployments"].as_array().expect("a list").iter().rev().zip(here.deployments().into_iter().rev()) {
+        assert_eq!((&theirs["started"], &theirs["completed"]), (&ours["started"], &ours["completed"]));
+    }
+    assert_eq!(there["now"], here.truth()["now"]);
+}
+
+#[test]
+fn a_clock_that_does_not_stand_is_no_virtual_time() {
+    let ran = Separate::start("shop").run_with(&["--virtual-time"], "master-project", true);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("is no sandbox in virtual time") && ran.stderr.contains("octorhai sandbox --virtual"), "{}", ran.stderr);
 }
 
 #[test]

@@ -100,6 +100,7 @@ pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings
         script: Source { name: "test.rhai".to_owned(), text: script.to_owned(), folder: None },
         params: BTreeMap::new(),
         target,
+        virtual_time: false,
         servers: BTreeMap::new(),
         context: ContextSettings::default(),
         zone: jiff::tz::TimeZone::UTC,

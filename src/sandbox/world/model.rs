@@ -470,7 +470,7 @@ pub(crate) struct FaultPlan {
     pub(crate) action: FaultAction,
     /// Seconds for the `Retry-After` header.
     pub(crate) retry_after: Option<u64>,
-    /// For `delay`.
+    /// For `delay` and `late`.
     pub(crate) by: Option<Span>,
     /// For `redirect`.
     pub(crate) url: Option<String>,
@@ -505,6 +505,10 @@ pub(crate) enum FaultAction {
     /// Megabytes of JSON.
     Huge,
     Redirect,
+    /// Close the connection at once, and let it happen a while later.
+    Late,
+    /// It arrives twice; the answer is the second's.
+    Twice,
     /// Nobody is there for a while.
     Restart,
 }
@@ -512,8 +516,20 @@ pub(crate) enum FaultAction {
 impl TryFrom<String> for FaultAction {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        const NAMES: [&str; 10] =
-            ["status=502", "status_after=502", "reset", "drop_after", "delay", "html", "truncate", "huge", "redirect", "restart"];
+        const NAMES: [&str; 12] = [
+            "status=502",
+            "status_after=502",
+            "reset",
+            "drop_after",
+            "delay",
+            "html",
+            "truncate",
+            "huge",
+            "redirect",
+            "late",
+            "twice",
+            "restart",
+        ];
         let statuses = [("status=", Self::Status as fn(u16) -> Self), ("status_after=", Self::StatusAfter)];
         if let Some((code, action)) = statuses.iter().find_map(|(start, action)| text.strip_prefix(start).zip(Some(action))) {
             return code
@@ -531,6 +547,8 @@ impl TryFrom<String> for FaultAction {
             "truncate" => Self::Truncate,
             "huge" => Self::Huge,
             "redirect" => Self::Redirect,
+            "late" => Self::Late,
+            "twice" => Self::Twice,
             "restart" => Self::Restart,
             other => {
                 let known = NAMES.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
