@@ -9,10 +9,12 @@
 //! `remember` and arrivals are built on them.
 
 mod chain;
+mod postgres;
 pub mod record;
 mod row;
 mod sqlite;
 
+pub use postgres::{Postgres, is_one as is_postgres, with_password};
 pub use record::{Cell, Holder, NewRun, Run, RunState, Step, StepState};
 pub use sqlite::Sqlite;
 
@@ -94,7 +96,7 @@ pub type Journal = Arc<dyn Store>;
 
 /// Opens the store at an address: a folder, or `postgres://user:password@host/database`.
 pub fn open(address: &str) -> Result<Journal> {
-    Ok(Arc::new(Sqlite::open(Path::new(address))?))
+    Ok(if is_postgres(address) { Arc::new(Postgres::open(address)?) } else { Arc::new(Sqlite::open(Path::new(address))?) })
 }
 
 /// The error for a journal that a newer octorhai wrote.
