@@ -123,6 +123,19 @@ impl Error {
         self
     }
 
+    /// As JSON, from which [`Error::from_record`] makes the same error again.
+    pub fn to_record(&self) -> Value {
+        serde_json::json!({"kind": self.0.kind.name(), "message": self.0.message, "help": self.0.help, "facts": self.0.facts})
+    }
+
+    /// The error that [`Error::to_record`] wrote.
+    pub fn from_record(record: &Value) -> Self {
+        let kind = Kind::ALL.iter().find(|kind| record["kind"] == kind.name()).copied().unwrap_or(Kind::Bug);
+        let help = record["help"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let facts = record["facts"].as_object().cloned().unwrap_or_default();
+        Self(Box::new(Parts { kind, message: record["message"].as_str().unwrap_or_default().to_owned(), help, facts }))
+    }
+
     /// The kind.
     pub fn kind(&self) -> Kind {
         self.0.kind

@@ -176,6 +176,11 @@ pub enum What {
         /// Where it was written.
         path: String,
     },
+    /// What an earlier start of this run did, gone through again: for timelines, not to be told as new.
+    Replayed {
+        /// What.
+        what: Box<What>,
+    },
     /// The last event of a run.
     RunEnded {
         /// The exit code.

@@ -9,7 +9,7 @@ use super::answer::{Answer, with_request};
 use super::decode::{Document, timestamp};
 use super::retry::{Setback, backoff};
 use super::stats::{Counter, Stats};
-use super::{Credential, tls};
+use super::{Credential, tape, tls};
 use crate::cancel::Cancel;
 use crate::clock::{Clock, later, real_limit, text::show};
 use crate::crash;
@@ -224,14 +224,25 @@ impl Client {
 
     /// `GET path` as JSON. `path` is `/api/...`, or a link of the server's.
     pub async fn get(&self, path: &str) -> Result<Value> {
-        let answer = self.read(path).await?;
-        answer.json().map_err(|error| self.mask(error))
+        self.taped(path, async { self.read(path).await?.json().map_err(|error| self.mask(error)) }).await
     }
 
     /// `GET path` as text.
     pub async fn get_text(&self, path: &str) -> Result<String> {
-        let answer = self.read(path).await?;
-        Ok(String::from_utf8_lossy(&answer.body).into_owned())
+        let text = self.taped(path, async { Ok(String::from_utf8_lossy(&self.read(path).await?.body).into_owned().into()) }).await?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The answer to a read from the tape that lies in, or a live one, which is kept on it.
+    async fn taped(&self, path: &str, ask: impl Future<Output = Result<Value>>) -> Result<Value> {
+        // Without the server: it may have moved when the run goes on.
+        let path = self.inner.base.resolve(path).map_or_else(|_| path.to_owned(), |url| url[url::Position::BeforePath..].to_owned());
+        if let Some(played) = tape::play(&path) {
+            return played;
+        }
+        let answer = ask.await;
+        tape::keep(&path, &answer);
+        answer
     }
 
     /// Sends a write; see the module's description for when it is sent again. An empty answer is null.

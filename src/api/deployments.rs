@@ -2,7 +2,7 @@
 
 use super::decode::{Links, document};
 use super::id::{ChannelId, DeploymentId, EnvironmentId, FreezeId, ProjectId, ReleaseId, TaskId, TenantId, VariableSetId};
-use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked};
+use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked, Sending};
 use super::spaces::SpaceClient;
 use super::tasks::TaskState;
 use crate::error::Result;
@@ -243,6 +243,16 @@ impl SpaceClient {
     ///
     /// Errors: `refused` and other answers of the server; `in_doubt` with facts `marker` and `expires`.
     pub async fn create_deployment(&self, new: &NewDeployment, marker: &str) -> Result<Deployment> {
+        self.create_remembered_deployment(new, marker, &()).await
+    }
+
+    /// [`SpaceClient::create_deployment`] for a run that can be continued.
+    pub async fn create_remembered_deployment(
+        &self,
+        new: &NewDeployment,
+        marker: &str,
+        sending: &(dyn Sending + Sync),
+    ) -> Result<Deployment> {
         let freezes = new.freeze_override.as_ref();
         let wrap = |body: Value| match freezes {
             Some((ids, reason)) => {
@@ -262,6 +272,7 @@ impl SpaceClient {
             expires: new.queue_time_expiry,
             life: new.queue_expiry,
             doubt_patience: new.doubt_patience,
+            sending,
         };
         self.create_marked(&creation).await
     }

@@ -44,6 +44,52 @@ pub(crate) trait Marked: Document {
     fn expires(&self) -> Option<Timestamp>;
 }
 
+/// Who remembers what is sent, so that a later start of the run can look for it.
+pub trait Sending {
+    /// What was about to be sent, as [`Sending::about_to`] was given it, when an earlier start ended without an answer.
+    fn earlier(&self) -> Option<&Value>;
+
+    /// Called before each request, with what must be known to look for it. An error: nothing is sent.
+    fn about_to(&self, intent: Value) -> Result<()>;
+
+    /// Whether it is remembered: then a doubt is waited out, because ending the run would not settle it sooner.
+    fn is_journaled(&self) -> bool;
+}
+
+/// Nobody remembers.
+impl Sending for () {
+    fn earlier(&self) -> Option<&Value> {
+        None
+    }
+    fn about_to(&self, _: Value) -> Result<()> {
+        Ok(())
+    }
+    fn is_journaled(&self) -> bool {
+        false
+    }
+}
+
+/// What [`Sending::about_to`] is given.
+#[derive(Clone, Copy)]
+struct Sent {
+    /// What is older need not be looked at.
+    since: Timestamp,
+    /// What has not started by then never will.
+    expires: Timestamp,
+    attempt: u32,
+}
+
+impl Sent {
+    fn to_json(self, marker: &str) -> Value {
+        json!({"marker": marker, "since": stamp(self.since), "expires": stamp(self.expires), "attempt": self.attempt})
+    }
+
+    fn from_json(value: &Value) -> Option<Self> {
+        let time = |name: &str| value[name].as_str()?.parse().ok();
+        Some(Self { since: time("since")?, expires: time("expires")?, attempt: u32::try_from(value["attempt"].as_u64()?).ok()? })
+    }
+}
+
 /// One creation.
 pub(crate) struct Creation<'a> {
     /// Where to post.
@@ -63,6 +109,8 @@ pub(crate) struct Creation<'a> {
     pub(crate) expires: Option<Timestamp>,
     pub(crate) life: SignedDuration,
     pub(crate) doubt_patience: SignedDuration,
+    /// Who remembers.
+    pub(crate) sending: &'a (dyn Sending + Sync),
 }
 
 /// A time as Octopus writes it.
@@ -85,33 +133,46 @@ impl SpaceClient {
         if let Some(at) = creation.queue_time {
             body["QueueTime"] = stamp(at).into();
         }
-        let since = later(self.client().server_now(), -LOOK_BACK);
-        let mut attempt = 1;
+        // What an earlier start of the run sent comes first.
+        let mut earlier = creation.sending.earlier().and_then(Sent::from_json);
+        let since = earlier.map_or_else(|| later(self.client().server_now(), -LOOK_BACK), |sent| sent.since);
+        let mut attempt = earlier.map_or(1, |sent| sent.attempt);
         loop {
-            let now = self.client().server_now();
-            let start = creation.queue_time.map_or(now, |at| at.max(now));
-            let expires = creation.expires.unwrap_or_else(|| later(start, creation.life));
-            body["QueueTimeExpiry"] = stamp(expires).into();
-            let sent = creation.wrap.map_or_else(|| body.clone(), |wrap| wrap(body.clone()));
-            let cause = match self.client().send("POST", creation.post.as_str(), Some(&sent)).await {
-                Ok(answer) => {
-                    let answer = match creation.unwrap {
-                        Some(member) => answer.get(member).cloned().unwrap_or_default(),
-                        None => answer,
-                    };
-                    match self.client().decode::<T>(answer, &creation.post) {
-                        Ok(created) => {
-                            self.client().deadline_seen(created.expires().is_some());
-                            return Ok(created);
+            let (cause, expires) = if let Some(sent) = earlier.take() {
+                (Error::new(Kind::InDoubt, "the run ended before the answer came"), sent.expires)
+            } else {
+                let now = self.client().server_now();
+                let start = creation.queue_time.map_or(now, |at| at.max(now));
+                let expires = creation.expires.unwrap_or_else(|| later(start, creation.life));
+                body["QueueTimeExpiry"] = stamp(expires).into();
+                let sent = creation.wrap.map_or_else(|| body.clone(), |wrap| wrap(body.clone()));
+                creation.sending.about_to(Sent { since, expires, attempt }.to_json(&marker))?;
+                let cause = match self.client().send("POST", creation.post.as_str(), Some(&sent)).await {
+                    Ok(answer) => {
+                        let answer = match creation.unwrap {
+                            Some(member) => answer.get(member).cloned().unwrap_or_default(),
+                            None => answer,
+                        };
+                        match self.client().decode::<T>(answer, &creation.post) {
+                            Ok(created) => {
+                                self.client().deadline_seen(created.expires().is_some());
+                                return Ok(created);
+                            }
+                            Err(error) => error.context("it was created, but the answer cannot be read"),
                         }
-                        Err(error) => error.context("it was created, but the answer cannot be read"),
                     }
-                }
-                Err(error) if error.kind() == Kind::InDoubt => error,
-                Err(error) => return Err(error),
+                    Err(error) if error.kind() == Kind::InDoubt => error,
+                    Err(error) => return Err(error),
+                };
+                (cause, expires)
             };
-            self.client().tell(&format!("whether a {} was created is not known; looking for `{marker}`", T::NOUN));
-            match self.search(creation, &marker, since, expires).await {
+            let life = expires.duration_since(self.client().server_now());
+            // A run that can be continued would only have to ask again: it waits the doubt out.
+            let waits_it_out = creation.sending.is_journaled() && !self.client().ignores_deadlines();
+            let patience = if waits_it_out { creation.doubt_patience.max(life + SETTLE * 2) } else { creation.doubt_patience };
+            let until = if waits_it_out { format!("; after {} none can start any more", stamp(expires)) } else { String::new() };
+            self.client().tell(&format!("whether a {} was created is not known; looking for `{marker}`{until}", T::NOUN));
+            match self.search(creation, &marker, since, expires, patience).await {
                 Ok(Search::Found(created)) => {
                     self.client().tell(&format!("found the {} by its marker `{marker}`", T::NOUN));
                     return Ok(created);
@@ -139,8 +200,15 @@ impl SpaceClient {
         }
     }
 
-    async fn search<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp, expires: Timestamp) -> Result<Search<T>> {
-        let limit = later(self.clock().now(), creation.doubt_patience);
+    async fn search<T: Marked>(
+        &self,
+        creation: &Creation<'_>,
+        marker: &str,
+        since: Timestamp,
+        expires: Timestamp,
+        patience: SignedDuration,
+    ) -> Result<Search<T>> {
+        let limit = later(self.clock().now(), patience);
         let reader = self.until(limit);
         let mut pause = SignedDuration::from_secs(1);
         loop {

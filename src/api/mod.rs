@@ -30,6 +30,7 @@ pub mod runbooks;
 pub mod server;
 pub mod spaces;
 mod stats;
+pub mod tape;
 pub mod tasks;
 pub mod tenants;
 mod tls;

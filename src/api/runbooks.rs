@@ -3,7 +3,7 @@
 use super::decode::{Links, document};
 use super::encode::editable;
 use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, TenantId};
-use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked};
+use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked, Sending};
 use super::projects::Project;
 use super::resource::{named, pick};
 use super::spaces::SpaceClient;
@@ -217,6 +217,11 @@ impl SpaceClient {
 
     /// Runs a runbook exactly once, or not at all and says why; see [`SpaceClient::create_deployment`].
     pub async fn run_runbook(&self, new: &NewRunbookRun, marker: &str) -> Result<RunbookRun> {
+        self.run_remembered_runbook(new, marker, &()).await
+    }
+
+    /// [`SpaceClient::run_runbook`] for a run that can be continued.
+    pub async fn run_remembered_runbook(&self, new: &NewRunbookRun, marker: &str, sending: &(dyn Sending + Sync)) -> Result<RunbookRun> {
         let creation = Creation {
             post: self.route("runbookRuns"),
             body: new.body(),
@@ -229,6 +234,7 @@ impl SpaceClient {
             expires: new.queue_time_expiry,
             life: new.queue_expiry,
             doubt_patience: new.doubt_patience,
+            sending,
         };
         self.create_marked(&creation).await
     }

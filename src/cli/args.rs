@@ -123,6 +123,22 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_operations: Option<u64>,
 
+    /// Name of this run: an unfinished run of that name is continued, one that ended is not done again [default: made up]
+    #[arg(long, value_name = "NAME")]
+    pub run_id: Option<String>,
+
+    /// Begin anew when the run of that name has ended
+    #[arg(long, requires = "run_id")]
+    pub anew: bool,
+
+    /// Where runs are journaled: a folder, or postgres://USER@HOST/DATABASE for several machines [env: OCTORHAI_STORE]
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+
+    /// End instead of waiting longer than a minute (exit code 7); `octorhai runs resume --due` goes on when it is time
+    #[arg(long)]
+    pub suspend: bool,
+
     /// Where `artifact(...)` writes
     #[arg(long, value_name = "DIR", default_value = "octorhai-artifacts")]
     pub artifacts: PathBuf,

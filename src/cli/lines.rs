@@ -75,6 +75,8 @@ impl Lines {
             What::Note { level: Level::Info, text } => normal(Tone::Plain, text.clone()),
             What::Note { level: Level::Highlight, text } => normal(Tone::Strong, text.clone()),
             What::Note { level: Level::Warning, text } => vec![(Loudness::Quiet, Tone::Warn, format!("warning: {text}"))],
+            // Told when it happened.
+            What::Replayed { .. } => Vec::new(),
             What::TaskStarted { subject, how } => {
                 let how = match how.as_str() {
                     "undo" => "started, to undo",

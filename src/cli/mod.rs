@@ -7,6 +7,7 @@ mod args;
 mod ask;
 mod below;
 mod help;
+pub mod journal;
 mod json;
 mod lines;
 mod log;

@@ -144,7 +144,9 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
         Output::Text if ui.is_live() => Arc::new(LiveSink::new(ui.clone(), zone.clone())),
         Output::Text => Arc::new(PlainSink::new(ui.clone(), zone.clone())),
     };
+    let journal = super::journal::journaling(args, ui, environment, &target, &declared, &values)?;
     let settings = Settings {
+        journal,
         script,
         params: values,
         target,
@@ -240,7 +242,7 @@ fn about(text: &str) -> Option<String> {
 }
 
 /// A variable that is set and not empty.
-fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
+pub(super) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
     environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 

@@ -47,7 +47,11 @@ impl Sink for Timeline {
         let mut state = self.0.lock();
         state.first.get_or_insert(event.at);
         state.last = Some(event.at);
-        match &event.what {
+        let what = match &event.what {
+            What::Replayed { what } => what,
+            what => what,
+        };
+        match what {
             What::RunStarted { virtual_time, .. } => state.virtual_time = *virtual_time,
             What::TaskStarted { subject, .. } => {
                 state.row(&subject.task, &subject.title, event.at);

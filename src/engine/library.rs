@@ -8,6 +8,7 @@
 
 use super::{
     options::{OptionDoc, OptionValue},
+    site,
     thrown::{HostResult, raise, to_dynamic},
     words::counted,
 };
@@ -247,7 +248,9 @@ impl Library {
             let types: Vec<TypeId> = receiver.into_iter().chain(std::iter::repeat_n(TypeId::of::<Dynamic>(), count)).collect();
             let (function, body) = (doc.name, body.clone());
             self.raw(function, &types, move |ctx, args| {
-                let values = args.iter().map(|a| a.flatten_clone()).collect::<Vec<_>>().into_iter();
+                let values = args.iter().map(|a| a.flatten_clone()).collect::<Vec<_>>();
+                let _inside = site::enter(function, &values);
+                let values = values.into_iter();
                 body(&Call { ctx, function }, &mut Arguments { function, values })
             });
         }
@@ -285,7 +288,9 @@ impl Library {
         super::thrown::prints::<T>();
         for property in T::DOC.properties {
             self.raw(&format!("get${}", property.name), &[own], |ctx, args| {
-                let value = args[0].flatten_clone().cast::<T>();
+                let value = args[0].flatten_clone();
+                let _inside = site::enter(property.name, std::slice::from_ref(&value));
+                let value = value.cast::<T>();
                 value.property(&Call { ctx, function: property.name }, property.name).unwrap_or(Ok(Dynamic::UNIT))
             });
         }

@@ -19,6 +19,7 @@ pub mod library;
 pub mod options;
 pub mod parallel;
 pub mod params;
+pub mod site;
 pub mod thrown;
 
 pub use failure::{Failure, Frame};

@@ -257,7 +257,7 @@ impl Host {
             }
         };
         if let Some(reason) = &options.override_freeze {
-            let now = self.clock.now();
+            let now = self.now();
             let tenant = new.tenant.clone();
             let mut active = self.block(place.client.freezes())?;
             active.retain(|f| f.is_active(now) && f.covers(&new.project, &new.environment, tenant.as_ref()));
@@ -270,16 +270,16 @@ impl Host {
             "release": new.release.to_string(), "environment": new.environment.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string),
             "at": new.queue_time.map(|t| t.to_string()),
         });
-        let deployment = self.effect("deploy", &arguments, |marker| {
+        let deployment = self.effect("deploy", &arguments, |attempt| {
             let new = &new;
             let title = || format!("{} {} → {}", plan.project.name, plan.release.version, plan.environment.name);
             async move {
-                let created = place.space.create_deployment(new, marker.as_str()).await;
+                let created = place.space.create_remembered_deployment(new, attempt.marker.as_str(), &attempt).await;
                 created.map_err(|error| if error.kind() == Kind::InDoubt { error.context(title()) } else { error })
             }
         })?;
         // It is there: nothing that fails from here on may hide it.
-        let subject = self.finish(place.subject(&deployment, Some(&plan.release.version)));
+        let subject = self.named(place, &deployment, Some(&plan.release.version))?;
         let task = Task::new(place.clone(), subject, api::Task::of_new(&deployment), Some(deployment), None);
         self.started(&task, how);
         Ok(task)

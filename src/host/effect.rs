@@ -2,11 +2,16 @@
 //!
 //! Each effect has a key (branch of the script, sequence in it, hash of kind and arguments) that is the same when the
 //! script runs again. What is created on the server carries it as a marker, so that it can be found after a lost answer
-//! (reliability.md §2.3). The journal of a later version stands in this door.
+//! (reliability.md §2.3). The journal stands in this door: the intent is synced before, the outcome after.
 
-use super::Host;
-use crate::{engine::thrown::HostResult, error::Result};
-use serde_json::Value;
+use super::{Host, journal::Place};
+use crate::{
+    api,
+    engine::thrown::{HostResult, Raise, raise},
+    error::{Error, Kind, Result},
+    journal::{Step, StepState},
+};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// The key of one effect.
@@ -26,13 +31,153 @@ impl std::fmt::Display for Marker {
     }
 }
 
+/// One try of an effect.
+pub struct Attempt {
+    /// Its key.
+    pub marker: Marker,
+    /// What an earlier start of the run was about to send when it ended; it may have been carried out.
+    pub earlier: Option<Value>,
+    host: Host,
+    step: Option<Step>,
+}
+
+impl Attempt {
+    /// Whether an earlier start of the run may have done it.
+    pub fn may_be_done(&self) -> bool {
+        self.earlier.is_some()
+    }
+
+    /// The error for what must not be done twice and cannot be looked for.
+    pub fn once(&self, what: &str) -> Result<()> {
+        if !self.may_be_done() {
+            return Ok(());
+        }
+        let run = self.host.recorder.as_ref().map(|r| r.run().to_owned()).unwrap_or_default();
+        Err(Error::new(
+            Kind::InDoubt,
+            format!("the run ended while it sent {what}: whether the server did it is not known, and it cannot be looked for"),
+        )
+        .help("look at the server; a request that can be repeated is better made by a function of its own than by `post`, `put`, `delete`")
+        .help(format!("give the run up: octorhai runs cancel {run}")))
+    }
+}
+
+impl api::marked::Sending for Attempt {
+    fn earlier(&self) -> Option<&Value> {
+        self.earlier.as_ref().filter(|intent| !intent.is_null())
+    }
+
+    fn about_to(&self, intent: Value) -> Result<()> {
+        match (&self.host.recorder, &self.step) {
+            (Some(recorder), Some(step)) => recorder.write(Some(Step { intent, ..step.clone() })),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_journaled(&self) -> bool {
+        self.step.is_some()
+    }
+}
+
+/// The outcome of an effect, for the record.
+pub trait Outcome: Sized {
+    /// As JSON.
+    fn record(&self) -> Value;
+    /// From what [`Outcome::record`] made.
+    fn restore(record: &Value) -> Result<Self>;
+}
+
+impl Outcome for () {
+    fn record(&self) -> Value {
+        Value::Null
+    }
+    fn restore(_: &Value) -> Result<Self> {
+        Ok(())
+    }
+}
+
+impl Outcome for Value {
+    fn record(&self) -> Value {
+        self.clone()
+    }
+    fn restore(record: &Value) -> Result<Self> {
+        Ok(record.clone())
+    }
+}
+
+macro_rules! documents {
+    ($($type:ty: $noun:literal),*) => { $(
+        impl Outcome for $type {
+            fn record(&self) -> Value {
+                self.raw.clone()
+            }
+            fn restore(record: &Value) -> Result<Self> {
+                <$type as api::decode::Document>::decode(record.clone()).map_err(|problem| problem.into_error($noun))
+            }
+        }
+    )* };
+}
+documents!(api::Deployment: "deployment", api::RunbookRun: "runbook run", api::Release: "release", api::Interruption: "interruption");
+
+/// An error that is an answer: a mail that could not be sent.
+impl<T: Outcome> Outcome for Result<T> {
+    fn record(&self) -> Value {
+        match self {
+            Ok(value) => json!({"ok": value.record()}),
+            Err(error) => json!({"error": error.to_record()}),
+        }
+    }
+    fn restore(record: &Value) -> Result<Self> {
+        match record.get("error") {
+            Some(error) => Ok(Err(Error::from_record(error))),
+            None => T::restore(&record["ok"]).map(Ok),
+        }
+    }
+}
+
 impl Host {
     /// Does something that changes the world outside. `kind` and `arguments` say what, for the key; `act` does it, and ends
     /// soon by itself when the run is cancelled meanwhile.
-    pub fn effect<T, F: Future<Output = Result<T>>>(&self, kind: &str, arguments: &Value, act: impl FnOnce(Marker) -> F) -> HostResult<T> {
+    pub fn effect<T: Outcome, F: Future<Output = Result<T>>>(
+        &self,
+        kind: &str,
+        arguments: &Value,
+        act: impl FnOnce(Attempt) -> F,
+    ) -> HostResult<T> {
         let marker = self.next_marker(kind, arguments);
         tracing::debug!(%marker, kind, %arguments, "effect");
-        self.block_to_end(act(marker))
+        let Some(recorder) = self.recorder() else {
+            return self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None }));
+        };
+        let place: Place = Self::next_step(recorder);
+        let arguments = recorder.cleaned(arguments.clone());
+        let known = recorder.known(&place, kind, &arguments).raise()?;
+        if let Some(step) = &known {
+            match step.state {
+                StepState::Done => return T::restore(&step.outcome).raise(),
+                StepState::Failed => return Err(raise(Error::from_record(&step.outcome))),
+                StepState::Intent => {}
+            }
+        }
+        self.check_cancelled()?;
+        let earlier = known.as_ref().map(|step| step.intent.clone());
+        let step = match known {
+            Some(step) => step,
+            None => {
+                let step = recorder.step(&place, kind, &arguments, self.clock.now());
+                recorder.write(Some(step.clone())).raise()?;
+                step
+            }
+        };
+        let attempt = Attempt { marker, earlier, host: self.clone(), step: Some(step.clone()) };
+        let result = self.finish(self.unrecorded(|| act(attempt)));
+        let outcome = result.as_ref().map(Outcome::record).map_err(Clone::clone);
+        // What was done stands on the server, and its marker finds it: an error of the journal comes second.
+        let written = self.effect_ended(&place, step, &outcome);
+        match (result, written) {
+            (Ok(_), Err(problem)) => Err(raise(problem)),
+            (result, _) => result.raise(),
+        }
     }
 
     fn next_marker(&self, kind: &str, arguments: &Value) -> Marker {

@@ -42,7 +42,7 @@ crate::functions! {
     fn freeze(call, project: Ref, env: Ref; tenant: Option<Ref>) -> "Freeze" {
         let host = Host::of(call)?;
         let place = host.place();
-        let now = host.clock.now();
+        let now = host.now();
         host.block(async {
             let project = place.project(project.as_str()).await?;
             let env = place.environment(env.as_str()).await?;

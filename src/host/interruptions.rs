@@ -13,7 +13,7 @@ use crate::{
     event::Level,
 };
 use rhai::{Array, Dynamic};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt};
 
 /// An interruption.
@@ -85,6 +85,24 @@ impl Interruption {
         }
     }
 
+    /// Its id.
+    pub fn id(&self) -> &api::InterruptionId {
+        &self.document.id
+    }
+
+    /// As JSON, for [`Interruption::from_record`].
+    pub fn to_record(&self) -> Value {
+        json!({"document": self.document.raw, "teams": self.teams})
+    }
+
+    /// The same one again.
+    pub fn from_record(place: Place, record: &Value) -> HostResult<Self> {
+        let document = <api::Interruption as api::decode::Document>::decode(record["document"].clone());
+        let document = document.map_err(|problem| raise(problem.into_error("interruption")))?;
+        let teams = record["teams"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        Ok(Self { place, document, teams })
+    }
+
     /// `waits for "Approve" by Release managers: Check the tide table`.
     pub fn who_may_answer(&self) -> String {
         let who = if self.teams.is_empty() { "anybody who may deploy".to_owned() } else { self.teams.join(" or ") };
@@ -101,13 +119,21 @@ impl Interruption {
             body.insert((*name).to_owned(), (*value).to_owned());
         }
         let arguments = json!({"interruption": id.to_string(), "values": body});
-        let answered = host.effect("answer", &arguments, |_| async { submit(&self.place, id, &body).await })?;
+        let body = &body;
+        let answered =
+            host.effect("answer", &arguments, |attempt| async move { submit(&self.place, id, body, attempt.may_be_done()).await })?;
         host.note(Level::Info, format!("{}: {what}", self.document.title));
         Ok(Self { document: answered, ..self.clone() })
     }
 }
 
-async fn submit(place: &Place, id: &api::InterruptionId, body: &BTreeMap<String, String>) -> Result<api::Interruption> {
+async fn submit(place: &Place, id: &api::InterruptionId, body: &BTreeMap<String, String>, may_be_done: bool) -> Result<api::Interruption> {
+    if may_be_done {
+        let seen = place.space.interruption(id).await?;
+        if !seen.is_pending {
+            return Ok(seen);
+        }
+    }
     // Responsibility is one person's; the server refuses answers of others (octopus-api.md §19).
     place.space.take_responsibility(id).await?;
     match place.space.submit_interruption(id, body).await {

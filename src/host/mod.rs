@@ -12,6 +12,7 @@ pub mod environments;
 pub mod events;
 pub mod freezes;
 pub mod interruptions;
+pub mod journal;
 pub mod lists;
 pub mod order;
 pub mod outputs;
@@ -95,6 +96,8 @@ pub struct Inner {
     pub run_id: String,
     /// The sequence of effects, one for each branch.
     pub effects: Mutex<BTreeMap<String, u64>>,
+    /// The run's journal, if it has one.
+    pub recorder: Option<journal::Recorder>,
     /// Tasks this run started, in order.
     pub started: Mutex<Vec<tasks::Task>>,
     /// Other spaces and servers met so far: one poller and one set of names each.
@@ -162,7 +165,7 @@ impl Host {
 
     /// [`Host::block`] with our own error.
     pub fn block_plain<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.finish(self.cancel.guard(work))
+        self.recorded(self.cancel.guard(work))
     }
 
     /// [`Host::block`] for what changes something: a cancelled run does not begin it, but does not tear it off either.
@@ -184,16 +187,26 @@ impl Host {
 
     /// Sleeps until `due` on the run's clock; other branches go on meanwhile.
     pub fn sleep_until(&self, due: jiff::Timestamp) -> HostResult<()> {
-        let sleep = self.cancel.guard(async {
-            self.clock.sleep_until(due).await;
-            Ok(())
-        });
-        crate::engine::baton::wait(&self.handle, sleep).raise()
+        let sleep = |_| {
+            self.put_down_until(due, "it sleeps")?;
+            let sleep = self.cancel.guard(async {
+                self.clock.sleep_until(due).await;
+                Ok(())
+            });
+            crate::engine::baton::wait(&self.handle, sleep).raise()?;
+            Ok(((), Value::Null))
+        };
+        self.waited("sleep", due.to_string().into(), sleep, |_| Ok(()))
+    }
+
+    /// What a deployment is called. It is there already: what cannot be asked is called by its id, and no error hides it.
+    pub fn named(&self, place: &Place, deployment: &api::Deployment, version: Option<&str>) -> HostResult<crate::event::Subject> {
+        self.recorded(async { Ok(place.subject(deployment, version).await) }).raise()
     }
 
     /// Tells something.
     pub fn emit(&self, what: What) {
-        self.events.emit(what);
+        self.tell(what);
     }
 
     /// Tells a note that would be the same each time only once, e.g. what `latest` is in a loop over tenants.
@@ -205,7 +218,7 @@ impl Host {
 
     /// Tells a note.
     pub fn note(&self, level: Level, text: impl Into<String>) {
-        self.events.note(level, text);
+        self.tell(What::Note { level, text: text.into() });
     }
 
     /// `Err` when the run is cancelled.

@@ -94,7 +94,7 @@ crate::functions! {
     fn in_order(call, graph: Map, start: FnPtr; options: OrderOptions) -> "map" {
         let host = Host::of(call)?;
         let needs = needs(&graph)?;
-        let deadline = later(host.clock.now(), options.timeout);
+        let deadline = later(host.now(), options.timeout);
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
         let mut results = Map::new();
         let mut running: BTreeMap<String, Vec<Task>> = BTreeMap::new();
@@ -139,7 +139,7 @@ crate::functions! {
                 continue;
             }
             let open: Vec<Task> = running.values().flatten().filter(|t| !t.last().is_completed()).cloned().collect();
-            let wait = WaitOptions { timeout: deadline.duration_since(host.clock.now()).max(SignedDuration::ZERO), ..WaitOptions::default() };
+            let wait = WaitOptions { timeout: deadline.duration_since(host.now()).max(SignedDuration::ZERO), ..WaitOptions::default() };
             if !for_tasks(call, &host, &open, &wait, Until::Any)? {
                 return Err(raise(timed_out(call, &host, &open, &WaitOptions { timeout: options.timeout, ..WaitOptions::default() })?));
             }

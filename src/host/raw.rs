@@ -54,5 +54,8 @@ fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> crate:
     let place = host.place();
     let body = body.map(to_json);
     let arguments = serde_json::json!({"method": method, "path": path, "body": body});
-    host.effect("raw", &arguments, |_| async { place.space.raw(method, path, body.as_ref()).await })
+    host.effect("raw", &arguments, |attempt| async move {
+        attempt.once(&format!("`{method} {path}`"))?;
+        place.space.raw(method, path, body.as_ref()).await
+    })
 }

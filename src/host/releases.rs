@@ -250,7 +250,7 @@ fn made(host: &Host, place: &Place, project: &api::Project, options: &CreateOpti
     let packages: Vec<_> = plan.packages.iter().map(|p| (&p.action_name, &p.version)).collect();
     let arguments =
         serde_json::json!({"project": project.id.to_string(), "version": plan.version, "channel": options.channel, "packages": packages});
-    let release = host.effect("create release", &arguments, |_| create(place, project, plan, options))?;
+    let release = host.effect("create release", &arguments, |attempt| create(place, project, plan, options, attempt.may_be_done()))?;
     host.note(Level::Info, format!("release {} of {}", release.version, project.name));
     Ok(release)
 }
@@ -331,8 +331,14 @@ fn no_package(package: &api::TemplatePackage, channel: &api::Channel) -> Error {
     .help(format!("push one, or name a version: #{{packages: #{{\"{}\": \"1.0.0\"}}}}", package.step_name))
 }
 
-async fn create(place: &Place, project: &api::Project, plan: Plan, options: &CreateOptions) -> Result<api::Release> {
+async fn create(place: &Place, project: &api::Project, plan: Plan, options: &CreateOptions, may_be_done: bool) -> Result<api::Release> {
     let version = plan.version;
+    if may_be_done {
+        match place.space.release_by_version(project, &version).await {
+            Err(error) if error.kind() == Kind::NotFound => {}
+            other => return other,
+        }
+    }
     let mut new = api::NewRelease::new(&project.id, version.clone());
     new.channel = Some(plan.channel.id);
     new.release_notes = options.notes.clone();

@@ -96,7 +96,7 @@ crate::functions! {
                     .help("name one with `--deployment Deployments-N` to try it"),
             ));
         };
-        if at <= host.clock.now() {
+        if at <= host.now() {
             return Err(raise(Error::new(Kind::Script, format!("`requeue` needs a time to come; {} is past", Moment::of(&host, at)))));
         }
         let place = host.home.clone();
@@ -110,12 +110,12 @@ crate::functions! {
         new.queue_time = Some(at);
         new.comments = options.comment.clone().unwrap_or_else(|| format!("requeued from {}", old.id));
         let arguments = json!({"deployment": old.id.to_string(), "at": at.to_string()});
-        let deployment = host.effect("requeue", &arguments, |marker| {
+        let deployment = host.effect("requeue", &arguments, |attempt| {
             let (place, new) = (&place, &new);
-            async move { place.space.create_deployment(new, marker.as_str()).await }
+            async move { place.space.create_remembered_deployment(new, attempt.marker.as_str(), &attempt).await }
         })?;
         // It is there: an error from here on would make a script do it again.
-        let subject = host.finish(place.subject(&deployment, None));
+        let subject = host.named(&place, &deployment, None)?;
         let version = subject.release.clone();
         let task = super::tasks::Task::new(place, subject, api::Task::of_new(&deployment), Some(deployment), None);
         host.note(Level::Highlight, format!("{} is queued again for {} ({})", task.subject.title, Moment::of(&host, at), task.id));

@@ -43,7 +43,7 @@ crate::functions! {
                 Err(error) if attempt >= times || is_final(&error) || as_error(&error).kind() == Kind::InDoubt => break Err(error),
                 Err(error) => {
                     host.note(Level::Warning, format!("try {attempt} of {times} failed: {}", message(&error)));
-                    host.sleep_until(later(host.clock.now(), pause))?;
+                    host.sleep_until(later(host.now(), pause))?;
                     if options.backoff {
                         pause = pause.saturating_mul(2).min(SignedDuration::from_hours(1));
                     }

@@ -103,7 +103,7 @@ crate::functions! {
             }
             // The canary's budget is none: that is what it is for.
             let budget = if options.canary > 0 && index == 0 && count > 1 { 0 } else { options.max_failures };
-            let deadline = later(host.clock.now(), options.timeout);
+            let deadline = later(host.now(), options.timeout);
             let mut queue: VecDeque<Dynamic> = wave.into();
             let mut running: Vec<(String, Vec<Task>)> = Vec::new();
             loop {
@@ -140,7 +140,7 @@ crate::functions! {
                     continue;
                 }
                 let open: Vec<Task> = running.iter().flat_map(|(_, t)| t).filter(|t| !t.last().is_completed()).cloned().collect();
-                let wait = WaitOptions { timeout: deadline.duration_since(host.clock.now()).max(SignedDuration::ZERO), ..WaitOptions::default() };
+                let wait = WaitOptions { timeout: deadline.duration_since(host.now()).max(SignedDuration::ZERO), ..WaitOptions::default() };
                 if !for_tasks(call, &host, &open, &wait, Until::Any)? {
                     return Err(raise(timed_out(call, &host, &open, &WaitOptions { timeout: options.timeout, ..WaitOptions::default() })?));
                 }
@@ -149,7 +149,7 @@ crate::functions! {
                 stopped = true;
                 outcomes.extend(queue.into_iter().map(|item| not_started(&item, number)));
             } else if number < count as i64 && options.bake > SignedDuration::ZERO {
-                let until = later(host.clock.now(), options.bake);
+                let until = later(host.now(), options.bake);
                 host.note(Level::Info, format!("wave {number} of {count} is done; the next starts after {}", text::show(options.bake)));
                 host.sleep_until(until)?;
             }

@@ -57,9 +57,9 @@ impl Host {
             Ok((project, environment, tenant, runbook, new))
         })?;
         let arguments = json!({"runbook": runbook.id.to_string(), "environment": environment.id.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string)});
-        let run = self.effect("run runbook", &arguments, |marker| {
+        let run = self.effect("run runbook", &arguments, |attempt| {
             let (place, new) = (&place, &new);
-            async move { place.space.run_runbook(new, marker.as_str()).await }
+            async move { place.space.run_remembered_runbook(new, attempt.marker.as_str(), &attempt).await }
         })?;
         let mut title = format!("{} / {} → {}", project.name, runbook.name, environment.name);
         if let Some(tenant) = &tenant {

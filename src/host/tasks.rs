@@ -101,7 +101,7 @@ crate::script_type! {
         duration: "duration" = |call, t| {
             let host = Host::of(call)?;
             let last = t.last();
-            last.start_time.map(|from| last.completed_time.unwrap_or_else(|| host.clock.now()).duration_since(from))
+            last.start_time.map(|from| last.completed_time.unwrap_or_else(|| host.now()).duration_since(from))
         };
         /// The steps of its log with their states; asks the server.
         steps: "list of Step" = |call, t| { let host = Host::of(call)?; host.block(t.steps())? };

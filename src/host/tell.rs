@@ -211,8 +211,9 @@ crate::functions! {
         let letter = letter(call, &options)?;
         let arguments = serde_json::json!({"to": letter.to, "subject": letter.subject});
         let sent = match &mailer(&host, letter.from.is_some())? {
-            Some(mailer) => host.effect("email", &arguments, |marker| {
-                let letter = Letter { message_id: format!("{}@octorhai", marker.as_str().replace(':', ".")), ..letter.clone() };
+            Some(mailer) => host.effect("email", &arguments, |attempt| {
+                // The same after a restart: a second copy is recognised by its Message-ID.
+                let letter = Letter { message_id: format!("{}@octorhai", attempt.marker.as_str().replace(':', ".")), ..letter.clone() };
                 let cancel = &host.cancel;
                 // A mail server that hangs must not hold up the end.
                 async move { Box::pin(cancel.guard(async { Ok(mailer.send(&letter).await) })).await }
@@ -223,7 +224,7 @@ crate::functions! {
         to.extend(letter.cc.iter().cloned());
         to.extend(letter.bcc.iter().cloned());
         let problem = sent.as_ref().err().map(|e| e.message().to_owned());
-        host.emit(What::Mail { to, subject: letter.subject.clone(), problem: problem.clone() });
+        host.tell(What::Mail { to, subject: letter.subject.clone(), problem: problem.clone() });
         match sent {
             Ok(()) => Ok(true),
             Err(error) if options.required || error.kind() == Kind::Script => Err(raise(error)),

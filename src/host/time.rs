@@ -86,7 +86,7 @@ impl When {
     pub fn resolve(&self, host: &Host) -> HostResult<Timestamp> {
         match self {
             Self::Moment(at) => Ok(*at),
-            Self::Text(written) => text::point(written, host.clock.now(), &host.zone).raise(),
+            Self::Text(written) => text::point(written, host.now(), &host.zone).raise(),
         }
     }
 }
@@ -103,7 +103,7 @@ crate::functions! {
     /// ```
     fn now(call) -> "Moment" {
         let host = Host::of(call)?;
-        Ok(Moment::of(&host, host.clock.now()))
+        Ok(Moment::of(&host, host.now()))
     }
 
     /// The next time that fits a text: `"tomorrow 03:00"`, `"Sat 02:00"`, `"22:30"`, `"in 2h"`, or ISO 8601.
@@ -127,7 +127,7 @@ crate::functions! {
     /// ```
     fn ago(call, duration: SignedDuration) -> "Moment" {
         let host = Host::of(call)?;
-        Ok(Moment::of(&host, later(host.clock.now(), negated(duration))))
+        Ok(Moment::of(&host, later(host.now(), negated(duration))))
     }
 
     /// A duration from text: `duration("1h30m")`. Shorter: `90.minutes`, `2.hours`, `7.days`.
@@ -149,7 +149,7 @@ crate::functions! {
         let due = if let Some(moment) = how_long.clone().try_cast::<Moment>() {
             moment.timestamp()
         } else {
-            later(host.clock.now(), SignedDuration::argument("sleep", "how_long", how_long)?)
+            later(host.now(), SignedDuration::argument("sleep", "how_long", how_long)?)
         };
         host.sleep_until(due)
     }
@@ -163,7 +163,7 @@ crate::functions! {
     fn window(call, window: String; zone: Option<String>) -> "true or false" {
         let host = Host::of(call)?;
         let window = in_zone(&host, &window, zone.as_deref())?;
-        Ok(window.contains(host.clock.now()))
+        Ok(window.contains(host.now()))
     }
 
     /// Waits until a window is open; returns at once when it is open now.
@@ -174,7 +174,7 @@ crate::functions! {
     fn wait_window(call, window: String; zone: Option<String>) -> "nothing" {
         let host = Host::of(call)?;
         let parsed = in_zone(&host, &window, zone.as_deref())?;
-        let now = host.clock.now();
+        let now = host.now();
         if !parsed.contains(now) {
             let Some(start) = parsed.next_start(now) else {
                 return Err(crate::engine::thrown::raise(Error::new(Kind::Script, format!("window `{window}` never opens"))));

@@ -22,6 +22,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use rhai::{Dynamic, FnPtr};
+use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What a look found.
@@ -39,7 +40,7 @@ pub fn until<T>(host: &Host, deadline: Timestamp, mut look: impl FnMut() -> Host
         match look()? {
             Look::Done(found) => return Ok(Some(found)),
             Look::Again(due) => {
-                let now = host.clock.now();
+                let now = host.now();
                 if now >= deadline {
                     return Ok(None);
                 }
@@ -134,33 +135,134 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
                 .help("it can be \"cancel\" or \"leave\""),
         ));
     }
-    let begun = host.clock.now();
-    let deadline = later(begun, options.timeout);
-    let mut open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
-    let mut watcher = Watcher::new(host, &open, options);
     let over = |open: &[Task]| match until_what {
         Until::All => open.is_empty() || (options.fail_fast && tasks.iter().any(failed)),
         Until::Any => open.len() < tasks.len() || open.is_empty(),
     };
-    if over(&open) {
-        return Ok(true);
-    }
-    let done = until(host, deadline, || {
-        watcher.look(call, host, &mut open, deadline)?;
+    let mut answered = Vec::new();
+    let mut since = None;
+    loop {
+        let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
         if over(&open) {
-            return Ok(Look::Done(true));
+            return Ok(true);
         }
-        let stuck = open.iter().any(|task| is_stuck(host, task, options));
-        if stuck { Ok(Look::Done(false)) } else { Ok(Look::Again(watcher.next_due())) }
+        let ids: Vec<String> = open.iter().map(|t| t.id.to_string()).collect();
+        let arguments = json!({"tasks": ids, "timeout": text::show(options.timeout)});
+        let answered_before = &answered;
+        let stretch = host.waited(
+            "wait",
+            arguments,
+            |began| {
+                let began = since.unwrap_or(began);
+                let stretch = watch(host, tasks, open, options, answered_before, began, &over)?;
+                let record = stretch.to_json(began, tasks);
+                Ok(((began, stretch), record))
+            },
+            |record| Stretch::again(host, tasks, record),
+        )?;
+        let (began, stretch) = stretch;
+        since = Some(began);
+        match stretch {
+            Stretch::Over(came) => return Ok(came),
+            Stretch::Asked(asked) => {
+                for (task, interruption) in asked {
+                    answered.push(interruption.id().to_string());
+                    if let Policy::Closure(closure) = &options.on_interrupt {
+                        retry::ignore(call.closure(closure, (interruption,)))?;
+                    } else {
+                        return Err(raise(
+                            Error::new(
+                                Kind::Failed,
+                                format!("{} waits for a person: {}", task.subject.title, interruption.who_may_answer()),
+                            )
+                            .with("task", task.id.to_string())
+                            .with("url", interruption.url())
+                            .with("interruption", interruption.id().to_string()),
+                        ));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How a stretch of waiting ended: a wait is one, or several with a question to the script between them.
+enum Stretch {
+    /// Whether what was waited for came.
+    Over(bool),
+    /// People are asked something, and the script decides.
+    Asked(Vec<(Task, Interruption)>),
+}
+
+impl Stretch {
+    fn to_json(&self, began: Timestamp, tasks: &[Task]) -> serde_json::Value {
+        let seen: Vec<_> = tasks.iter().map(|t| t.last()).filter(|t| !t.raw.is_null()).map(|t| t.raw.clone()).collect();
+        let mut record = json!({"began": began.to_string(), "tasks": seen});
+        match self {
+            Self::Over(came) => record["came"] = (*came).into(),
+            Self::Asked(asked) => {
+                record["asked"] = asked.iter().map(|(t, i)| json!({"task": t.id.to_string(), "interruption": i.to_record()})).collect();
+            }
+        }
+        record
+    }
+
+    /// What [`Stretch::to_json`] wrote, and since when the whole wait lasts.
+    fn again(host: &Host, tasks: &[Task], record: &serde_json::Value) -> HostResult<(Timestamp, Self)> {
+        for seen in record["tasks"].as_array().into_iter().flatten() {
+            let seen = <api::Task as api::decode::Document>::decode(seen.clone()).map_err(|problem| raise(problem.into_error("task")))?;
+            let seen = Arc::new(seen);
+            for task in tasks.iter().filter(|t| t.id == seen.id) {
+                task.saw(host, Arc::clone(&seen));
+            }
+        }
+        let began = record["began"].as_str().and_then(|at| at.parse().ok()).unwrap_or_else(|| host.clock.now());
+        let Some(asked) = record["asked"].as_array() else { return Ok((began, Self::Over(record["came"] == true))) };
+        let mut again = Vec::new();
+        for one in asked {
+            if let Some(task) = tasks.iter().find(|t| one["task"] == t.id.as_str()) {
+                again.push((task.clone(), Interruption::from_record(task.place.clone(), &one["interruption"])?));
+            }
+        }
+        Ok((began, Self::Asked(again)))
+    }
+}
+
+/// Watches until it is over, the deadline has come, or somebody is asked and the script shall decide.
+fn watch(
+    host: &Host,
+    tasks: &[Task],
+    mut open: Vec<Task>,
+    options: &WaitOptions,
+    answered: &[String],
+    began: Timestamp,
+    over: &dyn Fn(&[Task]) -> bool,
+) -> HostResult<Stretch> {
+    let deadline = later(began, options.timeout);
+    let mut watcher = Watcher::new(host, &open, options, answered);
+    let done = until(host, deadline, || {
+        watcher.look(host, &mut open, deadline)?;
+        if over(&open) {
+            return Ok(Look::Done(Stretch::Over(true)));
+        }
+        if !watcher.asked.is_empty() {
+            return Ok(Look::Done(Stretch::Asked(std::mem::take(&mut watcher.asked))));
+        }
+        if open.iter().any(|task| is_stuck(host, task, options)) {
+            return Ok(Look::Done(Stretch::Over(false)));
+        }
+        let soon = later(host.clock.now(), SignedDuration::from_mins(1));
+        host.put_down_until(soon.min(deadline), &format!("{} of {} tasks are open", open.len(), tasks.len()))?;
+        Ok(Look::Again(watcher.next_due()))
     });
-    host.count_naive(host.clock.since(begun).as_secs(), open.len());
+    host.count_naive(host.clock.since(began).as_secs(), open.len());
     if done.is_err()
         && host.cancel.is_cancelled()
         && let Some(word) = &options.on_cancel
     {
         host.decide_on_cancel(&open, word == "cancel");
     }
-    Ok(done?.unwrap_or(false))
+    Ok(done?.unwrap_or(Stretch::Over(false)))
 }
 
 /// Whether it has been queued for longer than `queue_timeout` without a start.
@@ -183,14 +285,16 @@ struct Watcher<'o> {
     told: BTreeMap<TaskId, Explanation>,
     /// When to look again why a task waits, and the pause before that: longer each time.
     explain_again: BTreeMap<TaskId, (Timestamp, SignedDuration)>,
-    answered: Vec<String>,
+    /// Interruptions that the script has decided on, and those it has yet to.
+    answered: &'o [String],
+    asked: Vec<(Task, Interruption)>,
     begun: Timestamp,
     details_due: Timestamp,
     steps: BTreeMap<TaskId, (Option<String>, Option<u8>)>,
 }
 
 impl<'o> Watcher<'o> {
-    fn new(host: &Host, open: &[Task], options: &'o WaitOptions) -> Self {
+    fn new(host: &Host, open: &[Task], options: &'o WaitOptions, answered: &'o [String]) -> Self {
         let mut by_space: BTreeMap<(String, String), (super::place::Place, Vec<TaskId>)> = BTreeMap::new();
         for task in open {
             let key = (task.place.client.address(), task.place.space.space().id.to_string());
@@ -202,7 +306,8 @@ impl<'o> Watcher<'o> {
             watches,
             told: BTreeMap::new(),
             explain_again: BTreeMap::new(),
-            answered: Vec::new(),
+            answered,
+            asked: Vec::new(),
             begun: host.clock.now(),
             details_due: host.clock.now(),
             steps: BTreeMap::new(),
@@ -214,7 +319,7 @@ impl<'o> Watcher<'o> {
     }
 
     /// Asks for all tasks at once, tells what changed, takes complete ones out of `open`.
-    fn look(&mut self, call: &Call<'_>, host: &Host, open: &mut Vec<Task>, deadline: Timestamp) -> HostResult<()> {
+    fn look(&mut self, host: &Host, open: &mut Vec<Task>, deadline: Timestamp) -> HostResult<()> {
         let mut seen: BTreeMap<(&str, TaskId), Arc<api::Task>> = BTreeMap::new();
         for (server, watch) in &self.watches {
             for task in host.block_plain(watch.poll(deadline)).map_err(|error| raise(about(error, open)))? {
@@ -231,12 +336,12 @@ impl<'o> Watcher<'o> {
         open.retain(|task| !task.last().is_completed());
         // By our clock: the server's may be another.
         host.count_naive(host.clock.since(self.begun).as_secs(), before - open.len());
-        self.explain(call, host, open)?;
+        self.explain(host, open)?;
         self.tell_steps(host, open)
     }
 
     /// Tells why tasks wait, when the reason changes, as far as the poller has requests to spare.
-    fn explain(&mut self, call: &Call<'_>, host: &Host, open: &[Task]) -> HostResult<()> {
+    fn explain(&mut self, host: &Host, open: &[Task]) -> HostResult<()> {
         let now = host.clock.now();
         let mut queued = 0;
         for task in open {
@@ -281,13 +386,13 @@ impl<'o> Watcher<'o> {
                 self.told.insert(task.id.clone(), explanation);
             }
             if last.waits_for_a_person() {
-                self.interrupted(call, host, task)?;
+                self.interrupted(host, task)?;
             }
         }
         Ok(())
     }
 
-    fn interrupted(&mut self, call: &Call<'_>, host: &Host, task: &Task) -> HostResult<()> {
+    fn interrupted(&mut self, host: &Host, task: &Task) -> HostResult<()> {
         if matches!(&self.options.on_interrupt, Policy::Word(word) if word == "wait") {
             return Ok(());
         }
@@ -298,20 +403,7 @@ impl<'o> Watcher<'o> {
                 continue;
             }
             let interruption = host.block(async { Ok(Interruption::new(task.place.clone(), interruption).with_names().await) })?;
-            match &self.options.on_interrupt {
-                Policy::Closure(closure) => {
-                    self.answered.push(id);
-                    retry::ignore(call.closure(closure, (interruption,)))?;
-                }
-                Policy::Word(_) => {
-                    return Err(raise(
-                        Error::new(Kind::Failed, format!("{} waits for a person: {}", task.subject.title, interruption.who_may_answer()))
-                            .with("task", task.id.to_string())
-                            .with("url", interruption.url())
-                            .with("interruption", id),
-                    ));
-                }
-            }
+            self.asked.push((task.clone(), interruption));
         }
         Ok(())
     }
@@ -456,18 +548,24 @@ pub fn cancel_all(host: &Host, open: &[Task]) -> (usize, Vec<String>) {
             Err(error) => problems.push(format!("{} could not be cancelled: {}", task.subject.title, retry::message(&error))),
         }
     }
-    let deadline = later(host.clock.now(), SignedDuration::from_mins(10));
-    let ended = until(host, deadline, || {
-        for task in cancelled.iter().filter(|t| !t.last().is_completed()) {
-            host.block(task.look(host))?;
-        }
-        if cancelled.iter().all(|t| t.last().is_completed()) {
-            Ok(Look::Done(()))
-        } else {
-            Ok(Look::Again(later(host.clock.now(), SignedDuration::from_secs(5))))
-        }
-    });
-    if let Ok(None) = ended {
+    let ids: Vec<String> = cancelled.iter().map(|t| t.id.to_string()).collect();
+    let stop = |began| {
+        let ended = until(host, later(began, SignedDuration::from_mins(10)), || {
+            for task in cancelled.iter().filter(|t| !t.last().is_completed()) {
+                host.block(task.look(host))?;
+            }
+            if cancelled.iter().all(|t| t.last().is_completed()) {
+                Ok(Look::Done(Stretch::Over(true)))
+            } else {
+                Ok(Look::Again(later(host.clock.now(), SignedDuration::from_secs(5))))
+            }
+        });
+        let stopped = ended?.unwrap_or(Stretch::Over(false));
+        let record = stopped.to_json(began, &cancelled);
+        Ok((stopped, record))
+    };
+    let stopped = host.waited("wait for the end of", ids.into(), stop, |record| Ok(Stretch::again(host, &cancelled, record)?.1));
+    if let Ok(Stretch::Over(false)) = stopped {
         problems.push("not all have stopped yet".to_owned());
     }
     (cancelled.len(), problems)

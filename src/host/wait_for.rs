@@ -38,7 +38,7 @@ fn condition<T>(
     options: &ConditionOptions,
     mut look: impl FnMut() -> HostResult<Result<T, String>>,
 ) -> HostResult<T> {
-    let begun = host.clock.now();
+    let begun = host.now();
     let mut told = String::new();
     let found = until(host, later(begun, options.timeout), || match look()? {
         Ok(found) => Ok(Look::Done(found)),
@@ -47,7 +47,7 @@ fn condition<T>(
                 host.emit(What::Waiting { task: None, title: what.to_owned(), why: why.clone(), url: None });
                 told = why;
             }
-            Ok(Look::Again(later(host.clock.now(), options.every.max(SignedDuration::from_millis(100)))))
+            Ok(Look::Again(later(host.now(), options.every.max(SignedDuration::from_millis(100)))))
         }
     })?;
     host.count_naive(host.clock.since(begun).as_secs(), 1);

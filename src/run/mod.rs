@@ -2,6 +2,10 @@
 //!
 //! Front ends (`cli`, later `repl` and `serve`) fill in [`Settings`], call [`run`] and show the [`Outcome`].
 
+mod journaled;
+
+pub use journaled::Journaling;
+
 pub use crate::{engine::Source, host::context::ContextSettings};
 
 mod time;
@@ -13,11 +17,12 @@ use crate::{
     engine::{Config, Failure, Interpreter, Limits, on_script_thread, thrown::to_json},
     error::{Error, Kind, Result},
     event::{Events, Level, Sink, What},
-    host::{self, Host, place::Place},
+    host::{self, Host, journal::Recorder, place::Place},
     mail::Mailer,
     sandbox::{Sandbox, World},
 };
 use jiff::tz::TimeZone;
+use journaled::{Begun, TakenUp};
 use parking_lot::Mutex;
 use rhai::Dynamic;
 use serde_json::Value;
@@ -61,6 +66,8 @@ pub struct Settings {
     pub sinks: Vec<Arc<dyn Sink>>,
     /// Ends the run.
     pub cancel: Cancel,
+    /// Where the run is journaled, if it is.
+    pub journal: Option<Journaling>,
 }
 
 /// The Octopus Server a run works on.
@@ -158,7 +165,7 @@ fn failed(failure: Failure) -> Outcome {
 }
 
 /// Settles where the run works: a sandbox of its own or a server, the space, the mailer.
-async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<Grounds> {
+async fn grounds(settings: &Settings, clock: &Clock, events: &Events, mark: String, recorder: Option<Recorder>) -> Result<Grounds> {
     let (url, credential, space, ca_cert, sandbox, server) = match &settings.target {
         Target::Server { url, credential, space, ca_cert } => {
             (url.clone(), credential.clone(), space.clone(), ca_cert.clone(), None, url.clone())
@@ -204,7 +211,8 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events) -> Result<
         surroundings: std::sync::OnceLock::new(),
         params: settings.params.clone(),
         artifacts: settings.artifacts.clone(),
-        run_id: run_id(settings, clock),
+        run_id: mark,
+        recorder,
         effects: Mutex::default(),
         started: Mutex::default(),
         told: Mutex::default(),
@@ -234,7 +242,7 @@ fn run_id(settings: &Settings, clock: &Clock) -> String {
 }
 
 fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter {
-    let (printed, debugged) = (events.clone(), events.clone());
+    let (printer, debugged) = (host.clone(), events.clone());
     let defaults = Limits::default();
     Interpreter::new(Config {
         limits: Limits { operations: settings.max_operations.unwrap_or(defaults.operations), ..defaults },
@@ -242,16 +250,35 @@ fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter
         state: Dynamic::from(host.clone()),
         library: host::library(),
         constants: vec![("ctx".to_owned(), Dynamic::from(host::context::Context))],
-        print: Arc::new(move |text| printed.emit(What::Print { text: text.to_owned() })),
+        print: Arc::new(move |text| printer.tell(What::Print { text: text.to_owned() })),
         debug: Arc::new(move |text| debugged.note(Level::Verbose, text)),
     })
 }
 
 fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clock, events: &Events) -> Outcome {
     let busy = clock.enter();
-    let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, clock, events))) {
+    let mark = run_id(&settings, clock);
+    let mut taken_up = match settings.journal.as_ref().map(|journal| journaled::take_up(journal, &settings, mark.clone(), clock, events)) {
+        None => None,
+        Some(Ok(Begun::Ours(taken_up))) => Some(taken_up),
+        Some(Ok(Begun::Over(outcome))) => return *outcome,
+        Some(Err(failure)) => return failed(failure),
+    };
+    let mark = taken_up.as_ref().map_or(mark, |taken_up| taken_up.mark.clone());
+    let recorder = taken_up.as_mut().map(|taken_up| taken_up.recorder(clock));
+    if let Some(taken_up) = &taken_up {
+        let (store, name, holder) = taken_up.life();
+        runtime.spawn(TakenUp::keep_alive(store, name, holder, settings.cancel.clone()));
+    }
+    let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, clock, events, mark, recorder))) {
         Ok(grounds) => grounds,
-        Err(error) => return failed(error.into()),
+        Err(error) => {
+            let mut outcome = failed(error.into());
+            if let Some(taken_up) = &taken_up {
+                taken_up.give_back(&mut outcome, clock);
+            }
+            return outcome;
+        }
     };
     let Grounds { host, client, sandbox } = grounds;
     let interpreter = interpreter(&settings, &host, events);
@@ -265,15 +292,20 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         .map_err(Failure::from)
         .and_then(|ran| ran)
     });
-    if settings.cancel.is_cancelled() && settings.on_cancel == OnCancel::Cancel {
-        host.cancel_on_the_way_out(&host.open_tasks());
-    } else {
-        host.look_at_open_tasks();
-    }
+    host.unrecorded(|| {
+        if settings.cancel.is_cancelled() && settings.on_cancel == OnCancel::Cancel {
+            host.cancel_on_the_way_out(&host.open_tasks());
+        } else {
+            host.look_at_open_tasks();
+        }
+    });
     let mut outcome = match ran {
         Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), truth: Value::Null },
         Err(failure) => failed(failure),
     };
+    if let (Some(taken_up), Some(recorder)) = (&taken_up, &host.recorder) {
+        taken_up.put_down(recorder, &mut outcome, clock);
+    }
     let sent = client.stats();
     outcome.stats.requests = sent.requests;
     outcome.stats.busiest_minute = sent.busiest_minute;

@@ -1,0 +1,117 @@
+//! Where a run is journaled, and under which name: options and surroundings become [`Journaling`].
+
+use super::{
+    args::RunArgs,
+    run::{Environment, variable},
+    ui::Ui,
+};
+use crate::{
+    clock::Clock,
+    engine::params::ParamDecl,
+    error::{Error, Result},
+    journal,
+    run::{Journaling, Target},
+};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, sync::Arc};
+
+/// The store that options and surroundings name: `--store`, OCTORHAI_STORE, or this user's state folder.
+pub fn store(given: Option<&str>, environment: &Environment) -> Result<journal::Journal> {
+    let address = given.map(str::to_owned).or_else(|| variable(environment, "OCTORHAI_STORE").map(str::to_owned));
+    let address = address.or_else(|| state_folder(environment).map(|folder| folder.display().to_string()));
+    let Some(address) = address else {
+        return Err(Error::usage("there is no folder for the journal: this user has no home folder")
+            .help("name one with --store FOLDER or OCTORHAI_STORE; several machines share --store postgres://..."));
+    };
+    journal::open(&address)
+}
+
+/// `$OCTORHAI_STATE`, or where this system keeps what programs must remember.
+pub fn state_folder(environment: &Environment) -> Option<PathBuf> {
+    let folder = |name: &str| variable(environment, name).map(PathBuf::from);
+    folder("OCTORHAI_STATE").or_else(|| {
+        let below = if cfg!(windows) {
+            folder("LOCALAPPDATA")
+        } else {
+            folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))
+        };
+        below.map(|below| below.join("octorhai"))
+    })
+}
+
+/// The journal of a run; none on a sandbox in this process, which is gone with it.
+pub(super) fn journaling(
+    args: &RunArgs,
+    ui: &Ui,
+    environment: &Environment,
+    target: &Target,
+    declared: &[ParamDecl],
+    values: &BTreeMap<String, Value>,
+) -> Result<Option<Journaling>> {
+    let Target::Server { url, space, .. } = target else {
+        let given =
+            [("--run-id", args.run_id.is_some()), ("--store", args.store.is_some()), ("--suspend", args.suspend), ("--anew", args.anew)];
+        return match given.iter().find(|(_, given)| *given) {
+            None => Ok(None),
+            Some((option, _)) => Err(Error::usage(format!(
+                "`{option}` has no meaning with --sandbox: that server ends with the run, so there is nothing to continue"
+            ))
+            .help("start a sandbox of its own: octorhai sandbox; then run with --server http://127.0.0.1:8065")),
+        };
+    };
+    let name = match &args.run_id {
+        Some(name) => checked(name)?,
+        None => made_up(args),
+    };
+    let params = params(&name, declared, values);
+    let target = json!({
+        "server": url, "space": space, "env": args.env, "tenant": args.tenant, "project": args.project,
+        "deployment": args.deployment, "tz": args.tz,
+    });
+    let redactor = ui.redactor().clone();
+    Ok(Some(Journaling {
+        store: store(args.store.as_deref(), environment)?,
+        name,
+        anew: args.anew,
+        params,
+        target,
+        clean: Arc::new(move |text| redactor.clean(text).into_owned()),
+        suspend: args.suspend,
+    }))
+}
+
+/// Names stand in messages, file names and command lines.
+fn checked(name: &str) -> Result<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.:/@#".contains(c);
+    if name.is_empty() || name.len() > 120 || name.starts_with('-') || !name.chars().all(fits) {
+        return Err(Error::usage(format!("`{name}` cannot be the name of a run"))
+            .help("it has up to 120 letters, digits and - _ . : / @ #, and does not begin with -"));
+    }
+    Ok(name.to_owned())
+}
+
+/// E.g. `train-20260302-080000-4f2c`.
+fn made_up(args: &RunArgs) -> String {
+    let stem = args.script.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(60).collect();
+    let chance = uuid::Uuid::new_v4().simple().to_string();
+    format!("{stem}-{}-{}", Clock::real().now().strftime("%Y%m%d-%H%M%S"), &chance[..4])
+}
+
+/// The parameters for the record: of a secret a digest, so that another value is noticed and none can be read.
+fn params(name: &str, declared: &[ParamDecl], values: &BTreeMap<String, Value>) -> Value {
+    let is_secret = |param: &str| declared.iter().any(|p| p.secret && p.name.eq_ignore_ascii_case(param));
+    let shown = |(param, value): (&String, &Value)| {
+        let value = if is_secret(param) { json!({"secret": digest(name, param, value)}) } else { value.clone() };
+        (param.clone(), value)
+    };
+    Value::Object(values.iter().map(shown).collect::<Map<_, _>>())
+}
+
+fn digest(name: &str, param: &str, value: &Value) -> String {
+    Sha256::digest(format!("{name}\n{param}\n{value}")).iter().take(16).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,396 @@
+//! The journal at the door: every call whose answer can change, and every effect, is a step of the run's record.
+//!
+//! A run that starts again runs its script from the top. A step that has an outcome in the record gives it back and
+//! touches nothing; the first one without goes live (reliability.md §5.3). Three kinds of step:
+//!
+//! - a *read* ([`Host::recorded`]) keeps what the server answered (`api::tape`), so that the code above sees it again;
+//! - an *effect* ([`super::effect`]) writes its intent before and its outcome after, both synced;
+//! - a *wait* ([`Host::waited`]) keeps when it began, so that its deadline stays, and what came of it.
+//!
+//! Reads are written together with the next intent: nothing outside depends on them before. Steps inside of a step are
+//! not written. Without a recorder all of this is the plain call.
+
+use super::Host;
+use crate::{
+    api::tape,
+    engine::{
+        branch, site,
+        thrown::{HostResult, ours, raise},
+    },
+    error::{Error, Kind, Result},
+    event::What,
+    journal::{Holder, Journal, Step, StepState},
+};
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use serde_json::Value;
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicUsize, atomic::Ordering},
+};
+
+/// A sleep longer than this is put down at once (`--suspend`).
+pub const LONG: SignedDuration = SignedDuration::from_mins(1);
+
+/// Takes secrets out of what is written.
+pub type Clean = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// The record of this run.
+pub struct Recorder {
+    store: Journal,
+    run: String,
+    holder: Holder,
+    clean: Clean,
+    /// After this moment a wait is put down instead of waited out (`--suspend`).
+    suspend_after: Option<Timestamp>,
+    /// While it is not zero nothing is put down: somebody holds a lock.
+    kept: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the record says and the script has not come to yet, by branch and number.
+    known: BTreeMap<(String, u64), Step>,
+    /// The number of the last step of each branch.
+    numbers: BTreeMap<String, u64>,
+    /// Not written yet.
+    pending: Vec<Step>,
+    /// By branch: a step that failed for a reason that may be gone when the run goes on. It counts once the script goes on after it.
+    undecided: BTreeMap<String, Step>,
+    replayed: usize,
+}
+
+thread_local! {
+    /// How many steps this thread is inside of.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    /// Whether what happens on this thread has happened before.
+    static AGAIN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// For the length of a step.
+struct Within {
+    again: bool,
+}
+
+impl Within {
+    fn step(again: bool) -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self { again: AGAIN.replace(again || AGAIN.get()) }
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+        AGAIN.set(self.again);
+    }
+}
+
+/// Which step comes now.
+pub(super) struct Place {
+    branch: String,
+    number: u64,
+}
+
+impl Place {
+    fn path(&self) -> String {
+        if self.branch.is_empty() { self.number.to_string() } else { format!("{}.{}", self.branch, self.number) }
+    }
+}
+
+/// Branch and number of a path.
+fn parts(path: &str) -> (String, u64) {
+    let (branch, number) = path.rsplit_once('.').unwrap_or(("", path));
+    (branch.to_owned(), number.parse().unwrap_or(0))
+}
+
+/// Whether a later start may see another end than this error: then it is not an outcome.
+fn is_undecided(kind: Kind) -> bool {
+    matches!(kind, Kind::Cancelled | Kind::Suspended | Kind::Fenced | Kind::Diverged | Kind::InDoubt | Kind::Unreachable | Kind::Bug)
+}
+
+impl Recorder {
+    /// The recorder of a run that was claimed; `steps` is what its record says.
+    pub fn new(store: Journal, run: String, holder: Holder, steps: Vec<Step>, clean: Clean, suspend_after: Option<Timestamp>) -> Self {
+        let known = steps.into_iter().map(|step| (parts(&step.path), step)).collect();
+        let state = Mutex::new(State { known, ..State::default() });
+        Self { store, run, holder, clean, suspend_after, kept: AtomicUsize::new(0), state }
+    }
+
+    /// The run's name.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// How many steps were taken from the record.
+    pub fn replayed(&self) -> usize {
+        self.state.lock().replayed
+    }
+
+    fn next(&self) -> Place {
+        let branch = branch();
+        let mut state = self.state.lock();
+        // The script went on after it, so it is what the script saw.
+        if let Some(step) = state.undecided.remove(&branch) {
+            state.pending.push(step);
+        }
+        let number = state.numbers.entry(branch.clone()).or_insert(0);
+        *number += 1;
+        Place { number: *number, branch }
+    }
+
+    /// What the record says of this step. An error when it says that something else was done here.
+    pub(super) fn known(&self, place: &Place, kind: &str, arguments: &Value) -> Result<Option<Step>> {
+        let mut state = self.state.lock();
+        let Some(step) = state.known.remove(&(place.branch.clone(), place.number)) else { return Ok(None) };
+        if step.kind != kind || step.arguments != *arguments {
+            let (then, now) = (described(&step.kind, &step.arguments), described(kind, arguments));
+            return Err(self.diverged(format!("step {} was `{then}`, and is `{now}` now", step.path)));
+        }
+        state.replayed += usize::from(step.state != StepState::Intent);
+        Ok(Some(step))
+    }
+
+    fn diverged(&self, what: String) -> Error {
+        Error::new(Kind::Diverged, format!("run `{}` does not go on as its journal says: {what}", self.run))
+            .help("nothing was sent since; a script must decide only by what functions return, its parameters and `ctx`")
+            .help(format!("see what was done: octorhai runs show {0}\ngive the run up: octorhai runs cancel {0}", self.run))
+            .with("run", self.run.clone())
+    }
+
+    /// Whether the script has not yet come to all that the record says of this branch.
+    fn is_behind(&self) -> bool {
+        let branch = branch();
+        let state = self.state.lock();
+        let number = state.numbers.get(&branch).copied().unwrap_or(0);
+        state.known.range((branch.clone(), number + 1)..=(branch, u64::MAX)).next().is_some()
+    }
+
+    pub(super) fn step(&self, place: &Place, kind: &str, arguments: &Value, began: Timestamp) -> Step {
+        Step {
+            path: place.path(),
+            kind: kind.to_owned(),
+            arguments: arguments.clone(),
+            state: StepState::Intent,
+            intent: Value::Null,
+            outcome: Value::Null,
+            began,
+            ended: None,
+        }
+    }
+
+    /// Takes secrets out of a value.
+    pub(super) fn cleaned(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => (self.clean)(&text).into(),
+            Value::Array(items) => items.into_iter().map(|item| self.cleaned(item)).collect(),
+            Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (name, self.cleaned(value))).collect()),
+            other => other,
+        }
+    }
+
+    /// Gives a step its outcome; it is written with the next one that must be.
+    fn settle(&self, place: &Place, mut step: Step, outcome: &Result<Value>, now: Timestamp) -> Step {
+        step.ended = Some(now);
+        match outcome {
+            Ok(value) => (step.state, step.outcome) = (StepState::Done, self.cleaned(value.clone())),
+            Err(error) => {
+                (step.state, step.outcome) = (StepState::Failed, self.cleaned(error.to_record()));
+                if is_undecided(error.kind()) {
+                    self.state.lock().undecided.insert(place.branch.clone(), step.clone());
+                    return step;
+                }
+            }
+        }
+        self.state.lock().pending.push(step.clone());
+        step
+    }
+
+    /// Writes what is pending, and `step`; returns when it is synced.
+    pub(super) fn write(&self, step: Option<Step>) -> Result<()> {
+        let mut state = self.state.lock();
+        let mut steps = std::mem::take(&mut state.pending);
+        steps.extend(step);
+        if steps.is_empty() {
+            return Ok(());
+        }
+        // The lock is kept: the order of writing is the order of what happened.
+        self.store.write(&self.run, &self.holder, &steps)
+    }
+
+    /// Writes the rest. An error when the record holds steps that the script did not come to.
+    pub fn finish(&self, ended_by_itself: bool) -> Result<()> {
+        self.write(None)?;
+        match self.state.lock().known.values().next() {
+            Some(step) if ended_by_itself => {
+                let left = described(&step.kind, &step.arguments);
+                Err(self.diverged(format!("it ended before step {}, `{left}`", step.path)))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A call in one line.
+fn described(kind: &str, arguments: &Value) -> String {
+    let shown = arguments.to_string();
+    let short: String = shown.chars().take(200).collect();
+    format!("{kind} {short}{}", if short.len() < shown.len() { "..." } else { "" })
+}
+
+impl Host {
+    /// The recorder, unless this thread is inside of a step already.
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref().filter(|_| DEPTH.get() == 0)
+    }
+
+    /// Whether what happens now on this thread has happened before.
+    pub fn is_again(&self) -> bool {
+        AGAIN.get() || self.recorder().is_some_and(Recorder::is_behind)
+    }
+
+    /// Runs `work` without writing steps: what belongs to the run and not to the script.
+    pub fn unrecorded<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _within = Within::step(false);
+        work()
+    }
+
+    /// The time that decides: what it was when the run first came here.
+    pub fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        let Some(recorder) = self.recorder() else { return now };
+        let place = recorder.next();
+        let none = Value::Null;
+        if let Ok(Some(step)) = recorder.known(&place, "now", &none) {
+            return step.began;
+        }
+        let step = recorder.step(&place, "now", &none, now);
+        recorder.settle(&place, step, &Ok(Value::Null), now);
+        now
+    }
+
+    /// A read: `work` asks the server and changes nothing.
+    pub(super) fn recorded<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(recorder) = self.recorder() else { return self.finish(work) };
+        let place = recorder.next();
+        let (kind, arguments) = site::current();
+        let (kind, arguments) = (if kind.is_empty() { "read".to_owned() } else { kind }, recorder.cleaned(arguments));
+        if let Some(step) = recorder.known(&place, &kind, &arguments)? {
+            let _within = Within::step(true);
+            if step.state == StepState::Failed {
+                return Err(Error::from_record(&step.outcome));
+            }
+            let answers = step.outcome.as_array().cloned().unwrap_or_default();
+            return tape::playing(&answers, || self.finish(work)).0;
+        }
+        let step = recorder.step(&place, &kind, &arguments, self.clock.now());
+        let (result, heard) = {
+            let _within = Within::step(false);
+            tape::recording(|| self.finish(work))
+        };
+        let outcome = match &result {
+            // Answered from what is known already: nothing to keep.
+            Ok(_) if heard.is_empty() => return result,
+            Ok(_) => Ok(Value::Array(heard)),
+            Err(error) => Err(error.clone()),
+        };
+        recorder.settle(&place, step, &outcome, self.clock.now());
+        result
+    }
+
+    /// A wait: `work` is told when the wait began, and returns what came of it, for itself and for the record;
+    /// `again` makes of the record what `work` made of the world.
+    pub(super) fn waited<T>(
+        &self,
+        kind: &str,
+        arguments: Value,
+        work: impl FnOnce(Timestamp) -> HostResult<(T, Value)>,
+        again: impl FnOnce(&Value) -> HostResult<T>,
+    ) -> HostResult<T> {
+        let Some(recorder) = self.recorder() else { return work(self.clock.now()).map(|(value, _)| value) };
+        let place = recorder.next();
+        let arguments = recorder.cleaned(arguments);
+        let known = recorder.known(&place, kind, &arguments).map_err(raise)?;
+        if let Some(step) = &known {
+            let _within = Within::step(true);
+            match step.state {
+                StepState::Done => return again(&step.outcome),
+                StepState::Failed => return Err(raise(Error::from_record(&step.outcome))),
+                StepState::Intent => {}
+            }
+        }
+        let step = match known {
+            Some(step) => step,
+            None => {
+                let step = recorder.step(&place, kind, &arguments, self.clock.now());
+                recorder.write(Some(step.clone())).map_err(raise)?;
+                step
+            }
+        };
+        let result = {
+            let _within = Within::step(false);
+            work(step.began)
+        };
+        let outcome = match &result {
+            Ok((_, record)) => Ok(record.clone()),
+            Err(error) => Err(ours(error).unwrap_or_else(|| Error::new(Kind::Script, error.to_string()))),
+        };
+        recorder.settle(&place, step, &outcome, self.clock.now());
+        result.map(|(value, _)| value)
+    }
+
+    /// Writes the outcome of an effect; synced when this returns.
+    pub(super) fn effect_ended(&self, place: &Place, step: Step, outcome: &Result<Value>) -> Result<()> {
+        let Some(recorder) = &self.recorder else { return Ok(()) };
+        recorder.settle(place, step, outcome, self.clock.now());
+        recorder.write(None)
+    }
+
+    /// The place of the next step.
+    pub(super) fn next_step(recorder: &Recorder) -> Place {
+        recorder.next()
+    }
+
+    /// An error that puts the run down until `due`, if it was started so (`--suspend`) and has waited long enough to be worth it.
+    pub(super) fn put_down_until(&self, due: Timestamp, what: &str) -> HostResult<()> {
+        let Some(recorder) = &self.recorder else { return Ok(()) };
+        let now = self.clock.now();
+        let is_long = due.duration_since(now) > LONG;
+        if recorder.suspend_after.is_none_or(|after| now < after && !is_long) || recorder.kept.load(Ordering::SeqCst) > 0 {
+            return Ok(());
+        }
+        Err(raise(
+            Error::new(Kind::Suspended, format!("put down until {}: {what}", super::time::Moment::of(self, due)))
+                .with("due", due.to_string())
+                .with("waits_for", what)
+                .help(format!("it goes on with: octorhai runs resume {}", recorder.run)),
+        ))
+    }
+
+    /// While the returned value lives, the run is not put down: it holds a lock.
+    pub fn keep_up(&self) -> impl Drop + use<> {
+        struct Kept(Host);
+        impl Drop for Kept {
+            fn drop(&mut self) {
+                if let Some(recorder) = &self.0.recorder {
+                    recorder.kept.fetch_sub(1, Ordering::SeqCst);
+                }
+            }
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.kept.fetch_add(1, Ordering::SeqCst);
+        }
+        Kept(self.clone())
+    }
+
+    /// Tells something that is told once: what happened before and is only gone through again is marked as such.
+    pub fn tell(&self, what: What) {
+        if !self.is_again() {
+            self.events.emit(what);
+        } else if matches!(what, What::TaskStarted { .. } | What::TaskEnded { .. } | What::Mail { .. }) {
+            self.events.emit(What::Replayed { what: Box::new(what) });
+        }
+    }
+}

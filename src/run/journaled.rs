@@ -1,0 +1,336 @@
+//! A run under a name: begun, continued, ended in the journal.
+
+use super::{Outcome, Settings, Stats};
+use crate::{
+    clock::Clock,
+    engine::{Config, Failure, Interpreter},
+    error::{Error, Kind, Result},
+    event::{Events, Level},
+    host::{
+        self,
+        journal::{Clean, LONG, Recorder},
+    },
+    journal::{Claim, Holder, Journal, NewRun, Run, RunState, Step},
+};
+use rhai::Dynamic;
+use serde_json::{Value, json};
+
+/// Where and under which name a run is journaled.
+pub struct Journaling {
+    /// Where.
+    pub store: Journal,
+    /// Its name. An unfinished run of that name is continued.
+    pub name: String,
+    /// Begin anew when a run of that name has ended.
+    pub anew: bool,
+    /// The parameters, with digests in the place of secrets.
+    pub params: Value,
+    /// What else decides what the script does: server, space, `ctx`.
+    pub target: Value,
+    /// Takes secrets out of what is written.
+    pub clean: Clean,
+    /// Put the run down when it has to wait for long.
+    pub suspend: bool,
+}
+
+/// A run that was taken up.
+pub(super) struct TakenUp {
+    store: Journal,
+    name: String,
+    holder: Holder,
+    /// Stands in markers.
+    pub(super) mark: String,
+    steps: Vec<Step>,
+    clean: Clean,
+    suspend: bool,
+}
+
+/// What came of taking it up.
+pub(super) enum Begun {
+    /// It is ours.
+    Ours(TakenUp),
+    /// It ended before: that is its outcome.
+    Over(Box<Outcome>),
+}
+
+/// Takes a run up before anything is asked of the server: whatever is wrong with its journal is said with nothing sent.
+pub(super) fn take_up(
+    journaling: &Journaling,
+    settings: &Settings,
+    mark: String,
+    clock: &Clock,
+    events: &Events,
+) -> Result<Begun, Failure> {
+    let files = sources(settings)?;
+    if !journaling.anew
+        && let Some(run) = journaling.store.run(&journaling.name)?
+        && !run.state.is_unfinished()
+    {
+        return Ok(Begun::Over(Box::new(over(&run, events))));
+    }
+    let new = NewRun {
+        name: journaling.name.clone(),
+        mark,
+        script: settings.script.name.clone(),
+        sources: files,
+        params: journaling.params.clone(),
+        target: journaling.target.clone(),
+        engine: env!("CARGO_PKG_VERSION").to_owned(),
+        created: clock.now(),
+    };
+    let holder = Holder {
+        nonce: uuid::Uuid::new_v4().simple().to_string(),
+        host: hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        pid: std::process::id(),
+    };
+    let (mark, steps) = match journaling.store.claim(&new, &holder)? {
+        Claim::Fresh => (new.mark, Vec::new()),
+        Claim::Held(run) => return Err(held(&run).into()),
+        Claim::Resumed(run, steps) => {
+            if let Err(error) = same(&run.new, &new) {
+                // Put back as it was found.
+                let state = match run.state {
+                    RunState::Running => RunState::Stopped { exit_code: error.kind().exit_code(), reason: error.message().to_owned() },
+                    other => other,
+                };
+                journaling.store.put_down(&new.name, &holder, &state, clock.now())?;
+                return Err(error.into());
+            }
+            let since = run.new.created;
+            let done = steps.len();
+            events.note(
+                Level::Info,
+                format!("continuing run `{}` of {since:.0}, start {}: {done} steps are in its journal", new.name, run.attempts),
+            );
+            if run.new.engine != new.engine {
+                events.note(Level::Warning, format!("the run was begun by octorhai {}, this is {}", run.new.engine, new.engine));
+            }
+            (run.new.mark, steps)
+        }
+    };
+    events.note(Level::Verbose, format!("run `{}` in the journal at {}", new.name, journaling.store.place()));
+    Ok(Begun::Ours(TakenUp {
+        store: journaling.store.clone(),
+        name: new.name,
+        holder,
+        mark,
+        steps,
+        clean: journaling.clean.clone(),
+        suspend: journaling.suspend,
+    }))
+}
+
+/// Name and text of the script's files.
+fn sources(settings: &Settings) -> Result<Vec<(String, String)>, Failure> {
+    let constants = vec![("ctx".to_owned(), Dynamic::from(host::context::Context))];
+    let interpreter = Interpreter::new(Config { library: host::library(), constants, ..Config::default() });
+    let program = interpreter.load(&settings.script)?;
+    Ok(program.files().map(|(name, text)| (name.to_owned(), text.to_owned())).collect())
+}
+
+fn over(run: &Run, events: &Events) -> Outcome {
+    let name = &run.new.name;
+    let anew = format!("begin it anew: --anew; what it did: octorhai runs show {name}");
+    let (exit_code, result, failure) = match &run.state {
+        RunState::Succeeded { result } => {
+            events.note(Level::Info, format!("run `{name}` has succeeded before, {:.0}: nothing is done again ({anew})", run.updated));
+            (0, result.clone(), None)
+        }
+        RunState::Failed { exit_code, reason } => {
+            let kind = Kind::ALL.iter().find(|kind| kind.exit_code() == *exit_code).copied().unwrap_or(Kind::Failed);
+            let error = Error::new(kind, format!("run `{name}` has failed before, {:.0}: {reason}", run.updated)).help(anew);
+            (*exit_code, Value::Null, Some(Failure::from(error)))
+        }
+        other => {
+            let reason = if let RunState::Cancelled { reason } = other { reason.as_str() } else { "" };
+            let error = Error::new(Kind::Cancelled, format!("run `{name}` was cancelled, {:.0}: {reason}", run.updated)).help(anew);
+            (Kind::Cancelled.exit_code(), Value::Null, Some(Failure::from(error)))
+        }
+    };
+    Outcome { exit_code, result, failure, stats: Stats::default(), truth: Value::Null }
+}
+
+fn held(run: &Run) -> Error {
+    let who = run.holder.as_ref().map_or_else(String::new, |holder| format!(" by process {} on {}", holder.pid, holder.host));
+    Error::new(Kind::LockBusy, format!("run `{}` is being worked on{who}, begun {:.0}", run.new.name, run.new.created))
+        .help("wait for it, or give this run another name with --run-id")
+        .help(format!("see it: octorhai runs show {0}\nend it: octorhai runs cancel {0}", run.new.name))
+        .with("run", run.new.name.clone())
+}
+
+/// An error when a run cannot go on as what it is asked to be now.
+fn same(then: &NewRun, now: &NewRun) -> Result<()> {
+    let refuse = |what: String| {
+        Err(Error::usage(format!("run `{}` cannot be continued: {what}", then.name))
+            .help("nothing was sent")
+            .help(format!("restore what it was begun with (octorhai runs show {0}), or give it up: octorhai runs cancel {0}", then.name))
+            .help("or begin another one with another --run-id"))
+    };
+    let text = |run: &NewRun, file: &str| run.sources.iter().find(|(name, _)| name == file).map(|(_, text)| text.clone());
+    // The main file may be called by another path now.
+    let main = |run: &NewRun| run.sources.first().map(|(_, text)| text.clone());
+    if main(then) != main(now) {
+        let line = first_difference(&main(then).unwrap_or_default(), &main(now).unwrap_or_default());
+        return refuse(format!("the script `{}` was changed since it began{line}", now.script));
+    }
+    for (file, before) in then.sources.iter().skip(1) {
+        match text(now, file) {
+            None => return refuse(format!("the module `{file}`, which it began with, is not there any more")),
+            Some(after) if after != *before => {
+                return refuse(format!("the module `{file}` was changed since it began{}", first_difference(before, &after)));
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some((file, _)) = now.sources.iter().skip(1).find(|(file, _)| text(then, file).is_none()) {
+        return refuse(format!("it began without the module `{file}`"));
+    }
+    if let Some((name, before, after)) = difference(&then.params, &now.params) {
+        return refuse(format!("parameter `{name}` was {before}, and is {after} now"));
+    }
+    if let Some((name, before, after)) = difference(&then.target, &now.target) {
+        return refuse(format!("`{name}` was {before}, and is {after} now"));
+    }
+    Ok(())
+}
+
+/// The first line that is not the same, in words.
+fn first_difference(before: &str, after: &str) -> String {
+    let (mut left, mut right) = (before.lines(), after.lines());
+    for number in 1.. {
+        match (left.next(), right.next()) {
+            (None, None) => break,
+            (then, now) if then != now => {
+                let show = |line: Option<&str>| line.map_or_else(|| "nothing".to_owned(), |line| format!("`{}`", line.trim()));
+                return format!(": line {number} was {}, and is {} now", show(then), show(now));
+            }
+            _ => {}
+        }
+    }
+    String::new()
+}
+
+/// The first member that differs, with both values for people.
+fn difference(before: &Value, after: &Value) -> Option<(String, String, String)> {
+    let empty = serde_json::Map::new();
+    let (left, right) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));
+    let names = left.keys().chain(right.keys().filter(|name| !left.contains_key(*name)));
+    let shown = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => "not given".to_owned(),
+        Some(value) if value.get("secret").is_some() => "another secret".to_owned(),
+        Some(value) => format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+    };
+    for name in names {
+        let (then, now) = (left.get(name), right.get(name));
+        if then.unwrap_or(&Value::Null) != now.unwrap_or(&Value::Null) {
+            return Some((name.clone(), shown(then), shown(now)));
+        }
+    }
+    None
+}
+
+impl TakenUp {
+    /// The recorder for the script's functions.
+    pub(super) fn recorder(&mut self, clock: &Clock) -> Recorder {
+        let suspend_after = self.suspend.then(|| crate::clock::later(clock.now(), LONG));
+        Recorder::new(
+            self.store.clone(),
+            self.name.clone(),
+            self.holder.clone(),
+            std::mem::take(&mut self.steps),
+            self.clean.clone(),
+            suspend_after,
+        )
+    }
+
+    /// Says every few seconds that we live, and ends the run when somebody asks for it.
+    pub(super) async fn keep_alive(store: Journal, name: String, holder: Holder, cancel: crate::cancel::Cancel) {
+        // Leases are about processes: they last as long as they say, also when a run's clock is faster.
+        let clock = Clock::real();
+        loop {
+            clock.sleep(jiff::SignedDuration::from_secs(10)).await;
+            let (store, name, holder) = (store.clone(), name.clone(), holder.clone());
+            let asked = tokio::task::spawn_blocking(move || store.beat(&name, &holder)).await;
+            match asked {
+                Ok(Ok(true)) => return cancel.cancel("octorhai runs cancel"),
+                Ok(Err(error)) if error.kind() == Kind::Fenced => return cancel.cancel(error.message()),
+                // A store that is away for a moment: the next write decides.
+                _ => {}
+            }
+        }
+    }
+
+    /// What [`TakenUp::keep_alive`] needs.
+    pub(super) fn life(&self) -> (Journal, String, Holder) {
+        (self.store.clone(), self.name.clone(), self.holder.clone())
+    }
+
+    /// Ends a run that did not come to its script.
+    pub(super) fn give_back(&self, outcome: &mut Outcome, clock: &Clock) {
+        self.write(state_of(outcome), outcome, clock, Ok(()));
+    }
+
+    /// Writes how the run ended; what cannot be written becomes the outcome of one that went well.
+    pub(super) fn put_down(&self, recorder: &Recorder, outcome: &mut Outcome, clock: &Clock) {
+        let by_itself = outcome.failure.as_ref().is_none_or(|failure| !stops(failure.error.kind()));
+        let mut written = recorder.finish(by_itself);
+        if let Err(error) = &written
+            && error.kind() == Kind::Diverged
+        {
+            *outcome = super::failed(error.clone().into());
+            written = Ok(());
+        }
+        if outcome.failure.as_ref().is_some_and(|failure| failure.error.kind() == Kind::Fenced) {
+            return;
+        }
+        self.write(state_of(outcome), outcome, clock, written);
+    }
+
+    fn write(&self, state: RunState, outcome: &mut Outcome, clock: &Clock, written: Result<()>) {
+        let written = written.and_then(|()| self.store.put_down(&self.name, &self.holder, &state, clock.now()));
+        if let Err(error) = written {
+            let error = error.context("how the run ended could not be written");
+            match &mut outcome.failure {
+                Some(failure) => failure.error = failure.error.clone().help(error.message()),
+                None => *outcome = super::failed(error.into()),
+            }
+        } else if let RunState::Stopped { .. } = state
+            && let Some(failure) = &mut outcome.failure
+        {
+            failure.error = failure.error.clone().help(format!("go on with it: octorhai runs resume {}", self.name));
+        }
+    }
+}
+
+/// Whether an error ends a run so that it can be continued.
+fn stops(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Cancelled
+            | Kind::Suspended
+            | Kind::InDoubt
+            | Kind::Diverged
+            | Kind::Fenced
+            | Kind::Unreachable
+            | Kind::Unauthorized
+            | Kind::Bug
+    )
+}
+
+fn state_of(outcome: &Outcome) -> RunState {
+    let Some(failure) = &outcome.failure else { return RunState::Succeeded { result: outcome.result.clone() } };
+    let error = &failure.error;
+    let (exit_code, reason) = (outcome.exit_code, error.message().to_owned());
+    match error.kind() {
+        Kind::Cancelled => RunState::Cancelled { reason },
+        Kind::Suspended => match error.fact("due").and_then(Value::as_str).and_then(|due| due.parse().ok()) {
+            Some(due) => {
+                RunState::Suspended { due, reason: error.fact("waits_for").and_then(Value::as_str).unwrap_or_default().to_owned() }
+            }
+            // `requeue` ended the script as it should.
+            None => RunState::Succeeded { result: json!({"requeued": error.fact("at"), "task": error.fact("task")}) },
+        },
+        kind if stops(kind) => RunState::Stopped { exit_code, reason },
+        _ => RunState::Failed { exit_code, reason },
+    }
+}
