@@ -91,6 +91,7 @@ fn run(target: Target, script: &str) -> Ran {
         mail_from: None,
         artifacts: std::env::temp_dir(),
         max_operations: None,
+        journal: None,
         sinks: vec![prints.clone()],
         cancel: octorhai::cancel::Cancel::new(),
     });

@@ -131,7 +131,7 @@ pub struct RunArgs {
     #[arg(long, requires = "run_id")]
     pub anew: bool,
 
-    /// Where runs are journaled: a folder, or postgres://USER@HOST/DATABASE for several machines [env: OCTORHAI_STORE]
+    /// Where runs are journaled: a folder, postgres://USER@HOST/DATABASE for several machines, or none [env: OCTORHAI_STORE]
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
 

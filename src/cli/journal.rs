@@ -3,7 +3,7 @@
 use super::{
     args::RunArgs,
     run::{Environment, variable},
-    ui::Ui,
+    ui::{Loudness, Ui},
 };
 use crate::{
     clock::Clock,
@@ -16,15 +16,21 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, sync::Arc};
 
+/// The address that means: keep no journal.
+const NONE: &str = "none";
+
 /// The store that options and surroundings name: `--store`, OCTORHAI_STORE, or this user's state folder.
 pub fn store(given: Option<&str>, environment: &Environment) -> Result<journal::Journal> {
-    let address = given.map(str::to_owned).or_else(|| variable(environment, "OCTORHAI_STORE").map(str::to_owned));
-    let address = address.or_else(|| state_folder(environment).map(|folder| folder.display().to_string()));
-    let Some(address) = address else {
-        return Err(Error::usage("there is no folder for the journal: this user has no home folder")
+    let Some(address) = address(given, environment).filter(|address| address != NONE) else {
+        return Err(Error::usage("there is no journal: `none` was named, or this user has no home folder")
             .help("name one with --store FOLDER or OCTORHAI_STORE; several machines share --store postgres://..."));
     };
     journal::open(&address)
+}
+
+fn address(given: Option<&str>, environment: &Environment) -> Option<String> {
+    let named = given.or_else(|| variable(environment, "OCTORHAI_STORE")).map(str::to_owned);
+    named.or_else(|| state_folder(environment).map(|folder| folder.display().to_string()))
 }
 
 /// `$OCTORHAI_STATE`, or where this system keeps what programs must remember.
@@ -60,6 +66,13 @@ pub(super) fn journaling(
             .help("start a sandbox of its own: octorhai sandbox; then run with --server http://127.0.0.1:8065")),
         };
     };
+    let address = address(args.store.as_deref(), environment);
+    if args.run_id.is_none() && !args.suspend && address.as_deref().is_none_or(|address| address == NONE) {
+        if address.is_none() && ui.loudness() == Loudness::Verbose {
+            ui.talk("the run is not journaled: this user has no home folder, and neither --store nor OCTORHAI_STATE names one");
+        }
+        return Ok(None);
+    }
     let name = match &args.run_id {
         Some(name) => checked(name)?,
         None => made_up(args),

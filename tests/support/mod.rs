@@ -109,6 +109,7 @@ pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings
         mail_from: None,
         artifacts: std::env::temp_dir().join("octorhai-test-artifacts"),
         max_operations: None,
+        journal: None,
         sinks: vec![events],
         cancel: octorhai::cancel::Cancel::new(),
     }
