@@ -75,8 +75,6 @@ impl Lines {
             What::Note { level: Level::Info, text } => normal(Tone::Plain, text.clone()),
             What::Note { level: Level::Highlight, text } => normal(Tone::Strong, text.clone()),
             What::Note { level: Level::Warning, text } => vec![(Loudness::Quiet, Tone::Warn, format!("warning: {text}"))],
-            // Told when it happened.
-            What::Replayed { .. } => Vec::new(),
             What::TaskStarted { subject, how } => {
                 let how = match how.as_str() {
                     "undo" => "started, to undo",
@@ -127,7 +125,8 @@ impl Lines {
             }
             What::Artifact { name, path } => normal(Tone::Plain, format!("artifact {name} written to {path}")),
             // Data, or told by the closing lines.
-            What::Print { .. } | What::RunEnded { .. } => Vec::new(),
+            // What is gone through again was told when it happened.
+            What::Print { .. } | What::Replayed { .. } | What::RunEnded { .. } => Vec::new(),
         }
     }
 }

@@ -4,7 +4,10 @@
 //! script runs again. What is created on the server carries it as a marker, so that it can be found after a lost answer
 //! (reliability.md §2.3). The journal stands in this door: the intent is synced before, the outcome after.
 
-use super::{Host, journal::Place};
+use super::{
+    Host,
+    journal::{Place, Recorder},
+};
 use crate::{
     api,
     engine::thrown::{HostResult, Raise, raise},
@@ -161,13 +164,12 @@ impl Host {
         }
         self.check_cancelled()?;
         let earlier = known.as_ref().map(|step| step.intent.clone());
-        let step = match known {
-            Some(step) => step,
-            None => {
-                let step = recorder.step(&place, kind, &arguments, self.clock.now());
-                recorder.write(Some(step.clone())).raise()?;
-                step
-            }
+        let step = if let Some(step) = known {
+            step
+        } else {
+            let step = Recorder::step(&place, kind, &arguments, self.clock.now());
+            recorder.write(Some(step.clone())).raise()?;
+            step
         };
         let attempt = Attempt { marker, earlier, host: self.clone(), step: Some(step.clone()) };
         let result = self.finish(self.unrecorded(|| act(attempt)));

@@ -168,7 +168,7 @@ impl Recorder {
         state.known.range((branch.clone(), number + 1)..=(branch, u64::MAX)).next().is_some()
     }
 
-    pub(super) fn step(&self, place: &Place, kind: &str, arguments: &Value, began: Timestamp) -> Step {
+    pub(super) fn step(place: &Place, kind: &str, arguments: &Value, began: Timestamp) -> Step {
         Step {
             path: place.path(),
             kind: kind.to_owned(),
@@ -266,7 +266,7 @@ impl Host {
         if let Ok(Some(step)) = recorder.known(&place, "now", &none) {
             return step.began;
         }
-        let step = recorder.step(&place, "now", &none, now);
+        let step = Recorder::step(&place, "now", &none, now);
         recorder.settle(&place, step, &Ok(Value::Null), now);
         now
     }
@@ -285,7 +285,7 @@ impl Host {
             let answers = step.outcome.as_array().cloned().unwrap_or_default();
             return tape::playing(&answers, || self.finish(work)).0;
         }
-        let step = recorder.step(&place, &kind, &arguments, self.clock.now());
+        let step = Recorder::step(&place, &kind, &arguments, self.clock.now());
         let (result, heard) = {
             let _within = Within::step(false);
             tape::recording(|| self.finish(work))
@@ -321,13 +321,12 @@ impl Host {
                 StepState::Intent => {}
             }
         }
-        let step = match known {
-            Some(step) => step,
-            None => {
-                let step = recorder.step(&place, kind, &arguments, self.clock.now());
-                recorder.write(Some(step.clone())).map_err(raise)?;
-                step
-            }
+        let step = if let Some(step) = known {
+            step
+        } else {
+            let step = Recorder::step(&place, kind, &arguments, self.clock.now());
+            recorder.write(Some(step.clone())).map_err(raise)?;
+            step
         };
         let result = {
             let _within = Within::step(false);

@@ -196,7 +196,7 @@ enum Stretch {
 
 impl Stretch {
     fn to_json(&self, began: Timestamp, tasks: &[Task]) -> serde_json::Value {
-        let seen: Vec<_> = tasks.iter().map(|t| t.last()).filter(|t| !t.raw.is_null()).map(|t| t.raw.clone()).collect();
+        let seen: Vec<_> = tasks.iter().map(Task::last).filter(|t| !t.raw.is_null()).map(|t| t.raw.clone()).collect();
         let mut record = json!({"began": began.to_string(), "tasks": seen});
         match self {
             Self::Over(came) => record["came"] = (*came).into(),

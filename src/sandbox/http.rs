@@ -94,21 +94,19 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
         }
     }
     let mut seen = Seen::default();
-    let mut response = match struck.iter().find_map(|f| before(f, &line).map(|response| (f, response))) {
-        Some((fault, response)) => {
-            if fault.action == FaultAction::Late {
-                let at = later(shared.clock.now(), fault.by.unwrap_or_default().0);
-                let (method, path, headers, raw) = (method.clone(), path.to_owned(), parts.headers.clone(), raw.clone());
-                shared.late.add(Late { at, method, path, query, headers, raw });
-            }
-            response
+    let instead = struck.iter().find_map(|f| before(f, &line).map(|response| (f, response)));
+    let mut response = if let Some((fault, response)) = instead {
+        if fault.action == FaultAction::Late {
+            let at = later(shared.clock.now(), fault.by.unwrap_or_default().0);
+            let (method, path, headers, raw) = (method.clone(), path.to_owned(), parts.headers.clone(), raw.clone());
+            shared.late.add(Late { at, method, path, query, headers, raw });
         }
-        None => {
-            for _ in struck.iter().filter(|f| f.action == FaultAction::Twice) {
-                answer(&shared, &method, path, query.clone(), &parts.headers, raw.clone(), &mut seen);
-            }
-            answer(&shared, &method, path, query, &parts.headers, raw.clone(), &mut seen)
+        response
+    } else {
+        for _ in struck.iter().filter(|f| f.action == FaultAction::Twice) {
+            answer(&shared, &method, path, query.clone(), &parts.headers, raw.clone(), &mut seen);
         }
+        answer(&shared, &method, path, query, &parts.headers, raw.clone(), &mut seen)
     };
     if let Some(code) = struck.iter().find_map(|f| if let FaultAction::StatusAfter(code) = f.action { Some(code) } else { None }) {
         response = error_page(code);
