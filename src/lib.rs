@@ -14,6 +14,7 @@ pub mod event;
 pub mod api;
 
 pub mod journal;
+pub mod lock;
 pub mod mail;
 pub mod report;
 

@@ -102,3 +102,14 @@ impl SpaceClient {
         Ok(outputs.map(|v| (v.name, v.value.filter(|_| !v.is_sensitive))).collect())
     }
 }
+
+impl Variable {
+    /// A new variable that holds everywhere.
+    pub fn text(name: &str, value: &str) -> Result<Self> {
+        let id = uuid::Uuid::new_v4().to_string();
+        let body = serde_json::json!({
+            "Id": id, "Name": name, "Value": value, "Description": "", "Type": "String", "IsSensitive": false, "IsEditable": true, "Scope": {}, "Prompt": null,
+        });
+        <Self as super::decode::FromJson>::from_json(&body).map_err(|problem| problem.into_error("variable"))
+    }
+}

@@ -98,6 +98,8 @@ pub(crate) fn state(world: &World) -> State {
         smtp: None,
         maintenance: false,
         forgotten: std::collections::BTreeSet::new(),
+        saved: std::collections::BTreeMap::new(),
+        marks: Vec::new(),
         history: true,
         access: Access::unlimited(),
         keys: Vec::new(),

@@ -89,6 +89,13 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
         ("GET", "/sandbox/mails") => http::json(200, &json!(mails(shared))),
         ("GET", "/sandbox/context") => http::json(200, &context(shared)),
         ("GET", "/sandbox/clock") => http::json(200, &json!({"now": stamp(shared.clock.now()), "virtual": shared.clock.is_virtual()})),
+        ("GET", "/sandbox/marks") => http::json(200, &json!(shared.state.lock().marks)),
+        ("POST", "/sandbox/mark") => {
+            let mut state = shared.state.lock();
+            let mark = json!({"n": state.marks.len() + 1, "at": stamp(shared.clock.now()), "who": body["who"], "what": body["what"]});
+            state.marks.push(mark.clone());
+            http::json(201, &mark)
+        }
         ("GET", "/sandbox/requests") => http::json(200, &json!(shared.log.recent())),
         ("POST", "/sandbox/advance") => match body["by"].as_str().map(text::duration) {
             Some(Ok(by)) => {
@@ -128,7 +135,7 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
         }
         _ => http::json(
             404,
-            &json!({ "ErrorMessage": format!("there is no {method} {path}; there is: GET /sandbox/state, context, mails, clock, requests; POST /sandbox/advance, faults, mailbox, forget") }),
+            &json!({ "ErrorMessage": format!("there is no {method} {path}; there is: GET /sandbox/state, context, mails, clock, requests, marks; POST /sandbox/advance, faults, mailbox, forget, mark") }),
         ),
     }
 }

@@ -54,6 +54,10 @@ pub(crate) struct State {
     pub(crate) maintenance: bool,
     /// Tasks that retention has taken: nobody finds them any more.
     pub(crate) forgotten: BTreeSet<usize>,
+    /// When each variable set was saved last, and the version before.
+    pub(crate) saved: BTreeMap<String, (Timestamp, u64)>,
+    /// What clients said they were doing, in the order in which they came: for tests.
+    pub(crate) marks: Vec<Value>,
     /// The past is being written: no queue, no events, no questions.
     pub(crate) history: bool,
     /// What the caller of the request at hand may do.

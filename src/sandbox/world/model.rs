@@ -56,6 +56,8 @@ pub(crate) struct Plan {
     /// How long a running task needs to stop once it is cancelled.
     #[serde(default = "three_seconds")]
     pub(crate) cancel_takes: Span,
+    /// How long a save of variables lets another one with the same version through: a check that is not atomic.
+    pub(crate) racy_variables: Option<Span>,
     #[serde(default = "yes")]
     pub(crate) smtp: bool,
     #[serde(default)]

@@ -1,0 +1,326 @@
+//! Taking a lock: one look after the other until it is ours. Who waits between the looks, and how long, is the caller's matter.
+
+use super::{
+    Held, Life, Locks, Owner, Record, Swap, cell,
+    held::{let_go, sensible},
+    record::FORMAT,
+    spread, waits,
+};
+use crate::{
+    clock::{later, text},
+    error::{Error, Kind, Result},
+};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The lock.
+    pub name: String,
+    /// How many may hold it at once; 0 is 1.
+    pub slots: u32,
+    /// After how long without a sign of life we count as gone.
+    pub lease: Option<SignedDuration>,
+    /// The branch of the script that asks.
+    pub branch: String,
+}
+
+/// Why a lock cannot be had now.
+#[derive(Clone, Debug)]
+pub struct Busy {
+    /// In words, with holder and since when; stays the same while nothing changes.
+    pub why: String,
+    /// The holders.
+    pub owners: Vec<Owner>,
+    /// Where a person looks at the first of them.
+    pub url: Option<String>,
+    /// When it is worth looking again.
+    pub pause: SignedDuration,
+    /// Whether a holder is gone and only its last requests are waited for.
+    pub taking_over: bool,
+}
+
+/// What a look found.
+pub enum Seen {
+    /// It is ours.
+    Taken(Held),
+    /// Somebody has it.
+    Busy(Busy),
+}
+
+/// What we have seen of a holder, by our own clock.
+struct Watched {
+    beat: u64,
+    unchanged_since: Timestamp,
+    fenced_at: Option<Timestamp>,
+}
+
+/// A dead holder's last effects.
+enum Last {
+    /// Over.
+    Over,
+    /// Possible for so long.
+    Possible(SignedDuration),
+}
+
+/// Somebody who asks for a lock.
+pub struct Taker {
+    locks: Locks,
+    wanted: Wanted,
+    nonce: String,
+    watched: BTreeMap<String, Watched>,
+    looks: u32,
+    /// A write of ours may still land.
+    doubt: bool,
+    /// We stand among those who wait.
+    registered: bool,
+}
+
+impl Taker {
+    /// Asks for a lock; does nothing yet.
+    pub fn new(locks: &Locks, wanted: Wanted) -> Result<Self> {
+        let name = wanted.name.as_str();
+        if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) || name.trim() != name {
+            return Err(Error::new(Kind::Script, format!("`{}` cannot be the name of a lock", name.escape_debug()))
+                .help("a name has 1 to 100 characters, none of them a control character, and no space at its ends"));
+        }
+        Ok(Self {
+            locks: locks.clone(),
+            wanted: Wanted { slots: wanted.slots.max(1), ..wanted },
+            nonce: super::random(),
+            watched: BTreeMap::new(),
+            looks: 0,
+            doubt: false,
+            registered: false,
+        })
+    }
+
+    /// One look; takes the lock if it can be had.
+    pub async fn look(&mut self) -> Result<Seen> {
+        self.looks = self.looks.saturating_add(1);
+        let name = cell(&self.wanted.name);
+        let found = self.locks.register.read(&name).await?;
+        let record = Record::read(&self.wanted.name, found.value.as_ref())?;
+        if record.owner(&self.nonce).is_some() {
+            // An earlier take of ours landed late; somebody else's may still be under way.
+            return self.confirm().await;
+        }
+        self.refuse_our_own(&record)?;
+        let limit = if record.owners.is_empty() { self.wanted.slots } else { record.slots.min(self.wanted.slots) };
+        let mut gone: Vec<String> = record.owners.iter().filter(|owner| self.was_ours(owner)).map(|owner| owner.nonce.clone()).collect();
+        let mut why = Vec::new();
+        let mut taking_over = None;
+        if record.owners.len() - gone.len() >= limit as usize {
+            for owner in &record.owners {
+                if self.was_ours(owner) {
+                    continue;
+                }
+                let life = self.judge(owner).await?;
+                let mut line = format!("held by {} since {}", owner.shown(), owner.since.strftime("%Y-%m-%d %H:%M:%SZ"));
+                if let Life::Dead(reason) = &life {
+                    match self.last_effects(owner).await? {
+                        Last::Over => gone.push(owner.nonce.clone()),
+                        Last::Possible(left) => {
+                            taking_over = Some(taking_over.map_or(left, |other: SignedDuration| other.min(left)));
+                            line = format!("{line}; it is gone ({reason}), and we wait until nothing it sent can still take effect");
+                        }
+                    }
+                } else if let Life::Unknown(reason) = &life {
+                    line = format!("{line}; whether it lives cannot be told ({reason}), so it counts as alive");
+                }
+                why.push(line);
+            }
+        }
+        if record.owners.len() - gone.len() < limit as usize {
+            return self.take(found.version, record, &gone).await;
+        }
+        self.wait_in_view(&record).await?;
+        let pause = taking_over.unwrap_or_else(|| self.pause()).max(SignedDuration::from_millis(1));
+        let url = record.owners.iter().find_map(|owner| owner.url.clone());
+        Ok(Seen::Busy(Busy { why: why.join("; "), owners: record.owners, url, pause, taking_over: taking_over.is_some() }))
+    }
+
+    /// Gives up: a take whose answer was lost must not land later.
+    pub async fn give_up(&mut self) -> Result<()> {
+        self.leave_view().await;
+        if !self.doubt {
+            return Ok(());
+        }
+        let name = cell(&self.wanted.name);
+        // Each write moves the version, and a late one of ours names an old version.
+        for _ in 0..20 {
+            let_go(&self.locks, &self.wanted.name, &self.nonce).await?;
+            let found = self.locks.register.read(&name).await?;
+            let record = Record::read(&self.wanted.name, found.value.as_ref())?;
+            if record.owner(&self.nonce).is_none()
+                && self.locks.register.swap(&name, found.version, &record.to_value()).await? == Swap::Done
+            {
+                break;
+            }
+        }
+        self.locks.clock.sleep(self.locks.register.settle()).await;
+        let_go(&self.locks, &self.wanted.name, &self.nonce).await
+    }
+
+    /// An earlier process of our run, when a journal vouches that there is no other now.
+    fn was_ours(&self, owner: &Owner) -> bool {
+        let me = &self.locks.me;
+        me.only_one && owner.run == me.run && owner.process != me.process
+    }
+
+    /// A wait for ourselves never ends.
+    fn refuse_our_own(&self, record: &Record) -> Result<()> {
+        let me = &self.locks.me;
+        let name = &self.wanted.name;
+        if record.owners.len() < record.slots.min(self.wanted.slots) as usize {
+            return Ok(());
+        }
+        for owner in &record.owners {
+            let by_us = owner.process == me.process && waits::within(&self.wanted.branch, &owner.branch);
+            let by_parent = (me.parent_task.is_some() && owner.task == me.parent_task)
+                || me.parent_run.as_ref().is_some_and(|parent| *parent == owner.run && owner.process != me.process);
+            let (who, help) = if by_us {
+                ("this run itself", "leave out the inner `lock`: what it protects is protected already")
+            } else if by_parent {
+                ("the run that started this one and waits for it", "take the lock in one of the two only")
+            } else {
+                continue;
+            };
+            return Err(Error::new(
+                Kind::LockBusy,
+                format!("lock `{name}` is held by {who}, which would wait for ever: {}", owner.shown()),
+            )
+            .with("lock", name.clone())
+            .with("holder", owner.shown())
+            .help(help));
+        }
+        Ok(())
+    }
+
+    /// Whether a holder lives.
+    async fn judge(&mut self, owner: &Owner) -> Result<Life> {
+        let now = self.locks.clock.now();
+        let seen = self.watched.entry(owner.nonce.clone()).or_insert(Watched { beat: owner.beat, unchanged_since: now, fenced_at: None });
+        if seen.beat != owner.beat {
+            *seen = Watched { beat: owner.beat, unchanged_since: now, fenced_at: None };
+        }
+        let silent = self.locks.clock.since(seen.unchanged_since);
+        if owner.process == self.locks.me.process {
+            return Ok(Life::Alive("it is another branch of this run".to_owned()));
+        }
+        // Another process in our own task: its task tells nothing, for it is ours too.
+        if (owner.task.is_none() || owner.task != self.locks.me.task)
+            && let Some(life) = self.locks.owners.life(owner).await?
+        {
+            return Ok(life);
+        }
+        Ok(if silent > owner.lease() {
+            Life::Dead(format!("no sign of life for {}", text::show(owner.lease())))
+        } else {
+            Life::Alive("it gives signs of life".to_owned())
+        })
+    }
+
+    /// Makes sure that nothing a dead holder sent takes effect after we enter.
+    async fn last_effects(&mut self, owner: &Owner) -> Result<Last> {
+        let now = self.locks.clock.now();
+        let fenced_at = self.watched.get(&owner.nonce).and_then(|seen| seen.fenced_at);
+        if fenced_at.is_none() && owner.key.is_some() && self.locks.owners.fence(owner).await? {
+            if let Some(seen) = self.watched.get_mut(&owner.nonce) {
+                seen.fenced_at = Some(self.locks.clock.now());
+            }
+            return Ok(Last::Possible(self.locks.rules.drain));
+        }
+        // Where nothing can be revoked, what it sends is stamped with its lease's end.
+        let stamp = owner.until.duration_since(self.locks.register.now()) + self.locks.rules.margin;
+        let over = fenced_at.map_or_else(|| later(now, stamp), |at| later(at, self.locks.rules.drain));
+        Ok(if now > over { Last::Over } else { Last::Possible(over.duration_since(now) + SignedDuration::from_millis(1)) })
+    }
+
+    async fn take(&mut self, version: u64, record: Record, gone: &[String]) -> Result<Seen> {
+        let (me, register) = (&self.locks.me, &self.locks.register);
+        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        let mut record = record.without(&gone);
+        if record.owners.is_empty() {
+            record.slots = self.wanted.slots;
+        }
+        record.v = FORMAT;
+        record.generation += 1;
+        let now = register.now();
+        let lease = sensible(self.wanted.lease, register.settle());
+        record.owners.push(Owner {
+            task: me.task.clone(),
+            run: me.run.clone(),
+            nonce: self.nonce.clone(),
+            process: me.process.clone(),
+            branch: self.wanted.branch.clone(),
+            host: me.host.clone(),
+            pid: me.pid,
+            generation: record.generation,
+            key: me.key.clone(),
+            until: later(now, lease),
+            since: now,
+            beat: 0,
+            lease: lease.as_millis() as i64,
+            url: me.url.clone(),
+        });
+        let swapped = register.swap(&cell(&self.wanted.name), version, &record.to_value()).await;
+        if !matches!(swapped, Ok(Swap::Lost)) {
+            self.doubt = true;
+        }
+        match swapped? {
+            Swap::Lost => Ok(Seen::Busy(self.again("somebody else wrote at the same moment"))),
+            Swap::Done | Swap::Unknown => self.confirm().await,
+        }
+    }
+
+    /// Waits until all writes that were let through are done, and looks who stands there.
+    async fn confirm(&mut self) -> Result<Seen> {
+        self.locks.clock.sleep(self.locks.register.settle()).await;
+        let record = self.locks.record(&self.wanted.name).await?;
+        match Held::begin(&self.locks, &self.wanted.name, &self.nonce, &self.wanted.branch, &record) {
+            Some(held) => {
+                self.doubt = false;
+                self.leave_view().await;
+                Ok(Seen::Taken(held))
+            }
+            None => Ok(Seen::Busy(self.again("somebody else was quicker"))),
+        }
+    }
+
+    /// Nobody is known to hold it: look again soon, but not at the same moment as everybody else.
+    fn again(&self, why: &str) -> Busy {
+        let base = SignedDuration::from_millis(100 + 50 * i64::from(self.looks.min(20)));
+        let pause = spread(base, &self.nonce, self.looks);
+        Busy { why: why.to_owned(), owners: Vec::new(), url: None, pause, taking_over: false }
+    }
+
+    /// Two seconds, growing to half a minute (reliability.md §3.3, 4).
+    fn pause(&self) -> SignedDuration {
+        let base = SignedDuration::from_secs((2 + i64::from(self.looks / 4)).min(30));
+        // The first looks come soon: many locks are held for seconds only.
+        spread(base, &self.nonce, self.looks)
+    }
+
+    /// Lets others see what we wait for, and looks whether they wait for us. Who holds nothing cannot be part of a cycle.
+    async fn wait_in_view(&mut self, record: &Record) -> Result<()> {
+        let held = self.locks.held();
+        if !held.iter().any(|held| waits::within(&self.wanted.branch, held.branch())) {
+            return Ok(());
+        }
+        let first = !std::mem::replace(&mut self.registered, true);
+        waits::register(&self.locks, &self.nonce, &self.wanted, first).await?;
+        if let Some(error) = waits::cycle(&self.locks, &self.nonce, &self.wanted, record).await? {
+            self.leave_view().await;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    async fn leave_view(&mut self) {
+        if std::mem::take(&mut self.registered) {
+            waits::forget(&self.locks, &self.nonce).await;
+        }
+    }
+}
