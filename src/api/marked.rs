@@ -225,7 +225,10 @@ impl SpaceClient {
                 return Ok(Search::PatienceOver);
             }
             self.client().rest(pause.min(left)).await?;
-            pause = (pause * 2).min(SignedDuration::from_secs(30));
+            // The longer nothing came, the less likely it still does.
+            let began = later(limit, -patience);
+            let longest = self.clock().since(began) / 20;
+            pause = (pause * 2).min(longest.clamp(SignedDuration::from_secs(30), SignedDuration::from_mins(5)));
         }
     }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    engine::params::ParamDecl,
+    engine::{Failure, params::ParamDecl},
     error::{Error, Result},
     journal,
     run::{Journaling, Target},
@@ -92,6 +92,20 @@ pub(super) fn journaling(
         clean: Arc::new(move |text| redactor.clean(text).into_owned()),
         suspend: args.suspend,
     }))
+}
+
+/// The failure of a script that does not load: when it belongs to an unfinished run, that run cannot be continued.
+pub(super) fn explained(mut failure: Failure, args: &RunArgs, environment: &Environment) -> Failure {
+    let Some(name) = &args.run_id else { return failure };
+    let run = store(args.store.as_deref(), environment).and_then(|store| store.run(name)).ok().flatten();
+    if run.is_some_and(|run| run.state.is_unfinished()) {
+        let why = format!("run `{name}` cannot be continued: {}", failure.error.message());
+        let before = failure.error.hints().iter().fold(Error::usage(why), Error::help);
+        failure.error = before
+            .help("nothing was sent")
+            .help(format!("restore the file (octorhai runs show {name}), or give the run up: octorhai runs cancel {name}"));
+    }
+    failure
 }
 
 /// Names stand in messages, file names and command lines.
