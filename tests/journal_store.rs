@@ -1,4 +1,5 @@
 //! The promises of the trait `Store`, the same suite on each store; PostgreSQL is a real one (tests/support/postgres.rs).
+#![allow(clippy::print_stdout)] // children tell the test what they did
 
 #[path = "support/postgres.rs"]
 mod postgres;

@@ -65,6 +65,7 @@ fn binaries() -> PathBuf {
 /// The user `nobody`, whom a root must become: PostgreSQL refuses root.
 const NOBODY: u32 = 65534;
 
+#[allow(clippy::zombie_processes, reason = "it lives as long as this process, and ends when our end of its pipe is closed")]
 fn start() -> String {
     let binaries = binaries();
     let folder = tempfile::tempdir().expect("a folder").keep();
