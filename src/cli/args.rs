@@ -27,6 +27,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Start a simulated Octopus Server that any client can talk to, until Ctrl-C
     Sandbox(SandboxArgs),
+    /// Look at runs and what they did: list, show, cancel, prune
+    Runs(RunsArgs),
     /// Explain a function, a group of functions or a subcommand
     Help(HelpArgs),
 }
@@ -208,6 +210,82 @@ pub struct SandboxArgs {
     /// Write without colour, as with NO_COLOR
     #[arg(long)]
     pub no_color: bool,
+}
+
+/// What `octorhai runs` takes.
+#[derive(Args, Debug)]
+pub struct RunsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RunsCommand,
+
+    /// Where runs are kept: a folder, or postgres://USER@HOST/DATABASE with the password in PGPASSWORD [env: OCTORHAI_STORE]
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    pub store: Option<String>,
+
+    /// Write without colour, as with NO_COLOR
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+/// The subcommands of `octorhai runs`.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List runs, the newest first
+    List(ListArgs),
+    /// Show a run: how it stands, every step with its outcome and link, and how to go on
+    Show(ShowArgs),
+    /// Ask runs to end; one that no process works on is cancelled at once
+    Cancel(CancelArgs),
+    /// Delete runs that ended long ago; never an unfinished one
+    Prune(PruneArgs),
+}
+
+/// What `octorhai runs list` takes.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Only runs that can go on
+    #[arg(long)]
+    pub unfinished: bool,
+
+    /// How many at most; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+
+    /// A table, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
+
+/// What `octorhai runs show` takes.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// The run
+    pub name: String,
+
+    /// Lines for people, or one JSON object
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
+
+/// What `octorhai runs cancel` takes.
+#[derive(Args, Debug)]
+pub struct CancelArgs {
+    /// The runs
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+}
+
+/// What `octorhai runs prune` takes.
+#[derive(Args, Debug)]
+pub struct PruneArgs {
+    /// How long ago they must have ended, e.g. 90d
+    #[arg(long, value_name = "SPAN", default_value = "90d")]
+    pub older_than: String,
+
+    /// Only name them
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// What `octorhai help` takes.

@@ -20,12 +20,12 @@ use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, sync::Arc};
 const NONE: &str = "none";
 
 /// The store that options and surroundings name: `--store`, OCTORHAI_STORE, or this user's state folder.
-pub fn store(given: Option<&str>, environment: &Environment) -> Result<journal::Journal> {
+pub fn store(given: Option<&str>, environment: &Environment, ui: &Ui) -> Result<journal::Journal> {
     let Some(address) = address(given, environment).filter(|address| address != NONE) else {
         return Err(Error::usage("there is no journal: `none` was named, or this user has no home folder")
             .help("name one with --store FOLDER or OCTORHAI_STORE; several machines share --store postgres://..."));
     };
-    journal::open(&address)
+    super::store::open(&address, environment, ui)
 }
 
 fn address(given: Option<&str>, environment: &Environment) -> Option<String> {
@@ -84,7 +84,7 @@ pub(super) fn journaling(
     });
     let redactor = ui.redactor().clone();
     Ok(Some(Journaling {
-        store: store(args.store.as_deref(), environment)?,
+        store: store(args.store.as_deref(), environment, ui)?,
         name,
         anew: args.anew,
         params,
@@ -95,9 +95,9 @@ pub(super) fn journaling(
 }
 
 /// The failure of a script that does not load: when it belongs to an unfinished run, that run cannot be continued.
-pub(super) fn explained(mut failure: Failure, args: &RunArgs, environment: &Environment) -> Failure {
+pub(super) fn explained(mut failure: Failure, args: &RunArgs, environment: &Environment, ui: &Ui) -> Failure {
     let Some(name) = &args.run_id else { return failure };
-    let run = store(args.store.as_deref(), environment).and_then(|store| store.run(name)).ok().flatten();
+    let run = store(args.store.as_deref(), environment, ui).and_then(|store| store.run(name)).ok().flatten();
     if run.is_some_and(|run| run.state.is_unfinished()) {
         let why = format!("run `{name}` cannot be continued: {}", failure.error.message());
         let before = failure.error.hints().iter().fold(Error::usage(why), Error::help);

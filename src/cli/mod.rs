@@ -1,6 +1,6 @@
 //! The command line: arguments in, exit code out; decides nothing about Octopus.
 //!
-//! A file a subcommand (`run`, `sandbox`, `help`). Everything that is shown goes through `ui`, which is the only
+//! A file a subcommand (`run`, `runs`, `sandbox`, `help`). Everything that is shown goes through `ui`, which is the only
 //! place that writes to stdout and stderr.
 
 mod args;
@@ -15,8 +15,10 @@ mod params;
 mod progress;
 mod redact;
 mod run;
+mod runs;
 mod sandbox;
 mod signals;
+mod store;
 mod timeline;
 mod ui;
 
@@ -40,6 +42,7 @@ pub fn main() -> ExitCode {
     let (loudness, colour) = match &cli.command {
         Command::Run(args) => (run::loudness(args), colour && !args.no_color),
         Command::Sandbox(args) => (Loudness::Normal, colour && !args.no_color),
+        Command::Runs(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Help(_) => (Loudness::Normal, colour),
     };
     let ui = Ui::console(colour, loudness, Redactor::new());
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(guarded(&ui, || match &cli.command {
         Command::Run(args) => run::run(args, &ui, &environment),
         Command::Sandbox(args) => sandbox::run(args, &ui),
+        Command::Runs(args) => runs::run(args, &ui, &environment),
         Command::Help(args) => help::run(args, &ui),
     }))
 }
@@ -78,7 +82,7 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
             if error.use_stderr() {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-                if let Some(near) = typed.and_then(|typed| nearest(&typed, ["run", "sandbox", "help"])) {
+                if let Some(near) = typed.and_then(|typed| nearest(&typed, ["run", "sandbox", "runs", "help"])) {
                     ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
                 }
                 ExitCode::from(Kind::Usage.exit_code())

@@ -91,7 +91,7 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
     }
     let script = source(&args.script)?;
     let declared =
-        below::declared(&script).map_err(|failure| Stop::Failure(Box::new(super::journal::explained(failure, args, environment))))?;
+        below::declared(&script).map_err(|failure| Stop::Failure(Box::new(super::journal::explained(failure, args, environment, ui))))?;
     if args.script_help {
         ui.data(&params::help(&script.name, about(&script.text).as_deref(), &declared));
         return Ok(None);

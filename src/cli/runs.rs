@@ -1,0 +1,335 @@
+//! `octorhai runs`: what the journal holds, for people and for programs.
+
+use super::{
+    args::{ListArgs, Output, PruneArgs, RunsArgs, RunsCommand, ShowArgs},
+    lines::{day, time, zone_name},
+    run::Environment,
+    ui::{Tone, Ui, span, thousands},
+};
+use crate::{
+    clock::{Clock, text},
+    error::{Error, Kind, Result},
+    journal::{Journal, Run, RunState, Step, StepState},
+};
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::{Value, json};
+
+/// A line of `runs show` that people still read at once.
+const MOST_LETTERS: usize = 100;
+
+/// Does what a subcommand of `runs` says and returns the exit code.
+pub fn run(args: &RunsArgs, ui: &Ui, environment: &Environment) -> u8 {
+    match perform(args, ui, environment) {
+        Ok(()) => 0,
+        Err(error) => {
+            ui.error(&error);
+            error.kind().exit_code()
+        }
+    }
+}
+
+fn perform(args: &RunsArgs, ui: &Ui, environment: &Environment) -> Result<()> {
+    let zone = match environment.get("TZ").map(String::as_str) {
+        None | Some("") => TimeZone::system(),
+        Some(name) => TimeZone::get(name).unwrap_or_else(|_| TimeZone::system()),
+    };
+    let journal = super::journal::store(args.store.as_deref(), environment, ui)?;
+    match &args.command {
+        RunsCommand::List(args) => list(args, ui, &journal, &zone),
+        RunsCommand::Show(args) => show(args, ui, &journal, &zone),
+        RunsCommand::Cancel(args) => args.names.iter().try_for_each(|name| cancel(name, ui, &journal)),
+        RunsCommand::Prune(args) => prune(args, ui, &journal),
+    }
+}
+
+fn list(args: &ListArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<()> {
+    // One more, to know whether there are more.
+    let limit = if args.limit == 0 { usize::MAX } else { args.limit };
+    let mut runs = journal.runs(args.unfinished, limit.saturating_add(1))?;
+    let more = runs.len() > limit;
+    runs.truncate(limit);
+    if args.output == Output::Json {
+        for run in &runs {
+            ui.data(&facts(run).to_string());
+        }
+        return Ok(());
+    }
+    if runs.is_empty() {
+        ui.say(&format!("no {}runs in {}", if args.unfinished { "unfinished " } else { "" }, journal.place()));
+        return Ok(());
+    }
+    let mut table = vec![["NAME", "STATE", "SCRIPT", "STARTED", "UPDATED", "STEPS", "WHY"].map(str::to_owned)];
+    table.extend(runs.iter().map(|run| {
+        [
+            tame(&run.new.name, MOST_LETTERS),
+            state(run).to_owned(),
+            tame(&run.new.script, MOST_LETTERS),
+            moment(run.new.created, zone),
+            moment(run.updated, zone),
+            run.steps.to_string(),
+            tame(&why(run, zone), MOST_LETTERS),
+        ]
+    }));
+    for (number, line) in columns(&table).into_iter().enumerate() {
+        ui.data(&if number == 0 { ui.paint(Tone::Strong, &line) } else { line });
+    }
+    if more {
+        ui.say(&format!("only the newest {limit}: `--limit 0` shows all"));
+    }
+    Ok(())
+}
+
+fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<()> {
+    let run = journal.run(&args.name)?.ok_or_else(|| unknown(&args.name, journal))?;
+    let steps = journal.steps(&args.name)?;
+    if args.output == Output::Json {
+        let mut whole = facts(&run);
+        whole["parameters"] = hidden(&run.new.params);
+        whole["target"] = hidden(&run.new.target);
+        whole["timeline"] = steps.iter().map(|step| json!(step)).collect();
+        ui.data(&whole.to_string());
+        return Ok(());
+    }
+    let mut head = vec![
+        ["run".to_owned(), tame(&run.new.name, MOST_LETTERS)],
+        ["state".to_owned(), ui.paint(tone(&run), state(&run))],
+        ["why".to_owned(), tame(&why(&run, zone), 1000)],
+        ["exit code".to_owned(), exit_code(&run.state).map_or_else(String::new, |code| code.to_string())],
+        ["script".to_owned(), tame(&run.new.script, 1000)],
+    ];
+    if let RunState::Succeeded { result } = &run.state
+        && !result.is_null()
+    {
+        head.push(["result".to_owned(), one_line(result)]);
+    }
+    for (title, facts) in [("parameters", hidden(&run.new.params)), ("on", hidden(&run.new.target))] {
+        for (number, (name, value)) in facts.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()).enumerate() {
+            head.push([
+                if number == 0 { title.to_owned() } else { String::new() },
+                format!("{} = {}", tame(name, MOST_LETTERS), one_line(value)),
+            ]);
+        }
+    }
+    head.extend([
+        ["begun".to_owned(), format!("{} {}", moment(run.new.created, zone), zone_name(zone, run.new.created))],
+        ["updated".to_owned(), moment(run.updated, zone)],
+        ["attempts".to_owned(), run.attempts.to_string()],
+        [
+            "holder".to_owned(),
+            run.holder.as_ref().map_or_else(String::new, |holder| {
+                let there = if run.alive { "is there" } else { "left" };
+                tame(&format!("process {} on {}: {there}", holder.pid, holder.host), MOST_LETTERS)
+            }),
+        ],
+        ["octorhai".to_owned(), tame(&run.new.engine, MOST_LETTERS)],
+        ["mark".to_owned(), tame(&run.new.mark, MOST_LETTERS)],
+    ]);
+    let head: Vec<[String; 2]> = head.into_iter().filter(|[_, value]| !value.is_empty()).collect();
+    for line in columns(&head) {
+        ui.data(&line);
+    }
+    ui.data("");
+    let (mut table, mut last) = (Vec::new(), String::new());
+    for step in &steps {
+        let today = day(step.began, zone);
+        let shown = time(step.began, zone);
+        let date = if today == last { String::new() } else { today.clone() };
+        last = today;
+        let took = step.ended.map_or_else(String::new, |ended| span(ended.duration_since(step.began).as_secs_f64()));
+        table.push([date, shown, step.path.clone(), tame(&step.kind, MOST_LETTERS), one_line(&step.arguments), took, outcome(step)]);
+    }
+    for line in columns(&table) {
+        ui.data(&line);
+    }
+    if !table.is_empty() {
+        ui.data("");
+    }
+    ui.data(&on(&run, zone));
+    Ok(())
+}
+
+fn cancel(name: &str, ui: &Ui, journal: &Journal) -> Result<()> {
+    let run = journal.run(name)?.ok_or_else(|| unknown(name, journal))?;
+    if !journal.cancel(name, Clock::real().now())? {
+        return Err(Error::usage(format!("the run `{name}` has ended already: {}", state(&run))));
+    }
+    match (&run.holder, run.alive) {
+        (Some(holder), true) => ui.say(&format!("asked process {} on {} to end `{name}`", holder.pid, holder.host)),
+        _ => ui.say(&format!("cancelled `{name}`; what it had started on the server goes on: `octorhai runs show {name}` lists it")),
+    }
+    Ok(())
+}
+
+fn prune(args: &PruneArgs, ui: &Ui, journal: &Journal) -> Result<()> {
+    let before = text::ago(&args.older_than, Clock::real().now())
+        .map_err(|error| Error::usage(format!("--older-than: {}", error.message())).help("write it like 90d or 12h"))?;
+    let (done, count) = if args.dry_run {
+        let old = journal.runs(false, usize::MAX)?.into_iter().filter(|run| !run.state.is_unfinished() && run.updated < before);
+        let names: Vec<String> = old.map(|run| run.new.name).collect();
+        for name in &names {
+            ui.data(name);
+        }
+        ("would delete", names.len())
+    } else {
+        ("deleted", journal.prune(before)?)
+    };
+    let runs = if count == 1 { "run" } else { "runs" };
+    ui.say(&format!("{done} {} {runs} that ended before {before}", thousands(count as u64)));
+    Ok(())
+}
+
+/// The error for a name that no run has.
+pub fn unknown(name: &str, journal: &Journal) -> Error {
+    let error = Error::new(Kind::NotFound, format!("there is no run `{name}` in {}", journal.place()));
+    // Of the newest ones, for those are asked for.
+    let known: Vec<String> = journal.runs(false, 1000).unwrap_or_default().into_iter().map(|run| run.new.name).collect();
+    error.suggest(name, known.iter().map(String::as_str)).help("`octorhai runs list` shows what there is")
+}
+
+/// A word for how it stands.
+fn state(run: &Run) -> &'static str {
+    // Its process died or was switched off: that is not what people call running.
+    if run.state == RunState::Running && !run.alive { "Interrupted" } else { run.state.name() }
+}
+
+fn tone(run: &Run) -> Tone {
+    match run.state {
+        RunState::Succeeded { .. } => Tone::Good,
+        RunState::Failed { .. } => Tone::Bad,
+        RunState::Stopped { .. } | RunState::Cancelled { .. } => Tone::Warn,
+        RunState::Running if !run.alive => Tone::Warn,
+        _ => Tone::Plain,
+    }
+}
+
+fn why(run: &Run, zone: &TimeZone) -> String {
+    match &run.state {
+        RunState::Running | RunState::Succeeded { .. } => String::new(),
+        RunState::Suspended { due, reason } => format!("due {}: {reason}", moment(*due, zone)),
+        RunState::Stopped { reason, .. } | RunState::Failed { reason, .. } | RunState::Cancelled { reason } => reason.clone(),
+    }
+}
+
+fn exit_code(state: &RunState) -> Option<u8> {
+    match state {
+        RunState::Stopped { exit_code, .. } | RunState::Failed { exit_code, .. } => Some(*exit_code),
+        RunState::Succeeded { .. } => Some(0),
+        RunState::Suspended { .. } => Some(Kind::Suspended.exit_code()),
+        RunState::Cancelled { .. } => Some(Kind::Cancelled.exit_code()),
+        RunState::Running => None,
+    }
+}
+
+/// How to go on with it.
+fn on(run: &Run, zone: &TimeZone) -> String {
+    let name = tame(&run.new.name, 1000);
+    match &run.state {
+        RunState::Running if run.alive => format!("`octorhai runs cancel {name}` asks it to end"),
+        RunState::Running => format!("its process is gone: `octorhai runs resume {name}` goes on where it was"),
+        RunState::Stopped { .. } => format!("see to the reason, then `octorhai runs resume {name}` goes on where it was"),
+        RunState::Suspended { due, .. } => format!("`octorhai runs resume --due` goes on from {}", moment(*due, zone)),
+        _ => format!("it has ended: `octorhai run --run-id NAME {}` starts another", tame(&run.new.script, 1000)),
+    }
+}
+
+/// How a step ended, and its link.
+fn outcome(step: &Step) -> String {
+    let text = |value: &Value, names: &[&str]| names.iter().find_map(|name| value.get(*name)?.as_str().map(str::to_owned));
+    let mut words = match step.state {
+        StepState::Intent => "no outcome known".to_owned(),
+        StepState::Failed => {
+            let message = text(&step.outcome, &["message"]).unwrap_or_else(|| step.outcome.to_string());
+            format!("failed: {}", tame(&message, MOST_LETTERS))
+        }
+        StepState::Done => one_line(&step.outcome),
+    };
+    // What a wait was for.
+    if let Some(reason) = text(&step.intent, &["reason", "why", "waits_for"]) {
+        words = format!("{} ({words})", tame(&reason, MOST_LETTERS));
+    }
+    let link = |value: &Value| text(value, &["url"]);
+    match link(&step.outcome).or_else(|| link(&step.intent)) {
+        Some(url) if !words.contains(&url) => format!("{words}  {}", tame(&url, 1000)),
+        _ => words,
+    }
+}
+
+/// `2026-03-02 10:00:05`.
+fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// What programs are told of a run.
+fn facts(run: &Run) -> Value {
+    let mut facts = json!({
+        "name": run.new.name,
+        "state": state(run),
+        "script": run.new.script,
+        "created": run.new.created,
+        "updated": run.updated,
+        "attempts": run.attempts,
+        "steps": run.steps,
+        "exit_code": exit_code(&run.state),
+        "holder": run.holder.as_ref().map(|holder| json!({ "host": holder.host, "pid": holder.pid, "alive": run.alive })),
+        "mark": run.new.mark,
+        "engine": run.new.engine,
+    });
+    match &run.state {
+        RunState::Suspended { due, reason } => (facts["due"], facts["reason"]) = (json!(due), json!(reason)),
+        RunState::Stopped { reason, .. } | RunState::Failed { reason, .. } | RunState::Cancelled { reason } => {
+            facts["reason"] = json!(reason);
+        }
+        RunState::Succeeded { result } => facts["result"] = result.clone(),
+        RunState::Running => {}
+    }
+    facts
+}
+
+/// With `***` in place of the digests that stand for secrets.
+fn hidden(value: &Value) -> Value {
+    match value {
+        Value::Object(map) if map.len() == 1 && ["secret", "digest"].iter().any(|name| map.contains_key(*name)) => json!("***"),
+        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), hidden(value))).collect(),
+        Value::String(text) if ["secret:", "sha256:", "digest:"].iter().any(|start| text.starts_with(start)) => json!("***"),
+        other => other.clone(),
+    }
+}
+
+/// A value in one line: a text without quotes, a map without the outer braces.
+fn one_line(value: &Value) -> String {
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = match value {
+        Value::Null => String::new(),
+        Value::Object(map) => map
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| format!("{name}={}", plain(value)))
+            .collect::<Vec<_>>()
+            .join(" "),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => plain(other),
+    };
+    tame(&text, MOST_LETTERS)
+}
+
+/// One line without control characters, cut where it gets too long: names and answers come from elsewhere.
+fn tame(text: &str, most: usize) -> String {
+    let mut letters = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    let mut line: String = letters.by_ref().take(most).collect();
+    if letters.next().is_some() {
+        line.pop();
+        line.push('…');
+    }
+    line.trim_end().to_owned()
+}
+
+/// Lines with two blanks between columns; the last one is not filled.
+fn columns<const N: usize>(table: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells = row.iter().zip(&widths).filter(|(_, width)| **width > 0).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    table.iter().map(line).collect()
+}

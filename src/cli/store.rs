@@ -1,0 +1,53 @@
+//! Opens a store for the front end: its password comes from `PGPASSWORD`, and the redactor knows it before anything is said.
+
+use super::{
+    run::{Environment, variable},
+    ui::Ui,
+};
+use crate::{
+    error::{Error, Result},
+    journal::{self, Journal},
+};
+use url::Url;
+
+/// Opens the store at an address.
+pub fn open(given: &str, environment: &Environment, ui: &Ui) -> Result<Journal> {
+    journal::open(&address(given, environment, ui)?)
+}
+
+fn address(given: &str, environment: &Environment, ui: &Ui) -> Result<String> {
+    if !journal::is_postgres(given) && given.contains("://") {
+        return Err(Error::usage("a store is a folder or the address of a PostgreSQL database")
+            .help("write --store FOLDER, or --store postgres://user@host/database with the password in PGPASSWORD"));
+    }
+    let password = variable(environment, "PGPASSWORD");
+    if let Some(password) = password.filter(|_| journal::is_postgres(given)) {
+        ui.redactor().learn(password);
+    }
+    if let Some(written) = Url::parse(given).ok().as_ref().and_then(Url::password) {
+        ui.redactor().learn(written);
+        ui.redactor().learn(&percent_encoding::percent_decode_str(written).decode_utf8_lossy());
+    }
+    Ok(journal::with_password(given, password))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::ui::{Loudness, testing};
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn passwords_are_known_before_anything_is_said() {
+        let (ui, _, talk) = testing::ui(Loudness::Normal);
+        let given = environment(&[("PGPASSWORD", "hunter22")]);
+        assert_eq!(address("postgres://ann@db/x", &given, &ui).expect("an address"), "postgres://ann:hunter22@db/x");
+        assert_eq!(address("postgres://ann:pass%2Fword@db/x", &given, &ui).expect("an address"), "postgres://ann:pass%2Fword@db/x");
+        ui.talk("hunter22, pass%2Fword, pass/word");
+        assert_eq!(talk.text(), "***, ***, ***\n");
+        assert!(address("mysql://x", &given, &ui).is_err());
+    }
+}
