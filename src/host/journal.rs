@@ -3,9 +3,9 @@
 //! A run that starts again runs its script from the top. A step that has an outcome in the record gives it back and
 //! touches nothing; the first one without goes live (reliability.md §5.3). Three kinds of step:
 //!
-//! - a *read* ([`Host::recorded`]) keeps what the server answered (`api::tape`), so that the code above sees it again;
+//! - a *read* (`Host::recorded`) keeps what the server answered (`api::tape`), so that the code above sees it again;
 //! - an *effect* ([`super::effect`]) writes its intent before and its outcome after, both synced;
-//! - a *wait* ([`Host::waited`]) keeps when it began, so that its deadline stays, and what came of it.
+//! - a *wait* (`Host::waited`) keeps when it began, so that its deadline stays, and what came of it.
 //!
 //! Reads are written together with the next intent: nothing outside depends on them before. Steps inside of a step are
 //! not written. Without a recorder all of this is the plain call.
