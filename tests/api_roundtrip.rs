@@ -552,7 +552,12 @@ fn a_script_that_gets_a_document_and_puts_it_back_loses_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("x.rhai"), lines.join("\n")).expect("written");
     let mut command = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("octorhai"));
-    let run = command.current_dir(folder.path()).env("OCTOPUS_API_KEY", KEY).args(["run", "--server", &server.address, "x.rhai"]);
+    let run = command.current_dir(folder.path()).env("OCTOPUS_API_KEY", KEY).env("OCTORHAI_STORE", "journal").args([
+        "run",
+        "--server",
+        &server.address,
+        "x.rhai",
+    ]);
     let output = run.output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut put = 0;

@@ -269,6 +269,7 @@ fn two_hundred_megabytes_of_json_are_refused_in_little_memory() {
             .args(["run", "--server", &server.url, "x.rhai"])
             .current_dir(folder.path())
             .env("OCTOPUS_API_KEY", KEY)
+            .env("OCTORHAI_STORE", "journal")
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::piped())
             .spawn()
