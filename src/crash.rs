@@ -3,13 +3,13 @@
 //! Places are passed before and after every write to the journal and every request. With `OCTORHAI_CRASH_AT=7` the process
 //! kills itself (SIGKILL) at the seventh; a test counts upwards until a run passes fewer. Release builds hold none of this.
 
-/// Passes a place.
+/// Passes a place: `when` is like `request: before`, `what` like `POST`.
 #[cfg(not(debug_assertions))]
-pub fn point(_name: &str) {}
+pub fn point(_when: &str, _what: &str) {}
 
-/// Passes a place.
+/// Passes a place: `when` is like `request: before`, `what` like `POST`.
 #[cfg(debug_assertions)]
-pub fn point(name: &str) {
+pub fn point(when: &str, what: &str) {
     use std::sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -20,7 +20,7 @@ pub fn point(name: &str) {
     if at == 0 || PASSED.fetch_add(1, Ordering::SeqCst) + 1 != at {
         return;
     }
-    tracing::debug!(name, at, "crash");
+    tracing::debug!(when, what, at, "crash");
     // No system call without `unsafe`, so somebody else sends the signal.
     let _ = std::process::Command::new("kill").args(["-KILL", &std::process::id().to_string()]).status();
     loop {

@@ -161,9 +161,9 @@ impl Mailer {
         let mut waits = BACKOFF.iter();
         let mut tries = 1;
         loop {
-            crash::point("mail: before");
+            crash::point("mail: before", "a letter");
             let tried = self.limited(&envelope, &bytes).await;
-            crash::point("mail: after");
+            crash::point("mail: after", "a letter");
             let Err(failure) = tried else { return Ok(()) };
             match waits.next() {
                 Some(wait) if failure.again => {

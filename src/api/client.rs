@@ -409,9 +409,9 @@ impl Client {
 
     /// One request and its whole answer; redirects of reads are followed on this server.
     async fn exchange(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<Answer, NoAnswer> {
-        crash::point(&format!("request: before {method}"));
+        crash::point("request: before", method);
         let answer = self.followed(method, url, body).await;
-        crash::point(&format!("request: after {method}"));
+        crash::point("request: after", method);
         answer
     }
 

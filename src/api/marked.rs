@@ -147,24 +147,10 @@ impl SpaceClient {
                 body["QueueTimeExpiry"] = stamp(expires).into();
                 let sent = creation.wrap.map_or_else(|| body.clone(), |wrap| wrap(body.clone()));
                 creation.sending.about_to(Sent { since, expires, attempt }.to_json(&marker))?;
-                let cause = match self.client().send("POST", creation.post.as_str(), Some(&sent)).await {
-                    Ok(answer) => {
-                        let answer = match creation.unwrap {
-                            Some(member) => answer.get(member).cloned().unwrap_or_default(),
-                            None => answer,
-                        };
-                        match self.client().decode::<T>(answer, &creation.post) {
-                            Ok(created) => {
-                                self.client().deadline_seen(created.expires().is_some());
-                                return Ok(created);
-                            }
-                            Err(error) => error.context("it was created, but the answer cannot be read"),
-                        }
-                    }
-                    Err(error) if error.kind() == Kind::InDoubt => error,
-                    Err(error) => return Err(error),
-                };
-                (cause, expires)
+                match self.post::<T>(creation, &sent).await? {
+                    Ok(created) => return Ok(created),
+                    Err(doubt) => (doubt, expires),
+                }
             };
             let life = expires.duration_since(self.client().server_now());
             // A run that can be continued would only have to ask again: it waits the doubt out.
@@ -200,6 +186,24 @@ impl SpaceClient {
         }
     }
 
+    /// Sends one request: what was created, or inside the doubt whether anything was. An error: surely nothing was.
+    async fn post<T: Marked>(&self, creation: &Creation<'_>, body: &Value) -> Result<Result<T>> {
+        let answer = match self.client().send("POST", creation.post.as_str(), Some(body)).await {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == Kind::InDoubt => return Ok(Err(error)),
+            Err(error) => return Err(error),
+        };
+        let answer = match creation.unwrap {
+            Some(member) => answer.get(member).cloned().unwrap_or_default(),
+            None => answer,
+        };
+        let created = self.client().decode::<T>(answer, &creation.post);
+        if let Ok(created) = &created {
+            self.client().deadline_seen(created.expires().is_some());
+        }
+        Ok(created.map_err(|error| error.context("it was created, but the answer cannot be read")))
+    }
+
     async fn search<T: Marked>(
         &self,
         creation: &Creation<'_>,
@@ -208,7 +212,8 @@ impl SpaceClient {
         expires: Timestamp,
         patience: SignedDuration,
     ) -> Result<Search<T>> {
-        let limit = later(self.clock().now(), patience);
+        let began = self.clock().now();
+        let limit = later(began, patience);
         let reader = self.until(limit);
         let mut pause = SignedDuration::from_secs(1);
         loop {
@@ -226,7 +231,6 @@ impl SpaceClient {
             }
             self.client().rest(pause.min(left)).await?;
             // The longer nothing came, the less likely it still does.
-            let began = later(limit, -patience);
             let longest = self.clock().since(began) / 20;
             pause = (pause * 2).min(longest.clamp(SignedDuration::from_secs(30), SignedDuration::from_mins(5)));
         }

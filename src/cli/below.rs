@@ -4,7 +4,7 @@ use super::{sandbox::Ready, signals};
 use crate::{
     clock::Clock,
     engine::{
-        Config, Failure, Interpreter,
+        Failure,
         docs::{self, Entry},
         params::{self, ParamDecl},
     },
@@ -13,7 +13,6 @@ use crate::{
     run::{self, Outcome, Settings, Source},
     sandbox::{self, Sandbox, World},
 };
-use rhai::Dynamic;
 use std::{net::SocketAddr, path::Path};
 
 /// Runs a script.
@@ -23,8 +22,7 @@ pub(super) fn run(settings: Settings) -> Outcome {
 
 /// The parameters that a script declares, found without running it.
 pub(super) fn declared(source: &Source) -> std::result::Result<Vec<ParamDecl>, Failure> {
-    let interpreter = Interpreter::new(Config { constants: vec![("ctx".to_owned(), Dynamic::UNIT)], ..Config::default() });
-    params::declarations(&interpreter.load(source)?)
+    params::declarations(&run::compiled(source)?)
 }
 
 /// A world by the name of a built-in one, or from a file.

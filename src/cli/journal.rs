@@ -14,7 +14,7 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// The address that means: keep no journal.
 const NONE: &str = "none";
@@ -137,8 +137,5 @@ fn params(name: &str, declared: &[ParamDecl], values: &BTreeMap<String, Value>) 
 }
 
 fn digest(name: &str, param: &str, value: &Value) -> String {
-    Sha256::digest(format!("{name}\n{param}\n{value}")).iter().take(16).fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex::encode(&Sha256::digest(format!("{name}\n{param}\n{value}"))[..16])
 }

@@ -6,7 +6,7 @@
 use base64::{Engine as _, engine::general_purpose as base64_kinds};
 use parking_lot::RwLock;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use std::{borrow::Cow, fmt::Write, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 /// What stands in the place of a secret.
 const MASK: &str = "***";
@@ -37,6 +37,14 @@ impl Redactor {
         }
         // The longest first, so that a secret that contains another is masked as a whole.
         known.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    }
+
+    /// Learns the password in an address, as it is written there and as it is meant.
+    pub fn learn_password(&self, url: &url::Url) {
+        if let Some(password) = url.password() {
+            self.learn(password);
+            self.learn(&percent_encoding::percent_decode_str(password).decode_utf8_lossy());
+        }
     }
 
     /// `text` with each known secret replaced by `***`.
@@ -76,10 +84,7 @@ fn shapes(secret: &str) -> Vec<String> {
     let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let json = serde_json::Value::from(secret).to_string();
-    let hex = secret.bytes().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let hex = hex::encode(secret);
     let mut all = vec![
         secret.to_owned(),
         lower_escapes(&percent),

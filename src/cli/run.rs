@@ -348,9 +348,7 @@ fn address(ui: &Ui, text: &str) -> Result<String> {
     let Ok(url) = url::Url::parse(text) else {
         return wrong(&format!("`{text}` is not an address"));
     };
-    if let Some(password) = url.password() {
-        ui.redactor().learn(password);
-    }
+    ui.redactor().learn_password(&url);
     if !url.username().is_empty() || url.password().is_some() {
         return wrong("must not hold a user or password");
     }
@@ -369,10 +367,7 @@ fn address(ui: &Ui, text: &str) -> Result<String> {
 fn learn_password(ui: &Ui, smtp: &str) -> Result<()> {
     let url =
         url::Url::parse(smtp).map_err(|_| Error::usage("the SMTP address is not an address").help("write it like smtp://host:587"))?;
-    if let Some(password) = url.password() {
-        ui.redactor().learn(password);
-        ui.redactor().learn(&percent_encoding::percent_decode_str(password).decode_utf8_lossy());
-    }
+    ui.redactor().learn_password(&url);
     if !matches!(url.scheme(), "smtp" | "smtps") || url.host().is_none() {
         return Err(
             Error::usage("the SMTP address must start with smtp:// or smtps:// and name a host").help("write it like smtp://host:587")

@@ -29,10 +29,7 @@ pub fn run(args: &RunsArgs, ui: &Ui, environment: &Environment) -> u8 {
 }
 
 fn perform(args: &RunsArgs, ui: &Ui, environment: &Environment) -> Result<()> {
-    let zone = match environment.get("TZ").map(String::as_str) {
-        None | Some("") => TimeZone::system(),
-        Some(name) => TimeZone::get(name).unwrap_or_else(|_| TimeZone::system()),
-    };
+    let zone = TimeZone::system();
     let journal = super::journal::store(args.store.as_deref(), environment, ui)?;
     match &args.command {
         RunsCommand::List(args) => list(args, ui, &journal, &zone),

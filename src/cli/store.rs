@@ -24,9 +24,8 @@ fn address(given: &str, environment: &Environment, ui: &Ui) -> Result<String> {
     if let Some(password) = password.filter(|_| journal::is_postgres(given)) {
         ui.redactor().learn(password);
     }
-    if let Some(written) = Url::parse(given).ok().as_ref().and_then(Url::password) {
-        ui.redactor().learn(written);
-        ui.redactor().learn(&percent_encoding::percent_decode_str(written).decode_utf8_lossy());
+    if let Ok(url) = Url::parse(given) {
+        ui.redactor().learn_password(&url);
     }
     Ok(journal::with_password(given, password))
 }

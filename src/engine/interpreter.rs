@@ -10,7 +10,7 @@ use super::{
 use crate::cancel::Cancel;
 use rhai::{Dynamic, Engine, OptimizationLevel, Position, Scope};
 use sha2::{Digest, Sha256};
-use std::{fmt::Write, sync::Arc};
+use std::sync::Arc;
 
 /// What a script may use up at most. Going over one is an error of kind `limit` that scripts cannot catch.
 #[derive(Clone, Debug)]
@@ -184,10 +184,7 @@ impl Interpreter {
             digest.update((unit.text.len() as u64).to_le_bytes());
             digest.update(&unit.text);
         }
-        let hash = digest.finalize().iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+        let hash = hex::encode(digest.finalize());
         let main = units.first().expect("the main file is the first one loaded").clone();
         Ok(Program { main, units, hash })
     }

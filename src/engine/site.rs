@@ -9,7 +9,7 @@ use std::cell::RefCell;
 const LONGEST: usize = 400;
 
 struct Site {
-    function: String,
+    function: &'static str,
     arguments: Vec<Dynamic>,
 }
 
@@ -29,15 +29,15 @@ impl Drop for Inside {
 }
 
 /// Enters a call.
-pub(super) fn enter(function: &str, arguments: &[Dynamic]) -> Inside {
-    SITES.with_borrow_mut(|sites| sites.push(Site { function: function.to_owned(), arguments: arguments.to_vec() }));
+pub(super) fn enter(function: &'static str, arguments: &[Dynamic]) -> Inside {
+    SITES.with_borrow_mut(|sites| sites.push(Site { function, arguments: arguments.to_vec() }));
     Inside(())
 }
 
 /// The innermost call on this thread: the function's name and its arguments as JSON.
 pub fn current() -> (String, Value) {
     SITES.with_borrow(|sites| match sites.last() {
-        Some(site) => (site.function.clone(), site.arguments.iter().map(described).collect()),
+        Some(site) => (site.function.to_owned(), site.arguments.iter().map(described).collect()),
         None => (String::new(), Value::Null),
     })
 }
@@ -62,11 +62,7 @@ fn described(value: &Dynamic) -> Value {
 
 fn short(text: &str) -> String {
     use sha2::{Digest, Sha256};
-    use std::fmt::Write as _;
     let begin: String = text.chars().take(60).collect();
-    let digest = Sha256::digest(text).iter().take(8).fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let digest = hex::encode(&Sha256::digest(text)[..8]);
     format!("{begin}... ({} characters, {digest})", text.chars().count())
 }

@@ -4,10 +4,7 @@
 //! script runs again. What is created on the server carries it as a marker, so that it can be found after a lost answer
 //! (reliability.md §2.3). The journal stands in this door: the intent is synced before, the outcome after.
 
-use super::{
-    Host,
-    journal::{Place, Recorder},
-};
+use super::Host;
 use crate::{
     api,
     engine::thrown::{HostResult, Raise, raise},
@@ -152,7 +149,7 @@ impl Host {
         let Some(recorder) = self.recorder() else {
             return self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None }));
         };
-        let place: Place = Self::next_step(recorder);
+        let place = recorder.next();
         let arguments = recorder.cleaned(arguments.clone());
         let known = recorder.known(&place, kind, &arguments).raise()?;
         if let Some(step) = &known {
@@ -164,18 +161,13 @@ impl Host {
         }
         self.check_cancelled()?;
         let earlier = known.as_ref().map(|step| step.intent.clone());
-        let step = if let Some(step) = known {
-            step
-        } else {
-            let step = Recorder::step(&place, kind, &arguments, self.clock.now());
-            recorder.write(Some(step.clone())).raise()?;
-            step
-        };
+        let step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).raise()?;
         let attempt = Attempt { marker, earlier, host: self.clone(), step: Some(step.clone()) };
-        let result = self.finish(self.unrecorded(|| act(attempt)));
+        let result = self.unrecorded(|| self.finish(act(attempt)));
         let outcome = result.as_ref().map(Outcome::record).map_err(Clone::clone);
         // What was done stands on the server, and its marker finds it: an error of the journal comes second.
-        let written = self.effect_ended(&place, step, &outcome);
+        recorder.settle(&place, step, &outcome, self.clock.now());
+        let written = recorder.write(None);
         match (result, written) {
             (Ok(_), Err(problem)) => Err(raise(problem)),
             (result, _) => result.raise(),

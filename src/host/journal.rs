@@ -24,11 +24,7 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde_json::Value;
-use std::{
-    cell::Cell,
-    collections::BTreeMap,
-    sync::{Arc, atomic::AtomicUsize, atomic::Ordering},
-};
+use std::{cell::Cell, collections::BTreeMap, sync::Arc};
 
 /// A sleep longer than this is put down at once (`--suspend`).
 pub const LONG: SignedDuration = SignedDuration::from_mins(1);
@@ -44,8 +40,6 @@ pub struct Recorder {
     clean: Clean,
     /// After this moment a wait is put down instead of waited out (`--suspend`).
     suspend_after: Option<Timestamp>,
-    /// While it is not zero nothing is put down: somebody holds a lock.
-    kept: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -59,7 +53,8 @@ struct State {
     pending: Vec<Step>,
     /// By branch: a step that failed for a reason that may be gone when the run goes on. It counts once the script goes on after it.
     undecided: BTreeMap<String, Step>,
-    replayed: usize,
+    /// That something differed from the record: nothing is done after it.
+    diverged: Option<Error>,
 }
 
 thread_local! {
@@ -106,9 +101,19 @@ fn parts(path: &str) -> (String, u64) {
     (branch.to_owned(), number.parse().unwrap_or(0))
 }
 
-/// Whether a later start may see another end than this error: then it is not an outcome.
-fn is_undecided(kind: Kind) -> bool {
-    matches!(kind, Kind::Cancelled | Kind::Suspended | Kind::Fenced | Kind::Diverged | Kind::InDoubt | Kind::Unreachable | Kind::Bug)
+/// Whether a later start may see another end than this error: then it is not an outcome, and a run that ends by it can be continued.
+pub fn is_undecided(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Cancelled
+            | Kind::Suspended
+            | Kind::InDoubt
+            | Kind::Diverged
+            | Kind::Fenced
+            | Kind::Unreachable
+            | Kind::Unauthorized
+            | Kind::Bug
+    )
 }
 
 impl Recorder {
@@ -116,7 +121,7 @@ impl Recorder {
     pub fn new(store: Journal, run: String, holder: Holder, steps: Vec<Step>, clean: Clean, suspend_after: Option<Timestamp>) -> Self {
         let known = steps.into_iter().map(|step| (parts(&step.path), step)).collect();
         let state = Mutex::new(State { known, ..State::default() });
-        Self { store, run, holder, clean, suspend_after, kept: AtomicUsize::new(0), state }
+        Self { store, run, holder, clean, suspend_after, state }
     }
 
     /// The run's name.
@@ -124,12 +129,8 @@ impl Recorder {
         &self.run
     }
 
-    /// How many steps were taken from the record.
-    pub fn replayed(&self) -> usize {
-        self.state.lock().replayed
-    }
-
-    fn next(&self) -> Place {
+    /// The place of the next step.
+    pub(super) fn next(&self) -> Place {
         let branch = branch();
         let mut state = self.state.lock();
         // The script went on after it, so it is what the script saw.
@@ -144,12 +145,16 @@ impl Recorder {
     /// What the record says of this step. An error when it says that something else was done here.
     pub(super) fn known(&self, place: &Place, kind: &str, arguments: &Value) -> Result<Option<Step>> {
         let mut state = self.state.lock();
+        if let Some(error) = &state.diverged {
+            return Err(error.clone());
+        }
         let Some(step) = state.known.remove(&(place.branch.clone(), place.number)) else { return Ok(None) };
         if step.kind != kind || step.arguments != *arguments {
             let (then, now) = (described(&step.kind, &step.arguments), described(kind, arguments));
-            return Err(self.diverged(format!("step {} was `{then}`, and is `{now}` now", step.path)));
+            let error = self.diverged(format!("step {} was `{then}`, and is `{now}` now", step.path));
+            state.diverged = Some(error.clone());
+            return Err(error);
         }
-        state.replayed += usize::from(step.state != StepState::Intent);
         Ok(Some(step))
     }
 
@@ -168,7 +173,7 @@ impl Recorder {
         state.known.range((branch.clone(), number + 1)..=(branch, u64::MAX)).next().is_some()
     }
 
-    pub(super) fn step(place: &Place, kind: &str, arguments: &Value, began: Timestamp) -> Step {
+    fn step(place: &Place, kind: &str, arguments: &Value, began: Timestamp) -> Step {
         Step {
             path: place.path(),
             kind: kind.to_owned(),
@@ -191,33 +196,45 @@ impl Recorder {
         }
     }
 
-    /// Gives a step its outcome; it is written with the next one that must be.
-    fn settle(&self, place: &Place, mut step: Step, outcome: &Result<Value>, now: Timestamp) -> Step {
-        step.ended = Some(now);
-        match outcome {
-            Ok(value) => (step.state, step.outcome) = (StepState::Done, self.cleaned(value.clone())),
-            Err(error) => {
-                (step.state, step.outcome) = (StepState::Failed, self.cleaned(error.to_record()));
-                if is_undecided(error.kind()) {
-                    self.state.lock().undecided.insert(place.branch.clone(), step.clone());
-                    return step;
-                }
-            }
+    /// The step with its intent in the record: the one that is `known` from an earlier start, or a new one, synced.
+    pub(super) fn intend(&self, place: &Place, known: Option<Step>, kind: &str, arguments: &Value, now: Timestamp) -> Result<Step> {
+        if let Some(step) = known {
+            return Ok(step);
         }
-        self.state.lock().pending.push(step.clone());
-        step
+        let step = Self::step(place, kind, arguments, now);
+        self.write(Some(step.clone()))?;
+        Ok(step)
+    }
+
+    /// Gives a step its outcome; it is written with the next one that must be.
+    pub(super) fn settle(&self, place: &Place, mut step: Step, outcome: &Result<Value>, now: Timestamp) {
+        step.ended = Some(now);
+        let (state, record) = match outcome {
+            Ok(value) => (StepState::Done, value.clone()),
+            Err(error) => (StepState::Failed, error.to_record()),
+        };
+        (step.state, step.outcome) = (state, self.cleaned(record));
+        let mut state = self.state.lock();
+        if outcome.as_ref().is_err_and(|error| is_undecided(error.kind())) {
+            state.undecided.insert(place.branch.clone(), step);
+        } else {
+            state.pending.push(step);
+        }
     }
 
     /// Writes what is pending, and `step`; returns when it is synced.
     pub(super) fn write(&self, step: Option<Step>) -> Result<()> {
-        let mut state = self.state.lock();
-        let mut steps = std::mem::take(&mut state.pending);
-        steps.extend(step);
-        if steps.is_empty() {
+        // The lock is kept: the order of writing is the order of what happened.
+        let pending = &mut self.state.lock().pending;
+        let settled = pending.len();
+        pending.extend(step);
+        if pending.is_empty() {
             return Ok(());
         }
-        // The lock is kept: the order of writing is the order of what happened.
-        self.store.write(&self.run, &self.holder, &steps)
+        let written = self.store.write(&self.run, &self.holder, pending);
+        // What could not be written is written with the next; an intent is not one when nothing was sent for it.
+        pending.truncate(if written.is_ok() { 0 } else { settled });
+        written
     }
 
     /// Writes the rest. An error when the record holds steps that the script did not come to.
@@ -263,8 +280,11 @@ impl Host {
         let Some(recorder) = self.recorder() else { return now };
         let place = recorder.next();
         let none = Value::Null;
-        if let Ok(Some(step)) = recorder.known(&place, "now", &none) {
-            return step.began;
+        match recorder.known(&place, "now", &none) {
+            Ok(Some(step)) => return step.began,
+            Ok(None) => {}
+            // The time is no place to fail at: the next step says so, before it does anything.
+            Err(_) => return now,
         }
         let step = Recorder::step(&place, "now", &none, now);
         recorder.settle(&place, step, &Ok(Value::Null), now);
@@ -321,13 +341,7 @@ impl Host {
                 StepState::Intent => {}
             }
         }
-        let step = if let Some(step) = known {
-            step
-        } else {
-            let step = Recorder::step(&place, kind, &arguments, self.clock.now());
-            recorder.write(Some(step.clone())).map_err(raise)?;
-            step
-        };
+        let step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).map_err(raise)?;
         let result = {
             let _within = Within::step(false);
             work(step.began)
@@ -340,24 +354,12 @@ impl Host {
         result.map(|(value, _)| value)
     }
 
-    /// Writes the outcome of an effect; synced when this returns.
-    pub(super) fn effect_ended(&self, place: &Place, step: Step, outcome: &Result<Value>) -> Result<()> {
-        let Some(recorder) = &self.recorder else { return Ok(()) };
-        recorder.settle(place, step, outcome, self.clock.now());
-        recorder.write(None)
-    }
-
-    /// The place of the next step.
-    pub(super) fn next_step(recorder: &Recorder) -> Place {
-        recorder.next()
-    }
-
     /// An error that puts the run down until `due`, if it was started so (`--suspend`) and has waited long enough to be worth it.
     pub(super) fn put_down_until(&self, due: Timestamp, what: &str) -> HostResult<()> {
         let Some(recorder) = &self.recorder else { return Ok(()) };
         let now = self.clock.now();
         let is_long = due.duration_since(now) > LONG;
-        if recorder.suspend_after.is_none_or(|after| now < after && !is_long) || recorder.kept.load(Ordering::SeqCst) > 0 {
+        if recorder.suspend_after.is_none_or(|after| now < after && !is_long) {
             return Ok(());
         }
         Err(raise(
@@ -368,24 +370,8 @@ impl Host {
         ))
     }
 
-    /// While the returned value lives, the run is not put down: it holds a lock.
-    pub fn keep_up(&self) -> impl Drop + use<> {
-        struct Kept(Host);
-        impl Drop for Kept {
-            fn drop(&mut self) {
-                if let Some(recorder) = &self.0.recorder {
-                    recorder.kept.fetch_sub(1, Ordering::SeqCst);
-                }
-            }
-        }
-        if let Some(recorder) = &self.recorder {
-            recorder.kept.fetch_add(1, Ordering::SeqCst);
-        }
-        Kept(self.clone())
-    }
-
     /// Tells something that is told once: what happened before and is only gone through again is marked as such.
-    pub fn tell(&self, what: What) {
+    pub fn emit(&self, what: What) {
         if !self.is_again() {
             self.events.emit(what);
         } else if matches!(what, What::TaskStarted { .. } | What::TaskEnded { .. } | What::Mail { .. }) {

@@ -204,11 +204,6 @@ impl Host {
         self.recorded(async { Ok(place.subject(deployment, version).await) }).raise()
     }
 
-    /// Tells something.
-    pub fn emit(&self, what: What) {
-        self.tell(what);
-    }
-
     /// Tells a note that would be the same each time only once, e.g. what `latest` is in a loop over tenants.
     pub fn note_once(&self, text: String) {
         if self.told.lock().insert(text.clone()) {
@@ -218,7 +213,7 @@ impl Host {
 
     /// Tells a note.
     pub fn note(&self, level: Level, text: impl Into<String>) {
-        self.tell(What::Note { level, text: text.into() });
+        self.emit(What::Note { level, text: text.into() });
     }
 
     /// `Err` when the run is cancelled.

@@ -224,7 +224,7 @@ crate::functions! {
         to.extend(letter.cc.iter().cloned());
         to.extend(letter.bcc.iter().cloned());
         let problem = sent.as_ref().err().map(|e| e.message().to_owned());
-        host.tell(What::Mail { to, subject: letter.subject.clone(), problem: problem.clone() });
+        host.emit(What::Mail { to, subject: letter.subject.clone(), problem: problem.clone() });
         match sent {
             Ok(()) => Ok(true),
             Err(error) if options.required || error.kind() == Kind::Script => Err(raise(error)),

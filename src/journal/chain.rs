@@ -6,7 +6,7 @@
 use super::Step;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::{collections::HashMap, fmt::Write as _};
+use std::collections::HashMap;
 
 /// The hash of some text, in hexadecimal digits.
 pub fn hash(parts: &[&str]) -> String {
@@ -16,10 +16,7 @@ pub fn hash(parts: &[&str]) -> String {
         sha.update((part.len() as u64).to_be_bytes());
         sha.update(part.as_bytes());
     }
-    sha.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(sha.finalize())
 }
 
 /// What the first record of a run follows: what the run was begun with.

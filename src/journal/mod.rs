@@ -9,6 +9,7 @@
 //! `remember` and arrivals are built on them.
 
 mod chain;
+mod fault;
 mod postgres;
 pub mod record;
 mod row;

@@ -3,16 +3,12 @@
 use super::{Outcome, Settings, Stats};
 use crate::{
     clock::Clock,
-    engine::{Config, Failure, Interpreter},
+    engine::Failure,
     error::{Error, Kind, Result},
     event::{Events, Level},
-    host::{
-        self,
-        journal::{Clean, LONG, Recorder},
-    },
+    host::journal::{Clean, LONG, Recorder, is_undecided},
     journal::{Claim, Holder, Journal, NewRun, Run, RunState, Step},
 };
-use rhai::Dynamic;
 use serde_json::{Value, json};
 
 /// Where and under which name a run is journaled.
@@ -122,9 +118,7 @@ pub(super) fn take_up(
 
 /// Name and text of the script's files.
 fn sources(settings: &Settings) -> Result<Vec<(String, String)>, Failure> {
-    let constants = vec![("ctx".to_owned(), Dynamic::from(host::context::Context))];
-    let interpreter = Interpreter::new(Config { library: host::library(), constants, ..Config::default() });
-    let program = interpreter.load(&settings.script)?;
+    let program = super::compiled(&settings.script)?;
     Ok(program.files().map(|(name, text)| (name.to_owned(), text.to_owned())).collect())
 }
 
@@ -272,7 +266,7 @@ impl TakenUp {
 
     /// Writes how the run ended; what cannot be written becomes the outcome of one that went well.
     pub(super) fn put_down(&self, recorder: &Recorder, outcome: &mut Outcome, clock: &Clock) {
-        let by_itself = outcome.failure.as_ref().is_none_or(|failure| !stops(failure.error.kind()));
+        let by_itself = outcome.failure.as_ref().is_none_or(|failure| !is_undecided(failure.error.kind()));
         let mut written = recorder.finish(by_itself);
         if let Err(error) = &written
             && error.kind() == Kind::Diverged
@@ -302,21 +296,6 @@ impl TakenUp {
     }
 }
 
-/// Whether an error ends a run so that it can be continued.
-fn stops(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Cancelled
-            | Kind::Suspended
-            | Kind::InDoubt
-            | Kind::Diverged
-            | Kind::Fenced
-            | Kind::Unreachable
-            | Kind::Unauthorized
-            | Kind::Bug
-    )
-}
-
 fn state_of(outcome: &Outcome) -> RunState {
     let Some(failure) = &outcome.failure else { return RunState::Succeeded { result: outcome.result.clone() } };
     let error = &failure.error;
@@ -330,7 +309,7 @@ fn state_of(outcome: &Outcome) -> RunState {
             // `requeue` ended the script as it should.
             None => RunState::Succeeded { result: json!({"requeued": error.fact("at"), "task": error.fact("task")}) },
         },
-        kind if stops(kind) => RunState::Stopped { exit_code, reason },
+        kind if is_undecided(kind) => RunState::Stopped { exit_code, reason },
         _ => RunState::Failed { exit_code, reason },
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     api,
     cancel::Cancel,
     clock::{Clock, Stopwatch},
-    engine::{Config, Failure, Interpreter, Limits, on_script_thread, thrown::to_json},
+    engine::{Config, Failure, Interpreter, Limits, Program, on_script_thread, thrown::to_json},
     error::{Error, Kind, Result},
     event::{Events, Level, Sink, What},
     host::{self, Host, journal::Recorder, place::Place},
@@ -241,6 +241,11 @@ fn run_id(settings: &Settings, clock: &Clock) -> String {
     id.simple().to_string()[..16].to_owned()
 }
 
+/// A script with all its files, compiled to be looked at: it cannot be run, since it knows no functions.
+pub fn compiled(script: &Source) -> std::result::Result<Program, Failure> {
+    Interpreter::new(Config { constants: vec![("ctx".to_owned(), Dynamic::UNIT)], ..Config::default() }).load(script)
+}
+
 fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter {
     let (printer, debugged) = (host.clone(), events.clone());
     let defaults = Limits::default();
@@ -250,7 +255,7 @@ fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter
         state: Dynamic::from(host.clone()),
         library: host::library(),
         constants: vec![("ctx".to_owned(), Dynamic::from(host::context::Context))],
-        print: Arc::new(move |text| printer.tell(What::Print { text: text.to_owned() })),
+        print: Arc::new(move |text| printer.emit(What::Print { text: text.to_owned() })),
         debug: Arc::new(move |text| debugged.note(Level::Verbose, text)),
     })
 }

@@ -15,7 +15,6 @@ use axum::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
-use std::fmt::Write as _;
 
 /// One version of a package, in the built-in feed of one space.
 pub(crate) struct Package {
@@ -31,10 +30,7 @@ pub(crate) struct Package {
 
 impl Package {
     pub(crate) fn new(space: &str, id: String, version: String, extension: String, bytes: Bytes, published: Timestamp) -> Self {
-        let hash = Sha1::digest(&bytes).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+        let hash = hex::encode(Sha1::digest(&bytes));
         Self { space: space.to_owned(), id, version, extension, bytes, hash, published }
     }
 

@@ -31,14 +31,7 @@ const MIGRATIONS: [&str; FORMAT as usize] = ["
 "];
 
 /// What can end a piece of work.
-pub enum Fault {
-    /// The database's errors.
-    Database(tokio_postgres::Error),
-    /// It holds what was not written.
-    Damaged(String),
-    /// Ours.
-    Ours(Error),
-}
+pub type Fault = super::super::fault::Fault<tokio_postgres::Error>;
 
 impl Fault {
     /// Whether the connection is gone, so that nobody knows what became of the work.
@@ -60,18 +53,6 @@ fn is_lost(error: &tokio_postgres::Error) -> bool {
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(error)
-    }
-}
-
-impl From<String> for Fault {
-    fn from(error: String) -> Self {
-        Self::Damaged(error)
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Ours(error)
     }
 }
 

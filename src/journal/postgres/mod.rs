@@ -105,9 +105,9 @@ impl Postgres {
 
     /// Changes something.
     fn change<T>(&self, kind: &str, work: impl AsyncFn(&mut Client, bool) -> Result<T, Fault>) -> Result<T> {
-        crash::point(&format!("journal: before {kind}"));
+        crash::point("journal: before", kind);
         let done = self.ask(work);
-        crash::point(&format!("journal: after {kind}"));
+        crash::point("journal: after", kind);
         done
     }
 

@@ -38,28 +38,11 @@ pub struct Sqlite {
     grips: Mutex<HashMap<(String, String), Grip>>,
 }
 
-/// What can end a transaction: the database's errors and ours.
-enum Fault {
-    Database(rusqlite::Error),
-    Damaged(String),
-    Ours(Error),
-}
+type Fault = super::fault::Fault<rusqlite::Error>;
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(error)
-    }
-}
-
-impl From<String> for Fault {
-    fn from(error: String) -> Self {
-        Self::Damaged(error)
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Ours(error)
     }
 }
 
@@ -106,7 +89,7 @@ impl Sqlite {
 
     /// Changes something, all or nothing.
     fn change<T>(&self, kind: &str, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
-        crash::point(&format!("journal: before {kind}"));
+        crash::point("journal: before", kind);
         let mut connection = self.connection.lock();
         let change = || {
             let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -116,7 +99,7 @@ impl Sqlite {
         };
         let done: Result<T, Fault> = { change }();
         let done = done.map_err(|fault| self.told(fault));
-        crash::point(&format!("journal: after {kind}"));
+        crash::point("journal: after", kind);
         done
     }
 
