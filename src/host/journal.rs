@@ -379,3 +379,65 @@ impl Host {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{self, NewRun};
+    use serde_json::json;
+
+    fn recorder(folder: &std::path::Path, steps: Vec<Step>) -> (Journal, Recorder) {
+        let store = journal::open(&folder.display().to_string()).expect("a store");
+        let new = NewRun {
+            name: "night".into(),
+            mark: "m".into(),
+            script: "x.rhai".into(),
+            sources: vec![("x.rhai".into(), String::new())],
+            params: Value::Null,
+            target: Value::Null,
+            engine: "0".into(),
+            created: Timestamp::UNIX_EPOCH,
+        };
+        let holder = |nonce: &str| Holder { nonce: nonce.into(), host: "here".into(), pid: 1 };
+        store.claim(&new, &holder("theirs")).expect("claimed");
+        let recorder = Recorder::new(store.clone(), new.name, holder("ours"), steps, Arc::new(str::to_owned), None);
+        (store, recorder)
+    }
+
+    fn step(number: u64, kind: &str) -> Step {
+        Recorder::step(&Place { branch: String::new(), number }, kind, &Value::Null, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_kept_and_an_intent_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, recorder) = recorder(folder.path(), Vec::new());
+        let place = recorder.next();
+        recorder.settle(&place, step(1, "dashboard"), &Ok(json!([])), Timestamp::UNIX_EPOCH);
+        // The run is another process's, so nothing can be written.
+        assert_eq!(recorder.write(Some(step(2, "deploy"))).map_err(|e| e.kind()), Err(Kind::Fenced));
+        assert_eq!(recorder.state.lock().pending.iter().map(|s| s.kind.as_str()).collect::<Vec<_>>(), ["dashboard"]);
+        assert!(store.steps("night").expect("read").is_empty());
+    }
+
+    #[test]
+    fn nothing_is_done_after_a_difference() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_, recorder) = recorder(folder.path(), vec![step(1, "deploy"), step(2, "deploy")]);
+        let diverged = |kind: &str| recorder.known(&recorder.next(), kind, &Value::Null).map_err(|e| e.kind());
+        assert_eq!(diverged("now"), Err(Kind::Diverged));
+        assert_eq!(diverged("deploy"), Err(Kind::Diverged), "it is as the record says, but comes after the difference");
+    }
+
+    #[test]
+    fn a_refused_key_is_no_outcome_unless_the_script_goes_on_after_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_, recorder) = recorder(folder.path(), Vec::new());
+        let place = recorder.next();
+        let refused = Err(Error::new(Kind::Unauthorized, "no"));
+        recorder.settle(&place, step(1, "deploy"), &refused, Timestamp::UNIX_EPOCH);
+        assert!(recorder.state.lock().pending.is_empty());
+        recorder.next();
+        assert_eq!(recorder.state.lock().pending.len(), 1);
+    }
+}
