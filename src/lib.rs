@@ -13,6 +13,7 @@ pub mod event;
 
 pub mod api;
 
+pub mod doctor;
 pub mod journal;
 pub mod lock;
 pub mod mail;

@@ -319,3 +319,41 @@ async fn a_server_without_tls_is_not_taken_for_one_with() {
     assert!(server.requests.lock().is_empty());
     assert_eq!(clock.since(start_of_time()), SignedDuration::from_secs(15));
 }
+
+#[tokio::test]
+async fn keys_and_library_sets_are_made_and_removed() {
+    let clock = virtual_clock();
+    let _busy = clock.enter();
+    let server = table(
+        &clock,
+        vec![
+            ("POST /api/users/Users-1/apikeys", json!({"Id": "apikeys-2", "Purpose": "p", "ApiKey": "API-NEW", "Expires": null})),
+            (
+                "POST /api/users/Users-2/apikeys",
+                json!({"Id": "apikeys-3", "Purpose": "p", "ApiKey": {"HasValue": true, "NewValue": "API-3"}}),
+            ),
+            ("POST /api/users/Users-3/apikeys", json!({"Id": "apikeys-4", "Purpose": "p", "ApiKey": {"HasValue": true, "NewValue": null}})),
+            ("GET /api/users/Users-1/apikeys", list(json!([{"Id": "apikeys-2", "Purpose": "p", "ApiKey": {"HasValue": true}}]))),
+            (
+                "POST /api/Spaces-1/libraryvariablesets",
+                json!({"Id": "LibraryVariableSets-7", "Name": "n", "VariableSetId": "variableset-7"}),
+            ),
+        ],
+    );
+    let (client, space) = (client(&server.address, &clock), space(&server.address, &clock).await);
+    let until = later(start_of_time(), SignedDuration::from_hours(1));
+    let (key, secret) = client.create_api_key(&"Users-1".into(), "p", until).await.expect("made");
+    assert_eq!((key.id.as_str(), secret.as_str()), ("apikeys-2", "API-NEW"));
+    assert_eq!(last(&server).body, json!({"Purpose": "p", "Expires": "2026-03-02T09:00:00.000+00:00"}));
+    assert_eq!(client.create_api_key(&"Users-2".into(), "p", until).await.expect("made").1, "API-3");
+    assert_eq!(client.create_api_key(&"Users-3".into(), "p", until).await.expect_err("no key is told").kind(), Kind::BadAnswer);
+    assert_eq!(client.api_keys(&"Users-1".into()).await.expect("a list")[0].purpose, "p");
+    // The table answers 404 to DELETE: gone already.
+    client.revoke_api_key(&"Users-1".into(), &key.id).await.expect("gone is gone");
+    assert_eq!((last(&server).method.as_str(), last(&server).path.as_str()), ("DELETE", "/api/users/Users-1/apikeys/apikeys-2"));
+
+    let set = space.create_library_variable_set("n", "d").await.expect("made");
+    assert_eq!(last(&server).body, json!({"Name": "n", "Description": "d", "ContentType": "Variables"}));
+    space.delete_library_variable_set(&set.id).await.expect("gone is gone");
+    assert_eq!(last(&server).path, "/api/Spaces-1/libraryvariablesets/LibraryVariableSets-7");
+}

@@ -157,6 +157,7 @@ ids! {
     DefectId "Defects" "a defect";
     UserId "Users" "a user";
     TeamId "Teams" "a team";
+    ApiKeyId "apikeys" "an API key";
 }
 
 /// Whether `text` has the form of an id that begins with `prefix`: `Projects-21`.

@@ -6,8 +6,8 @@ use super::id::{LibraryVariableSetId, VariableSetId};
 use super::projects::Project;
 use super::resource::Named;
 use super::spaces::SpaceClient;
-use crate::error::Result;
-use serde_json::Value;
+use crate::error::{Kind, Result};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 editable! {
@@ -92,6 +92,20 @@ impl SpaceClient {
     pub async fn library_variables(&self, set: &LibraryVariableSet) -> Result<VariableSet> {
         let id = set.variable_set_id.clone().unwrap_or_else(|| format!("variableset-{}", set.id).into());
         self.variable_set(&id).await
+    }
+
+    /// Makes a library variable set.
+    pub async fn create_library_variable_set(&self, name: &str, description: &str) -> Result<LibraryVariableSet> {
+        let body = json!({"Name": name, "Description": description, "ContentType": "Variables"});
+        self.client().submit("POST", &self.route("libraryvariablesets"), Some(&body)).await
+    }
+
+    /// Removes a library variable set with its variables; one that is gone already is no error.
+    pub async fn delete_library_variable_set(&self, id: &LibraryVariableSetId) -> Result<()> {
+        match self.client().send("DELETE", self.route("libraryvariablesets").then(id).as_str(), None).await {
+            Err(error) if error.kind() != Kind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The output variables of a deployment by name (`Octopus.Action[Step].Output.Name`), from its manifest. Sensitive

@@ -25,6 +25,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a script; `octorhai run SCRIPT --help` lists the script's parameters
     Run(Box<RunArgs>),
+    /// Measure what locks and repeated runs may rely on, on the server at hand
+    Doctor(DoctorArgs),
     /// Start a simulated Octopus Server that any client can talk to, until Ctrl-C
     Sandbox(SandboxArgs),
     /// Look at runs and what they did: list, show, cancel, prune
@@ -174,6 +176,47 @@ pub enum OnCancelArg {
     Cancel,
     /// Let them go on
     Leave,
+}
+
+/// What `octorhai doctor` takes.
+#[derive(Args, Debug)]
+#[command(after_help = "What it makes on the server is called octorhai-doctor-..., and is removed on every way out.")]
+pub struct DoctorArgs {
+    /// Address of the Octopus Server [env: OCTOPUS_URL]; log in with OCTOPUS_API_KEY or OCTOPUS_ACCESS_TOKEN
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+
+    /// Read the API key from a file instead of OCTOPUS_API_KEY
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+
+    /// Space, by name, slug or id [env: OCTOPUS_SPACE] [default: the server's default space]
+    #[arg(long, value_name = "SPACE")]
+    pub space: Option<String>,
+
+    /// A project whose latest release may be deployed, to see what the server does with deployments that wait
+    #[arg(long, value_name = "NAME", requires = "env")]
+    pub project: Option<String>,
+
+    /// Where to deploy it
+    #[arg(long, value_name = "NAME", requires = "project")]
+    pub env: Option<String>,
+
+    /// How often simultaneous writers are tried
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rounds: u32,
+
+    /// Trust the certificate authority in a PEM file too
+    #[arg(long, value_name = "FILE")]
+    pub ca_cert: Option<PathBuf>,
+
+    /// What stdout carries
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+
+    /// Write without colour, as with NO_COLOR
+    #[arg(long)]
+    pub no_color: bool,
 }
 
 /// What `octorhai sandbox` takes.

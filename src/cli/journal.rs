@@ -40,10 +40,16 @@ pub fn state_folder(environment: &Environment) -> Option<PathBuf> {
         let below = if cfg!(windows) {
             folder("LOCALAPPDATA")
         } else {
-            folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))
+            // A relative one is to be ignored, says whoever defined the name.
+            folder("XDG_STATE_HOME").filter(|folder| folder.is_absolute()).or_else(|| folder("HOME").map(|home| home.join(".local/state")))
         };
         below.map(|below| below.join("octorhai"))
     })
+}
+
+/// Where `octorhai doctor` leaves what it measured.
+pub fn doctor_file(environment: &Environment) -> Option<PathBuf> {
+    state_folder(environment).map(|folder| folder.join("doctor.json"))
 }
 
 /// The journal of a run; none on a sandbox in this process, which is gone with it.

@@ -1,11 +1,12 @@
 //! The command line: arguments in, exit code out; decides nothing about Octopus.
 //!
-//! A file a subcommand (`run`, `runs`, `sandbox`, `help`). Everything that is shown goes through `ui`, which is the only
+//! A file a subcommand (`run`, `runs`, `doctor`, `sandbox`, `help`). Everything that is shown goes through `ui`, which is the only
 //! place that writes to stdout and stderr.
 
 mod args;
 mod ask;
 mod below;
+mod doctor;
 mod help;
 pub mod journal;
 mod json;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
     };
     let (loudness, colour) = match &cli.command {
         Command::Run(args) => (run::loudness(args), colour && !args.no_color),
+        Command::Doctor(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Sandbox(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Runs(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Help(_) => (Loudness::Normal, colour),
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
     }
     ExitCode::from(guarded(&ui, || match &cli.command {
         Command::Run(args) => run::run(args, &ui, &environment),
+        Command::Doctor(args) => doctor::run(args, &ui, &environment),
         Command::Sandbox(args) => sandbox::run(args, &ui),
         Command::Runs(args) => runs::run(args, &ui, &environment),
         Command::Help(args) => help::run(args, &ui),
@@ -82,7 +85,7 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
             if error.use_stderr() {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-                if let Some(near) = typed.and_then(|typed| nearest(&typed, ["run", "sandbox", "runs", "help"])) {
+                if let Some(near) = typed.and_then(|typed| nearest(&typed, ["run", "runs", "doctor", "sandbox", "help"])) {
                     ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
                 }
                 ExitCode::from(Kind::Usage.exit_code())

@@ -247,7 +247,7 @@ pub(super) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&
     environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
-fn read(path: &Path, what: &str, largest: u64) -> Result<String> {
+pub(super) fn read(path: &Path, what: &str, largest: u64) -> Result<String> {
     let cannot = |why: &str| Error::usage(format!("the {what} `{}` cannot be read: {why}", path.display()));
     let trouble = |why: io::Error| match why.kind() {
         io::ErrorKind::NotFound => cannot("there is no such file"),
@@ -343,7 +343,7 @@ fn servers(environment: &Environment) -> BTreeMap<String, (String, Credential)> 
 }
 
 /// Checks an address; what else may be in it (a password, a page's fragment) has no place there.
-fn address(ui: &Ui, text: &str) -> Result<String> {
+pub(super) fn address(ui: &Ui, text: &str) -> Result<String> {
     let wrong = |why: &str| Err(Error::usage(format!("the server's address {why}")).help("write it like https://octopus.example.com"));
     let Ok(url) = url::Url::parse(text) else {
         return wrong(&format!("`{text}` is not an address"));

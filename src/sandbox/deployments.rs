@@ -8,6 +8,7 @@ use super::{
     progress::Due,
     state::{Execution, SYSTEM, State, StepRun, Task, TaskState, What, stamp, stamp_or_null},
     tenants,
+    world::model::StartDeadlines,
 };
 use crate::clock::later;
 use jiff::Timestamp;
@@ -57,6 +58,7 @@ pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Re
     {
         return Err(Refusal::invalid("The queue time expiry must be after the queue time."));
     }
+    let expiry = expiry.filter(|_| state.plan.start_deadlines != StartDeadlines::Dropped);
     let machines = |name: &str| -> Result<Vec<String>, Refusal> {
         texts(field(body, name))
             .into_iter()
@@ -277,7 +279,9 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         state.task_event(category, &new.user, task, format!("{description} was queued"));
         state.queue.insert(key);
         state.at(eligible, Due::Look);
-        if let Some(expiry) = new.expiry {
+        if let Some(expiry) = new.expiry
+            && state.plan.start_deadlines == StartDeadlines::Honoured
+        {
             state.at(expiry, Due::Expires { task });
         }
     }

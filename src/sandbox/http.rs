@@ -28,6 +28,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
+use jiff::SignedDuration;
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) late: Waiting,
     pub(crate) clock: Clock,
     pub(crate) base: String,
+    /// How far the `Date` of answers is ahead.
+    pub(crate) date_ahead: SignedDuration,
     pub(crate) requests: AtomicU64,
     pub(crate) log: Log,
     pub(crate) mailbox: Mailbox,
@@ -227,7 +230,7 @@ fn page(status: StatusCode, text: &str) -> Response {
 /// Sets the `Date` header from the world's clock.
 fn dated(shared: &Shared, mut response: Response) -> Response {
     let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
-    if let Ok(date) = printer.timestamp_to_rfc9110_string(&shared.clock.now())
+    if let Ok(date) = printer.timestamp_to_rfc9110_string(&later(shared.clock.now(), shared.date_ahead))
         && let Ok(value) = HeaderValue::from_str(&date)
     {
         response.headers_mut().insert(header::DATE, value);

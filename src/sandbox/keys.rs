@@ -23,6 +23,8 @@ pub(crate) struct Key {
     pub(crate) read_only: bool,
     /// An access token, which no list shows.
     pub(crate) is_token: bool,
+    /// Since when it is revoked; it may still work for a while.
+    pub(crate) revoked: Option<Timestamp>,
 }
 
 /// What a key is made of.
@@ -50,13 +52,18 @@ impl State {
             expires: new.expires,
             read_only: new.read_only,
             is_token: new.is_token,
+            revoked: None,
         });
         self.keys.len() - 1
     }
 
     /// The user of a key that holds now, and whether it may only read.
     pub(crate) fn user_of_key(&self, secret: &str) -> Option<(String, bool)> {
-        let holds = |k: &&Key| k.secret == secret && k.expires.is_none_or(|e| self.now < e);
+        let works = |k: &Key| match (k.revoked, self.plan.key_cache) {
+            (Some(at), Some(cache)) => self.now < later(at, cache.0),
+            (revoked, _) => revoked.is_none(),
+        };
+        let holds = |k: &&Key| k.secret == secret && works(k) && k.expires.is_none_or(|e| self.now < e);
         let key = self.keys.iter().find(holds)?;
         let active = self.store.of("users").get(&key.user).is_some_and(|u| u["IsActive"] == true);
         active.then(|| (key.user.clone(), key.read_only))
@@ -79,13 +86,18 @@ pub(crate) fn route(state: &mut State, ask: &Ask, user: &str, rest: &[&str]) -> 
         return Err(Refusal::forbidden("AdministerSystem"));
     }
     let find = |state: &State, id: &str| {
-        let mine = |k: &Key| k.user == user && !k.is_token && k.id.eq_ignore_ascii_case(id);
+        let mine = |k: &Key| k.user == user && !k.is_token && k.revoked.is_none() && k.id.eq_ignore_ascii_case(id);
         state.keys.iter().position(mine).ok_or_else(|| Refusal::missing(id))
     };
     match (ask.method.as_str(), rest) {
         ("GET", []) => {
             let ids = ask.list("ids");
-            let wanted = |k: &&Key| k.user == user && !k.is_token && (ids.is_empty() || ids.iter().any(|i| i.eq_ignore_ascii_case(&k.id)));
+            let wanted = |k: &&Key| {
+                k.user == user
+                    && !k.is_token
+                    && k.revoked.is_none()
+                    && (ids.is_empty() || ids.iter().any(|i| i.eq_ignore_ascii_case(&k.id)))
+            };
             let found: Vec<&Key> = state.keys.iter().filter(wanted).collect();
             Answer::ok(page(ask, "ApiKey", &found, |k| show(k)))
         }
@@ -111,8 +123,9 @@ pub(crate) fn route(state: &mut State, ask: &Ask, user: &str, rest: &[&str]) -> 
             if state.access.read_only {
                 return Err(Refusal::forbidden("UserEdit"));
             }
-            let key = state.keys.remove(find(state, id)?);
-            Answer::ok(show(&key))
+            let index = find(state, id)?;
+            state.keys[index].revoked = Some(state.now);
+            Answer::ok(show(&state.keys[index]))
         }
         _ => Err(Refusal::wrong_verb(&ask.method)),
     }

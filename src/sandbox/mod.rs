@@ -108,6 +108,7 @@ impl Sandbox {
             late: late::Waiting::default(),
             clock,
             base: plan.base_path.trim_end_matches('/').to_owned(),
+            date_ahead: plan.date_ahead.unwrap_or_default().0,
             requests: AtomicU64::new(0),
             log: log::Log::default(),
             mailbox,

@@ -58,6 +58,13 @@ pub(crate) struct Plan {
     pub(crate) cancel_takes: Span,
     /// How long a save of variables lets another one with the same version through: a check that is not atomic.
     pub(crate) racy_variables: Option<Span>,
+    /// For how long a revoked API key still works.
+    pub(crate) key_cache: Option<Span>,
+    /// How far the `Date` of answers is ahead of the world's clock.
+    pub(crate) date_ahead: Option<Span>,
+    /// What becomes of the moment by which a deployment must have started.
+    #[serde(default)]
+    pub(crate) start_deadlines: StartDeadlines,
     #[serde(default = "yes")]
     pub(crate) smtp: bool,
     #[serde(default)]
@@ -96,6 +103,19 @@ pub(crate) struct Plan {
     pub(crate) freezes: Vec<FreezePlan>,
     #[serde(default)]
     pub(crate) faults: Vec<FaultPlan>,
+}
+
+/// What a server does with `QueueTimeExpiry`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StartDeadlines {
+    /// A deployment that has not started by then does not start.
+    #[default]
+    Honoured,
+    /// It is shown, and nothing comes of it.
+    Ignored,
+    /// It is not even kept.
+    Dropped,
 }
 
 fn default_key() -> String {

@@ -1,0 +1,57 @@
+//! API keys of a user: made for a while, and revoked.
+
+use super::address::Route;
+use super::client::Client;
+use super::decode::document;
+use super::id::{ApiKeyId, UserId};
+use super::marked::stamp;
+use crate::error::{Error, Kind, Result};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+document! {
+    /// An API key as the server shows it: without the key itself (octopus-api.md §2).
+    ApiKey, "API key" {
+        /// Id.
+        id: ApiKeyId = "Id",
+        /// What it is for.
+        purpose: String = "Purpose",
+        /// Until when it holds.
+        expires: Option<Timestamp> = "Expires",
+    }
+}
+
+impl Client {
+    /// The API keys of a user.
+    pub async fn api_keys(&self, user: &UserId) -> Result<Vec<ApiKey>> {
+        self.list(&keys(user), None).await
+    }
+
+    /// Makes an API key that holds until `expires`. The second half is the key itself, which is told only once.
+    pub async fn create_api_key(&self, user: &UserId, purpose: &str, expires: Timestamp) -> Result<(ApiKey, String)> {
+        let body = json!({"Purpose": purpose, "Expires": stamp(expires)});
+        let mut answer = self.send("POST", keys(user).as_str(), Some(&body)).await?;
+        let secret = match answer.get_mut("ApiKey").map(Value::take) {
+            Some(Value::String(secret)) => secret,
+            // Newer servers answer like for any secret.
+            Some(Value::Object(members)) => members.get("NewValue").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            _ => String::new(),
+        };
+        if secret.is_empty() {
+            return Err(Error::new(Kind::BadAnswer, format!("the server made the API key `{purpose}` and did not tell it")));
+        }
+        Ok((self.decode(answer, &keys(user))?, secret))
+    }
+
+    /// Revokes an API key; one that is gone already is no error.
+    pub async fn revoke_api_key(&self, user: &UserId, key: &ApiKeyId) -> Result<()> {
+        match self.send("DELETE", keys(user).then(key).as_str(), None).await {
+            Err(error) if error.kind() != Kind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn keys(user: &UserId) -> Route {
+    Route::new("/api/users").then(user).then("apikeys")
+}
