@@ -17,10 +17,13 @@ pub fn point(when: &str, what: &str) {
     static AT: OnceLock<u64> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
     let at = *AT.get_or_init(|| std::env::var("OCTORHAI_CRASH_AT").ok().and_then(|at| at.parse().ok()).unwrap_or(0));
-    if at == 0 || PASSED.fetch_add(1, Ordering::SeqCst) + 1 != at {
+    let passed = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+    let name = format!("{when} {what}");
+    tracing::trace!(name, passed, "place");
+    if passed != at {
         return;
     }
-    tracing::debug!(when, what, at, "crash");
+    tracing::debug!(name, at, "crash");
     // No system call without `unsafe`, so somebody else sends the signal.
     let _ = std::process::Command::new("kill").args(["-KILL", &std::process::id().to_string()]).status();
     loop {

@@ -1,0 +1,193 @@
+//! The runs: undisturbed, killed at each place, with requests that go wrong, with a torn journal, and all of it together.
+
+use crate::{
+    oracle::{differences, show},
+    play::{Disturbance, Played, fault, play},
+    scenes::{self, Scene},
+};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// At most so many failures are shown: the first says most.
+const MOST_SHOWN: usize = 5;
+
+fn everything() -> bool {
+    std::env::var("OCTORHAI_CRASH_ALL").is_ok_and(|all| all == "1")
+}
+
+/// Of the requests that only look, by far the most, every so many-th is a place to kill at in the usual run.
+const LOOKS: usize = 401;
+/// The same of the others: all of them take ten minutes.
+const OTHERS: usize = 3;
+
+/// The places of a run at which it is killed, counted from 1: samples of those that look and of those that do or write something.
+fn places(wanted: &Played, looks: usize, others: usize) -> Vec<u64> {
+    let (mut seen_looks, mut seen_others) = (0, 0);
+    let is_taken = |name: &String| {
+        let (seen, step) = if name.ends_with(" GET") { (&mut seen_looks, looks) } else { (&mut seen_others, others) };
+
+        *seen += 1;
+        everything() || *seen % step == 0
+    };
+    (1..).zip(wanted.places.iter().map(is_taken)).filter(|(_, taken)| *taken).map(|(n, _)| n).collect()
+}
+
+/// Does `work` for each, on two threads.
+fn each<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(item) = all.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    work(item);
+                }
+            });
+        }
+    });
+}
+
+/// Plays all of them, and keeps what went wrong; how many were killed or had their journal torn.
+fn play_all(scene: &Scene, wanted: &Played, disturbances: &[Disturbance], failures: &Mutex<Vec<String>>) -> (usize, usize) {
+    let (killed, torn) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    each(disturbances, |disturbance| {
+        let got = play(scene, disturbance);
+        killed.fetch_add(usize::from(got.killed_at.is_some()), Ordering::SeqCst);
+        torn.fetch_add(usize::from(got.torn), Ordering::SeqCst);
+        // A journal that is torn may be refused, with a reason: then nothing was invented.
+        if !(got.torn && got.code == 2) {
+            let problem = verdict(scene, wanted, disturbance, &got);
+            if let Some(problem) = &problem {
+                println!("{problem}");
+            }
+            failures.lock().expect("no panic").extend(problem);
+        }
+    });
+    (killed.into_inner(), torn.into_inner())
+}
+
+/// Plays it undisturbed; this is what all others are compared with.
+fn undisturbed(scene: &Scene) -> Played {
+    let played = play(scene, &Disturbance::default());
+    assert_eq!(played.code, scene.code, "{}, undisturbed\n{}", scene.name, played.talk);
+    played
+}
+
+/// Whether a letter may have come twice: its run was killed after it had left, before that was noted.
+fn between_letter_and_note(played: &Played) -> bool {
+    // What is torn is as good as not noted.
+    played.torn
+        || played
+            .killed_at
+            .as_deref()
+            .is_some_and(|place| place.starts_with("mail: after") || place.contains("journal") && place.contains("before"))
+}
+
+/// What is wrong with how it ended, with all that one needs to see why.
+fn verdict(scene: &Scene, wanted: &Played, disturbance: &Disturbance, got: &Played) -> Option<String> {
+    let mut problems = differences(&wanted.world, &got.world, between_letter_and_note(got));
+    // Killed between the note and the request, a run has to wait until that request can no longer have an effect: hours. That
+    // may be longer than the script's own limit, which then ends it, as a time-out and with nothing done twice.
+    if got.code == 3 && scene.code != 3 && got.talk.contains("none can start any more") {
+        problems.retain(|problem| problem.contains("with the mark"));
+    } else if got.code != scene.code {
+        problems.insert(0, format!("exit code {} instead of {}", got.code, scene.code));
+    }
+    (!problems.is_empty()).then(|| {
+        format!(
+            "== {} (scripts/{}.rhai), {disturbance:?}, killed at {:?}\n  {}\nundisturbed:\n{}disturbed:\n{}{}",
+            scene.name,
+            scene.script,
+            got.killed_at,
+            problems.join("\n  "),
+            show(&wanted.world),
+            show(&got.world),
+            got.talk
+        )
+    })
+}
+
+#[track_caller]
+fn none(failures: Mutex<Vec<String>>) {
+    let failures = failures.into_inner().expect("no panic");
+    let shown = &failures[..failures.len().min(MOST_SHOWN)];
+    assert!(failures.is_empty(), "{} runs did not end as undisturbed ones; the first:\n{}", failures.len(), shown.join("\n\n"));
+}
+
+#[test]
+fn killed_at_each_place_a_run_ends_as_an_undisturbed_one() {
+    let failures = Mutex::new(Vec::new());
+    let (mut all, mut passed) = (0, 0);
+    for scene in scenes::all() {
+        let wanted = undisturbed(&scene);
+        let kills: Vec<Disturbance> =
+            places(&wanted, LOOKS, OTHERS).into_iter().map(|n| Disturbance { kill: Some(n), ..Disturbance::default() }).collect();
+        let (killed, _) = play_all(&scene, &wanted, &kills, &failures);
+        println!("killed at {killed} of {} places: {} (scripts/{}.rhai)", wanted.places.len(), scene.name, scene.script);
+        (all, passed) = (all + killed, passed + wanted.places.len());
+    }
+    println!("killed at {all} of {passed} places in all");
+    none(failures);
+    let enough = if everything() { 500 } else { 100 };
+    assert!(all >= enough, "only {all} places: are they still passed?");
+}
+
+fn posts(wanted: &Played) -> usize {
+    wanted.requests.iter().filter(|request| request.starts_with("POST /api/")).count()
+}
+
+#[test]
+fn a_request_whose_answer_is_lost_or_that_comes_late_changes_nothing() {
+    let failures = Mutex::new(Vec::new());
+    let mut runs = 0;
+    for scene in scenes::all() {
+        let wanted = undisturbed(&scene);
+        let all = ["drop_after", "late"].into_iter().flat_map(|action| (1..=posts(&wanted)).map(move |nth| fault(action, nth)));
+        let all: Vec<Disturbance> = all.map(|fault| Disturbance { fault: Some(fault), ..Disturbance::default() }).collect();
+        play_all(&scene, &wanted, &all, &failures);
+        runs += all.len();
+    }
+    println!("{runs} runs with a POST that went wrong");
+    none(failures);
+    assert!(runs >= 50, "only {runs}");
+}
+
+#[test]
+fn with_a_kill_besides_it_changes_nothing_either() {
+    let failures = Mutex::new(Vec::new());
+    let mut all = 0;
+    for name in ["the train goes back", "one deployment"] {
+        let scene = scenes::named(name);
+        let wanted = undisturbed(&scene);
+        let mut disturbances = Vec::new();
+        for action in ["drop_after", "late"] {
+            for nth in 1..=posts(&wanted) {
+                // Other steps for each request, so that the kills fall on other places.
+                let kills = places(&wanted, LOOKS + nth, 9 + nth);
+                disturbances.extend(kills.into_iter().map(|n| Disturbance { kill: Some(n), fault: Some(fault(action, nth)), tear: None }));
+            }
+        }
+        all += play_all(&scene, &wanted, &disturbances, &failures).0;
+    }
+    println!("killed {all} runs of which a POST went wrong");
+    none(failures);
+}
+
+#[test]
+fn what_is_torn_in_the_journal_was_not_written() {
+    let failures = Mutex::new(Vec::new());
+    let mut all = 0;
+    for name in ["the train goes back", "a mail when all are live"] {
+        let scene = scenes::named(name);
+        let wanted = undisturbed(&scene);
+        let written = (1..).zip(&wanted.places).filter(|(_, name)| name.starts_with("journal: after"));
+        // Within the last page of the log, at another place each time.
+        let torn: Vec<Disturbance> =
+            written.map(|(n, _)| Disturbance { kill: Some(n), fault: None, tear: Some(1 + n * 997 % 4000) }).collect();
+        all += play_all(&scene, &wanted, &torn, &failures).1;
+    }
+    println!("{all} torn journals");
+    none(failures);
+    assert!(all >= 20, "only {all} journals were torn: is the log still where it was?");
+}

@@ -1,0 +1,189 @@
+//! Plays a scene: a fresh server whose clock stands, the binary on it, and what was true in the end.
+
+use crate::{
+    oracle::Ended,
+    scenes::Scene,
+    support::{octorhai, root, settings},
+};
+use octorhai::{
+    api::Credential,
+    clock::Clock,
+    event::Recorder,
+    run::Target,
+    sandbox::{Sandbox, World},
+};
+use serde_json::{Value, json};
+use std::{fmt::Write as _, os::unix::process::ExitStatusExt as _, path::Path, sync::Arc, time::Duration};
+
+/// How often a run is started again before we say that it does not end.
+const MOST_STARTS: usize = 5;
+
+/// What disturbs a run.
+#[derive(Clone, Debug, Default)]
+pub struct Disturbance {
+    /// Kill it at this place.
+    pub kill: Option<u64>,
+    /// Requests that go wrong, as `POST /sandbox/faults` takes them.
+    pub fault: Option<Value>,
+    /// Cut so many bytes off the journal's log after the kill, if the kill was right after something was written.
+    pub tear: Option<u64>,
+}
+
+/// How it went.
+pub struct Played {
+    pub world: Ended,
+    /// The exit code of the last start.
+    pub code: i32,
+    /// The name of the place at which it was killed, if it came that far.
+    pub killed_at: Option<String>,
+    pub torn: bool,
+    /// The names of the places that an undisturbed start passed.
+    pub places: Vec<String>,
+    /// The requests that were sent, `POST /api/...`.
+    pub requests: Vec<String>,
+    /// What all starts wrote to stderr.
+    pub talk: String,
+}
+
+/// A server, its runtime and its clock.
+struct Stage {
+    runtime: tokio::runtime::Runtime,
+    sandbox: Sandbox,
+    clock: Clock,
+    http: reqwest::Client,
+}
+
+impl Stage {
+    fn set(scene: &Scene) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let world = World::from_toml("world.toml", &scene.world).expect("a good world");
+        let clock = Clock::virtual_at(world.start());
+        let listen = "127.0.0.1:0".parse().expect("an address");
+        let sandbox = runtime.block_on(Sandbox::start(world, clock.clone(), listen)).expect("it starts");
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let stage = Self { runtime, sandbox, clock, http };
+        if !scene.before.is_empty() {
+            let credential = Credential::ApiKey(stage.sandbox.api_key());
+            let target = Target::Server { url: stage.sandbox.url(), credential, space: None, ca_cert: None };
+            let mut settings = settings(target, scene.before, Arc::new(Recorder::default()));
+            settings.virtual_time = true;
+            let outcome = octorhai::run::run(settings);
+            assert_eq!(outcome.exit_code, 0, "{}: {:?}", scene.name, outcome.failure.map(|f| f.error));
+        }
+        stage
+    }
+
+    fn ask(&self, path: &str, body: Option<&Value>) -> Value {
+        let url = format!("{}{path}", self.sandbox.url());
+        let request = body.map_or_else(|| self.http.get(&url), |body| self.http.post(&url).json(body));
+        let request = request.header("X-Octopus-ApiKey", self.sandbox.api_key());
+        self.runtime.block_on(async { request.send().await.expect("an answer").json().await.expect("JSON") })
+    }
+
+    fn variables(&self) -> Vec<String> {
+        let sets = self.ask("/api/Spaces-1/libraryvariablesets/all", None);
+        let mut lines = Vec::new();
+        for set in sets.as_array().into_iter().flatten() {
+            let variables = self.ask(&format!("/api/Spaces-1/variables/{}", set["VariableSetId"].as_str().unwrap_or_default()), None);
+            for variable in variables["Variables"].as_array().into_iter().flatten() {
+                lines.push(format!("{} {} {}", set["Name"], variable["Name"], variable["Value"]));
+            }
+        }
+        lines
+    }
+}
+
+/// Plays it to the end: starts the run again with the same id and journal until it has ended.
+pub fn play(scene: &Scene, disturbance: &Disturbance) -> Played {
+    let stage = Stage::set(scene);
+    let folder = tempfile::tempdir().expect("a folder");
+    let before = stage.ask("/sandbox/requests", None).as_array().map_or(0, Vec::len);
+    if let Some(fault) = &disturbance.fault {
+        stage.ask("/sandbox/faults", Some(fault));
+    }
+    let mut played = Played {
+        world: Ended::default(),
+        code: -1,
+        killed_at: None,
+        torn: false,
+        places: Vec::new(),
+        requests: Vec::new(),
+        talk: String::new(),
+    };
+    for start in 0..MOST_STARTS {
+        let kill = disturbance.kill.filter(|_| start == 0);
+        let killed = once(scene, &stage, folder.path(), kill, &mut played);
+        if killed {
+            if disturbance.tear.is_some_and(|bytes| written(played.killed_at.as_deref()) && tear(&folder.path().join("store"), bytes)) {
+                played.torn = true;
+            }
+            continue;
+        }
+        // In doubt, or it goes on later: another start may know more.
+        if played.code == scene.code || !matches!(played.code, 7 | 8) {
+            break;
+        }
+    }
+    let requests = stage.ask("/sandbox/requests", None);
+    let requests = requests.as_array().into_iter().flatten().skip(before);
+    played.requests = requests.map(|r| format!("{} {}", r["method"].as_str().unwrap_or("-"), r["path"].as_str().unwrap_or("-"))).collect();
+    // What is still on its way ends: the same comparison whenever the run stopped looking.
+    stage.clock.advance(jiff::SignedDuration::from_hours(48));
+    played.world = Ended::of(&stage.sandbox.state(), stage.variables());
+    played
+}
+
+/// Whether something had just been written to the journal.
+fn written(place: Option<&str>) -> bool {
+    place.is_some_and(|place| place.contains("journal") && place.contains("after"))
+}
+
+/// One start; whether it was killed.
+fn once(scene: &Scene, stage: &Stage, folder: &Path, kill: Option<u64>, played: &mut Played) -> bool {
+    let (store, artifacts) = (folder.join("store"), folder.join("artifacts"));
+    let script = root().join(format!("scripts/{}.rhai", scene.script));
+    let (ours, theirs) = scene.arguments.split_at(if scene.arguments.first() == Some(&"--deployment") { 2 } else { 0 });
+    let mut command = octorhai();
+    command
+        .env("OCTOPUS_API_KEY", stage.sandbox.api_key())
+        .env("RUST_LOG", if kill.is_some() { "octorhai::crash=debug" } else { "octorhai::crash=trace" })
+        .timeout(Duration::from_secs(120))
+        .args(["run", "--virtual-time", "--server", &stage.sandbox.url(), "--run-id", "crash"])
+        .args([Path::new("--store"), &store, Path::new("--artifacts"), &artifacts])
+        .args(ours)
+        .arg(&script)
+        .args(theirs);
+    if let Some(kill) = kill {
+        command.env("OCTORHAI_CRASH_AT", kill.to_string());
+    }
+    let output = command.output().expect("the binary runs");
+    let written = String::from_utf8_lossy(&output.stderr);
+    // `TRACE octorhai::crash: place name="request: before POST" passed=7`, and `crash name=...` at the end of a killed one.
+    let (places, talk): (Vec<&str>, Vec<&str>) = written.lines().partition(|line| line.contains("octorhai::crash: place name=\""));
+    let name = |line: &str| line.split('"').nth(1).map(str::to_owned);
+    played.places = places.into_iter().filter_map(name).collect();
+    let place = talk.iter().find(|line| line.contains("octorhai::crash: crash name=\"")).and_then(|line| name(line));
+    played.code = output.status.code().unwrap_or(-1);
+    let (code, signal) = (output.status.code(), output.status.signal());
+    let _ = writeln!(played.talk, "--- exit {code:?}, signal {signal:?}\n{}", talk.join("\n"));
+    let killed = output.status.signal() == Some(9) && place.is_some();
+    if killed {
+        played.killed_at = place;
+    }
+    killed
+}
+
+/// Cuts bytes off the end of the journal's write-ahead log, as a power failure in the middle of a write does; whether there is one.
+fn tear(store: &Path, bytes: u64) -> bool {
+    let files = std::fs::read_dir(store).into_iter().flatten().flatten().map(|entry| entry.path());
+    let Some(log) = files.into_iter().find(|path| path.to_string_lossy().ends_with("-wal")) else { return false };
+    let length = std::fs::metadata(&log).map_or(0, |log| log.len());
+    let file = std::fs::OpenOptions::new().write(true).open(&log).expect("the log can be written");
+    length > bytes && file.set_len(length - bytes).is_ok()
+}
+
+/// A fault that hits the `nth` POST.
+pub fn fault(action: &str, nth: usize) -> Value {
+    json!({"match": "POST /api/*", "nth": nth, "action": action, "by": "2m"})
+}
