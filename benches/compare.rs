@@ -92,6 +92,7 @@ fn run(target: Target, script: &str) -> Ran {
         artifacts: std::env::temp_dir(),
         max_operations: None,
         journal: None,
+        measured: None,
         sinks: vec![prints.clone()],
         cancel: octorhai::cancel::Cancel::new(),
     });

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::{fs::File, io::Write as _, time::Instant};
 
 fn holder() -> Holder {
-    Holder { nonce: "bench".into(), host: "here".into(), pid: 1 }
+    Holder { nonce: "bench".into(), host: "here".into(), pid: 1, mode: serde_json::Value::Null }
 }
 
 fn begin(store: &Journal, name: &str) {

@@ -191,6 +191,9 @@ pub enum What {
         /// The error that ended it.
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<Value>,
+        /// What it went by on the server: measured or assumed (see the module `doctor`); absent when it never came to that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mode: Option<Value>,
     },
 }
 

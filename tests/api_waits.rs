@@ -4,7 +4,7 @@ mod api_support;
 
 use api_support::*;
 use jiff::{SignedDuration, Timestamp};
-use octorhai::api::{DeploymentQuery, NewDeployment, Poller, SpaceClient, TaskId, TaskState};
+use octorhai::api::{Client, DeploymentQuery, NewDeployment, Poller, Settings, SpaceClient, TaskId, TaskState};
 use octorhai::cancel::Cancel;
 use octorhai::clock::{Clock, later};
 use octorhai::error::{Kind, Result};
@@ -189,6 +189,20 @@ async fn after_the_deadline_it_is_safe_to_try_again() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_not_measured_is_never_asked_twice() {
+    let clock = virtual_clock();
+    let _busy = clock.enter();
+    let world = World::new(&clock, &[Fault::LostRequest]);
+    let settings = Settings { keeps_deadlines: false, ..settings(&world.server.address, &clock) };
+    let space = Client::new(settings).expect("a client").space(None).await.expect("a space");
+    let new = NewDeployment { queue_expiry: seconds(60), doubt_patience: seconds(3600), ..new_deployment() };
+    let error = space.create_deployment(&new, MARKER).await.expect_err("in doubt");
+    assert_eq!((error.kind(), world.server.count("POST")), (Kind::InDoubt, 1));
+    let help = error.hints().join(" ");
+    assert!(help.contains("is not known to keep to that") && help.contains("octorhai doctor"), "{help}");
+}
+
+#[tokio::test]
 async fn a_server_that_drops_the_deadline_is_never_asked_twice() {
     let clock = virtual_clock();
     let _busy = clock.enter();
@@ -215,8 +229,8 @@ async fn a_cancelled_run_still_learns_what_it_leaves_behind() {
     let clock = Clock::real();
     let world = World::new(&clock, &[Fault::LostAnswer]);
     let cancel = Cancel::new();
-    let settings = octorhai::api::Settings { cancel: cancel.clone(), ..settings(&world.server.address, &clock) };
-    let space = octorhai::api::Client::new(settings).expect("a client").space(None).await.expect("a space");
+    let settings = Settings { cancel: cancel.clone(), ..settings(&world.server.address, &clock) };
+    let space = Client::new(settings).expect("a client").space(None).await.expect("a space");
     let creating = {
         // The list is read for the first time only after the cancellation.
         let creation = space.clone();

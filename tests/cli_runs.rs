@@ -13,7 +13,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn holder() -> Holder {
-    Holder { nonce: "n".into(), host: "build-1".into(), pid: 42 }
+    Holder { nonce: "n".into(), host: "build-1".into(), pid: 42, mode: Value::Null }
 }
 
 fn begin(store: &Journal, name: &str) {

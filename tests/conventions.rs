@@ -208,8 +208,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("report", &["error", "clock", "cancel", "event"]),
     ("engine", &["error", "clock", "cancel", "event"]),
     ("sandbox", &["error", "clock", "cancel", "event"]),
-    ("host", &["error", "clock", "cancel", "event", "api", "journal", "lock", "mail", "report", "engine"]),
-    ("run", &["error", "clock", "cancel", "event", "api", "journal", "lock", "mail", "report", "engine", "host", "sandbox"]),
+    ("host", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "mail", "report", "engine"]),
+    ("run", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "mail", "report", "engine", "host", "sandbox"]),
     ("cli", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "engine", "host", "run", "sandbox"]),
 ];
 

@@ -7,7 +7,7 @@ mod support;
 use octorhai::{
     api::{Client, Credential, Settings},
     cancel::Cancel,
-    doctor::{self, CreateMode, Patient, Report, Verdict},
+    doctor::{self, Basis, CreateMode, Patient, Report, Verdict},
     error::{Error, Kind, Result},
     sandbox::World,
 };
@@ -134,6 +134,15 @@ async fn a_check_that_breaks_leaves_nothing_behind() {
     nothing_is_left(&server).await;
 }
 
+#[tokio::test]
+async fn a_version_check_with_a_gap_makes_a_lock_settle() {
+    let atomic = report(&Server::shop().await, None).await;
+    let racy = report(&Server::toml(&world("racy_variables = \"5ms\"")).await, None).await;
+    assert_eq!((verdict(&atomic, "cas"), verdict(&racy, "cas")), (Verdict::Ok, Verdict::Weaker));
+    assert!(text(&racy, "cas").contains("in 3 of 3 rounds"), "{}", text(&racy, "cas"));
+    assert_eq!((atomic.advice.settle.as_secs(), racy.advice.settle.as_secs()), (0, 2));
+}
+
 /// A server that takes every save of variables, whatever version it names, and allows nothing else.
 #[tokio::test]
 async fn writers_that_all_win_make_a_lock_settle() {
@@ -167,17 +176,19 @@ async fn writers_that_all_win_make_a_lock_settle() {
 async fn what_was_measured_is_remembered_by_server() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("state/doctor.json");
-    let unknown = doctor::advice(&file, "http://nowhere");
+    let unknown = doctor::advice(Some(&file), "http://nowhere");
     assert_eq!((unknown.settle.as_secs(), unknown.drain.as_secs(), unknown.create_mode), (2, 120, CreateMode::Stop));
-    assert_eq!(unknown.measured_at, None);
+    assert_eq!((unknown.basis, doctor::advice(None, "http://nowhere")), (Basis::Assumed, unknown));
     let report = report(&Server::shop().await, PLACE).await;
     doctor::remember(&file, &report).expect("kept");
-    let known = doctor::advice(&file, &report.server);
+    let known = doctor::advice(Some(&file), &report.server);
     assert_eq!((known.settle, known.create_mode), (report.advice.settle, report.advice.create_mode));
-    assert!(known.measured_at.is_some());
-    assert_eq!(doctor::advice(&file, "http://nowhere"), unknown);
+    assert!(matches!(known.basis, Basis::Measured(_)));
+    // However its address is written.
+    assert_eq!(doctor::advice(Some(&file), &format!("{}/api/", report.server)), known);
+    assert_eq!(doctor::advice(Some(&file), "http://nowhere"), unknown);
     std::fs::write(&file, "{\"half").expect("written");
-    assert_eq!(doctor::advice(&file, &report.server), unknown);
+    assert_eq!(doctor::advice(Some(&file), &report.server), unknown);
 }
 
 /// The command on a sandbox in a process of its own.
@@ -197,8 +208,8 @@ fn the_command_tells_and_keeps() {
     let json = support::finish(command(&server, folder.path()).args(["doctor", "--rounds", "2", "--output", "json"]));
     let told: Value = serde_json::from_str(&json.stdout).expect("JSON");
     assert_eq!(told["advice"]["settle_ms"], 0, "{told}");
-    let advice = doctor::advice(&folder.path().join("doctor.json"), told["server"].as_str().expect("an address"));
-    assert!(advice.measured_at.is_some());
+    let advice = doctor::advice(Some(&folder.path().join("doctor.json")), told["server"].as_str().expect("an address"));
+    assert!(matches!(advice.basis, Basis::Measured(_)));
     let nobody = support::finish(support::octorhai().args(["doctor"]));
     assert_eq!(nobody.code, 2, "{nobody:?}");
 }

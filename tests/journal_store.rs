@@ -21,7 +21,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn holder(nonce: &str) -> Holder {
-    Holder { nonce: nonce.into(), host: "build-1".into(), pid: 42 }
+    Holder { nonce: nonce.into(), host: "build-1".into(), pid: 42, mode: Value::Null }
 }
 
 fn new_run(name: &str) -> NewRun {

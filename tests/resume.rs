@@ -23,7 +23,9 @@ impl Ground {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("world.toml");
         fs::write(&file, world).expect("written");
-        Self { sandbox: Standalone::start(&file.display().to_string(), &["--virtual"]), folder }
+        let sandbox = Standalone::start(&file.display().to_string(), &["--virtual"]);
+        support::measured(folder.path(), &sandbox.url);
+        Self { sandbox, folder }
     }
 
     fn path(&self, name: &str) -> String {
@@ -43,6 +45,7 @@ impl Ground {
         let mut command = octorhai();
         command.args(["run", "--server", &self.sandbox.url, "--virtual-time", "--store", &self.path(journal)]);
         command.args(["--run-id", "night", "--env", "Test"]).arg(script).args(arguments).env("OCTOPUS_API_KEY", "API-SANDBOX");
+        command.env("OCTORHAI_STATE", self.folder.path());
         if let Some(at) = crash_at {
             command.env("OCTORHAI_CRASH_AT", at.to_string());
         }
@@ -177,7 +180,7 @@ fn a_call_that_differs_from_the_record_stops_with_both_sides() {
     // The same run in another journal, with a first call that was another one.
     steps[0].kind = "projects".to_owned();
     let other = journal::open(&ground.path("other")).expect("opened");
-    let holder = Holder { nonce: "1".into(), host: "here".into(), pid: 1 };
+    let holder = Holder { nonce: "1".into(), host: "here".into(), pid: 1, mode: Value::Null };
     other.claim(&run.new, &holder).expect("claimed");
     other.write("night", &holder, &steps).expect("written");
     let state = RunState::Stopped { exit_code: 10, reason: "away".into() };

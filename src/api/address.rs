@@ -91,6 +91,11 @@ impl fmt::Display for Base {
     }
 }
 
+/// The base address as [`super::Client::address`] shows it, from what a user writes: one name for each server.
+pub fn base_address(text: &str) -> Result<String> {
+    Base::parse(text).map(|base| base.to_string())
+}
+
 /// `text` without what stands between `//` and `@`, for messages.
 fn without_password(text: &str) -> String {
     match (text.find("//"), text.rfind('@')) {

@@ -58,6 +58,8 @@ pub struct Settings {
     pub on_retry: Option<OnRetry>,
     /// The address that people are shown instead of `url`, e.g. the one in front of a load balancer.
     pub public_url: Option<String>,
+    /// Whether the server is known to start nothing after its `QueueTimeExpiry`: only then a create is sent anew.
+    pub keeps_deadlines: bool,
 }
 
 impl Settings {
@@ -73,6 +75,7 @@ impl Settings {
             user_agent: concat!("octorhai/", env!("CARGO_PKG_VERSION")).to_owned(),
             on_retry: None,
             public_url: None,
+            keeps_deadlines: false,
         }
     }
 }
@@ -97,7 +100,7 @@ struct Inner {
     server_clock: Mutex<Option<(Timestamp, Timestamp)>>,
     reached: AtomicBool,
     outage_told: AtomicBool,
-    ignores_deadlines: AtomicBool,
+    drops_deadlines: AtomicBool,
 }
 
 /// Why there is no answer.
@@ -155,7 +158,7 @@ impl Client {
                 server_clock: Mutex::default(),
                 reached: AtomicBool::new(false),
                 outage_told: AtomicBool::new(false),
-                ignores_deadlines: AtomicBool::new(false),
+                drops_deadlines: AtomicBool::new(false),
             }),
             until: None,
             cancel,
@@ -389,14 +392,14 @@ impl Client {
         }
     }
 
-    /// Keeps whether the server honours `QueueTimeExpiry`, as far as its answers tell.
-    pub(crate) fn deadline_seen(&self, honoured: bool) {
-        self.inner.ignores_deadlines.store(!honoured, Ordering::Relaxed);
+    /// Keeps whether the last answer still had its `QueueTimeExpiry`: a server may have changed since it was measured.
+    pub(crate) fn deadline_seen(&self, kept: bool) {
+        self.inner.drops_deadlines.store(!kept, Ordering::Relaxed);
     }
 
-    /// Whether the server was seen to drop a `QueueTimeExpiry`.
-    pub(crate) fn ignores_deadlines(&self) -> bool {
-        self.inner.ignores_deadlines.load(Ordering::Relaxed)
+    /// Whether nothing starts after its `QueueTimeExpiry`, as far as is known.
+    pub(crate) fn keeps_deadlines(&self) -> bool {
+        self.inner.settings.keeps_deadlines && !self.inner.drops_deadlines.load(Ordering::Relaxed)
     }
 
     /// Says something about the connection to whoever listens.

@@ -5,13 +5,13 @@
 //! 2. An answer that says "created" or "refused" is believed. A request that surely did not arrive is sent again.
 //! 3. Anything else is doubt: what was created for that project and environment since ten minutes before the request
 //!    is listed, again and again, until the marker is found (then that one is ours), or
-//! 4. until the deadline and five seconds have passed on the server's clock: nothing that arrives now can start any
-//!    more, so the request is sent anew with a new deadline, three times at most; or
+//! 4. until the deadline and five seconds have passed on the server's clock: on a server that is known to keep to it,
+//!    nothing that arrives now can start any more, so the request is sent anew with a new deadline, three times at most; or
 //! 5. until the caller's patience ends: an `in_doubt` error names the marker and the time after which nothing can start.
 //!
 //! The life is not shortened for the first request, although that would settle doubts sooner: a deployment that waits
 //! its turn behind others would then time out. Who wants doubts settled without a person gives a patience longer than
-//! the life. A server seen to drop the deadline is never asked twice.
+//! the life. A server that was not measured (`octorhai doctor`), or was seen to drop the deadline, is never asked twice.
 
 use super::address::Route;
 use super::decode::Document;
@@ -154,7 +154,7 @@ impl SpaceClient {
             };
             let life = expires.duration_since(self.client().server_now());
             // A run that can be continued would only have to ask again: it waits the doubt out.
-            let waits_it_out = creation.sending.is_journaled() && !self.client().ignores_deadlines();
+            let waits_it_out = creation.sending.is_journaled() && self.client().keeps_deadlines();
             let patience = if waits_it_out { creation.doubt_patience.max(life + SETTLE * 2) } else { creation.doubt_patience };
             let until = if waits_it_out { format!("; after {} none can start any more", stamp(expires)) } else { String::new() };
             self.client().tell(&format!("whether a {} was created is not known; looking for `{marker}`{until}", T::NOUN));
@@ -163,16 +163,14 @@ impl SpaceClient {
                     self.client().tell(&format!("found the {} by its marker `{marker}`", T::NOUN));
                     return Ok(created);
                 }
-                Ok(Search::CannotStartAnyMore)
-                    if attempt < ATTEMPTS && creation.expires.is_none() && !self.client().ignores_deadlines() =>
-                {
+                Ok(Search::CannotStartAnyMore) if attempt < ATTEMPTS && creation.expires.is_none() && self.client().keeps_deadlines() => {
                     attempt += 1;
                 }
-                Ok(Search::CannotStartAnyMore) if creation.expires.is_some() => {
+                Ok(Search::CannotStartAnyMore) if creation.expires.is_some() && self.client().keeps_deadlines() => {
                     return Err(Error::new(Kind::Unreachable, format!("no {} was created before its deadline: {cause}", T::NOUN))
                         .with("marker", marker));
                 }
-                Ok(_) => return Err(unsettled::<T>(&cause, &marker, expires)),
+                Ok(_) => return Err(self.unsettled::<T>(&cause, &marker, expires)),
                 Err(error) if error.kind() == Kind::Cancelled => {
                     return match self.last_look(creation, &marker, since).await {
                         Some(created) => Ok(created),
@@ -181,7 +179,7 @@ impl SpaceClient {
                             .with("marker", marker)),
                     };
                 }
-                Err(error) => return Err(unsettled::<T>(&cause.context(error), &marker, expires)),
+                Err(error) => return Err(self.unsettled::<T>(&cause.context(error), &marker, expires)),
             }
         }
     }
@@ -270,11 +268,18 @@ impl SpaceClient {
         }
         Ok(found.into_iter().nth(ours))
     }
-}
 
-fn unsettled<T: Marked>(cause: &Error, marker: &str, expires: Timestamp) -> Error {
-    Error::new(Kind::InDoubt, format!("a {} may or may not have been created: {cause}", T::NOUN))
-        .help(format!("look for a {} with `{marker}` in its comment; after {} none can start any more", T::NOUN, stamp(expires)))
-        .with("marker", marker)
-        .with("expires", json!(stamp(expires)))
+    /// The error of who cannot know. Only of a server that keeps to deadlines it says when the doubt is over.
+    fn unsettled<T: Marked>(&self, cause: &Error, marker: &str, expires: Timestamp) -> Error {
+        let error = Error::new(Kind::InDoubt, format!("a {} may or may not have been created: {cause}", T::NOUN));
+        let look = format!("look for a {} with `{marker}` in its comment", T::NOUN);
+        let error = if self.client().keeps_deadlines() {
+            error.help(format!("{look}; after {} none can start any more", stamp(expires)))
+        } else {
+            error
+                .help(format!("{look}; it must not start after {}, but this server is not known to keep to that", stamp(expires)))
+                .help("where `octorhai doctor --project NAME --env NAME` has shown that it does, such a doubt settles itself")
+        };
+        error.with("marker", marker).with("expires", json!(stamp(expires)))
+    }
 }

@@ -248,7 +248,7 @@ pub(super) mod tests {
             ("08:20:00", What::Output { name: "Live".into(), value: Some("A".into()) }),
             ("08:20:00", What::Output { name: "Password".into(), value: None }),
             ("08:20:00", What::Artifact { name: "r.html".into(), path: "out/r.html".into() }),
-            ("08:20:00", What::RunEnded { exit_code: 5, result: None, error: None }),
+            ("08:20:00", What::RunEnded { exit_code: 5, result: None, error: None, mode: None }),
         ]
         .into_iter()
         .zip(1..)

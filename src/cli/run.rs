@@ -148,6 +148,7 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
     let journal = super::journal::journaling(args, ui, environment, &target, &declared, &values)?;
     let settings = Settings {
         journal,
+        measured: super::journal::doctor_file(environment),
         script,
         params: values,
         target,
@@ -204,6 +205,10 @@ fn close(args: &RunArgs, ui: &Ui, timeline: &Timeline, zone: &TimeZone, outcome:
         let with_real = ui.is_live() || args.stats;
         let line = timeline::result(ok, outcome.exit_code, &outcome.stats, timeline.is_virtual(), with_real);
         ui.say(&ui.paint(if ok { Tone::Good } else { Tone::Bad }, &line));
+        // Of a server in this process its world says the same each time.
+        if let Some(mode) = outcome.mode.filter(|_| args.sandbox.is_none() || args.stats || args.verbose) {
+            ui.say(&format!("mode: {mode}"));
+        }
     }
     if args.stats {
         if text {

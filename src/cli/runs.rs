@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, text},
+    doctor::Advice,
     error::{Error, Kind, Result},
     journal::{Journal, Run, RunState, Step, StepState},
 };
@@ -118,6 +119,7 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
                 tame(&format!("process {} on {}: {there}", holder.pid, holder.host), MOST_LETTERS)
             }),
         ],
+        ["mode".to_owned(), mode(&run).map_or_else(String::new, |mode| mode.to_string())],
         ["octorhai".to_owned(), tame(&run.new.engine, MOST_LETTERS)],
         ["mark".to_owned(), tame(&run.new.mark, MOST_LETTERS)],
     ]);
@@ -181,6 +183,11 @@ pub fn unknown(name: &str, journal: &Journal) -> Error {
     // Of the newest ones, for those are asked for.
     let known: Vec<String> = journal.runs(false, 1000).unwrap_or_default().into_iter().map(|run| run.new.name).collect();
     error.suggest(name, known.iter().map(String::as_str)).help("`octorhai runs list` shows what there is")
+}
+
+/// What the process that works on it, or the last one that did, goes by on the server.
+fn mode(run: &Run) -> Option<Advice> {
+    Advice::read(&run.holder.as_ref()?.mode)
 }
 
 /// A word for how it stands.
@@ -270,6 +277,7 @@ fn facts(run: &Run) -> Value {
         "holder": run.holder.as_ref().map(|holder| json!({ "host": holder.host, "pid": holder.pid, "alive": run.alive })),
         "mark": run.new.mark,
         "engine": run.new.engine,
+        "mode": mode(run).map(|mode| mode.json()),
     });
     match &run.state {
         RunState::Suspended { due, reason } => (facts["due"], facts["reason"]) = (json!(due), json!(reason)),

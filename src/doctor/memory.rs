@@ -1,10 +1,15 @@
 //! What was measured, kept in a file for the runs that follow.
 
 use super::{Measured, Report};
-use crate::error::{Error, Result};
+use crate::{
+    api,
+    clock::text::show,
+    error::{Error, Result},
+    lock::Rules,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
-use std::{fs, path::Path};
+use std::{fmt, fs, path::Path};
 
 /// How a deployment is created when an answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +30,18 @@ impl CreateMode {
     }
 }
 
-/// What locks and creations should go by on a server.
+/// How it is known what a server keeps to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Nobody has measured: what is safe on any server that we know of.
+    Assumed,
+    /// It was measured, at this moment of the server's time.
+    Measured(Timestamp),
+    /// The server is simulated in this process, and its world says it.
+    World,
+}
+
+/// What locks and creations go by on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advice {
     /// How long a take of a lock settles before it is believed.
@@ -34,16 +50,22 @@ pub struct Advice {
     pub drain: SignedDuration,
     /// What happens in doubt.
     pub create_mode: CreateMode,
-    /// When it was measured, in the server's time; none when it never was.
-    pub measured_at: Option<Timestamp>,
+    /// How this is known.
+    pub basis: Basis,
 }
 
-/// What is safe on any server that we know of.
+impl Default for Advice {
+    /// What is safe on any server that we know of.
+    fn default() -> Self {
+        CAUTIOUS
+    }
+}
+
 const CAUTIOUS: Advice = Advice {
     settle: SignedDuration::from_secs(2),
     drain: SignedDuration::from_secs(120),
     create_mode: CreateMode::Stop,
-    measured_at: None,
+    basis: Basis::Assumed,
 };
 
 /// A server that is busier than now is slower by this.
@@ -59,34 +81,81 @@ impl Advice {
             settle: if measured.atomic == Some(true) { SignedDuration::ZERO } else { CAUTIOUS.settle.max(slow) },
             drain: measured.revoked_after.map_or(CAUTIOUS.drain, |after| SHORTEST_DRAIN.max(slow).saturating_add(after)),
             create_mode: if measured.honours_deadline { CreateMode::Expiry } else { CreateMode::Stop },
-            measured_at: Some(now),
+            basis: Basis::Measured(now),
         }
+    }
+
+    /// What a measurement would show on a simulated server, without making one.
+    pub fn simulated(atomic: bool, key_cache: SignedDuration, honours_deadline: bool) -> Self {
+        let measured = Measured { atomic: Some(atomic), revoked_after: Some(key_cache), honours_deadline, ..Measured::default() };
+        Self { basis: Basis::World, ..Self::from(&measured, Timestamp::UNIX_EPOCH) }
+    }
+
+    /// Whether nothing starts after its `QueueTimeExpiry`, so that a create in doubt can be sent anew.
+    pub fn keeps_deadlines(&self) -> bool {
+        self.create_mode == CreateMode::Expiry
+    }
+
+    /// How careful a take-over of a lock is.
+    pub fn rules(&self) -> Rules {
+        Rules { drain: self.drain, ..Rules::default() }
     }
 
     /// As JSON.
     pub fn json(&self) -> Value {
-        json!({
+        let (basis, at) = match self.basis {
+            Basis::Assumed => ("assumed", None),
+            Basis::Measured(at) => ("measured", Some(at)),
+            Basis::World => ("world", None),
+        };
+        let mut json = json!({
             "settle_ms": self.settle.as_millis() as i64, "drain_ms": self.drain.as_millis() as i64,
-            "create_mode": self.create_mode.word(), "measured_at": self.measured_at.map(|at| at.to_string()),
-        })
+            "create_mode": self.create_mode.word(), "basis": basis,
+        });
+        if let Some(at) = at {
+            json["measured_at"] = json!(at.to_string());
+        }
+        json
     }
 
-    fn read(value: &Value) -> Option<Self> {
+    /// From what [`Advice::json`] made.
+    pub fn read(value: &Value) -> Option<Self> {
         let span = |name: &str| value[name].as_i64().filter(|ms| *ms >= 0).map(SignedDuration::from_millis);
         Some(Self {
             settle: span("settle_ms")?,
             drain: span("drain_ms")?,
             create_mode: if value["create_mode"] == CreateMode::Expiry.word() { CreateMode::Expiry } else { CreateMode::Stop },
-            measured_at: Some(value["measured_at"].as_str()?.parse().ok()?),
+            basis: match (value["basis"].as_str()?, value["measured_at"].as_str()) {
+                ("measured", Some(at)) => Basis::Measured(at.parse().ok()?),
+                ("world", _) => Basis::World,
+                _ => Basis::Assumed,
+            },
         })
     }
 }
 
-/// What was measured on `server`, from the file that [`remember`] wrote. Nothing there, or nothing that can be read: what is
-/// safe anywhere.
-pub fn advice(file: &Path, server: &str) -> Advice {
-    let kept = fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    kept.and_then(|kept| Advice::read(&kept[server]["advice"])).unwrap_or(CAUTIOUS)
+impl fmt::Display for Advice {
+    /// In one line, for the report of a run.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let create = match self.create_mode {
+            CreateMode::Expiry => "a create in doubt is sent again once it has expired",
+            CreateMode::Stop => "a create in doubt stops the run",
+        };
+        write!(f, "{create}, locks settle {} and drain {} ", show(self.settle), show(self.drain))?;
+        match self.basis {
+            Basis::Assumed => f.write_str("(assumed: not measured by octorhai doctor)"),
+            Basis::Measured(at) => write!(f, "(measured {})", at.strftime("%Y-%m-%d")),
+            Basis::World => f.write_str("(as the world says)"),
+        }
+    }
+}
+
+/// What was measured on the server at `address`, from the file that [`remember`] wrote. No file, nothing in it, or nothing
+/// that can be read: what is safe anywhere.
+pub fn advice(file: Option<&Path>, address: &str) -> Advice {
+    let kept = file.and_then(|file| fs::read(file).ok()).and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let address = api::base_address(address).unwrap_or_else(|_| address.to_owned());
+    kept.and_then(|kept| Advice::read(&kept[&address]["advice"])).unwrap_or(CAUTIOUS)
 }
 
 /// Keeps a report beside those of other servers.

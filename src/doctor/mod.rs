@@ -10,7 +10,7 @@ mod looks;
 mod memory;
 mod variables;
 
-pub use memory::{Advice, CreateMode, advice, remember};
+pub use memory::{Advice, Basis, CreateMode, advice, remember};
 
 use crate::{
     api::{Client, Credential, SpaceClient, User},

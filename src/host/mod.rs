@@ -78,6 +78,8 @@ pub struct Inner {
     pub home: Place,
     /// How the home server was reached: other servers are reached the same way.
     pub connection: api::Settings,
+    /// Where `octorhai doctor` keeps what it measured.
+    pub measured: Option<PathBuf>,
     /// Servers for `server("name")`, by lower-case name.
     pub servers: BTreeMap<String, (String, api::Credential)>,
     /// How mail leaves; none when no SMTP server is known.

@@ -3,6 +3,7 @@
 use super::Host;
 use crate::{
     api::{self, EnvironmentId, ProjectId, TenantId, poller::Poller},
+    doctor::{self, Advice},
     engine::{
         library::Scripted,
         options::{ListKind, OptionValue},
@@ -25,6 +26,8 @@ pub struct Inner {
     pub client: api::Client,
     /// The space.
     pub space: api::SpaceClient,
+    /// What locks and creations go by there.
+    pub advice: Advice,
     /// Asks for the tasks this process waits for.
     pub poller: Poller,
     projects: Known<api::Project>,
@@ -117,12 +120,13 @@ impl ListKind for Ref {
 }
 
 impl Place {
-    /// The place `space` on the server of `client`.
-    pub fn new(client: api::Client, space: api::SpaceClient) -> Self {
+    /// The place `space` on the server of `client`, which keeps to what `advice` says.
+    pub fn new(client: api::Client, space: api::SpaceClient, advice: Advice) -> Self {
         let poller = Poller::new(space.clone(), 60);
         Self(Arc::new(Inner {
             client,
             space,
+            advice,
             poller,
             projects: Mutex::default(),
             environments: Mutex::default(),
@@ -217,11 +221,12 @@ impl Place {
 impl Host {
     /// The space `name` on the server that is meant now.
     pub fn space(&self, name: &str) -> crate::engine::thrown::HostResult<Place> {
-        let client = self.place().client.clone();
+        let here = self.place();
+        let client = here.client.clone();
         let key = format!("{} {}", client.address(), name.to_lowercase());
         self.met(key, async {
             let space = client.space(Some(name)).await?;
-            Ok(Place::new(client.clone(), space))
+            Ok(Place::new(client.clone(), space, here.advice))
         })
     }
 
@@ -250,12 +255,18 @@ impl Host {
                     .help(format!("set OCTOPUS_URL_{upper}, and OCTOPUS_API_KEY_{upper} or OCTOPUS_ACCESS_TOKEN_{upper}")),
             ));
         };
-        let connection =
-            api::Settings { url: url.clone(), credential: Some(credential.clone()), public_url: None, ..self.connection.clone() };
+        let advice = doctor::advice(self.measured.as_deref(), url);
+        let connection = api::Settings {
+            url: url.clone(),
+            credential: Some(credential.clone()),
+            public_url: None,
+            keeps_deadlines: advice.keeps_deadlines(),
+            ..self.connection.clone()
+        };
         self.met(url.clone(), async {
             let client = api::Client::new(connection)?;
             let space = client.space(None).await?;
-            Ok(Place::new(client, space))
+            Ok(Place::new(client, space, advice))
         })
     }
 }

@@ -16,6 +16,9 @@ pub struct Holder {
     pub host: String,
     /// The process id on it.
     pub pid: u32,
+    /// What it goes by on the server (see the module `doctor`), for reports; null when that is not known.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub mode: Value,
 }
 
 /// A run that begins.

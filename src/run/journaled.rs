@@ -44,7 +44,7 @@ pub(super) struct TakenUp {
 /// What came of taking it up.
 pub(super) enum Begun {
     /// It is ours.
-    Ours(TakenUp),
+    Ours(Box<TakenUp>),
     /// It ended before: that is its outcome.
     Over(Box<Outcome>),
 }
@@ -78,6 +78,7 @@ pub(super) fn take_up(
         nonce: uuid::Uuid::new_v4().simple().to_string(),
         host: hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         pid: std::process::id(),
+        mode: settings.advice().json(),
     };
     let (mark, steps) = match journaling.store.claim(&new, &holder)? {
         Claim::Fresh => (new.mark, Vec::new()),
@@ -105,7 +106,7 @@ pub(super) fn take_up(
         }
     };
     events.note(Level::Verbose, format!("run `{}` in the journal at {}", new.name, journaling.store.place()));
-    Ok(Begun::Ours(TakenUp {
+    Ok(Begun::Ours(Box::new(TakenUp {
         store: journaling.store.clone(),
         name: new.name,
         holder,
@@ -113,7 +114,7 @@ pub(super) fn take_up(
         steps,
         clean: journaling.clean.clone(),
         suspend: journaling.suspend,
-    }))
+    })))
 }
 
 /// Name and text of the script's files.
@@ -141,7 +142,7 @@ fn over(run: &Run, events: &Events) -> Outcome {
             (Kind::Cancelled.exit_code(), Value::Null, Some(Failure::from(error)))
         }
     };
-    Outcome { exit_code, result, failure, stats: Stats::default(), truth: Value::Null }
+    Outcome { exit_code, result, failure, stats: Stats::default(), mode: None, truth: Value::Null }
 }
 
 fn held(run: &Run) -> Error {

@@ -14,6 +14,7 @@ use crate::{
     api,
     cancel::Cancel,
     clock::{Clock, Stopwatch},
+    doctor::{self, Advice},
     engine::{Config, Failure, Interpreter, Limits, Program, on_script_thread, thrown::to_json},
     error::{Error, Kind, Result},
     event::{Events, Level, Sink, What},
@@ -68,6 +69,18 @@ pub struct Settings {
     pub cancel: Cancel,
     /// Where the run is journaled, if it is.
     pub journal: Option<Journaling>,
+    /// Where `octorhai doctor` keeps what it measured; without it the run goes by what is safe on any server.
+    pub measured: Option<PathBuf>,
+}
+
+impl Settings {
+    /// What the run goes by on its server.
+    fn advice(&self) -> Advice {
+        match &self.target {
+            Target::Server { url, .. } => doctor::advice(self.measured.as_deref(), url),
+            Target::Sandbox(world) => Advice::simulated(world.checks_versions(), world.key_cache(), world.keeps_deadlines()),
+        }
+    }
 }
 
 /// The Octopus Server a run works on.
@@ -106,6 +119,8 @@ pub struct Outcome {
     pub failure: Option<Failure>,
     /// Requests and time.
     pub stats: Stats,
+    /// What it went by on the server; none when it did nothing on one.
+    pub mode: Option<Advice>,
     /// What was true in the sandbox at the end ([`Sandbox::state`]); null for a real server.
     pub truth: Value,
 }
@@ -156,16 +171,19 @@ pub fn run(settings: Settings) -> Outcome {
     outcome.stats.seconds = clock.since(begun).as_secs_f64();
     outcome.stats.real_seconds = watch.elapsed().as_secs_f64();
     let result = (!outcome.result.is_null()).then(|| outcome.result.clone());
-    events.emit(What::RunEnded { exit_code: outcome.exit_code, result, error: outcome.failure.as_ref().map(Failure::to_json) });
+    let (error, mode) = (outcome.failure.as_ref().map(Failure::to_json), outcome.mode.as_ref().map(Advice::json));
+    events.emit(What::RunEnded { exit_code: outcome.exit_code, result, error, mode });
     outcome
 }
 
 fn failed(failure: Failure) -> Outcome {
-    Outcome { exit_code: failure.exit_code(), result: Value::Null, failure: Some(failure), stats: Stats::default(), truth: Value::Null }
+    let (exit_code, stats) = (failure.exit_code(), Stats::default());
+    Outcome { exit_code, result: Value::Null, failure: Some(failure), stats, mode: None, truth: Value::Null }
 }
 
 /// Settles where the run works: a sandbox of its own or a server, the space, the mailer.
 async fn grounds(settings: &Settings, clock: &Clock, events: &Events, mark: String, recorder: Option<Recorder>) -> Result<Grounds> {
+    let advice = settings.advice();
     let (url, credential, space, ca_cert, sandbox, server) = match &settings.target {
         Target::Server { url, credential, space, ca_cert } => {
             (url.clone(), credential.clone(), space.clone(), ca_cert.clone(), None, url.clone())
@@ -183,6 +201,7 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events, mark: Stri
         // The port is another one each time, and gone with the run: people and records see a fixed name.
         public_url: sandbox.as_ref().map(|_| "http://sandbox".to_owned()),
         on_retry: Some(Arc::new(move |text: &str| told.note(Level::Warning, text))),
+        keeps_deadlines: advice.keeps_deadlines(),
         ..api::Settings::new(url, Some(credential), clock.clone(), settings.cancel.clone())
     };
     let client = api::Client::new(connection.clone())?;
@@ -202,7 +221,8 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events, mark: Stri
         clock: clock.clone(),
         cancel: settings.cancel.clone(),
         events: events.clone(),
-        home: Place::new(client.clone(), space),
+        home: Place::new(client.clone(), space, advice),
+        measured: settings.measured.clone(),
         connection,
         servers: settings.servers.clone(),
         mailer,
@@ -305,9 +325,10 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         }
     });
     let mut outcome = match ran {
-        Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), truth: Value::Null },
+        Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), mode: None, truth: Value::Null },
         Err(failure) => failed(failure),
     };
+    outcome.mode = Some(host.home.advice);
     if let (Some(taken_up), Some(recorder)) = (&taken_up, &host.recorder) {
         taken_up.put_down(recorder, &mut outcome, clock);
     }

@@ -120,8 +120,10 @@ pub fn virtual_clock() -> Clock {
     Clock::virtual_at(start_of_time())
 }
 
+/// Of a server that is known to keep to deadlines.
 pub fn settings(address: &str, clock: &Clock) -> Settings {
-    Settings::new(address, Some(Credential::ApiKey(KEY.to_owned())), clock.clone(), Cancel::new())
+    let settings = Settings::new(address, Some(Credential::ApiKey(KEY.to_owned())), clock.clone(), Cancel::new());
+    Settings { keeps_deadlines: true, ..settings }
 }
 
 pub fn client(address: &str, clock: &Clock) -> Client {

@@ -144,9 +144,11 @@ fn once(scene: &Scene, stage: &Stage, folder: &Path, kill: Option<u64>, played: 
     let (store, artifacts) = (folder.join("store"), folder.join("artifacts"));
     let script = root().join(format!("scripts/{}.rhai", scene.script));
     let (ours, theirs) = scene.arguments.split_at(if scene.arguments.first() == Some(&"--deployment") { 2 } else { 0 });
+    crate::support::measured(folder, &stage.sandbox.url());
     let mut command = octorhai();
     command
         .env("OCTOPUS_API_KEY", stage.sandbox.api_key())
+        .env("OCTORHAI_STATE", folder)
         .env("RUST_LOG", if kill.is_some() { "octorhai::crash=debug" } else { "octorhai::crash=trace" })
         .timeout(Duration::from_secs(120))
         .args(["run", "--virtual-time", "--server", &stage.sandbox.url(), "--run-id", "crash"])

@@ -3,6 +3,7 @@
 
 use assert_cmd::Command;
 use octorhai::{
+    doctor,
     engine::Source,
     event::{Event, Recorder},
     run::{ContextSettings, OnCancel, Outcome, Settings, Target},
@@ -94,6 +95,14 @@ pub fn simulate(world: &str, script: &str) -> InProcess {
     InProcess { outcome, events: events.events() }
 }
 
+/// What `octorhai doctor` leaves in a state folder when the server at `url` was seen to keep to everything.
+pub fn measured(state: &Path, url: &str) {
+    let basis = doctor::Basis::Measured(jiff::Timestamp::constant(1_772_438_400, 0));
+    let advice = doctor::Advice { basis, ..doctor::Advice::simulated(true, jiff::SignedDuration::ZERO, true) };
+    let report = doctor::Report { server: octorhai::api::base_address(url).expect("an address"), findings: Vec::new(), advice };
+    doctor::remember(&state.join("doctor.json"), &report).expect("kept");
+}
+
 /// Settings as the command line makes them without options.
 pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings {
     Settings {
@@ -110,6 +119,7 @@ pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings
         artifacts: std::env::temp_dir().join("octorhai-test-artifacts"),
         max_operations: None,
         journal: None,
+        measured: None,
         sinks: vec![events],
         cancel: octorhai::cancel::Cancel::new(),
     }

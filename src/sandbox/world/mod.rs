@@ -7,8 +7,8 @@ mod read;
 mod validate;
 
 use crate::error::{Error, Result, suggestion};
-use jiff::Timestamp;
-use model::Plan;
+use jiff::{SignedDuration, Timestamp};
+use model::{Plan, StartDeadlines};
 use std::sync::Arc;
 
 /// A world that has been read and checked. Clones are cheap.
@@ -89,6 +89,21 @@ impl World {
     /// Where the world's clock starts.
     pub fn start(&self) -> Timestamp {
         self.plan.start.0
+    }
+
+    /// Whether the version check of its variable sets is atomic.
+    pub fn checks_versions(&self) -> bool {
+        self.plan.racy_variables.is_none()
+    }
+
+    /// For how long a revoked key works in it.
+    pub fn key_cache(&self) -> SignedDuration {
+        self.plan.key_cache.map_or(SignedDuration::ZERO, |span| span.0)
+    }
+
+    /// Whether nothing starts in it after its `QueueTimeExpiry`.
+    pub fn keeps_deadlines(&self) -> bool {
+        self.plan.start_deadlines == StartDeadlines::Honoured
     }
 
     /// The name it was read under.
