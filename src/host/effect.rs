@@ -7,10 +7,12 @@
 use super::Host;
 use crate::{
     api,
+    clock::later,
     engine::thrown::{HostResult, Raise, raise},
     error::{Error, Kind, Result},
     journal::{Step, StepState},
 };
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -135,6 +137,26 @@ impl<T: Outcome> Outcome for Result<T> {
     }
 }
 
+/// When a wait ends at the latest. It stands still while effects are sent: one that is in doubt takes until its request can
+/// no longer start, hours perhaps, and that must not end the waits around it, which are about the tasks.
+#[derive(Clone, Copy)]
+pub struct Limit {
+    at: Timestamp,
+    busy: SignedDuration,
+}
+
+impl Limit {
+    /// The limit that is `at`, if nothing is sent from now on.
+    pub fn at(host: &Host, at: Timestamp) -> Self {
+        Self { at, busy: host.busy() }
+    }
+
+    /// When it is, with what was sent since.
+    pub fn now_at(self, host: &Host) -> Timestamp {
+        later(self.at, host.busy() - self.busy)
+    }
+}
+
 impl Host {
     /// Does something that changes the world outside. `kind` and `arguments` say what, for the key; `act` does it, and ends
     /// soon by itself when the run is cancelled meanwhile.
@@ -147,12 +169,18 @@ impl Host {
         let marker = self.next_marker(kind, arguments);
         tracing::debug!(%marker, kind, %arguments, "effect");
         let Some(recorder) = self.recorder() else {
-            return self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None }));
+            let began = self.clock.now();
+            let done = self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None }));
+            self.was_busy(self.clock.since(began));
+            return done;
         };
         let place = recorder.next();
         let arguments = recorder.cleaned(arguments.clone());
         let known = recorder.known(&place, kind, &arguments).raise()?;
         if let Some(step) = &known {
+            if let Some(ended) = step.ended {
+                self.was_busy(ended.duration_since(step.began));
+            }
             match step.state {
                 StepState::Done => return T::restore(&step.outcome).raise(),
                 StepState::Failed => return Err(raise(Error::from_record(&step.outcome))),
@@ -166,12 +194,30 @@ impl Host {
         let result = self.unrecorded(|| self.finish(act(attempt)));
         let outcome = result.as_ref().map(Outcome::record).map_err(Clone::clone);
         // What was done stands on the server, and its marker finds it: an error of the journal comes second.
-        recorder.settle(&place, step, &outcome, self.clock.now());
+        let ended = self.clock.now();
+        self.was_busy(ended.duration_since(step.began));
+        recorder.settle(&place, step, &outcome, ended);
         let written = recorder.write(None);
         match (result, written) {
             (Ok(_), Err(problem)) => Err(raise(problem)),
             (result, _) => result.raise(),
         }
+    }
+
+    /// Counts the time from the intent of an effect to its outcome: by the record, so that it is the same at each start.
+    fn was_busy(&self, span: SignedDuration) {
+        let mut busy = self.busy.lock();
+        let all = busy.entry(crate::engine::branch()).or_default();
+        *all = all.saturating_add(span);
+    }
+
+    /// How long effects took so far, in this branch of the script and in those it has split into.
+    fn busy(&self) -> SignedDuration {
+        let here = crate::engine::branch();
+        let is_ours =
+            |branch: &str| branch.strip_prefix(&here).is_some_and(|rest| here.is_empty() || rest.is_empty() || rest.starts_with('.'));
+        let busy = self.busy.lock();
+        busy.iter().filter(|(branch, _)| is_ours(branch)).fold(SignedDuration::ZERO, |sum, (_, span)| sum.saturating_add(*span))
     }
 
     fn next_marker(&self, kind: &str, arguments: &Value) -> Marker {

@@ -98,6 +98,8 @@ pub struct Inner {
     pub run_id: String,
     /// The sequence of effects, one for each branch.
     pub effects: Mutex<BTreeMap<String, u64>>,
+    /// How long effects took, by branch.
+    pub busy: Mutex<BTreeMap<String, jiff::SignedDuration>>,
     /// The run's journal, if it has one.
     pub recorder: Option<journal::Recorder>,
     /// Tasks this run started, in order.

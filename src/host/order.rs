@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    effect::Limit,
     retry::{as_error, is_final, with_place},
     tasks::{Task, tasks_of},
     wait::{Until, WaitOptions, failures, for_tasks, timed_out},
@@ -94,7 +95,7 @@ crate::functions! {
     fn in_order(call, graph: Map, start: FnPtr; options: OrderOptions) -> "map" {
         let host = Host::of(call)?;
         let needs = needs(&graph)?;
-        let deadline = later(host.now(), options.timeout);
+        let limit = Limit::at(&host, later(host.now(), options.timeout));
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
         let mut results = Map::new();
         let mut running: BTreeMap<String, Vec<Task>> = BTreeMap::new();
@@ -139,7 +140,8 @@ crate::functions! {
                 continue;
             }
             let open: Vec<Task> = running.values().flatten().filter(|t| !t.last().is_completed()).cloned().collect();
-            let wait = WaitOptions { timeout: deadline.duration_since(host.now()).max(SignedDuration::ZERO), ..WaitOptions::default() };
+            let left = limit.now_at(&host).duration_since(host.now()).max(SignedDuration::ZERO);
+let wait = WaitOptions { timeout: left, ..WaitOptions::default() };
             if !for_tasks(call, &host, &open, &wait, Until::Any)? {
                 return Err(raise(timed_out(call, &host, &open, &WaitOptions { timeout: options.timeout, ..WaitOptions::default() })?));
             }

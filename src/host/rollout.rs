@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    effect::Limit,
     retry::{is_final, message},
     tasks::{Task, tasks_of},
     wait::{Until, WaitOptions, for_tasks, timed_out},
@@ -103,7 +104,7 @@ crate::functions! {
             }
             // The canary's budget is none: that is what it is for.
             let budget = if options.canary > 0 && index == 0 && count > 1 { 0 } else { options.max_failures };
-            let deadline = later(host.now(), options.timeout);
+            let limit = Limit::at(&host, later(host.now(), options.timeout));
             let mut queue: VecDeque<Dynamic> = wave.into();
             let mut running: Vec<(String, Vec<Task>)> = Vec::new();
             loop {
@@ -140,7 +141,8 @@ crate::functions! {
                     continue;
                 }
                 let open: Vec<Task> = running.iter().flat_map(|(_, t)| t).filter(|t| !t.last().is_completed()).cloned().collect();
-                let wait = WaitOptions { timeout: deadline.duration_since(host.now()).max(SignedDuration::ZERO), ..WaitOptions::default() };
+                let left = limit.now_at(&host).duration_since(host.now()).max(SignedDuration::ZERO);
+let wait = WaitOptions { timeout: left, ..WaitOptions::default() };
                 if !for_tasks(call, &host, &open, &wait, Until::Any)? {
                     return Err(raise(timed_out(call, &host, &open, &WaitOptions { timeout: options.timeout, ..WaitOptions::default() })?));
                 }

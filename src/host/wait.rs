@@ -5,6 +5,7 @@
 
 use super::{
     Host,
+    effect::Limit,
     interruptions::Interruption,
     retry,
     tasks::{Explanation, Task, array, tasks_of},
@@ -35,12 +36,14 @@ pub enum Look<T> {
 
 /// The one wait loop: `None` when `deadline` passed first.
 pub fn until<T>(host: &Host, deadline: Timestamp, mut look: impl FnMut() -> HostResult<Look<T>>) -> HostResult<Option<T>> {
+    let limit = Limit::at(host, deadline);
     loop {
         host.check_cancelled()?;
         match look()? {
             Look::Done(found) => return Ok(Some(found)),
             Look::Again(due) => {
                 let now = host.now();
+                let deadline = limit.now_at(host);
                 if now >= deadline {
                     return Ok(None);
                 }
@@ -153,15 +156,15 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
             "wait",
             arguments,
             |began| {
-                let began = since.unwrap_or(began);
-                let stretch = watch(host, tasks, open, options, answered_before, began, &over)?;
+                let (began, limit) = since.unwrap_or_else(|| (began, Limit::at(host, later(began, options.timeout))));
+                let stretch = watch(host, tasks, open, options, answered_before, (began, limit.now_at(host)), &over)?;
                 let record = stretch.to_json(began, tasks);
                 Ok(((began, stretch), record))
             },
             |record| Stretch::again(host, tasks, record),
         )?;
         let (began, stretch) = stretch;
-        since = Some(began);
+        since.get_or_insert_with(|| (began, Limit::at(host, later(began, options.timeout))));
         match stretch {
             Stretch::Over(came) => return Ok(came),
             Stretch::Asked(asked) => {
@@ -235,10 +238,9 @@ fn watch(
     mut open: Vec<Task>,
     options: &WaitOptions,
     answered: &[String],
-    began: Timestamp,
+    (began, deadline): (Timestamp, Timestamp),
     over: &dyn Fn(&[Task]) -> bool,
 ) -> HostResult<Stretch> {
-    let deadline = later(began, options.timeout);
     let mut watcher = Watcher::new(host, &open, options, answered);
     let done = until(host, deadline, || {
         watcher.look(host, &mut open, deadline)?;

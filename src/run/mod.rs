@@ -234,6 +234,7 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events, mark: Stri
         run_id: mark,
         recorder,
         effects: Mutex::default(),
+        busy: Mutex::default(),
         started: Mutex::default(),
         told: Mutex::default(),
         places: Mutex::default(),

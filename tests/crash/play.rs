@@ -21,8 +21,8 @@ const MOST_STARTS: usize = 5;
 /// What disturbs a run.
 #[derive(Clone, Debug, Default)]
 pub struct Disturbance {
-    /// Kill it at this place.
-    pub kill: Option<u64>,
+    /// Kill the first start at the first of these places, the second at the second, and so on.
+    pub kills: Vec<u64>,
     /// Requests that go wrong, as `POST /sandbox/faults` takes them.
     pub fault: Option<Value>,
     /// Cut so many bytes off the journal's log after the kill, if the kill was right after something was written.
@@ -34,10 +34,10 @@ pub struct Played {
     pub world: Ended,
     /// The exit code of the last start.
     pub code: i32,
-    /// The name of the place at which it was killed, if it came that far.
-    pub killed_at: Option<String>,
+    /// The names of the places at which it was killed, if it came that far.
+    pub killed_at: Vec<String>,
     pub torn: bool,
-    /// The names of the places that an undisturbed start passed.
+    /// The names of the places that the last start passed.
     pub places: Vec<String>,
     /// The requests that were sent, `POST /api/...`.
     pub requests: Vec<String>,
@@ -105,17 +105,17 @@ pub fn play(scene: &Scene, disturbance: &Disturbance) -> Played {
     let mut played = Played {
         world: Ended::default(),
         code: -1,
-        killed_at: None,
+        killed_at: Vec::new(),
         torn: false,
         places: Vec::new(),
         requests: Vec::new(),
         talk: String::new(),
     };
     for start in 0..MOST_STARTS {
-        let kill = disturbance.kill.filter(|_| start == 0);
+        let kill = disturbance.kills.get(start).copied();
         let killed = once(scene, &stage, folder.path(), kill, &mut played);
         if killed {
-            if disturbance.tear.is_some_and(|bytes| written(played.killed_at.as_deref()) && tear(&folder.path().join("store"), bytes)) {
+            if disturbance.tear.is_some_and(|bytes| written(played.killed_at.last()) && tear(&folder.path().join("store"), bytes)) {
                 played.torn = true;
             }
             continue;
@@ -135,7 +135,7 @@ pub fn play(scene: &Scene, disturbance: &Disturbance) -> Played {
 }
 
 /// Whether something had just been written to the journal.
-fn written(place: Option<&str>) -> bool {
+fn written(place: Option<&String>) -> bool {
     place.is_some_and(|place| place.contains("journal") && place.contains("after"))
 }
 
@@ -169,10 +169,8 @@ fn once(scene: &Scene, stage: &Stage, folder: &Path, kill: Option<u64>, played: 
     played.code = output.status.code().unwrap_or(-1);
     let (code, signal) = (output.status.code(), output.status.signal());
     let _ = writeln!(played.talk, "--- exit {code:?}, signal {signal:?}\n{}", talk.join("\n"));
-    let killed = output.status.signal() == Some(9) && place.is_some();
-    if killed {
-        played.killed_at = place;
-    }
+    let killed = output.status.signal() == Some(9);
+    played.killed_at.extend(place.filter(|_| killed));
     killed
 }
 
