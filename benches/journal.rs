@@ -19,6 +19,7 @@ fn begin(store: &Journal, name: &str) {
         sources: vec![("scripts/ship.rhai".into(), "deploy(\"Project A\");\n".repeat(100))],
         params: json!({ "version": "2.1.0" }),
         target: json!({ "server": "http://octopus.example" }),
+        options: json!(null),
         engine: "0".into(),
         created: Timestamp::UNIX_EPOCH,
     };

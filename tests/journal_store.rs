@@ -7,7 +7,7 @@ mod postgres;
 use jiff::{Timestamp, ToSpan};
 use octorhai::{
     error::Kind,
-    journal::{self, Claim, Holder, Journal, NewRun, RunState, Step, StepState},
+    journal::{self, Begin, Claim, Holder, Journal, NewRun, RunState, Step, StepState},
 };
 use serde_json::{Value, json};
 use std::{
@@ -32,6 +32,7 @@ fn new_run(name: &str) -> NewRun {
         sources: vec![("scripts/ship.rhai".into(), "deploy(\"A\")".into()), ("lib".into(), "fn x() {}".into())],
         params: json!({ "zeta": 1.5, "alpha": [null, "ü\u{0}"] }),
         target: json!({ "server": "http://octopus" }),
+        options: Value::Null,
         engine: "0.1.0".into(),
         created: at(0),
     }
@@ -173,6 +174,30 @@ fn a_run_is_claimed_written_put_down_and_resumed(place: &Place) {
     again.write("nightly", &holder("p2"), &[step("3", StepState::Done, 30)]).expect("the chain goes on");
     assert_eq!(again.steps("nightly").expect("steps").len(), 3);
     end(&again, "nightly", "p2", 40);
+}
+
+fn a_run_that_has_ended_is_begun_again_by_who_wants_that_only(place: &Place) {
+    let store = place.open();
+    let ended = |name: &str, nonce: &str, begin: Begin| match store.claim_if(&new_run(name), &holder(nonce), begin).expect("a claim") {
+        Claim::Ended(run) => Some(run.state),
+        Claim::Fresh => None,
+        other => panic!("{other:?}"),
+    };
+    let failed = RunState::Failed { exit_code: 5, reason: "no".into() };
+    for (name, state) in [("good", RunState::Succeeded { result: json!(7) }), ("bad", failed)] {
+        assert_eq!(ended(name, "p1", Begin::UnlessEnded), None);
+        assert!(matches!(store.claim_if(&new_run(name), &holder("p2"), Begin::UnlessEnded).expect("a claim"), Claim::Held(_)));
+        store.put_down(name, &holder("p1"), &state, at(60)).expect("an end");
+        assert_eq!(ended(name, "p2", Begin::UnlessEnded), Some(state));
+    }
+    assert!(ended("good", "p2", Begin::UnlessSucceeded).is_some());
+    assert_eq!(store.runs(false, 10).expect("runs").len(), 2, "nothing was changed");
+    assert_eq!(ended("bad", "p2", Begin::UnlessSucceeded), None);
+    assert_eq!(ended("good", "p2", Begin::Anew), None);
+    assert_eq!(names(&store.runs(false, 10).expect("runs")).len(), 4);
+    // What was put down goes on, whoever asks.
+    store.put_down("bad", &holder("p2"), &RunState::Suspended { due: at(300), reason: "later".into() }, at(60)).expect("put down");
+    assert!(matches!(store.claim_if(&new_run("bad"), &holder("p3"), Begin::Anew).expect("a claim"), Claim::Resumed(..)));
 }
 
 fn a_writer_that_was_taken_for_dead_is_fenced(place: &Place) {
@@ -322,6 +347,7 @@ macro_rules! suite {
 
 suite! {
     a_run_is_claimed_written_put_down_and_resumed
+    a_run_that_has_ended_is_begun_again_by_who_wants_that_only
     a_writer_that_was_taken_for_dead_is_fenced
     ended_runs_make_room_and_are_pruned
     what_is_due_and_what_is_cancelled

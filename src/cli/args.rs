@@ -1,5 +1,6 @@
 //! The arguments: what clap knows, and what it cannot know (parameters of a script, `--sandbox` with an optional value).
 
+use super::resume::ResumeArgs;
 use crate::error::{Error, Result, nearest};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -29,7 +30,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Start a simulated Octopus Server that any client can talk to, until Ctrl-C
     Sandbox(SandboxArgs),
-    /// Look at runs and what they did: list, show, cancel, prune
+    /// Look at runs and what they did, and go on with them: list, show, resume, cancel, prune
     Runs(RunsArgs),
     /// Explain a function, a group of functions or a subcommand
     Help(HelpArgs),
@@ -278,6 +279,8 @@ pub enum RunsCommand {
     List(ListArgs),
     /// Show a run: how it stands, every step with its outcome and link, and how to go on
     Show(ShowArgs),
+    /// Go on with a run that did not come to its end, or with all that are due
+    Resume(Box<ResumeArgs>),
     /// Ask runs to end; one that no process works on is cancelled at once
     Cancel(CancelArgs),
     /// Delete runs that ended long ago; never an unfinished one

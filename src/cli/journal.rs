@@ -1,7 +1,7 @@
 //! Where a run is journaled, and under which name: options and surroundings become [`Journaling`].
 
 use super::{
-    args::RunArgs,
+    args::{OnCancelArg, RunArgs},
     run::{Environment, variable},
     ui::{Loudness, Ui},
 };
@@ -9,12 +9,17 @@ use crate::{
     clock::Clock,
     engine::{Failure, params::ParamDecl},
     error::{Error, Result},
-    journal,
+    journal::{self, Begin},
     run::{Journaling, Target},
 };
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// The address that means: keep no journal.
 const NONE: &str = "none";
@@ -52,16 +57,25 @@ pub fn doctor_file(environment: &Environment) -> Option<PathBuf> {
     state_folder(environment).map(|folder| folder.join("doctor.json"))
 }
 
+/// What a run is begun with, as far as its journal is concerned.
+pub(super) struct Given<'a> {
+    /// Where it works.
+    pub target: &'a Target,
+    /// What the script declares.
+    pub declared: &'a [ParamDecl],
+    /// What was given of it.
+    pub values: &'a BTreeMap<String, Value>,
+    /// How mail leaves.
+    pub smtp: Option<&'a str>,
+    /// Who sends it.
+    pub mail_from: Option<&'a str>,
+    /// The zone of times without one.
+    pub zone: &'a TimeZone,
+}
+
 /// The journal of a run; none on a sandbox in this process, which is gone with it.
-pub(super) fn journaling(
-    args: &RunArgs,
-    ui: &Ui,
-    environment: &Environment,
-    target: &Target,
-    declared: &[ParamDecl],
-    values: &BTreeMap<String, Value>,
-) -> Result<Option<Journaling>> {
-    let Target::Server { url, space, .. } = target else {
+pub(super) fn journaling(args: &RunArgs, ui: &Ui, environment: &Environment, given: &Given<'_>) -> Result<Option<Journaling>> {
+    let Target::Server { url, space, .. } = given.target else {
         let given =
             [("--run-id", args.run_id.is_some()), ("--store", args.store.is_some()), ("--suspend", args.suspend), ("--anew", args.anew)];
         return match given.iter().find(|(_, given)| *given) {
@@ -83,7 +97,7 @@ pub(super) fn journaling(
         Some(name) => checked(name)?,
         None => made_up(args),
     };
-    let params = params(&name, declared, values);
+    let params = params(&name, given.declared, given.values);
     let target = json!({
         "server": url, "space": space, "env": args.env, "tenant": args.tenant, "project": args.project,
         "deployment": args.deployment, "tz": args.tz,
@@ -92,12 +106,42 @@ pub(super) fn journaling(
     Ok(Some(Journaling {
         store: store(args.store.as_deref(), environment, ui)?,
         name,
-        anew: args.anew,
+        begin: if args.anew { Begin::Anew } else { Begin::UnlessEnded },
         params,
         target,
+        options: options(args, given),
         clean: Arc::new(move |text| redactor.clean(text).into_owned()),
         suspend: args.suspend,
     }))
+}
+
+/// How a run is begun, for `octorhai runs resume`: where files are from anywhere, what is not the default, no secret.
+fn options(args: &RunArgs, given: &Given<'_>) -> Value {
+    let place = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    let file = |path: &Option<PathBuf>| path.as_deref().map(place);
+    let on = |given: bool| given.then_some(true);
+    let smtp = given.smtp.map(|url| {
+        let secret = url::Url::parse(url).map_or(true, |url| url.password().is_some());
+        if secret { json!({"secret": true}) } else { json!(url) }
+    });
+    let mut options = json!({
+        "folder": std::env::current_dir().ok().map(|folder| folder.display().to_string()),
+        "zone": given.zone.iana_name(),
+        "artifacts": place(&args.artifacts),
+        "on_cancel": (args.on_cancel == OnCancelArg::Leave).then_some("leave"),
+        "max_operations": args.max_operations,
+        "virtual_time": on(args.virtual_time),
+        "suspend": on(args.suspend),
+        "ca_cert": file(&args.ca_cert),
+        "api_key_file": file(&args.api_key_file),
+        "params": file(&args.params),
+        "smtp": smtp,
+        "mail_from": given.mail_from,
+    });
+    if let Some(options) = options.as_object_mut() {
+        options.retain(|_, value| !value.is_null());
+    }
+    options
 }
 
 /// The failure of a script that does not load: when it belongs to an unfinished run, that run cannot be continued.

@@ -15,6 +15,7 @@ mod log;
 mod params;
 mod progress;
 mod redact;
+mod resume;
 mod run;
 mod runs;
 mod sandbox;
@@ -44,7 +45,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => (run::loudness(args), colour && !args.no_color),
         Command::Doctor(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Sandbox(args) => (Loudness::Normal, colour && !args.no_color),
-        Command::Runs(args) => (Loudness::Normal, colour && !args.no_color),
+        Command::Runs(args) => (resume::loudness(args), colour && !args.no_color),
         Command::Help(_) => (Loudness::Normal, colour),
     };
     let ui = Ui::console(colour, loudness, Redactor::new());

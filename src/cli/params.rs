@@ -201,6 +201,11 @@ pub fn missing_error(missing: &[&ParamDecl]) -> Error {
         .with("parameters", missing.iter().map(|param| param.name.clone()).collect::<Vec<_>>())
 }
 
+/// The environment variable for a parameter.
+pub fn environment_name(name: &str) -> String {
+    format!("{PREFIX}{}", variable(name))
+}
+
 /// `NotifyTo` → `NOTIFY_TO`.
 fn variable(name: &str) -> String {
     let mut out = String::new();

@@ -3,10 +3,12 @@
 use super::{
     args::{OnCancelArg, Output, RunArgs},
     ask, below,
+    journal::Given,
     json::{self, JsonSink},
     lines::PlainSink,
     params,
     progress::LiveSink,
+    resume::Recorded,
     signals,
     timeline::{self, Timeline},
     ui::{Loudness, Tone, Ui, somebody_is_there},
@@ -48,7 +50,12 @@ pub fn loudness(args: &RunArgs) -> Loudness {
 
 /// Runs the script, or shows its help, and returns the exit code.
 pub fn run(args: &RunArgs, ui: &Ui, environment: &Environment) -> u8 {
-    match prepare(args, ui, environment) {
+    go(args, None, ui, environment)
+}
+
+/// The same for a run that is continued by its name: parameters and zone are those of its record.
+pub(super) fn go(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment: &Environment) -> u8 {
+    match prepare(args, recorded, ui, environment) {
         Ok(Some(prepared)) => perform(args, ui, prepared),
         Ok(None) => 0,
         Err(Stop::Error(error)) => {
@@ -81,7 +88,7 @@ struct Prepared {
 }
 
 /// `None` when the script's help was all that was asked for.
-fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
+fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
     // Known before anything is written, so that no message can hold them.
     for (name, secret) in environment {
         // With a name behind it: the key for `server("name")`.
@@ -106,7 +113,10 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
         None => None,
     };
     let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
-    let (mut values, mut warnings) = params::gather(&declared, &args.parameters, file, environment)?;
+    let (mut values, mut warnings) = match recorded {
+        Some(recorded) => (recorded.values(ui, &declared, file, environment)?, Vec::new()),
+        None => params::gather(&declared, &args.parameters, file, environment)?,
+    };
     let ours = [
         ("project", &args.project),
         ("env", &args.env),
@@ -114,13 +124,15 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
         ("deployment", &args.deployment),
         ("space", &args.space),
     ];
-    for (name, _) in ours.iter().filter(|(name, given)| given.is_some() && params::declares(&declared, name)) {
+    let doubtful = ours.iter().filter(|(name, given)| recorded.is_none() && given.is_some() && params::declares(&declared, name));
+    for (name, _) in doubtful {
         warnings.push(format!(
             "`--{name}` is an option of `octorhai run`; the script's parameter of that name is given as `-- --{name} VALUE`"
         ));
     }
     let target = target(args, ui, environment)?;
-    let missing = params::missing(&declared, &values);
+    // What a record lacks is the matter of a script that was changed, which is said later.
+    let missing = if recorded.is_some() { Vec::new() } else { params::missing(&declared, &values) };
     if !missing.is_empty() {
         if !somebody_is_there() || args.output == Output::Json {
             return Err(params::missing_error(&missing).into());
@@ -138,14 +150,17 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
     if script.text.trim().is_empty() {
         ui.warning(&format!("the script `{}` is empty: there is nothing to do", script.name));
     }
-    let zone = zone(args, &target)?;
+    let zone = zone(args, &target, recorded.and_then(|recorded| recorded.zone))?;
     let timeline = Arc::new(Timeline::default());
     let show: Arc<dyn Sink> = match args.output {
         Output::Json => Arc::new(JsonSink::new(ui.clone())),
         Output::Text if ui.is_live() => Arc::new(LiveSink::new(ui.clone(), zone.clone())),
         Output::Text => Arc::new(PlainSink::new(ui.clone(), zone.clone())),
     };
-    let journal = super::journal::journaling(args, ui, environment, &target, &declared, &values)?;
+    let mail_from = args.mail_from.as_deref().or_else(|| variable(environment, "OCTORHAI_MAIL_FROM")).map(str::to_owned);
+    let (smtp_given, sender) = (smtp.as_deref(), mail_from.as_deref());
+    let given = Given { target: &target, declared: &declared, values: &values, smtp: smtp_given, mail_from: sender, zone: &zone };
+    let journal = super::journal::journaling(args, ui, environment, &given)?;
     let settings = Settings {
         journal,
         measured: super::journal::doctor_file(environment),
@@ -167,7 +182,7 @@ fn prepare(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Option<
             OnCancelArg::Leave => OnCancel::Leave,
         },
         smtp,
-        mail_from: args.mail_from.as_deref().or_else(|| variable(environment, "OCTORHAI_MAIL_FROM")).map(str::to_owned),
+        mail_from,
         artifacts: args.artifacts.clone(),
         max_operations: args.max_operations,
         sinks: vec![show, Arc::clone(&timeline) as Arc<dyn Sink>],
@@ -381,9 +396,9 @@ fn learn_password(ui: &Ui, smtp: &str) -> Result<()> {
     Ok(())
 }
 
-fn zone(args: &RunArgs, target: &Target) -> Result<TimeZone> {
-    let written = match (&args.tz, target) {
-        (Some(name), _) => Some(name.clone()),
+fn zone(args: &RunArgs, target: &Target, recorded: Option<&str>) -> Result<TimeZone> {
+    let written = match (recorded.or(args.tz.as_deref()), target) {
+        (Some(name), _) => Some(name.to_owned()),
         (None, Target::Sandbox(world)) => Some(below::world_zone(world)),
         (None, Target::Server { .. }) => None,
     };

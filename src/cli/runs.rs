@@ -21,7 +21,7 @@ const MOST_LETTERS: usize = 100;
 /// Does what a subcommand of `runs` says and returns the exit code.
 pub fn run(args: &RunsArgs, ui: &Ui, environment: &Environment) -> u8 {
     match perform(args, ui, environment) {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(error) => {
             ui.error(&error);
             error.kind().exit_code()
@@ -29,15 +29,17 @@ pub fn run(args: &RunsArgs, ui: &Ui, environment: &Environment) -> u8 {
     }
 }
 
-fn perform(args: &RunsArgs, ui: &Ui, environment: &Environment) -> Result<()> {
+fn perform(args: &RunsArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
     let zone = TimeZone::system();
     let journal = super::journal::store(args.store.as_deref(), environment, ui)?;
     match &args.command {
         RunsCommand::List(args) => list(args, ui, &journal, &zone),
         RunsCommand::Show(args) => show(args, ui, &journal, &zone),
+        RunsCommand::Resume(own) => return super::resume::run(own, args.store.as_deref(), ui, &journal, environment),
         RunsCommand::Cancel(args) => args.names.iter().try_for_each(|name| cancel(name, ui, &journal)),
         RunsCommand::Prune(args) => prune(args, ui, &journal),
     }
+    .map(|()| 0)
 }
 
 fn list(args: &ListArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<()> {
@@ -84,6 +86,7 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
         let mut whole = facts(&run);
         whole["parameters"] = hidden(&run.new.params);
         whole["target"] = hidden(&run.new.target);
+        whole["options"] = hidden(&run.new.options);
         whole["timeline"] = steps.iter().map(|step| json!(step)).collect();
         ui.data(&whole.to_string());
         return Ok(());
@@ -100,7 +103,7 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
     {
         head.push(["result".to_owned(), one_line(result)]);
     }
-    for (title, facts) in [("parameters", hidden(&run.new.params)), ("on", hidden(&run.new.target))] {
+    for (title, facts) in [("parameters", hidden(&run.new.params)), ("on", hidden(&run.new.target)), ("with", hidden(&run.new.options))] {
         for (number, (name, value)) in facts.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()).enumerate() {
             head.push([
                 if number == 0 { title.to_owned() } else { String::new() },
@@ -191,7 +194,7 @@ fn mode(run: &Run) -> Option<Advice> {
 }
 
 /// A word for how it stands.
-fn state(run: &Run) -> &'static str {
+pub fn state(run: &Run) -> &'static str {
     // Its process died or was switched off: that is not what people call running.
     if run.state == RunState::Running && !run.alive { "Interrupted" } else { run.state.name() }
 }
@@ -259,7 +262,7 @@ fn outcome(step: &Step) -> String {
 }
 
 /// `2026-03-02 10:00:05`.
-fn moment(at: Timestamp, zone: &TimeZone) -> String {
+pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 

@@ -2,7 +2,11 @@
 
 use super::ui::Ui;
 use crate::{cancel::Cancel, clock::real_limit, error::Kind};
-use std::{sync::Arc, sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::Arc,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
+};
 
 /// What an orchestrator grants before it sends SIGKILL is 10 s at most; two leave room for one request to a slow server.
 const GRACE: Duration = Duration::from_secs(2);
@@ -16,10 +20,22 @@ impl Drop for Watch {
     }
 }
 
+/// Counts the watches of this process: those of earlier runs leave it to the last one to act.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// Whether a signal has come.
+static CAME: AtomicBool = AtomicBool::new(false);
+
+/// Whether a signal asked this process to end.
+pub fn came() -> bool {
+    CAME.load(Ordering::SeqCst)
+}
+
 /// Starts watching on a thread of its own, so that a run that is busy cannot delay it.
 pub fn watch(cancel: Cancel, ui: Ui) -> Watch {
     let over = Arc::new(AtomicBool::new(false));
     let done = Arc::clone(&over);
+    let number = LAST.fetch_add(1, Ordering::SeqCst) + 1;
     let (ready, wait_ready) = std::sync::mpsc::channel();
     // Without a thread or a runtime there is no orderly end, but the system's own Ctrl-C still works.
     let _thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -28,6 +44,10 @@ pub fn watch(cancel: Cancel, ui: Ui) -> Watch {
             let Ok(mut signals) = Signals::new() else { return };
             let _ = ready.send(());
             let name = signals.next().await;
+            if number != LAST.load(Ordering::SeqCst) {
+                return;
+            }
+            CAME.store(true, Ordering::SeqCst);
             if done.load(Ordering::SeqCst) {
                 leave();
             }

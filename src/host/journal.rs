@@ -395,6 +395,7 @@ mod tests {
             sources: vec![("x.rhai".into(), String::new())],
             params: Value::Null,
             target: Value::Null,
+            options: Value::Null,
             engine: "0".into(),
             created: Timestamp::UNIX_EPOCH,
         };

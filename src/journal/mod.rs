@@ -38,6 +38,30 @@ pub enum Claim {
     Resumed(Box<Run>, Vec<Step>),
     /// Its holder lives.
     Held(Box<Run>),
+    /// One of that name has ended, and [`Begin`] says that it stands. Nothing changed.
+    Ended(Box<Run>),
+}
+
+/// Whether [`Store::claim_if`] begins a run when one of its name has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// It does; the one that ended makes room.
+    Anew,
+    /// Only when the one that ended did not succeed: who asks again for what failed wants another try.
+    UnlessSucceeded,
+    /// It does not.
+    UnlessEnded,
+}
+
+impl Begin {
+    /// Whether a run that stands like this is left as it is.
+    fn leaves(self, state: &RunState) -> bool {
+        match self {
+            Self::Anew => false,
+            Self::UnlessSucceeded => matches!(state, RunState::Succeeded { .. }),
+            Self::UnlessEnded => !state.is_unfinished(),
+        }
+    }
 }
 
 /// Where runs, steps and cells are kept. All methods block and return once the data is synced; they are called from
@@ -50,8 +74,14 @@ pub trait Store: Send + Sync {
     /// Where it is, for people: a path, or an address without password.
     fn place(&self) -> String;
 
-    /// Creates the run or takes it over. With `Claim::Held` nothing changes.
-    fn claim(&self, new: &NewRun, holder: &Holder) -> Result<Claim>;
+    /// Creates the run or takes it over; with `Claim::Held` and `Claim::Ended` nothing changes. What is found and what is
+    /// done is one step: of two that begin or continue the same run one does, and a run that ends meanwhile is not begun again.
+    fn claim_if(&self, new: &NewRun, holder: &Holder, begin: Begin) -> Result<Claim>;
+
+    /// The same with [`Begin::Anew`].
+    fn claim(&self, new: &NewRun, holder: &Holder) -> Result<Claim> {
+        self.claim_if(new, holder, Begin::Anew)
+    }
 
     /// Says that the holder lives; who has not for [`record::LEASE`] on the store's clock is gone (a store on this machine
     /// may know sooner). Returns whether somebody asked the run to end (`octorhai runs cancel`).

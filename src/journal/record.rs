@@ -36,6 +36,10 @@ pub struct NewRun {
     pub params: Value,
     /// Server, space, environment, ... : whatever else decides what the script does.
     pub target: Value,
+    /// How it was begun: what `octorhai runs resume` needs beside that to begin it again (its folder, options without secrets).
+    /// Not compared.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub options: Value,
     /// The version of octorhai.
     pub engine: String,
     /// When it began.

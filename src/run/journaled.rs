@@ -7,9 +7,10 @@ use crate::{
     error::{Error, Kind, Result},
     event::{Events, Level},
     host::journal::{Clean, LONG, Recorder, is_undecided},
-    journal::{Claim, Holder, Journal, NewRun, Run, RunState, Step},
+    journal::{Begin, Claim, Holder, Journal, NewRun, Run, RunState, Step},
 };
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// Where and under which name a run is journaled.
 pub struct Journaling {
@@ -17,12 +18,14 @@ pub struct Journaling {
     pub store: Journal,
     /// Its name. An unfinished run of that name is continued.
     pub name: String,
-    /// Begin anew when a run of that name has ended.
-    pub anew: bool,
+    /// What is done when a run of that name has ended.
+    pub begin: Begin,
     /// The parameters, with digests in the place of secrets.
     pub params: Value,
     /// What else decides what the script does: server, space, `ctx`.
     pub target: Value,
+    /// How it is begun, for [`NewRun::options`].
+    pub options: Value,
     /// Takes secrets out of what is written.
     pub clean: Clean,
     /// Put the run down when it has to wait for long.
@@ -58,12 +61,6 @@ pub(super) fn take_up(
     events: &Events,
 ) -> Result<Begun, Failure> {
     let files = sources(settings)?;
-    if !journaling.anew
-        && let Some(run) = journaling.store.run(&journaling.name)?
-        && !run.state.is_unfinished()
-    {
-        return Ok(Begun::Over(Box::new(over(&run, events))));
-    }
     let new = NewRun {
         name: journaling.name.clone(),
         mark,
@@ -71,6 +68,7 @@ pub(super) fn take_up(
         sources: files,
         params: journaling.params.clone(),
         target: journaling.target.clone(),
+        options: journaling.options.clone(),
         engine: env!("CARGO_PKG_VERSION").to_owned(),
         created: clock.now(),
     };
@@ -80,9 +78,10 @@ pub(super) fn take_up(
         pid: std::process::id(),
         mode: settings.advice().json(),
     };
-    let (mark, steps) = match journaling.store.claim(&new, &holder)? {
+    let (mark, steps) = match journaling.store.claim_if(&new, &holder, journaling.begin)? {
         Claim::Fresh => (new.mark, Vec::new()),
         Claim::Held(run) => return Err(held(&run).into()),
+        Claim::Ended(run) => return Ok(Begun::Over(Box::new(over(&run, events)))),
         Claim::Resumed(run, steps) => {
             if let Err(error) = same(&run.new, &new) {
                 // Put back as it was found.
@@ -161,15 +160,15 @@ fn same(then: &NewRun, now: &NewRun) -> Result<()> {
             .help(format!("restore what it was begun with (octorhai runs show {0}), or give it up: octorhai runs cancel {0}", then.name))
             .help("or begin another one with another --run-id"))
     };
-    let text = |run: &NewRun, file: &str| run.sources.iter().find(|(name, _)| name == file).map(|(_, text)| text.clone());
-    // The main file may be called by another path now.
+    let text = |run: &NewRun, file: &str| run.sources.iter().find(|(name, _)| beside(run, name) == file).map(|(_, text)| text.clone());
+    // The script may be called by another path now, and its modules with it.
     let main = |run: &NewRun| run.sources.first().map(|(_, text)| text.clone());
     if main(then) != main(now) {
         let line = first_difference(&main(then).unwrap_or_default(), &main(now).unwrap_or_default());
         return refuse(format!("the script `{}` was changed since it began{line}", now.script));
     }
     for (file, before) in then.sources.iter().skip(1) {
-        match text(now, file) {
+        match text(now, beside(then, file)) {
             None => return refuse(format!("the module `{file}`, which it began with, is not there any more")),
             Some(after) if after != *before => {
                 return refuse(format!("the module `{file}` was changed since it began{}", first_difference(before, &after)));
@@ -177,16 +176,25 @@ fn same(then: &NewRun, now: &NewRun) -> Result<()> {
             Some(_) => {}
         }
     }
-    if let Some((file, _)) = now.sources.iter().skip(1).find(|(file, _)| text(then, file).is_none()) {
+    if let Some((file, _)) = now.sources.iter().skip(1).find(|(file, _)| text(then, beside(now, file)).is_none()) {
         return refuse(format!("it began without the module `{file}`"));
     }
     if let Some((name, before, after)) = difference(&then.params, &now.params) {
+        if before == SECRET && after == SECRET {
+            return refuse(format!("the secret parameter `{name}` is not the one it began with"));
+        }
         return refuse(format!("parameter `{name}` was {before}, and is {after} now"));
     }
     if let Some((name, before, after)) = difference(&then.target, &now.target) {
         return refuse(format!("`{name}` was {before}, and is {after} now"));
     }
     Ok(())
+}
+
+/// The name of a file of a script as the script's folder knows it.
+fn beside<'a>(run: &NewRun, file: &'a str) -> &'a str {
+    let folder = run.sources.first().and_then(|(main, _)| Path::new(main).parent()).unwrap_or(Path::new(""));
+    Path::new(file).strip_prefix(folder).ok().and_then(Path::to_str).unwrap_or(file)
 }
 
 /// The first line that is not the same, in words.
@@ -205,6 +213,9 @@ fn first_difference(before: &str, after: &str) -> String {
     String::new()
 }
 
+/// What is said of a secret's value.
+const SECRET: &str = "another secret";
+
 /// The first member that differs, with both values for people.
 fn difference(before: &Value, after: &Value) -> Option<(String, String, String)> {
     let empty = serde_json::Map::new();
@@ -212,7 +223,7 @@ fn difference(before: &Value, after: &Value) -> Option<(String, String, String)>
     let names = left.keys().chain(right.keys().filter(|name| !left.contains_key(*name)));
     let shown = |value: Option<&Value>| match value {
         None | Some(Value::Null) => "not given".to_owned(),
-        Some(value) if value.get("secret").is_some() => "another secret".to_owned(),
+        Some(value) if value.get("secret").is_some() => SECRET.to_owned(),
         Some(value) => format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
     };
     for name in names {

@@ -7,7 +7,7 @@ use octorhai::{
     cancel::Cancel,
     clock::Clock,
     error::Result,
-    journal::{Cell, Claim, Holder, NewRun, Run, RunState, Step, Store},
+    journal::{Begin, Cell, Claim, Holder, NewRun, Run, RunState, Step, Store},
     lock::{
         Locks, Me, Register, Rules, Wanted,
         octopus::{OctopusOwners, OctopusRegister, SETTLE},
@@ -30,7 +30,7 @@ impl Store for Memory {
     fn place(&self) -> String {
         "memory".to_owned()
     }
-    fn claim(&self, _: &NewRun, _: &Holder) -> Result<Claim> {
+    fn claim_if(&self, _: &NewRun, _: &Holder, _: Begin) -> Result<Claim> {
         unreachable!("only cells are used")
     }
     fn beat(&self, _: &str, _: &Holder) -> Result<bool> {

@@ -11,7 +11,7 @@ mod rows;
 pub use address::{is_one, with_password};
 
 use super::{
-    Cell, Claim, Holder, NewRun, Run, RunState, Step, Store,
+    Begin, Cell, Claim, Holder, NewRun, Run, RunState, Step, Store,
     chain::json,
     not_ours,
     row::{self, Row},
@@ -115,10 +115,19 @@ impl Postgres {
         self.ends.lock().insert((row.name.clone(), holder.nonce.clone()), End::of(row));
     }
 
-    async fn claim_once(&self, client: &mut Client, again: bool, new: &NewRun, holder: &Holder) -> Result<Option<Claim>, Fault> {
+    async fn claim_once(
+        &self,
+        client: &mut Client,
+        again: bool,
+        (new, holder, begin): (&NewRun, &Holder, Begin),
+    ) -> Result<Option<Claim>, Fault> {
         let change = client.transaction().await?;
         let (open, ended) = match rows::one(&change, &new.name, true).await? {
             Some(found) if found.row.state()?.is_unfinished() => (Some(found), None),
+            Some(Found { row, alive }) if begin.leaves(&row.state()?) => {
+                let sources = rows::sources(&change, &[&row]).await?;
+                return Ok(Some(Claim::Ended(Box::new(row.run(sources[&row.sources].clone(), alive)?))));
+            }
             Some(found) => (None, Some(found)),
             None => (None, None),
         };
@@ -181,11 +190,11 @@ impl Store for Postgres {
         self.address.shown.clone()
     }
 
-    fn claim(&self, new: &NewRun, holder: &Holder) -> Result<Claim> {
+    fn claim_if(&self, new: &NewRun, holder: &Holder, begin: Begin) -> Result<Claim> {
         self.change("claim", async |client, again| {
             // Two that begin the same run: the database lets one through, and the other then finds it.
             for _ in 0..10 {
-                if let Some(claim) = self.claim_once(client, again, new, holder).await? {
+                if let Some(claim) = self.claim_once(client, again, (new, holder, begin)).await? {
                     return Ok(claim);
                 }
             }

@@ -7,7 +7,7 @@ mod file;
 mod held;
 
 use super::{
-    Cell, Claim, Holder, NewRun, Run, RunState, Step, Store,
+    Begin, Cell, Claim, Holder, NewRun, Run, RunState, Step, Store,
     chain::{self, json},
     fenced, not_ours,
     row::{self, Begun, COLUMNS, Row},
@@ -135,9 +135,14 @@ impl Store for Sqlite {
         self.file.display().to_string()
     }
 
-    fn claim(&self, new: &NewRun, holder: &Holder) -> Result<Claim> {
+    fn claim_if(&self, new: &NewRun, holder: &Holder, begin: Begin) -> Result<Claim> {
         self.change("claim", |change| {
             let found = one(change, &new.name)?;
+            if let Some(row) = &found
+                && row.state().is_ok_and(|state| begin.leaves(&state))
+            {
+                return Ok(Claim::Ended(Box::new(self.whole(change, row)?)));
+            }
             let open = found.filter(|row| row.state().map_or(true, |state| state.is_unfinished()));
             if let Some(row) = &open
                 && self.is_alive(row)?
@@ -162,7 +167,7 @@ impl Store for Sqlite {
                 Claim::Resumed(Box::new(run), steps)
             } else {
                 make_room(change, &new.name)?;
-                begin(change, new, holder)?;
+                insert_run(change, new, holder)?;
                 Claim::Fresh
             };
             self.grips.lock().insert((new.name.clone(), holder.nonce.clone()), grip);
@@ -342,7 +347,7 @@ fn make_room(change: &Transaction<'_>, name: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn begin(change: &Transaction<'_>, new: &NewRun, holder: &Holder) -> Result<(), Fault> {
+fn insert_run(change: &Transaction<'_>, new: &NewRun, holder: &Holder) -> Result<(), Fault> {
     let begun = Begun::of(new);
     change
         .prepare_cached("INSERT INTO source (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING")?

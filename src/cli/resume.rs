@@ -1,0 +1,327 @@
+//! `octorhai runs resume`: goes on with runs from what their records say.
+
+use super::{
+    args::{Cli, Command, OnCancelArg, Output, RunArgs, RunsArgs, RunsCommand},
+    ask, params,
+    run::{self, Environment, variable},
+    runs::{moment, state, unknown},
+    signals,
+    ui::{Loudness, Ui, somebody_is_there},
+};
+use crate::{
+    clock::Clock,
+    engine::params::ParamDecl,
+    error::{Error, Kind, Result},
+    journal::{Journal, Run, RunState},
+};
+use clap::{Args, Parser as _};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// What `octorhai runs resume` takes.
+#[derive(Args, Debug)]
+#[command(
+    group(clap::ArgGroup::new("which").required(true).args(["name", "due"])),
+    after_help = "Script, parameters, server and options are those of the run's record. Secrets are not in it: the API key comes from                   OCTOPUS_API_KEY or the file that was named, secret parameters from OCTORHAI_PARAM_<NAME> or the --params file.\n\n                  --due goes on with runs whose time has come, whose process is gone, and whose server could not be reached. It leaves                   those that stopped for a person to look at (in doubt, diverged, refused key). Its exit code is 0, or the highest one                   of the runs that did not go well; a run that is put down again, or that another process works on, went well."
+)]
+pub struct ResumeArgs {
+    /// The run
+    pub name: Option<String>,
+
+    /// Go on with all that are due, one after the other, each result one line; none is waited for longer than a minute
+    #[arg(long)]
+    pub due: bool,
+
+    /// Where the script is now, with the same text
+    #[arg(long, value_name = "FILE", conflicts_with = "due")]
+    pub script: Option<PathBuf>,
+
+    /// Read secret parameters from a TOML or JSON file
+    #[arg(long, value_name = "FILE")]
+    pub params: Option<PathBuf>,
+
+    /// Read the API key from a file instead of OCTOPUS_API_KEY
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+
+    /// End instead of waiting longer than a minute, also when the run was begun without that
+    #[arg(long)]
+    pub suspend: bool,
+
+    /// What stdout carries: what the script prints, or one event a line as JSON
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+
+    /// Tell more; with --due: what a single run tells
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// Tell warnings and errors only
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// How loud `args` wants it: of several runs only what went wrong is told beside their results.
+pub fn loudness(args: &RunsArgs) -> Loudness {
+    match &args.command {
+        RunsCommand::Resume(args) if args.due && !args.verbose || args.quiet => Loudness::Quiet,
+        RunsCommand::Resume(args) if args.verbose && !args.due => Loudness::Verbose,
+        _ => Loudness::Normal,
+    }
+}
+
+/// What a run that is continued by its name takes from its record.
+pub(super) struct Recorded<'a> {
+    name: &'a str,
+    params: &'a Value,
+    /// The zone of times without one.
+    pub(super) zone: Option<&'a str>,
+    may_ask: bool,
+}
+
+impl Recorded<'_> {
+    /// The parameters as they were given when it began; secrets, which no record holds, as they are given again.
+    pub(super) fn values(
+        &self,
+        ui: &Ui,
+        declared: &[ParamDecl],
+        file: Option<(&Path, &str)>,
+        environment: &Environment,
+    ) -> Result<BTreeMap<String, Value>> {
+        let mut values: BTreeMap<String, Value> =
+            self.params.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let secrets: Vec<&ParamDecl> =
+            declared.iter().filter(|param| values.get(&param.name).is_some_and(|value| value.get("secret").is_some())).collect();
+        if secrets.is_empty() {
+            return Ok(values);
+        }
+        let (given, _) = params::gather(declared, &[], file, environment)?;
+        let (known, lost): (Vec<_>, Vec<_>) = secrets.into_iter().partition(|param| given.contains_key(&param.name));
+        values.extend(known.into_iter().filter_map(|param| Some((param.name.clone(), given.get(&param.name)?.clone()))));
+        if lost.is_empty() {
+            return Ok(values);
+        }
+        if self.may_ask && somebody_is_there() {
+            ask::ask(ui, &lost, &mut values)?;
+            return Ok(values);
+        }
+        let names = lost.iter().map(|param| format!("`{}`", param.name)).collect::<Vec<_>>().join(", ");
+        let variables = lost.iter().map(|param| params::environment_name(&param.name)).collect::<Vec<_>>().join(", ");
+        Err(Error::usage(format!("run `{}` was begun with secrets that its journal does not hold: {names}", self.name))
+            .help(format!("give them again as {variables}, or in a file: --params FILE"))
+            .help("nothing was sent"))
+    }
+}
+
+/// Does what `octorhai runs resume` says and returns the exit code.
+pub fn run(args: &ResumeArgs, store: Option<&str>, ui: &Ui, journal: &Journal, environment: &Environment) -> Result<u8> {
+    let work = Work { args, store, ui, journal, environment };
+    match &args.name {
+        Some(name) => work.named(name),
+        None => work.due(),
+    }
+}
+
+struct Work<'a> {
+    args: &'a ResumeArgs,
+    store: Option<&'a str>,
+    ui: &'a Ui,
+    journal: &'a Journal,
+    environment: &'a Environment,
+}
+
+impl Work<'_> {
+    fn named(&self, name: &str) -> Result<u8> {
+        let run = self.journal.run(name)?.ok_or_else(|| unknown(name, self.journal))?;
+        let since = format!("{:.0}", run.updated);
+        let anew = format!("begin it anew: octorhai run --run-id {name} --anew {}", run.new.script);
+        match &run.state {
+            RunState::Succeeded { .. } => {
+                self.ui.say(&format!("run `{name}` has succeeded, {since}: there is nothing to go on with"));
+                Ok(0)
+            }
+            RunState::Failed { exit_code, reason } => {
+                let kind = Kind::ALL.iter().find(|kind| kind.exit_code() == *exit_code).copied().unwrap_or(Kind::Failed);
+                Err(Error::new(kind, format!("run `{name}` has failed, {since}: {reason}")).help(anew))
+            }
+            RunState::Cancelled { reason } => {
+                Err(Error::new(Kind::Cancelled, format!("run `{name}` was cancelled, {since}: {reason}")).help(anew))
+            }
+            RunState::Running if run.alive => {
+                let who = run.holder.as_ref().map_or_else(String::new, |holder| format!(" by process {} on {}", holder.pid, holder.host));
+                Err(Error::new(Kind::LockBusy, format!("run `{name}` is being worked on{who}"))
+                    .help(format!("see it: octorhai runs show {name}\nend it: octorhai runs cancel {name}")))
+            }
+            RunState::Running | RunState::Stopped { .. } | RunState::Suspended { .. } => self.go_on(&run),
+        }
+    }
+
+    /// Goes on with all that need nobody's decision, one after the other.
+    fn due(&self) -> Result<u8> {
+        let mut runs = self.journal.due(Clock::real().now())?;
+        let open = self.journal.runs(true, usize::MAX)?;
+        // The oldest first.
+        runs.extend(open.iter().rev().filter(|run| was_left(run)).cloned());
+        if runs.is_empty() {
+            if !self.args.quiet {
+                self.ui.talk(&nothing(&open, self.journal));
+            }
+            return Ok(0);
+        }
+        let (mut worst, mut left) = (0, runs.len());
+        for run in &runs {
+            let name = &run.new.name;
+            let code = self.go_on(run).unwrap_or_else(|error| {
+                self.ui.error(&error);
+                error.kind().exit_code()
+            });
+            left -= 1;
+            let now = self.journal.run(name)?;
+            let (well, words) = result(code, now.as_ref());
+            if self.args.output == Output::Json {
+                let state = now.as_ref().map(state);
+                self.ui.data(&json!({"event": "run_resumed", "run": name, "exit_code": code, "state": state, "result": words}).to_string());
+            } else {
+                self.ui.data(&format!("{name}: {words}"));
+            }
+            if !well {
+                worst = worst.max(code);
+            }
+            if signals::came() {
+                if left > 0 {
+                    self.ui.talk(&format!("{left} more are due: `octorhai runs resume --due` goes on with them"));
+                }
+                break;
+            }
+        }
+        Ok(worst)
+    }
+
+    fn go_on(&self, run: &Run) -> Result<u8> {
+        let args = self.arguments(run)?;
+        let recorded = Recorded {
+            name: &run.new.name,
+            params: &run.new.params,
+            zone: text(&run.new.options, "zone"),
+            may_ask: !self.args.due && self.args.output == Output::Text,
+        };
+        // Where the run works says its record.
+        let mut environment = self.environment.clone();
+        environment.retain(|name, _| !["OCTOPUS_URL", "OCTOPUS_SPACE"].contains(&name.as_str()));
+        Ok(run::go(&args, Some(&recorded), self.ui, &environment))
+    }
+
+    /// The arguments that the run was begun with.
+    fn arguments(&self, run: &Run) -> Result<RunArgs> {
+        let (given, name, options) = (self.args, &run.new.name, &run.new.options);
+        let said = |name: &str| text(&run.new.target, name).map(str::to_owned);
+        let path = |name: &str| text(options, name).map(PathBuf::from);
+        // What may be gone by now, and come from elsewhere.
+        let file = |name: &str| path(name).filter(|path| path.is_file());
+        let smtp = text(options, "smtp").map(str::to_owned);
+        if options.get("smtp").is_some() && smtp.is_none() && variable(self.environment, "OCTORHAI_SMTP_URL").is_none() {
+            return Err(Error::usage(format!("run `{name}` was begun with a mail server whose password its journal does not hold"))
+                .help("give its address again as OCTORHAI_SMTP_URL")
+                .help("nothing was sent"));
+        }
+        let plain = plain(self.script(run)?)?;
+        Ok(RunArgs {
+            run_id: Some(name.clone()),
+            store: self.store.map(str::to_owned),
+            suspend: given.due || given.suspend || options["suspend"] == true,
+            server: said("server"),
+            space: said("space"),
+            env: said("env"),
+            tenant: said("tenant"),
+            project: said("project"),
+            deployment: said("deployment"),
+            tz: said("tz"),
+            virtual_time: options["virtual_time"] == true,
+            api_key_file: given.api_key_file.clone().or_else(|| file("api_key_file")),
+            params: given.params.clone().or_else(|| file("params")),
+            ca_cert: path("ca_cert"),
+            smtp,
+            mail_from: text(options, "mail_from").map(str::to_owned),
+            max_operations: options["max_operations"].as_u64(),
+            on_cancel: if options["on_cancel"] == "leave" { OnCancelArg::Leave } else { plain.on_cancel },
+            artifacts: path("artifacts").unwrap_or_else(|| plain.artifacts.clone()),
+            output: given.output,
+            verbose: given.verbose,
+            quiet: given.quiet,
+            ..plain
+        })
+    }
+
+    /// Where the run's script is now.
+    fn script(&self, run: &Run) -> Result<PathBuf> {
+        if let Some(named) = &self.args.script {
+            return Ok(named.clone());
+        }
+        let (name, written) = (&run.new.name, PathBuf::from(&run.new.script));
+        let there = match text(&run.new.options, "folder").map(Path::new) {
+            // Called as it was, where we stand where it was begun.
+            Some(folder) if std::env::current_dir().is_ok_and(|here| here == folder) => written.clone(),
+            Some(folder) => folder.join(&written),
+            None => written.clone(),
+        };
+        // The texts are compared, so another place cannot be another script.
+        if let Some(found) = [&there, &written].into_iter().find(|path| path.is_file()) {
+            return Ok(found.clone());
+        }
+        Err(Error::usage(format!("run `{name}` cannot be continued: its script is not at `{}` any more", there.display()))
+            .help(format!("put it back, or say where it is now: octorhai runs resume {name} --script FILE"))
+            .help("nothing was sent"))
+    }
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name)?.as_str()
+}
+
+/// Whether a run ended by what happened to it and can go on without anybody looking at it.
+fn was_left(run: &Run) -> bool {
+    match &run.state {
+        RunState::Running => !run.alive,
+        RunState::Stopped { exit_code, .. } => *exit_code == Kind::Unreachable.exit_code(),
+        _ => false,
+    }
+}
+
+/// That nothing is due, and what is next.
+fn nothing(open: &[Run], journal: &Journal) -> String {
+    let next = open.iter().filter_map(|run| match &run.state {
+        RunState::Suspended { due, .. } => Some((*due, &run.new.name)),
+        _ => None,
+    });
+    let next = next.min().map_or_else(String::new, |(due, name)| format!("; next is `{name}`, {}", moment(due, &TimeZone::system())));
+    format!("nothing is due in {}{next}", journal.place())
+}
+
+/// Whether going on went well, and what came of it in words.
+fn result(code: u8, now: Option<&Run>) -> (bool, String) {
+    match (code, now.map(|run| (&run.state, run.alive))) {
+        (0, _) => (true, "succeeded".to_owned()),
+        (_, Some((RunState::Suspended { due, reason }, _))) if code == Kind::Suspended.exit_code() => {
+            (true, format!("put down until {}: {reason}", moment(*due, &TimeZone::system())))
+        }
+        (_, Some((RunState::Running, true))) => (true, "another process works on it".to_owned()),
+        (_, Some((RunState::Stopped { exit_code, reason } | RunState::Failed { exit_code, reason }, _))) if *exit_code == code => {
+            let word = if now.is_some_and(|run| run.state.is_unfinished()) { "stopped" } else { "failed" };
+            (false, format!("{word} (exit code {code}): {}", reason.lines().next().unwrap_or_default()))
+        }
+        (_, Some((RunState::Cancelled { reason }, _))) => (false, format!("cancelled (exit code {code}): {reason}")),
+        _ => (false, format!("not continued (exit code {code}), see the error above")),
+    }
+}
+
+/// What `octorhai run SCRIPT` is without any option.
+fn plain(script: PathBuf) -> Result<RunArgs> {
+    match Cli::try_parse_from(["octorhai", "run", "script"]) {
+        Ok(Cli { command: Command::Run(run) }) => Ok(RunArgs { script, ..*run }),
+        other => Err(Error::bug(format!("`run` without options is not understood: {other:?}"))),
+    }
+}
