@@ -1,105 +1,17 @@
 //! `octorhai runs resume` with the binary, against a sandbox in a process of its own.
 
-#[path = "sandbox_support/standalone.rs"]
-#[allow(dead_code, reason = "shared with tests that look at the sandbox's own end")]
-mod standalone;
+#[path = "resume_support/mod.rs"]
+mod ground;
 mod support;
 
-use octorhai::journal::{self, Journal, RunState};
+use ground::{Ground, told};
+use octorhai::journal::{self, RunState};
 use serde_json::Value;
-use standalone::Standalone;
 use std::fs;
-use support::{Ran, octorhai, shop};
-use tempfile::TempDir;
+use support::{octorhai, shop};
 
 /// Without waiting, which would be put down.
 const DEPLOY: &str = "deploy(\"Project A\", \"latest\", \"Test\");\nprint(\"after\");\n";
-
-/// A sandbox in virtual time, and a folder with scripts and a journal.
-struct Ground {
-    sandbox: Standalone,
-    folder: TempDir,
-}
-
-impl Ground {
-    fn new() -> Self {
-        Self::in_world(&shop(&[]))
-    }
-
-    fn in_world(world: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("world.toml");
-        fs::write(&file, world).expect("written");
-        fs::create_dir(folder.path().join("scripts")).expect("made");
-        Self { sandbox: Standalone::start(&file.display().to_string(), &["--virtual"]), folder }
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.folder.path().join("scripts").join(name), text).expect("written");
-    }
-
-    /// The binary in the folder with the journal `journal`; `surroundings` are added to the environment.
-    fn octorhai(&self, arguments: &[&str], surroundings: &[(&str, &str)]) -> Ran {
-        let mut command = octorhai();
-        command.current_dir(self.folder.path()).env("OCTORHAI_STORE", self.folder.path().join("journal"));
-        command.env("OCTOPUS_API_KEY", "API-SANDBOX").envs(surroundings.iter().copied()).args(arguments);
-        support::finish(&mut command)
-    }
-
-    fn run(&self, name: &str, script: &str, arguments: &[&str], surroundings: &[(&str, &str)]) -> Ran {
-        let mut all = vec!["run", "--server", &self.sandbox.url, "--virtual-time", "--run-id", name, "--env", "Test", script];
-        all.extend(arguments);
-        self.octorhai(&all, surroundings)
-    }
-
-    /// The same, killed at the first place after which something is deployed.
-    fn killed(&self, name: &str, script: &str, arguments: &[&str]) {
-        let before = self.deployed().len();
-        let arguments = [&["--anew"], arguments].concat();
-        for at in 1.. {
-            let ran = self.run(name, script, &arguments, &[("OCTORHAI_CRASH_AT", &at.to_string())]);
-            assert_eq!(ran.code, -1, "it ended before it was killed: {}", ran.stderr);
-            if self.deployed().len() > before {
-                return;
-            }
-            let _not_begun_yet = self.octorhai(&["runs", "cancel", name], &[]);
-        }
-    }
-
-    fn resume(&self, arguments: &[&str]) -> Ran {
-        let mut all = vec!["runs", "resume"];
-        all.extend(arguments);
-        self.octorhai(&all, &[])
-    }
-
-    fn journal(&self) -> Journal {
-        journal::open(self.folder.path().join("journal").to_str().expect("a path")).expect("a store")
-    }
-
-    fn state(&self, name: &str) -> RunState {
-        self.journal().run(name).expect("read").expect("there").state
-    }
-
-    fn deployed(&self) -> Vec<String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let state = runtime.block_on(async {
-            let clock = octorhai::clock::Clock::real();
-            let settings = octorhai::api::Settings::new(&self.sandbox.url, None, clock, octorhai::cancel::Cancel::new());
-            let client = octorhai::api::Client::new(settings).expect("a client");
-            client.raw("GET", "/sandbox/state", Some(&Value::Null)).await.expect("an answer")
-        });
-        let all = state["deployments"].as_array().expect("a list").iter().filter(|d| d["history"] != true);
-        all.map(|d| d["project"].as_str().expect("a name").to_owned()).collect()
-    }
-}
-
-#[track_caller]
-fn told(ran: &Ran, code: i32, parts: &[&str]) {
-    assert_eq!(ran.code, code, "{ran:?}");
-    for part in parts {
-        assert!(ran.stderr.contains(part), "{part:?} is not in\n{}", ran.stderr);
-    }
-}
 
 #[test]
 fn a_killed_run_goes_on_by_its_name_from_anywhere() {

@@ -128,7 +128,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_operations: Option<u64>,
 
-    /// Name of this run: an unfinished run of that name is continued, one that ended is not done again [default: made up]
+    /// Name of this run: an unfinished run of that name is continued, one that ended is not done again [default: in an Octopus step
+    /// that hands on OCTOPUS_TASK_ID and OCTOPUS_ACTION_ID made of these, otherwise made up]
     #[arg(long, value_name = "NAME")]
     pub run_id: Option<String>,
 

@@ -3,6 +3,7 @@
 use super::{
     args::{OnCancelArg, RunArgs},
     run::{Environment, variable},
+    step::Step,
     ui::{Loudness, Ui},
 };
 use crate::{
@@ -38,7 +39,8 @@ fn address(given: Option<&str>, environment: &Environment) -> Option<String> {
     named.or_else(|| state_folder(environment).map(|folder| folder.display().to_string()))
 }
 
-/// `$OCTORHAI_STATE`, or where this system keeps what programs must remember.
+/// `$OCTORHAI_STATE`, or where this system keeps what programs must remember, or where the Tentacle that started us does: a
+/// service often has no home.
 pub fn state_folder(environment: &Environment) -> Option<PathBuf> {
     let folder = |name: &str| variable(environment, name).map(PathBuf::from);
     folder("OCTORHAI_STATE").or_else(|| {
@@ -48,7 +50,7 @@ pub fn state_folder(environment: &Environment) -> Option<PathBuf> {
             // A relative one is to be ignored, says whoever defined the name.
             folder("XDG_STATE_HOME").filter(|folder| folder.is_absolute()).or_else(|| folder("HOME").map(|home| home.join(".local/state")))
         };
-        below.map(|below| below.join("octorhai"))
+        below.or_else(|| folder("TentacleHome")).map(|below| below.join("octorhai"))
     })
 }
 
@@ -87,26 +89,37 @@ pub(super) fn journaling(args: &RunArgs, ui: &Ui, environment: &Environment, giv
         };
     };
     let address = address(args.store.as_deref(), environment);
+    let step = if args.run_id.is_some() { None } else { Step::of(environment)? };
     if args.run_id.is_none() && !args.suspend && address.as_deref().is_none_or(|address| address == NONE) {
-        if address.is_none() && ui.loudness() == Loudness::Verbose {
+        if step.is_some() && address.is_none() {
+            ui.warning(
+                "the run is not journaled: when Octopus starts this step again, all is done again (--store FOLDER or OCTORHAI_STORE)",
+            );
+        } else if address.is_none() && ui.loudness() == Loudness::Verbose {
             ui.talk("the run is not journaled: this user has no home folder, and neither --store nor OCTORHAI_STATE names one");
         }
         return Ok(None);
     }
-    let name = match &args.run_id {
-        Some(name) => checked(name)?,
-        None => made_up(args),
-    };
-    let params = params(&name, given.declared, given.values);
     let target = json!({
         "server": url, "space": space, "env": args.env, "tenant": args.tenant, "project": args.project,
         "deployment": args.deployment, "tz": args.tz,
     });
+    let script = stem(args);
+    // What failed is begun anew by a step's next attempt; what a name was given for is not.
+    let (name, begin) = match (&args.run_id, step) {
+        (Some(name), _) => (checked(name)?, if args.anew { Begin::Anew } else { Begin::UnlessEnded }),
+        (None, Some(step)) => {
+            let plain = given.values.iter().filter(|(param, _)| !is_secret(given.declared, param)).collect::<BTreeMap<_, _>>();
+            (step.run(&script, &json!([target, plain])), Begin::UnlessSucceeded)
+        }
+        (None, None) => (made_up(&script), Begin::UnlessEnded),
+    };
+    let params = params(&name, given.declared, given.values);
     let redactor = ui.redactor().clone();
     Ok(Some(Journaling {
         store: store(args.store.as_deref(), environment, ui)?,
         name,
-        begin: if args.anew { Begin::Anew } else { Begin::UnlessEnded },
+        begin,
         params,
         target,
         options: options(args, given),
@@ -168,9 +181,13 @@ fn checked(name: &str) -> Result<String> {
     Ok(name.to_owned())
 }
 
+/// The script's name without folder and ending.
+fn stem(args: &RunArgs) -> String {
+    args.script.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// E.g. `train-20260302-080000-4f2c`.
-fn made_up(args: &RunArgs) -> String {
-    let stem = args.script.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+fn made_up(stem: &str) -> String {
     let stem: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(60).collect();
     let chance = uuid::Uuid::new_v4().simple().to_string();
     format!("{stem}-{}-{}", Clock::real().now().strftime("%Y%m%d-%H%M%S"), &chance[..4])
@@ -178,12 +195,15 @@ fn made_up(args: &RunArgs) -> String {
 
 /// The parameters for the record: of a secret a digest, so that another value is noticed and none can be read.
 fn params(name: &str, declared: &[ParamDecl], values: &BTreeMap<String, Value>) -> Value {
-    let is_secret = |param: &str| declared.iter().any(|p| p.secret && p.name.eq_ignore_ascii_case(param));
     let shown = |(param, value): (&String, &Value)| {
-        let value = if is_secret(param) { json!({"secret": digest(name, param, value)}) } else { value.clone() };
+        let value = if is_secret(declared, param) { json!({"secret": digest(name, param, value)}) } else { value.clone() };
         (param.clone(), value)
     };
     Value::Object(values.iter().map(shown).collect::<Map<_, _>>())
+}
+
+fn is_secret(declared: &[ParamDecl], param: &str) -> bool {
+    declared.iter().any(|p| p.secret && p.name.eq_ignore_ascii_case(param))
 }
 
 fn digest(name: &str, param: &str, value: &Value) -> String {

@@ -20,6 +20,7 @@ mod run;
 mod runs;
 mod sandbox;
 mod signals;
+mod step;
 mod store;
 mod timeline;
 mod ui;

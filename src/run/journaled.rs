@@ -124,7 +124,7 @@ fn sources(settings: &Settings) -> Result<Vec<(String, String)>, Failure> {
 
 fn over(run: &Run, events: &Events) -> Outcome {
     let name = &run.new.name;
-    let anew = format!("begin it anew: --anew; what it did: octorhai runs show {name}");
+    let anew = format!("begin it anew: --run-id {name} --anew; what it did: octorhai runs show {name}");
     let (exit_code, result, failure) = match &run.state {
         RunState::Succeeded { result } => {
             events.note(Level::Info, format!("run `{name}` has succeeded before, {:.0}: nothing is done again ({anew})", run.updated));
