@@ -9,6 +9,7 @@ use crate::{
     host::journal::{Clean, LONG, Recorder, is_undecided},
     journal::{Begin, Claim, Holder, Journal, NewRun, Run, RunState, Step},
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -126,6 +127,14 @@ fn over(run: &Run, events: &Events) -> Outcome {
     let name = &run.new.name;
     let anew = format!("begin it anew: --run-id {name} --anew; what it did: octorhai runs show {name}");
     let (exit_code, result, failure) = match &run.state {
+        RunState::Succeeded { result } if is_requeued(result) => {
+            let at = result["requeued"].as_str().unwrap_or_default();
+            let error = Error::new(Kind::Suspended, format!("run `{name}` was requeued before, {:.0}, for {at}", run.updated))
+                .help(anew)
+                .with("task", result["task"].clone())
+                .with("at", at);
+            (error.kind().exit_code(), Value::Null, Some(Failure::from(error)))
+        }
         RunState::Succeeded { result } => {
             events.note(Level::Info, format!("run `{name}` has succeeded before, {:.0}: nothing is done again ({anew})", run.updated));
             (0, result.clone(), None)
@@ -142,6 +151,12 @@ fn over(run: &Run, events: &Events) -> Outcome {
         }
     };
     Outcome { exit_code, result, failure, stats: Stats::default(), mode: None, truth: Value::Null }
+}
+
+/// Whether it is what [`state_of`] makes of a run that ended by `requeue`.
+fn is_requeued(result: &Value) -> bool {
+    let time = |value: &Value| value.as_str().is_some_and(|at| at.parse::<Timestamp>().is_ok());
+    result.as_object().is_some_and(|result| result.len() == 2 && result.contains_key("task") && result.get("requeued").is_some_and(time))
 }
 
 fn held(run: &Run) -> Error {

@@ -253,9 +253,11 @@ fn configured(error: Error) -> Error {
 }
 
 /// A name for the run in markers: new each time on a real server, the same each time for the same script in a sandbox.
+/// There a journaled run is told apart from others of the same script, which may have been on the same server before it.
 fn run_id(settings: &Settings, clock: &Clock) -> String {
     let id = if clock.is_virtual() {
-        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, settings.script.text.as_bytes())
+        let run = settings.journal.as_ref().map(|journaling| format!("\n{} {}", journaling.name, clock.now())).unwrap_or_default();
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{}{run}", settings.script.text).as_bytes())
     } else {
         uuid::Uuid::new_v4()
     };
