@@ -265,7 +265,11 @@ impl SpaceClient {
             body: new.body(),
             wrap: Some(&wrap),
             unwrap: freezes.map(|_| "Deployment"),
-            list: self.route("deployments").with("projects", &new.project).with("environments", &new.environment),
+            list: self
+                .route("deployments")
+                .with("projects", &new.project)
+                .with("environments", &new.environment)
+                .maybe("tenants", new.tenant.as_ref()),
             comments: &new.comments,
             marker,
             queue_time: new.queue_time,

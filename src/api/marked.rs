@@ -3,6 +3,7 @@
 //! 1. The comment ends with a marker that nobody else uses, and `QueueTimeExpiry` says by when the task must have
 //!    started: on the server's clock, now (or the scheduled time) plus the life the caller gives, six hours by default.
 //! 2. An answer that says "created" or "refused" is believed. A request that surely did not arrive is sent again.
+//!    A run that is journaled looks once whether the request was delivered twice, and keeps the first.
 //! 3. Anything else is doubt: what was created for that project and environment since ten minutes before the request
 //!    is listed, again and again, until the marker is found (then that one is ours), or
 //! 4. until the deadline and five seconds have passed on the server's clock: on a server that is known to keep to it,
@@ -148,6 +149,7 @@ impl SpaceClient {
                 let sent = creation.wrap.map_or_else(|| body.clone(), |wrap| wrap(body.clone()));
                 creation.sending.about_to(Sent { since, expires, attempt }.to_json(&marker))?;
                 match self.post::<T>(creation, &sent).await? {
+                    Ok(created) if creation.sending.is_journaled() => return Ok(self.only_one(creation, &marker, since, created).await),
                     Ok(created) => return Ok(created),
                     Err(doubt) => (doubt, expires),
                 }
@@ -240,29 +242,47 @@ impl SpaceClient {
         crate::clock::real_limit(std::time::Duration::from_millis(500), reader.look(creation, marker, since)).await?.ok()?
     }
 
+    /// Of a creation that was answered, the one that counts: a proxy or a network may have delivered the request twice, and
+    /// the answer may be that of the second, which waits its turn behind the first. One look right after the answer comes
+    /// in time to cancel it. What cannot be looked at is what the answer says.
+    async fn only_one<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp, created: T) -> T {
+        let reader = self.until(self.clock().now());
+        let looked = async {
+            let found = reader.marked(creation, marker, since).await?;
+            if found.len() > 1 { reader.choose(found, marker).await } else { Ok(None) }
+        };
+        looked.await.ok().flatten().unwrap_or(created)
+    }
+
     /// Looks for the marker once.
-    ///
-    /// Of several, the first that started is ours, or else the first that still can; others that have not started are
-    /// cancelled. One that timed out before it started does not count: it came too late and was never carried out.
     async fn look<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Result<Option<T>> {
+        self.choose(self.marked(creation, marker, since).await?, marker).await
+    }
+
+    /// All that carry the marker, the oldest first.
+    async fn marked<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Result<Vec<T>> {
         let recent = self.client().list_while::<T>(&creation.list, None, |one| one.created().is_none_or(|at| at >= since)).await?;
         let mut found: Vec<T> = recent.into_iter().filter(|one| one.comments().contains(marker)).collect();
         found.sort_by_key(Marked::number);
+        Ok(found)
+    }
+
+    /// Of several, the first that started is ours, or else the first that still can; others that have not started are
+    /// cancelled. One that timed out before it started does not count: it came too late and was never carried out.
+    async fn choose<T: Marked>(&self, mut found: Vec<T>, marker: &str) -> Result<Option<T>> {
         let ids: Vec<TaskId> = found.iter().filter_map(|one| one.task_id().cloned()).collect();
         let tasks = self.known_tasks(&ids).await?;
         let task = |one: &T| one.task_id().and_then(|id| tasks.get(id));
         found.retain(|one| task(one).is_none_or(|t| t.has_started() || t.state != TaskState::TimedOut));
         let ours = found.iter().position(|one| task(one).is_some_and(Task::has_started)).unwrap_or(0);
+        let kept = found.get(ours).and_then(Marked::task_id).map(ToString::to_string).unwrap_or_default();
         for (index, surplus) in found.iter().enumerate() {
-            if index != ours
-                && let Some(task) = task(surplus).filter(|t| !t.is_completed() && !t.has_started())
-            {
-                self.client().tell(&format!(
-                    "{} `{}` was created twice; cancelling the one that has not started, `{}`",
-                    T::NOUN,
-                    marker,
-                    task.id
-                ));
+            let Some(task) = task(surplus).filter(|_| index != ours) else { continue };
+            let what = format!("a {} was created twice, `{kept}` and `{}`, with the marker `{marker}`", T::NOUN, task.id);
+            if task.has_started() {
+                self.client().tell(&format!("{what}; both have started: look whether that did harm"));
+            } else if !task.is_completed() {
+                self.client().tell(&format!("{what}; cancelling the second, which has not started"));
                 self.cancel_task(&task.id).await?;
             }
         }

@@ -227,7 +227,11 @@ impl SpaceClient {
             body: new.body(),
             wrap: None,
             unwrap: None,
-            list: self.route("runbookRuns").with("runbooks", &new.runbook).with("environments", &new.environment),
+            list: self
+                .route("runbookRuns")
+                .with("runbooks", &new.runbook)
+                .with("environments", &new.environment)
+                .maybe("tenants", new.tenant.as_ref()),
             comments: &new.comments,
             marker,
             queue_time: new.queue_time,
