@@ -5,9 +5,12 @@ use crate::{
     play::{Disturbance, Played, fault, play},
     scenes::{self, Scene},
 };
-use std::sync::{
-    Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// At most so many failures are shown: the first says most.
@@ -69,10 +72,15 @@ fn play_all(scene: &Scene, wanted: &Played, disturbances: &[Disturbance], failur
     (killed.into_inner(), torn.into_inner())
 }
 
-/// Plays it undisturbed; this is what all others are compared with.
-fn undisturbed(scene: &Scene) -> Played {
-    let played = play(scene, &Disturbance::default());
+/// How it goes undisturbed; this is what all others are compared with. It is the same each time, so it is played once.
+fn undisturbed(scene: &Scene) -> Arc<Played> {
+    static PLAYED: Mutex<BTreeMap<&str, Arc<Played>>> = Mutex::new(BTreeMap::new());
+    if let Some(played) = PLAYED.lock().expect("no panic").get(scene.name) {
+        return Arc::clone(played);
+    }
+    let played = Arc::new(play(scene, &Disturbance::default()));
     assert_eq!(played.code, scene.code, "{}, undisturbed\n{}", scene.name, played.talk);
+    PLAYED.lock().expect("no panic").insert(scene.name, Arc::clone(&played));
     played
 }
 
