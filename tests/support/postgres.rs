@@ -44,7 +44,15 @@ pub fn execute(address: &str, sql: &str) -> Result<(), String> {
 
 fn server() -> &'static str {
     static SERVER: OnceLock<String> = OnceLock::new();
-    SERVER.get_or_init(|| std::env::var("OCTORHAI_TEST_POSTGRES").unwrap_or_else(|_| start()))
+    SERVER.get_or_init(|| std::env::var("OCTORHAI_TEST_POSTGRES").unwrap_or_else(|_| Own::start("", |_| ()).address))
+}
+
+/// A server that was started here.
+pub struct Own {
+    /// The address of its first database.
+    pub address: String,
+    /// Below it is its folder `data`.
+    pub folder: PathBuf,
 }
 
 /// The folder with Debian's newest binaries, or with those of the path.
@@ -65,51 +73,60 @@ fn binaries() -> PathBuf {
 /// The user `nobody`, whom a root must become: PostgreSQL refuses root.
 const NOBODY: u32 = 65534;
 
-#[allow(clippy::zombie_processes, reason = "it lives as long as this process, and ends when our end of its pipe is closed")]
-fn start() -> String {
-    let binaries = binaries();
-    let folder = tempfile::tempdir().expect("a folder").keep();
-    let root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
-    if root {
-        std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY)).expect("a folder of nobody's");
-    }
-    let shell = |script: &str| {
-        let mut command = if root {
-            let mut command = Command::new("setpriv");
-            let nobody = NOBODY.to_string();
-            command.args(["--reuid", &nobody, "--regid", &nobody, "--clear-groups", "sh", "-c", script]);
-            command
-        } else {
-            let mut command = Command::new("sh");
-            command.args(["-c", script]);
+impl Own {
+    /// Starts one with settings as options (`-c ssl=on`), once `prepare` has put what they need into the folder.
+    #[allow(clippy::zombie_processes, reason = "it lives as long as this process, and ends when our end of its pipe is closed")]
+    pub fn start(settings: &str, prepare: impl Fn(&Path)) -> Self {
+        let binaries = binaries();
+        let folder = tempfile::tempdir().expect("a folder").keep();
+        let root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+        if root {
+            std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY)).expect("a folder of nobody's");
+        }
+        let shell = |script: &str| {
+            let mut command = if root {
+                let mut command = Command::new("setpriv");
+                let nobody = NOBODY.to_string();
+                command.args(["--reuid", &nobody, "--regid", &nobody, "--clear-groups", "sh", "-c", script]);
+                command
+            } else {
+                let mut command = Command::new("sh");
+                command.args(["-c", script]);
+                command
+            };
+            command.current_dir(&folder).env("BIN", &binaries).env("LC_ALL", "C").env_remove("PGDATA");
             command
         };
-        command.current_dir(&folder).env("BIN", &binaries).env("LC_ALL", "C").env_remove("PGDATA");
-        command
-    };
-    let made = shell(&format!(
-        "umask 077; echo {PASSWORD} > password && \"$BIN\"/initdb --no-sync -D data -U octorhai --auth=scram-sha-256 --pwfile=password -E UTF8"
-    ));
-    let made = { made }.output().expect("a shell");
-    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-    // The shell reads from us until we are gone, however we went; then it stops the server and removes the folder.
-    let script = format!(
-        "\"$BIN\"/postgres -D data -p {port} -k \"$PWD\" -c listen_addresses=127.0.0.1 -c max_connections=200 >log 2>&1 </dev/null & \
-         server=$!; cat >/dev/null; kill -INT $server; wait $server; cd / && rm -rf {}",
-        folder.display()
-    );
-    let mut keeper = shell(&script).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a shell");
-    // Open as long as this process.
-    std::mem::forget(keeper.stdin.take());
-    let address = format!("postgres://octorhai:{PASSWORD}@127.0.0.1:{port}/postgres");
-    for _ in 0..300 {
-        if execute(&address, "SELECT 1").is_ok() {
-            return address;
+        let made = shell(&format!(
+            "umask 077; echo {PASSWORD} > password && \"$BIN\"/initdb --no-sync -D data -U postgres --auth=scram-sha-256 --pwfile=password -E UTF8"
+        ));
+        let made = { made }.output().expect("a shell");
+        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        prepare(&folder);
+        if root {
+            for entry in fs::read_dir(&folder).expect("the folder").flatten() {
+                std::os::unix::fs::chown(entry.path(), Some(NOBODY), Some(NOBODY)).expect("a file of nobody's");
+            }
         }
-        thread::sleep(Duration::from_millis(100));
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        // The shell reads from us until we are gone, however we went; then it stops the server and removes the folder.
+        let script = format!(
+            "\"$BIN\"/postgres -D data -p {port} -k \"$PWD\" -c listen_addresses=127.0.0.1 -c max_connections=200 {settings} >log 2>&1 </dev/null & \
+             server=$!; cat >/dev/null; kill -INT $server; wait $server; cd / && rm -rf {}",
+            folder.display()
+        );
+        let mut keeper = shell(&script).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a shell");
+        // Open as long as this process.
+        std::mem::forget(keeper.stdin.take());
+        let address = format!("postgres://postgres:{PASSWORD}@127.0.0.1:{port}/postgres");
+        for _ in 0..300 {
+            if execute(&address, "SELECT 1").is_ok() {
+                return Self { address, folder };
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("PostgreSQL does not start: {}", log(&folder));
     }
-    panic!("PostgreSQL does not start: {}", log(&folder));
 }
 
 fn log(folder: &Path) -> String {

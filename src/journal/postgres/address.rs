@@ -89,8 +89,12 @@ impl Address {
                     Error::usage(format!("the certificate file `{}` cannot be used: {why}", file.display()))
                         .help("`sslrootcert` must name a file with certificates in PEM form")
                 };
+                let own = roots.len();
                 for certificate in CertificateDer::pem_file_iter(file).map_err(|error| broken(error.to_string()))? {
                     roots.add(certificate.map_err(|error| broken(error.to_string()))?).map_err(|error| broken(error.to_string()))?;
+                }
+                if roots.len() == own {
+                    return Err(broken("there is no certificate in it".to_owned()));
                 }
             }
             builder.with_root_certificates(roots)

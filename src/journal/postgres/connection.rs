@@ -41,6 +41,14 @@ impl Fault {
             _ => false,
         }
     }
+
+    /// Whether the server was there and is gone: other than one that cannot be reached at all, it may be back at once.
+    pub fn is_cut(&self) -> bool {
+        use std::io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+        let Self::Database(error) = self else { return false };
+        let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+        error.is_closed() || source.is_some_and(|source| matches!(source.kind(), BrokenPipe | ConnectionReset | UnexpectedEof))
+    }
 }
 
 fn is_lost(error: &tokio_postgres::Error) -> bool {
@@ -143,6 +151,14 @@ pub fn told(address: &Address, fault: Fault) -> Error {
         "55" | "57" | "40" if !code.starts_with("57P") => {
             Error::new(Kind::Unreachable, format!("the store {place} is locked by another process for too long: {why}"))
                 .help("see pg_stat_activity for who waits and who holds a lock, and start again")
+        }
+        "" if why.contains("does not support TLS") => {
+            Error::usage(format!("the store {place} does not offer TLS, and `sslmode` asks for it"))
+                .help("switch it on there (ssl = on), or leave out `sslmode` where nobody listens on the way")
+        }
+        "" if why.contains("not valid for name") => {
+            Error::usage(format!("the certificate of the store {place} is not for this host: {why}"))
+                .help("name the host as its certificate does, or have the certificate made out to this name")
         }
         "" if why.contains("certificate") => Error::usage(format!("the certificate of the store {place} is not trusted: {why}"))
             .help("add ?sslrootcert=FILE with the authority's certificate to the address"),

@@ -26,8 +26,14 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use rows::Found;
 use serde_json::Value;
-use std::{collections::HashMap, ops::AsyncFn};
-use tokio::runtime::Runtime;
+use std::{
+    collections::HashMap,
+    ops::AsyncFn,
+    panic::resume_unwind,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+use tokio::runtime::{Handle, Runtime};
 use tokio_postgres::{Client, IsolationLevel, types::Type};
 
 /// A journal in a database.
@@ -64,19 +70,24 @@ impl Postgres {
             .enable_all()
             .build()
             .map_err(|error| Error::bug(format!("no runtime for the journal: {error}")))?;
-        let client = runtime.block_on(connect(&address)).map_err(|fault| told(&address, fault))?;
-        Ok(Self { address, runtime: Some(runtime), client: Mutex::new(Some(client)), ends: Mutex::default() })
+        let store = Self { address, runtime: Some(runtime), client: Mutex::default(), ends: Mutex::default() };
+        store.ask(async |_, _| Ok(()))?;
+        Ok(store)
     }
 
     /// Does some work on the connection. When that is lost meanwhile, once more on a new one; the work is told so.
-    fn ask<T>(&self, work: impl AsyncFn(&mut Client, bool) -> Result<T, Fault>) -> Result<T> {
+    fn ask<T: Send>(&self, work: impl AsyncFn(&mut Client, bool) -> Result<T, Fault> + Sync) -> Result<T> {
         let mut place = self.client.lock();
-        let done: Result<T, Fault> = self.runtime.as_ref().expect("until it is dropped").block_on(async {
+        let place = &mut *place;
+        let done = self.block(async || {
             let mut again = false;
             loop {
                 let mut client = match place.take().filter(|client| !client.is_closed()) {
                     Some(client) => client,
-                    None => connect(&self.address).await?,
+                    None => match connect(&self.address).await {
+                        Err(fault) if fault.is_cut() => connect(&self.address).await?,
+                        made => made?,
+                    },
                 };
                 let done = work(&mut client, again).await;
                 let lost = done.as_ref().is_err_and(Fault::is_lost);
@@ -93,8 +104,19 @@ impl Postgres {
         done.map_err(|fault| told(&self.address, fault))
     }
 
+    /// Waits for some work, also where another runtime is being driven and nothing may wait: the intent of an effect is written
+    /// in the middle of sending it.
+    fn block<T: Send>(&self, work: impl AsyncFnOnce() -> Result<T, Fault> + Send) -> Result<T, Fault> {
+        let runtime = self.runtime.as_ref().expect("until it is dropped");
+        if Handle::try_current().is_err() {
+            return runtime.block_on(work());
+        }
+        let done = thread::scope(|scope| scope.spawn(|| runtime.block_on(work())).join());
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
     /// Reads: all of one moment.
-    fn read<T>(&self, work: impl AsyncFn(&tokio_postgres::Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
+    fn read<T: Send>(&self, work: impl AsyncFn(&tokio_postgres::Transaction<'_>) -> Result<T, Fault> + Sync) -> Result<T> {
         self.ask(async |client, _| {
             let view = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
             let found = work(&view).await?;
@@ -104,7 +126,7 @@ impl Postgres {
     }
 
     /// Changes something.
-    fn change<T>(&self, kind: &str, work: impl AsyncFn(&mut Client, bool) -> Result<T, Fault>) -> Result<T> {
+    fn change<T: Send>(&self, kind: &str, work: impl AsyncFn(&mut Client, bool) -> Result<T, Fault> + Sync) -> Result<T> {
         crash::point("journal: before", kind);
         let done = self.ask(work);
         crash::point("journal: after", kind);
@@ -314,6 +336,8 @@ impl Store for Postgres {
 
     fn prune(&self, before: Timestamp) -> Result<usize> {
         let before = row::micros(before);
+        // When the answer was lost, those that the first try deleted are not there to be counted again.
+        let most = AtomicU64::new(0);
         self.change("prune", async |client, _| {
             let change = client.transaction().await?;
             let sql = "DELETE FROM octorhai.run WHERE NOT unfinished AND ended < $1";
@@ -322,6 +346,7 @@ impl Store for Postgres {
             let unused = "DELETE FROM octorhai.source WHERE hash IN (SELECT hash FROM octorhai.source WHERE NOT EXISTS \
                           (SELECT 1 FROM octorhai.run WHERE run.sources = source.hash) FOR UPDATE SKIP LOCKED)";
             change.batch_execute(unused).await?;
+            let gone = gone.max(most.fetch_max(gone, Ordering::Relaxed));
             change.commit().await?;
             Ok(gone as usize)
         })
