@@ -29,8 +29,10 @@ pub fn recording<T>(work: impl FnOnce() -> T) -> (T, Vec<Value>) {
 }
 
 /// Runs `work` with the answers of a [`recording`]; returns the addresses of those that nobody asked for.
-pub fn playing<T>(answers: &[Value], work: impl FnOnce() -> T) -> (T, Vec<String>) {
-    let known = answers.iter().map(|entry| (entry["path"].as_str().unwrap_or_default().to_owned(), entry.clone())).collect();
+pub fn playing<T>(answers: Vec<Value>, work: impl FnOnce() -> T) -> (T, Vec<String>) {
+    // Taken apart, not copied: a long run has many, and some are pages of hundreds of items.
+    let path = |entry: &Value| entry["path"].as_str().unwrap_or_default().to_owned();
+    let known = answers.into_iter().map(|entry| (path(&entry), entry)).collect();
     let (done, tape) = with(Tape { known, heard: Vec::new() }, work);
     (done, tape.known.into_iter().map(|(path, _)| path).collect())
 }
@@ -50,14 +52,14 @@ fn with<T>(tape: Tape, work: impl FnOnce() -> T) -> (T, Tape) {
 
 /// The answer for `path`, if the tape has one.
 pub(super) fn play(path: &str) -> Option<Result<Value>> {
-    let entry = TAPE.with_borrow_mut(|tape| {
+    let mut entry = TAPE.with_borrow_mut(|tape| {
         let known = &mut tape.as_mut()?.known;
         let at = known.iter().position(|(known, _)| known == path)?;
         Some(known.remove(at).1)
     })?;
     Some(match entry.get("error") {
         Some(error) => Err(Error::from_record(error)),
-        None => Ok(entry["answer"].clone()),
+        None => Ok(entry["answer"].take()),
     })
 }
 
@@ -86,13 +88,13 @@ mod tests {
             heard("/a", 3);
             keep("/c", &Err(Error::usage("no").with("x", 1)));
         });
-        let ((), left) = playing(&tape, || {
+        let ((), left) = playing(tape.clone(), || {
             let number = |path: &str| play(path).and_then(Result::ok);
             assert_eq!([number("/b"), number("/a"), number("/a"), number("/a")], [Some(json!(2)), Some(json!(1)), Some(json!(3)), None]);
             assert_eq!(play("/c").and_then(Result::err).map(|e| e.message().to_owned()).as_deref(), Some("no"));
         });
         assert!(left.is_empty());
         assert!(play("/a").is_none(), "the tape ends with its call");
-        assert_eq!(playing(&tape, || ()).1.len(), 4);
+        assert_eq!(playing(tape, || ()).1.len(), 4);
     }
 }
