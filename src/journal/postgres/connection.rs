@@ -84,7 +84,10 @@ pub async fn connect(address: &Address) -> Result<Client, Fault> {
 }
 
 async fn format(client: &impl tokio_postgres::GenericClient) -> Result<Option<u32>, Fault> {
-    let there = client.query_one("SELECT to_regclass('octorhai.format') IS NOT NULL", &[]).await?;
+    // Not `to_regclass`: it goes by a cache that does not hear of a table made while we waited for the lock to make it.
+    const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'octorhai' AND c.relname = 'format')";
+    let there = client.query_one(IS_THERE, &[]).await?;
     if !there.get::<_, bool>(0) {
         return Ok(None);
     }
