@@ -133,13 +133,11 @@ fn who_is_silent_for_a_lease_is_gone() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(take(&a, Wanted { lease: Some(seconds(60)), ..wanted("left") }))
         });
-        let dead = tokio::task::spawn_blocking(|| dying.join().expect("no panic")).await.expect("no panic");
-        let until = dead.until();
+        tokio::task::spawn_blocking(|| dying.join().expect("no panic")).await.expect("no panic");
         let begun = b.clock.now();
         let held = take(&b, wanted("left")).await;
         assert_eq!(held.generation(), 2);
-        assert!(b.clock.since(begun) > seconds(60), "a lease was not waited for");
-        assert!(b.register.now() > until, "something stamped with the dead one's lease could still happen");
+        assert!(b.clock.since(begun) > seconds(180), "the lease, and the time in which something it sent may arrive, were not waited for");
         held.release().await.expect("it is let go");
     });
 }
@@ -202,7 +200,7 @@ fn a_wait_for_oneself_or_ones_parent_is_an_error_at_once() {
         let held = take(&a, wanted("shop")).await;
         let error = refused(&a, wanted("shop")).await;
         assert!(error.kind() == Kind::LockBusy && error.message().contains("held by this run itself"), "{error:?}");
-        let child = ground.contender_as(Me { parent_run: Some("parent".into()), ..Me::new("child") }).await;
+        let child = ground.contender_as(Me { parent: Some("parent".into()), ..Me::new("child") }).await;
         let error = refused(&child, wanted("shop")).await;
         assert!(error.message().contains("held by the run that started this one"), "{error:?}");
         // Another branch of the same run waits like anybody else.
@@ -237,6 +235,9 @@ fn an_earlier_process_of_the_same_run_is_replaced() {
     on_each(async |ground| {
         let old = ground.contender("deploy").await;
         let held = take(&old, wanted("shop")).await;
+        // A run of that name on a machine with a journal of its own is another one.
+        let other = ground.contender_as(Me { only_one: true, mark: "another".into(), ..Me::new("deploy") }).await;
+        look(&mut Taker::new(&other, wanted("shop")).expect("a name")).await.map(|h| h.generation()).expect_err("it is held");
         let new = ground.contender_as(Me { only_one: true, ..Me::new("deploy") }).await;
         let taken = look(&mut Taker::new(&new, wanted("shop")).expect("a name")).await.map_err(|busy| busy.why).expect("it is ours");
         assert_eq!((taken.generation(), held.still_mine().await.expect_err("it lost it").kind()), (2, Kind::Fenced));

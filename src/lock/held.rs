@@ -5,7 +5,7 @@ use crate::{
     clock::later,
     error::{Error, Kind, Result},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use parking_lot::Mutex;
 use std::sync::{
     Arc,
@@ -24,8 +24,6 @@ struct Inner {
     branch: String,
     generation: u64,
     lease: SignedDuration,
-    /// Until when nobody takes it, as was last confirmed.
-    until: Mutex<Timestamp>,
     lost: AtomicBool,
     ended: AtomicBool,
     /// Wakes the beating when it shall end.
@@ -44,7 +42,6 @@ impl Held {
             branch: branch.to_owned(),
             generation: owner.generation,
             lease: owner.lease(),
-            until: Mutex::new(owner.until),
             lost: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             end: Notify::new(),
@@ -80,12 +77,6 @@ impl Held {
     /// The generation: greater than that of everybody who held the lock before.
     pub fn generation(&self) -> u64 {
         self.0.generation
-    }
-
-    /// Until when nobody else takes the lock, as was last confirmed, on the register's clock. What is sent must not take
-    /// effect after this.
-    pub fn until(&self) -> Timestamp {
-        *self.0.until.lock()
     }
 
     fn fenced(&self) -> Error {
@@ -156,10 +147,7 @@ impl Held {
         let record = self.0.locks.record(&self.0.name).await?;
         match record.owner(&self.0.nonce) {
             None => Ok(false),
-            Some(owner) if owner.beat >= beat => {
-                *self.0.until.lock() = owner.until;
-                Ok(true)
-            }
+            Some(owner) if owner.beat >= beat => Ok(true),
             Some(_) => Err(Error::new(Kind::Unreachable, "somebody else wrote at the same moment")),
         }
     }
@@ -174,8 +162,21 @@ impl Held {
             let _ = beating.await;
         }
         let released = let_go(&self.0.locks, &self.0.name, &self.0.nonce).await;
-        self.0.locks.held.lock().retain(|held| held.0.nonce != self.0.nonce);
+        self.forget();
         released
+    }
+
+    /// Ends the signs of life and leaves the record as it is: something we sent may still take effect, so the next holder
+    /// has to come in as after a dead one.
+    pub fn abandon(&self) {
+        self.0.ended.store(true, Ordering::SeqCst);
+        self.0.end.notify_one();
+        self.forget();
+    }
+
+    fn forget(&self) {
+        self.0.locks.held.lock().retain(|held| held.0.nonce != self.0.nonce);
+        self.0.locks.in_use.lock().remove(&self.0.nonce);
     }
 }
 

@@ -16,12 +16,13 @@ pub mod waits;
 pub use held::Held;
 pub use record::{Owner, Record};
 pub use taker::{Busy, Seen, Taker, Wanted};
+pub use waits::within;
 
 use crate::{clock::Clock, error::Result};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde_json::Value;
-use std::{pin::Pin, sync::Arc};
+use std::{collections::BTreeSet, pin::Pin, sync::Arc};
 
 /// Work of a register.
 pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -118,6 +119,8 @@ pub struct Me {
     pub task: Option<String>,
     /// The name of our run.
     pub run: String,
+    /// What stands in the comments of the deployments that our run makes.
+    pub mark: String,
     /// Random, new for each process.
     pub process: String,
     /// The machine.
@@ -128,10 +131,8 @@ pub struct Me {
     pub key: Option<String>,
     /// Where a person looks at us.
     pub url: Option<String>,
-    /// The server task that waits for us.
-    pub parent_task: Option<String>,
-    /// The run that waits for us.
-    pub parent_run: Option<String>,
+    /// The mark of the run that made the deployment we run in, and waits for it.
+    pub parent: Option<String>,
     /// Whether we are the only process of our run, by the word of a journal: then what an earlier process of it held is ours.
     pub only_one: bool,
 }
@@ -139,16 +140,17 @@ pub struct Me {
 impl Me {
     /// This process, working on `run`.
     pub fn new(run: impl Into<String>) -> Self {
+        let run = run.into();
         Self {
             task: None,
-            run: run.into(),
+            mark: run.clone(),
+            run,
             process: random(),
             host: hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown".to_owned()),
             pid: std::process::id(),
             key: None,
             url: None,
-            parent_task: None,
-            parent_run: None,
+            parent: None,
             only_one: false,
         }
     }
@@ -157,15 +159,16 @@ impl Me {
 /// How careful a take-over is.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// The longest time from when a server accepts a key to when what was sent with it takes effect (reliability.md §3.6).
+    /// The longest time from when something is sent to when it takes effect: so long is waited after a holder is known to be
+    /// gone, or its key was revoked (reliability.md §3.6).
     pub drain: SignedDuration,
-    /// How much later than a lease's end it surely ended: clocks are read at different moments.
-    pub margin: SignedDuration,
+    /// How often a waiter looks at first; it grows to fifteen times as long.
+    pub every: SignedDuration,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { drain: SignedDuration::from_secs(120), margin: SignedDuration::from_secs(5) }
+        Self { drain: SignedDuration::from_secs(120), every: SignedDuration::from_secs(2) }
     }
 }
 
@@ -190,6 +193,8 @@ pub struct Parts {
     pub rules: Rules,
     /// What we hold.
     held: Mutex<Vec<Held>>,
+    /// The nonces that are in use: asking, holding or letting go.
+    in_use: Mutex<BTreeSet<String>>,
 }
 
 impl std::ops::Deref for Locks {
@@ -202,12 +207,38 @@ impl std::ops::Deref for Locks {
 impl Locks {
     /// The locks in `register`.
     pub fn new(register: Arc<dyn Register>, owners: Arc<dyn Owners>, clock: Clock, me: Me, rules: Rules) -> Self {
-        Self(Arc::new(Parts { register, owners, clock, me, rules, held: Mutex::default() }))
+        Self(Arc::new(Parts { register, owners, clock, me, rules, held: Mutex::default(), in_use: Mutex::default() }))
     }
 
     /// What this process holds now.
     pub fn held(&self) -> Vec<Held> {
         self.held.lock().clone()
+    }
+
+    /// Whether a holder is one of ours that let go: on a server whose version check is not atomic, somebody else's write may
+    /// bring back what it had read before.
+    fn is_ghost(&self, owner: &Owner) -> bool {
+        owner.process == self.me.process && !self.in_use.lock().contains(&owner.nonce)
+    }
+
+    /// Whether a holder is an earlier process of our run, when a journal vouches that there is no other now. The name alone says
+    /// nothing: on another machine, with a journal of its own, a run may be called the same.
+    fn is_earlier(&self, owner: &Owner) -> bool {
+        let me = &self.me;
+        me.only_one && owner.run == me.run && owner.mark == me.mark && owner.process != me.process
+    }
+
+    /// Takes out of a lock what an earlier process of our run left there.
+    pub async fn forget_earlier(&self, name: &str) -> Result<()> {
+        memo::change(self, &cell(name), |value| {
+            let record = Record::read(name, value)?;
+            let nonces: Vec<String> =
+                record.owners.iter().filter(|owner| self.is_earlier(owner)).map(|owner| owner.nonce.clone()).collect();
+            let nonces: Vec<&str> = nonces.iter().map(String::as_str).collect();
+            Ok((!nonces.is_empty()).then(|| record.without(&nonces).to_value()))
+        })
+        .await
+        .map(drop)
     }
 
     /// The record of a lock.

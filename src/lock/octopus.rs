@@ -75,7 +75,7 @@ impl OctopusRegister {
                             "locks are kept in the library variable set `{}`: create it, and give the key LibraryVariableSetEdit",
                             self.set
                         ))
-                        .help("or keep locks elsewhere: `--locks file`, `--store postgres://...`"),
+                        .help("or keep locks elsewhere: `--locks store`, or `--locks postgres://...` for several machines"),
                     _ => error,
                 })?;
                 return Err(Error::new(Kind::BadAnswer, format!("the library variable set `{}` was made but is not there", self.set)));

@@ -16,6 +16,9 @@ pub struct Owner {
     pub task: Option<String>,
     /// The name of the run.
     pub run: String,
+    /// What stands in the comments of the deployments that the run makes.
+    #[serde(default)]
+    pub mark: String,
     /// Random, new for each take: the identity. The same task may run twice, so the task is none (reliability.md §0, 3).
     pub nonce: String,
     /// Random, new for each process.
@@ -32,7 +35,7 @@ pub struct Owner {
     /// The key all its changes are sent with (`Users-1/apikeys-...`, never the key itself), when it has one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Nothing it sends can take effect after this, on the register's clock.
+    /// Until when it counts as there without another sign of life, on the register's clock.
     pub until: Timestamp,
     /// When it took the lock, on the register's clock.
     pub since: Timestamp,

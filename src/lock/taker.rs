@@ -53,7 +53,15 @@ pub enum Seen {
 struct Watched {
     beat: u64,
     unchanged_since: Timestamp,
-    fenced_at: Option<Timestamp>,
+    /// Since when it is known that nothing new is sent: it is gone, or its key is revoked.
+    quiet_since: Option<Timestamp>,
+    fenced: bool,
+}
+
+impl Watched {
+    fn new(beat: u64, now: Timestamp) -> Self {
+        Self { beat, unchanged_since: now, quiet_since: None, fenced: false }
+    }
 }
 
 /// A dead holder's last effects.
@@ -85,10 +93,12 @@ impl Taker {
             return Err(Error::new(Kind::Script, format!("`{}` cannot be the name of a lock", name.escape_debug()))
                 .help("a name has 1 to 100 characters, none of them a control character, and no space at its ends"));
         }
+        let nonce = super::random();
+        locks.in_use.lock().insert(nonce.clone());
         Ok(Self {
             locks: locks.clone(),
             wanted: Wanted { slots: wanted.slots.max(1), ..wanted },
-            nonce: super::random(),
+            nonce,
             watched: BTreeMap::new(),
             looks: 0,
             doubt: false,
@@ -100,6 +110,7 @@ impl Taker {
     pub async fn look(&mut self) -> Result<Seen> {
         self.looks = self.looks.saturating_add(1);
         let name = cell(&self.wanted.name);
+        let asked = self.locks.clock.now();
         let found = self.locks.register.read(&name).await?;
         let record = Record::read(&self.wanted.name, found.value.as_ref())?;
         if record.owner(&self.nonce).is_some() {
@@ -119,7 +130,7 @@ impl Taker {
                 let life = self.judge(owner).await?;
                 let mut line = format!("held by {} since {}", owner.shown(), owner.since.strftime("%Y-%m-%d %H:%M:%SZ"));
                 if let Life::Dead(reason) = &life {
-                    match self.last_effects(owner).await? {
+                    match self.last_effects(owner, asked).await? {
                         Last::Over => gone.push(owner.nonce.clone()),
                         Last::Possible(left) => {
                             taking_over = Some(taking_over.map_or(left, |other: SignedDuration| other.min(left)));
@@ -144,11 +155,14 @@ impl Taker {
     /// Gives up: a take whose answer was lost must not land later.
     pub async fn give_up(&mut self) -> Result<()> {
         self.leave_view().await;
-        if !self.doubt {
-            return Ok(());
-        }
+        let given_up = if self.doubt { self.take_back().await } else { Ok(()) };
+        self.locks.in_use.lock().remove(&self.nonce);
+        given_up
+    }
+
+    /// Each write moves the version, and a late one of ours names an old version.
+    async fn take_back(&self) -> Result<()> {
         let name = cell(&self.wanted.name);
-        // Each write moves the version, and a late one of ours names an old version.
         for _ in 0..20 {
             let_go(&self.locks, &self.wanted.name, &self.nonce).await?;
             let found = self.locks.register.read(&name).await?;
@@ -163,10 +177,9 @@ impl Taker {
         let_go(&self.locks, &self.wanted.name, &self.nonce).await
     }
 
-    /// An earlier process of our run, when a journal vouches that there is no other now.
+    /// An earlier process of our run, or an earlier take of this process.
     fn was_ours(&self, owner: &Owner) -> bool {
-        let me = &self.locks.me;
-        me.only_one && owner.run == me.run && owner.process != me.process
+        self.locks.is_earlier(owner) || self.locks.is_ghost(owner)
     }
 
     /// A wait for ourselves never ends.
@@ -176,10 +189,9 @@ impl Taker {
         if record.owners.len() < record.slots.min(self.wanted.slots) as usize {
             return Ok(());
         }
-        for owner in &record.owners {
+        for owner in record.owners.iter().filter(|owner| !self.was_ours(owner)) {
             let by_us = owner.process == me.process && waits::within(&self.wanted.branch, &owner.branch);
-            let by_parent = (me.parent_task.is_some() && owner.task == me.parent_task)
-                || me.parent_run.as_ref().is_some_and(|parent| *parent == owner.run && owner.process != me.process);
+            let by_parent = me.parent.as_ref() == Some(&owner.mark) && owner.process != me.process;
             let (who, help) = if by_us {
                 ("this run itself", "leave out the inner `lock`: what it protects is protected already")
             } else if by_parent {
@@ -201,9 +213,9 @@ impl Taker {
     /// Whether a holder lives.
     async fn judge(&mut self, owner: &Owner) -> Result<Life> {
         let now = self.locks.clock.now();
-        let seen = self.watched.entry(owner.nonce.clone()).or_insert(Watched { beat: owner.beat, unchanged_since: now, fenced_at: None });
+        let seen = self.watched.entry(owner.nonce.clone()).or_insert_with(|| Watched::new(owner.beat, now));
         if seen.beat != owner.beat {
-            *seen = Watched { beat: owner.beat, unchanged_since: now, fenced_at: None };
+            *seen = Watched::new(owner.beat, now);
         }
         let silent = self.locks.clock.since(seen.unchanged_since);
         if owner.process == self.locks.me.process {
@@ -222,20 +234,16 @@ impl Taker {
         })
     }
 
-    /// Makes sure that nothing a dead holder sent takes effect after we enter.
-    async fn last_effects(&mut self, owner: &Owner) -> Result<Last> {
-        let now = self.locks.clock.now();
-        let fenced_at = self.watched.get(&owner.nonce).and_then(|seen| seen.fenced_at);
-        if fenced_at.is_none() && owner.key.is_some() && self.locks.owners.fence(owner).await? {
-            if let Some(seen) = self.watched.get_mut(&owner.nonce) {
-                seen.fenced_at = Some(self.locks.clock.now());
-            }
-            return Ok(Last::Possible(self.locks.rules.drain));
+    /// Makes sure that nothing a dead holder sent takes effect after we enter. The record must have been `asked` for after
+    /// that time: a take names the version it was read with.
+    async fn last_effects(&mut self, owner: &Owner, asked: Timestamp) -> Result<Last> {
+        let Some(seen) = self.watched.get_mut(&owner.nonce) else { return Err(Error::bug("a holder was not looked at")) };
+        if !seen.fenced && owner.key.is_some() && self.locks.owners.fence(owner).await? {
+            (seen.fenced, seen.quiet_since) = (true, None);
         }
-        // Where nothing can be revoked, what it sends is stamped with its lease's end.
-        let stamp = owner.until.duration_since(self.locks.register.now()) + self.locks.rules.margin;
-        let over = fenced_at.map_or_else(|| later(now, stamp), |at| later(at, self.locks.rules.drain));
-        Ok(if now > over { Last::Over } else { Last::Possible(over.duration_since(now) + SignedDuration::from_millis(1)) })
+        let now = self.locks.clock.now();
+        let over = later(*seen.quiet_since.get_or_insert(now), self.locks.rules.drain);
+        Ok(if asked > over { Last::Over } else { Last::Possible(over.duration_since(now) + SignedDuration::from_millis(1)) })
     }
 
     async fn take(&mut self, version: u64, record: Record, gone: &[String]) -> Result<Seen> {
@@ -252,6 +260,7 @@ impl Taker {
         record.owners.push(Owner {
             task: me.task.clone(),
             run: me.run.clone(),
+            mark: me.mark.clone(),
             nonce: self.nonce.clone(),
             process: me.process.clone(),
             branch: self.wanted.branch.clone(),
@@ -265,13 +274,16 @@ impl Taker {
             lease: lease.as_millis() as i64,
             url: me.url.clone(),
         });
-        let swapped = register.swap(&cell(&self.wanted.name), version, &record.to_value()).await;
-        if !matches!(swapped, Ok(Swap::Lost)) {
-            self.doubt = true;
-        }
-        match swapped? {
-            Swap::Lost => Ok(Seen::Busy(self.again("somebody else wrote at the same moment"))),
-            Swap::Done | Swap::Unknown => self.confirm().await,
+        // Also when this look is torn off while the request is under way.
+        let before = std::mem::replace(&mut self.doubt, true);
+        match register.swap(&cell(&self.wanted.name), version, &record.to_value()).await? {
+            Swap::Lost => {
+                self.doubt = before;
+                Ok(Seen::Busy(self.again("somebody else wrote at the same moment")))
+            }
+            Swap::Done => self.confirm().await,
+            // It may be under way: what is seen now says nothing, and settling begins when it is seen to stand there.
+            Swap::Unknown => Ok(Seen::Busy(self.again("the answer to our request was lost"))),
         }
     }
 
@@ -291,15 +303,15 @@ impl Taker {
 
     /// Nobody is known to hold it: look again soon, but not at the same moment as everybody else.
     fn again(&self, why: &str) -> Busy {
-        let base = SignedDuration::from_millis(100 + 50 * i64::from(self.looks.min(20)));
+        let base = self.locks.rules.every * i32::try_from(2 + self.looks.min(20)).unwrap_or(22) / 40;
         let pause = spread(base, &self.nonce, self.looks);
         Busy { why: why.to_owned(), owners: Vec::new(), url: None, pause, taking_over: false }
     }
 
-    /// Two seconds, growing to half a minute (reliability.md §3.3, 4).
+    /// Two seconds, growing to half a minute (reliability.md §3.3, 4): the first looks come soon, for many locks are held for
+    /// seconds only.
     fn pause(&self) -> SignedDuration {
-        let base = SignedDuration::from_secs((2 + i64::from(self.looks / 4)).min(30));
-        // The first looks come soon: many locks are held for seconds only.
+        let base = self.locks.rules.every * i32::try_from(2 + self.looks / 4).unwrap_or(30).min(30) / 2;
         spread(base, &self.nonce, self.looks)
     }
 

@@ -26,7 +26,7 @@ struct Waiting {
 }
 
 /// Whether `branch` is `outer` or started inside of it.
-pub(super) fn within(branch: &str, outer: &str) -> bool {
+pub fn within(branch: &str, outer: &str) -> bool {
     outer.is_empty() || branch == outer || branch.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'))
 }
 
