@@ -91,6 +91,7 @@ fn run(target: Target, script: &str) -> Ran {
         mail_from: None,
         artifacts: std::env::temp_dir(),
         max_operations: None,
+        locks: octorhai::run::LocksAt::Octopus,
         journal: None,
         measured: None,
         sinks: vec![prints.clone()],

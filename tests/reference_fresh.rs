@@ -17,10 +17,12 @@ const GROUPS: &[(&str, &str)] = &[
     ("act", "start something"),
     ("wait", "wait for it"),
     ("order", "several at once, one after the other, in waves"),
+    ("one at a time", "locks, never two copies at once"),
     ("undo", "undo, try again"),
     ("check", "stop when something is not as it must be"),
     ("time", "moments, durations, windows"),
     ("outputs", "what the step leaves behind"),
+    ("memory", "what outlives a run, and meeting points of scripts"),
     ("people", "manual interventions"),
     ("tell", "mail, chat, reports"),
 ];

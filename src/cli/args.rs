@@ -32,6 +32,8 @@ pub enum Command {
     Sandbox(SandboxArgs),
     /// Look at runs and what they did, and go on with them: list, show, resume, cancel, prune
     Runs(RunsArgs),
+    /// Look at locks: list, show, break
+    Locks(LocksArgs),
     /// Explain a function, a group of functions or a subcommand
     Help(HelpArgs),
 }
@@ -141,6 +143,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
 
+    /// Where locks and what scripts remember are kept: octopus, store (where runs are journaled), a folder or postgres://USER@HOST/DATABASE [default: octopus] [env: OCTORHAI_LOCKS]
+    #[arg(long, value_name = "WHERE")]
+    pub locks: Option<String>,
+
     /// End instead of waiting longer than a minute (exit code 7); `octorhai runs resume --due` goes on when it is time
     #[arg(long)]
     pub suspend: bool,
@@ -180,21 +186,106 @@ pub enum OnCancelArg {
     Leave,
 }
 
+/// Where a subcommand without a script finds the server.
+#[derive(Args, Debug)]
+pub struct ServerArgs {
+    /// Address of the Octopus Server [env: OCTOPUS_URL]; log in with OCTOPUS_API_KEY or OCTOPUS_ACCESS_TOKEN
+    #[arg(long, value_name = "URL", global = true)]
+    pub server: Option<String>,
+
+    /// Read the API key from a file instead of OCTOPUS_API_KEY
+    #[arg(long, value_name = "FILE", global = true)]
+    pub api_key_file: Option<PathBuf>,
+
+    /// Space, by name, slug or id [env: OCTOPUS_SPACE] [default: the server's default space]
+    #[arg(long, value_name = "SPACE", global = true)]
+    pub space: Option<String>,
+
+    /// Trust the certificate authority in a PEM file too
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca_cert: Option<PathBuf>,
+}
+
+/// What `octorhai locks` takes.
+#[derive(Args, Debug)]
+pub struct LocksArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LocksCommand,
+
+    /// Which server.
+    #[command(flatten)]
+    pub at: ServerArgs,
+
+    /// Where locks are kept: octopus, store, a folder or postgres://USER@HOST/DATABASE [default: octopus] [env: OCTORHAI_LOCKS]
+    #[arg(long, value_name = "WHERE", global = true)]
+    pub locks: Option<String>,
+
+    /// What `--locks store` means: a folder, or postgres://USER@HOST/DATABASE [env: OCTORHAI_STORE]
+    #[arg(long, value_name = "STORE", global = true)]
+    pub store: Option<String>,
+
+    /// Write without colour, as with NO_COLOR
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+/// The subcommands of `octorhai locks`.
+#[derive(Debug, Subcommand)]
+pub enum LocksCommand {
+    /// List locks that are held, with holder and whether it lives
+    List(LocksListArgs),
+    /// Show a lock: its holders, since when, whether they live, and who broke it last
+    Show(LocksShowArgs),
+    /// Take a lock away from its holders; says what that risks
+    Break(BreakArgs),
+}
+
+/// What `octorhai locks list` takes.
+#[derive(Args, Debug)]
+pub struct LocksListArgs {
+    /// Free ones too
+    #[arg(long)]
+    pub all: bool,
+
+    /// A table, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
+
+/// What `octorhai locks show` takes.
+#[derive(Args, Debug)]
+pub struct LocksShowArgs {
+    /// The lock
+    pub name: String,
+
+    /// Lines for people, or one JSON object
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
+
+/// What `octorhai locks break` takes.
+#[derive(Args, Debug)]
+pub struct BreakArgs {
+    /// The lock
+    pub name: String,
+
+    /// Why; stays with the lock
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+
+    /// Do it; without this only the risk is told
+    #[arg(long)]
+    pub yes: bool,
+}
+
 /// What `octorhai doctor` takes.
 #[derive(Args, Debug)]
 #[command(after_help = "What it makes on the server is called octorhai-doctor-..., and is removed on every way out.")]
 pub struct DoctorArgs {
-    /// Address of the Octopus Server [env: OCTOPUS_URL]; log in with OCTOPUS_API_KEY or OCTOPUS_ACCESS_TOKEN
-    #[arg(long, value_name = "URL")]
-    pub server: Option<String>,
-
-    /// Read the API key from a file instead of OCTOPUS_API_KEY
-    #[arg(long, value_name = "FILE")]
-    pub api_key_file: Option<PathBuf>,
-
-    /// Space, by name, slug or id [env: OCTOPUS_SPACE] [default: the server's default space]
-    #[arg(long, value_name = "SPACE")]
-    pub space: Option<String>,
+    /// Which server.
+    #[command(flatten)]
+    pub at: ServerArgs,
 
     /// A project whose latest release may be deployed, to see what the server does with deployments that wait
     #[arg(long, value_name = "NAME", requires = "env")]
@@ -207,10 +298,6 @@ pub struct DoctorArgs {
     /// How often simultaneous writers are tried
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub rounds: u32,
-
-    /// Trust the certificate authority in a PEM file too
-    #[arg(long, value_name = "FILE")]
-    pub ca_cert: Option<PathBuf>,
 
     /// What stdout carries
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]

@@ -6,11 +6,13 @@
 mod args;
 mod ask;
 mod below;
+mod connect;
 mod doctor;
 mod help;
 pub mod journal;
 mod json;
 mod lines;
+mod locks;
 mod log;
 mod params;
 mod progress;
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Sandbox(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Runs(args) => (resume::loudness(args), colour && !args.no_color),
+        Command::Locks(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Help(_) => (Loudness::Normal, colour),
     };
     let ui = Ui::console(colour, loudness, Redactor::new());
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(args, &ui, &environment),
         Command::Sandbox(args) => sandbox::run(args, &ui),
         Command::Runs(args) => runs::run(args, &ui, &environment),
+        Command::Locks(args) => locks::run(args, &ui, &environment),
         Command::Help(args) => help::run(args, &ui),
     }))
 }
@@ -87,7 +91,7 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
             if error.use_stderr() {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-                if let Some(near) = typed.and_then(|typed| nearest(&typed, ["run", "runs", "doctor", "sandbox", "help"])) {
+                if let Some(near) = typed.and_then(|typed| nearest(&typed, ["run", "runs", "doctor", "locks", "sandbox", "help"])) {
                     ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
                 }
                 ExitCode::from(Kind::Usage.exit_code())

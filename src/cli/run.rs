@@ -162,6 +162,7 @@ fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment
     let given = Given { target: &target, declared: &declared, values: &values, smtp: smtp_given, mail_from: sender, zone: &zone };
     let journal = super::journal::journaling(args, ui, environment, &given)?;
     let settings = Settings {
+        locks: super::store::locks(args.locks.as_deref(), args.store.as_deref(), environment, ui)?,
         journal,
         measured: super::journal::doctor_file(environment),
         script,

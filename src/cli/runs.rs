@@ -321,7 +321,7 @@ fn one_line(value: &Value) -> String {
 }
 
 /// One line without control characters, cut where it gets too long: names and answers come from elsewhere.
-fn tame(text: &str, most: usize) -> String {
+pub(super) fn tame(text: &str, most: usize) -> String {
     let mut letters = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
     let mut line: String = letters.by_ref().take(most).collect();
     if letters.next().is_some() {
@@ -332,7 +332,7 @@ fn tame(text: &str, most: usize) -> String {
 }
 
 /// Lines with two blanks between columns; the last one is not filled.
-fn columns<const N: usize>(table: &[[String; N]]) -> Vec<String> {
+pub(super) fn columns<const N: usize>(table: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
     let line = |row: &[String; N]| {

@@ -5,14 +5,30 @@ use super::{
     ui::Ui,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, nearest},
     journal::{self, Journal},
+    run::LocksAt,
 };
 use url::Url;
 
 /// Opens the store at an address.
 pub fn open(given: &str, environment: &Environment, ui: &Ui) -> Result<Journal> {
     journal::open(&address(given, environment, ui)?)
+}
+
+/// Where locks are kept: `--locks`, OCTORHAI_LOCKS, or on the Octopus Server.
+pub fn locks(given: Option<&str>, store: Option<&str>, environment: &Environment, ui: &Ui) -> Result<LocksAt> {
+    match given.or_else(|| variable(environment, "OCTORHAI_LOCKS")) {
+        None | Some("octopus") => Ok(LocksAt::Octopus),
+        Some("store") => super::journal::store(store, environment, ui).map(LocksAt::Store),
+        // A word of ours, mistyped, would make a folder that nobody else looks into.
+        Some(word) if !word.contains(['/', '\\', '.', ':']) => {
+            let near = nearest(word, ["octopus", "store"]).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+            Err(Error::usage(format!("`{word}` is no place for locks"))
+                .help(format!("{near}it is `octopus`, `store`, a folder such as ./locks, or postgres://USER@HOST/DATABASE")))
+        }
+        Some(address) => open(address, environment, ui).map(LocksAt::Store),
+    }
 }
 
 fn address(given: &str, environment: &Environment, ui: &Ui) -> Result<String> {

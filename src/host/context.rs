@@ -81,7 +81,7 @@ impl Host {
         self.said(self.context.tenant.as_ref(), |world| world.tenant.as_ref())
     }
 
-    fn project(&self) -> HostResult<Option<String>> {
+    pub(super) fn project(&self) -> HostResult<Option<String>> {
         self.said(self.context.project.as_ref(), |world| world.project.as_ref())
     }
 

@@ -169,10 +169,11 @@ impl Host {
         let marker = self.next_marker(kind, arguments);
         tracing::debug!(%marker, kind, %arguments, "effect");
         let Some(recorder) = self.recorder() else {
+            self.still_inside().raise()?;
             let began = self.clock.now();
             let done = self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None }));
             self.was_busy(self.clock.since(began));
-            return done;
+            return self.noticed(done);
         };
         let place = recorder.next();
         let arguments = recorder.cleaned(arguments.clone());
@@ -188,6 +189,8 @@ impl Host {
             }
         }
         self.check_cancelled()?;
+        self.before_live().raise()?;
+        self.still_inside().raise()?;
         let earlier = known.as_ref().map(|step| step.intent.clone());
         let step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).raise()?;
         let attempt = Attempt { marker, earlier, host: self.clone(), step: Some(step.clone()) };
@@ -200,7 +203,7 @@ impl Host {
         let written = recorder.write(None);
         match (result, written) {
             (Ok(_), Err(problem)) => Err(raise(problem)),
-            (result, _) => result.raise(),
+            (result, _) => self.noticed(result.raise()),
         }
     }
 
@@ -218,6 +221,15 @@ impl Host {
             |branch: &str| branch.strip_prefix(&here).is_some_and(|rest| here.is_empty() || rest.is_empty() || rest.starts_with('.'));
         let busy = self.busy.lock();
         busy.iter().filter(|(branch, _)| is_ours(branch)).fold(SignedDuration::ZERO, |sum, (_, span)| sum.saturating_add(*span))
+    }
+
+    /// Passes a result on; locks have to know when something is in doubt.
+    fn noticed<T>(&self, result: HostResult<T>) -> HostResult<T> {
+        let in_doubt = |error: &rhai::EvalAltResult| crate::engine::thrown::ours(error).is_some_and(|error| error.kind() == Kind::InDoubt);
+        if result.as_ref().is_err_and(|error| in_doubt(error)) {
+            self.left_in_doubt();
+        }
+        result
     }
 
     fn next_marker(&self, kind: &str, arguments: &Value) -> Marker {

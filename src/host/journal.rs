@@ -297,7 +297,11 @@ impl Host {
         let place = recorder.next();
         let (kind, arguments) = site::current();
         let (kind, arguments) = (if kind.is_empty() { "read".to_owned() } else { kind }, recorder.cleaned(arguments));
-        if let Some(step) = recorder.known(&place, &kind, &arguments)? {
+        let known = recorder.known(&place, &kind, &arguments)?;
+        if known.is_none() {
+            self.before_live()?;
+        }
+        if let Some(step) = known {
             let _within = Within::step(true);
             if step.state == StepState::Failed {
                 return Err(Error::from_record(&step.outcome));
@@ -341,6 +345,7 @@ impl Host {
                 StepState::Intent => {}
             }
         }
+        self.before_live().map_err(raise)?;
         let step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).map_err(raise)?;
         let result = {
             let _within = Within::step(false);
@@ -357,6 +362,10 @@ impl Host {
     /// An error that puts the run down until `due`, if it was started so (`--suspend`) and has waited long enough to be worth it.
     pub(super) fn put_down_until(&self, due: Timestamp, what: &str) -> HostResult<()> {
         let Some(recorder) = &self.recorder else { return Ok(()) };
+        // Who holds a lock stays, or nobody else could go on meanwhile.
+        if !self.holds.lock().is_empty() {
+            return Ok(());
+        }
         let now = self.clock.now();
         let is_long = due.duration_since(now) > LONG;
         if recorder.suspend_after.is_none_or(|after| now < after && !is_long) {

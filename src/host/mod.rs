@@ -11,9 +11,12 @@ pub mod effect;
 pub mod environments;
 pub mod events;
 pub mod freezes;
+pub mod hold;
 pub mod interruptions;
 pub mod journal;
 pub mod lists;
+pub mod lock;
+pub mod memory;
 pub mod order;
 pub mod outputs;
 pub mod place;
@@ -96,6 +99,14 @@ pub struct Inner {
     pub artifacts: PathBuf,
     /// Names this run in markers; the same in every run of a simulation.
     pub run_id: String,
+    /// The script's file, as it was named.
+    pub script: String,
+    /// Where locks are kept.
+    pub locks_at: hold::LocksAt,
+    /// The locks the script is inside of, in the order in which they were taken.
+    pub holds: Mutex<Vec<Arc<hold::Hold>>>,
+    /// Locks, once they were needed.
+    pub locks: std::sync::OnceLock<crate::lock::Locks>,
     /// The sequence of effects, one for each branch.
     pub effects: Mutex<BTreeMap<String, u64>>,
     /// How long effects took, by branch.
@@ -287,6 +298,8 @@ pub fn library() -> Library {
     events::register(&mut library);
     tell::register(&mut library);
     lists::register(&mut library);
+    lock::register(&mut library);
+    memory::register(&mut library);
     raw::register(&mut library);
     library.also_on::<Place, Entered>(|place| Host::enter(place.clone()));
     library

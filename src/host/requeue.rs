@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Kind, Result},
     event::Level,
 };
+use jiff::Timestamp;
 use rhai::Dynamic;
 use serde_json::json;
 
@@ -65,6 +66,51 @@ async fn prompted(place: &Place, old: &api::Deployment) -> Result<(Vec<(Prompt, 
 }
 
 impl Host {
+    /// Schedules the deployment that runs this script again, as it is, and ends the script unless it goes on.
+    pub(super) fn requeue(&self, at: Timestamp, options: &RequeueOptions) -> HostResult<Dynamic> {
+        let Some(old) = own(self)? else {
+            return Err(raise(
+                Error::usage("there is no deployment to requeue: this script does not run in an Octopus step")
+                    .help("name one with `--deployment Deployments-N` to try it"),
+            ));
+        };
+        if at <= self.now() {
+            return Err(raise(Error::new(Kind::Script, format!("`requeue` needs a time to come; {} is past", Moment::of(self, at)))));
+        }
+        let place = self.home.clone();
+        let (mut new, lost) = self.block(again(&place, &old))?;
+        if !lost.is_empty() {
+            return Err(raise(
+                Error::new(
+                    Kind::Refused,
+                    format!("the value of {} cannot be read back, so the deployment cannot be repeated as it is", lost.join(", ")),
+                )
+                .help("a sensitive prompted variable cannot be requeued: give it a default, or deploy with its value from the script"),
+            ));
+        }
+        new.queue_time = Some(at);
+        new.comments = options.comment.clone().unwrap_or_else(|| format!("requeued from {}", old.id));
+        let arguments = json!({"deployment": old.id.to_string(), "at": at.to_string()});
+        let deployment = self.effect("requeue", &arguments, |attempt| {
+            let (place, new) = (&place, &new);
+            async move { place.space.create_remembered_deployment(new, attempt.marker.as_str(), &attempt).await }
+        })?;
+        // It is there: an error from here on would make a script do it again.
+        let subject = self.named(&place, &deployment, None)?;
+        let version = subject.release.clone();
+        let task = super::tasks::Task::new(place, subject, api::Task::of_new(&deployment), Some(deployment), None);
+        self.note(Level::Highlight, format!("{} is queued again for {} ({})", task.subject.title, Moment::of(self, at), task.id));
+        if options.go_on {
+            return Ok(Dynamic::from(task));
+        }
+        Err::<Dynamic, _>(raise(
+            Error::new(Kind::Suspended, format!("requeued for {}", Moment::of(self, at)))
+                .with("task", task.id.to_string())
+                .with("release", version)
+                .with("at", at.to_string()),
+        ))
+    }
+
     /// `options`, with the values of prompted variables that `old` was made with where none are given: who goes back to
     /// a deployment is not asked again.
     pub fn as_before(&self, place: &Place, old: &api::Deployment, options: &DeployOptions) -> HostResult<DeployOptions> {
@@ -90,43 +136,6 @@ crate::functions! {
     fn requeue(call, when: When; options: RequeueOptions) -> "Task" {
         let host = Host::of(call)?;
         let at = when.resolve(&host)?;
-        let Some(old) = own(&host)? else {
-            return Err(raise(
-                Error::usage("there is no deployment to requeue: this script does not run in an Octopus step")
-                    .help("name one with `--deployment Deployments-N` to try it"),
-            ));
-        };
-        if at <= host.now() {
-            return Err(raise(Error::new(Kind::Script, format!("`requeue` needs a time to come; {} is past", Moment::of(&host, at)))));
-        }
-        let place = host.home.clone();
-        let (mut new, lost) = host.block(again(&place, &old))?;
-        if !lost.is_empty() {
-            return Err(raise(
-                Error::new(Kind::Refused, format!("the value of {} cannot be read back, so the deployment cannot be repeated as it is", lost.join(", ")))
-                    .help("a sensitive prompted variable cannot be requeued: give it a default, or deploy with its value from the script"),
-            ));
-        }
-        new.queue_time = Some(at);
-        new.comments = options.comment.clone().unwrap_or_else(|| format!("requeued from {}", old.id));
-        let arguments = json!({"deployment": old.id.to_string(), "at": at.to_string()});
-        let deployment = host.effect("requeue", &arguments, |attempt| {
-            let (place, new) = (&place, &new);
-            async move { place.space.create_remembered_deployment(new, attempt.marker.as_str(), &attempt).await }
-        })?;
-        // It is there: an error from here on would make a script do it again.
-        let subject = host.named(&place, &deployment, None)?;
-        let version = subject.release.clone();
-        let task = super::tasks::Task::new(place, subject, api::Task::of_new(&deployment), Some(deployment), None);
-        host.note(Level::Highlight, format!("{} is queued again for {} ({})", task.subject.title, Moment::of(&host, at), task.id));
-        if options.go_on {
-            return Ok(Dynamic::from(task));
-        }
-        Err::<Dynamic, _>(raise(
-            Error::new(Kind::Suspended, format!("requeued for {}", Moment::of(&host, at)))
-                .with("task", task.id.to_string())
-                .with("release", version)
-                .with("at", at.to_string()),
-        ))
+        host.requeue(at, &options)
     }
 }

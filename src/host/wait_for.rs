@@ -32,7 +32,7 @@ crate::options! {
 }
 
 /// Waits until `look` finds something; tells why it waits when that changes.
-fn condition<T>(
+pub(super) fn condition<T>(
     host: &Host,
     what: &str,
     options: &ConditionOptions,

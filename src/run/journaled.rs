@@ -301,7 +301,8 @@ impl TakenUp {
             *outcome = super::failed(error.clone().into());
             written = Ok(());
         }
-        if outcome.failure.as_ref().is_some_and(|failure| failure.error.kind() == Kind::Fenced) {
+        // Another process works on the run; if it is a lock that was lost, the record is still ours.
+        if outcome.failure.as_ref().is_some_and(|failure| failure.error.kind() == Kind::Fenced && failure.error.fact("lock").is_none()) {
             return;
         }
         self.write(state_of(outcome), outcome, clock, written);

@@ -6,7 +6,10 @@ mod journaled;
 
 pub use journaled::Journaling;
 
-pub use crate::{engine::Source, host::context::ContextSettings};
+pub use crate::{
+    engine::Source,
+    host::{context::ContextSettings, hold::LocksAt},
+};
 
 mod time;
 
@@ -67,6 +70,8 @@ pub struct Settings {
     pub sinks: Vec<Arc<dyn Sink>>,
     /// Ends the run.
     pub cancel: Cancel,
+    /// Where locks are kept.
+    pub locks: LocksAt,
     /// Where the run is journaled, if it is.
     pub journal: Option<Journaling>,
     /// Where `octorhai doctor` keeps what it measured; without it the run goes by what is safe on any server.
@@ -233,6 +238,10 @@ async fn grounds(settings: &Settings, clock: &Clock, events: &Events, mark: Stri
         artifacts: settings.artifacts.clone(),
         run_id: mark,
         recorder,
+        script: settings.script.name.clone(),
+        locks_at: settings.locks.clone(),
+        holds: Mutex::default(),
+        locks: std::sync::OnceLock::new(),
         effects: Mutex::default(),
         busy: Mutex::default(),
         started: Mutex::default(),
@@ -327,6 +336,9 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
             host.look_at_open_tasks();
         }
     });
+    let ended_by = ran.as_ref().err().map(|failure| failure.error.kind());
+    let left = host.leave_all(ended_by).map_err(Failure::from);
+    let ran = ran.and_then(|value| left.map(|()| value));
     let mut outcome = match ran {
         Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), mode: None, truth: Value::Null },
         Err(failure) => failed(failure),

@@ -14,6 +14,7 @@ use std::{
 /// A sandbox in a process of its own; it ends with this.
 struct Separate {
     child: Child,
+    state: tempfile::TempDir,
     variables: Vec<(String, String)>,
 }
 
@@ -42,9 +43,13 @@ impl Separate {
         let (out, err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
         let lines = BufReader::new(err).lines().chain(BufReader::new(out).lines()).map(|line| line.expect("text"));
         let line = lines.into_iter().find(|line| line.contains("OCTORHAI_SMTP_URL=")).expect("instructions");
-        let variables =
+        let variables: Vec<(String, String)> =
             line.split_whitespace().filter_map(|word| word.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
-        Self { child, variables }
+        let state = tempfile::tempdir().expect("a folder");
+        let url = variables.iter().find(|(name, _)| name == "OCTOPUS_URL").map(|(_, url)| url.clone()).expect("a URL");
+        // The sandbox in the same process is known to keep to everything; of this one it has to be measured.
+        support::measured(state.path(), &url);
+        Self { child, state, variables }
     }
 
     fn get(&self, path: &str) -> Value {
@@ -63,7 +68,14 @@ impl Separate {
 
     fn run_with(&self, arguments: &[&str], name: &str, mail: bool) -> support::Ran {
         let variables = self.variables.iter().filter(|(n, _)| mail || n != "OCTORHAI_SMTP_URL").map(|(n, v)| (n.as_str(), v.as_str()));
-        finish(octorhai().envs(variables).arg("run").args(arguments).arg(format!("scripts/{name}.rhai")))
+        finish(
+            octorhai()
+                .envs(variables)
+                .env("OCTORHAI_STATE", self.state.path())
+                .arg("run")
+                .args(arguments)
+                .arg(format!("scripts/{name}.rhai")),
+        )
     }
 }
 
@@ -132,8 +144,10 @@ fn the_script_learns_from_the_server_where_it_is() {
     assert_eq!(sandbox.get("/sandbox/context")["environment"], "Test");
     let ran = sandbox.run("require-version", true);
     assert_eq!((ran.code, ran.stdout.trim()), (0, "Project B 1.1.0 fits >=1.0 <3"), "{}", ran.stderr);
-    // No deployment runs it: the newest to Test that was there before stands in.
-    let ran = sandbox.run("requeue-self", true);
+    // No deployment runs it: the newest to Test that was there before stands in. In virtual time, for whether the script goes
+    // on depends on the hour of the day.
+    let sandbox = Separate::with(&["--virtual"], "shop");
+    let ran = sandbox.run_with(&["--virtual-time"], "requeue-self", true);
     assert_eq!(ran.code, 7, "{}", ran.stderr);
     assert_eq!(made(&sandbox.get("/sandbox/state")), ["Project C 1.1.0 Test Queued"]);
 }

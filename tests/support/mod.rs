@@ -118,6 +118,7 @@ pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings
         mail_from: None,
         artifacts: std::env::temp_dir().join("octorhai-test-artifacts"),
         max_operations: None,
+        locks: octorhai::run::LocksAt::Octopus,
         journal: None,
         measured: None,
         sinks: vec![events],

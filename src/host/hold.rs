@@ -1,0 +1,370 @@
+//! Locks as a run holds them: taken, checked before each effect, taken again when a run goes on, given back.
+//!
+//! In the record of a run a lock is two steps, `lock` and `unlock`, around the steps of the closure. A run that goes on
+//! comes by the first without taking anything: what follows has happened before. Only when something is about to happen
+//! anew are the locks around it taken again (`Host::before_live`).
+
+use super::{
+    Host,
+    lock::{LockOptions, Otherwise},
+    wait::{Look, until},
+};
+use crate::{
+    api::TaskId,
+    cancel::Cancel,
+    clock::{later, text},
+    engine::{
+        branch,
+        thrown::{HostResult, Raise, ours, raise},
+    },
+    error::{Error, Kind, Result},
+    event::{Level, What},
+    host::journal::is_undecided,
+    lock::{
+        Busy, Held, Locks, Me, NoServer, Owner, Owners, Seen, Taker, Wanted,
+        octopus::{OctopusOwners, OctopusRegister},
+        store::StoreRegister,
+        within,
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use rhai::EvalAltResult;
+use serde_json::{Value, json};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// Where locks are kept.
+#[derive(Clone)]
+pub enum LocksAt {
+    /// On the Octopus Server, in the run's space.
+    Octopus,
+    /// In a store: a PostgreSQL, or a folder of this machine.
+    Store(crate::journal::Journal),
+}
+
+/// A lock that the script is inside of.
+pub struct Hold {
+    name: String,
+    branch: String,
+    options: LockOptions,
+    state: Mutex<State>,
+    /// Something sent under it may still take effect.
+    in_doubt: AtomicBool,
+}
+
+enum State {
+    /// An earlier start of the run took it, in this generation.
+    Earlier(u64),
+    /// A branch takes it again.
+    Taking,
+    /// It is ours.
+    Ours(Held),
+    /// It was given back.
+    Over,
+}
+
+/// What came of asking for a lock.
+pub(super) enum Asked {
+    /// We are inside.
+    Inside(Arc<Hold>),
+    /// It is held, and this is what the options say to do then; with the holder in words.
+    Held(Otherwise, String),
+}
+
+impl Host {
+    /// The locks of this run, made when they are first needed.
+    pub(super) fn locks(&self) -> Result<Locks> {
+        if let Some(locks) = self.locks.get() {
+            return Ok(locks.clone());
+        }
+        // A cancelled run still has to give its locks back: the script's waits end between two looks.
+        let space = self.home.space.with_cancel(Cancel::new());
+        let run = self.recorder.as_ref().map_or(self.run_id.as_str(), |recorder| recorder.run());
+        let mut me = Me { only_one: self.recorder.is_some(), mark: self.run_id.clone(), ..Me::new(run) };
+        if let Some(id) = &self.context.deployment {
+            let (task, comments) = self.unrecorded(|| {
+                self.block_plain(async {
+                    let deployment = space.deployment(&id.as_str().into()).await?;
+                    Ok((space.task(&deployment.task_id).await?, deployment.comments))
+                })
+            })?;
+            me.parent = mark_in(&comments);
+            // Of a deployment that is over only the name was lent.
+            if !task.is_completed() {
+                me.url = Some(space.task_url(&TaskId::from(task.id.to_string())));
+                me.task = Some(task.id.to_string());
+            }
+        }
+        let owners: Arc<dyn Owners> = Arc::new(OctopusOwners::new(space.clone()));
+        let advice = &self.home.advice;
+        let made = match &self.locks_at {
+            LocksAt::Octopus => {
+                let register = Arc::new(OctopusRegister::new(space, advice.settle));
+                Locks::new(register, owners, self.clock.clone(), me, advice.rules())
+            }
+            LocksAt::Store(store) => {
+                let register = Arc::new(StoreRegister::new(store.clone(), self.clock.clone()));
+                // Holders in tasks of other servers may stand in the same store.
+                let owners: Arc<dyn Owners> = if me.task.is_some() { owners } else { Arc::new(NoServer) };
+                Locks::new(register, owners, self.clock.clone(), me, advice.rules())
+            }
+        };
+        Ok(self.locks.get_or_init(|| made).clone())
+    }
+
+    /// Asks for a lock; waits for it as the options say.
+    pub(super) fn ask(&self, name: &str, options: &LockOptions) -> HostResult<Asked> {
+        let branch = branch();
+        let arguments = json!({"name": name, "slots": options.slots});
+        let work = |since| {
+            let taken = self.take(name, options, &branch, later(since, options.wait_up_to), false)?;
+            let record = match &taken {
+                Ok(held) => json!({"generation": held.generation()}),
+                Err((otherwise, why)) => json!({"held": otherwise.word(), "why": why}),
+            };
+            Ok((taken.map(State::Ours), record))
+        };
+        let again = |record: &Value| {
+            Ok(match record["held"].as_str() {
+                Some(word) => Err((Otherwise::named(word), record["why"].as_str().unwrap_or_default().to_owned())),
+                None => Ok(State::Earlier(record["generation"].as_u64().unwrap_or(0))),
+            })
+        };
+        Ok(match self.waited("lock", arguments, work, again)? {
+            Ok(state) => {
+                let hold = Hold {
+                    name: name.to_owned(),
+                    branch,
+                    options: options.clone(),
+                    state: Mutex::new(state),
+                    in_doubt: AtomicBool::new(false),
+                };
+                let hold = Arc::new(hold);
+                self.holds.lock().push(hold.clone());
+                Asked::Inside(hold)
+            }
+            Err((otherwise, why)) => Asked::Held(otherwise, why),
+        })
+    }
+
+    /// Takes a lock, in the world. With `back` it was ours before: whoever has it is waited for, whatever the options say.
+    fn take(
+        &self,
+        name: &str,
+        options: &LockOptions,
+        branch: &str,
+        deadline: Timestamp,
+        back: bool,
+    ) -> HostResult<std::result::Result<Held, (Otherwise, String)>> {
+        let locks = self.locks().raise()?;
+        // In virtual time nobody gives signs of life, and nobody is ever silent.
+        let lease = if self.clock.is_virtual() { SignedDuration::from_hours(24 * 30) } else { options.lease };
+        let slots = u32::try_from(options.slots).unwrap_or(1);
+        let mut taker =
+            Taker::new(&locks, Wanted { name: name.to_owned(), slots, lease: Some(lease), branch: branch.to_owned() }).raise()?;
+        let mut last: Option<Busy> = None;
+        let found = until(self, deadline, || match self.block(taker.look())? {
+            Seen::Taken(held) => Ok(Look::Done(Ok(held))),
+            Seen::Busy(busy) => {
+                let is_held = !busy.owners.is_empty() && !busy.taking_over;
+                if is_held && !back && options.on_busy != Otherwise::Wait {
+                    return Ok(Look::Done(Err((options.on_busy, busy.why))));
+                }
+                if !busy.owners.is_empty() && last.as_ref().is_none_or(|last| last.why != busy.why) {
+                    let (why, url) = (busy.why.clone(), busy.url.clone());
+                    self.emit(What::Waiting { task: None, title: format!("lock `{name}`"), why, url });
+                }
+                let due = later(self.clock.now(), busy.pause);
+                // What was said of the holder stays said when a look only met somebody else who asks.
+                if last.is_none() || !busy.owners.is_empty() {
+                    last = Some(busy);
+                }
+                Ok(Look::Again(due))
+            }
+        });
+        if let Ok(Some(Ok(held))) = found {
+            let waited = last.is_some_and(|busy| !busy.owners.is_empty());
+            let level = if waited { Level::Info } else { Level::Verbose };
+            self.note(level, format!("lock `{name}` is ours (generation {})", held.generation()));
+            return Ok(Ok(held));
+        }
+        // What was sent last may still land: an error in taking it back comes second, the lease ends it.
+        if let Err(error) = self.finish(taker.give_up()) {
+            self.note(Level::Warning, format!("lock `{name}` could not be given up in order: {}", error.message()));
+        }
+        match (found?, last) {
+            (Some(Err((Otherwise::Fail, why))), _) => Err(raise(refusal(Kind::LockBusy, name, &why, ""))),
+            (Some(otherwise), _) => Ok(otherwise),
+            (None, busy) => {
+                let why = busy.as_ref().map_or("asked for by many at once", |busy| busy.why.as_str());
+                let holder = busy.as_ref().and_then(|busy| busy.owners.first()).map(Owner::shown);
+                let error = refusal(Kind::Timeout, name, why, &format!("after {} ", text::show(options.wait_up_to)));
+                Err(raise(error.with("holder", holder).with("url", busy.and_then(|busy| busy.url))))
+            }
+        }
+    }
+
+    /// Called before anything happens that is not in the record: the locks around it are taken again.
+    pub(super) fn before_live(&self) -> Result<()> {
+        let branch = branch();
+        let around: Vec<Arc<Hold>> = self.holds.lock().iter().filter(|hold| within(&branch, &hold.branch)).cloned().collect();
+        around.iter().try_for_each(|hold| self.unrecorded(|| self.take_back(hold)).map_err(|error| ours_or(&error)))
+    }
+
+    fn take_back(&self, hold: &Hold) -> HostResult<()> {
+        let before = loop {
+            {
+                let mut state = hold.state.lock();
+                match *state {
+                    State::Earlier(generation) => {
+                        *state = State::Taking;
+                        break generation;
+                    }
+                    State::Ours(_) | State::Over => return Ok(()),
+                    State::Taking => {}
+                }
+            }
+            self.sleep_until(later(self.clock.now(), SignedDuration::from_millis(100)))?;
+        };
+        let deadline = later(self.clock.now(), hold.options.wait_up_to);
+        let taken = self.take(&hold.name, &hold.options, &hold.branch, deadline, true);
+        let (state, result) = match taken {
+            Ok(Ok(held)) => {
+                if held.generation() > before + 1 {
+                    let text = format!("lock `{}` was taken by others while the run was away", hold.name);
+                    self.note(Level::Warning, text);
+                }
+                (State::Ours(held), Ok(()))
+            }
+            Ok(Err((_, why))) => (State::Earlier(before), Err(raise(lost(&hold.name, &why)))),
+            Err(error) if ours(&error).is_some_and(|error| matches!(error.kind(), Kind::Timeout | Kind::LockBusy)) => {
+                let why = ours(&error).map(|error| error.message().to_owned()).unwrap_or_default();
+                (State::Earlier(before), Err(raise(lost(&hold.name, &why))))
+            }
+            Err(error) => (State::Earlier(before), Err(error)),
+        };
+        *hold.state.lock() = state;
+        result
+    }
+
+    /// Asked before each effect: whether the locks around it are still ours.
+    pub(super) fn still_inside(&self) -> Result<()> {
+        let branch = branch();
+        let around: Vec<Held> =
+            self.holds.lock().iter().filter(|hold| within(&branch, &hold.branch)).filter_map(|hold| hold.held()).collect();
+        self.unrecorded(|| around.iter().try_for_each(|held| self.finish(held.still_mine())))
+    }
+
+    /// Something was sent and nobody knows whether it takes effect: the locks around it are not given back in order.
+    pub(super) fn left_in_doubt(&self) {
+        let branch = branch();
+        for hold in self.holds.lock().iter().filter(|hold| within(&branch, &hold.branch)) {
+            hold.in_doubt.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Gives a lock back. A run that ends by `error` and may go on later keeps it in its record.
+    pub(super) fn leave(&self, hold: &Arc<Hold>, error: Option<Kind>) -> HostResult<()> {
+        self.holds.lock().retain(|other| !Arc::ptr_eq(other, hold));
+        if error.is_some_and(is_undecided) {
+            self.give_back(hold);
+            return Ok(());
+        }
+        let left = self.waited(
+            "unlock",
+            json!({"name": hold.name}),
+            |_| {
+                self.give_back(hold);
+                Ok(((), Value::Null))
+            },
+            |_| {
+                *hold.state.lock() = State::Over;
+                Ok(())
+            },
+        );
+        if left.is_err() {
+            self.give_back(hold);
+        }
+        left
+    }
+
+    fn give_back(&self, hold: &Hold) {
+        let state = std::mem::replace(&mut *hold.state.lock(), State::Over);
+        let given = match state {
+            State::Ours(held) if hold.in_doubt.load(Ordering::SeqCst) => {
+                held.abandon();
+                let text = "something sent under it may still take effect, so it is not given back: the next run takes it over with care";
+                self.note(Level::Warning, format!("lock `{}`: {text}", hold.name));
+                Ok(())
+            }
+            State::Ours(held) => self.finish(held.release()),
+            // What an earlier start took stands there still, unless somebody took it over.
+            State::Earlier(_) | State::Taking => self.locks().and_then(|locks| self.finish(locks.forget_earlier(&hold.name))),
+            State::Over => Ok(()),
+        };
+        if let Err(error) = given {
+            let text =
+                format!("lock `{}` could not be given back ({}): it ends with its lease or its server task", hold.name, error.message());
+            self.note(Level::Warning, text);
+        }
+    }
+
+    /// Gives back what is held to the end of the run, in the opposite order.
+    pub fn leave_all(&self, error: Option<Kind>) -> Result<()> {
+        let mut result = Ok(());
+        let all: Vec<Arc<Hold>> = self.holds.lock().iter().rev().cloned().collect();
+        for hold in all {
+            let left = self.leave(&hold, error).map_err(|error| ours_or(&error));
+            result = result.and(left);
+        }
+        result
+    }
+}
+
+impl Hold {
+    fn held(&self) -> Option<Held> {
+        match &*self.state.lock() {
+            State::Ours(held) => Some(held.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// The mark of the run that made a deployment, from its comment: `... [octorhai:4f2c:2:9a0b1c2d]`.
+fn mark_in(comments: &str) -> Option<String> {
+    let (_, rest) = comments.rsplit_once("[octorhai:")?;
+    let (mark, _) = rest.split_once(':')?;
+    Some(mark.to_owned())
+}
+
+fn ours_or(error: &EvalAltResult) -> Error {
+    ours(error).unwrap_or_else(|| Error::new(Kind::Script, error.to_string()))
+}
+
+/// The error of a run that goes on and finds its lock taken.
+fn lost(name: &str, why: &str) -> Error {
+    Error::new(Kind::Fenced, format!("this run held lock `{name}` before it was interrupted, and could not take it again: {why}"))
+        .with("lock", name)
+        .help("nothing was sent; when the holder is done, the run can go on")
+}
+
+/// The error that names the holder.
+fn refusal(kind: Kind, name: &str, why: &str, before: &str) -> Error {
+    Error::new(kind, format!("{before}lock `{name}` is {why}"))
+        .with("lock", name)
+        .help(format!("see it: octorhai locks show \"{name}\"; a run can wait for it (`wait_up_to`), or leave (`on_busy`)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_run_that_started_us_is_named_in_the_comment() {
+        assert_eq!(mark_in("the train [octorhai:4f2c:2:9a0b1c2d]").as_deref(), Some("4f2c"));
+        assert_eq!(mark_in("by hand"), None);
+    }
+}

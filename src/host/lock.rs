@@ -1,0 +1,273 @@
+//! One at a time: locks around a closure, or around the whole script.
+
+use super::{
+    Host,
+    context::own,
+    hold::{Asked, Hold},
+    requeue::RequeueOptions,
+};
+use crate::{
+    clock::later,
+    engine::{
+        options::{OptionDoc, OptionValue},
+        thrown::{HostResult, Raise, ours, raise, to_dynamic},
+    },
+    error::{Error, Kind},
+    event::Level,
+};
+use jiff::SignedDuration;
+use rhai::{Dynamic, EvalAltResult, FnPtr, Position};
+use serde_json::json;
+use std::sync::Arc;
+
+crate::options! {
+    /// How to take a lock.
+    pub struct LockOptions for ["lock", "locks", "only_one", "once"] {
+        /// How long to wait for it at most. A time-out is an error of kind `timeout` that names the holder.
+        wait_up_to: SignedDuration = SignedDuration::from_mins(30), "30m";
+        /// After how long without a sign of life this run counts as gone, when it does not run in an Octopus step: the
+        /// server knows whether the task of a step goes on.
+        lease: SignedDuration = crate::lock::LEASE, "1m";
+        /// How many runs may hold it at once.
+        slots: i64 = 1, "1";
+        /// What happens when somebody holds it: `"wait"`, `"skip"` (the closure is not called, the result is `()`;
+        /// without a closure the script ends, with exit code 0), `"fail"` (an error of kind `lock_busy`, exit code 6) or
+        /// `"requeue"` (the deployment that runs this script is scheduled again, as by `requeue`).
+        on_busy: Otherwise = Otherwise::Wait, "\"wait\"";
+        /// How much later it is scheduled with `"requeue"`.
+        requeue_in: SignedDuration = SignedDuration::from_mins(15), "15m";
+    }
+}
+
+/// What is done when somebody has a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Wait.
+    Wait,
+    /// Go on without.
+    Skip,
+    /// An error.
+    Fail,
+    /// The whole deployment again, later.
+    Requeue,
+}
+
+impl Otherwise {
+    const ALL: [Self; 4] = [Self::Wait, Self::Skip, Self::Fail, Self::Requeue];
+
+    /// As it is written.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Skip => "skip",
+            Self::Fail => "fail",
+            Self::Requeue => "requeue",
+        }
+    }
+
+    /// What is written so; `wait` for what is not known.
+    pub(super) fn named(word: &str) -> Self {
+        Self::ALL.into_iter().find(|one| one.word() == word).unwrap_or(Self::Wait)
+    }
+}
+
+impl OptionValue for Otherwise {
+    const KIND: &'static str = "text";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        let word = String::read(value)?;
+        let found = Self::ALL.into_iter().find(|one| one.word() == word);
+        found.ok_or_else(|| format!("`{word}` is none of `wait`, `skip`, `fail`, `requeue`"))
+    }
+}
+
+/// Options, or the closure when there are none.
+#[derive(Clone)]
+struct Before(Dynamic);
+
+impl OptionValue for Before {
+    const KIND: &'static str = "options map";
+    const OPTIONS: &'static [OptionDoc] = LockOptions::OPTIONS;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        Ok(Self(value))
+    }
+}
+
+/// The closure, or options when they come last.
+#[derive(Clone)]
+struct Around(Dynamic);
+
+impl OptionValue for Around {
+    const KIND: &'static str = "closure";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        Ok(Self(value))
+    }
+    fn argument(_: &str, _: &str, value: Dynamic) -> HostResult<Self> {
+        Ok(Self(value))
+    }
+}
+
+/// Which of the two is the closure, and what the options say.
+fn sorted(function: &'static str, Before(first): Before, Around(second): Around) -> HostResult<(Option<FnPtr>, LockOptions)> {
+    let (closure, options) = if first.is::<FnPtr>() { (first, second) } else { (second, first) };
+    let closure = if closure.is_unit() { None } else { Some(FnPtr::argument(function, "closure", closure)?) };
+    let options = LockOptions::argument(function, "options", options)?;
+    if !(1..=100).contains(&options.slots) {
+        return Err(raise(Error::new(Kind::Script, format!("`{function}`: option `slots` is 1 to 100, not {}", options.slots))));
+    }
+    Ok((closure, options))
+}
+
+/// The closure that must be there.
+fn needed(function: &str, closure: Option<FnPtr>) -> HostResult<FnPtr> {
+    closure.ok_or_else(|| {
+        raise(
+            Error::new(Kind::Script, format!("`{function}` needs a closure: what is done while the lock is held"))
+                .help(format!("{function}(\"shop-database\", || {{ wait(deploy(\"Project A\", \"latest\", ctx.env)); }})")),
+        )
+    })
+}
+
+impl Host {
+    /// Takes a lock; none when it is held and the options say to go on without. `requeue` ends the script.
+    fn enter_lock(&self, name: &str, options: &LockOptions) -> HostResult<Option<Arc<Hold>>> {
+        match self.ask(name, options)? {
+            Asked::Inside(hold) => Ok(Some(hold)),
+            Asked::Held(Otherwise::Requeue, why) => {
+                let comment = Some(format!("requeued: lock {name} is {why}"));
+                let at = later(self.now(), options.requeue_in);
+                self.requeue(at, &RequeueOptions { comment, go_on: false }).map(|_| None)
+            }
+            Asked::Held(_, why) => {
+                self.note(Level::Highlight, format!("skipped: lock `{name}` is {why}"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Does `work` with all the locks taken, in the order of names, and gives them back however it ends.
+    pub(super) fn with_locks(
+        &self,
+        names: &[String],
+        options: &LockOptions,
+        work: impl FnOnce() -> HostResult<Dynamic>,
+    ) -> HostResult<Dynamic> {
+        let mut names: Vec<&String> = names.iter().collect();
+        names.sort();
+        names.dedup();
+        let mut inside = Vec::new();
+        let mut entered = Ok(());
+        for name in &names {
+            match self.enter_lock(name, options) {
+                Ok(Some(hold)) => inside.push(hold),
+                Ok(None) => break,
+                Err(error) => {
+                    entered = Err(error);
+                    break;
+                }
+            }
+        }
+        let mut result = match entered {
+            Err(error) => Err(error),
+            Ok(()) if inside.len() < names.len() => Ok(Dynamic::UNIT),
+            Ok(()) => work(),
+        };
+        let ended_by = result.as_ref().err().and_then(|error| ours(error)).map(|error| error.kind());
+        for hold in inside.iter().rev() {
+            if let Err(error) = self.leave(hold, ended_by) {
+                result = result.and(Err(error));
+            }
+        }
+        result
+    }
+
+    /// What `only_one` calls this script: several projects may use the same one.
+    fn script_name(&self) -> HostResult<String> {
+        let script =
+            std::path::Path::new(&self.script).file_stem().map_or_else(|| self.script.clone(), |stem| stem.to_string_lossy().into_owned());
+        let project = if own(self)?.is_some() { self.project()? } else { None };
+        Ok(match project {
+            Some(project) => format!("only one: {script} of {project}"),
+            None => format!("only one: {script}"),
+        })
+    }
+}
+
+crate::functions! {
+    group "one at a time";
+
+    /// Calls the closure while no other run holds the lock `name`, and returns what it returns. Who waits is told who
+    /// holds it, and since when. The holder is never robbed while it lives; when it is gone, the lock is taken over
+    /// once nothing it sent can still take effect. Options stand before the closure, or after it.
+    ///
+    /// ```rhai
+    /// lock("shop-database", #{wait_up_to: "15m"}, || wait(deploy("Project A", "latest", "Test")));
+    /// ```
+    fn lock(call, name: String; options: Before, closure: Around) -> "what the closure returns" {
+        let (closure, options) = sorted("lock", options, closure)?;
+        let closure = needed("lock", closure)?;
+        Host::of(call)?.with_locks(&[name], &options, || call.closure(&closure, ()))
+    }
+
+    /// Calls the closure while no other run holds any of the locks. They are taken in the order of their names, so that
+    /// two runs never wait for each other.
+    ///
+    /// ```rhai
+    /// locks(["shop-database", "payments"], || wait(deploy("Project A", "latest", "Test")));
+    /// ```
+    fn locks(call, names: Vec<String>; options: Before, closure: Around) -> "what the closure returns" {
+        let (closure, options) = sorted("locks", options, closure)?;
+        let closure = needed("locks", closure)?;
+        Host::of(call)?.with_locks(&names, &options, || call.closure(&closure, ()))
+    }
+
+    /// From here to its end this script runs only once at a time: another run of it waits at this line, or does what
+    /// `on_busy` says. In an Octopus step the script of each project counts by itself. With a name and a closure it
+    /// is a lock of that name around the closure.
+    ///
+    /// ```rhai
+    /// only_one(#{on_busy: "skip"});
+    /// wait(deploy("Project A", "latest", "Test"));
+    /// ```
+    fn only_one(call; name: Dynamic, options: Before, closure: Around) -> "what the closure returns" {
+        let host = Host::of(call)?;
+        if name.is_string() {
+            let name = String::argument("only_one", "name", name)?;
+            let (closure, options) = sorted("only_one", options, closure)?;
+            let closure = needed("only_one", closure)?;
+            return host.with_locks(&[format!("only one: {name}")], &options, || call.closure(&closure, ()));
+        }
+        let (closure, options) = sorted("only_one", Before(name), Around(options.0))?;
+        let name = host.script_name()?;
+        match closure {
+            Some(closure) => host.with_locks(&[name], &options, || call.closure(&closure, ())),
+            None if !crate::engine::branch().is_empty() => Err(raise(
+                Error::new(Kind::Script, "`only_one` without a closure is about the whole script, so it cannot stand in `parallel`")
+                    .help("put it at the beginning of the script, or give it a closure"),
+            )),
+            None => match host.enter_lock(&name, &options)? {
+                Some(_) => Ok(Dynamic::UNIT),
+                None => Err(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE).into()),
+            },
+        }
+    }
+
+    /// Who has a lock now: a map with `held`, `generation`, `slots` and `owners`, each with `run`, `task`, `host`, `pid`,
+    /// `since` and `url`. By the next line it may have changed: to be safe, take the lock.
+    ///
+    /// ```rhai
+    /// if lock_info("shop-database").held { warn("the database is being changed"); }
+    /// ```
+    fn lock_info(call, name: String) -> "map" {
+        let host = Host::of(call)?;
+        let look = |_| {
+            let locks = host.locks().raise()?;
+            let record = host.block(locks.record(&name))?;
+            let shown = |o: &crate::lock::Owner| json!({"run": o.run, "task": o.task, "host": o.host, "pid": o.pid, "since": o.since.to_string(), "url": o.url});
+            let owners: Vec<_> = record.owners.iter().map(shown).collect();
+            let told = json!({"held": !owners.is_empty(), "generation": record.generation, "slots": record.slots, "owners": owners});
+            Ok((told.clone(), told))
+        };
+        let told = host.waited("lock_info", json!({"name": name}), look, |record| Ok(record.clone()))?;
+        Ok(to_dynamic(&told))
+    }
+}
