@@ -281,6 +281,10 @@ impl Host {
                 Ok(((), Value::Null))
             },
             |_| {
+                // It was taken again on the way, for something that the record has no outcome of.
+                if hold.held().is_some() {
+                    self.give_back(hold);
+                }
                 *hold.state.lock() = State::Over;
                 Ok(())
             },

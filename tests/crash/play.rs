@@ -87,11 +87,25 @@ impl Stage {
         for set in sets.as_array().into_iter().flatten() {
             let variables = self.ask(&format!("/api/Spaces-1/variables/{}", set["VariableSetId"].as_str().unwrap_or_default()), None);
             for variable in variables["Variables"].as_array().into_iter().flatten() {
-                lines.push(format!("{} {} {}", set["Name"], variable["Name"], variable["Value"]));
+                lines.push(format!("{} {} {}", set["Name"], variable["Name"], without_generation(&variable["Value"])));
             }
         }
         lines
     }
+}
+
+/// What stands in a variable; of a lock not how often it was taken, for a run that goes on takes its lock again.
+fn without_generation(value: &Value) -> String {
+    let record = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    record.map_or_else(
+        || value.to_string(),
+        |mut record| {
+            if let Some(members) = record.as_object_mut() {
+                members.remove("gen");
+            }
+            record.to_string()
+        },
+    )
 }
 
 /// Plays it to the end: starts the run again with the same id and journal until it has ended.
