@@ -27,6 +27,11 @@ macro_rules! kinds {
             /// The exit code of the process when an error of this kind ends a run (design.md §3).
             pub const fn exit_code(self) -> u8 { match self { $(Kind::$variant => $exit,)* } }
 
+            /// The first kind with an exit code, as a record of a run keeps it; [`Kind::Failed`] when there is none.
+            pub fn of_exit_code(code: u8) -> Self {
+                Self::ALL.iter().find(|kind| kind.exit_code() == code).copied().unwrap_or(Self::Failed)
+            }
+
             /// One sentence for the documentation.
             pub const fn meaning(self) -> &'static str { match self { $(Kind::$variant => $meaning,)* } }
         }

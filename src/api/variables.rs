@@ -69,6 +69,13 @@ impl Named for LibraryVariableSet {
     }
 }
 
+impl LibraryVariableSet {
+    /// The id of its variables; older servers do not say it.
+    pub fn variables(&self) -> VariableSetId {
+        self.variable_set_id.clone().unwrap_or_else(|| format!("variableset-{}", self.id).into())
+    }
+}
+
 impl SpaceClient {
     /// A set of variables.
     pub async fn variable_set(&self, id: &VariableSetId) -> Result<VariableSet> {
@@ -90,8 +97,7 @@ impl SpaceClient {
 
     /// The variables of a library set.
     pub async fn library_variables(&self, set: &LibraryVariableSet) -> Result<VariableSet> {
-        let id = set.variable_set_id.clone().unwrap_or_else(|| format!("variableset-{}", set.id).into());
-        self.variable_set(&id).await
+        self.variable_set(&set.variables()).await
     }
 
     /// Makes a library variable set.

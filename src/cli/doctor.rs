@@ -16,13 +16,7 @@ use crate::{
 
 /// Examines the server and returns the exit code.
 pub fn run(args: &DoctorArgs, ui: &Ui, environment: &Environment) -> u8 {
-    match perform(args, ui, environment) {
-        Ok(()) => 0,
-        Err(error) => {
-            ui.error(&error);
-            error.kind().exit_code()
-        }
-    }
+    ui.exit_code(perform(args, ui, environment).map(|()| 0))
 }
 
 fn perform(args: &DoctorArgs, ui: &Ui, environment: &Environment) -> Result<()> {

@@ -28,13 +28,7 @@ const MOST_LETTERS: usize = 100;
 
 /// Does what a subcommand of `locks` says and returns the exit code.
 pub fn run(args: &LocksArgs, ui: &Ui, environment: &Environment) -> u8 {
-    match perform(args, ui, environment) {
-        Ok(()) => 0,
-        Err(error) => {
-            ui.error(&error);
-            error.kind().exit_code()
-        }
-    }
+    ui.exit_code(perform(args, ui, environment).map(|()| 0))
 }
 
 fn perform(args: &LocksArgs, ui: &Ui, environment: &Environment) -> Result<()> {

@@ -145,14 +145,13 @@ impl Work<'_> {
                 Ok(0)
             }
             RunState::Failed { exit_code, reason } => {
-                let kind = Kind::ALL.iter().find(|kind| kind.exit_code() == *exit_code).copied().unwrap_or(Kind::Failed);
-                Err(Error::new(kind, format!("run `{name}` has failed, {since}: {reason}")).help(anew))
+                Err(Error::new(Kind::of_exit_code(*exit_code), format!("run `{name}` has failed, {since}: {reason}")).help(anew))
             }
             RunState::Cancelled { reason } => {
                 Err(Error::new(Kind::Cancelled, format!("run `{name}` was cancelled, {since}: {reason}")).help(anew))
             }
             RunState::Running if run.alive => {
-                let who = run.holder.as_ref().map_or_else(String::new, |holder| format!(" by process {} on {}", holder.pid, holder.host));
+                let who = run.holder.as_ref().map_or_else(String::new, |holder| format!(" by {}", holder.shown()));
                 Err(Error::new(Kind::LockBusy, format!("run `{name}` is being worked on{who}"))
                     .help(format!("see it: octorhai runs show {name}\nend it: octorhai runs cancel {name}")))
             }
@@ -175,10 +174,7 @@ impl Work<'_> {
         let (mut worst, mut left) = (0, runs.len());
         for run in &runs {
             let name = &run.new.name;
-            let code = self.go_on(run).unwrap_or_else(|error| {
-                self.ui.error(&error);
-                error.kind().exit_code()
-            });
+            let code = self.ui.exit_code(self.go_on(run));
             left -= 1;
             let now = self.journal.run(name)?;
             let (well, words) = result(code, now.as_ref());

@@ -20,13 +20,7 @@ const MOST_LETTERS: usize = 100;
 
 /// Does what a subcommand of `runs` says and returns the exit code.
 pub fn run(args: &RunsArgs, ui: &Ui, environment: &Environment) -> u8 {
-    match perform(args, ui, environment) {
-        Ok(code) => code,
-        Err(error) => {
-            ui.error(&error);
-            error.kind().exit_code()
-        }
-    }
+    ui.exit_code(perform(args, ui, environment))
 }
 
 fn perform(args: &RunsArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
@@ -119,7 +113,7 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
             "holder".to_owned(),
             run.holder.as_ref().map_or_else(String::new, |holder| {
                 let there = if run.alive { "is there" } else { "left" };
-                tame(&format!("process {} on {}: {there}", holder.pid, holder.host), MOST_LETTERS)
+                tame(&format!("{}: {there}", holder.shown()), MOST_LETTERS)
             }),
         ],
         ["mode".to_owned(), mode(&run).map_or_else(String::new, |mode| mode.to_string())],
@@ -156,7 +150,7 @@ fn cancel(name: &str, ui: &Ui, journal: &Journal) -> Result<()> {
         return Err(Error::usage(format!("the run `{name}` has ended already: {}", state(&run))));
     }
     match (&run.holder, run.alive) {
-        (Some(holder), true) => ui.say(&format!("asked process {} on {} to end `{name}`", holder.pid, holder.host)),
+        (Some(holder), true) => ui.say(&format!("asked {} to end `{name}`", holder.shown())),
         _ => ui.say(&format!("cancelled `{name}`; what it had started on the server goes on: `octorhai runs show {name}` lists it")),
     }
     Ok(())

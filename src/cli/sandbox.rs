@@ -6,13 +6,7 @@ use std::net::SocketAddr;
 
 /// Prints a world, or serves one until a signal comes, and returns the exit code.
 pub fn run(args: &SandboxArgs, ui: &Ui) -> u8 {
-    match perform(args, ui) {
-        Ok(()) => 0,
-        Err(error) => {
-            ui.error(&error);
-            error.kind().exit_code()
-        }
-    }
+    ui.exit_code(perform(args, ui).map(|()| 0))
 }
 
 fn perform(args: &SandboxArgs, ui: &Ui) -> Result<()> {

@@ -134,6 +134,14 @@ impl Ui {
         }
     }
 
+    /// The exit code of a subcommand; shows the error that ended it.
+    pub fn exit_code(&self, ended: crate::error::Result<u8>) -> u8 {
+        ended.unwrap_or_else(|error| {
+            self.error(&error);
+            error.kind().exit_code()
+        })
+    }
+
     /// Shows a warning.
     pub fn warning(&self, text: &str) {
         self.talk(&format!("{} {text}", self.paint(Tone::Warn, "warning:")));

@@ -5,7 +5,7 @@ use crate::{
     api,
     clock::text::show,
     error::{Error, Result},
-    lock::Rules,
+    lock::{DRAIN, Rules, octopus::SETTLE},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -61,12 +61,7 @@ impl Default for Advice {
     }
 }
 
-const CAUTIOUS: Advice = Advice {
-    settle: SignedDuration::from_secs(2),
-    drain: SignedDuration::from_secs(120),
-    create_mode: CreateMode::Stop,
-    basis: Basis::Assumed,
-};
+const CAUTIOUS: Advice = Advice { settle: SETTLE, drain: DRAIN, create_mode: CreateMode::Stop, basis: Basis::Assumed };
 
 /// A server that is busier than now is slower by this.
 const BUSIER: i32 = 10;

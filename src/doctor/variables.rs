@@ -18,7 +18,7 @@ const WRITERS: usize = 8;
 pub(super) async fn cas(patient: &Patient<'_>, name: &str, measured: &mut Measured) -> Result<Finding> {
     let space = &patient.space;
     let set = space.create_library_variable_set(name, "A measurement of octorhai doctor; may be removed").await?;
-    let id = set.variable_set_id.unwrap_or_else(|| format!("variableset-{}", set.id).into());
+    let id = set.variables();
     let (mut twice, mut never) = (0, 0);
     for round in 0..patient.rounds {
         space.client().cancel().check()?;

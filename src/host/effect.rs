@@ -11,6 +11,7 @@ use crate::{
     engine::thrown::{HostResult, Raise, raise},
     error::{Error, Kind, Result},
     journal::{Step, StepState},
+    lock::within,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -217,10 +218,8 @@ impl Host {
     /// How long effects took so far, in this branch of the script and in those it has split into.
     fn busy(&self) -> SignedDuration {
         let here = crate::engine::branch();
-        let is_ours =
-            |branch: &str| branch.strip_prefix(&here).is_some_and(|rest| here.is_empty() || rest.is_empty() || rest.starts_with('.'));
         let busy = self.busy.lock();
-        busy.iter().filter(|(branch, _)| is_ours(branch)).fold(SignedDuration::ZERO, |sum, (_, span)| sum.saturating_add(*span))
+        busy.iter().filter(|(branch, _)| within(branch, &here)).fold(SignedDuration::ZERO, |sum, (_, span)| sum.saturating_add(*span))
     }
 
     /// Passes a result on; locks have to know when something is in doubt.

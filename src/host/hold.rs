@@ -7,10 +7,10 @@
 use super::{
     Host,
     lock::{LockOptions, Otherwise},
+    retry::as_error,
     wait::{Look, until},
 };
 use crate::{
-    api::TaskId,
     cancel::Cancel,
     clock::{later, text},
     engine::{
@@ -29,7 +29,6 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use rhai::EvalAltResult;
 use serde_json::{Value, json};
 use std::sync::{
     Arc,
@@ -94,7 +93,7 @@ impl Host {
             me.parent = mark_in(&comments);
             // Of a deployment that is over only the name was lent.
             if !task.is_completed() {
-                me.url = Some(space.task_url(&TaskId::from(task.id.to_string())));
+                me.url = Some(space.task_url(&task.id));
                 me.task = Some(task.id.to_string());
             }
         }
@@ -211,7 +210,7 @@ impl Host {
     pub(super) fn before_live(&self) -> Result<()> {
         let branch = branch();
         let around: Vec<Arc<Hold>> = self.holds.lock().iter().filter(|hold| within(&branch, &hold.branch)).cloned().collect();
-        around.iter().try_for_each(|hold| self.unrecorded(|| self.take_back(hold)).map_err(|error| ours_or(&error)))
+        around.iter().try_for_each(|hold| self.unrecorded(|| self.take_back(hold)).map_err(|error| as_error(&error)))
     }
 
     fn take_back(&self, hold: &Hold) -> HostResult<()> {
@@ -321,7 +320,7 @@ impl Host {
         let mut result = Ok(());
         let all: Vec<Arc<Hold>> = self.holds.lock().iter().rev().cloned().collect();
         for hold in all {
-            let left = self.leave(&hold, error).map_err(|error| ours_or(&error));
+            let left = self.leave(&hold, error).map_err(|error| as_error(&error));
             result = result.and(left);
         }
         result
@@ -342,10 +341,6 @@ fn mark_in(comments: &str) -> Option<String> {
     let (_, rest) = comments.rsplit_once("[octorhai:")?;
     let (mark, _) = rest.split_once(':')?;
     Some(mark.to_owned())
-}
-
-fn ours_or(error: &EvalAltResult) -> Error {
-    ours(error).unwrap_or_else(|| Error::new(Kind::Script, error.to_string()))
 }
 
 /// The error of a run that goes on and finds its lock taken.

@@ -297,11 +297,7 @@ impl Host {
         let place = recorder.next();
         let (kind, arguments) = site::current();
         let (kind, arguments) = (if kind.is_empty() { "read".to_owned() } else { kind }, recorder.cleaned(arguments));
-        let known = recorder.known(&place, &kind, &arguments)?;
-        if known.is_none() {
-            self.before_live()?;
-        }
-        if let Some(step) = known {
+        if let Some(step) = recorder.known(&place, &kind, &arguments)? {
             let _within = Within::step(true);
             if step.state == StepState::Failed {
                 return Err(Error::from_record(&step.outcome));
@@ -309,6 +305,7 @@ impl Host {
             let Value::Array(answers) = step.outcome else { return self.finish(work) };
             return tape::playing(answers, || self.finish(work)).0;
         }
+        self.before_live()?;
         let step = Recorder::step(&place, &kind, &arguments, self.clock.now());
         let (result, heard) = {
             let _within = Within::step(false);

@@ -13,7 +13,7 @@ use crate::{
         thrown::{HostResult, Raise, raise, to_dynamic, to_json},
     },
     error::{Error, Kind, Result},
-    lock::memo,
+    lock::{is_name, memo},
 };
 use jiff::{SignedDuration, Timestamp};
 use rhai::{Dynamic, FnPtr};
@@ -58,7 +58,7 @@ type Arrivals = BTreeMap<String, Timestamp>;
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 fn checked(function: &str, what: &str, name: &str) -> HostResult<()> {
-    if name.trim() == name && !name.is_empty() && name.chars().count() <= 200 && !name.chars().any(char::is_control) {
+    if is_name(name, 200) {
         return Ok(());
     }
     Err(raise(

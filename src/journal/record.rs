@@ -21,6 +21,13 @@ pub struct Holder {
     pub mode: Value,
 }
 
+impl Holder {
+    /// For people: `process 4711 on build-1`.
+    pub fn shown(&self) -> String {
+        format!("process {} on {}", self.pid, self.host)
+    }
+}
+
 /// A run that begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewRun {

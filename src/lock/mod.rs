@@ -156,6 +156,9 @@ impl Me {
     }
 }
 
+/// How long what was sent may be under way, on a server that was not measured.
+pub const DRAIN: SignedDuration = SignedDuration::from_secs(120);
+
 /// How careful a take-over is.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
@@ -168,7 +171,7 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { drain: SignedDuration::from_secs(120), every: SignedDuration::from_secs(2) }
+        Self { drain: DRAIN, every: SignedDuration::from_secs(2) }
     }
 }
 
@@ -300,6 +303,12 @@ impl Locks {
 
 /// What the names of locks begin with.
 pub const LOCK: &str = "lock/";
+
+/// Whether people can tell a name from another: of `most` characters at most, none of them a control character, no space at
+/// its ends.
+pub fn is_name(name: &str, most: usize) -> bool {
+    !name.is_empty() && name.chars().count() <= most && !name.chars().any(char::is_control) && name.trim() == name
+}
 
 /// The register's name for a lock.
 pub(crate) fn cell(name: &str) -> String {

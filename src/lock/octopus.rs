@@ -49,7 +49,7 @@ impl OctopusRegister {
             let id = set.id.as_str().to_owned();
             (id.len(), id)
         });
-        Ok(first.map(|set| set.variable_set_id.unwrap_or_else(|| format!("variableset-{}", set.id).into())))
+        Ok(first.map(|set| set.variables()))
     }
 
     /// The set's id; makes the set if wanted.
@@ -59,12 +59,8 @@ impl OctopusRegister {
         }
         let mut found = self.find().await?;
         if found.is_none() && make {
-            let body = serde_json::json!({
-                "Name": self.set,
-                "Description": "Locks and small values of octorhai scripts. Do not edit; `octorhai locks` shows and breaks them.",
-                "ContentType": "Variables",
-            });
-            let made = self.space.client().send("POST", self.space.route("libraryvariablesets").as_str(), Some(&body)).await;
+            const ABOUT: &str = "Locks and small values of octorhai scripts. Do not edit; `octorhai locks` shows and breaks them.";
+            let made = self.space.create_library_variable_set(&self.set, ABOUT).await;
             // Somebody else may be making it too: everybody waits until that is over before one is chosen.
             self.space.clock().sleep(self.settle).await;
             found = self.find().await?;
@@ -231,10 +227,8 @@ impl Owners for OctopusOwners {
     fn fence<'a>(&'a self, owner: &'a Owner) -> Work<'a, bool> {
         Box::pin(async move {
             let Some((user, key)) = owner.key.as_deref().and_then(|key| key.split_once('/')) else { return Ok(false) };
-            let route = crate::api::Route::new("/api/users").then(user).then("apikeys").then(key);
-            match self.space.client().send("DELETE", route.as_str(), None).await {
-                Ok(_) => Ok(true),
-                Err(error) if error.kind() == Kind::NotFound => Ok(true),
+            match self.space.client().revoke_api_key(&user.into(), &key.into()).await {
+                Ok(()) => Ok(true),
                 Err(error) if error.kind() == Kind::Cancelled => Err(error),
                 // In doubt it is asked again at the next look; without the right the lease's end decides.
                 Err(_) => Ok(false),

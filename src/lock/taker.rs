@@ -89,7 +89,7 @@ impl Taker {
     /// Asks for a lock; does nothing yet.
     pub fn new(locks: &Locks, wanted: Wanted) -> Result<Self> {
         let name = wanted.name.as_str();
-        if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) || name.trim() != name {
+        if !super::is_name(name, 100) {
             return Err(Error::new(Kind::Script, format!("`{}` cannot be the name of a lock", name.escape_debug()))
                 .help("a name has 1 to 100 characters, none of them a control character, and no space at its ends"));
         }

@@ -3,6 +3,7 @@
 use super::{Outcome, Settings, Stats};
 use crate::{
     clock::Clock,
+    doctor::Advice,
     engine::Failure,
     error::{Error, Kind, Result},
     event::{Events, Level},
@@ -57,6 +58,7 @@ pub(super) enum Begun {
 pub(super) fn take_up(
     journaling: &Journaling,
     settings: &Settings,
+    advice: Advice,
     mark: String,
     clock: &Clock,
     events: &Events,
@@ -77,7 +79,7 @@ pub(super) fn take_up(
         nonce: uuid::Uuid::new_v4().simple().to_string(),
         host: hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         pid: std::process::id(),
-        mode: settings.advice().json(),
+        mode: advice.json(),
     };
     let (mark, steps) = match journaling.store.claim_if(&new, &holder, journaling.begin)? {
         Claim::Fresh => (new.mark, Vec::new()),
@@ -140,8 +142,8 @@ fn over(run: &Run, events: &Events) -> Outcome {
             (0, result.clone(), None)
         }
         RunState::Failed { exit_code, reason } => {
-            let kind = Kind::ALL.iter().find(|kind| kind.exit_code() == *exit_code).copied().unwrap_or(Kind::Failed);
-            let error = Error::new(kind, format!("run `{name}` has failed before, {:.0}: {reason}", run.updated)).help(anew);
+            let error = Error::new(Kind::of_exit_code(*exit_code), format!("run `{name}` has failed before, {:.0}: {reason}", run.updated))
+                .help(anew);
             (*exit_code, Value::Null, Some(Failure::from(error)))
         }
         other => {
@@ -160,7 +162,7 @@ fn is_requeued(result: &Value) -> bool {
 }
 
 fn held(run: &Run) -> Error {
-    let who = run.holder.as_ref().map_or_else(String::new, |holder| format!(" by process {} on {}", holder.pid, holder.host));
+    let who = run.holder.as_ref().map_or_else(String::new, |holder| format!(" by {}", holder.shown()));
     Error::new(Kind::LockBusy, format!("run `{}` is being worked on{who}, begun {:.0}", run.new.name, run.new.created))
         .help("wait for it, or give this run another name with --run-id")
         .help(format!("see it: octorhai runs show {0}\nend it: octorhai runs cancel {0}", run.new.name))

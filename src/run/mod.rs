@@ -187,8 +187,14 @@ fn failed(failure: Failure) -> Outcome {
 }
 
 /// Settles where the run works: a sandbox of its own or a server, the space, the mailer.
-async fn grounds(settings: &Settings, clock: &Clock, events: &Events, mark: String, recorder: Option<Recorder>) -> Result<Grounds> {
-    let advice = settings.advice();
+async fn grounds(
+    settings: &Settings,
+    advice: Advice,
+    clock: &Clock,
+    events: &Events,
+    mark: String,
+    recorder: Option<Recorder>,
+) -> Result<Grounds> {
     let (url, credential, space, ca_cert, sandbox, server) = match &settings.target {
         Target::Server { url, credential, space, ca_cert } => {
             (url.clone(), credential.clone(), space.clone(), ca_cert.clone(), None, url.clone())
@@ -294,20 +300,21 @@ fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter
 
 fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clock, events: &Events) -> Outcome {
     let busy = clock.enter();
-    let mark = run_id(&settings, clock);
-    let mut taken_up = match settings.journal.as_ref().map(|journal| journaled::take_up(journal, &settings, mark.clone(), clock, events)) {
-        None => None,
-        Some(Ok(Begun::Ours(taken_up))) => Some(taken_up),
-        Some(Ok(Begun::Over(outcome))) => return *outcome,
-        Some(Err(failure)) => return failed(failure),
-    };
+    let (mark, advice) = (run_id(&settings, clock), settings.advice());
+    let mut taken_up =
+        match settings.journal.as_ref().map(|journal| journaled::take_up(journal, &settings, advice, mark.clone(), clock, events)) {
+            None => None,
+            Some(Ok(Begun::Ours(taken_up))) => Some(taken_up),
+            Some(Ok(Begun::Over(outcome))) => return *outcome,
+            Some(Err(failure)) => return failed(failure),
+        };
     let mark = taken_up.as_ref().map_or(mark, |taken_up| taken_up.mark.clone());
     let recorder = taken_up.as_mut().map(|taken_up| taken_up.recorder(clock));
     if let Some(taken_up) = &taken_up {
         let (store, name, holder) = taken_up.life();
         runtime.spawn(TakenUp::keep_alive(store, name, holder, settings.cancel.clone()));
     }
-    let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, clock, events, mark, recorder))) {
+    let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, advice, clock, events, mark, recorder))) {
         Ok(grounds) => grounds,
         Err(error) => {
             let mut outcome = failed(error.into());
