@@ -68,6 +68,34 @@ fn branches_wait_for_each_other_and_slots_let_several_in() {
 }
 
 #[test]
+fn in_a_store_the_task_of_another_server_says_nothing_of_its_holder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = octorhai::journal::open(&folder.path().display().to_string()).expect("a store");
+    // A step on another server holds it. On ours a task of that name ended long ago.
+    let owner = serde_json::json!({
+        "task": "ServerTasks-1", "run": "elsewhere", "nonce": "n", "process": "p", "host": "build-9", "pid": 1, "generation": 1,
+        "until": "2026-03-02T09:00:00Z", "since": "2026-03-02T08:00:00Z", "lease": 3_600_000,
+    });
+    let record = serde_json::json!({"v": 1, "gen": 1, "state": "held", "slots": 1, "owners": [owner]});
+    assert!(store.swap("lock/shop", 0, &record).expect("written"));
+
+    let world = octorhai::sandbox::World::named_or_file("shop").expect("a built-in world");
+    let events = std::sync::Arc::new(octorhai::event::Recorder::default());
+    let deployed = simulate(&shop(&[]), r#"deploy("Project A", "latest", "Test")"#).outcome.truth["deployments"].clone();
+    let ours = deployed.as_array().and_then(|all| all.iter().find(|d| d["history"] != true)).expect("a deployment");
+    let script = r#"deploy("Project A", "latest", "Test"); sleep("1m"); lock("shop", #{on_busy: "fail"}, || 1)"#;
+    let mut settings = support::settings(octorhai::run::Target::Sandbox(world), script, events);
+    // We run in a step ourselves, of the deployment that the script makes.
+    settings.context.deployment = ours["id"].as_str().map(str::to_owned);
+    assert!(settings.context.deployment.is_some(), "{ours}");
+    settings.locks = octorhai::run::LocksAt::Store(store);
+    let outcome = octorhai::run::run(settings);
+    let failure = outcome.failure.expect("the lock is held");
+    assert_eq!(failure.error.kind(), Kind::LockBusy, "{}", failure.error.message());
+    assert!(failure.error.message().contains("run `elsewhere` (ServerTasks-1) on build-9"), "{}", failure.error.message());
+}
+
+#[test]
 fn a_wait_for_oneself_is_an_error_at_once() {
     let run = run(r#"lock("shop", || lock("shop", || 1))"#);
     assert_eq!(run.outcome.exit_code, Kind::LockBusy.exit_code());

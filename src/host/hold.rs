@@ -21,7 +21,7 @@ use crate::{
     event::{Level, What},
     host::journal::is_undecided,
     lock::{
-        Busy, Held, Locks, Me, NoServer, Owner, Owners, Seen, Taker, Wanted,
+        Busy, Held, Locks, Me, NoServer, Owner, Owners, Register, Seen, Taker, Wanted,
         octopus::{OctopusOwners, OctopusRegister},
         store::StoreRegister,
         within,
@@ -97,20 +97,14 @@ impl Host {
                 me.task = Some(task.id.to_string());
             }
         }
-        let owners: Arc<dyn Owners> = Arc::new(OctopusOwners::new(space.clone()));
-        let advice = &self.home.advice;
-        let made = match &self.locks_at {
+        let (register, owners): (Arc<dyn Register>, Arc<dyn Owners>) = match &self.locks_at {
             LocksAt::Octopus => {
-                let register = Arc::new(OctopusRegister::new(space, advice.settle));
-                Locks::new(register, owners, self.clock.clone(), me, advice.rules())
+                (Arc::new(OctopusRegister::new(space.clone(), self.home.advice.settle)), Arc::new(OctopusOwners::new(space)))
             }
-            LocksAt::Store(store) => {
-                let register = Arc::new(StoreRegister::new(store.clone(), self.clock.clone()));
-                // Holders in tasks of other servers may stand in the same store.
-                let owners: Arc<dyn Owners> = if me.task.is_some() { owners } else { Arc::new(NoServer) };
-                Locks::new(register, owners, self.clock.clone(), me, advice.rules())
-            }
+            // Holders in tasks of other servers may stand in the same store: only their signs of life tell.
+            LocksAt::Store(store) => (Arc::new(StoreRegister::new(store.clone(), self.clock.clone())), Arc::new(NoServer)),
         };
+        let made = Locks::new(register, owners, self.clock.clone(), me, self.home.advice.rules());
         Ok(self.locks.get_or_init(|| made).clone())
     }
 
