@@ -5,18 +5,20 @@
 mod postgres;
 #[path = "support/proxy.rs"]
 mod proxy;
+#[path = "support/records.rs"]
+mod records;
 #[path = "sandbox_support/standalone.rs"]
 #[allow(dead_code, reason = "shared with tests that look at the sandbox's own end")]
 mod standalone;
 mod support;
 
-use jiff::{Timestamp, ToSpan};
 use octorhai::{
     error::Kind,
-    journal::{self, Claim, Holder, Journal, NewRun, RunState, Step, StepState},
+    journal::{self, Claim, Journal, RunState, Step, StepState},
 };
 use postgres::Own;
 use proxy::{Lost, Proxy};
+use records::{at, holder, new_run};
 use serde_json::{Value, json};
 use standalone::Standalone;
 use std::{
@@ -25,28 +27,6 @@ use std::{
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
 };
-
-fn at(seconds: i64) -> Timestamp {
-    "2026-03-02T10:00:00Z".parse::<Timestamp>().expect("a time") + seconds.seconds()
-}
-
-fn holder(nonce: &str) -> Holder {
-    Holder { nonce: nonce.into(), host: "build-1".into(), pid: 42, mode: Value::Null }
-}
-
-fn new_run(name: &str) -> NewRun {
-    NewRun {
-        name: name.into(),
-        mark: format!("m-{name}"),
-        script: "scripts/ship.rhai".into(),
-        sources: vec![("scripts/ship.rhai".into(), "deploy(\"A\")".into())],
-        params: json!({}),
-        target: json!({ "server": "http://octopus" }),
-        options: Value::Null,
-        engine: "0.1.0".into(),
-        created: at(0),
-    }
-}
 
 fn step(path: &str, outcome: Value) -> Step {
     Step {

@@ -3,40 +3,20 @@
 
 #[path = "support/postgres.rs"]
 mod postgres;
+#[path = "support/records.rs"]
+mod records;
 
-use jiff::{Timestamp, ToSpan};
 use octorhai::{
     error::Kind,
-    journal::{self, Begin, Claim, Holder, Journal, NewRun, RunState, Step, StepState},
+    journal::{self, Begin, Claim, Journal, RunState, Step, StepState},
 };
+use records::{at, holder, new_run};
 use serde_json::{Value, json};
 use std::{
     io::Read,
     process::{Child, Command, Stdio},
     thread,
 };
-
-fn at(seconds: i64) -> Timestamp {
-    "2026-03-02T10:00:00Z".parse::<Timestamp>().expect("a time") + seconds.seconds()
-}
-
-fn holder(nonce: &str) -> Holder {
-    Holder { nonce: nonce.into(), host: "build-1".into(), pid: 42, mode: Value::Null }
-}
-
-fn new_run(name: &str) -> NewRun {
-    NewRun {
-        name: name.into(),
-        mark: format!("m-{name}"),
-        script: "scripts/ship.rhai".into(),
-        sources: vec![("scripts/ship.rhai".into(), "deploy(\"A\")".into()), ("lib".into(), "fn x() {}".into())],
-        params: json!({ "zeta": 1.5, "alpha": [null, "ü\u{0}"] }),
-        target: json!({ "server": "http://octopus" }),
-        options: Value::Null,
-        engine: "0.1.0".into(),
-        created: at(0),
-    }
-}
 
 fn step(path: &str, state: StepState, began: i64) -> Step {
     Step {

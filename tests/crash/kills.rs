@@ -215,15 +215,17 @@ fn where_a_project_lets_both_start_the_run_says_so_and_follows_the_first() {
     assert!(got.talk.contains("(ServerTasks-19)"), "it does not follow the first: {}", got.talk);
 }
 
+/// The scenes that the usual run takes; the full one takes all.
+fn usual(names: &[&str]) -> impl Iterator<Item = Scene> {
+    scenes::all().into_iter().filter(|scene| every().is_some() || names.contains(&scene.name))
+}
+
 #[test]
 fn with_a_kill_besides_it_changes_nothing_either() {
     let failures = Mutex::new(Vec::new());
     let mut all = 0;
-    for scene in scenes::all() {
-        // The usual run takes the scene with the most effects and the shortest one.
-        if every().is_none() && !["the train goes back", "one deployment"].contains(&scene.name) {
-            continue;
-        }
+    // The scene with the most effects and the shortest one.
+    for scene in usual(&["the train goes back", "one deployment"]) {
         let wanted = undisturbed(&scene);
         let mut disturbances = Vec::new();
         for action in ["drop_after", "late", "twice"] {
@@ -245,10 +247,7 @@ fn with_a_kill_besides_it_changes_nothing_either() {
 fn what_is_torn_in_the_journal_was_not_written() {
     let failures = Mutex::new(Vec::new());
     let mut all = 0;
-    for scene in scenes::all() {
-        if every().is_none() && !["the train goes back", "a mail when all are live"].contains(&scene.name) {
-            continue;
-        }
+    for scene in usual(&["the train goes back", "a mail when all are live"]) {
         let wanted = undisturbed(&scene);
         let written = (1..).zip(&wanted.places).filter(|(_, name)| name.starts_with("journal: after"));
         // Within the last page of the log, at another place each time.

@@ -23,11 +23,16 @@ impl Ground {
     }
 
     pub fn in_world(world: &str) -> Self {
+        Self::with_clock(world, &["--virtual"])
+    }
+
+    /// `clock` is an option of `octorhai sandbox`.
+    pub fn with_clock(world: &str, clock: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("world.toml");
         fs::write(&file, world).expect("written");
         fs::create_dir(folder.path().join("scripts")).expect("made");
-        Self { sandbox: Standalone::start(&file.display().to_string(), &["--virtual"]), folder }
+        Self { sandbox: Standalone::start(&file.display().to_string(), clock), folder }
     }
 
     pub fn write(&self, name: &str, text: &str) {
@@ -76,7 +81,18 @@ impl Ground {
         self.journal().run(name).expect("read").expect("there").state
     }
 
+    /// The projects, in the order in which they were deployed, without what was there before.
     pub fn deployed(&self) -> Vec<String> {
+        self.made().iter().map(|d| d["project"].as_str().expect("a name").to_owned()).collect()
+    }
+
+    /// The same with their releases.
+    pub fn releases(&self) -> Vec<String> {
+        let text = |d: &Value, name: &str| d[name].as_str().expect("text").to_owned();
+        self.made().iter().map(|d| format!("{} {}", text(d, "project"), text(d, "release"))).collect()
+    }
+
+    fn made(&self) -> Vec<Value> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let state = runtime.block_on(async {
             let clock = octorhai::clock::Clock::real();
@@ -84,8 +100,7 @@ impl Ground {
             let client = octorhai::api::Client::new(settings).expect("a client");
             client.raw("GET", "/sandbox/state", Some(&Value::Null)).await.expect("an answer")
         });
-        let all = state["deployments"].as_array().expect("a list").iter().filter(|d| d["history"] != true);
-        all.map(|d| d["project"].as_str().expect("a name").to_owned()).collect()
+        state["deployments"].as_array().expect("a list").iter().filter(|d| d["history"] != true).cloned().collect()
     }
 }
 
