@@ -98,6 +98,27 @@ fn of_two_copies_of_the_train_one_runs_and_the_other_does_what_it_was_told() {
     assert!(listed.stdout.is_empty() && listed.stderr.contains("no lock is held"), "{listed:?}");
 }
 
+#[test]
+fn a_busy_train_is_queued_again_for_later() {
+    let ground = Ground::with_clock(&shop(&[]), &["--speed", "600"]);
+    ground.write("first.rhai", "lock(\"train\", || { wait(deploy(\"Project A\", \"latest\", \"Test\")); sleep(\"9h\"); });");
+    let script = |name: &str| ground.folder.path().join("scripts").join(name).display().to_string();
+    let (mut first, reader) = beside(&ground, &["run", &script("first.rhai")], "started  (ServerTasks-");
+    ground.write(
+        "second.rhai",
+        "lock(\"train\", #{on_busy: \"requeue\", requeue_in: \"2h\"}, || deploy(\"Project B\", \"latest\", \"Test\"));",
+    );
+
+    // In a sandbox the newest deployment of its world stands for the one whose step runs the script.
+    let queued = octorhai(&ground, &["run", &script("second.rhai")]);
+    first.kill().expect("it runs");
+    first.wait().expect("it ends");
+    reader.join().expect("read to the end");
+    assert_eq!(queued.code, 7, "{}", queued.stderr);
+    assert!(queued.stderr.contains("Project C 1.1.0 → Test is queued again for "), "{}", queued.stderr);
+    assert_eq!(ground.releases(), ["Project A 2.0.0", "Project C 1.1.0"], "its own deployment again, and nothing else");
+}
+
 const LOCKED: &str = "lock(\"shop\", #{wait_up_to: \"20m\"}, || { wait(deploy(\"Project A\", \"latest\", \"Test\")); wait(deploy(\"Project B\", \"latest\", \"Test\")); });\nprint(\"done\");\n";
 
 #[test]
