@@ -12,10 +12,10 @@
 
 use super::Host;
 use crate::{
-    api::tape,
+    api::tape::{self, Answers},
     engine::{
         branch, site,
-        thrown::{HostResult, ours, raise},
+        thrown::{HostResult, raise},
     },
     error::{Error, Kind, Result},
     event::What,
@@ -51,6 +51,8 @@ struct State {
     numbers: BTreeMap<String, u64>,
     /// Not written yet.
     pending: Vec<Step>,
+    /// By branch: what its reads were answered.
+    answers: BTreeMap<String, Answers>,
     /// By branch: a step that failed for a reason that may be gone when the run goes on. It counts once the script goes on after it.
     undecided: BTreeMap<String, Step>,
     /// That something differed from the record: nothing is done after it.
@@ -171,6 +173,11 @@ impl Recorder {
         let state = self.state.lock();
         let number = state.numbers.get(&branch).copied().unwrap_or(0);
         state.known.range((branch.clone(), number + 1)..=(branch, u64::MAX)).next().is_some()
+    }
+
+    /// Does something with the answers of a branch. Its steps come in the same order whenever the script runs, whatever others do.
+    fn answers<T>(&self, place: &Place, work: impl FnOnce(&mut Answers) -> T) -> T {
+        work(self.state.lock().answers.entry(place.branch.clone()).or_default())
     }
 
     fn step(place: &Place, kind: &str, arguments: &Value, began: Timestamp) -> Step {
@@ -302,7 +309,8 @@ impl Host {
             if step.state == StepState::Failed {
                 return Err(Error::from_record(&step.outcome));
             }
-            let Value::Array(answers) = step.outcome else { return self.finish(work) };
+            let Value::Array(record) = step.outcome else { return self.finish(work) };
+            let answers = recorder.answers(&place, |answers| answers.whole(record));
             return tape::playing(answers, || self.finish(work)).0;
         }
         self.before_live()?;
@@ -314,7 +322,11 @@ impl Host {
         let outcome = match &result {
             // Answered from what is known already: nothing to keep.
             Ok(_) if heard.is_empty() => return result,
-            Ok(_) => Ok(Value::Array(heard)),
+            Ok(_) => {
+                // As they will be read: without secrets.
+                let heard = heard.into_iter().map(|entry| recorder.cleaned(entry)).collect();
+                Ok(recorder.answers(&place, |answers| answers.shortened(heard)).into())
+            }
             Err(error) => Err(error.clone()),
         };
         recorder.settle(&place, step, &outcome, self.clock.now());
@@ -350,7 +362,7 @@ impl Host {
         };
         let outcome = match &result {
             Ok((_, record)) => Ok(record.clone()),
-            Err(error) => Err(ours(error).unwrap_or_else(|| Error::new(Kind::Script, error.to_string()))),
+            Err(error) => Err(super::retry::as_error(error)),
         };
         recorder.settle(&place, step, &outcome, self.clock.now());
         result.map(|(value, _)| value)
