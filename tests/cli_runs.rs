@@ -1,7 +1,10 @@
 //! `octorhai runs` as a user meets it, over a journal that was filled through the library.
 
+#[path = "resume_support/mod.rs"]
+mod ground;
 mod support;
 
+use ground::Ground;
 use jiff::{Timestamp, ToSpan};
 use octorhai::journal::{self, Holder, Journal, NewRun, RunState, Step, StepState};
 use serde_json::{Value, json};
@@ -160,6 +163,27 @@ its process is gone: `octorhai runs resume nightly` goes on where it was
     let whole: Value = serde_json::from_str(&ran.stdout).expect("JSON");
     assert_eq!((whole["timeline"].as_array().map(Vec::len), &whole["parameters"]["token"]), (Some(4), &json!("***")));
     assert!(!ran.stdout.contains("9f86d081884c7d65"));
+}
+
+#[test]
+fn show_names_what_a_run_did_and_links_to_it() {
+    let ground = Ground::new();
+    ground.write("x.rhai", "wait(deploy(\"Project A\", \"latest\", \"Test\"));\ncancel(deploy(\"Project B\", \"latest\", \"Test\"));\nlatest(\"Project A\");\n");
+    assert_eq!(ground.run("x", "scripts/x.rhai", &[], &[]).code, 0);
+    let shown = ground.octorhai(&["runs", "show", "x"], &[]).stdout;
+    let url = &ground.sandbox.url;
+    let lines = [
+        format!(
+            "release=2.0.0 environment=Test  0s  Project A 2.0.0 → Test (ServerTasks-19)  {url}/app#/Spaces-1/deployments/Deployments-19"
+        ),
+        format!("Deploy Project A release 2.0.0 to Test (ServerTasks-19): Success  {url}/app#/Spaces-1/tasks/ServerTasks-19"),
+        format!("cancel ServerTasks-20 0s {url}/app#/tasks/ServerTasks-20"),
+        "latest Project A 0s 2 answers".to_owned(),
+    ];
+    let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in lines {
+        assert!(blanks(&shown).contains(&blanks(&line)), "{line}\n is not in\n{shown}");
+    }
 }
 
 #[test]

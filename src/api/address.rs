@@ -96,6 +96,11 @@ pub fn base_address(text: &str) -> Result<String> {
     Base::parse(text).map(|base| base.to_string())
 }
 
+/// The address for people of a link of the server's (`/app#/Spaces-1/...`); none when it leads elsewhere.
+pub fn web_url(server: &str, link: &str) -> Option<String> {
+    Base::parse(server).ok()?.resolve(link).ok().map(String::from)
+}
+
 /// `text` without what stands between `//` and `@`, for messages.
 fn without_password(text: &str) -> String {
     match (text.find("//"), text.rfind('@')) {

@@ -39,7 +39,7 @@ pub mod users;
 pub mod variables;
 pub mod version;
 
-pub use address::{Route, base_address};
+pub use address::{Route, base_address, web_url};
 pub use artifacts::Artifact;
 pub use channels::Channel;
 pub use client::{Client, OnRetry, Settings};

@@ -2,9 +2,10 @@
 
 use super::{
     args::{BreakArgs, LocksArgs, LocksCommand, LocksListArgs, LocksShowArgs, Output},
+    columns::{MOST_LETTERS, columns, tame},
     connect,
     run::{Environment, variable},
-    runs::{columns, moment, tame},
+    runs::moment,
     signals,
     ui::{Tone, Ui},
 };
@@ -22,9 +23,6 @@ use crate::{
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// Longer names and reasons are cut in tables.
-const MOST_LETTERS: usize = 100;
 
 /// Does what a subcommand of `locks` says and returns the exit code.
 pub fn run(args: &LocksArgs, ui: &Ui, environment: &Environment) -> u8 {

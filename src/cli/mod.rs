@@ -6,6 +6,7 @@
 mod args;
 mod ask;
 mod below;
+mod columns;
 mod connect;
 mod doctor;
 mod help;
@@ -21,6 +22,7 @@ mod resume;
 mod run;
 mod runs;
 mod sandbox;
+mod shown;
 mod signals;
 mod step;
 mod store;

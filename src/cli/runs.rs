@@ -2,21 +2,20 @@
 
 use super::{
     args::{ListArgs, Output, PruneArgs, RunsArgs, RunsCommand, ShowArgs},
-    lines::{day, time, zone_name},
+    columns::{MOST_LETTERS, columns, tame},
+    lines::zone_name,
     run::Environment,
-    ui::{Tone, Ui, span, thousands},
+    shown::{self, one_line},
+    ui::{Tone, Ui, thousands},
 };
 use crate::{
     clock::{Clock, text},
     doctor::Advice,
     error::{Error, Kind, Result},
-    journal::{Journal, Run, RunState, Step, StepState},
+    journal::{Journal, Run, RunState},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
-
-/// A line of `runs show` that people still read at once.
-const MOST_LETTERS: usize = 100;
 
 /// Does what a subcommand of `runs` says and returns the exit code.
 pub fn run(args: &RunsArgs, ui: &Ui, environment: &Environment) -> u8 {
@@ -125,19 +124,11 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
         ui.data(&line);
     }
     ui.data("");
-    let (mut table, mut last) = (Vec::new(), String::new());
-    for step in &steps {
-        let today = day(step.began, zone);
-        let shown = time(step.began, zone);
-        let date = if today == last { String::new() } else { today.clone() };
-        last = today;
-        let took = step.ended.map_or_else(String::new, |ended| span(ended.duration_since(step.began).as_secs_f64()));
-        table.push([date, shown, step.path.clone(), tame(&step.kind, MOST_LETTERS), one_line(&step.arguments), took, outcome(step)]);
+    let timeline = shown::timeline(&run, &steps, zone);
+    for line in &timeline {
+        ui.data(line);
     }
-    for line in columns(&table) {
-        ui.data(&line);
-    }
-    if !table.is_empty() {
+    if !timeline.is_empty() {
         ui.data("");
     }
     ui.data(&on(&run, zone));
@@ -233,28 +224,6 @@ fn on(run: &Run, zone: &TimeZone) -> String {
     }
 }
 
-/// How a step ended, and its link.
-fn outcome(step: &Step) -> String {
-    let text = |value: &Value, names: &[&str]| names.iter().find_map(|name| value.get(*name)?.as_str().map(str::to_owned));
-    let mut words = match step.state {
-        StepState::Intent => "no outcome known".to_owned(),
-        StepState::Failed => {
-            let message = text(&step.outcome, &["message"]).unwrap_or_else(|| step.outcome.to_string());
-            format!("failed: {}", tame(&message, MOST_LETTERS))
-        }
-        StepState::Done => one_line(&step.outcome),
-    };
-    // What a wait was for.
-    if let Some(reason) = text(&step.intent, &["reason", "why", "waits_for"]) {
-        words = format!("{} ({words})", tame(&reason, MOST_LETTERS));
-    }
-    let link = |value: &Value| text(value, &["url"]);
-    match link(&step.outcome).or_else(|| link(&step.intent)) {
-        Some(url) if !words.contains(&url) => format!("{words}  {}", tame(&url, 1000)),
-        _ => words,
-    }
-}
-
 /// `2026-03-02 10:00:05`.
 pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
@@ -295,43 +264,4 @@ fn hidden(value: &Value) -> Value {
         Value::String(text) if ["secret:", "sha256:", "digest:"].iter().any(|start| text.starts_with(start)) => json!("***"),
         other => other.clone(),
     }
-}
-
-/// A value in one line: a text without quotes, a map without the outer braces.
-fn one_line(value: &Value) -> String {
-    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let text = match value {
-        Value::Null => String::new(),
-        Value::Object(map) => map
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| format!("{name}={}", plain(value)))
-            .collect::<Vec<_>>()
-            .join(" "),
-        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
-        other => plain(other),
-    };
-    tame(&text, MOST_LETTERS)
-}
-
-/// One line without control characters, cut where it gets too long: names and answers come from elsewhere.
-pub(super) fn tame(text: &str, most: usize) -> String {
-    let mut letters = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    let mut line: String = letters.by_ref().take(most).collect();
-    if letters.next().is_some() {
-        line.pop();
-        line.push('…');
-    }
-    line.trim_end().to_owned()
-}
-
-/// Lines with two blanks between columns; the last one is not filled.
-pub(super) fn columns<const N: usize>(table: &[[String; N]]) -> Vec<String> {
-    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(&widths).filter(|(_, width)| **width > 0).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    table.iter().map(line).collect()
 }
