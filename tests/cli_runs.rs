@@ -238,6 +238,8 @@ fn the_store_is_found_and_its_password_is_not_told() {
     for command in [octorhai().env("OCTORHAI_STATE", state).args(["runs", "list"]), octorhai().args(["runs", "list", "--store", state])] {
         assert!(finish(command).stdout.contains("nightly"));
     }
+    let ran = finish(octorhai().args(["runs", "show", "nope", "--store", state]));
+    assert!(ran.code == 1 && ran.stderr.contains(&format!("`octorhai runs --store {state} list` shows")), "{ran:?}");
     let ran = finish(octorhai().args(["runs", "list"]));
     assert!(ran.code == 2 && ran.stderr.contains("OCTORHAI_STORE"), "{ran:?}");
     let ran =

@@ -158,9 +158,13 @@ fn what_was_started_can_be_left_alone() {
 #[test]
 fn a_second_signal_ends_at_once() {
     let server = Server::start();
-    let ended = interrupted(&server.url, WAIT, &[], &["-INT", "-INT"]);
+    let journal = tempfile::tempdir().expect("a folder");
+    let store = journal.path().to_str().expect("a path");
+    let ended = interrupted(&server.url, WAIT, &["--store", store, "--run-id", "night"], &["-INT", "-INT"]);
     assert_eq!(ended.code, Some(4), "{}", ended.err);
     assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);
+    // It was not put down in order, but it is in its journal.
+    assert!(ended.err.contains(&format!("go on with it: octorhai runs --store {store} resume night")), "{}", ended.err);
 }
 
 #[test]

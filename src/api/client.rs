@@ -508,14 +508,16 @@ impl Client {
         let status = response.status().as_u16();
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()).and_then(|value| self.pause_in(value.trim()));
-        let mut body = Vec::new();
+        // Put together when all is there: a buffer that grows is there twice each time it does.
+        let (mut chunks, mut length) = (Vec::new(), 0);
         while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::Lost(tls::broke_off(&error)))? {
-            if body.len() + chunk.len() > MAX_BODY {
+            length += chunk.len();
+            if length > MAX_BODY {
                 return Err(too_long(format!("more than {} MB", MAX_BODY >> 20)));
             }
-            body.extend_from_slice(&chunk);
+            chunks.push(chunk);
         }
-        Ok(Answer { method: method.to_owned(), path, url: url.to_string(), status, retry_after, body })
+        Ok(Answer { method: method.to_owned(), path, url: url.to_string(), status, retry_after, body: chunks.concat() })
     }
 
     /// The pause a `Retry-After` asks for: seconds, or a date on the server's clock.

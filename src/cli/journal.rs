@@ -31,7 +31,12 @@ pub fn store(given: Option<&str>, environment: &Environment, ui: &Ui) -> Result<
         return Err(Error::usage("there is no journal: `none` was named, or this user has no home folder")
             .help("name one with --store FOLDER or OCTORHAI_STORE; several machines share --store postgres://..."));
     };
-    super::store::open(&address, environment, ui)
+    let journal = super::store::open(&address, environment, ui)?;
+    if let Some(given) = given {
+        // Of an address what is shown: without its password.
+        ui.name_store(if journal::is_postgres(given) { journal.place() } else { given.to_owned() }.as_str());
+    }
+    Ok(journal)
 }
 
 fn address(given: Option<&str>, environment: &Environment) -> Option<String> {

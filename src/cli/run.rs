@@ -193,7 +193,7 @@ fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment
 }
 
 fn perform(args: &RunArgs, ui: &Ui, Prepared { settings, timeline, zone }: Prepared) -> u8 {
-    let watch = signals::watch(settings.cancel.clone(), ui.clone());
+    let watch = signals::watch(settings.cancel.clone(), ui.clone(), settings.journal.as_ref().map(|journal| journal.name.as_str()));
     let outcome = below::run(settings);
     drop(watch);
     ui.end_bars();

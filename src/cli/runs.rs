@@ -131,7 +131,7 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
     if !timeline.is_empty() {
         ui.data("");
     }
-    ui.data(&on(&run, zone));
+    ui.data(&ui.hint(&on(&run, zone)));
     Ok(())
 }
 

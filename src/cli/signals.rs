@@ -31,8 +31,10 @@ pub fn came() -> bool {
     CAME.load(Ordering::SeqCst)
 }
 
-/// Starts watching on a thread of its own, so that a run that is busy cannot delay it.
-pub fn watch(cancel: Cancel, ui: Ui) -> Watch {
+/// Starts watching on a thread of its own, so that a run that is busy cannot delay it. `run` is the name in the journal of what is
+/// watched: what did not end in order can be continued.
+pub fn watch(cancel: Cancel, ui: Ui, run: Option<&str>) -> Watch {
+    let go_on = run.map_or_else(String::new, |run| format!("\ngo on with it: octorhai runs resume {run}"));
     let over = Arc::new(AtomicBool::new(false));
     let done = Arc::clone(&over);
     let number = LAST.fetch_add(1, Ordering::SeqCst) + 1;
@@ -56,9 +58,9 @@ pub fn watch(cancel: Cancel, ui: Ui) -> Watch {
             cancel.cancel(name);
             let second = real_limit(GRACE, signals.next()).await;
             if second.is_some() {
-                say_briefly(&ui, "ended at once: what this run started on the server goes on".to_owned());
+                say_briefly(&ui, format!("ended at once: what this run started on the server goes on{go_on}"));
             } else if !done.load(Ordering::SeqCst) {
-                say_briefly(&ui, "the run did not end within 2 s: ended; look at the server for what it started".to_owned());
+                say_briefly(&ui, format!("the run did not end within 2 s: ended; look at the server for what it started{go_on}"));
             } else {
                 // The run is over and writes its closing lines; a further signal still ends it.
                 signals.next().await;

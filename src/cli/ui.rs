@@ -6,7 +6,7 @@ use indicatif::ProgressDrawTarget;
 use parking_lot::Mutex;
 use std::{
     io::{self, IsTerminal, Write},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// How loud the talk is.
@@ -44,6 +44,8 @@ pub struct Ui(Arc<Inner>);
 struct Inner {
     out: Mutex<Out>,
     redactor: Redactor,
+    /// `--store` as it was given.
+    store: OnceLock<String>,
     colour: bool,
     live: bool,
     loudness: Loudness,
@@ -66,6 +68,7 @@ impl Ui {
         Self(Arc::new(Inner {
             out: Mutex::new(Out { data: Box::new(io::stdout()), talk: Box::new(io::stderr()), data_lost: false, bars: None }),
             redactor,
+            store: OnceLock::new(),
             colour: colour && terminal && !dumb,
             live: terminal && !dumb && loudness > Loudness::Quiet,
             loudness,
@@ -78,6 +81,7 @@ impl Ui {
         Self(Arc::new(Inner {
             out: Mutex::new(Out { data, talk, data_lost: false, bars: None }),
             redactor,
+            store: OnceLock::new(),
             colour: false,
             live: false,
             loudness,
@@ -99,6 +103,20 @@ impl Ui {
         &self.0.redactor
     }
 
+    /// From now on hints that name `octorhai runs` name this store too: who gave one finds the run nowhere else.
+    pub fn name_store(&self, store: &str) {
+        let plain = store.chars().all(|letter| letter.is_alphanumeric() || "/\\._-:@+,=".contains(letter));
+        let _first_stays = self.0.store.set(if plain { store.to_owned() } else { format!("\"{store}\"") });
+    }
+
+    /// A hint as it must be typed here.
+    pub fn hint(&self, text: &str) -> String {
+        match self.0.store.get() {
+            Some(store) => text.replace("octorhai runs ", &format!("octorhai runs --store {store} ")),
+            None => text.to_owned(),
+        }
+    }
+
     /// Writes a line of data to stdout.
     pub fn data(&self, line: &str) {
         let clean = self.0.redactor.clean(line);
@@ -115,7 +133,8 @@ impl Ui {
 
     /// Writes a line of talk to stderr, however quiet the user wants it.
     pub fn talk(&self, line: &str) {
-        let clean = self.0.redactor.clean(line);
+        let line = self.hint(line);
+        let clean = self.0.redactor.clean(&line);
         self.write(|out| line_to(&mut out.talk, &clean));
     }
 
