@@ -81,7 +81,6 @@ fn check_fleet(ran: &InProcess, count: usize) {
 fn a_thousand_tasks_cost_sixty_requests_a_minute() {
     let ran = simulate(&fleet(1000, 2000), WAIT_FOR_ALL);
     check_fleet(&ran, 1000);
-    assert!(ran.outcome.stats.real_seconds < 60.0, "{:?}", ran.outcome.stats);
 }
 
 #[test]
@@ -89,7 +88,6 @@ fn hundreds_of_tasks_queue_for_hours_behind_a_cap_of_five() {
     let ran = simulate(&fleet(400, 5), WAIT_FOR_ALL);
     check_fleet(&ran, 400);
     assert!(ran.outcome.stats.seconds > 2.6 * 3600.0, "{:?}", ran.outcome.stats);
-    assert!(ran.outcome.stats.real_seconds < 60.0, "{:?}", ran.outcome.stats);
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub mod tenants;
 pub mod time;
 pub mod wait;
 pub mod wait_for;
+mod watch;
 
 use crate::{
     api,
