@@ -89,9 +89,9 @@ impl Taker {
     /// Asks for a lock; does nothing yet.
     pub fn new(locks: &Locks, wanted: Wanted) -> Result<Self> {
         let name = wanted.name.as_str();
-        if !super::is_name(name, 100) {
+        if !super::is_name(name, 220) {
             return Err(Error::new(Kind::Script, format!("`{}` cannot be the name of a lock", name.escape_debug()))
-                .help("a name has 1 to 100 characters, none of them a control character, and no space at its ends"));
+                .help("a name has 1 to 220 characters, none of them a control character, and no space at its ends"));
         }
         let nonce = super::random();
         locks.in_use.lock().insert(nonce.clone());
