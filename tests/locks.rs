@@ -22,7 +22,8 @@ fn on_each<F: Future<Output = ()>>(test: impl Fn(Ground) -> F) {
     runtime.block_on(async {
         test(Ground::store()).await;
         test(Ground::server("").await).await;
-        test(Ground::server("racy_variables = \"1s\"").await).await;
+        // A quarter of the time that locks settle: a busy machine makes it longer.
+        test(Ground::server("racy_variables = \"500ms\"").await).await;
     });
 }
 
@@ -88,6 +89,13 @@ fn many_contend_and_never_two_are_inside() {
                         let held = take(&locks, Wanted { slots, ..wanted(&format!("busy-{slots}")) }).await;
                         most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         locks.clock.sleep(seconds(1)).await;
+                        // The clock does not wait for disks and servers: whoever may come in too gets real time for it, once.
+                        for _ in 0..1000 {
+                            if slots == 1 || most.load(Ordering::SeqCst) > 1 {
+                                break;
+                            }
+                            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                        }
                         inside.fetch_sub(1, Ordering::SeqCst);
                         held.release().await.expect("it is let go");
                         rounds.fetch_add(1, Ordering::SeqCst);
