@@ -80,7 +80,7 @@ impl Store for Memory {
     }
 }
 
-/// A place for locks, on a clock that runs a hundred times as fast as the one on the wall.
+/// A place for locks, on a clock that runs fifty times as fast as the one on the wall.
 pub struct Ground {
     pub clock: Clock,
     store: Option<Arc<Memory>>,
@@ -137,9 +137,9 @@ impl Ground {
     }
 }
 
-/// So fast that a settle takes 20 ms, and slow enough that a lease is not over because a machine is busy.
+/// So fast that a settle takes 40 ms, and slow enough that neither it nor a lease is over because a machine is busy.
 fn clock() -> Clock {
-    Clock::scaled("2026-03-02T08:00:00Z".parse().expect("a time"), 100.0)
+    Clock::scaled("2026-03-02T08:00:00Z".parse().expect("a time"), 50.0)
 }
 
 /// The lock `name` for one; with a lease that is not over because the machine is busy.
