@@ -69,7 +69,10 @@ fn filled() -> TempDir {
             "wait",
             json!({ "task": "ServerTasks-7" }),
             StepState::Failed,
-            (json!({ "reason": "approval by QA" }), json!({ "kind": "timeout", "message": "nobody\napproved" })),
+            (
+                json!({ "waits": [{"at": at(5).to_string(), "title": "A 2.1.0 → Test", "why": "waits for approval by QA", "url": url}] }),
+                json!({ "kind": "timeout", "message": "nobody\napproved" }),
+            ),
             4,
             Some(3700),
         ),
@@ -149,7 +152,8 @@ mark        m-nightly
 
 Mon 2026-03-02  10:00:01  1  dashboard  project=A                0s     version=2.0.0
                 10:00:02  2  deploy     project=A version=2.1.0  1s     task=ServerTasks-7 url=http://octopus.example/app#/Spaces-1/tasks/ServerTasks-7
-                10:00:04  3  wait       task=ServerTasks-7       1h 1m  approval by QA (failed: nobody approved)
+                10:00:04  3  wait       task=ServerTasks-7       1h 1m  failed: nobody approved
+                10:00:05       waits    A 2.1.0 → Test                  waits for approval by QA  http://octopus.example/app#/Spaces-1/tasks/ServerTasks-7
 Tue 2026-03-03  11:00:00  4  mail       to=a@example.com                no outcome known
 
 its process is gone: `octorhai runs resume nightly` goes on where it was
@@ -184,6 +188,31 @@ fn show_names_what_a_run_did_and_links_to_it() {
     for line in lines {
         assert!(blanks(&shown).contains(&blanks(&line)), "{line}\n is not in\n{shown}");
     }
+}
+
+#[test]
+fn show_says_why_a_run_waited() {
+    let ground = Ground::new();
+    ground.write(
+        "x.rhai",
+        r#"
+        wait(deploy("Project A", "latest", "Test", #{at: now() + 1.hours}), #{timeout: "3h"});
+        wait_step(deploy("Project B", "latest", "Test"), 2);
+        "#,
+    );
+    assert_eq!(ground.run("x", "scripts/x.rhai", &[], &[]).code, 0);
+    let shown = ground.octorhai(&["runs", "show", "x"], &[]).stdout;
+    let link = format!("{}/app#/Spaces-1/tasks/ServerTasks-20", ground.sandbox.url);
+    let lines = [
+        "waits Project A 2.0.0 → Test scheduled for 2026-03-02 09:00:00 UTC".to_owned(),
+        format!("waits step 2 of Project B 2.0.0 → Test not done yet {link}"),
+    ];
+    let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in lines {
+        assert!(blanks(&shown).contains(&line), "{line}\n is not in\n{shown}");
+    }
+    // A step that takes minutes is looked at every ten seconds.
+    assert!(shown.contains(" more\n") && shown.lines().count() < 45, "{shown}");
 }
 
 #[test]

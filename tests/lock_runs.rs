@@ -84,8 +84,11 @@ fn of_two_copies_of_the_train_one_runs_and_the_other_does_what_it_was_told() {
     let listed = octorhai(&ground, &["locks", "list"]).stdout;
     assert!(listed.contains("only one: master-project") && listed.contains(", process "), "{listed}");
 
-    let waited = octorhai(&ground, &["run", "scripts/master-project.rhai", "--env", "Test"]);
+    let waited = octorhai(&ground, &["run", "scripts/master-project.rhai", "--env", "Test", "--run-id", "patient"]);
     assert_eq!(waited.code, 0, "{}", waited.stderr);
+    let shown = octorhai(&ground, &["runs", "show", "patient"]).stdout;
+    let why = shown.lines().find(|line| line.contains("  waits ")).unwrap_or_default();
+    assert!(why.contains("lock `only one: master-project`") && why.contains("held by run `"), "{shown}");
     assert!(waited.stderr.contains("waiting for lock `only one: master-project`: held by run `"), "{}", waited.stderr);
     assert!(first.wait().expect("it ends").success());
     reader.join().expect("read to the end");

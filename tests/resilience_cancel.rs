@@ -160,7 +160,9 @@ fn a_second_signal_ends_at_once() {
     let server = Server::start();
     let journal = tempfile::tempdir().expect("a folder");
     let store = journal.path().to_str().expect("a path");
-    let ended = interrupted(&server.url, WAIT, &["--store", store, "--run-id", "night"], &["-INT", "-INT"]);
+    // Or it could end in order before the second signal comes.
+    let stuck = format!("post(\"~/sandbox/faults\", #{{\"match\": \"POST *cancel\", action: \"delay\", by: \"5m\"}});{WAIT}");
+    let ended = interrupted(&server.url, &stuck, &["--store", store, "--run-id", "night"], &["-INT", "-INT"]);
     assert_eq!(ended.code, Some(4), "{}", ended.err);
     assert!(ended.took < Duration::from_secs(1), "{:?}", ended.took);
     // It was not put down in order, but it is in its journal.

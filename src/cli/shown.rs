@@ -17,7 +17,11 @@ use std::collections::HashMap;
 #[derive(Default)]
 struct Names(HashMap<String, String>);
 
-/// The timeline: when, which step, what, with what, how long, what came of it.
+/// Of a row of looks, how many are shown at its begin; and the last one.
+const LOOKS: usize = 4;
+
+/// The timeline: when, which step, what, with what, how long, what came of it. Looks in a row, as of somebody who polls,
+/// are shortened, and what time it was is not shown: `--output json` has all steps.
 pub fn timeline(run: &Run, steps: &[Step], zone: &TimeZone) -> Vec<String> {
     let mut names = Names::default();
     for step in steps {
@@ -25,20 +29,50 @@ pub fn timeline(run: &Run, steps: &[Step], zone: &TimeZone) -> Vec<String> {
     }
     let server = run.new.target["server"].as_str().unwrap_or_default();
     let (mut table, mut last) = (Vec::new(), String::new());
-    for step in steps {
+    let mut shown = steps.iter().filter(|step| step.kind != "now").peekable();
+    let mut looks = 0;
+    while let Some(step) = shown.next() {
+        looks = if is_look(step) { looks + 1 } else { 0 };
+        if looks > LOOKS && shown.peek().is_some_and(|next| is_look(next)) {
+            continue;
+        }
+        if looks > LOOKS + 1 {
+            let more = format!("{} more", looks - LOOKS - 1);
+            table.push([String::new(), "...".to_owned(), String::new(), more, String::new(), String::new(), String::new()]);
+        }
         let today = day(step.began, zone);
         let date = if today == last { String::new() } else { today.clone() };
         last = today;
         let took = step.ended.map_or_else(String::new, |ended| span(ended.duration_since(step.began).as_secs_f64()));
         let (kind, arguments) = (tame(&step.kind, MOST_LETTERS), one_line(&names.put_in(&step.arguments)));
         table.push([date, time(step.began, zone), step.path.clone(), kind, arguments, took, outcome(step, server, &names)]);
+        table.extend(reasons(step, zone));
     }
     columns(&table)
 }
 
+/// Whether a step only looked, or slept between two looks without a new reason.
+fn is_look(step: &Step) -> bool {
+    let slept = || step.kind == "sleep" && step.intent.is_null();
+    step.state == StepState::Done && (slept() || answers(&step.outcome).is_some())
+}
+
+/// Why a step waited, a row for each reason.
+fn reasons<'a>(step: &'a Step, zone: &'a TimeZone) -> impl Iterator<Item = [String; 7]> + use<'a> {
+    step.intent["waits"].as_array().into_iter().flatten().filter_map(|reason| {
+        let at = text(reason, "at")?.parse().map_or_else(|_| String::new(), |at| time(at, zone));
+        let mut why = tame(text(reason, "why")?, MOST_LETTERS);
+        if let Some(url) = text(reason, "url").filter(|url| !why.contains(url)) {
+            why = format!("{why}  {}", tame(url, 1000));
+        }
+        let title = tame(text(reason, "title").unwrap_or_default(), MOST_LETTERS);
+        Some([String::new(), at, String::new(), "  waits".to_owned(), title, String::new(), why])
+    })
+}
+
 /// How a step ended, and its link.
 fn outcome(step: &Step, server: &str, names: &Names) -> String {
-    let mut words = match step.state {
+    let words = match step.state {
         StepState::Intent => "no outcome known".to_owned(),
         StepState::Failed => {
             let message = text(&step.outcome, "message").map_or_else(|| step.outcome.to_string(), str::to_owned);
@@ -46,10 +80,6 @@ fn outcome(step: &Step, server: &str, names: &Names) -> String {
         }
         StepState::Done => done(&step.outcome, names),
     };
-    // What a wait was for.
-    if let Some(reason) = ["reason", "why", "waits_for"].iter().find_map(|name| text(&step.intent, name)) {
-        words = format!("{} ({words})", tame(reason, MOST_LETTERS));
-    }
     let task = || {
         step.arguments
             .as_str()

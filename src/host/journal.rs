@@ -23,11 +23,18 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use serde_json::Value;
-use std::{cell::Cell, collections::BTreeMap, sync::Arc};
+use serde_json::{Value, json};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    sync::Arc,
+};
 
 /// A sleep longer than this is put down at once (`--suspend`).
 pub const LONG: SignedDuration = SignedDuration::from_mins(1);
+
+/// How many reasons of one wait its record keeps: the first ones, and the last.
+const REASONS: usize = 20;
 
 /// Takes secrets out of what is written.
 pub type Clean = Arc<dyn Fn(&str) -> String + Send + Sync>;
@@ -64,6 +71,20 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
     /// Whether what happens on this thread has happened before.
     static AGAIN: Cell<bool> = const { Cell::new(false) };
+    /// The wait that this thread is inside of.
+    static WAIT: RefCell<Option<Step>> = const { RefCell::new(None) };
+    /// Why this thread is about to wait: told, and the wait has not begun.
+    static REASON: RefCell<Option<Value>> = const { RefCell::new(None) };
+}
+
+/// Adds to the record of a wait why it waits.
+fn give_reason(step: &mut Step, reason: Value) {
+    if let Some(reasons) = step.intent.get_mut("waits").and_then(Value::as_array_mut) {
+        reasons.truncate(REASONS - 1);
+        reasons.push(reason);
+    } else {
+        step.intent = json!({"waits": [reason]});
+    }
 }
 
 /// For the length of a step.
@@ -208,7 +229,10 @@ impl Recorder {
         if let Some(step) = known {
             return Ok(step);
         }
-        let step = Self::step(place, kind, arguments, now);
+        let mut step = Self::step(place, kind, arguments, now);
+        if let Some(reason) = REASON.take() {
+            give_reason(&mut step, reason);
+        }
         self.write(Some(step.clone()))?;
         Ok(step)
     }
@@ -301,6 +325,8 @@ impl Host {
     /// A read: `work` asks the server and changes nothing.
     pub(super) fn recorded<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(recorder) = self.recorder() else { return self.finish(work) };
+        // What was told before something else than a wait is not why the next one waits.
+        REASON.take();
         let place = recorder.next();
         let (kind, arguments) = site::current();
         let (kind, arguments) = (if kind.is_empty() { "read".to_owned() } else { kind }, recorder.cleaned(arguments));
@@ -356,10 +382,13 @@ impl Host {
         }
         self.before_live().map_err(raise)?;
         let step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).map_err(raise)?;
+        let began = step.began;
+        WAIT.set(Some(step));
         let result = {
             let _within = Within::step(false);
-            work(step.began)
+            work(began)
         };
+        let step = WAIT.take().expect("it was set above, and no wait is inside of another");
         let outcome = match &result {
             Ok((_, record)) => Ok(record.clone()),
             Err(error) => Err(super::retry::as_error(error)),
@@ -388,9 +417,27 @@ impl Host {
         ))
     }
 
+    /// Puts on record why this thread waits, or is about to. That it cannot be written is said by the next step that must be.
+    fn record_reason(&self, reason: Value) {
+        let Some(recorder) = &self.recorder else { return };
+        let reason = recorder.cleaned(reason);
+        let wait = WAIT.with_borrow_mut(|wait| {
+            let step = wait.as_mut()?;
+            give_reason(step, reason.clone());
+            Some(step.clone())
+        });
+        match wait {
+            Some(step) => drop(recorder.write(Some(step))),
+            None => REASON.set(Some(reason)),
+        }
+    }
+
     /// Tells something that is told once: what happened before and is only gone through again is marked as such.
     pub fn emit(&self, what: What) {
         if !self.is_again() {
+            if let What::Waiting { title, why, url, .. } = &what {
+                self.record_reason(json!({"at": self.clock.now().to_string(), "title": title, "why": why, "url": url}));
+            }
             self.events.emit(what);
         } else if matches!(what, What::TaskStarted { .. } | What::TaskEnded { .. } | What::Mail { .. }) {
             self.events.emit(What::Replayed { what: Box::new(what) });

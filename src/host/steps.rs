@@ -191,19 +191,22 @@ crate::functions! {
         let [task] = list.as_slice() else {
             return Err(raise(Error::new(Kind::Script, "`wait_step` takes one task")));
         };
-        host.emit(What::Waiting {
-            task: Some(task.id.to_string()),
-            title: format!("{step} of {}", task.subject.title),
-            why: "not done yet".to_owned(),
-            url: task.subject.url.clone(),
-        });
+        let mut told = false;
         let begun = host.now();
         let found = until(&host, later(begun, options.timeout), || {
             host.block(task.look(&host))?;
-            match judge(&host, task, &step)? {
-                Some(done) => Ok(Look::Done(done)),
-                None => Ok(Look::Again(later(host.now(), SignedDuration::from_secs(10)))),
+            if let Some(done) = judge(&host, task, &step)? {
+                return Ok(Look::Done(done));
             }
+            if !std::mem::replace(&mut told, true) {
+                host.emit(What::Waiting {
+                    task: Some(task.id.to_string()),
+                    title: format!("{step} of {}", task.subject.title),
+                    why: "not done yet".to_owned(),
+                    url: task.subject.url.clone(),
+                });
+            }
+            Ok(Look::Again(later(host.now(), SignedDuration::from_secs(10))))
         })?;
         host.count_naive(host.clock.since(begun).as_secs(), 1);
         found.ok_or_else(|| {
