@@ -1,0 +1,5 @@
+//! What a step of Octopus hands on to us and what it hears from us: the frame of variables on a pipe, and service messages.
+//!
+//! Knows the forms, not what they are used for: `template` writes launchers that send the frame, `cli` reads it.
+
+pub mod frame;
