@@ -18,6 +18,7 @@ pub mod journal;
 pub mod lock;
 pub mod mail;
 pub mod report;
+pub mod step;
 
 pub mod engine;
 

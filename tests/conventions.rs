@@ -208,9 +208,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("report", &["error", "clock", "cancel", "event"]),
     ("engine", &["error", "clock", "cancel", "event"]),
     ("sandbox", &["error", "clock", "cancel", "event"]),
+    ("step", &["error", "clock", "cancel", "event"]),
     ("host", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "mail", "report", "engine"]),
     ("run", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "mail", "report", "engine", "host", "sandbox"]),
-    ("cli", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "engine", "host", "run", "sandbox"]),
+    ("template", &["error", "clock", "cancel", "event", "api", "engine", "step"]),
+    (
+        "cli",
+        &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "step", "engine", "host", "run", "template", "sandbox"],
+    ),
 ];
 
 /// The layer of a file: its first folder or its name below `src`.

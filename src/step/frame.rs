@@ -3,9 +3,6 @@
 //! Pairs of name and value, each ended by NUL, in UTF-8, until the end of file. A name that is absent is not set; an empty value is one.
 //! Names that begin with `@` are ours, all others are variables of Octopus. Names of variables are matched without case.
 
-use crate::error::{Error, Kind, Result};
-use std::{collections::BTreeMap, time::Duration};
-
 /// The only value of [`PROTOCOL`] so far.
 pub const VERSION: &str = "1";
 /// The first pair, so that a later launcher is not misread.
@@ -20,7 +17,7 @@ pub const PREFIX: &str = "@prefix";
 pub const NAME: &str = "@name";
 /// The text of the script in base64: nothing on the way touches that.
 pub const SCRIPT: &str = "@script";
-/// Followed by the path of an imported file as [`crate::engine`] names it (`@file:lib/rings.rhai`): its text in base64.
+/// Followed by the path of an imported file as an import names it (`@file:lib/rings.rhai`): its text in base64.
 pub const FILE: &str = "@file:";
 
 /// Members of a template's own parameters that say where the server is and who we are, behind the prefix and a dot.
