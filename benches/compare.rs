@@ -79,7 +79,7 @@ fn run(target: Target, script: &str) -> Ran {
     let prints = Arc::new(Prints(Stopwatch::start(), Mutex::default()));
     let watch = Stopwatch::start();
     let outcome = octorhai::run::run(Settings {
-        script: Source { name: "bench.rhai".to_owned(), text: script.to_owned(), folder: None },
+        script: Source { name: "bench.rhai".to_owned(), text: script.to_owned(), files: octorhai::run::Files::None },
         params: BTreeMap::new(),
         target,
         virtual_time: false,
@@ -90,6 +90,7 @@ fn run(target: Target, script: &str) -> Ran {
         smtp: None,
         mail_from: None,
         artifacts: std::env::temp_dir(),
+        clean: Arc::new(str::to_owned),
         max_operations: None,
         locks: octorhai::run::LocksAt::Octopus,
         journal: None,

@@ -25,6 +25,28 @@ pub struct Event {
     pub what: What,
 }
 
+/// A text that no event stream shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for who must know it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// How loud a note is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -168,6 +190,12 @@ pub enum What {
         /// The value; absent when it is sensitive.
         #[serde(skip_serializing_if = "Option::is_none")]
         value: Option<String>,
+        /// The value when it is sensitive: for who sets the variable, never for who shows or keeps events.
+        #[serde(skip)]
+        secret: Option<Hidden>,
+        /// Whether the next step shall evaluate it as a template of Octopus; otherwise it is escaped.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        raw: bool,
     },
     /// `artifact(name, text)` of the script.
     Artifact {

@@ -13,7 +13,7 @@ mod sample;
 use octorhai::{
     cancel::Cancel,
     clock::Clock,
-    engine::{Config, Hooks, Interpreter, Limits, Source, on_script_thread, params},
+    engine::{Config, Files, Hooks, Interpreter, Limits, Source, on_script_thread, params},
 };
 use parking_lot::Mutex;
 use rhai::Dynamic;
@@ -30,7 +30,7 @@ fn outcome(path: &Path) -> String {
     let source = Source {
         name: path.file_name().expect("a file").to_string_lossy().into_owned(),
         text: std::fs::read_to_string(path).expect("readable"),
-        folder: path.parent().map(Path::to_path_buf),
+        files: path.parent().map_or(Files::None, |folder| Files::Folder(folder.to_path_buf())),
     };
     let ended = on_script_thread(|| {
         let clock = Clock::virtual_at("2026-03-02T08:00:00Z".parse().expect("a timestamp"));

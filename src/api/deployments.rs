@@ -82,6 +82,9 @@ impl Marked for Deployment {
     fn expires(&self) -> Option<Timestamp> {
         self.queue_time_expiry
     }
+    fn replaces(&self, earlier: &Self) -> bool {
+        self.tenant_id == earlier.tenant_id
+    }
 }
 
 /// A deployment to be created: every field of octopus-api.md §15.

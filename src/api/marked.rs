@@ -10,6 +10,9 @@
 //!    nothing that arrives now can start any more, so the request is sent anew with a new deadline, three times at most; or
 //! 5. until the caller's patience ends: an `in_doubt` error names the marker and the time after which nothing can start.
 //!
+//! A step of Octopus that is tried again has no record of what its last attempt sent, if that was killed on another worker. Its
+//! markers say whose step they are of ([`Earlier`]), so what goes on or went well is taken over before anything is sent.
+//!
 //! The life is not shortened for the first request, although that would settle doubts sooner: a deployment that waits
 //! its turn behind others would then time out. Who wants doubts settled without a person gives a patience longer than
 //! the life. A server that was not measured (`octorhai doctor`), or was seen to drop the deadline, is never asked twice.
@@ -43,6 +46,26 @@ pub(crate) trait Marked: Document {
     fn task_id(&self) -> Option<&TaskId>;
     fn number(&self) -> u64;
     fn expires(&self) -> Option<Timestamp>;
+    /// Whether what `earlier` did in the same place is undone by this.
+    fn replaces(&self, earlier: &Self) -> bool;
+}
+
+/// What an earlier attempt of the same step would have made in this place of its script.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// How its marker begins: `octorhai:ServerTasks-71@1a2b3c4d.`.
+    pub head: String,
+    /// How it ends: `:2:9a0b1c2d`.
+    pub tail: String,
+    /// When the task that the step belongs to began.
+    pub since: Timestamp,
+}
+
+impl Earlier {
+    fn made(&self, comments: &str) -> bool {
+        let marked = comments.rsplit_once(&format!("[{}", self.head)).and_then(|(_, rest)| rest.split_once(']'));
+        marked.is_some_and(|(marker, _)| marker.ends_with(&self.tail) && !marker.trim_end_matches(&self.tail).contains(':'))
+    }
 }
 
 /// Who remembers what is sent, so that a later start of the run can look for it.
@@ -52,6 +75,9 @@ pub trait Sending {
 
     /// Called before each request, with what must be known to look for it. An error: nothing is sent.
     fn about_to(&self, intent: Value) -> Result<()>;
+
+    /// What an earlier attempt of the same step may have made; it is taken over. Asked only when nothing is remembered.
+    fn attempted(&self) -> Option<&Earlier>;
 
     /// Whether it is remembered: then a doubt is waited out, because ending the run would not settle it sooner.
     fn is_journaled(&self) -> bool;
@@ -64,6 +90,9 @@ impl Sending for () {
     }
     fn about_to(&self, _: Value) -> Result<()> {
         Ok(())
+    }
+    fn attempted(&self) -> Option<&Earlier> {
+        None
     }
     fn is_journaled(&self) -> bool {
         false
@@ -136,6 +165,11 @@ impl SpaceClient {
         }
         // What an earlier start of the run sent comes first.
         let mut earlier = creation.sending.earlier().and_then(Sent::from_json);
+        if let Some(attempted) = creation.sending.attempted().filter(|_| earlier.is_none())
+            && let Some(found) = self.take_over(creation, attempted).await?
+        {
+            return Ok(found);
+        }
         let since = earlier.map_or_else(|| later(self.client().server_now(), -LOOK_BACK), |sent| sent.since);
         let mut attempt = earlier.map_or(1, |sent| sent.attempt);
         loop {
@@ -234,6 +268,29 @@ impl SpaceClient {
             let longest = self.clock().since(began) / 20;
             pause = (pause * 2).min(longest.clamp(SignedDuration::from_secs(30), SignedDuration::from_mins(5)));
         }
+    }
+
+    /// What an earlier attempt of the same step made, if it goes on or is what counts now.
+    async fn take_over<T: Marked>(&self, creation: &Creation<'_>, attempted: &Earlier) -> Result<Option<T>> {
+        let since = later(attempted.since, -LOOK_BACK);
+        let recent = self.client().list_while::<T>(&creation.list, None, |one| one.created().is_none_or(|at| at >= since)).await?;
+        let ids: Vec<TaskId> =
+            recent.iter().filter(|one| attempted.made(one.comments())).filter_map(|one| one.task_id().cloned()).collect();
+        let tasks = self.known_tasks(&ids).await?;
+        let counts = |one: &T| {
+            let Some(task) = one.task_id().and_then(|id| tasks.get(id)) else { return false };
+            match &task.state {
+                TaskState::Success => !recent.iter().any(|other| other.number() > one.number() && other.replaces(one)),
+                TaskState::Cancelling => false,
+                _ => !task.is_completed(),
+            }
+        };
+        let found = recent.iter().enumerate().filter(|(_, one)| counts(one)).max_by_key(|(_, one)| one.number()).map(|(at, _)| at);
+        let found = found.and_then(|at| recent.into_iter().nth(at));
+        if let Some(id) = found.as_ref().and_then(Marked::task_id) {
+            self.client().tell(&format!("an earlier attempt of this step has made this {}: it is taken over ({id})", T::NOUN));
+        }
+        Ok(found)
     }
 
     /// A cancelled run looks once more, so that it can tell what it leaves behind.

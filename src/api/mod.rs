@@ -20,6 +20,7 @@ pub mod interruptions;
 pub mod keys;
 pub mod lifecycles;
 pub mod marked;
+pub mod oidc;
 pub mod poller;
 pub mod previews;
 pub mod processes;

@@ -84,6 +84,9 @@ impl Marked for RunbookRun {
     fn expires(&self) -> Option<Timestamp> {
         self.queue_time_expiry
     }
+    fn replaces(&self, _: &Self) -> bool {
+        false
+    }
 }
 
 /// A run to be created.

@@ -34,6 +34,8 @@ pub enum Command {
     Runs(RunsArgs),
     /// Look at locks: list, show, break
     Locks(LocksArgs),
+    /// Run a script inside of a step of Octopus, as the launcher of a step template does
+    Step(StepArgs),
     /// Explain a function, a group of functions or a subcommand
     Help(HelpArgs),
 }
@@ -277,6 +279,21 @@ pub struct BreakArgs {
     /// Do it; without this only the risk is told
     #[arg(long)]
     pub yes: bool,
+}
+
+/// What `octorhai step` takes.
+#[derive(Args, Debug)]
+pub struct StepArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: StepCommand,
+}
+
+/// The subcommands of `octorhai step`.
+#[derive(Debug, Subcommand)]
+pub enum StepCommand {
+    /// Read script and variables from the launcher's pipe (descriptor 3; stdin on Windows), run the script, speak service messages
+    Run,
 }
 
 /// What `octorhai doctor` takes.

@@ -19,7 +19,6 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 /// The address that means: keep no journal.
@@ -80,9 +79,35 @@ pub(super) struct Given<'a> {
     pub zone: &'a TimeZone,
 }
 
+/// What decides what a run does beside its script and parameters.
+fn surroundings(args: &RunArgs, given: &Given<'_>) -> Value {
+    let Target::Server { url, space, .. } = given.target else { return Value::Null };
+    json!({
+        "server": url, "space": space, "env": args.env, "tenant": args.tenant, "project": args.project,
+        "deployment": args.deployment, "tz": args.tz,
+    })
+}
+
+/// The step of Octopus that this run is one of, and the name it has then. A name that was given is a name that was given.
+pub(super) fn of_step<'a>(args: &RunArgs, environment: &'a Environment, given: &Given<'_>) -> Result<Option<(Step<'a>, String)>> {
+    if args.run_id.is_some() || matches!(given.target, Target::Sandbox(_)) {
+        return Ok(None);
+    }
+    let Some(step) = Step::of(environment)? else { return Ok(None) };
+    let plain = given.values.iter().filter(|(param, _)| !is_secret(given.declared, param)).collect::<BTreeMap<_, _>>();
+    let name = step.run(&stem(args), &json!([surroundings(args, given), plain]));
+    Ok(Some((step, name)))
+}
+
 /// The journal of a run; none on a sandbox in this process, which is gone with it.
-pub(super) fn journaling(args: &RunArgs, ui: &Ui, environment: &Environment, given: &Given<'_>) -> Result<Option<Journaling>> {
-    let Target::Server { url, space, .. } = given.target else {
+pub(super) fn journaling(
+    args: &RunArgs,
+    ui: &Ui,
+    environment: &Environment,
+    given: &Given<'_>,
+    step: Option<&str>,
+) -> Result<Option<Journaling>> {
+    if let Target::Sandbox(_) = given.target {
         let given =
             [("--run-id", args.run_id.is_some()), ("--store", args.store.is_some()), ("--suspend", args.suspend), ("--anew", args.anew)];
         return match given.iter().find(|(_, given)| *given) {
@@ -92,35 +117,27 @@ pub(super) fn journaling(args: &RunArgs, ui: &Ui, environment: &Environment, giv
             ))
             .help("start a sandbox of its own: octorhai sandbox; then run with --server http://127.0.0.1:8065")),
         };
-    };
+    }
     let address = address(args.store.as_deref(), environment);
-    let step = if args.run_id.is_some() { None } else { Step::of(environment)? };
     if args.run_id.is_none() && !args.suspend && address.as_deref().is_none_or(|address| address == NONE) {
         if step.is_some() && address.is_none() {
             ui.warning(
-                "the run is not journaled: when Octopus starts this step again, all is done again (--store FOLDER or OCTORHAI_STORE)",
+                "the run is not journaled: when Octopus starts this step again, it takes over what was deployed, and does all else \
+                 again (--store FOLDER or OCTORHAI_STORE)",
             );
         } else if address.is_none() && ui.loudness() == Loudness::Verbose {
             ui.talk("the run is not journaled: this user has no home folder, and neither --store nor OCTORHAI_STATE names one");
         }
         return Ok(None);
     }
-    let target = json!({
-        "server": url, "space": space, "env": args.env, "tenant": args.tenant, "project": args.project,
-        "deployment": args.deployment, "tz": args.tz,
-    });
-    let script = stem(args);
+    let target = surroundings(args, given);
     // What failed is begun anew by a step's next attempt; what a name was given for is not.
     let (name, begin) = match (&args.run_id, step) {
         (Some(name), _) => (checked(name)?, if args.anew { Begin::Anew } else { Begin::UnlessEnded }),
-        (None, Some(step)) => {
-            let plain = given.values.iter().filter(|(param, _)| !is_secret(given.declared, param)).collect::<BTreeMap<_, _>>();
-            (step.run(&script, &json!([target, plain])), Begin::UnlessSucceeded)
-        }
-        (None, None) => (made_up(&script), Begin::UnlessEnded),
+        (None, Some(name)) => (name.to_owned(), Begin::UnlessSucceeded),
+        (None, None) => (made_up(&stem(args)), Begin::UnlessEnded),
     };
     let params = params(&name, given.declared, given.values);
-    let redactor = ui.redactor().clone();
     Ok(Some(Journaling {
         store: store(args.store.as_deref(), environment, ui)?,
         name,
@@ -128,7 +145,6 @@ pub(super) fn journaling(args: &RunArgs, ui: &Ui, environment: &Environment, giv
         params,
         target,
         options: options(args, given),
-        clean: Arc::new(move |text| redactor.clean(text).into_owned()),
         suspend: args.suspend,
     }))
 }

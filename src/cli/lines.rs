@@ -64,7 +64,8 @@ impl Lines {
         lines
     }
 
-    fn body(&mut self, what: &What) -> Vec<(Loudness, Tone, String)> {
+    /// What an event says, without its time.
+    pub fn body(&mut self, what: &What) -> Vec<(Loudness, Tone, String)> {
         let normal = |tone, text| vec![(Loudness::Normal, tone, text)];
         match what {
             What::RunStarted { script, server, virtual_time } => {
@@ -120,7 +121,7 @@ impl Lines {
                 vec![(Loudness::Quiet, Tone::Warn, format!("warning: mail to {} could not be sent: {subject}: {problem}", to.join(", ")))]
             }
             What::Progress { percent, text } => normal(Tone::Plain, format!("{percent} %  {text}")),
-            What::Output { name, value } => {
+            What::Output { name, value, .. } => {
                 normal(Tone::Plain, format!("output {name} = {}", value.as_deref().unwrap_or("*** (sensitive)")))
             }
             What::Artifact { name, path } => normal(Tone::Plain, format!("artifact {name} written to {path}")),
@@ -187,7 +188,7 @@ impl Sink for PlainSink {
 pub(super) mod tests {
     use super::super::ui::testing;
     use super::*;
-    use crate::event::Subject;
+    use crate::event::{Hidden, Subject};
 
     pub(crate) fn at(text: &str) -> Timestamp {
         format!("2026-03-02T{text}Z").parse().expect("a time of day")
@@ -245,8 +246,8 @@ pub(super) mod tests {
             ("08:20:00", note(Level::Warning, "nobody answered")),
             ("08:20:00", What::Mail { to: vec!["a@b".into()], subject: "C failed".into(), problem: Some("no route".into()) }),
             ("08:20:00", What::Progress { percent: 40, text: "two of five".into() }),
-            ("08:20:00", What::Output { name: "Live".into(), value: Some("A".into()) }),
-            ("08:20:00", What::Output { name: "Password".into(), value: None }),
+            ("08:20:00", What::Output { name: "Live".into(), value: Some("A".into()), secret: None, raw: false }),
+            ("08:20:00", What::Output { name: "Password".into(), value: None, secret: Some(Hidden::new("x")), raw: false }),
             ("08:20:00", What::Artifact { name: "r.html".into(), path: "out/r.html".into() }),
             ("08:20:00", What::RunEnded { exit_code: 5, result: None, error: None, mode: None }),
         ]

@@ -25,6 +25,8 @@ mod sandbox;
 mod shown;
 mod signals;
 mod step;
+mod step_log;
+mod step_run;
 mod store;
 mod timeline;
 mod ui;
@@ -52,9 +54,15 @@ pub fn main() -> ExitCode {
         Command::Sandbox(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Runs(args) => (resume::loudness(args), colour && !args.no_color),
         Command::Locks(args) => (Loudness::Normal, colour && !args.no_color),
-        Command::Help(_) => (Loudness::Normal, colour),
+        Command::Step(_) | Command::Help(_) => (Loudness::Normal, colour),
     };
-    let ui = Ui::console(colour, loudness, Redactor::new());
+    let (ui, voice) = match &cli.command {
+        Command::Step(_) => {
+            let (ui, voice) = Ui::step(Redactor::new());
+            (ui, Some(voice))
+        }
+        _ => (Ui::console(colour, loudness, Redactor::new()), None),
+    };
     if let Some(wanted) = environment.get("RUST_LOG").filter(|wanted| !wanted.is_empty()) {
         log::start(wanted, &ui);
     }
@@ -64,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Sandbox(args) => sandbox::run(args, &ui),
         Command::Runs(args) => runs::run(args, &ui, &environment),
         Command::Locks(args) => locks::run(args, &ui, &environment),
+        Command::Step(_) => voice.as_ref().map_or(0, |voice| step_run::run(&ui, voice, &environment)),
         Command::Help(args) => help::run(args, &ui),
     }))
 }
@@ -93,7 +102,7 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
             if error.use_stderr() {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-                if let Some(near) = typed.and_then(|typed| nearest(&typed, ["run", "runs", "doctor", "locks", "sandbox", "help"])) {
+                if let Some(near) = typed.and_then(|typed| nearest(&typed, ["run", "runs", "step", "doctor", "locks", "sandbox", "help"])) {
                     ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
                 }
                 ExitCode::from(Kind::Usage.exit_code())

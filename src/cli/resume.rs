@@ -3,7 +3,7 @@
 use super::{
     args::{Cli, Command, OnCancelArg, Output, RunArgs, RunsArgs, RunsCommand},
     ask, params,
-    run::{self, Environment, variable},
+    run::{self, Environment, From, variable},
     runs::{moment, state, unknown},
     signals,
     ui::{Loudness, Ui, somebody_is_there},
@@ -208,7 +208,7 @@ impl Work<'_> {
         // Where the run works says its record.
         let mut environment = self.environment.clone();
         environment.retain(|name, _| !["OCTOPUS_URL", "OCTOPUS_SPACE"].contains(&name.as_str()));
-        Ok(run::go(&args, Some(&recorded), self.ui, &environment))
+        Ok(run::go(&args, &From::Record(&recorded), self.ui, &environment).exit_code)
     }
 
     /// The arguments that the run was begun with.
@@ -315,7 +315,7 @@ fn result(code: u8, now: Option<&Run>) -> (bool, String) {
 }
 
 /// What `octorhai run SCRIPT` is without any option.
-fn plain(script: PathBuf) -> Result<RunArgs> {
+pub(super) fn plain(script: PathBuf) -> Result<RunArgs> {
     match Cli::try_parse_from(["octorhai", "run", "script"]) {
         Ok(Cli { command: Command::Run(run) }) => Ok(RunArgs { script, ..*run }),
         other => Err(Error::bug(format!("`run` without options is not understood: {other:?}"))),

@@ -10,6 +10,7 @@ use super::{
     progress::LiveSink,
     resume::Recorded,
     signals,
+    step_run::StepScript,
     timeline::{self, Timeline},
     ui::{Loudness, Tone, Ui, somebody_is_there},
 };
@@ -19,7 +20,8 @@ use crate::{
     engine::Failure,
     error::{Error, Kind, Result, nearest},
     event::Sink,
-    run::{ContextSettings, OnCancel, Outcome, Settings, Source, Target},
+    run::{ContextSettings, Files, OnCancel, Outcome, Settings, Source, Target},
+    step::voice::Level,
 };
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -50,21 +52,46 @@ pub fn loudness(args: &RunArgs) -> Loudness {
 
 /// Runs the script, or shows its help, and returns the exit code.
 pub fn run(args: &RunArgs, ui: &Ui, environment: &Environment) -> u8 {
-    go(args, None, ui, environment)
+    go(args, &From::Words, ui, environment).exit_code
 }
 
-/// The same for a run that is continued by its name: parameters and zone are those of its record.
-pub(super) fn go(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment: &Environment) -> u8 {
-    match prepare(args, recorded, ui, environment) {
+/// Where the script and the values of its parameters are from.
+pub(super) enum From<'a> {
+    /// A file, and words behind it.
+    Words,
+    /// The record of a run that is continued by its name.
+    Record(&'a Recorded<'a>),
+    /// The launcher of a step.
+    Step(&'a StepScript<'a>),
+}
+
+/// How a run ended, or why it did not start.
+#[derive(Default)]
+pub(super) struct Ended {
+    pub(super) exit_code: u8,
+    /// What went wrong, in a line.
+    pub(super) problem: Option<String>,
+}
+
+impl Ended {
+    /// By an error that was told.
+    pub(super) fn by(error: &Error) -> Self {
+        Self { exit_code: error.kind().exit_code(), problem: Some(error.message().to_owned()) }
+    }
+}
+
+/// [`run`], from wherever.
+pub(super) fn go(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) -> Ended {
+    match prepare(args, from, ui, environment) {
         Ok(Some(prepared)) => perform(args, ui, prepared),
-        Ok(None) => 0,
+        Ok(None) => Ended::default(),
         Err(Stop::Error(error)) => {
             ui.error(&error);
-            error.kind().exit_code()
+            Ended::by(&error)
         }
         Err(Stop::Failure(failure)) => {
             explain(ui, &failure);
-            failure.error.kind().exit_code()
+            Ended::by(&failure.error)
         }
     }
 }
@@ -75,7 +102,7 @@ enum Stop {
     Failure(Box<Failure>),
 }
 
-impl From<Error> for Stop {
+impl std::convert::From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }
@@ -88,7 +115,7 @@ struct Prepared {
 }
 
 /// `None` when the script's help was all that was asked for.
-fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
+fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
     // Known before anything is written, so that no message can hold them.
     for (name, secret) in environment {
         // With a name behind it: the key for `server("name")`.
@@ -96,7 +123,7 @@ fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment
             ui.redactor().learn(secret);
         }
     }
-    let script = source(&args.script)?;
+    let script = if let From::Step(step) = from { step.source.clone() } else { source(&args.script)? };
     let declared =
         below::declared(&script).map_err(|failure| Stop::Failure(Box::new(super::journal::explained(failure, args, environment, ui))))?;
     if args.script_help {
@@ -113,9 +140,10 @@ fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment
         None => None,
     };
     let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
-    let (mut values, mut warnings) = match recorded {
-        Some(recorded) => (recorded.values(ui, &declared, file, environment)?, Vec::new()),
-        None => params::gather(&declared, &args.parameters, file, environment)?,
+    let (mut values, mut warnings) = match from {
+        From::Record(recorded) => (recorded.values(ui, &declared, file, environment)?, Vec::new()),
+        From::Words => params::gather(&declared, &args.parameters, file, environment)?,
+        From::Step(step) => (step.values(&declared)?, Vec::new()),
     };
     let ours = [
         ("project", &args.project),
@@ -124,7 +152,7 @@ fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment
         ("deployment", &args.deployment),
         ("space", &args.space),
     ];
-    let doubtful = ours.iter().filter(|(name, given)| recorded.is_none() && given.is_some() && params::declares(&declared, name));
+    let doubtful = ours.iter().filter(|(name, given)| matches!(from, From::Words) && given.is_some() && params::declares(&declared, name));
     for (name, _) in doubtful {
         warnings.push(format!(
             "`--{name}` is an option of `octorhai run`; the script's parameter of that name is given as `-- --{name} VALUE`"
@@ -132,7 +160,7 @@ fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment
     }
     let target = target(args, ui, environment)?;
     // What a record lacks is the matter of a script that was changed, which is said later.
-    let missing = if recorded.is_some() { Vec::new() } else { params::missing(&declared, &values) };
+    let missing = if let From::Words = from { params::missing(&declared, &values) } else { Vec::new() };
     if !missing.is_empty() {
         if !somebody_is_there() || args.output == Output::Json {
             return Err(params::missing_error(&missing).into());
@@ -150,17 +178,22 @@ fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment
     if script.text.trim().is_empty() {
         ui.warning(&format!("the script `{}` is empty: there is nothing to do", script.name));
     }
-    let zone = zone(args, &target, recorded.and_then(|recorded| recorded.zone))?;
+    let recorded = if let From::Record(recorded) = from { recorded.zone } else { None };
+    let zone = zone(args, &target, recorded)?;
     let timeline = Arc::new(Timeline::default());
-    let show: Arc<dyn Sink> = match args.output {
-        Output::Json => Arc::new(JsonSink::new(ui.clone())),
-        Output::Text if ui.is_live() => Arc::new(LiveSink::new(ui.clone(), zone.clone())),
-        Output::Text => Arc::new(PlainSink::new(ui.clone(), zone.clone())),
+    let show: Arc<dyn Sink> = match (from, args.output) {
+        (From::Step(step), _) => step.sink(ui),
+        (_, Output::Json) => Arc::new(JsonSink::new(ui.clone())),
+        (_, Output::Text) if ui.is_live() => Arc::new(LiveSink::new(ui.clone(), zone.clone())),
+        (_, Output::Text) => Arc::new(PlainSink::new(ui.clone(), zone.clone())),
     };
     let mail_from = args.mail_from.as_deref().or_else(|| variable(environment, "OCTORHAI_MAIL_FROM")).map(str::to_owned);
     let (smtp_given, sender) = (smtp.as_deref(), mail_from.as_deref());
     let given = Given { target: &target, declared: &declared, values: &values, smtp: smtp_given, mail_from: sender, zone: &zone };
-    let journal = super::journal::journaling(args, ui, environment, &given)?;
+    let of_step = super::journal::of_step(args, environment, &given)?;
+    let name = of_step.as_ref().map(|(_, name)| name.as_str());
+    let journal = super::journal::journaling(args, ui, environment, &given, name)?;
+    let redactor = ui.redactor().clone();
     let settings = Settings {
         locks: super::store::locks(args.locks.as_deref(), args.store.as_deref(), environment, ui)?,
         journal,
@@ -176,6 +209,7 @@ fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment
             tenant: args.tenant.clone(),
             project: args.project.clone(),
             deployment: args.deployment.clone(),
+            step: of_step.as_ref().map(|(step, name)| step.context(name, variable(environment, super::step_run::TARGET))),
         },
         zone: zone.clone(),
         on_cancel: match args.on_cancel {
@@ -185,20 +219,22 @@ fn prepare(args: &RunArgs, recorded: Option<&Recorded<'_>>, ui: &Ui, environment
         smtp,
         mail_from,
         artifacts: args.artifacts.clone(),
+        clean: Arc::new(move |text| redactor.clean(text).into_owned()),
         max_operations: args.max_operations,
         sinks: vec![show, Arc::clone(&timeline) as Arc<dyn Sink>],
-        cancel: Cancel::new(),
+        cancel: if let From::Step(step) = from { step.cancel.clone() } else { Cancel::new() },
     };
     Ok(Some(Prepared { settings, timeline, zone }))
 }
 
-fn perform(args: &RunArgs, ui: &Ui, Prepared { settings, timeline, zone }: Prepared) -> u8 {
+fn perform(args: &RunArgs, ui: &Ui, Prepared { settings, timeline, zone }: Prepared) -> Ended {
     let watch = signals::watch(settings.cancel.clone(), ui.clone(), settings.journal.as_ref().map(|journal| journal.name.as_str()));
     let outcome = below::run(settings);
     drop(watch);
     ui.end_bars();
     close(args, ui, &timeline, &zone, &outcome);
-    outcome.exit_code
+    let problem = outcome.failure.as_ref().map(|failure| failure.error.message().to_owned());
+    Ended { exit_code: outcome.exit_code, problem }
 }
 
 /// The closing lines: what ran when, mails, the error, the result, statistics.
@@ -243,7 +279,7 @@ fn explain(ui: &Ui, failure: &Failure) {
     if failure.trace.is_empty() {
         ui.error(&failure.error);
     } else {
-        ui.talk(below::explain(failure, ui.has_colour()).trim_end());
+        ui.tell(Level::Error, below::explain(failure, ui.has_colour()).trim_end());
     }
 }
 
@@ -302,7 +338,8 @@ fn source(path: &Path) -> Result<Source> {
         }
     })?;
     let folder = path.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    Ok(Source { name: path.display().to_string(), text, folder: folder.map(Path::to_path_buf) })
+    let files = folder.map_or(Files::None, |folder| Files::Folder(folder.to_path_buf()));
+    Ok(Source { name: path.display().to_string(), text, files })
 }
 
 /// The script in the same folder whose name is nearest, where there is none of this name.

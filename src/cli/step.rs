@@ -1,11 +1,14 @@
-//! The run of an Octopus step: which name it has, so that the step's next attempt finds it.
+//! The run of an Octopus step: which name and mark it has, so that the step's next attempt finds it and what it made.
 //!
 //! Octopus starts a step again in the same task: on a retry, and when a node was restarted. The task and the action are the same
 //! then; the process, its folder and often the machine are not. A script step hands them on, for it has no variables of Octopus in
 //! its environment.
 
 use super::run::{Environment, variable};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    run::StepContext,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -37,6 +40,12 @@ impl<'a> Step<'a> {
                     .help("hand on Octopus.Task.Id and Octopus.Action.Id, or name the run with --run-id"))
             }
         }
+    }
+
+    /// What a run of that name must know of its step.
+    pub(super) fn context(&self, run: &str, target: Option<&str>) -> StepContext {
+        let digest = hex::encode(&Sha256::digest(run)[..4]);
+        StepContext { task: self.task.to_owned(), mark: format!("{}@{digest}.", self.task), target: target.map(str::to_owned) }
     }
 
     /// The name of the run that the step starts with this script and `what`: a step may start several.

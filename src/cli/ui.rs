@@ -1,7 +1,12 @@
 //! The only door to stdout and stderr: stdout is data, stderr is talk; nothing leaves without the redactor.
+//!
+//! In a step of Octopus all of it goes through one [`Voice`] on stdout: each line on stderr would be an error there.
 
 use super::redact::Redactor;
-use crate::error::Error;
+use crate::{
+    error::Error,
+    step::voice::{Level, Voice},
+};
 use indicatif::ProgressDrawTarget;
 use parking_lot::Mutex;
 use std::{
@@ -44,6 +49,8 @@ pub struct Ui(Arc<Inner>);
 struct Inner {
     out: Mutex<Out>,
     redactor: Redactor,
+    /// The writer of a step, in one.
+    voice: Option<Voice>,
     /// `--store` as it was given.
     store: OnceLock<String>,
     colour: bool,
@@ -68,6 +75,7 @@ impl Ui {
         Self(Arc::new(Inner {
             out: Mutex::new(Out { data: Box::new(io::stdout()), talk: Box::new(io::stderr()), data_lost: false, bars: None }),
             redactor,
+            voice: None,
             store: OnceLock::new(),
             colour: colour && terminal && !dumb,
             live: terminal && !dumb && loudness > Loudness::Quiet,
@@ -81,11 +89,28 @@ impl Ui {
         Self(Arc::new(Inner {
             out: Mutex::new(Out { data, talk, data_lost: false, bars: None }),
             redactor,
+            voice: None,
             store: OnceLock::new(),
             colour: false,
             live: false,
             loudness,
         }))
+    }
+
+    /// In a step of Octopus. The task log shows what is verbose only to who asks for it, so all of it is said.
+    pub fn step(redactor: Redactor) -> (Self, Voice) {
+        let voice = Voice::on(io::stdout());
+        let nowhere = || Box::new(io::sink());
+        let ui = Self(Arc::new(Inner {
+            out: Mutex::new(Out { data: nowhere(), talk: nowhere(), data_lost: false, bars: None }),
+            redactor,
+            voice: Some(voice.clone()),
+            store: OnceLock::new(),
+            colour: false,
+            live: false,
+            loudness: Loudness::Verbose,
+        }));
+        (ui, voice)
     }
 
     /// How loud the talk is.
@@ -120,6 +145,9 @@ impl Ui {
     /// Writes a line of data to stdout.
     pub fn data(&self, line: &str) {
         let clean = self.0.redactor.clean(line);
+        if let Some(voice) = &self.0.voice {
+            return voice.say(Level::Default, &clean);
+        }
         self.write(|out| {
             let Err(why) = line_to(&mut out.data, &clean) else { return Ok(()) };
             // Who looks at the data later must know that it is not whole; who closed the pipe does know.
@@ -133,9 +161,17 @@ impl Ui {
 
     /// Writes a line of talk to stderr, however quiet the user wants it.
     pub fn talk(&self, line: &str) {
+        self.tell(Level::Default, line);
+    }
+
+    /// The same; in a step, at a level of its log.
+    pub fn tell(&self, level: Level, line: &str) {
         let line = self.hint(line);
         let clean = self.0.redactor.clean(&line);
-        self.write(|out| line_to(&mut out.talk, &clean));
+        match &self.0.voice {
+            Some(voice) => voice.say(level, &clean),
+            None => self.write(|out| line_to(&mut out.talk, &clean)),
+        }
     }
 
     /// Writes a line of talk unless the user wants it quiet.
@@ -147,10 +183,11 @@ impl Ui {
 
     /// Shows an error: `error: what`, then what helps.
     pub fn error(&self, error: &Error) {
-        self.talk(&format!("{} {}", self.paint(Tone::Bad, "error:"), error.message()));
+        let mut text = format!("{} {}", self.paint(Tone::Bad, "error:"), error.message());
         for hint in error.hints() {
-            self.talk(&format!("  {} {}", self.paint(Tone::Strong, "help:"), hint.replace('\n', "\n        ")));
+            text.push_str(&format!("\n  {} {}", self.paint(Tone::Strong, "help:"), hint.replace('\n', "\n        ")));
         }
+        self.tell(Level::Error, &text);
     }
 
     /// The exit code of a subcommand; shows the error that ended it.
@@ -163,7 +200,7 @@ impl Ui {
 
     /// Shows a warning.
     pub fn warning(&self, text: &str) {
-        self.talk(&format!("{} {text}", self.paint(Tone::Warn, "warning:")));
+        self.tell(Level::Warning, &format!("{} {text}", self.paint(Tone::Warn, "warning:")));
     }
 
     /// `text` in a colour, where there is colour.

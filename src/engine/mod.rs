@@ -24,6 +24,6 @@ pub mod thrown;
 
 pub use failure::{Failure, Frame};
 pub use interpreter::{Config, Interpreter, Limits, Program};
-pub use modules::{Source, standard_library};
+pub use modules::{Files, Source, standard_library};
 pub use parallel::{Hooks, branch, parallel};
 pub use thread::{fix_hashing_seed, on_script_thread};

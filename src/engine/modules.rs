@@ -24,8 +24,20 @@ pub struct Source {
     pub name: String,
     /// The text.
     pub text: String,
-    /// The folder that imports may come from; none for a script that is not a file.
-    pub folder: Option<PathBuf>,
+    /// What it can import beside the standard library.
+    pub files: Files,
+}
+
+/// The files that a script may import beside the standard library.
+#[derive(Clone, Debug, Default)]
+pub enum Files {
+    /// None: the script is not a file.
+    #[default]
+    None,
+    /// Those of a folder: the script's.
+    Folder(PathBuf),
+    /// These, by their paths from the script's folder, such as `lib/rings.rhai`.
+    Given(BTreeMap<PathBuf, String>),
 }
 
 /// A compiled file.
@@ -42,8 +54,8 @@ pub(super) struct Unit {
 pub(super) struct Shelf {
     /// Names that the parser accepts without a declaration.
     names: Scope<'static>,
-    /// The main file's name and folder.
-    root: Mutex<(String, Option<PathBuf>)>,
+    /// The main file's name, and what it may import.
+    root: Mutex<(String, Files)>,
     units: Mutex<BTreeMap<String, Arc<Unit>>>,
     texts: Mutex<BTreeMap<String, String>>,
     modules: Mutex<BTreeMap<String, Shared<Module>>>,
@@ -58,6 +70,7 @@ struct Wanted {
 enum Place {
     Embedded(&'static str),
     File { real: PathBuf, relative: PathBuf },
+    Given { text: String, relative: PathBuf },
 }
 
 /// Name and text of each embedded file, e.g. `std/lists.rhai`, in order.
@@ -103,8 +116,11 @@ impl Shelf {
     /// Compiles the main file and what it imports by literal names. The result holds the script's own files, main first.
     /// With an error comes the file of its outermost frame.
     pub(super) fn load(&self, engine: &Engine, source: &Source) -> Result<Vec<Arc<Unit>>, (Box<EvalAltResult>, String)> {
-        let folder = source.folder.as_ref().map(|f| if f.as_os_str().is_empty() { PathBuf::from(".") } else { f.clone() });
-        *self.root.lock() = (source.name.clone(), folder);
+        let files = match &source.files {
+            Files::Folder(folder) if folder.as_os_str().is_empty() => Files::Folder(PathBuf::from(".")),
+            files => files.clone(),
+        };
+        *self.root.lock() = (source.name.clone(), files);
         let relative = Path::new(&source.name).file_name().map(PathBuf::from).unwrap_or_default();
         let with_file = |e| (e, source.name.clone());
         let main = self.compile(engine, source.name.clone(), source.text.clone(), Some(relative)).map_err(|e| with_file(e.into()))?;
@@ -150,6 +166,7 @@ impl Shelf {
         let (text, relative) = match wanted.place {
             Place::Embedded(text) => (text.to_owned(), None),
             Place::File { real, relative } => (read(&real, &wanted.name).map_err(raise)?, Some(relative)),
+            Place::Given { text, relative } => (text, Some(relative)),
         };
         Ok(self.compile(engine, wanted.name, text, relative)?)
     }
@@ -186,14 +203,14 @@ impl Shelf {
     }
 
     fn find_file(&self, importer: Option<&str>, path: &str, bare: &str) -> Result<Wanted, Error> {
-        let (main, folder) = self.root.lock().clone();
-        let Some(folder) = folder else {
+        let (main, files) = self.root.lock().clone();
+        if let Files::None = files {
             return Err(Error::new(
                 Kind::Script,
                 format!("cannot import `{path}`: this script is not a file, so there is no folder to look in"),
             )
             .help("only the standard library can be imported here, e.g. `import \"std/lists\" as lists;`"));
-        };
+        }
         let outside = || {
             Error::new(Kind::Script, format!("cannot import `{path}`: it is outside of the script's folder"))
                 .help("a script imports the standard library (`std/...`) and files of its own folder, nothing else")
@@ -224,9 +241,21 @@ impl Shelf {
         let missing = |e: std::io::Error| {
             let why = if e.kind() == std::io::ErrorKind::NotFound { "there is no such file".to_owned() } else { e.to_string() };
             let error = Error::new(Kind::Script, format!("cannot import `{path}`: `{name}`: {why}"));
-            let known: Vec<String> = scripts_beside(&folder.join(&relative));
+            let known: Vec<String> = match &files {
+                Files::Folder(folder) => scripts_beside(&folder.join(&relative)),
+                Files::Given(files) => files.keys().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned())).collect(),
+                Files::None => Vec::new(),
+            };
             let wanted = relative.file_stem().unwrap_or_default().to_string_lossy();
             error.suggest(&wanted, known.iter().map(String::as_str))
+        };
+        let folder = match &files {
+            Files::Folder(folder) => folder,
+            Files::None => return Err(missing(std::io::ErrorKind::NotFound.into())),
+            Files::Given(files) => {
+                let text = files.get(&relative).ok_or_else(|| missing(std::io::ErrorKind::NotFound.into()))?;
+                return Ok(Wanted { name: name.clone(), place: Place::Given { text: text.clone(), relative: relative.clone() } });
+            }
         };
         // And with links followed: what a link leads out of the folder is refused as well.
         let root = folder.canonicalize().map_err(missing)?;

@@ -301,10 +301,10 @@ fn refuse(decl: &ParamDecl, wanted: &str, got: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Config, Source};
+    use crate::engine::{Config, Files, Source};
 
     fn read(text: &str) -> std::result::Result<Vec<ParamDecl>, Failure> {
-        let source = Source { name: "main.rhai".into(), text: text.into(), folder: None };
+        let source = Source { name: "main.rhai".into(), text: text.into(), files: Files::None };
         declarations(&Interpreter::new(Config::default()).load(&source).expect("compiles"))
     }
 

@@ -136,13 +136,13 @@ pub(super) fn with_commas(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Config, Interpreter, Source};
+    use crate::engine::{Config, Files, Interpreter, Source};
 
     fn outcome(script: &str) -> Result<Dynamic, Error> {
         // A tenth of the default, so that a debug build is soon done.
         let limits = Limits { text: 1 << 20, list: 100_000, map: 10_000, ..Limits::default() };
         let interpreter = Interpreter::new(Config { limits, ..Config::default() });
-        let source = Source { name: "main.rhai".into(), text: script.into(), folder: None };
+        let source = Source { name: "main.rhai".into(), text: script.into(), files: Files::None };
         let program = interpreter.load(&source).expect("compiles");
         interpreter.run(&program).map_err(|failure| failure.error)
     }

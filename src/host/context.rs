@@ -24,6 +24,19 @@ pub struct ContextSettings {
     pub project: Option<String>,
     /// The deployment that runs the script (its id).
     pub deployment: Option<String>,
+    /// The step of Octopus that runs the script.
+    pub step: Option<StepContext>,
+}
+
+/// What a run must know of the step that runs it.
+#[derive(Clone, Debug)]
+pub struct StepContext {
+    /// The task it belongs to (its id).
+    pub task: String,
+    /// How the marks of its attempts begin: `ServerTasks-71@1a2b3c4d.`; the same for each.
+    pub mark: String,
+    /// The deployment target (its id) whose scripts wait while the step runs; none on a worker.
+    pub target: Option<String>,
 }
 
 /// What a script knows about where it runs.
@@ -123,7 +136,13 @@ crate::script_type! {
             id.map(|id| host.block(host.home.space.channel(&id))).transpose()?.map(|c| c.name)
         };
         /// The task that runs this script (its id); `()` outside of a step.
-        task: "text" = |call, _c| own(&Host::of(call)?)?.map(|d| d.task_id.to_string());
+        task: "text" = |call, _c| {
+            let host = Host::of(call)?;
+            match &host.context.step {
+                Some(step) => Some(step.task.clone()),
+                None => own(&host)?.map(|d| d.task_id.to_string()),
+            }
+        };
         /// Who started that deployment; `()` outside of a step.
         started_by: "text" = |call, _c| own(&Host::of(call)?)?.map(|d| d.deployed_by);
         /// The space's name.
@@ -140,6 +159,10 @@ crate::script_type! {
 pub fn own(host: &Host) -> HostResult<Option<api::Deployment>> {
     if let Some(id) = &host.context.deployment {
         return host.block(host.home.space.deployment(&id.as_str().into())).map(Some);
+    }
+    // A step of a runbook run belongs to no deployment.
+    if host.context.step.is_some() {
+        return Ok(None);
     }
     let Some(start) = host.surroundings()?.start else { return Ok(None) };
     let (environment, project, tenant) = (host.environment()?, host.project()?, host.tenant()?);

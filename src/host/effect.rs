@@ -42,6 +42,7 @@ pub struct Attempt {
     pub earlier: Option<Value>,
     host: Host,
     step: Option<Step>,
+    attempted: Option<api::marked::Earlier>,
 }
 
 impl Attempt {
@@ -75,6 +76,10 @@ impl api::marked::Sending for Attempt {
             (Some(recorder), Some(step)) => recorder.write(Some(Step { intent, ..step.clone() })),
             _ => Ok(()),
         }
+    }
+
+    fn attempted(&self) -> Option<&api::marked::Earlier> {
+        self.attempted.as_ref()
     }
 
     fn is_journaled(&self) -> bool {
@@ -172,7 +177,8 @@ impl Host {
         let Some(recorder) = self.recorder() else {
             self.still_inside().raise()?;
             let began = self.clock.now();
-            let done = self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None }));
+            let attempted = self.attempted(&marker);
+            let done = self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None, attempted }));
             self.was_busy(self.clock.since(began));
             return self.noticed(done);
         };
@@ -194,7 +200,8 @@ impl Host {
         self.still_inside().raise()?;
         let earlier = known.as_ref().map(|step| step.intent.clone());
         let step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).raise()?;
-        let attempt = Attempt { marker, earlier, host: self.clone(), step: Some(step.clone()) };
+        let attempted = self.attempted(&marker);
+        let attempt = Attempt { marker, earlier, host: self.clone(), step: Some(step.clone()), attempted };
         let result = self.unrecorded(|| self.finish(act(attempt)));
         let outcome = result.as_ref().map(Outcome::record).map_err(Clone::clone);
         // What was done stands on the server, and its marker finds it: an error of the journal comes second.
@@ -206,6 +213,22 @@ impl Host {
             (Ok(_), Err(problem)) => Err(raise(problem)),
             (result, _) => self.noticed(result.raise()),
         }
+    }
+
+    /// What an earlier attempt of the step that runs this script would have made here.
+    fn attempted(&self, marker: &Marker) -> Option<api::marked::Earlier> {
+        let step = self.context.step.as_ref()?;
+        let (head, tail) = (format!("octorhai:{}", step.mark), marker.as_str().strip_prefix(&format!("octorhai:{}", self.run_id))?);
+        Some(api::marked::Earlier { head, tail: tail.to_owned(), since: self.step_since(&step.task) })
+    }
+
+    /// When the task began that this step belongs to; of one that cannot be looked at, what is surely long enough ago.
+    fn step_since(&self, task: &str) -> Timestamp {
+        *self.step_since.get_or_init(|| {
+            let task = self.unrecorded(|| self.block_plain(self.home.space.task(&task.into())));
+            let began = task.ok().and_then(|task| task.start_time.or(task.queue_time));
+            began.unwrap_or_else(|| later(self.clock.now(), -SignedDuration::from_hours(24)))
+        })
     }
 
     /// Counts the time from the intent of an effect to its outcome: by the record, so that it is the same at each start.

@@ -83,6 +83,13 @@ impl Host {
         let space = self.home.space.with_cancel(Cancel::new());
         let run = self.recorder.as_ref().map_or(self.run_id.as_str(), |recorder| recorder.run());
         let mut me = Me { only_one: self.recorder.is_some(), mark: self.run_id.clone(), ..Me::new(run) };
+        if let Some(step) = self.context.step.as_ref().filter(|_| self.context.deployment.is_none()) {
+            let task = self.unrecorded(|| self.block_plain(space.task(&step.task.as_str().into())))?;
+            if !task.is_completed() {
+                me.url = Some(space.task_url(&task.id));
+                me.task = Some(task.id.to_string());
+            }
+        }
         if let Some(id) = &self.context.deployment {
             let (task, comments) = self.unrecorded(|| {
                 self.block_plain(async {

@@ -439,7 +439,10 @@ impl Host {
                 self.record_reason(json!({"at": self.clock.now().to_string(), "title": title, "why": why, "url": url}));
             }
             self.events.emit(what);
-        } else if matches!(what, What::TaskStarted { .. } | What::TaskEnded { .. } | What::Mail { .. }) {
+        } else if matches!(
+            what,
+            What::TaskStarted { .. } | What::TaskEnded { .. } | What::Mail { .. } | What::Output { .. } | What::Artifact { .. }
+        ) {
             self.events.emit(What::Replayed { what: Box::new(what) });
         }
     }

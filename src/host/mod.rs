@@ -98,8 +98,12 @@ pub struct Inner {
     pub params: BTreeMap<String, Value>,
     /// Where artifacts are written.
     pub artifacts: PathBuf,
+    /// Takes secrets out of what leaves the run.
+    pub clean: journal::Clean,
     /// Names this run in markers; the same in every run of a simulation.
     pub run_id: String,
+    /// When the task began whose step runs the script, once it was asked for.
+    pub step_since: std::sync::OnceLock<jiff::Timestamp>,
     /// The script's file, as it was named.
     pub script: String,
     /// Where locks are kept.

@@ -4,10 +4,30 @@ use super::{Host, tasks::tasks_of};
 use crate::{
     engine::thrown::{HostResult, raise, shown},
     error::{Error, Kind},
-    event::{Level, What},
+    event::{Hidden, Level, What},
 };
 use rhai::{Dynamic, Map};
 use std::path::{Component, Path};
+
+crate::options! {
+    /// How an output variable is set.
+    pub struct OutputOptions for ["output", "output_secret"] {
+        /// Let the next step evaluate `#{...}` in the value.
+        raw: bool = false, "false";
+    }
+}
+
+/// Dots and brackets have a meaning in the names of variables, and `#{` in all that is evaluated.
+fn checked(name: String) -> HostResult<String> {
+    let fits = |c: char| c.is_alphanumeric() || "_.- ".contains(c);
+    if name.trim().is_empty() || !name.chars().all(fits) {
+        return Err(raise(
+            Error::new(Kind::Script, format!("`{name}` cannot be the name of an output variable"))
+                .help("it has letters, digits, `_`, `-`, `.` and blanks, e.g. `output(\"Shop.Version\", ...)`"),
+        ));
+    }
+    Ok(name)
+}
 
 crate::functions! {
     group "outputs";
@@ -37,24 +57,25 @@ crate::functions! {
 
     /// Sets an output variable of the step that runs this script; outside of a step it is shown.
     ///
+    /// Octopus evaluates the value as a template when a later step reads it, so `#{` in it is escaped.
+    ///
     /// ```rhai
     /// output("Version", deployed("Project A", "Test").release);
     /// ```
-    fn output(call, name: String, value: Dynamic) -> "nothing" {
+    fn output(call, name: String, value: Dynamic; options: OutputOptions) -> "nothing" {
         let host = Host::of(call)?;
-        host.emit(What::Output { name, value: Some(shown(&value)) });
+        host.emit(What::Output { name: checked(name)?, value: Some(shown(&value)), secret: None, raw: options.raw });
         Ok(())
     }
 
-    /// Sets a sensitive output variable; its value is never shown.
+    /// Sets a sensitive output variable; its value is never shown, and masked wherever it comes up from now on.
     ///
     /// ```rhai
     /// output_secret("Token", "abc");
     /// ```
-    fn output_secret(call, name: String, value: String) -> "nothing" {
+    fn output_secret(call, name: String, value: String; options: OutputOptions) -> "nothing" {
         let host = Host::of(call)?;
-        let _ = value; // goes to the step's service messages, which come with the step runner
-        host.emit(What::Output { name, value: None });
+        host.emit(What::Output { name: checked(name)?, value: None, secret: Some(Hidden::new(value)), raw: options.raw });
         Ok(())
     }
 
@@ -65,7 +86,7 @@ crate::functions! {
     /// ```
     fn artifact(call, name: String, text: String) -> "text" {
         let host = Host::of(call)?;
-        let path = write(&host, &name, &text)?;
+        let path = write(&host, &name, &(host.clean)(&text))?;
         host.emit(What::Artifact { name, path: path.clone() });
         Ok(path)
     }

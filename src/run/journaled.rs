@@ -28,8 +28,6 @@ pub struct Journaling {
     pub target: Value,
     /// How it is begun, for [`NewRun::options`].
     pub options: Value,
-    /// Takes secrets out of what is written.
-    pub clean: Clean,
     /// Put the run down when it has to wait for long.
     pub suspend: bool,
 }
@@ -114,7 +112,7 @@ pub(super) fn take_up(
         holder,
         mark,
         steps,
-        clean: journaling.clean.clone(),
+        clean: settings.clean.clone(),
         suspend: journaling.suspend,
     })))
 }

@@ -7,10 +7,14 @@ mod journaled;
 pub use journaled::Journaling;
 
 pub use crate::{
-    engine::Source,
-    host::{context::ContextSettings, hold::LocksAt},
+    engine::{Files, Source},
+    host::{
+        context::{ContextSettings, StepContext},
+        hold::LocksAt,
+    },
 };
 
+mod parent;
 mod time;
 
 use crate::{
@@ -21,7 +25,11 @@ use crate::{
     engine::{Config, Failure, Interpreter, Limits, Program, on_script_thread, thrown::to_json},
     error::{Error, Kind, Result},
     event::{Events, Level, Sink, What},
-    host::{self, Host, journal::Recorder, place::Place},
+    host::{
+        self, Host,
+        journal::{Clean, Recorder},
+        place::Place,
+    },
     mail::Mailer,
     sandbox::{Sandbox, World},
 };
@@ -64,6 +72,8 @@ pub struct Settings {
     pub mail_from: Option<String>,
     /// Where `artifact(...)` writes; created when needed.
     pub artifacts: PathBuf,
+    /// Takes secrets out of what leaves the run: artifacts, its journal.
+    pub clean: Clean,
     /// An operation limit that differs from the default.
     pub max_operations: Option<u64>,
     /// Who listens.
@@ -242,7 +252,9 @@ async fn grounds(
         surroundings: std::sync::OnceLock::new(),
         params: settings.params.clone(),
         artifacts: settings.artifacts.clone(),
+        clean: settings.clean.clone(),
         run_id: mark,
+        step_since: std::sync::OnceLock::new(),
         recorder,
         script: settings.script.name.clone(),
         locks_at: settings.locks.clone(),
@@ -271,12 +283,18 @@ fn configured(error: Error) -> Error {
 /// There a journaled run is told apart from others of the same script, which may have been on the same server before it.
 fn run_id(settings: &Settings, clock: &Clock) -> String {
     let id = if clock.is_virtual() {
-        let run = settings.journal.as_ref().map(|journaling| format!("\n{} {}", journaling.name, clock.now())).unwrap_or_default();
+        let journaled = settings.journal.as_ref().map(|journaling| &journaling.name);
+        let again = journaled.or(settings.context.step.as_ref().map(|step| &step.mark));
+        let run = again.map(|name| format!("\n{name} {}", clock.now())).unwrap_or_default();
         uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{}{run}", settings.script.text).as_bytes())
     } else {
         uuid::Uuid::new_v4()
     };
-    id.simple().to_string()[..16].to_owned()
+    let id = id.simple().to_string();
+    match &settings.context.step {
+        Some(step) => format!("{}{}", step.mark, &id[..6]),
+        None => id[..16].to_owned(),
+    }
 }
 
 /// A script with all its files, compiled to be looked at: it cannot be run, since it knows no functions.
@@ -314,6 +332,9 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         let (store, name, holder) = taken_up.life();
         runtime.spawn(TakenUp::keep_alive(store, name, holder, settings.cancel.clone()));
     }
+    if settings.context.step.is_some() {
+        runtime.spawn(parent::watch_process(settings.cancel.clone()));
+    }
     let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, advice, clock, events, mark, recorder))) {
         Ok(grounds) => grounds,
         Err(error) => {
@@ -325,6 +346,9 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         }
     };
     let Grounds { host, client, sandbox } = grounds;
+    if let Some(step) = &settings.context.step {
+        runtime.spawn(parent::watch_task(host.home.space.clone(), step.task.clone(), settings.cancel.clone()));
+    }
     let interpreter = interpreter(&settings, &host, events);
     let ran = interpreter.load(&settings.script).and_then(|program| {
         on_script_thread(|| {

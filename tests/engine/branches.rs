@@ -4,7 +4,7 @@ use crate::sample;
 use octorhai::{
     cancel::Cancel,
     clock::{Clock, Stopwatch},
-    engine::{Config, Failure, Hooks, Interpreter, Source, on_script_thread},
+    engine::{Config, Failure, Files, Hooks, Interpreter, Source, on_script_thread},
     error::Kind,
 };
 use parking_lot::Mutex;
@@ -31,7 +31,7 @@ fn run(clock: &Clock, cancel: &Cancel, script: &str) -> Ended {
             Hooks { clock: clock.clone(), runtime: runtime.handle().clone(), cancel: cancel.clone(), enter: Arc::new(|| Box::new(())) };
         let config = Config { state: Dynamic::from(hooks), cancel: cancel.clone(), library: sample::library(), print, ..Config::default() };
         let interpreter = Interpreter::new(config);
-        let program = interpreter.load(&Source { name: "main.rhai".into(), text: script.into(), folder: None })?;
+        let program = interpreter.load(&Source { name: "main.rhai".into(), text: script.into(), files: Files::None })?;
         interpreter.run(&program)
     })
     .expect("no panic");

@@ -3,7 +3,7 @@
 use crate::sample;
 use octorhai::{
     engine::{
-        Config, Interpreter, Source,
+        Config, Files, Interpreter, Source,
         docs::{entries, standard_functions},
         standard_library,
     },
@@ -11,7 +11,7 @@ use octorhai::{
 };
 
 fn source(text: &str) -> Source {
-    Source { name: "main.rhai".into(), text: text.into(), folder: None }
+    Source { name: "main.rhai".into(), text: text.into(), files: Files::None }
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn the_hash_pins_all_files_of_a_program() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("writable");
     let hash = || {
-        let main = Source { folder: Some(folder.path().to_path_buf()), ..source("import \"./part\" as part; part::one()") };
+        let main = Source { files: Files::Folder(folder.path().to_path_buf()), ..source("import \"./part\" as part; part::one()") };
         Interpreter::new(Config::default()).load(&main).expect("compiles").hash().to_owned()
     };
     write("part.rhai", "fn one() { 1 }");
@@ -100,7 +100,7 @@ fn an_import_cannot_leave_the_folder() {
         // Both found while loading and, when the name is computed, while running.
         for text in [format!("import \"{path}\" as x;"), format!("let p = \"{path}\"; import p as x;")] {
             let interpreter = Interpreter::new(Config::default());
-            let main = Source { folder: Some(inner.clone()), ..source(&text) };
+            let main = Source { files: Files::Folder(inner.clone()), ..source(&text) };
             let failure = interpreter.load(&main).and_then(|p| interpreter.run(&p)).expect_err(path);
             assert!(failure.error.message().contains(says), "{path}: {}", failure.error.message());
             assert_eq!(failure.trace[0].line, 1);

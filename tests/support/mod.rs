@@ -106,7 +106,7 @@ pub fn measured(state: &Path, url: &str) {
 /// Settings as the command line makes them without options.
 pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings {
     Settings {
-        script: Source { name: "test.rhai".to_owned(), text: script.to_owned(), folder: None },
+        script: Source { name: "test.rhai".to_owned(), text: script.to_owned(), files: octorhai::run::Files::None },
         params: BTreeMap::new(),
         target,
         virtual_time: false,
@@ -116,6 +116,7 @@ pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings
         on_cancel: OnCancel::Cancel,
         smtp: None,
         mail_from: None,
+        clean: Arc::new(str::to_owned),
         artifacts: std::env::temp_dir().join("octorhai-test-artifacts"),
         max_operations: None,
         locks: octorhai::run::LocksAt::Octopus,

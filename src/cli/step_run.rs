@@ -1,0 +1,206 @@
+//! `octorhai step run`: the run of a script inside of a step of Octopus, as a launcher of a step template starts it.
+//!
+//! The frame on the pipe says what `octorhai run` finds in arguments and environment elsewhere. From there on it is the same run; only
+//! the way out is another one: [`super::step_log`] instead of a terminal.
+
+use super::{
+    args::RunArgs,
+    resume,
+    run::{self, Environment, From, variable},
+    step_log::StepLog,
+    ui::Ui,
+};
+use crate::{
+    api::{self, oidc},
+    cancel::Cancel,
+    clock::Clock,
+    engine::params::{ParamDecl, ParamKind, check_value},
+    error::{Error, Result},
+    event::Sink,
+    run::{Files, Source},
+    step::{
+        frame::{self, Frame, connection},
+        octostache,
+        voice::Voice,
+    },
+};
+use serde_json::Value;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+/// The variable of [`Environment`] that names the deployment target whose scripts wait while this step runs.
+pub(super) const TARGET: &str = "OCTOPUS_LOCKED_MACHINE_ID";
+
+/// A script that came in a frame.
+pub(super) struct StepScript<'a> {
+    pub(super) source: Source,
+    pub(super) cancel: Cancel,
+    frame: &'a Frame,
+    voice: Voice,
+}
+
+/// Runs the script of the frame and returns the exit code.
+pub fn run(ui: &Ui, voice: &Voice, environment: &Environment) -> u8 {
+    let cancel = Cancel::new();
+    let gone = cancel.clone();
+    voice.when_gone(move || gone.cancel("nobody hears this step any more"));
+    let ended = match read() {
+        Ok(frame) => begin(ui, voice, &frame, cancel, environment),
+        Err(error) => Err(error),
+    };
+    let ended = ended.unwrap_or_else(|error| {
+        ui.error(&error);
+        run::Ended::by(&error)
+    });
+    if let Some(problem) = &ended.problem {
+        voice.result(&ui.redactor().clean(problem));
+    }
+    ended.exit_code
+}
+
+/// The frame, from descriptor 3 where there are descriptors (octopus-step-contract.md §1.12).
+fn read() -> Result<Frame> {
+    #[cfg(unix)]
+    {
+        let pipe = ["/dev/fd/3", "/proc/self/fd/3"].iter().find_map(|path| std::fs::File::open(path).ok());
+        let pipe = pipe.ok_or_else(|| {
+            Error::usage("nothing is open on descriptor 3, where the launcher of a step writes the variables").help(frame::HOW)
+        })?;
+        Frame::read(pipe)
+    }
+    #[cfg(not(unix))]
+    Frame::read(std::io::stdin())
+}
+
+fn begin(ui: &Ui, voice: &Voice, frame: &Frame, cancel: Cancel, environment: &Environment) -> Result<run::Ended> {
+    // Known before anything is written.
+    for secret in frame.secrets() {
+        ui.redactor().learn(secret);
+    }
+    let (name, text) = frame.script()?;
+    let files = frame.files()?.into_iter().map(|(path, text)| (PathBuf::from(path), text)).collect();
+    let source = Source { name: name.clone(), text, files: Files::Given(files) };
+    let environment = surroundings(frame, ui, voice, environment)?;
+    let given = |name: &str| frame.given(name).map(str::to_owned);
+    let args = RunArgs {
+        env: given("Octopus.Environment.Name"),
+        tenant: given("Octopus.Deployment.Tenant.Name"),
+        project: given("Octopus.Project.Name"),
+        deployment: given("Octopus.Deployment.Id"),
+        virtual_time: variable(&environment, "OCTORHAI_VIRTUAL_TIME") == Some("1"),
+        verbose: true,
+        ..resume::plain(PathBuf::from(name))?
+    };
+    let script = StepScript { source, cancel, frame, voice: voice.clone() };
+    Ok(run::go(&args, &From::Step(&script), ui, &environment))
+}
+
+/// The environment with what the step says of itself and of the server.
+fn surroundings(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment) -> Result<Environment> {
+    let mut all = environment.clone();
+    let mut set = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            all.insert(name.to_owned(), value.to_owned());
+        }
+    };
+    set("OCTOPUS_TASK_ID", frame.given("Octopus.Task.Id"));
+    set("OCTOPUS_ACTION_ID", frame.given("Octopus.Action.Id"));
+    set("OCTOPUS_SPACE", frame.given("Octopus.Space.Id").or_else(|| frame.given("Octopus.Space.Name")));
+    // A worker runs several scripts at a time; a deployment target does only when everybody agrees (§1.10).
+    let machine = frame.given("Octopus.Machine.Id");
+    set("OCTOPUS_MACHINE_ID", machine);
+    let is_free = frame.given("Octopus.WorkerPool.Id").is_some()
+        || frame.given("OctopusBypassDeploymentMutex").is_some_and(|bypass| bypass.eq_ignore_ascii_case("true"));
+    set(TARGET, machine.filter(|_| !is_free));
+    let said = frame.given("Octopus.Web.ServerUri").or_else(|| frame.given("Octopus.Web.BaseUrl"));
+    let url = frame.own_given(connection::URL).or(said).map(|url| url.split(',').next().unwrap_or(url).trim());
+    set("OCTOPUS_URL", url);
+    let url = variable(&all, "OCTOPUS_URL").map(str::to_owned);
+    let Some(url) = url else {
+        return Err(Error::usage("the step does not know the address of the Octopus Server")
+            .help(format!("fill in the parameter {}", parameter(frame, connection::URL)))
+            .help("or set the server's address in Octopus: Configuration, Nodes, Server URI"));
+    };
+    let (key, token) = ("OCTOPUS_API_KEY", "OCTOPUS_ACCESS_TOKEN");
+    let found = match (frame.own_given(connection::API_KEY), frame.own_given(connection::ACCESS_TOKEN)) {
+        (Some(text), _) => Some((key, text.to_owned())),
+        (None, Some(text)) => Some((token, text.to_owned())),
+        (None, None) => exchanged(frame, &url, ui, voice)?.map(|text| (token, text)),
+    };
+    if let Some((name, text)) = found {
+        all.remove(key);
+        all.remove(token);
+        all.insert(name.to_owned(), text);
+    } else if variable(&all, key).is_none() && variable(&all, token).is_none() {
+        let ways = [connection::API_KEY, connection::ACCOUNT, connection::ACCESS_TOKEN].map(|name| parameter(frame, name));
+        return Err(Error::usage(format!("the step cannot log in to {url}: no credential was given"))
+            .help(format!("fill in one of the parameters {}", ways.join(", "))));
+    }
+    Ok(all)
+}
+
+/// A parameter of the template, as people see it.
+fn parameter(frame: &Frame, name: &str) -> String {
+    frame.get(frame::PREFIX).map_or_else(|| format!("`{name}`"), |prefix| format!("`{prefix}.{name}`"))
+}
+
+/// An access token for the OpenID Connect account of the step.
+fn exchanged(frame: &Frame, url: &str, ui: &Ui, voice: &Voice) -> Result<Option<String>> {
+    let member = |name: &str| frame.own_given(&format!("{}.{name}", connection::ACCOUNT));
+    let Some(jwt) = member("OpenIdConnect.Jwt") else { return Ok(None) };
+    ui.redactor().learn(jwt);
+    let audience = member("Audience").ok_or_else(|| {
+        Error::usage(format!("the account in {} has no audience", parameter(frame, connection::ACCOUNT)))
+            .help("its audience is the id of a service account's OpenID Connect identity in Octopus")
+    })?;
+    let url = run::address(ui, url)?;
+    let settings = api::Settings::new(url, None, Clock::real(), Cancel::new());
+    let token = super::connect::runtime()?.block_on(oidc::exchange(settings, audience, jwt))?;
+    ui.redactor().learn(&token);
+    voice.mask(&token);
+    Ok(Some(token))
+}
+
+impl StepScript<'_> {
+    /// Who hears what happens.
+    pub(super) fn sink(&self, ui: &Ui) -> Arc<dyn Sink> {
+        Arc::new(StepLog::new(ui.clone(), self.voice.clone()))
+    }
+
+    /// The values of the script's parameters. All that is wrong with them is said at once.
+    pub(super) fn values(&self, declared: &[ParamDecl]) -> Result<BTreeMap<String, Value>> {
+        let (mut values, mut problems, mut missing) = (BTreeMap::new(), Vec::new(), Vec::new());
+        for param in declared {
+            match self.text(param) {
+                Some(text) => match check_value(param, &text) {
+                    Ok(value) => drop(values.insert(param.name.clone(), value)),
+                    Err(error) => problems.push(error),
+                },
+                None if param.required => missing.push(parameter(self.frame, &param.name)),
+                None => {}
+            }
+        }
+        if !missing.is_empty() {
+            let are = if missing.len() == 1 { "parameter is" } else { "parameters are" };
+            problems.insert(0, Error::usage(format!("{} required {are} not given: {}", missing.len(), missing.join(", "))));
+        }
+        let mut problems = problems.into_iter();
+        let Some(first) = problems.next() else { return Ok(values) };
+        let all = problems.fold(first, |all, next| next.hints().iter().fold(all.help(next.message()), Error::help));
+        Err(all.help("fill them in where the step is: Process, the step, its parameters"))
+    }
+
+    /// What was given for a parameter. A box that was left empty gives an empty text where a text may be empty, and nothing elsewhere.
+    fn text(&self, param: &ParamDecl) -> Option<String> {
+        let plain: String = param.name.chars().filter(|c| !c.is_whitespace()).collect();
+        let text = self.frame.own(&param.name).or_else(|| self.frame.own(&plain))?;
+        if octostache::is_unresolved(text) {
+            return None;
+        }
+        let may_be_empty = param.kind == ParamKind::Text && !param.required && !param.secret;
+        if text.trim().is_empty() && !may_be_empty {
+            return None;
+        }
+        // A list has a line for each.
+        Some(if param.kind == ParamKind::List { text.lines().collect::<Vec<_>>().join(",") } else { text.to_owned() })
+    }
+}

@@ -1,0 +1,241 @@
+//! The one writer of a step: log lines and service messages, all on stdout (octopus-step-contract.md §2).
+//!
+//! Whatever is said is one write of whole lines, so that no message stands anywhere but at the begin of a line, and the level is back
+//! at the default after each: who is killed between two of them leaves nothing behind. Text that is not ours can hold no message.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use parking_lot::Mutex;
+use std::{
+    fmt::Write as _,
+    io::Write,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// How a line stands in the task log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Only shown when somebody wants all of it.
+    Verbose,
+    /// An ordinary line.
+    Default,
+    /// Also listed on the task's summary.
+    Highlight,
+    /// Why nothing goes on.
+    Wait,
+    /// Not as it should be.
+    Warning,
+    /// What went wrong.
+    Error,
+}
+
+impl Level {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Verbose => "stdout-verbose",
+            Self::Default => "stdout-default",
+            Self::Highlight => "stdout-highlight",
+            Self::Wait => "stdout-wait",
+            Self::Warning => "stdout-warning",
+            Self::Error => "stdout-error",
+        }
+    }
+}
+
+/// Longer lines are broken: a reader gives up past 10 MB (octopus-step-contract.md §1.6), people do sooner.
+const LONGEST: usize = 32 << 10;
+
+/// Speaks; clones speak with the same mouth.
+#[derive(Clone)]
+pub struct Voice(Arc<Inner>);
+
+struct Inner {
+    out: Mutex<Box<dyn Write + Send>>,
+    gone: AtomicBool,
+    on_gone: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Voice {
+    /// On stdout, or on something else in tests.
+    pub fn on(out: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Inner { out: Mutex::new(Box::new(out)), gone: AtomicBool::new(false), on_gone: OnceLock::new() }))
+    }
+
+    /// What to do when nobody hears us any more: then the step was cancelled (octopus-step-contract.md §1.8).
+    pub fn when_gone(&self, act: impl Fn() + Send + Sync + 'static) {
+        let _first_stays = self.0.on_gone.set(Box::new(act));
+    }
+
+    /// Says something, of one line or several.
+    pub fn say(&self, level: Level, text: &str) {
+        let mut whole = String::with_capacity(text.len() + 64);
+        if level != Level::Default {
+            let _ = writeln!(whole, "##octopus[{}]", level.name());
+        }
+        for line in text.trim_end_matches('\n').split('\n') {
+            payload(line, &mut whole);
+        }
+        if level != Level::Default {
+            let _ = writeln!(whole, "##octopus[{}]", Level::Default.name());
+        }
+        self.write(&whole);
+    }
+
+    /// Sets an output variable of the step.
+    pub fn set_variable(&self, name: &str, value: &str, sensitive: bool) {
+        let mut attributes = vec![("name", name), ("value", value)];
+        if sensitive {
+            attributes.push(("sensitive", "True"));
+        }
+        self.send("setVariable", &attributes);
+    }
+
+    /// Sets the progress bar of the task.
+    pub fn progress(&self, percent: u8, text: &str) {
+        self.send("progress", &[("percentage", &percent.min(100).to_string()), ("message", text)]);
+    }
+
+    /// Hands a file over; it must stay where it is until the step is over. `path` is absolute.
+    pub fn artifact(&self, path: &str, name: &str, length: u64) {
+        self.send("createArtifact", &[("path", path), ("name", name), ("length", &length.to_string())]);
+    }
+
+    /// Says why the step failed, in one line.
+    pub fn result(&self, message: &str) {
+        self.send("resultMessage", &[("message", message)]);
+    }
+
+    /// Has a text struck out wherever it shows up from now on.
+    pub fn mask(&self, secret: &str) {
+        self.send("mask", &[("value", secret)]);
+    }
+
+    fn send(&self, name: &str, attributes: &[(&str, &str)]) {
+        let mut line = format!("##octopus[{name}");
+        for (attribute, value) in attributes {
+            let _ = write!(line, " {attribute}='{}'", BASE64.encode(value));
+        }
+        line.push_str("]\n");
+        self.write(&line);
+    }
+
+    fn write(&self, whole: &str) {
+        let written = {
+            let mut out = self.0.out.lock();
+            out.write_all(whole.as_bytes()).and_then(|()| out.flush())
+        };
+        if written.is_err()
+            && !self.0.gone.swap(true, Ordering::SeqCst)
+            && let Some(act) = self.0.on_gone.get()
+        {
+            act();
+        }
+    }
+}
+
+/// Adds a line of text that is not ours: without what readers could take for a message (octopus-step-contract.md §2.5).
+fn payload(line: &str, to: &mut String) {
+    let clean: String = line.chars().filter(|c| *c == '\t' || !c.is_control()).collect();
+    let clean = clean.replace("##octopus", "# #octopus");
+    let mut rest = clean.as_str();
+    loop {
+        let cut = if rest.len() <= LONGEST { rest.len() } else { rest.floor_char_boundary(LONGEST) };
+        let (part, more) = rest.split_at(cut);
+        to.push_str(part);
+        // A reader misses a message right after a line that ends so (measured).
+        if part.ends_with('#') {
+            to.push(' ');
+        }
+        to.push('\n');
+        if more.is_empty() {
+            return;
+        }
+        rest = more;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn heard(speak: impl FnOnce(&Voice)) -> String {
+        let paper = Paper::default();
+        speak(&Voice::on(paper.clone()));
+        let bytes = paper.0.lock().clone();
+        String::from_utf8(bytes).expect("we write UTF-8")
+    }
+
+    #[test]
+    fn levels_are_set_around_a_text_and_put_back() {
+        assert_eq!(heard(|v| v.say(Level::Default, "one")), "one\n");
+        assert_eq!(heard(|v| v.say(Level::Warning, "one\r\ntwo\n")), "##octopus[stdout-warning]\none\ntwo\n##octopus[stdout-default]\n");
+    }
+
+    #[test]
+    fn values_are_base64() {
+        assert_eq!(
+            heard(|v| v.set_variable("A.b", "x]\n'ü", true)),
+            "##octopus[setVariable name='QS5i' value='eF0KJ8O8' sensitive='VHJ1ZQ==']\n"
+        );
+        assert_eq!(heard(|v| v.set_variable("A", "", false)), "##octopus[setVariable name='QQ==' value='']\n");
+    }
+
+    #[test]
+    fn nobody_elses_text_is_a_message() {
+        for text in [
+            "##octopus[setVariable name='QQ==' value='QQ==']",
+            "###octopus[stdout-ignore]",
+            "#\u{1}#octopus[stdout-ignore]",
+            "##\rocto\0pus[x]",
+            "a\n##octopus[x]\nb##octopus foo]",
+            "x#",
+        ] {
+            let heard = heard(|v| v.say(Level::Default, text));
+            assert!(!heard.contains("##octopus") && !heard.contains("#\n"), "{heard:?}");
+        }
+    }
+
+    #[test]
+    fn long_lines_are_broken_and_nothing_is_lost() {
+        let long = "ä".repeat(40_000);
+        let heard = heard(|v| v.say(Level::Default, &long));
+        assert!(heard.lines().all(|line| line.len() <= LONGEST));
+        assert_eq!(heard.replace('\n', ""), long);
+    }
+
+    #[test]
+    fn who_is_not_heard_any_more_says_so_once() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let voice = Voice::on(Gone);
+        let count = Arc::new(Mutex::new(0));
+        let counted = count.clone();
+        voice.when_gone(move || *counted.lock() += 1);
+        voice.say(Level::Default, "one");
+        voice.say(Level::Error, "two");
+        assert_eq!(*count.lock(), 1);
+    }
+}
