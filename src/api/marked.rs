@@ -287,9 +287,6 @@ impl SpaceClient {
         };
         let found = recent.iter().enumerate().filter(|(_, one)| counts(one)).max_by_key(|(_, one)| one.number()).map(|(at, _)| at);
         let found = found.and_then(|at| recent.into_iter().nth(at));
-        if let Some(id) = found.as_ref().and_then(Marked::task_id) {
-            self.client().tell(&format!("an earlier attempt of this step has made this {}: it is taken over ({id})", T::NOUN));
-        }
         Ok(found)
     }
 

@@ -7,6 +7,7 @@ mod address;
 mod answer;
 pub mod artifacts;
 pub mod channels;
+mod children;
 pub mod client;
 pub mod dashboards;
 pub mod decode;

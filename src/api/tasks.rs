@@ -411,6 +411,18 @@ impl SpaceClient {
         self.client().list_first(&route, limit).await
     }
 
+    /// How many tasks the nodes of the server run at a time, all in all (octopus-api.md §19); none when we may not know.
+    pub async fn slots(&self) -> Result<Option<u64>> {
+        let nodes = match self.client().get("/api/octopusservernodes?take=100").await {
+            Ok(nodes) => nodes,
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Forbidden) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let running = nodes["Items"].as_array().into_iter().flatten().filter(|node| node["IsInMaintenanceMode"] != true);
+        let slots: u64 = running.filter_map(|node| node["MaxConcurrentTasks"].as_u64()).sum();
+        Ok(Some(slots).filter(|slots| *slots > 0))
+    }
+
     /// Cancels a task and returns how it is now. One that has ended stays as it is; that is no error.
     pub async fn cancel_task(&self, id: &TaskId) -> Result<Task> {
         self.act(id, "cancel", |task| task.is_completed() || task.state == TaskState::Cancelling).await

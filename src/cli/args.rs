@@ -30,7 +30,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Start a simulated Octopus Server that any client can talk to, until Ctrl-C
     Sandbox(SandboxArgs),
-    /// Look at runs and what they did, and go on with them: list, show, resume, cancel, prune
+    /// Look at runs and what they did, and go on with them: list, show, resume, cancel, prune, reap
     Runs(RunsArgs),
     /// Look at locks: list, show, break
     Locks(LocksArgs),
@@ -390,6 +390,8 @@ pub enum RunsCommand {
     Cancel(CancelArgs),
     /// Delete runs that ended long ago; never an unfinished one
     Prune(PruneArgs),
+    /// List what steps of a task have started, and cancel what a killed one left behind
+    Reap(ReapArgs),
 }
 
 /// What `octorhai runs list` takes.
@@ -425,6 +427,26 @@ pub struct CancelArgs {
     /// The runs
     #[arg(required = true, value_name = "NAME")]
     pub names: Vec<String>,
+}
+
+/// What `octorhai runs reap` takes.
+#[derive(Args, Debug)]
+pub struct ReapArgs {
+    /// The task whose step ran octorhai
+    #[arg(long, value_name = "ServerTasks-N")]
+    pub parent: String,
+
+    /// Cancel what still goes on
+    #[arg(long)]
+    pub cancel: bool,
+
+    /// Which server.
+    #[command(flatten)]
+    pub at: ServerArgs,
+
+    /// A table, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
 }
 
 /// What `octorhai runs prune` takes.

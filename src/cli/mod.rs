@@ -17,6 +17,7 @@ mod locks;
 mod log;
 mod params;
 mod progress;
+mod reap;
 mod redact;
 mod resume;
 mod run;

@@ -209,7 +209,7 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
             tenant: args.tenant.clone(),
             project: args.project.clone(),
             deployment: args.deployment.clone(),
-            step: of_step.as_ref().map(|(step, name)| step.context(name, variable(environment, super::step_run::TARGET))),
+            step: of_step.as_ref().map(|(step, name)| step.context(name, environment)),
         },
         zone: zone.clone(),
         on_cancel: match args.on_cancel {

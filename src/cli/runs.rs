@@ -23,6 +23,9 @@ pub fn run(args: &RunsArgs, ui: &Ui, environment: &Environment) -> u8 {
 }
 
 fn perform(args: &RunsArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
+    if let RunsCommand::Reap(args) = &args.command {
+        return super::reap::run(args, ui, environment).map(|()| 0);
+    }
     let zone = TimeZone::system();
     let journal = super::journal::store(args.store.as_deref(), environment, ui)?;
     match &args.command {
@@ -31,6 +34,7 @@ fn perform(args: &RunsArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
         RunsCommand::Resume(own) => return super::resume::run(own, args.store.as_deref(), ui, &journal, environment),
         RunsCommand::Cancel(args) => args.names.iter().try_for_each(|name| cancel(name, ui, &journal)),
         RunsCommand::Prune(args) => prune(args, ui, &journal),
+        RunsCommand::Reap(_) => Ok(()),
     }
     .map(|()| 0)
 }

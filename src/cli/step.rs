@@ -12,6 +12,11 @@ use crate::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+/// The variable that names the deployment target whose scripts wait while this step runs.
+pub(super) const TARGET: &str = "OCTOPUS_LOCKED_MACHINE_ID";
+/// The variable that says by which tag the server tells the tasks of the project apart, when the project says so itself.
+pub(super) const OWN_TAG: &str = "OCTOPUS_TASK_CONCURRENCY_TAG";
+
 /// The step that this process was started by.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Step<'a> {
@@ -43,9 +48,14 @@ impl<'a> Step<'a> {
     }
 
     /// What a run of that name must know of its step.
-    pub(super) fn context(&self, run: &str, target: Option<&str>) -> StepContext {
+    pub(super) fn context(&self, run: &str, environment: &Environment) -> StepContext {
         let digest = hex::encode(&Sha256::digest(run)[..4]);
-        StepContext { task: self.task.to_owned(), mark: format!("{}@{digest}.", self.task), target: target.map(str::to_owned) }
+        StepContext {
+            task: self.task.to_owned(),
+            mark: format!("{}@{digest}.", self.task),
+            own_tag: variable(environment, OWN_TAG).is_some(),
+            target: variable(environment, TARGET).map(str::to_owned),
+        }
     }
 
     /// The name of the run that the step starts with this script and `what`: a step may start several.

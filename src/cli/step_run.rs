@@ -7,6 +7,7 @@ use super::{
     args::RunArgs,
     resume,
     run::{self, Environment, From, variable},
+    step::{OWN_TAG, TARGET},
     step_log::StepLog,
     ui::Ui,
 };
@@ -26,9 +27,6 @@ use crate::{
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
-
-/// The variable of [`Environment`] that names the deployment target whose scripts wait while this step runs.
-pub(super) const TARGET: &str = "OCTOPUS_LOCKED_MACHINE_ID";
 
 /// A script that came in a frame.
 pub(super) struct StepScript<'a> {
@@ -102,8 +100,11 @@ fn surroundings(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment
             all.insert(name.to_owned(), value.to_owned());
         }
     };
-    set("OCTOPUS_TASK_ID", frame.given("Octopus.Task.Id"));
-    set("OCTOPUS_ACTION_ID", frame.given("Octopus.Action.Id"));
+    // The script console and "Run" of a step template are no step of any task: nothing will try them again.
+    if let (Some(task), Some(action)) = (frame.given("Octopus.Task.Id"), frame.given("Octopus.Action.Id")) {
+        set("OCTOPUS_TASK_ID", Some(task));
+        set("OCTOPUS_ACTION_ID", Some(action));
+    }
     set("OCTOPUS_SPACE", frame.given("Octopus.Space.Id").or_else(|| frame.given("Octopus.Space.Name")));
     // A worker runs several scripts at a time; a deployment target does only when everybody agrees (§1.10).
     let machine = frame.given("Octopus.Machine.Id");
@@ -111,6 +112,7 @@ fn surroundings(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment
     let is_free = frame.given("Octopus.WorkerPool.Id").is_some()
         || frame.given("OctopusBypassDeploymentMutex").is_some_and(|bypass| bypass.eq_ignore_ascii_case("true"));
     set(TARGET, machine.filter(|_| !is_free));
+    set(OWN_TAG, frame.given("Octopus.Task.ConcurrencyTag"));
     let said = frame.given("Octopus.Web.ServerUri").or_else(|| frame.given("Octopus.Web.BaseUrl"));
     let url = frame.own_given(connection::URL).or(said).map(|url| url.split(',').next().unwrap_or(url).trim());
     set("OCTOPUS_URL", url);

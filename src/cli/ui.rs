@@ -185,7 +185,7 @@ impl Ui {
     pub fn error(&self, error: &Error) {
         let mut text = format!("{} {}", self.paint(Tone::Bad, "error:"), error.message());
         for hint in error.hints() {
-            text.push_str(&format!("\n  {} {}", self.paint(Tone::Strong, "help:"), hint.replace('\n', "\n        ")));
+            text = format!("{text}\n  {} {}", self.paint(Tone::Strong, "help:"), hint.replace('\n', "\n        "));
         }
         self.tell(Level::Error, &text);
     }

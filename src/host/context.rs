@@ -35,6 +35,8 @@ pub struct StepContext {
     pub task: String,
     /// How the marks of its attempts begin: `ServerTasks-71@1a2b3c4d.`; the same for each.
     pub mark: String,
+    /// Its project says itself which of its tasks wait for each other (`Octopus.Task.ConcurrencyTag`).
+    pub own_tag: bool,
     /// The deployment target (its id) whose scripts wait while the step runs; none on a worker.
     pub target: Option<String>,
 }

@@ -19,7 +19,7 @@ use crate::{
     },
     error::{Error, Kind, Result},
     event::{Level, What},
-    host::journal::is_undecided,
+    host::{effect::mark_in, journal::is_undecided},
     lock::{
         Busy, Held, Locks, Me, NoServer, Owner, Owners, Register, Seen, Taker, Wanted,
         octopus::{OctopusOwners, OctopusRegister},
@@ -337,13 +337,6 @@ impl Hold {
     }
 }
 
-/// The mark of the run that made a deployment, from its comment: `... [octorhai:4f2c:2:9a0b1c2d]`.
-fn mark_in(comments: &str) -> Option<String> {
-    let (_, rest) = comments.rsplit_once("[octorhai:")?;
-    let (mark, _) = rest.split_once(':')?;
-    Some(mark.to_owned())
-}
-
 /// The error of a run that goes on and finds its lock taken.
 fn lost(name: &str, why: &str) -> Error {
     Error::new(Kind::Fenced, format!("this run held lock `{name}` before it was interrupted, and could not take it again: {why}"))
@@ -356,15 +349,4 @@ fn refusal(kind: Kind, name: &str, why: &str, before: &str) -> Error {
     Error::new(kind, format!("{before}lock `{name}` is {why}"))
         .with("lock", name)
         .help(format!("see it: octorhai locks show \"{name}\"; a run can wait for it (`wait_up_to`), or leave (`on_busy`)"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_run_that_started_us_is_named_in_the_comment() {
-        assert_eq!(mark_in("the train [octorhai:4f2c:2:9a0b1c2d]").as_deref(), Some("4f2c"));
-        assert_eq!(mark_in("by hand"), None);
-    }
 }

@@ -11,6 +11,7 @@ pub mod effect;
 pub mod environments;
 pub mod events;
 pub mod freezes;
+mod guards;
 pub mod hold;
 pub mod interruptions;
 pub mod journal;

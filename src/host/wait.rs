@@ -130,6 +130,7 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
                 .help("it can be \"cancel\" or \"leave\""),
         ));
     }
+    super::guards::before_waiting(host, tasks)?;
     let over = |open: &[Task]| match until_what {
         Until::All => open.is_empty() || (options.fail_fast && tasks.iter().any(failed)),
         Until::Any => open.len() < tasks.len() || open.is_empty(),

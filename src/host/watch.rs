@@ -116,6 +116,13 @@ impl<'o> Watcher<'o> {
             if now < due || (!asks && !task.place.poller.spare(if last.waits_for_a_person() { 2 } else { 1 })) {
                 continue;
             }
+            if last.state == api::TaskState::Queued && !last.waits_for_a_person() && host.context.step.is_some() {
+                match host.block_plain(super::guards::while_queued(host, task)) {
+                    Err(error) if error.kind() == Kind::Failed || error.kind() == Kind::Cancelled => return Err(raise(error)),
+                    // What cannot be looked at must not end a wait.
+                    _ => {}
+                }
+            }
             let explanation = match host.block_plain(task.explain(host)) {
                 Err(error) if error.kind() == Kind::Cancelled => return Err(raise(error)),
                 // What is told to people must not end a wait: the poller decides whether the task, or the server, is gone.

@@ -281,20 +281,19 @@ fn configured(error: Error) -> Error {
 
 /// A name for the run in markers: new each time on a real server, the same each time for the same script in a sandbox.
 /// There a journaled run is told apart from others of the same script, which may have been on the same server before it.
+/// Attempts of a step are told apart too, whatever time it is: what one took over from another is said.
 fn run_id(settings: &Settings, clock: &Clock) -> String {
-    let id = if clock.is_virtual() {
-        let journaled = settings.journal.as_ref().map(|journaling| &journaling.name);
-        let again = journaled.or(settings.context.step.as_ref().map(|step| &step.mark));
-        let run = again.map(|name| format!("\n{name} {}", clock.now())).unwrap_or_default();
-        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{}{run}", settings.script.text).as_bytes())
-    } else {
-        uuid::Uuid::new_v4()
-    };
-    let id = id.simple().to_string();
-    match &settings.context.step {
-        Some(step) => format!("{}{}", step.mark, &id[..6]),
-        None => id[..16].to_owned(),
+    let anew = || uuid::Uuid::new_v4().simple().to_string();
+    if let Some(step) = &settings.context.step {
+        return format!("{}{}", step.mark, &anew()[..6]);
     }
+    let id = if clock.is_virtual() {
+        let run = settings.journal.as_ref().map(|journaling| format!("\n{} {}", journaling.name, clock.now())).unwrap_or_default();
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{}{run}", settings.script.text).as_bytes()).simple().to_string()
+    } else {
+        anew()
+    };
+    id[..16].to_owned()
 }
 
 /// A script with all its files, compiled to be looked at: it cannot be run, since it knows no functions.

@@ -141,7 +141,7 @@ fn payload(line: &str, to: &mut String) {
     let clean = clean.replace("##octopus", "# #octopus");
     let mut rest = clean.as_str();
     loop {
-        let cut = if rest.len() <= LONGEST { rest.len() } else { rest.floor_char_boundary(LONGEST) };
+        let cut = if rest.len() <= LONGEST { rest.len() } else { (0..=LONGEST).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(0) };
         let (part, more) = rest.split_at(cut);
         to.push_str(part);
         // A reader misses a message right after a line that ends so (measured).
