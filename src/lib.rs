@@ -25,6 +25,8 @@ pub mod engine;
 pub mod host;
 pub mod run;
 
+pub mod template;
+
 pub mod cli;
 
 pub mod sandbox;

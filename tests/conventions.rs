@@ -211,7 +211,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("step", &["error", "clock", "cancel", "event"]),
     ("host", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "mail", "report", "engine"]),
     ("run", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "mail", "report", "engine", "host", "sandbox"]),
-    ("template", &["error", "clock", "cancel", "event", "api", "engine", "step"]),
+    ("template", &["error", "clock", "cancel", "event", "engine", "step"]),
     (
         "cli",
         &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "step", "engine", "host", "run", "template", "sandbox"],

@@ -119,7 +119,7 @@ fn what_is_no_frame_is_said_and_nothing_is_sent() {
         assert!(!heard.raw.contains("s3cret") && heard.result.is_some(), "{}", heard.raw);
     }
     let output = step().launched("exec \"$OCTORHAI\" step run").output().expect("bash runs");
-    Heard::of(output.status.code(), &output.stdout, &output.stderr).ended(2).says("error", "nothing is open on descriptor 3");
+    Heard::of(output.status.code(), &output.stdout, &output.stderr).ended(2).says("error", "no pipe is open on descriptor 3");
     for (variables, parts) in [
         (&[("Octopus.Web.ServerUri", "")][..], ["does not know the address of the Octopus Server", "`T.Server.Url`"]),
         (&[("T.Server.ApiKey", "")], ["no credential was given", "`T.Server.ApiKey`, `T.Server.Account`, `T.Server.AccessToken`"]),
@@ -279,7 +279,7 @@ fn the_weak_signals_of_a_cancel_cancel_the_children() {
         let step = Step::new(&ground.sandbox.url, script, &[("Octopus.Task.Id", parent)]);
         // Without `exec`, as PowerShell starts it: then the launcher can die alone.
         let command =
-            if how == "parent" { step.launched("exec 3< \"$FRAME_FILE\"; \"$OCTORHAI\" step run; exit $?") } else { step.command() };
+            if how == "parent" { step.launched("exec 3< <(cat \"$FRAME_FILE\"); \"$OCTORHAI\" step run; exit $?") } else { step.command() };
         let (mut child, mut out, mut said) = under_way(&step, command);
         let stop = |arguments: &[&str]| assert!(Command::new("kill").args(arguments).status().expect("kill runs").success());
         let mut errors = child.stderr.take().expect("piped");

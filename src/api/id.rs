@@ -158,6 +158,7 @@ ids! {
     UserId "Users" "a user";
     TeamId "Teams" "a team";
     ApiKeyId "apikeys" "an API key";
+    ActionTemplateId "ActionTemplates" "a step template";
 }
 
 /// Whether `text` has the form of an id that begins with `prefix`: `Projects-21`.

@@ -3,6 +3,7 @@
 //! [`Client`] is the only door to the network; [`Client::space`] gives a [`SpaceClient`], which has the nouns, one file
 //! each. All share `decode` and `encode` (JSON), `address` (paths) and `resource` (paging, finding by id, slug or name).
 
+pub mod action_templates;
 mod address;
 mod answer;
 pub mod artifacts;
@@ -41,6 +42,7 @@ pub mod users;
 pub mod variables;
 pub mod version;
 
+pub use action_templates::{ActionTemplate, TemplateUse};
 pub use address::{Route, base_address, web_url};
 pub use artifacts::Artifact;
 pub use channels::Channel;

@@ -1,6 +1,6 @@
 //! The arguments: what clap knows, and what it cannot know (parameters of a script, `--sandbox` with an optional value).
 
-use super::resume::ResumeArgs;
+use super::{resume::ResumeArgs, template::TemplateArgs};
 use crate::error::{Error, Result, nearest};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -34,6 +34,8 @@ pub enum Command {
     Runs(RunsArgs),
     /// Look at locks: list, show, break
     Locks(LocksArgs),
+    /// Make step templates of scripts: export, lint, push, pack
+    Template(TemplateArgs),
     /// Run a script inside of a step of Octopus, as the launcher of a step template does
     Step(StepArgs),
     /// Explain a function, a group of functions or a subcommand

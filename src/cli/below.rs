@@ -4,7 +4,7 @@ use super::{sandbox::Ready, signals};
 use crate::{
     clock::Clock,
     engine::{
-        Failure,
+        self, Failure,
         docs::{self, Entry},
         params::{self, ParamDecl},
     },
@@ -12,7 +12,9 @@ use crate::{
     host,
     run::{self, Outcome, Settings, Source},
     sandbox::{self, Sandbox, World},
+    template,
 };
+use include_dir::{Dir, include_dir};
 use std::{net::SocketAddr, path::Path};
 
 /// Runs a script.
@@ -83,4 +85,31 @@ pub(super) fn endpoints() -> impl Iterator<Item = String> {
 /// Functions and types of scripts, as the reference shows them.
 pub(super) fn reference() -> Vec<Entry> {
     docs::entries(host::library().docs())
+}
+
+/// A script with its files and parameters, to be put into a step template.
+pub(super) fn exportable(source: &Source) -> std::result::Result<template::Script, Failure> {
+    let program = run::compiled(source)?;
+    let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
+    let beside = |name: &str| Path::new(name).strip_prefix(folder).map_or_else(|_| name.to_owned(), |path| path.display().to_string());
+    let files = program.files().skip(1).map(|(name, text)| (beside(name), text.to_owned())).collect();
+    Ok(template::Script {
+        name: beside(&source.name),
+        text: source.text.clone(),
+        files,
+        params: params::declarations(&program)?,
+        about: super::run::about(&source.text).unwrap_or_default(),
+    })
+}
+
+static SCRIPTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scripts");
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+/// The files that come with the program: the standard library, scripts, their step templates, in order.
+pub(super) fn library() -> impl Iterator<Item = (String, Vec<u8>)> {
+    let standard = engine::standard_library().map(|(name, text)| (name.replacen("std/", "stdlib/", 1), text.as_bytes().to_vec()));
+    let of = |folder: &'static Dir<'static>, name: &'static str| {
+        folder.files().map(move |file| (format!("{name}/{}", file.path().display()), file.contents().to_vec()))
+    };
+    standard.chain(of(&SCRIPTS, "scripts")).chain(of(&TEMPLATES, "templates"))
 }

@@ -29,6 +29,7 @@ mod step;
 mod step_log;
 mod step_run;
 mod store;
+mod template;
 mod timeline;
 mod ui;
 
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Sandbox(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Runs(args) => (resume::loudness(args), colour && !args.no_color),
         Command::Locks(args) => (Loudness::Normal, colour && !args.no_color),
+        Command::Template(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Step(_) | Command::Help(_) => (Loudness::Normal, colour),
     };
     let (ui, voice) = match &cli.command {
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Sandbox(args) => sandbox::run(args, &ui),
         Command::Runs(args) => runs::run(args, &ui, &environment),
         Command::Locks(args) => locks::run(args, &ui, &environment),
+        Command::Template(args) => template::run(args, &ui, &environment),
         Command::Step(_) => voice.as_ref().map_or(0, |voice| step_run::run(&ui, voice, &environment)),
         Command::Help(args) => help::run(args, &ui),
     }))
@@ -103,7 +106,9 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
             if error.use_stderr() {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-                if let Some(near) = typed.and_then(|typed| nearest(&typed, ["run", "runs", "step", "doctor", "locks", "sandbox", "help"])) {
+                if let Some(near) =
+                    typed.and_then(|typed| nearest(&typed, ["run", "runs", "step", "template", "doctor", "locks", "sandbox", "help"]))
+                {
                     ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
                 }
                 ExitCode::from(Kind::Usage.exit_code())

@@ -275,7 +275,7 @@ fn close(args: &RunArgs, ui: &Ui, timeline: &Timeline, zone: &TimeZone, outcome:
 }
 
 /// Shows what ended a script, with its place in the script where there is one.
-fn explain(ui: &Ui, failure: &Failure) {
+pub(super) fn explain(ui: &Ui, failure: &Failure) {
     if failure.trace.is_empty() {
         ui.error(&failure.error);
     } else {
@@ -284,7 +284,7 @@ fn explain(ui: &Ui, failure: &Failure) {
 }
 
 /// What a script says about itself: the comment lines at its top, without a first word that is its own path.
-fn about(text: &str) -> Option<String> {
+pub(super) fn about(text: &str) -> Option<String> {
     let lines: Vec<&str> = text
         .lines()
         .skip_while(|line| line.starts_with("#!"))
@@ -327,7 +327,7 @@ pub(super) fn read(path: &Path, what: &str, largest: u64) -> Result<String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-fn source(path: &Path) -> Result<Source> {
+pub(super) fn source(path: &Path) -> Result<Source> {
     let text = read(path, "script", LARGEST_SCRIPT).map_err(|error| {
         if path.extension().is_none() && path.with_extension("rhai").is_file() {
             return error.help(format!("did you mean `{}`?", path.with_extension("rhai").display()));

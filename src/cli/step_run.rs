@@ -55,17 +55,23 @@ pub fn run(ui: &Ui, voice: &Voice, environment: &Environment) -> u8 {
     ended.exit_code
 }
 
-/// The frame, from descriptor 3 where there are descriptors (octopus-step-contract.md §1.12).
+/// The frame: from descriptor 3 by Bash, from stdin by PowerShell (octopus-step-contract.md §1.12). Only from a pipe: what else is
+/// there was there before.
+#[cfg(unix)]
 fn read() -> Result<Frame> {
-    #[cfg(unix)]
-    {
-        let pipe = ["/dev/fd/3", "/proc/self/fd/3"].iter().find_map(|path| std::fs::File::open(path).ok());
-        let pipe = pipe.ok_or_else(|| {
-            Error::usage("nothing is open on descriptor 3, where the launcher of a step writes the variables").help(frame::HOW)
-        })?;
-        Frame::read(pipe)
-    }
-    #[cfg(not(unix))]
+    use std::os::unix::fs::FileTypeExt as _;
+    let pipe = [3, 0].iter().find_map(|descriptor| {
+        let path = format!("/dev/fd/{descriptor}");
+        std::fs::metadata(&path).is_ok_and(|file| file.file_type().is_fifo()).then(|| std::fs::File::open(path).ok())?
+    });
+    let pipe = pipe.ok_or_else(|| {
+        Error::usage("no pipe is open on descriptor 3 or on stdin, where the launcher of a step writes the variables").help(frame::HOW)
+    })?;
+    Frame::read(pipe)
+}
+
+#[cfg(not(unix))]
+fn read() -> Result<Frame> {
     Frame::read(std::io::stdin())
 }
 
@@ -113,6 +119,8 @@ fn surroundings(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment
         || frame.given("OctopusBypassDeploymentMutex").is_some_and(|bypass| bypass.eq_ignore_ascii_case("true"));
     set(TARGET, machine.filter(|_| !is_free));
     set(OWN_TAG, frame.given("Octopus.Task.ConcurrencyTag"));
+    set("OCTORHAI_SMTP_URL", frame.own_given(connection::SMTP));
+    set("OCTORHAI_MAIL_FROM", frame.own_given(connection::MAIL_FROM));
     let said = frame.given("Octopus.Web.ServerUri").or_else(|| frame.given("Octopus.Web.BaseUrl"));
     let url = frame.own_given(connection::URL).or(said).map(|url| url.split(',').next().unwrap_or(url).trim());
     set("OCTOPUS_URL", url);

@@ -33,7 +33,7 @@ pub const SCRIPT: &str = "@script";
 /// Followed by the path of an imported file as an import names it (`@file:lib/rings.rhai`): its text in base64.
 pub const FILE: &str = "@file:";
 
-/// Members of a template's own parameters that say where the server is and who we are, behind the prefix and a dot.
+/// Members of a template's own parameters that say where servers are and who we are, behind the prefix and a dot.
 pub mod connection {
     /// The address of the server; without one it is what Octopus says of itself.
     pub const URL: &str = "Server.Url";
@@ -41,6 +41,10 @@ pub mod connection {
     pub const API_KEY: &str = "Server.ApiKey";
     /// A secret: an access token.
     pub const ACCESS_TOKEN: &str = "Server.AccessToken";
+    /// A secret, for it may hold a password: how mail leaves, `smtp://user:password@host:587`.
+    pub const SMTP: &str = "Mail.Server";
+    /// The sender of mails.
+    pub const MAIL_FROM: &str = "Mail.From";
     /// An OpenID Connect account; its members are `.Audience` and `.OpenIdConnect.Jwt`.
     pub const ACCOUNT: &str = "Server.Account";
 }
@@ -109,6 +113,8 @@ impl Frame {
     /// # Errors
     /// As [`Frame::read`].
     pub fn parse(bytes: &[u8]) -> Result<Self> {
+        // What Windows PowerShell writes before all else, if its console is in UTF-8.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if bytes.is_empty() {
             return Err(broken("it is empty"));
         }
@@ -210,6 +216,12 @@ mod tests {
         assert_eq!((frame.get("a"), frame.get("empty"), frame.get("ä")), (Some("two\nlines\n\n"), Some(""), Some("🐙")));
         assert_eq!((frame.get("Missing"), frame.given("Empty"), frame.given("Later")), (None, None, None));
         assert!(frame.given("A").is_some());
+    }
+
+    #[test]
+    fn a_mark_in_front_is_none_of_the_frame() {
+        let bytes = [&b"\xef\xbb\xbf"[..], &frame(&[("A", "1")])].concat();
+        assert_eq!(Frame::parse(&bytes).expect("a frame").get("A"), Some("1"));
     }
 
     #[test]

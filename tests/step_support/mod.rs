@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The names of a launcher's pipe, in Bash: the frame comes on descriptor 3, and what runs is our own child's place.
-const LAUNCHER: &str = r#"exec 3< "$FRAME_FILE"; unset FRAME_FILE; exec "$OCTORHAI" step run"#;
+const LAUNCHER: &str = r#"exec 3< <(cat "$FRAME_FILE"); exec "$OCTORHAI" step run"#;
 
 /// A step that is about to run.
 pub struct Step {
