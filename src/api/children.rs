@@ -11,7 +11,7 @@ impl SpaceClient {
     /// The tasks that octorhai started in steps of the task `parent`, in the order of their start. A task that retention has taken is
     /// left out.
     pub async fn children(&self, parent: &Task) -> Result<Vec<Task>> {
-        let marker = format!("[octorhai:{}@", parent.id);
+        let marker = format!("[octorhai:{}/", parent.id);
         let since = parent.start_time.or(parent.queue_time).map(|began| later(began, -LOOK_BACK));
         let young = |created: Option<jiff::Timestamp>| created.is_none_or(|at| since.is_none_or(|since| at >= since));
         let deployments = self.client().list_while::<Deployment>(&self.route("deployments"), None, |one| young(one.created)).await?;

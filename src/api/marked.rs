@@ -53,7 +53,7 @@ pub(crate) trait Marked: Document {
 /// What an earlier attempt of the same step would have made in this place of its script.
 #[derive(Clone, Debug)]
 pub struct Earlier {
-    /// How its marker begins: `octorhai:ServerTasks-71@1a2b3c4d.`.
+    /// How its marker begins: `octorhai:ServerTasks-71/1a2b3c4d.`.
     pub head: String,
     /// How it ends: `:2:9a0b1c2d`.
     pub tail: String,

@@ -346,6 +346,10 @@ pub struct SandboxArgs {
     #[arg(long = "virtual", conflicts_with = "speed")]
     pub virtual_time: bool,
 
+    /// Run Bash bodies of steps that clients put into processes, too, as this user on this machine
+    #[arg(long)]
+    pub run_scripts: bool,
+
     /// Write every request and its answer to FILE, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,

@@ -51,11 +51,21 @@ pub(super) fn world_zone(world: &World) -> String {
 
 /// Serves `world` at `address` with a clock `speed` times as fast as the one on the wall, or one that stands until a client
 /// moves it (none), tells when it listens, and returns when a signal asks for the end, or fails when the log can no longer be written.
-pub(super) fn serve(world: World, address: SocketAddr, speed: Option<f64>, log: Option<&Path>, tell: impl FnOnce(Ready)) -> Result<()> {
+pub(super) fn serve(
+    world: World,
+    address: SocketAddr,
+    speed: Option<f64>,
+    run_scripts: bool,
+    log: Option<&Path>,
+    tell: impl FnOnce(Ready),
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|why| Error::bug(format!("cannot start threads: {why}")))?;
     runtime.block_on(async {
         let (sandbox, ready) = start(world, address, speed).await?;
+        if run_scripts {
+            sandbox.run_scripts();
+        }
         if let Some(log) = log {
             sandbox.log_to(log)?;
         }

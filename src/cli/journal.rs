@@ -2,6 +2,7 @@
 
 use super::{
     args::{OnCancelArg, RunArgs},
+    redact::Redactor,
     run::{Environment, variable},
     step::Step,
     ui::{Loudness, Ui},
@@ -137,7 +138,7 @@ pub(super) fn journaling(
         (None, Some(name)) => (name.to_owned(), Begin::UnlessSucceeded),
         (None, None) => (made_up(&stem(args)), Begin::UnlessEnded),
     };
-    let params = params(&name, given.declared, given.values);
+    let params = params(&name, given.declared, given.values, ui.redactor());
     Ok(Some(Journaling {
         store: store(args.store.as_deref(), environment, ui)?,
         name,
@@ -214,10 +215,12 @@ fn made_up(stem: &str) -> String {
     format!("{stem}-{}-{}", Clock::real().now().strftime("%Y%m%d-%H%M%S"), &chance[..4])
 }
 
-/// The parameters for the record: of a secret a digest, so that another value is noticed and none can be read.
-fn params(name: &str, declared: &[ParamDecl], values: &BTreeMap<String, Value>) -> Value {
+/// The parameters for the record: of a secret a digest, so that another value is noticed and none can be read. So too of a value
+/// that holds a secret under another name.
+fn params(name: &str, declared: &[ParamDecl], values: &BTreeMap<String, Value>, redactor: &Redactor) -> Value {
     let shown = |(param, value): (&String, &Value)| {
-        let value = if is_secret(declared, param) { json!({"secret": digest(name, param, value)}) } else { value.clone() };
+        let holds_one = || value.as_str().is_some_and(|text| redactor.clean(text) != text);
+        let value = if is_secret(declared, param) || holds_one() { json!({"secret": digest(name, param, value)}) } else { value.clone() };
         (param.clone(), value)
     };
     Value::Object(values.iter().map(shown).collect::<Map<_, _>>())

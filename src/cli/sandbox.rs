@@ -20,7 +20,8 @@ fn perform(args: &SandboxArgs, ui: &Ui) -> Result<()> {
     }
     let address = address(&args.listen)?;
     let world = below::world(&args.world)?;
-    below::serve(world, address, (!args.virtual_time).then_some(args.speed), args.log.as_deref(), |ready| {
+    let speed = (!args.virtual_time).then_some(args.speed);
+    below::serve(world, address, speed, args.run_scripts, args.log.as_deref(), |ready| {
         for line in instructions(&ready) {
             ui.talk(&line);
         }

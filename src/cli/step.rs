@@ -52,7 +52,7 @@ impl<'a> Step<'a> {
         let digest = hex::encode(&Sha256::digest(run)[..4]);
         StepContext {
             task: self.task.to_owned(),
-            mark: format!("{}@{digest}.", self.task),
+            mark: format!("{}/{digest}.", self.task),
             own_tag: variable(environment, OWN_TAG).is_some(),
             target: variable(environment, TARGET).map(str::to_owned),
         }

@@ -33,7 +33,7 @@ pub struct ContextSettings {
 pub struct StepContext {
     /// The task it belongs to (its id).
     pub task: String,
-    /// How the marks of its attempts begin: `ServerTasks-71@1a2b3c4d.`; the same for each.
+    /// How the marks of its attempts begin: `ServerTasks-71/1a2b3c4d.`; the same for each.
     pub mark: String,
     /// Its project says itself which of its tasks wait for each other (`Octopus.Task.ConcurrencyTag`).
     pub own_tag: bool,

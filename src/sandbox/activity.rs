@@ -88,6 +88,7 @@ fn progress(state: &State, index: usize) -> (u64, String) {
         all += takes;
         done += match (run.status, run.started) {
             (s, _) if s.is_over() => takes,
+            (StepStatus::Running, _) if run.percent.is_some() => takes * run.percent.unwrap_or(0).min(100) as f64 / 100.0,
             (StepStatus::Running, Some(at)) => state.now.duration_since(at).as_secs_f64().min(takes),
             _ => 0.0,
         };
@@ -115,6 +116,8 @@ fn step_log(state: &State, index: usize, step: usize) -> Vec<Line> {
     }
     if let Some(manual) = &plan.manual {
         log.push((started, "Wait", format!("Waiting for a manual intervention: {}", manual.instructions)));
+    } else if plan.run.is_some() {
+        log.extend(run.log.iter().cloned());
     } else {
         // Lines are spread over the time the step takes, so that a log grows while somebody looks.
         let takes = plan.takes.0;

@@ -203,7 +203,7 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         position = supersede(state, &project, &new, position);
     }
     let key = (0, u8::from(!first), position, task);
-    let plan = state.steps.get(&owner).cloned().unwrap_or_default();
+    let (plan, unrun) = super::worker::steps_of(state, &owner);
     // The executions API names steps; a deployment knows them by their ids.
     let skip = new.skip.iter().map(|name| match plan.iter().position(|step| step.name.eq_ignore_ascii_case(name)) {
         Some(step) => State::action_id(&owner, step),
@@ -237,11 +237,11 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         key,
         eligible,
         steps: plan.iter().map(|_| StepRun::default()).collect(),
+        notes: unrun.then(|| (now, "Warning", super::worker::UNRUN.to_owned())).into_iter().collect(),
         plan,
         owner,
         interruption: None,
         generation: 0,
-        notes: Vec::new(),
     });
     if is_deployment {
         state.slots.entry((project.clone(), new.environment.clone(), new.tenant.clone())).or_default().push(execution);

@@ -13,12 +13,13 @@ use super::{
     links,
     log::{Exchange, Log},
     mailbox::Mailbox,
-    packages, people,
+    oidc, packages, people,
     progress::Due,
     projects, releases, runbooks, server,
     state::State,
     tasks, tenants, variables,
     wire::Line,
+    worker::{self, Worker},
     world::model::{FaultAction, FaultPlan},
 };
 use crate::clock::{Clock, later};
@@ -55,10 +56,19 @@ pub(crate) struct Shared {
     pub(crate) requests: AtomicU64,
     pub(crate) log: Log,
     pub(crate) mailbox: Mailbox,
+    /// Where steps with a body run.
+    pub(crate) worker: Worker,
 }
 
 /// Answers one request.
 pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(line): ConnectInfo<Line>, request: Request) -> Response {
+    let response = respond_to(&shared, line, request).await;
+    // Before the answer leaves, so that nobody's clock jumps over a step that has begun.
+    worker::look(&shared);
+    response
+}
+
+async fn respond_to(shared: &Arc<Shared>, line: Line, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(raw) = axum::body::to_bytes(body, 64 << 20).await else { return page(StatusCode::PAYLOAD_TOO_LARGE, "Request too large") };
     let method = match parts.headers.get("X-HTTP-Method-Override").and_then(|v| v.to_str().ok()) {
@@ -75,11 +85,11 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
     }
     if own.starts_with("/sandbox/") {
         // Dated too: else the HTTP library puts the time of this machine on it.
-        return dated(&shared, control::route(&shared, &method, own, &raw));
+        return dated(shared, control::route(shared, &method, own, &raw));
     }
     shared.requests.fetch_add(1, Ordering::SeqCst);
     let Some(path) = full.strip_prefix(shared.base.as_str()).filter(|p| p.starts_with('/') || p.is_empty()) else {
-        return dated(&shared, page(StatusCode::NOT_FOUND, "Not Found"));
+        return dated(shared, page(StatusCode::NOT_FOUND, "Not Found"));
     };
     let (struck, tasks_fail) = shared.faults.lock().strike(&method, path, shared.clock.now());
     if tasks_fail {
@@ -107,9 +117,9 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
         response
     } else {
         for _ in struck.iter().filter(|f| f.action == FaultAction::Twice) {
-            answer(&shared, &method, path, query.clone(), &parts.headers, raw.clone(), &mut seen);
+            answer(shared, &method, path, query.clone(), &parts.headers, raw.clone(), &mut seen);
         }
-        answer(&shared, &method, path, query, &parts.headers, raw.clone(), &mut seen)
+        answer(shared, &method, path, query, &parts.headers, raw.clone(), &mut seen)
     };
     if let Some(code) = struck.iter().find_map(|f| if let FaultAction::StatusAfter(code) = f.action { Some(code) } else { None }) {
         response = error_page(code);
@@ -143,7 +153,7 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
     } else {
         shared.log.add(exchange, None);
     }
-    dated(&shared, response)
+    dated(shared, response)
 }
 
 /// What was found out about a request on the way to its answer.
@@ -337,6 +347,10 @@ pub(crate) fn respond(
 ) -> Handled {
     let decoded: Vec<String> =
         path.split('/').filter(|s| !s.is_empty()).map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned()).collect();
+    let sent_as = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if let Some(handled) = oidc::route(state, method, path, sent_as, &raw) {
+        return handled;
+    }
     let mut segments = decoded.as_slice();
     if segments.first().is_none_or(|s| !s.eq_ignore_ascii_case("api")) {
         return Err(Refusal::not_simulated(method, path));

@@ -33,6 +33,7 @@ mod links;
 mod log;
 mod machines;
 pub mod mailbox;
+mod oidc;
 mod packages;
 mod people;
 mod permissions;
@@ -50,6 +51,7 @@ mod upload;
 mod variables;
 mod versions;
 mod wire;
+mod worker;
 mod world;
 
 pub use mailbox::Mail;
@@ -112,7 +114,12 @@ impl Sandbox {
             requests: AtomicU64::new(0),
             log: log::Log::default(),
             mailbox,
+            worker: worker::Worker::new(),
         });
+        shared.state.lock().url = format!("http://{address}{}", shared.base);
+        if !shared.clock.is_virtual() && plan.runs_steps() {
+            tokio::spawn(worker::watch(Arc::downgrade(&shared), shared.clock.clone()));
+        }
         let app = axum::Router::new().fallback(http::handle).with_state(shared.clone()).into_make_service_with_connect_info::<Line>();
         let serving = tokio::spawn(async move {
             // The server ends only when this task is aborted.
@@ -124,6 +131,15 @@ impl Sandbox {
     /// The address to give to clients, with the virtual directory if the world has one.
     pub fn url(&self) -> String {
         format!("http://{}{}", self.address, self.shared.base)
+    }
+
+    /// From now on bodies of steps that come over the network run on this machine, too.
+    pub fn run_scripts(&self) {
+        let watched = self.shared.clock.is_virtual() || self.shared.state.lock().plan.runs_steps();
+        self.shared.state.lock().run_scripts = true;
+        if !watched {
+            tokio::spawn(worker::watch(Arc::downgrade(&self.shared), self.shared.clock.clone()));
+        }
     }
 
     /// An API key that may do everything.
@@ -185,5 +201,6 @@ pub fn endpoint(method: &str, path: &str) -> Option<String> {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.serving.abort();
+        self.shared.worker.stop();
     }
 }

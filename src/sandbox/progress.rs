@@ -239,7 +239,11 @@ impl State {
         run.attempts += 1;
         run.fails = fails.map(|f| (f.0, f.1));
         let generation = t.generation;
-        self.at(later(now, takes), Due::StepEnds { task, step, generation });
+        if t.plan[step].run.is_some() && !self.history {
+            self.begun.push((task, step));
+        } else {
+            self.at(later(now, takes), Due::StepEnds { task, step, generation });
+        }
     }
 
     /// Whether this step fails this time: error, log lines, when.
@@ -266,6 +270,25 @@ impl State {
             })
     }
 
+    /// The process of a step has ended, with an error if there was one. It is tried again as often as the step says.
+    pub(crate) fn script_ended(&mut self, task: usize, step: usize, error: Option<String>) {
+        let now = self.now;
+        let t = &mut self.tasks[task];
+        let retries = t.plan[step].run.as_ref().map_or(0, |run| run.retries);
+        let run = &mut t.steps[step];
+        if let Some(error) = &error
+            && run.attempts <= retries
+        {
+            run.log.push((now, "Warning", format!("{error}; the step is tried again ({} of {retries})", run.attempts)));
+            self.begin_step(task, step);
+            return;
+        }
+        // What the world says of its failures counts, too.
+        let said = run.fails.take();
+        run.fails = error.map(|error| (error, Vec::new())).or(said);
+        self.step_ends(task, step);
+    }
+
     fn step_ends(&mut self, task: usize, step: usize) {
         let now = self.now;
         let t = &mut self.tasks[task];
@@ -287,7 +310,7 @@ impl State {
         } else {
             run.status = if plan[step].warns.is_some() { StepStatus::Warning } else { StepStatus::Success };
             t.warnings |= plan[step].warns.is_some();
-            run.outputs = plan[step].output.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+            run.outputs.extend(plan[step].output.iter().map(|(k, v)| (k.clone(), v.clone())));
         }
         self.tasks[task].steps[step].ended = Some(now);
         self.after_step(task);

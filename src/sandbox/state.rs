@@ -49,6 +49,10 @@ pub(crate) struct State {
     pub(crate) blobs: HashMap<String, (String, Vec<u8>)>,
     /// The built-in feeds of all spaces.
     pub(crate) packages: Vec<Package>,
+    /// The server's own address.
+    pub(crate) url: String,
+    /// Whether bodies of steps that came over the network are run.
+    pub(crate) run_scripts: bool,
     /// Host and port of the mailbox.
     pub(crate) smtp: Option<(String, u16)>,
     pub(crate) maintenance: bool,
@@ -58,6 +62,8 @@ pub(crate) struct State {
     pub(crate) saved: BTreeMap<String, (Timestamp, u64)>,
     /// What clients said they were doing, in the order in which they came: for tests.
     pub(crate) marks: Vec<Value>,
+    /// Steps with a body that have begun, and whose process has not.
+    pub(crate) begun: Vec<(usize, usize)>,
     /// The past is being written: no queue, no events, no questions.
     pub(crate) history: bool,
     /// What the caller of the request at hand may do.
@@ -195,6 +201,12 @@ pub(crate) struct StepRun {
     /// Said by people (notes of a manual intervention) or by the server.
     pub(crate) said: Vec<String>,
     pub(crate) outputs: Vec<(String, String)>,
+    /// The names of those that are sensitive.
+    pub(crate) secret_outputs: Vec<String>,
+    /// What its process said, with the category of each line.
+    pub(crate) log: Vec<(Timestamp, &'static str, String)>,
+    /// How far its process says it is.
+    pub(crate) percent: Option<u64>,
     pub(crate) attempts: u32,
 }
 

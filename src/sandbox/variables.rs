@@ -136,10 +136,18 @@ fn manifest(state: &State, index: usize) -> Value {
     for (name, value) in &x.values {
         add(name.clone(), value);
     }
+    let mut secret = Vec::new();
     for (step, run) in t.plan.iter().zip(&t.steps) {
         for (name, value) in &run.outputs {
-            add(format!("Octopus.Action[{}].Output.{name}", step.name), value);
+            let full = format!("Octopus.Action[{}].Output.{name}", step.name);
+            let is_secret = run.secret_outputs.contains(name);
+            add(full.clone(), if is_secret { "" } else { value });
+            secret.extend(is_secret.then_some(full));
         }
+    }
+    for v in list.iter_mut().filter(|v| secret.iter().any(|name| v["Name"] == **name)) {
+        v["IsSensitive"] = json!(true);
+        v["Value"] = Value::Null;
     }
     for secret in prompts(state, &x.project).iter().filter(|v| v["IsSensitive"] == true) {
         for v in list.iter_mut().filter(|v| v["Name"] == secret["Name"]) {
@@ -150,7 +158,7 @@ fn manifest(state: &State, index: usize) -> Value {
 }
 
 /// The variables of a project, its own before those of its library sets.
-fn of_project(state: &State, project: &str) -> Vec<Value> {
+pub(crate) fn of_project(state: &State, project: &str) -> Vec<Value> {
     let mut sets = vec![format!("variableset-{project}")];
     if let Some(p) = state.store.of("projects").get(project) {
         sets.extend(texts(&p["IncludedLibraryVariableSetIds"]).iter().map(|l| format!("variableset-{l}")));

@@ -4,6 +4,7 @@ mod builtin;
 pub(crate) mod model;
 pub(crate) mod people;
 mod read;
+pub(crate) mod run;
 mod validate;
 
 use crate::error::{Error, Result, suggestion};
@@ -56,8 +57,9 @@ impl World {
     /// # Errors
     /// `usage`, with file, line, the line itself and a caret under the mistake.
     pub fn from_toml(name: &str, text: &str) -> Result<World> {
-        let plan = read::read(name, text)?;
+        let mut plan = read::read(name, text)?;
         validate::validate(name, text, &plan)?;
+        run::load(name, &mut plan)?;
         Ok(World { name: name.to_owned(), plan: Arc::new(plan) })
     }
 

@@ -1,6 +1,9 @@
 //! What a world file may say: the TOML document as Rust types, with the place of every reference kept for messages.
 
-use super::people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan};
+use super::{
+    people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan},
+    run::{RunPlan, WorkerPlan},
+};
 use crate::clock::text;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -62,6 +65,12 @@ pub(crate) struct Plan {
     pub(crate) key_cache: Option<Span>,
     /// How far the `Date` of answers is ahead of the world's clock.
     pub(crate) date_ahead: Option<Span>,
+    /// How steps with a body are run.
+    #[serde(default)]
+    pub(crate) worker: WorkerPlan,
+    /// Whose tokens are exchanged for access tokens.
+    #[serde(default)]
+    pub(crate) oidc: Vec<OidcPlan>,
     /// What becomes of the moment by which a deployment must have started.
     #[serde(default)]
     pub(crate) start_deadlines: StartDeadlines,
@@ -280,6 +289,18 @@ pub(crate) struct VariablePlan {
     pub(crate) required: bool,
 }
 
+/// An OpenID Connect identity of a service account.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OidcPlan {
+    /// Its id, which clients name as the audience.
+    pub(crate) audience: String,
+    /// The token that is trusted, as it is sent: nothing is signed here.
+    pub(crate) subject_token: String,
+    /// The service account.
+    pub(crate) user: Ref,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProjectPlan {
@@ -400,6 +421,8 @@ pub(crate) struct StepPlan {
     /// Only in these environments; empty: in all.
     #[serde(default)]
     pub(crate) environments: Vec<Ref>,
+    /// What it really does; without this it only takes time.
+    pub(crate) run: Option<RunPlan>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -597,6 +620,7 @@ impl StepPlan {
             package: None,
             packages: Vec::new(),
             environments: Vec::new(),
+            run: None,
         }
     }
 }

@@ -1,0 +1,137 @@
+//! Steps that really run: Bash bodies of a world, executed as a worker executes them (octopus-step-contract.md §1).
+//!
+//! Everything else in the sandbox is worked out when somebody asks. A process is not: it starts when a request (or, in real time, a
+//! tick) finds that its step has begun, and the step ends when it ends. On a virtual clock a running process counts as somebody who
+//! works, so that the clock stands but for what the process's own requests say (`X-Octorhai-Now`), and everybody who waits goes on after it.
+
+mod bash;
+mod octostache;
+mod process;
+mod reader;
+mod sent;
+mod variables;
+
+pub(crate) use sent::{UNRUN, steps_of};
+
+use super::{
+    http::Shared,
+    state::{State, TaskState, stamp},
+};
+use jiff::SignedDuration;
+use parking_lot::Mutex;
+use process::Job;
+use serde_json::json;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+/// How often to look for steps that have begun, where time passes by itself.
+const TICK: SignedDuration = SignedDuration::from_millis(100);
+
+/// Where steps run, and those that do.
+pub(crate) struct Worker {
+    /// The folder of the agent: its work folders, and what programs leave in its home. Made when it is needed, gone with the worker.
+    home: Mutex<Option<PathBuf>>,
+    jobs: Mutex<BTreeMap<(usize, usize), Arc<Job>>>,
+}
+
+impl Worker {
+    pub(crate) fn new() -> Self {
+        Self { home: Mutex::default(), jobs: Mutex::default() }
+    }
+
+    /// The folder of the agent.
+    fn home(&self) -> std::io::Result<PathBuf> {
+        let mut home = self.home.lock();
+        if let Some(known) = &*home {
+            return Ok(known.clone());
+        }
+        let made = std::env::temp_dir().join(format!("octorhai-worker-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir_all(made.join("Work"))?;
+        *home = Some(made.clone());
+        Ok(made)
+    }
+
+    /// Ends all that runs: nothing outlives the server, and nothing is left on the disk.
+    pub(crate) fn stop(&self) {
+        for job in self.jobs.lock().values() {
+            job.kill(false);
+        }
+        if let Some(home) = self.home.lock().take() {
+            let _gone_or_not = std::fs::remove_dir_all(home);
+        }
+    }
+}
+
+/// Starts the steps that have begun, and ends those whose task was cancelled. Called after whatever may have changed the state.
+pub(crate) fn look(shared: &Arc<Shared>) {
+    let mut state = shared.state.lock();
+    let begun = std::mem::take(&mut state.begun);
+    let stale: Vec<Arc<Job>> = {
+        let jobs = shared.worker.jobs.lock();
+        jobs.values().filter(|job| state.tasks[job.task].generation != job.generation).cloned().collect()
+    };
+    let root_only = state.plan.worker.kills_root_only();
+    let jobs: Vec<Arc<Job>> = begun.into_iter().filter_map(|(task, step)| Job::of(&state, task, step)).map(Arc::new).collect();
+    drop(state);
+    for job in stale {
+        job.kill(root_only);
+    }
+    for job in jobs {
+        shared.worker.jobs.lock().insert((job.task, job.step), job.clone());
+        // Before the answer leaves that made the step begin: the clock must not jump over it.
+        let busy = shared.clock.enter();
+        let (own, runs) = (shared.clone(), job.clone());
+        let thread = std::thread::Builder::new().name("step".to_owned()).spawn(move || {
+            runs.run(&own);
+            own.worker.jobs.lock().remove(&(runs.task, runs.step));
+            // What begins now does so before anybody's clock goes on.
+            look(&own);
+            drop(busy);
+        });
+        if let Err(problem) = thread {
+            ended(shared, &job, Some(format!("The step could not be started: {problem}")));
+        }
+    }
+}
+
+/// Looks from time to time, for as long as the server is there.
+pub(crate) async fn watch(shared: std::sync::Weak<Shared>, clock: crate::clock::Clock) {
+    loop {
+        clock.sleep(TICK).await;
+        let Some(shared) = shared.upgrade() else { return };
+        {
+            let mut state = shared.state.lock();
+            shared.catch_up(&mut state);
+        }
+        look(&shared);
+    }
+}
+
+/// A process has ended: so has its step, unless its task was cancelled before.
+fn ended(shared: &Arc<Shared>, job: &Job, error: Option<String>) {
+    let mut state = shared.state.lock();
+    shared.catch_up(&mut state);
+    let t = &mut state.tasks[job.task];
+    if t.generation == job.generation && t.state == TaskState::Executing {
+        state.script_ended(job.task, job.step, error);
+        state.fill_slots();
+    }
+}
+
+/// Adds an artifact of a task to what the server keeps.
+fn keep_artifact(state: &mut State, job: &Job, name: &str, bytes: Vec<u8>) {
+    let t = &state.tasks[job.task];
+    let mut related = vec![format!("ServerTasks-{}", job.task + 1)];
+    related.extend([&t.project, &t.environment, &t.tenant].into_iter().flatten().cloned());
+    if let Some(x) = t.execution {
+        related.push(state.executions[x].id.clone());
+    }
+    let space = t.space.clone().unwrap_or_else(|| state.default_space().to_owned());
+    let source = t.plan[job.step].name.clone();
+    let id = state.store.next_id("Artifacts-");
+    let doc = json!({
+        "Id": id, "SpaceId": space, "Filename": name, "Source": source, "ServerTaskId": related[0], "Created": stamp(state.now),
+        "LogCorrelationId": format!("{}_SANDBOX/{}", related[0], job.step), "_Related": related,
+    });
+    state.store.of_mut("artifacts").put(doc);
+    state.blobs.insert(id.to_lowercase(), ("application/octet-stream".to_owned(), bytes));
+}
