@@ -299,23 +299,6 @@ fn on(ground: &Ground, script: &str) -> Ran {
     ran
 }
 
-/// The shell that executes our program in the step whose journal lies below a worker's folder.
-fn step_processes(parent: &str) -> Vec<u32> {
-    let mut found = Vec::new();
-    for process in fs::read_dir("/proc").expect("there").flatten() {
-        let Ok(id) = process.file_name().to_string_lossy().parse::<u32>() else { continue };
-        let command = fs::read(process.path().join("cmdline")).unwrap_or_default();
-        let environment = fs::read(process.path().join("environ")).unwrap_or_default();
-        let folder = fs::read_link(process.path().join("cwd")).unwrap_or_default();
-        let ours =
-            String::from_utf8_lossy(&command).contains("step\0run") && String::from_utf8_lossy(&environment).contains("TentacleHome");
-        if ours && folder.starts_with(parent) {
-            found.push(id);
-        }
-    }
-    found
-}
-
 /// Waits until something is so.
 #[track_caller]
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
@@ -328,29 +311,29 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     panic!("{what} did not come")
 }
 
-/// The work folders of the agent of one sandbox: that of the process that works for the train.
+/// The process of our program that works for a task of this sandbox: its journal, which it holds open, has a run of that name, on that
+/// server. Tests beside this one have tasks of the same number.
 fn program_of(ground: &Ground, task: &str) -> u32 {
     until("the program of the step", || {
-        // By its journal: which run it is has the task in its name, and lies open.
-        let all = step_processes(&std::env::temp_dir().display().to_string());
-        let _ = (ground, task);
-        all.into_iter().find(|id| {
-            fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten().filter_map(|fd| fs::read_link(fd.path()).ok()).any(
-                |file| {
-                    let home = file.parent().and_then(Path::parent).map(Path::to_path_buf).unwrap_or_default();
-                    file.to_string_lossy().contains("runs.sqlite") && home.exists() && holds(&file, task)
-                },
-            )
+        let numbers =
+            fs::read_dir("/proc").expect("there").flatten().filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+        let mut programs = numbers
+            .filter(|id| String::from_utf8_lossy(&fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default()).contains("step\0run"));
+        programs.find(|id| {
+            let open =
+                fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
+            open.into_iter().any(|file| {
+                file.to_string_lossy().contains("octorhai-worker-")
+                    && holds(&file, &format!("{task}/"))
+                    && holds(&file, &ground.sandbox.url)
+            })
         })
     })
 }
 
-/// Whether a journal has a run of the task.
-fn holds(file: &Path, task: &str) -> bool {
-    let text = |path: PathBuf| fs::read(path).unwrap_or_default();
-    let wal = PathBuf::from(format!("{}-wal", file.display().to_string().trim_end_matches("-wal").trim_end_matches("-shm")));
-    let needle = format!("{task}/").into_bytes();
-    [text(file.to_path_buf()), text(wal)].iter().any(|bytes| bytes.windows(needle.len()).any(|part| part == needle))
+/// Whether a file has a text in it.
+fn holds(file: &Path, text: &str) -> bool {
+    fs::read(file).unwrap_or_default().windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl Sandbox {
         });
         shared.state.lock().url = format!("http://{address}{}", shared.base);
         if !shared.clock.is_virtual() && plan.runs_steps() {
-            tokio::spawn(worker::watch(Arc::downgrade(&shared), shared.clock.clone()));
+            tokio::spawn(worker::watch(Arc::downgrade(&shared)));
         }
         let app = axum::Router::new().fallback(http::handle).with_state(shared.clone()).into_make_service_with_connect_info::<Line>();
         let serving = tokio::spawn(async move {
@@ -138,7 +138,7 @@ impl Sandbox {
         let watched = self.shared.clock.is_virtual() || self.shared.state.lock().plan.runs_steps();
         self.shared.state.lock().run_scripts = true;
         if !watched {
-            tokio::spawn(worker::watch(Arc::downgrade(&self.shared), self.shared.clock.clone()));
+            tokio::spawn(worker::watch(Arc::downgrade(&self.shared)));
         }
     }
 

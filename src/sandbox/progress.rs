@@ -1,6 +1,6 @@
 //! What time does: everything that happens by itself, in the order and at the instants it is due.
 //!
-//! Nothing runs in the background. Whoever looks at the state calls [`State::advance_to`] first.
+//! Nothing runs in the background but the processes of steps that have a body (`worker`). Whoever looks at the state calls [`State::advance_to`] first.
 
 use super::{
     lifecycle,

@@ -23,8 +23,8 @@ use process::Job;
 use serde_json::json;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-/// How often to look for steps that have begun, where time passes by itself.
-const TICK: SignedDuration = SignedDuration::from_millis(100);
+/// How often to look for steps that have begun, where time passes by itself; on the clock on the wall, however fast the world's is.
+const TICK: SignedDuration = SignedDuration::from_millis(20);
 
 /// Where steps run, and those that do.
 pub(crate) struct Worker {
@@ -94,7 +94,8 @@ pub(crate) fn look(shared: &Arc<Shared>) {
 }
 
 /// Looks from time to time, for as long as the server is there.
-pub(crate) async fn watch(shared: std::sync::Weak<Shared>, clock: crate::clock::Clock) {
+pub(crate) async fn watch(shared: std::sync::Weak<Shared>) {
+    let clock = crate::clock::Clock::real();
     loop {
         clock.sleep(TICK).await;
         let Some(shared) = shared.upgrade() else { return };
