@@ -342,7 +342,10 @@ fn a_step_that_is_killed_and_tried_again_deploys_nothing_twice() {
     let task = on(&ground, "print(deploy(\"Train\", \"1.0.0\", \"Test\").id);").stdout.trim().to_owned();
     until("both children", || (ground.deployed().len() == 3).then_some(()));
     let program = program_of(&ground, &task);
-    assert!(Command::new("kill").args(["-KILL", &program.to_string()]).status().expect("kill runs").success());
+    // The whole tree: shells and program are one group.
+    let about = fs::read_to_string(format!("/proc/{program}/stat")).expect("it runs");
+    let group = about.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(2)).expect("a group");
+    assert!(Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).status().expect("kill runs").success());
     let ended = on(
         &ground,
         &format!("let t = task(\"{task}\"); settle(t, #{{timeout: \"3h\"}}); print(t.state); print(t.log); print(outputs(t));"),
