@@ -33,7 +33,7 @@ pub(crate) const LIFE: SignedDuration = SignedDuration::from_hours(6);
 /// How long we look for what may have been created, unless the caller says otherwise.
 pub(crate) const DOUBT_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 /// How far before the request we look: the clocks of database and web server may differ.
-const LOOK_BACK: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const LOOK_BACK: SignedDuration = SignedDuration::from_mins(10);
 /// How long after the deadline nothing can start for sure.
 const SETTLE: SignedDuration = SignedDuration::from_secs(5);
 /// Requests in all (reliability.md §2.3, step 7).
@@ -64,7 +64,7 @@ pub struct Earlier {
 impl Earlier {
     fn made(&self, comments: &str) -> bool {
         let marked = comments.rsplit_once(&format!("[{}", self.head)).and_then(|(_, rest)| rest.split_once(']'));
-        marked.is_some_and(|(marker, _)| marker.ends_with(&self.tail) && !marker.trim_end_matches(&self.tail).contains(':'))
+        marked.and_then(|(marker, _)| marker.strip_suffix(&self.tail)).is_some_and(|attempt| !attempt.contains(':'))
     }
 }
 
@@ -286,8 +286,7 @@ impl SpaceClient {
             }
         };
         let found = recent.iter().enumerate().filter(|(_, one)| counts(one)).max_by_key(|(_, one)| one.number()).map(|(at, _)| at);
-        let found = found.and_then(|at| recent.into_iter().nth(at));
-        Ok(found)
+        Ok(found.and_then(|at| recent.into_iter().nth(at)))
     }
 
     /// A cancelled run looks once more, so that it can tell what it leaves behind.
@@ -355,5 +354,31 @@ impl SpaceClient {
                 .help("where `octorhai doctor --project NAME --env NAME` has shown that it does, such a doubt settles itself")
         };
         error.with("marker", marker).with("expires", json!(stamp(expires)))
+    }
+}
+
+/// The mark of the run that made a deployment, from its comment: `... [octorhai:4f2c:2:9a0b1c2d]`.
+pub fn mark_in(comments: &str) -> Option<String> {
+    let (_, rest) = comments.rsplit_once("[octorhai:")?;
+    let (mark, _) = rest.split_once(':')?;
+    Some(mark.to_owned())
+}
+
+/// The task whose step made it, if a step did: `... [octorhai:ServerTasks-71/1a2b3c4d.9e8f7a:2:9a0b1c2d]`.
+pub fn parent_in(comments: &str) -> Option<String> {
+    let mark = mark_in(comments)?;
+    Some(mark.split_once('/')?.0.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_run_and_the_task_that_made_something_are_in_its_comment() {
+        assert_eq!(mark_in("the train [octorhai:4f2c:2:9a0b1c2d]").as_deref(), Some("4f2c"));
+        let by_step = "again [octorhai:4f2c:2:9a0b1c2d] [octorhai:ServerTasks-71/1a2b3c4d.9e8f7a:2:9a0b1c2d]";
+        assert_eq!(parent_in(by_step).as_deref(), Some("ServerTasks-71"));
+        assert_eq!((mark_in("by hand"), parent_in("[octorhai:4f2c:2:9a0b1c2d]")), (None, None));
     }
 }

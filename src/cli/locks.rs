@@ -7,7 +7,7 @@ use super::{
     run::{Environment, variable},
     runs::moment,
     signals,
-    ui::{Tone, Ui},
+    ui::Ui,
 };
 use crate::{
     clock::{Clock, text},
@@ -82,9 +82,7 @@ async fn list(args: &LocksListArgs, ui: &Ui, locks: &Locks) -> Result<()> {
             table.push([tame(name, MOST_LETTERS), state, tame(&owner.shown(), MOST_LETTERS), since, life.word().to_owned()]);
         }
     }
-    for (number, line) in columns(&table).into_iter().enumerate() {
-        ui.data(&if number == 0 { ui.paint(Tone::Strong, &line) } else { line });
-    }
+    ui.table(&table);
     Ok(())
 }
 

@@ -3,11 +3,11 @@
 
 use super::{
     args::{Output, ReapArgs},
-    columns::{MOST_LETTERS, columns, tame},
+    columns::{MOST_LETTERS, tame},
     connect,
     run::Environment,
     signals,
-    ui::{Tone, Ui},
+    ui::Ui,
 };
 use crate::{
     api::{SpaceClient, Task},
@@ -75,9 +75,7 @@ fn show(args: &ReapArgs, ui: &Ui, space: &SpaceClient, children: &[Task]) {
         let [id, what, state] = words;
         [id, what, state, space.task_url(&child.id)]
     }));
-    for (number, line) in columns(&table).into_iter().enumerate() {
-        ui.data(&if number == 0 { ui.paint(Tone::Strong, &line) } else { line });
-    }
+    ui.table(&table);
     let open = children.iter().filter(|child| !child.is_completed()).count();
     if args.cancel && open > 0 {
         ui.say("what is Cancelling ends by itself");

@@ -23,18 +23,18 @@ pub fn run(args: &RunsArgs, ui: &Ui, environment: &Environment) -> u8 {
 }
 
 fn perform(args: &RunsArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
-    if let RunsCommand::Reap(args) = &args.command {
-        return super::reap::run(args, ui, environment).map(|()| 0);
-    }
     let zone = TimeZone::system();
-    let journal = super::journal::store(args.store.as_deref(), environment, ui)?;
+    let journal = || super::journal::store(args.store.as_deref(), environment, ui);
     match &args.command {
-        RunsCommand::List(args) => list(args, ui, &journal, &zone),
-        RunsCommand::Show(args) => show(args, ui, &journal, &zone),
-        RunsCommand::Resume(own) => return super::resume::run(own, args.store.as_deref(), ui, &journal, environment),
-        RunsCommand::Cancel(args) => args.names.iter().try_for_each(|name| cancel(name, ui, &journal)),
-        RunsCommand::Prune(args) => prune(args, ui, &journal),
-        RunsCommand::Reap(_) => Ok(()),
+        RunsCommand::List(args) => list(args, ui, &journal()?, &zone),
+        RunsCommand::Show(args) => show(args, ui, &journal()?, &zone),
+        RunsCommand::Resume(own) => return super::resume::run(own, args.store.as_deref(), ui, &journal()?, environment),
+        RunsCommand::Cancel(args) => {
+            let journal = journal()?;
+            args.names.iter().try_for_each(|name| cancel(name, ui, &journal))
+        }
+        RunsCommand::Prune(args) => prune(args, ui, &journal()?),
+        RunsCommand::Reap(args) => super::reap::run(args, ui, environment),
     }
     .map(|()| 0)
 }
@@ -67,9 +67,7 @@ fn list(args: &ListArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
             tame(&why(run, zone), MOST_LETTERS),
         ]
     }));
-    for (number, line) in columns(&table).into_iter().enumerate() {
-        ui.data(&if number == 0 { ui.paint(Tone::Strong, &line) } else { line });
-    }
+    ui.table(&table);
     if more {
         ui.say(&format!("only the newest {limit}: `--limit 0` shows all"));
     }

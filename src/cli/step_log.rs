@@ -7,7 +7,7 @@ use super::{
     ui::{Loudness, Tone, Ui},
 };
 use crate::{
-    event::{Event, Level as Loud, Sink, Subject, What},
+    event::{Event, Hidden, Level as Loud, Sink, Subject, What},
     step::{
         octostache,
         voice::{Level, Voice},
@@ -134,11 +134,8 @@ fn linked(subject: &Subject) -> String {
 /// The level of a line.
 fn level(what: &What, loudness: Loudness, tone: Tone) -> Level {
     match what {
-        What::TaskStarted { .. } | What::TaskEnded { .. } if tone != Tone::Bad || matches!(what, What::TaskStarted { .. }) => {
-            Level::Highlight
-        }
-        What::TaskEnded { .. } => Level::Error,
-        What::Note { level: Loud::Highlight, .. } => Level::Highlight,
+        What::TaskEnded { .. } if tone == Tone::Bad => Level::Error,
+        What::TaskStarted { .. } | What::TaskEnded { .. } | What::Note { level: Loud::Highlight, .. } => Level::Highlight,
         What::Note { level: Loud::Warning, .. } | What::Mail { problem: Some(_), .. } => Level::Warning,
         What::Waiting { .. } => Level::Wait,
         What::TaskProgress { .. } => Level::Verbose,
@@ -152,28 +149,19 @@ impl Sink for StepLog {
         let mut state = self.state.lock();
         let state = &mut *state;
         let what = &event.what;
-        match what {
+        // What the last attempt told is told again, but for its lines: its variables may have gone with it.
+        match if let What::Replayed { what } = what { &**what } else { what } {
             What::Print { text } => self.ui.data(text),
             What::Progress { percent, text } => {
                 state.by_script = true;
                 self.progress(state, event.at, *percent, text);
             }
             What::Output { name, value, secret, raw } => {
-                self.output(name, value.as_deref(), secret.as_ref().map(crate::event::Hidden::reveal), *raw);
+                self.output(name, value.as_deref(), secret.as_ref().map(Hidden::reveal), *raw);
             }
             What::Artifact { name, path } => self.artifact(name, path),
             What::TaskStarted { subject, .. } => self.started(state, subject),
             What::TaskEnded { subject, state: task_state, .. } => self.ended(state, subject, task_state),
-            // What the last attempt told is told again: its variables may have gone with it.
-            What::Replayed { what } => match &**what {
-                What::TaskStarted { subject, .. } => self.started(state, subject),
-                What::TaskEnded { subject, state: task_state, .. } => self.ended(state, subject, task_state),
-                What::Output { name, value, secret, raw } => {
-                    self.output(name, value.as_deref(), secret.as_ref().map(crate::event::Hidden::reveal), *raw);
-                }
-                What::Artifact { name, path } => self.artifact(name, path),
-                _ => {}
-            },
             What::RunEnded { exit_code, result, error, .. } => self.end(state, event.at, *exit_code, result.as_ref(), error.as_ref()),
             _ => {}
         }

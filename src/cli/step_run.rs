@@ -41,10 +41,7 @@ pub fn run(ui: &Ui, voice: &Voice, environment: &Environment) -> u8 {
     let cancel = Cancel::new();
     let gone = cancel.clone();
     voice.when_gone(move || gone.cancel("nobody hears this step any more"));
-    let ended = match read() {
-        Ok(frame) => begin(ui, voice, &frame, cancel, environment),
-        Err(error) => Err(error),
-    };
+    let ended = read().and_then(|frame| begin(ui, voice, &frame, cancel, environment));
     let ended = ended.unwrap_or_else(|error| {
         ui.error(&error);
         run::Ended::by(&error)
@@ -201,8 +198,7 @@ impl StepScript<'_> {
 
     /// What was given for a parameter. A box that was left empty gives an empty text where a text may be empty, and nothing elsewhere.
     fn text(&self, param: &ParamDecl) -> Option<String> {
-        let plain: String = param.name.chars().filter(|c| !c.is_whitespace()).collect();
-        let text = self.frame.own(&param.name).or_else(|| self.frame.own(&plain))?;
+        let text = self.frame.own(&frame::member(&param.name))?;
         if octostache::is_unresolved(text) {
             return None;
         }

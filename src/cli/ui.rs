@@ -2,7 +2,7 @@
 //!
 //! In a step of Octopus all of it goes through one [`Voice`] on stdout: each line on stderr would be an error there.
 
-use super::redact::Redactor;
+use super::{columns::columns, redact::Redactor};
 use crate::{
     error::Error,
     step::voice::{Level, Voice},
@@ -157,6 +157,13 @@ impl Ui {
             }
             Ok(())
         });
+    }
+
+    /// Writes a table of data whose first row is its head.
+    pub fn table<const N: usize>(&self, rows: &[[String; N]]) {
+        for (number, line) in columns(rows).into_iter().enumerate() {
+            self.data(&if number == 0 { self.paint(Tone::Strong, &line) } else { line });
+        }
     }
 
     /// Writes a line of talk to stderr, however quiet the user wants it.

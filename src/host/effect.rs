@@ -268,29 +268,3 @@ impl Host {
         Marker(format!("octorhai:{}:{path}:{key:08x}", self.run_id))
     }
 }
-
-/// The mark of the run that made a deployment, from its comment: `... [octorhai:4f2c:2:9a0b1c2d]`.
-pub(super) fn mark_in(comments: &str) -> Option<String> {
-    let (_, rest) = comments.rsplit_once("[octorhai:")?;
-    let (mark, _) = rest.split_once(':')?;
-    Some(mark.to_owned())
-}
-
-/// The task whose step made it, if a step did: `... [octorhai:ServerTasks-71/1a2b3c4d.9e8f7a:2:9a0b1c2d]`.
-pub(super) fn parent_in(comments: &str) -> Option<String> {
-    let mark = mark_in(comments)?;
-    Some(mark.split_once('/')?.0.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_run_and_the_task_that_made_something_are_in_its_comment() {
-        assert_eq!(mark_in("the train [octorhai:4f2c:2:9a0b1c2d]").as_deref(), Some("4f2c"));
-        let by_step = "again [octorhai:4f2c:2:9a0b1c2d] [octorhai:ServerTasks-71/1a2b3c4d.9e8f7a:2:9a0b1c2d]";
-        assert_eq!(parent_in(by_step).as_deref(), Some("ServerTasks-71"));
-        assert_eq!((mark_in("by hand"), parent_in("[octorhai:4f2c:2:9a0b1c2d]")), (None, None));
-    }
-}

@@ -11,6 +11,7 @@ use super::{
     wait::{Look, until},
 };
 use crate::{
+    api::marked::mark_in,
     cancel::Cancel,
     clock::{later, text},
     engine::{
@@ -19,7 +20,7 @@ use crate::{
     },
     error::{Error, Kind, Result},
     event::{Level, What},
-    host::{effect::mark_in, journal::is_undecided},
+    host::journal::is_undecided,
     lock::{
         Busy, Held, Locks, Me, NoServer, Owner, Owners, Register, Seen, Taker, Wanted,
         octopus::{OctopusOwners, OctopusRegister},
@@ -83,22 +84,20 @@ impl Host {
         let space = self.home.space.with_cancel(Cancel::new());
         let run = self.recorder.as_ref().map_or(self.run_id.as_str(), |recorder| recorder.run());
         let mut me = Me { only_one: self.recorder.is_some(), mark: self.run_id.clone(), ..Me::new(run) };
-        if let Some(step) = self.context.step.as_ref().filter(|_| self.context.deployment.is_none()) {
-            let task = self.unrecorded(|| self.block_plain(space.task(&step.task.as_str().into())))?;
-            if !task.is_completed() {
-                me.url = Some(space.task_url(&task.id));
-                me.task = Some(task.id.to_string());
-            }
-        }
-        if let Some(id) = &self.context.deployment {
-            let (task, comments) = self.unrecorded(|| {
+        // The task that stands for us: that of our deployment, or of the runbook run whose step this is.
+        let stands = match (&self.context.deployment, &self.context.step) {
+            (Some(id), _) => Some(self.unrecorded(|| {
                 self.block_plain(async {
                     let deployment = space.deployment(&id.as_str().into()).await?;
-                    Ok((space.task(&deployment.task_id).await?, deployment.comments))
+                    Ok((space.task(&deployment.task_id).await?, mark_in(&deployment.comments)))
                 })
-            })?;
-            me.parent = mark_in(&comments);
-            // Of a deployment that is over only the name was lent.
+            })?),
+            (None, Some(step)) => Some((self.unrecorded(|| self.block_plain(space.task(&step.task.as_str().into())))?, None)),
+            (None, None) => None,
+        };
+        if let Some((task, parent)) = stands {
+            me.parent = parent;
+            // Of one that is over only the name was lent.
             if !task.is_completed() {
                 me.url = Some(space.task_url(&task.id));
                 me.task = Some(task.id.to_string());

@@ -156,6 +156,24 @@ fn freezes(state: &State, ask: &Ask) -> Handled {
     Answer::ok(json!({"DeploymentFreezes": found.iter().map(|f| present(noun, f)).collect::<Vec<_>>(), "Count": found.len()}))
 }
 
+/// Adds an artifact of a task, whose content comes later, and gives it back.
+pub(crate) fn add_artifact(state: &mut State, task: usize, name: &str, source: &Value, correlation: &Value) -> Value {
+    let t = &state.tasks[task];
+    let mut related = vec![format!("ServerTasks-{}", task + 1)];
+    related.extend([&t.project, &t.environment, &t.tenant].into_iter().flatten().cloned());
+    if let Some(x) = t.execution {
+        related.push(state.executions[x].id.clone());
+        if let super::state::What::Deploy { release, .. } = state.executions[x].what {
+            related.push(super::releases::id(release));
+        }
+    }
+    let space = t.space.clone().unwrap_or_else(|| state.default_space().to_owned());
+    let id = state.store.next_id("Artifacts-");
+    let doc = json!({"Id": id, "SpaceId": space, "Filename": name, "Source": source, "ServerTaskId": related[0], "Created": stamp(state.now), "LogCorrelationId": correlation, "_Related": related});
+    state.store.of_mut("artifacts").put(doc.clone());
+    doc
+}
+
 fn artifacts(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
     match (ask.method.as_str(), rest) {
         ("POST", []) => Some((|| {
@@ -164,21 +182,7 @@ fn artifacts(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
             let here = |i: &usize| (ask.space.is_none() || ask.space == state.tasks[*i].space) && state.sees_task(*i);
             let index = state.task_index(&task).filter(here).ok_or_else(|| Refusal::missing(&task))?;
             state.demand("ArtifactCreate", &state.thing_of_task(index))?;
-            let t = &state.tasks[index];
-            let mut related = vec![format!("ServerTasks-{}", index + 1)];
-            related.extend([&t.project, &t.environment, &t.tenant].into_iter().flatten().cloned());
-            if let Some(x) = t.execution {
-                related.push(state.executions[x].id.clone());
-                if let super::state::What::Deploy { release, .. } = state.executions[x].what {
-                    related.push(super::releases::id(release));
-                }
-            }
-            let space = t.space.clone().unwrap_or_else(|| state.default_space().to_owned());
-            let id = state.store.next_id("Artifacts-");
-            let doc = json!({"Id": id, "SpaceId": space, "Filename": name, "Source": ask.field("Source"), "ServerTaskId": related[0], "Created": stamp(state.now), "LogCorrelationId": ask.field("LogCorrelationId"), "_Related": related});
-            let answer = show(&doc);
-            state.store.of_mut("artifacts").put(doc);
-            Answer::created(answer)
+            Answer::created(show(&add_artifact(state, index, &name, ask.field("Source"), ask.field("LogCorrelationId"))))
         })()),
         ("GET", []) => {
             let noun = noun_of("artifacts")?;

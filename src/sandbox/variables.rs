@@ -3,7 +3,7 @@
 use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
-    state::{State, What},
+    state::{State, Task, What},
     world::model::VariablePlan,
 };
 use crate::clock::later;
@@ -106,48 +106,55 @@ fn raw(state: &State, id: &str) -> Result<Value, Refusal> {
     Err(missing())
 }
 
+/// What the server says of a deployment or runbook run to those who run in it.
+pub(crate) fn system(state: &State, index: usize) -> Vec<(&'static str, String)> {
+    let x = &state.executions[index];
+    let name = |kind: &'static str, id: &str| state.store.name(kind, id);
+    let mut all = vec![
+        ("Octopus.Project.Id", x.project.clone()),
+        ("Octopus.Project.Name", name("projects", &x.project)),
+        ("Octopus.Environment.Id", x.environment.clone()),
+        ("Octopus.Environment.Name", name("environments", &x.environment)),
+        ("Octopus.Task.Id", format!("ServerTasks-{}", x.task + 1)),
+    ];
+    match &x.what {
+        What::Deploy { release, channel } => {
+            all.push(("Octopus.Deployment.Id", x.id.clone()));
+            all.push(("Octopus.Release.Id", super::releases::id(*release)));
+            all.extend(state.release(*release).map(|r| ("Octopus.Release.Number", r.version.clone())));
+            all.push(("Octopus.Release.Channel.Name", name("channels", channel)));
+        }
+        What::Runbook { runbook, .. } => {
+            all.push(("Octopus.RunbookRun.Id", x.id.clone()));
+            all.push(("Octopus.Runbook.Id", runbook.clone()));
+            all.push(("Octopus.Runbook.Name", name("runbooks", runbook)));
+        }
+    }
+    all
+}
+
+/// What the first `steps` steps of a task have put out: name, value, whether it is sensitive.
+pub(crate) fn outputs(task: &Task, steps: usize) -> impl Iterator<Item = (String, &str, bool)> {
+    task.plan.iter().zip(&task.steps).take(steps).flat_map(|(step, run)| {
+        let named = move |name: &String| format!("Octopus.Action[{}].Output.{name}", step.name);
+        run.outputs.iter().map(move |(name, value)| (named(name), value.as_str(), run.secret_outputs.contains(name)))
+    })
+}
+
 /// What a deployment ran with, and what its steps have put out so far.
 fn manifest(state: &State, index: usize) -> Value {
     let x = &state.executions[index];
     let t = &state.tasks[x.task];
     let id = format!("variableset-{}", x.id);
-    let mut list = Vec::new();
-    let mut add = |name: String, value: &str| list.push(plain(&x.id, &name, value));
-    add("Octopus.Project.Id".into(), &x.project);
-    add("Octopus.Project.Name".into(), &state.store.name("projects", &x.project));
-    add("Octopus.Environment.Id".into(), &x.environment);
-    add("Octopus.Environment.Name".into(), &state.store.name("environments", &x.environment));
-    add("Octopus.Task.Id".into(), &format!("ServerTasks-{}", x.task + 1));
-    match &x.what {
-        What::Deploy { release, channel } => {
-            add("Octopus.Deployment.Id".into(), &x.id);
-            add("Octopus.Release.Id".into(), &super::releases::id(*release));
-            if let Some(r) = state.release(*release) {
-                add("Octopus.Release.Number".into(), &r.version);
-            }
-            add("Octopus.Release.Channel.Name".into(), &state.store.name("channels", channel));
+    let mut list: Vec<Value> = system(state, index).iter().map(|(name, value)| plain(&x.id, name, value)).collect();
+    list.extend(x.values.iter().map(|(name, value)| plain(&x.id, name, value)));
+    for (name, value, is_secret) in outputs(t, t.plan.len()) {
+        let mut variable = plain(&x.id, &name, value);
+        if is_secret {
+            variable["IsSensitive"] = json!(true);
+            variable["Value"] = Value::Null;
         }
-        What::Runbook { runbook, .. } => {
-            add("Octopus.RunbookRun.Id".into(), &x.id);
-            add("Octopus.Runbook.Id".into(), runbook);
-            add("Octopus.Runbook.Name".into(), &state.store.name("runbooks", runbook));
-        }
-    }
-    for (name, value) in &x.values {
-        add(name.clone(), value);
-    }
-    let mut secret = Vec::new();
-    for (step, run) in t.plan.iter().zip(&t.steps) {
-        for (name, value) in &run.outputs {
-            let full = format!("Octopus.Action[{}].Output.{name}", step.name);
-            let is_secret = run.secret_outputs.contains(name);
-            add(full.clone(), if is_secret { "" } else { value });
-            secret.extend(is_secret.then_some(full));
-        }
-    }
-    for v in list.iter_mut().filter(|v| secret.iter().any(|name| v["Name"] == **name)) {
-        v["IsSensitive"] = json!(true);
-        v["Value"] = Value::Null;
+        list.push(variable);
     }
     for secret in prompts(state, &x.project).iter().filter(|v| v["IsSensitive"] == true) {
         for v in list.iter_mut().filter(|v| v["Name"] == secret["Name"]) {

@@ -4,7 +4,10 @@ use super::{document, launcher};
 use crate::{
     engine::params::{ParamDecl, ParamKind},
     error::{Error, Result},
-    step::{frame::connection, octostache},
+    step::{
+        frame::{connection, member},
+        octostache,
+    },
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -168,7 +171,7 @@ fn parameter(param: &ParamDecl, prefix: &str) -> Result<Parameter> {
             .with("file", param.file.clone())
             .with("line", param.line))
     };
-    let name: String = param.name.chars().filter(|c| !c.is_whitespace()).collect();
+    let name = member(&param.name);
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return wrong("Octopus and both shells must know its name", "name it with letters, digits, `_` and `-`");
     }

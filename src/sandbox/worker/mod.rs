@@ -14,8 +14,10 @@ mod variables;
 pub(crate) use sent::{UNRUN, steps_of};
 
 use super::{
+    answer::str_of,
     http::Shared,
-    state::{State, TaskState, stamp},
+    server::add_artifact,
+    state::{State, TaskState},
 };
 use jiff::SignedDuration;
 use parking_lot::Mutex;
@@ -118,21 +120,10 @@ fn ended(shared: &Arc<Shared>, job: &Job, error: Option<String>) {
     }
 }
 
-/// Adds an artifact of a task to what the server keeps.
+/// Adds an artifact of a task, with its content, to what the server keeps.
 fn keep_artifact(state: &mut State, job: &Job, name: &str, bytes: Vec<u8>) {
-    let t = &state.tasks[job.task];
-    let mut related = vec![format!("ServerTasks-{}", job.task + 1)];
-    related.extend([&t.project, &t.environment, &t.tenant].into_iter().flatten().cloned());
-    if let Some(x) = t.execution {
-        related.push(state.executions[x].id.clone());
-    }
-    let space = t.space.clone().unwrap_or_else(|| state.default_space().to_owned());
-    let source = t.plan[job.step].name.clone();
-    let id = state.store.next_id("Artifacts-");
-    let doc = json!({
-        "Id": id, "SpaceId": space, "Filename": name, "Source": source, "ServerTaskId": related[0], "Created": stamp(state.now),
-        "LogCorrelationId": format!("{}_SANDBOX/{}", related[0], job.step), "_Related": related,
-    });
-    state.store.of_mut("artifacts").put(doc);
-    state.blobs.insert(id.to_lowercase(), ("application/octet-stream".to_owned(), bytes));
+    let source = json!(state.tasks[job.task].plan[job.step].name);
+    let correlation = json!(format!("ServerTasks-{}_SANDBOX/{}", job.task + 1, job.step));
+    let kept = add_artifact(state, job.task, name, &source, &correlation);
+    state.blobs.insert(str_of(&kept, "Id").to_lowercase(), ("application/octet-stream".to_owned(), bytes));
 }

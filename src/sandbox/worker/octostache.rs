@@ -28,7 +28,7 @@ fn walk(text: &str, mode: Mode, known: &dyn Fn(&str) -> Option<String>, depth: u
     let mut rest = text;
     while let Some(at) = rest.find("#{") {
         let hashes = rest[..=at].len() - rest[..=at].trim_end_matches('#').len();
-        out.push_str(&rest[..=at - (hashes - 1)][..at + 1 - hashes]);
+        out.push_str(&rest[..at + 1 - hashes]);
         let inside = &rest[at + 2..];
         // `##{` is how `#{` is written; of more, half measured, there is no escape.
         if hashes == 2 || hashes >= 4 {

@@ -54,7 +54,7 @@ impl Job {
     pub(super) fn of(state: &State, task: usize, step: usize) -> Option<Self> {
         let t = &state.tasks[task];
         let run = t.plan.get(step)?.run.as_ref()?;
-        let variables = variables::of_step(state, &state.url, task, step);
+        let variables = variables::of_step(state, task, step);
         let known = |name: &str| variables.iter().find(|one| one.name.eq_ignore_ascii_case(name)).map(|one| one.value.clone());
         let body = evaluate(&run.body.replace("\r\n", "\n"), Mode::File, &known).into_owned();
         let arguments = run.arguments.iter().map(|text| evaluate(text, Mode::Value, &known).into_owned()).collect();

@@ -3,9 +3,8 @@
 use super::octostache::{Mode, evaluate};
 use crate::sandbox::{
     answer::{str_of, texts},
-    releases,
     state::{State, What},
-    variables::of_project,
+    variables::{of_project, outputs, system},
 };
 
 /// One variable.
@@ -17,15 +16,14 @@ pub(super) struct Variable {
 }
 
 /// All of them, evaluated, the last of a name counts.
-pub(super) fn of_step(state: &State, url: &str, task: usize, step: usize) -> Vec<Variable> {
+pub(super) fn of_step(state: &State, task: usize, step: usize) -> Vec<Variable> {
     let t = &state.tasks[task];
     let mut all: Vec<Variable> = Vec::new();
     let mut add = |name: &str, value: &str, sensitive: bool| {
         all.retain(|known| !known.name.eq_ignore_ascii_case(name));
         all.push(Variable { name: name.to_owned(), value: value.to_owned(), sensitive });
     };
-    let name_of = |kind: &'static str, id: &str| state.store.name(kind, id);
-    if let Some(x) = t.execution.map(|x| &state.executions[x]) {
+    if let Some((index, x)) = t.execution.map(|x| (x, &state.executions[x])) {
         for variable in of_project(state, &x.project).iter().rev() {
             let scope = texts(&variable["Scope"]["Environment"]);
             if scope.is_empty() || scope.contains(&x.environment) {
@@ -35,31 +33,19 @@ pub(super) fn of_step(state: &State, url: &str, task: usize, step: usize) -> Vec
         for (name, value) in &x.values {
             add(name, value, false);
         }
-        add("Octopus.Project.Id", &x.project, false);
-        add("Octopus.Project.Name", &name_of("projects", &x.project), false);
-        add("Octopus.Environment.Id", &x.environment, false);
-        add("Octopus.Environment.Name", &name_of("environments", &x.environment), false);
+        for (name, value) in system(state, index) {
+            add(name, &value, false);
+        }
         add("Octopus.Space.Id", &x.space, false);
-        add("Octopus.Space.Name", &name_of("spaces", &x.space), false);
+        add("Octopus.Space.Name", &state.store.name("spaces", &x.space), false);
         if let Some(tenant) = &x.tenant {
             add("Octopus.Deployment.Tenant.Id", tenant, false);
-            add("Octopus.Deployment.Tenant.Name", &name_of("tenants", tenant), false);
+            add("Octopus.Deployment.Tenant.Name", &state.store.name("tenants", tenant), false);
         }
-        let by = state.username(&x.by);
-        match &x.what {
-            What::Deploy { release, channel } => {
-                add("Octopus.Deployment.Id", &x.id, false);
-                add("Octopus.Deployment.CreatedBy.Username", &by, false);
-                add("Octopus.Deployment.CreatedBy.DisplayName", &by, false);
-                add("Octopus.Release.Id", &releases::id(*release), false);
-                add("Octopus.Release.Number", state.release(*release).map_or("", |r| &r.version), false);
-                add("Octopus.Release.Channel.Name", &name_of("channels", channel), false);
-            }
-            What::Runbook { runbook, .. } => {
-                add("Octopus.RunbookRun.Id", &x.id, false);
-                add("Octopus.Runbook.Id", runbook, false);
-                add("Octopus.Runbook.Name", &name_of("runbooks", runbook), false);
-            }
+        if let What::Deploy { .. } = x.what {
+            let by = state.username(&x.by);
+            add("Octopus.Deployment.CreatedBy.Username", &by, false);
+            add("Octopus.Deployment.CreatedBy.DisplayName", &by, false);
         }
     }
     let plan = &t.plan[step];
@@ -68,11 +54,9 @@ pub(super) fn of_step(state: &State, url: &str, task: usize, step: usize) -> Vec
     add("Octopus.Action.Name", &plan.name, false);
     add("Octopus.Step.Name", &plan.name, false);
     add("Octopus.WorkerPool.Id", "WorkerPools-1", false);
-    add("Octopus.Web.ServerUri", url, false);
-    for (earlier, run) in t.plan.iter().zip(&t.steps).take(step) {
-        for (name, value) in &run.outputs {
-            add(&format!("Octopus.Action[{}].Output.{name}", earlier.name), value, run.secret_outputs.contains(name));
-        }
+    add("Octopus.Web.ServerUri", &state.url, false);
+    for (name, value, is_secret) in outputs(t, step) {
+        add(&name, value, is_secret);
     }
     if let Some(run) = &plan.run {
         for (name, value, sensitive) in &run.parameters() {
