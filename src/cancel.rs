@@ -7,7 +7,8 @@ use std::sync::{
 };
 use tokio::sync::Notify;
 
-/// Tells everybody who holds a clone that the run shall end. Once set it stays set.
+/// Tells everybody who holds a clone that the run shall end. Once set it stays set, in a run; a session takes it back for its
+/// next input.
 #[derive(Clone, Default)]
 pub struct Cancel(Arc<Inner>);
 
@@ -34,6 +35,12 @@ impl Cancel {
         }
         self.0.set.store(true, Ordering::SeqCst);
         self.0.notify.notify_waiters();
+    }
+
+    /// Takes it back: what ended was one input of a session. Call it only when nobody waits any more.
+    pub fn take_back(&self) {
+        self.0.reason.lock().clear();
+        self.0.set.store(false, Ordering::SeqCst);
     }
 
     /// Whether the token is set. Cheap: one atomic load.

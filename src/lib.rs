@@ -23,6 +23,7 @@ pub mod step;
 pub mod engine;
 
 pub mod host;
+pub mod repl;
 pub mod run;
 
 pub mod template;

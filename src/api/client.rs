@@ -60,6 +60,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Whether the server is known to start nothing after its `QueueTimeExpiry`: only then a create is sent anew.
     pub keeps_deadlines: bool,
+    /// While it is on, nothing but reads leaves this client and its copies.
+    pub dry: Dry,
 }
 
 impl Settings {
@@ -76,7 +78,29 @@ impl Settings {
             on_retry: None,
             public_url: None,
             keeps_deadlines: false,
+            dry: Dry::default(),
         }
+    }
+}
+
+/// A switch that keeps writes from being sent; clones are the same switch.
+#[derive(Clone, Default)]
+pub struct Dry(Arc<AtomicBool>);
+
+impl Dry {
+    /// Switches it on or off.
+    pub fn set(&self, on: bool) {
+        self.0.store(on, Ordering::SeqCst);
+    }
+
+    /// Whether writes are kept back.
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// What is told instead of sending something: scripts cannot catch it, for what follows would build on what is not there.
+    pub fn refusal(&self, what: &str, content: &Value) -> Error {
+        Error::new(Kind::Cancelled, format!("not sent: {what}")).with("dry", content.clone())
     }
 }
 
@@ -332,6 +356,10 @@ impl Client {
 
     async fn write(&self, method: &str, path: &str, body: Body<'_>) -> Result<Value> {
         let url = self.inner.base.resolve(path)?;
+        if self.inner.settings.dry.is_on() {
+            let content = if let Body::Json(json) = body { json.clone() } else { Value::Null };
+            return Err(self.mask(self.inner.settings.dry.refusal(&format!("{method} {}", shown_path(&url)), &content)));
+        }
         let began = self.clock().now();
         let until = later(began, self.inner.settings.patience);
         let mut attempt = 0;

@@ -46,7 +46,7 @@ pub use action_templates::{ActionTemplate, TemplateUse};
 pub use address::{Route, base_address, web_url};
 pub use artifacts::Artifact;
 pub use channels::Channel;
-pub use client::{Client, OnRetry, Settings};
+pub use client::{Client, Dry, OnRetry, Settings};
 pub use dashboards::{Dashboard, DashboardItem, Progression, ReleaseProgression};
 pub use deployments::{Deployment, DeploymentQuery, NewDeployment};
 pub use environments::Environment;

@@ -1,6 +1,6 @@
 //! The arguments: what clap knows, and what it cannot know (parameters of a script, `--sandbox` with an optional value).
 
-use super::{resume::ResumeArgs, template::TemplateArgs};
+use super::{repl::ReplArgs, resume::ResumeArgs, template::TemplateArgs};
 use crate::error::{Error, Result, nearest};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ pub struct Cli {
 pub enum Command {
     /// Run a script; `octorhai run SCRIPT --help` lists the script's parameters
     Run(Box<RunArgs>),
+    /// Try functions out, one input after the other; dry on a real server until `:live`
+    Repl(Box<ReplArgs>),
     /// Measure what locks and repeated runs may rely on, on the server at hand
     Doctor(DoctorArgs),
     /// Start a simulated Octopus Server that any client can talk to, until Ctrl-C

@@ -5,12 +5,12 @@ use crate::{
     clock::Clock,
     engine::{
         self, Failure,
-        docs::{self, Entry},
+        docs::{self, Builtin, Entry},
         params::{self, ParamDecl},
     },
     error::{Error, Result},
     host,
-    run::{self, Outcome, Settings, Source},
+    run::{self, Outcome, Settings, Source, session::Session},
     sandbox::{self, Sandbox, World},
     template,
 };
@@ -20,6 +20,16 @@ use std::{net::SocketAddr, path::Path};
 /// Runs a script.
 pub(super) fn run(settings: Settings) -> Outcome {
     run::run(settings)
+}
+
+/// Opens a session.
+pub(super) fn session(settings: Settings) -> Result<Session> {
+    Session::begin(settings)
+}
+
+/// Rhai's own functions.
+pub(super) fn builtins() -> Vec<Builtin> {
+    docs::builtins()
 }
 
 /// The parameters that a script declares, found without running it.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     engine::docs::Entry,
-    error::{Error, suggestion},
+    error::{Error, Result, suggestion},
 };
 
 /// Shows help and returns the exit code.
@@ -17,24 +17,28 @@ pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
     let functions = below::reference();
     let Some(topic) = &args.topic else {
         show(ui, &mut cli);
-        overview(ui, &functions);
+        overview(ui, &functions, "`octorhai help FUNCTION` explains one, `octorhai help GROUP` lists a group");
         return 0;
     };
     if let Some(sub) = cli.find_subcommand_mut(topic) {
         show(ui, sub);
         return 0;
     }
-    let found = look_up(&functions, topic);
+    let subcommands: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
+    ui.exit_code(explain(ui, &functions, topic, &subcommands).map(|()| 0))
+}
+
+/// Shows what the reference says of a name, a group or a word; `others` are names that have help elsewhere.
+pub(super) fn explain(ui: &Ui, functions: &[Entry], topic: &str, others: &[&str]) -> Result<()> {
+    let found = look_up(functions, topic);
     match found.as_slice() {
         [] => {
             let mut error = Error::usage(format!("there is no help on `{topic}`"));
-            let known: Vec<&str> =
-                functions.iter().map(|doc| doc.name.as_str()).chain(cli.get_subcommands().map(clap::Command::get_name)).collect();
+            let known: Vec<&str> = functions.iter().map(|doc| doc.name.as_str()).chain(others.iter().copied()).collect();
             if let Some(help) = suggestion(topic, known) {
                 error = error.help(help);
             }
-            ui.error(&error.help("`octorhai help` lists what there is"));
-            return 2;
+            return Err(error.help("`octorhai help` lists what there is"));
         }
         [one] => whole(ui, one),
         // A function and the type that it makes.
@@ -43,14 +47,30 @@ pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
             ui.data("");
             whole(ui, other);
         }
-        several => {
-            let width = several.iter().map(|doc| doc.name.chars().count()).max().unwrap_or(0);
-            for doc in several {
-                ui.data(&format!("{:<width$}  {}", doc.name, flow(&doc.summary)));
-            }
-        }
+        several => list(ui, several),
     }
-    0
+    Ok(())
+}
+
+/// A line for each.
+pub(super) fn list(ui: &Ui, entries: &[&Entry]) {
+    let width = entries.iter().map(|doc| doc.name.chars().count()).max().unwrap_or(0);
+    for doc in entries {
+        ui.data(&format!("{:<width$}  {}", doc.name, flow(&doc.summary)));
+    }
+}
+
+/// Whatever has the word in its name, prose, options or properties.
+pub(super) fn with_word<'a>(entries: &'a [Entry], word: &str) -> Vec<&'a Entry> {
+    let word = word.to_lowercase();
+    let has = |text: &str| text.to_lowercase().contains(&word);
+    let about = |doc: &&Entry| {
+        has(&doc.name)
+            || has(&doc.prose)
+            || doc.options.iter().any(|o| has(o.name) || has(o.prose))
+            || doc.properties.iter().any(|p| has(p.name) || has(p.doc))
+    };
+    entries.iter().filter(about).collect()
 }
 
 /// What has that name; else a group; else whatever has the word in its name, prose, options or properties.
@@ -59,20 +79,11 @@ fn look_up<'a>(entries: &'a [Entry], topic: &str) -> Vec<&'a Entry> {
     let topic = exact.to_lowercase();
     let by = |test: &dyn Fn(&Entry) -> bool| entries.iter().filter(|doc| test(doc)).collect::<Vec<_>>();
     let last = |name: &str| name.rsplit(['.', ':']).next().unwrap_or(name).to_lowercase();
-    let has = |text: &str| text.to_lowercase().contains(&topic);
-    let attempts: [&dyn Fn(&Entry) -> bool; 5] = [
-        &|doc| doc.name == exact,
-        &|doc| doc.name.to_lowercase() == topic,
-        &|doc| doc.group.to_lowercase() == topic,
-        &|doc| last(&doc.name) == topic,
-        &|doc| {
-            has(&doc.name)
-                || has(&doc.prose)
-                || doc.options.iter().any(|o| has(o.name) || has(o.prose))
-                || doc.properties.iter().any(|p| has(p.name) || has(p.doc))
-        },
-    ];
-    attempts.into_iter().map(by).find(|found| !found.is_empty()).unwrap_or_default()
+    let attempts: [&dyn Fn(&Entry) -> bool; 4] =
+        [&|doc| doc.name == exact, &|doc| doc.name.to_lowercase() == topic, &|doc| doc.group.to_lowercase() == topic, &|doc| {
+            last(&doc.name) == topic
+        }];
+    attempts.into_iter().map(by).find(|found| !found.is_empty()).unwrap_or_else(|| with_word(entries, exact))
 }
 
 /// On one line.
@@ -127,7 +138,7 @@ fn table<'a>(ui: &Ui, heading: &str, rows: impl Iterator<Item = Row<'a>>) {
 }
 
 /// The names of all functions by group, in the order of the reference.
-fn overview(ui: &Ui, functions: &[Entry]) {
+pub(super) fn overview(ui: &Ui, functions: &[Entry], how: &str) {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for doc in functions {
         match groups.iter_mut().find(|(group, _)| *group == doc.group) {
@@ -138,7 +149,7 @@ fn overview(ui: &Ui, functions: &[Entry]) {
     if groups.is_empty() {
         return;
     }
-    ui.data("\nFunctions of scripts (`octorhai help FUNCTION` explains one, `octorhai help GROUP` lists a group):");
+    ui.data(&format!("\nFunctions of scripts ({how}):"));
     for (group, names) in groups {
         ui.data(&format!("  {group}: {}", names.join(", ")));
     }

@@ -19,6 +19,7 @@ mod params;
 mod progress;
 mod reap;
 mod redact;
+mod repl;
 mod resume;
 mod run;
 mod runs;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
     };
     let (loudness, colour) = match &cli.command {
         Command::Run(args) => (run::loudness(args), colour && !args.no_color),
+        Command::Repl(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Doctor(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Sandbox(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Runs(args) => (resume::loudness(args), colour && !args.no_color),
@@ -71,6 +73,7 @@ pub fn main() -> ExitCode {
     }
     ExitCode::from(guarded(&ui, || match &cli.command {
         Command::Run(args) => run::run(args, &ui, &environment),
+        Command::Repl(args) => repl::run(args, &ui, &environment),
         Command::Doctor(args) => doctor::run(args, &ui, &environment),
         Command::Sandbox(args) => sandbox::run(args, &ui),
         Command::Runs(args) => runs::run(args, &ui, &environment),
@@ -106,8 +109,8 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
             if error.use_stderr() {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-                if let Some(near) =
-                    typed.and_then(|typed| nearest(&typed, ["run", "runs", "step", "template", "doctor", "locks", "sandbox", "help"]))
+                if let Some(near) = typed
+                    .and_then(|typed| nearest(&typed, ["run", "repl", "runs", "step", "template", "doctor", "locks", "sandbox", "help"]))
                 {
                     ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
                 }

@@ -68,6 +68,22 @@ impl LiveSink {
         }
     }
 
+    /// Takes all live lines away: what they told of is over, or nobody waits for it any more.
+    pub fn end(&self) {
+        let mut state = self.state.lock();
+        let _ = state.bars.clear();
+        for task in std::mem::take(&mut state.tasks).into_values() {
+            if let Some(bar) = task.bar {
+                bar.finish_and_clear();
+            }
+        }
+        for bar in [state.more.take(), state.waiting.take()].into_iter().flatten() {
+            bar.finish_and_clear();
+        }
+        state.hidden = 0;
+        self.ui.end_bars();
+    }
+
     fn style(&self, since: Timestamp) -> ProgressStyle {
         let time = Arc::clone(&self.time);
         ProgressStyle::with_template("{spinner} {run_time:>7}  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key(
@@ -148,6 +164,9 @@ impl Sink for LiveSink {
             self.ui.data(text);
             return;
         }
+        if let What::RunEnded { .. } = event.what {
+            self.end();
+        }
         let mut state = self.state.lock();
         let state = &mut *state;
         let mut scrolls = true;
@@ -190,19 +209,6 @@ impl Sink for LiveSink {
                 Some(_) => state.hidden -= 1,
                 None => {}
             },
-            What::RunEnded { .. } => {
-                let _ = state.bars.clear();
-                for task in std::mem::take(&mut state.tasks).into_values() {
-                    if let Some(bar) = task.bar {
-                        bar.finish_and_clear();
-                    }
-                }
-                for bar in [state.more.take(), state.waiting.take()].into_iter().flatten() {
-                    bar.finish_and_clear();
-                }
-                state.hidden = 0;
-                self.ui.end_bars();
-            }
             _ => {}
         }
         if !matches!(event.what, What::Waiting { .. } | What::RunEnded { .. } | What::Note { .. })

@@ -114,15 +114,19 @@ struct Prepared {
     zone: TimeZone,
 }
 
-/// `None` when the script's help was all that was asked for.
-fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
-    // Known before anything is written, so that no message can hold them.
+/// Makes keys known before anything is written, so that no message can hold them.
+pub(super) fn learn_secrets(ui: &Ui, environment: &Environment) {
     for (name, secret) in environment {
         // With a name behind it: the key for `server("name")`.
         if name.starts_with("OCTOPUS_API_KEY") || name.starts_with("OCTOPUS_ACCESS_TOKEN") {
             ui.redactor().learn(secret);
         }
     }
+}
+
+/// `None` when the script's help was all that was asked for.
+fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
+    learn_secrets(ui, environment);
     let script = if let From::Step(step) = from { step.source.clone() } else { source(&args.script)? };
     let declared =
         below::declared(&script).map_err(|failure| Stop::Failure(Box::new(super::journal::explained(failure, args, environment, ui))))?;
@@ -355,7 +359,7 @@ fn neighbour(path: &Path) -> Option<String> {
     Some(path.with_file_name(near).display().to_string())
 }
 
-fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Target> {
+pub(super) fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Target> {
     // A world on the command line stands above an address in the environment: whoever types --sandbox means it.
     if let Some(world) = &args.sandbox {
         return Ok(Target::Sandbox(below::world(world)?));
@@ -389,7 +393,7 @@ fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Target> 
 }
 
 /// Servers for `server("name")`: `OCTOPUS_URL_NAME` with `OCTOPUS_API_KEY_NAME` or `OCTOPUS_ACCESS_TOKEN_NAME`.
-fn servers(environment: &Environment) -> BTreeMap<String, (String, Credential)> {
+pub(super) fn servers(environment: &Environment) -> BTreeMap<String, (String, Credential)> {
     let named = environment.iter().filter_map(|(variable, url)| variable.strip_prefix("OCTOPUS_URL_").map(|name| (name, url)));
     let known = named.filter_map(|(name, url)| {
         let key = variable(environment, &format!("OCTOPUS_API_KEY_{name}")).map(|key| Credential::ApiKey(key.to_owned()));
@@ -422,7 +426,7 @@ pub(super) fn address(ui: &Ui, text: &str) -> Result<String> {
     Ok(if in_app { base.trim_end_matches("/app").to_owned() } else { base.to_owned() })
 }
 
-fn learn_password(ui: &Ui, smtp: &str) -> Result<()> {
+pub(super) fn learn_password(ui: &Ui, smtp: &str) -> Result<()> {
     let url =
         url::Url::parse(smtp).map_err(|_| Error::usage("the SMTP address is not an address").help("write it like smtp://host:587"))?;
     ui.redactor().learn_password(&url);
@@ -434,7 +438,7 @@ fn learn_password(ui: &Ui, smtp: &str) -> Result<()> {
     Ok(())
 }
 
-fn zone(args: &RunArgs, target: &Target, recorded: Option<&str>) -> Result<TimeZone> {
+pub(super) fn zone(args: &RunArgs, target: &Target, recorded: Option<&str>) -> Result<TimeZone> {
     let written = match (recorded.or(args.tz.as_deref()), target) {
         (Some(name), _) => Some(name.to_owned()),
         (None, Target::Sandbox(world)) => Some(below::world_zone(world)),

@@ -73,6 +73,52 @@ pub fn watch(cancel: Cancel, ui: Ui, run: Option<&str>) -> Watch {
     Watch(over)
 }
 
+/// Watches for one input of a session until it is dropped: a signal ends the input, and the session goes on; the third one within the
+/// same input ends the process, for then nothing else helps.
+pub fn each(cancel: Cancel, ui: Ui) -> Each {
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (ready, wait_ready) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async move {
+            let Ok(mut signals) = Signals::new() else { return };
+            let _ = ready.send(());
+            let watch = async {
+                for count in 1.. {
+                    let name = signals.next().await;
+                    if name != "Ctrl-C" {
+                        CAME.store(true, Ordering::SeqCst);
+                    }
+                    cancel.cancel(name);
+                    match count {
+                        1 => {}
+                        2 => say_briefly(&ui, "it is being ended; once more ends octorhai".to_owned()),
+                        _ => leave(),
+                    }
+                }
+            };
+            tokio::select! { _ = stopped => {}, () = watch => {} }
+        });
+    });
+    let _ = wait_ready.recv_timeout(Duration::from_secs(1));
+    Each { stop: Some(stop), thread: thread.ok() }
+}
+
+/// See [`each`].
+pub struct Each {
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for Each {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 /// Returns the name of the first signal that comes; never when the system does not let us listen.
 pub async fn first() -> &'static str {
     match Signals::new() {

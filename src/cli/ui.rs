@@ -65,6 +65,31 @@ struct Out {
     data_lost: bool,
     /// Live lines, which must step aside while something is written.
     bars: Option<indicatif::MultiProgress>,
+    /// Where lines go while somebody types one.
+    above: Option<Box<dyn Write + Send>>,
+}
+
+impl Out {
+    fn to(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>) -> Self {
+        Self { data, talk, data_lost: false, bars: None, above: None }
+    }
+
+    fn data(&mut self, line: &str) -> io::Result<()> {
+        line_to(self.above.as_mut().unwrap_or(&mut self.data), line)
+    }
+
+    fn talk(&mut self, line: &str) -> io::Result<()> {
+        line_to(self.above.as_mut().unwrap_or(&mut self.talk), line)
+    }
+}
+
+/// Somebody types a line while this lives.
+pub struct Typing(Ui);
+
+impl Drop for Typing {
+    fn drop(&mut self) {
+        self.0.0.out.lock().above = None;
+    }
 }
 
 impl Ui {
@@ -73,7 +98,7 @@ impl Ui {
         let terminal = io::stderr().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self(Arc::new(Inner {
-            out: Mutex::new(Out { data: Box::new(io::stdout()), talk: Box::new(io::stderr()), data_lost: false, bars: None }),
+            out: Mutex::new(Out::to(Box::new(io::stdout()), Box::new(io::stderr()))),
             redactor,
             voice: None,
             store: OnceLock::new(),
@@ -87,7 +112,7 @@ impl Ui {
     #[cfg(test)]
     pub fn to(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>, loudness: Loudness, redactor: Redactor) -> Self {
         Self(Arc::new(Inner {
-            out: Mutex::new(Out { data, talk, data_lost: false, bars: None }),
+            out: Mutex::new(Out::to(data, talk)),
             redactor,
             voice: None,
             store: OnceLock::new(),
@@ -102,7 +127,7 @@ impl Ui {
         let voice = Voice::on(io::stdout());
         let nowhere = || Box::new(io::sink());
         let ui = Self(Arc::new(Inner {
-            out: Mutex::new(Out { data: nowhere(), talk: nowhere(), data_lost: false, bars: None }),
+            out: Mutex::new(Out::to(nowhere(), nowhere())),
             redactor,
             voice: Some(voice.clone()),
             store: OnceLock::new(),
@@ -149,11 +174,11 @@ impl Ui {
             return voice.say(Level::Default, &clean);
         }
         self.write(|out| {
-            let Err(why) = line_to(&mut out.data, &clean) else { return Ok(()) };
+            let Err(why) = out.data(&clean) else { return Ok(()) };
             // Who looks at the data later must know that it is not whole; who closed the pipe does know.
             if why.kind() != io::ErrorKind::BrokenPipe && !std::mem::replace(&mut out.data_lost, true) {
                 let why = if why.kind() == io::ErrorKind::StorageFull { "the disk is full".to_owned() } else { why.to_string() };
-                line_to(&mut out.talk, &format!("warning: stdout cannot be written ({why}): what follows there is lost"))?;
+                out.talk(&format!("warning: stdout cannot be written ({why}): what follows there is lost"))?;
             }
             Ok(())
         });
@@ -177,7 +202,7 @@ impl Ui {
         let clean = self.0.redactor.clean(&line);
         match &self.0.voice {
             Some(voice) => voice.say(level, &clean),
-            None => self.write(|out| line_to(&mut out.talk, &clean)),
+            None => self.write(|out| out.talk(&clean)),
         }
     }
 
@@ -226,6 +251,13 @@ impl Ui {
     /// Whether there is colour.
     pub fn has_colour(&self) -> bool {
         self.0.colour
+    }
+
+    /// From now on all lines go to `printer`, which puts them above the line that is typed.
+    #[must_use = "lines go there as long as this lives"]
+    pub fn above_prompt(&self, printer: Box<dyn Write + Send>) -> Typing {
+        self.0.out.lock().above = Some(printer);
+        Typing(self.clone())
     }
 
     /// Starts live lines, which from now on step aside when something is written. Nobody sees them unless

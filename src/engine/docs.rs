@@ -4,6 +4,7 @@ use super::{
     library::{Docs, FunctionDoc, ParamDoc, PropertyDoc, TypeDoc},
     modules::standard_library,
     options::OptionDoc,
+    words::{Way, standard_ways},
 };
 use rhai::Engine;
 
@@ -31,6 +32,30 @@ pub struct Entry {
     pub functions: Vec<String>,
     /// The code of the example; empty when there is none.
     pub example: String,
+}
+
+impl Entry {
+    /// What a call returns, in words of users.
+    pub fn returns(&self) -> &str {
+        self.signature.split_once(" -> ").map_or("", |(_, returns)| returns)
+    }
+}
+
+/// One of Rhai's own functions.
+#[derive(Clone, Debug)]
+pub struct Builtin {
+    /// Its name.
+    pub name: String,
+    /// The type of its first parameter, in words of users: what may stand before the dot.
+    pub on: String,
+    /// How it is called.
+    pub signature: String,
+}
+
+/// Rhai's own functions that are called by name, in the order of their names.
+pub fn builtins() -> Vec<Builtin> {
+    let first = |way: &Way| way.parameters.first().map_or_else(String::new, |(_, kind)| kind.clone());
+    standard_ways().into_iter().map(|way| Builtin { on: first(&way), name: way.name, signature: way.shown }).collect()
 }
 
 /// All functions of a library, its types, and the functions of the standard library, in order of declaration.

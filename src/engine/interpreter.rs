@@ -8,7 +8,7 @@ use super::{
     standard, thrown,
 };
 use crate::cancel::Cancel;
-use rhai::{Dynamic, Engine, OptimizationLevel, Position, Scope};
+use rhai::{AST, Dynamic, Engine, OptimizationLevel, Position, Scope};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ impl Program {
     }
 
     /// The compiled main file.
-    pub fn ast(&self) -> &rhai::AST {
+    pub fn ast(&self) -> &AST {
         &self.main.ast
     }
 
@@ -196,10 +196,17 @@ impl Interpreter {
 
     /// Like [`Interpreter::run`], with variables that stay in `scope`.
     pub fn run_in(&self, scope: &mut Scope, program: &Program) -> Result<Dynamic, Failure> {
-        self.engine
-            .eval_ast_with_scope::<Dynamic>(scope, &program.main.ast)
-            .map(Dynamic::flatten)
-            .map_err(|e| self.failure(*e, &program.main.name))
+        self.run_ast(scope, &program.main.ast, &program.main.name)
+    }
+
+    /// Evaluates what is compiled; `file` is where its outermost frame is.
+    pub(super) fn run_ast(&self, scope: &mut Scope, ast: &AST, file: &str) -> Result<Dynamic, Failure> {
+        self.engine.eval_ast_with_scope::<Dynamic>(scope, ast).map(Dynamic::flatten).map_err(|e| self.failure(*e, file))
+    }
+
+    /// Compiles an input of a session, `text`, whose lines stand in `source` where they stand in `text`; `known` are its variables.
+    pub(super) fn load_input(&self, source: &Source, text: &str, known: &Scope) -> Result<AST, Failure> {
+        self.shelf.load_input(&self.engine, source, text, known).map_err(|error| self.failure((*error).into(), &source.name))
     }
 
     /// What a Rhai error means and where it is; `file` is the file of the outermost frame.

@@ -19,6 +19,8 @@ pub mod library;
 pub mod options;
 pub mod parallel;
 pub mod params;
+pub mod scan;
+pub mod session;
 pub mod site;
 pub mod thrown;
 

@@ -180,6 +180,22 @@ impl Shelf {
         Ok(unit)
     }
 
+    /// Compiles an input of a session: `source` holds all of its inputs, `text` the last one on its own lines.
+    pub(super) fn load_input(&self, engine: &Engine, source: &Source, text: &str, known: &Scope) -> Result<AST, Box<rhai::ParseError>> {
+        *self.root.lock() = (source.name.clone(), source.files.clone());
+        self.texts.lock().insert(source.name.clone(), source.text.clone());
+        let mut names = self.names.clone();
+        for (name, ..) in known.iter_raw() {
+            names.push_dynamic(name.to_owned(), rhai::Dynamic::UNIT);
+        }
+        let mut ast = engine.compile_with_scope(&names, text).map_err(Box::new)?;
+        ast.set_source(source.name.as_str());
+        let unit =
+            Unit { name: source.name.clone(), text: source.text.clone(), ast: ast.clone(), relative: Some(PathBuf::from(&source.name)) };
+        self.units.lock().insert(source.name.clone(), Arc::new(unit));
+        Ok(ast)
+    }
+
     /// Which file `import "path"` in `importer` means.
     fn find(&self, importer: Option<&str>, path: &str) -> Result<Wanted, Error> {
         let bare = path.strip_suffix(".rhai").unwrap_or(path);

@@ -172,6 +172,10 @@ impl Host {
         arguments: &Value,
         act: impl FnOnce(Attempt) -> F,
     ) -> HostResult<T> {
+        // What goes to the server is kept back by its client, which knows the whole request.
+        if kind == "email" && self.connection.dry.is_on() {
+            return Err(raise(self.connection.dry.refusal(kind, arguments)));
+        }
         let marker = self.next_marker(kind, arguments);
         tracing::debug!(%marker, kind, %arguments, "effect");
         let Some(recorder) = self.recorder() else {

@@ -158,6 +158,42 @@ impl Host {
         Self(Arc::new(inner))
     }
 
+    /// The same run in another home: what it started, holds and has sent so far goes with it.
+    #[must_use]
+    pub fn moved(&self, home: Place) -> Self {
+        let inner = &*self.0;
+        Self::new(Inner {
+            home,
+            handle: inner.handle.clone(),
+            clock: inner.clock.clone(),
+            cancel: inner.cancel.clone(),
+            events: inner.events.clone(),
+            connection: inner.connection.clone(),
+            measured: inner.measured.clone(),
+            servers: inner.servers.clone(),
+            mailer: inner.mailer.clone(),
+            zone: inner.zone.clone(),
+            context: inner.context.clone(),
+            surroundings: std::sync::OnceLock::new(),
+            params: inner.params.clone(),
+            artifacts: inner.artifacts.clone(),
+            clean: inner.clean.clone(),
+            run_id: inner.run_id.clone(),
+            step_since: std::sync::OnceLock::new(),
+            script: inner.script.clone(),
+            locks_at: inner.locks_at.clone(),
+            holds: Mutex::new(inner.holds.lock().clone()),
+            locks: std::sync::OnceLock::new(),
+            effects: Mutex::new(inner.effects.lock().clone()),
+            busy: Mutex::new(inner.busy.lock().clone()),
+            recorder: None,
+            started: Mutex::new(inner.started.lock().clone()),
+            places: Mutex::new(inner.places.lock().clone()),
+            told: Mutex::new(inner.told.lock().clone()),
+            naive_requests: AtomicU64::new(0),
+        })
+    }
+
     /// The host of the run that makes this call.
     pub fn of(call: &Call<'_>) -> HostResult<Self> {
         call.ctx

@@ -15,6 +15,7 @@ pub use crate::{
 };
 
 mod parent;
+pub mod session;
 mod time;
 
 use crate::{

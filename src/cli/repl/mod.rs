@@ -1,0 +1,343 @@
+//! `octorhai repl`: inputs from a person, one after the other, on one server.
+
+mod commands;
+mod screen;
+
+use super::{
+    args::{OnCancelArg, RunArgs},
+    below, journal, resume,
+    run::{self, Environment, variable},
+    signals,
+    ui::{Tone, Ui, somebody_is_there},
+};
+use crate::{
+    cancel::Cancel,
+    error::{Error, Kind, Result},
+    repl::{Helper, save::Kept},
+    run::{ContextSettings, Files, OnCancel, Settings, Source, Target, session::Session},
+};
+use clap::Args;
+use commands::Next;
+use rustyline::{Editor, config::Config, error::ReadlineError, history::FileHistory};
+use screen::Screen;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// What `octorhai repl` takes.
+#[derive(Args, Debug)]
+#[command(after_help = "Against a server it starts dry: writes are shown, not sent, until you say `:live`. `:help` lists the commands.")]
+pub struct ReplArgs {
+    /// Work on a simulated server in virtual time: shop, tenants, fleet(N) or a world FILE (.toml) [default: shop]
+    #[arg(long, value_name = "NAME|FILE", num_args = 0..=1, default_missing_value = "shop", conflicts_with = "server")]
+    sandbox: Option<String>,
+
+    /// Address of the Octopus Server [env: OCTOPUS_URL]; log in with OCTOPUS_API_KEY or OCTOPUS_ACCESS_TOKEN
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+
+    /// Read the API key from a file instead of OCTOPUS_API_KEY
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+
+    /// Space, by name, slug or id [env: OCTOPUS_SPACE] [default: the server's default space]
+    #[arg(long, value_name = "SPACE")]
+    space: Option<String>,
+
+    /// What `ctx.env` is
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+
+    /// What `ctx.tenant` is
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
+
+    /// What `ctx.project` is
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+
+    /// Zone of times that do not name one, e.g. Europe/Berlin [default: this machine's; UTC on a sandbox]
+    #[arg(long, value_name = "ZONE")]
+    tz: Option<String>,
+
+    /// Trust the certificate authority in a PEM file too
+    #[arg(long, value_name = "FILE")]
+    ca_cert: Option<PathBuf>,
+
+    /// What happens to tasks that an input started when Ctrl-C ends it
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "cancel")]
+    on_cancel: OnCancelArg,
+
+    /// Where locks and what scripts remember are kept: octopus, store, a folder or postgres://USER@HOST/DATABASE [default: octopus] [env: OCTORHAI_LOCKS]
+    #[arg(long, value_name = "WHERE")]
+    locks: Option<String>,
+
+    /// How mail leaves: smtp://HOST:PORT, smtps://..., with USER:PASSWORD@ better in the variable [env: OCTORHAI_SMTP_URL]
+    #[arg(long, value_name = "URL")]
+    smtp: Option<String>,
+
+    /// Sender of mails [env: OCTORHAI_MAIL_FROM]
+    #[arg(long, value_name = "ADDRESS")]
+    mail_from: Option<String>,
+
+    /// Keep no history of inputs
+    #[arg(long)]
+    no_history: bool,
+
+    /// Write without colour, as with NO_COLOR
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+/// A session with all that is around it.
+struct Repl<'a> {
+    args: &'a ReplArgs,
+    ui: &'a Ui,
+    environment: &'a Environment,
+    session: Session,
+    cancel: Cancel,
+    screen: Arc<Screen>,
+    helper: Helper,
+    /// Inputs that went well, for `:save`.
+    kept: Vec<Kept>,
+    last: Last,
+    /// Letters in a line of the terminal.
+    width: usize,
+}
+
+/// What the last input cost.
+#[derive(Default)]
+struct Last {
+    input: String,
+    requests: u64,
+    seconds: f64,
+    real_seconds: f64,
+}
+
+/// Opens a session, and returns the exit code when the person leaves.
+pub fn run(args: &ReplArgs, ui: &Ui, environment: &Environment) -> u8 {
+    ui.exit_code(go(args, ui, environment))
+}
+
+fn go(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
+    run::learn_secrets(ui, environment);
+    let target = target(args, ui, environment)?;
+    let (session, screen, cancel) = begin(args, ui, environment, target)?;
+    // A person who has typed this much wants it again; a script that is piped in does not.
+    let mut editor = editor(ui)?;
+    let history = history(args, environment);
+    if let Some(file) = &history {
+        let _none_yet = editor.load_history(file);
+    }
+    let helper = commands::helper(&session, ui);
+    editor.set_helper(Some(helper.clone()));
+    let mut repl =
+        Repl { args, ui, environment, session, cancel, screen, helper, kept: Vec::new(), last: Last::default(), width: screen::WIDTH };
+    if somebody_is_there() {
+        repl.greet();
+    }
+    let code = repl.inputs(&mut editor, history.as_deref());
+    Ok(code)
+}
+
+/// Where the session works.
+fn target(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<Target> {
+    if args.sandbox.is_none() && args.server.is_none() && variable(environment, "OCTOPUS_URL").is_none() {
+        return Err(Error::usage("there is no Octopus Server to work on")
+            .help("on a simulated one, in virtual time:\noctorhai repl --sandbox")
+            .help("on yours, dry until you say `:live`:\nOCTOPUS_API_KEY=API-... octorhai repl --server https://octopus.example.com"));
+    }
+    run::target(&as_run(args)?, ui, environment)
+}
+
+/// The options of `run` that a session has too.
+fn as_run(args: &ReplArgs) -> Result<RunArgs> {
+    Ok(RunArgs {
+        sandbox: args.sandbox.clone(),
+        server: args.server.clone(),
+        api_key_file: args.api_key_file.clone(),
+        space: args.space.clone(),
+        tz: args.tz.clone(),
+        ca_cert: args.ca_cert.clone(),
+        ..resume::plain(PathBuf::from("session"))?
+    })
+}
+
+fn begin(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target) -> Result<(Session, Arc<Screen>, Cancel)> {
+    let zone = run::zone(&as_run(args)?, &target, None)?;
+    let smtp = args.smtp.as_deref().or_else(|| variable(environment, "OCTORHAI_SMTP_URL")).map(str::to_owned);
+    if let Some(url) = &smtp {
+        run::learn_password(ui, url)?;
+    }
+    let cancel = Cancel::new();
+    let screen = Arc::new(Screen::new(ui.clone(), zone.clone()));
+    let redactor = ui.redactor().clone();
+    let settings = Settings {
+        script: Source { name: "session".to_owned(), text: String::new(), files: Files::Folder(PathBuf::from(".")) },
+        params: BTreeMap::new(),
+        target,
+        virtual_time: false,
+        servers: run::servers(environment),
+        context: ContextSettings {
+            space: args.space.clone(),
+            environment: args.env.clone(),
+            tenant: args.tenant.clone(),
+            project: args.project.clone(),
+            ..ContextSettings::default()
+        },
+        zone,
+        on_cancel: if args.on_cancel == OnCancelArg::Cancel { OnCancel::Cancel } else { OnCancel::Leave },
+        smtp,
+        mail_from: args.mail_from.as_deref().or_else(|| variable(environment, "OCTORHAI_MAIL_FROM")).map(str::to_owned),
+        artifacts: PathBuf::from("octorhai-artifacts"),
+        clean: Arc::new(move |text| redactor.clean(text).into_owned()),
+        max_operations: None,
+        sinks: vec![screen.clone()],
+        cancel: cancel.clone(),
+        locks: super::store::locks(args.locks.as_deref(), None, environment, ui)?,
+        journal: None,
+        measured: journal::doctor_file(environment),
+    };
+    let busy = screen.busy();
+    let session = below::session(settings);
+    drop(busy);
+    Ok((session?, screen, cancel))
+}
+
+fn editor(ui: &Ui) -> Result<Editor<Helper, FileHistory>> {
+    let config = Config::builder()
+        .completion_type(rustyline::CompletionType::List)
+        .completion_show_all_if_ambiguous(true)
+        .history_ignore_space(true)
+        .auto_add_history(false)
+        .color_mode(if ui.has_colour() { rustyline::ColorMode::Enabled } else { rustyline::ColorMode::Disabled })
+        .build();
+    Editor::with_config(config).map_err(|why| Error::usage(format!("the terminal cannot be used: {why}")))
+}
+
+/// Where inputs are remembered.
+fn history(args: &ReplArgs, environment: &Environment) -> Option<PathBuf> {
+    let file = journal::state_folder(environment)?.join("repl-history");
+    (!args.no_history && somebody_is_there() && std::fs::create_dir_all(file.parent()?).is_ok()).then_some(file)
+}
+
+impl Repl<'_> {
+    fn greet(&self) {
+        let ui = self.ui;
+        let mode = match (self.session.is_sandbox(), self.session.is_dry()) {
+            (true, _) => "simulated: nothing here is real, and waiting takes no time",
+            (false, true) => "dry: writes are shown, not sent, until you say `:live`",
+            (false, false) => "live",
+        };
+        ui.say(&format!("octorhai {} on {}, {mode}", env!("CARGO_PKG_VERSION"), self.place()));
+        ui.say(&ui.paint(Tone::Dim, "Tab completes, `:help` lists functions and commands, Ctrl-C ends what runs, Ctrl-D leaves"));
+    }
+
+    /// The server's name for a prompt.
+    fn place(&self) -> String {
+        match &self.session.settings().target {
+            Target::Sandbox(world) => format!("sandbox {}", world.name()),
+            Target::Server { url, .. } => url.split("://").nth(1).unwrap_or(url).to_owned(),
+        }
+    }
+
+    /// Plain, and in colour: green where nothing can break.
+    fn prompt(&self) -> (String, String) {
+        let (place, space) = (self.place(), self.session.space());
+        let (mode, code) = match (self.session.is_sandbox(), self.session.is_dry()) {
+            (true, _) => ("", "32"),
+            (false, true) => (" dry", "32"),
+            (false, false) => (" LIVE", "1;31"),
+        };
+        let plain = format!("{place} {space}{mode}> ");
+        let styled = format!("\x1b[36m{place}\x1b[0m {space}\x1b[{code}m{mode}>\x1b[0m ");
+        if self.ui.has_colour() { (plain, styled) } else { (plain.clone(), plain) }
+    }
+
+    /// Reads and evaluates until the person leaves; returns the exit code.
+    fn inputs(&mut self, editor: &mut Editor<Helper, FileHistory>, history: Option<&Path>) -> u8 {
+        let somebody = somebody_is_there();
+        let (mut code, mut begun) = (0, String::new());
+        loop {
+            self.refresh();
+            self.width = editor.dimensions().map_or(screen::WIDTH, |(columns, _)| usize::from(columns));
+            let read = {
+                // What happens meanwhile appears above the line that is typed.
+                let printer = if somebody { editor.create_external_printer().ok() } else { None };
+                let _above = printer.map(|printer| self.ui.above_prompt(Box::new(screen::Above(printer))));
+                let _watch = self.session.watch();
+                editor.readline_with_initial(&self.prompt(), (&std::mem::take(&mut begun), ""))
+            };
+            let input = match read {
+                Ok(input) => input,
+                Err(ReadlineError::Interrupted) => continue,
+                Err(ReadlineError::Eof) => return code,
+                Err(why) => {
+                    self.ui.error(&Error::usage(format!("the input cannot be read: {why}")));
+                    return Kind::Usage.exit_code();
+                }
+            };
+            if input.trim().is_empty() {
+                continue;
+            }
+            self.remember(editor, history, &input);
+            let next = if input.trim_start().starts_with(':') { self.command(input.trim()) } else { self.evaluate(&input) };
+            match next {
+                // Nobody looks at each answer of a script that is piped in: its end has to say it.
+                Next::Failed(kind) if !somebody => code = kind.exit_code(),
+                Next::Fine | Next::Failed(_) => {}
+                Next::Edit(text) => begun = text,
+                Next::Leave => return code,
+            }
+            if signals::came() {
+                return Kind::Cancelled.exit_code();
+            }
+        }
+    }
+
+    /// Keeps an input in the history, without secrets. One that begins with a blank is not kept.
+    fn remember(&self, editor: &mut Editor<Helper, FileHistory>, history: Option<&Path>, input: &str) {
+        let clean = screen::without_keys(&self.ui.redactor().clean(input));
+        if editor.add_history_entry(clean).unwrap_or(false)
+            && let Some(file) = history
+        {
+            // A history that cannot be kept keeps nobody from working.
+            let _full_disk = editor.append_history(file);
+        }
+    }
+
+    /// Evaluates an input and shows what came of it.
+    fn evaluate(&mut self, input: &str) -> Next {
+        let reply = {
+            let _busy = self.screen.busy();
+            let _signals = signals::each(self.cancel.clone(), self.ui.clone());
+            self.session.enter(input)
+        };
+        self.last =
+            Last { input: input.trim().to_owned(), requests: reply.requests, seconds: reply.seconds, real_seconds: reply.real_seconds };
+        match reply.result {
+            Ok(value) => {
+                let has_value = !value.is_unit();
+                if has_value {
+                    self.session.set("it", value.clone());
+                    screen::show(self.ui, &mut self.session, &value, self.width, false);
+                }
+                self.kept.push(Kept { text: input.trim().to_owned(), has_value });
+                Next::Fine
+            }
+            Err(failure) => {
+                let kind = failure.error.kind();
+                if let Some(content) = failure.error.fact("dry") {
+                    screen::not_sent(self.ui, failure.error.message(), content);
+                } else if kind == Kind::Cancelled {
+                    self.ui.say(&self.ui.paint(Tone::Warn, "cancelled; the session goes on"));
+                } else {
+                    run::explain(self.ui, &failure);
+                }
+                Next::Failed(kind)
+            }
+        }
+    }
+}

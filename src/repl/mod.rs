@@ -1,0 +1,13 @@
+//! What makes a session pleasant: completion, hints, colours, and scripts made of it. Shows nothing itself: `cli` does.
+//!
+//! [`Helper`] is what the line editor asks; [`scene::Scene`] what it knows of the session; [`names::Names`] asks the server, briefly.
+
+mod colours;
+mod complete;
+pub mod helper;
+pub mod names;
+mod place;
+pub mod save;
+pub mod scene;
+
+pub use helper::Helper;

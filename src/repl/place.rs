@@ -1,0 +1,271 @@
+//! Where the cursor is: what could stand there.
+
+use super::{
+    names::Wanted,
+    scene::{Scene, ends_value},
+};
+use crate::engine::{
+    docs::Entry,
+    options::OptionDoc,
+    scan::{self, Kind, Piece},
+};
+
+/// What could stand at the cursor; `start` of [`Place`] is where it begins.
+#[derive(Debug)]
+pub(super) enum Expected<'a> {
+    /// A command: `:he`.
+    Command,
+    /// What a command takes: its name.
+    OfCommand(&'a str),
+    /// A property or function of a value; its type, where known, and its name, where it is a variable.
+    Member { kind: Option<String>, variable: Option<&'a str> },
+    /// A function of an imported module.
+    InModule(&'a str),
+    /// A key of an options map: those there are, and those given already.
+    Key { options: Vec<&'static OptionDoc>, given: Vec<&'a str> },
+    /// A name that the server knows, inside of quotes.
+    Name(Wanted),
+    /// One of these texts, inside of quotes.
+    Choice(Vec<&'static str>),
+    /// A file to import, inside of quotes.
+    Import,
+    /// A function or a variable.
+    Value,
+    /// Nothing that is known.
+    Nothing,
+}
+
+/// The cursor's place in an input.
+pub(super) struct Place<'a> {
+    /// Where the word at the cursor begins, in bytes.
+    pub(super) start: usize,
+    /// What could stand there.
+    pub(super) expected: Expected<'a>,
+}
+
+/// An open bracket.
+struct Frame<'a> {
+    /// The piece that opens it.
+    at: usize,
+    sign: &'a str,
+    /// Commas so far.
+    argument: usize,
+    /// In a map: its keys so far, and whether the last one has its colon.
+    keys: Vec<&'a str>,
+    in_value: bool,
+}
+
+/// What an argument or an option is.
+struct Slot<'a> {
+    entry: &'a Entry,
+    /// The option, in an options map; else the parameter.
+    name: &'static str,
+    option: Option<&'static OptionDoc>,
+    /// The open bracket of the call.
+    call: usize,
+}
+
+/// Where the cursor is behind `text`.
+pub(super) fn at<'a>(text: &'a str, scene: &'a Scene) -> Place<'a> {
+    if text.trim_start().starts_with(':') {
+        let word = text.rfind(' ').map_or(0, |blank| blank + 1);
+        let command = text.split_whitespace().next().unwrap_or_default();
+        let expected = if text.trim_start().contains(' ') { Expected::OfCommand(command) } else { Expected::Command };
+        return Place { start: if matches!(expected, Expected::Command) { text.len() - text.trim_start().len() } else { word }, expected };
+    }
+    let pieces = scan::pieces(text);
+    let Some(last) = pieces.last() else { return Place { start: text.len(), expected: Expected::Value } };
+    if last.kind == Kind::Comment && (!last.closed || last.range.end == text.len()) {
+        return Place { start: text.len(), expected: Expected::Nothing };
+    }
+    let frames = frames(text, &pieces);
+    if last.kind == Kind::Text && !last.closed {
+        return Place { start: last.range.start + 1, expected: inside_quotes(text, &pieces, &frames, scene) };
+    }
+    let touches = last.kind == Kind::Word && last.range.end == text.len();
+    let start = if touches { last.range.start } else { text.len() };
+    // What stands before the word.
+    let before = if touches { pieces.len().checked_sub(2) } else { Some(pieces.len() - 1) };
+    let expected = match before.map(|at| (at, pieces[at].of(text))) {
+        Some((at, ".")) if at > 0 => {
+            let variable = Some(&pieces[at - 1]).filter(|p| p.kind == Kind::Word && (at < 2 || pieces[at - 2].of(text) != "."));
+            Expected::Member { kind: scene.kind_at(text, &pieces, at - 1), variable: variable.map(|p| p.of(text)) }
+        }
+        Some((at, "::")) if at > 0 => Expected::InModule(pieces[at - 1].of(text)),
+        Some((_, "let" | "const" | "fn" | "for" | "|")) => Expected::Nothing,
+        Some((at, _)) if !touches && ends_value(text, &pieces[at]) && !follows_a_statement(text, &pieces[at]) => Expected::Nothing,
+        _ => match frames.last().filter(|frame| frame.sign == "#{" && !frame.in_value) {
+            Some(frame) => {
+                // Of a map in a map nothing is known.
+                let of_call = frames.len() >= 2 && frames[frames.len() - 2].sign == "(";
+                let entries = if of_call { slot_entries(text, &pieces, &frames, scene) } else { Vec::new() };
+                let options = entries.iter().flat_map(|entry| entry.options).collect();
+                let given = if touches { &frame.keys[..frame.keys.len().saturating_sub(1)] } else { &frame.keys[..] };
+                Expected::Key { options, given: given.to_vec() }
+            }
+            None => Expected::Value,
+        },
+    };
+    Place { start, expected }
+}
+
+/// The signature to show behind an open call, with the argument that is next.
+pub(super) fn signature_at(text: &str, scene: &Scene) -> Option<String> {
+    let pieces = scan::pieces(text);
+    let frames = frames(text, &pieces);
+    let frame = frames.last().filter(|frame| frame.sign == "(")?;
+    let last = pieces.last()?;
+    if !matches!(last.of(text), "(" | ",") {
+        return None;
+    }
+    let (name, receiver) = callee(text, &pieces, frame.at, scene)?;
+    let shift = usize::from(is_method(text, &pieces, frame.at));
+    if let Some((_, params)) = scene.functions.iter().find(|(known, _)| known == name) {
+        return Some(params.get(frame.argument..)?.join(", "));
+    }
+    let entry = *scene.called(name, receiver.as_deref()).first()?;
+    let shift = if entry.name.contains('.') { 0 } else { shift };
+    let parameters = entry.signature.split_once('(')?.1.rsplit_once(')')?.0;
+    let rest: Vec<&str> = parameters.split(", ").skip(frame.argument + shift).collect();
+    Some(format!("{}) -> {}", rest.join(", "), entry.returns()))
+}
+
+/// The brackets that are open at the end.
+fn frames<'a>(text: &'a str, pieces: &[Piece]) -> Vec<Frame<'a>> {
+    let mut open: Vec<Frame> = Vec::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        let sign = piece.of(text);
+        match (piece.kind, sign) {
+            (Kind::Sign, "(" | "[" | "{" | "#{") => {
+                open.push(Frame { at, sign, argument: 0, keys: Vec::new(), in_value: false });
+            }
+            (Kind::Sign, ")" | "]" | "}") => {
+                open.pop();
+            }
+            // Code in a text is a bracket too: `${ ... }`.
+            (Kind::Text, _) => {
+                if sign.starts_with('}') {
+                    open.pop();
+                }
+                if sign.ends_with("${") && piece.closed {
+                    open.push(Frame { at, sign: "${", argument: 0, keys: Vec::new(), in_value: false });
+                }
+            }
+            (Kind::Sign, ",") => {
+                if let Some(frame) = open.last_mut() {
+                    frame.argument += 1;
+                    frame.in_value = false;
+                }
+            }
+            (Kind::Sign, ":") => {
+                if let Some(frame) = open.last_mut().filter(|frame| frame.sign == "#{") {
+                    frame.in_value = true;
+                }
+            }
+            _ => {}
+        }
+        if let Some(frame) = open.last_mut()
+            && frame.sign == "#{"
+            && !frame.in_value
+            && piece.kind == Kind::Word
+        {
+            frame.keys.push(sign);
+        }
+    }
+    open
+}
+
+/// The name of the function whose call opens with piece `open`, and the type before its dot.
+fn callee<'a>(text: &'a str, pieces: &[Piece], open: usize, scene: &Scene) -> Option<(&'a str, Option<String>)> {
+    let name = open.checked_sub(1).filter(|at| pieces[*at].kind == Kind::Word && pieces[*at].range.end == pieces[open].range.start)?;
+    let receiver = if is_method(text, pieces, open) { scene.kind_at(text, pieces, name.checked_sub(2)?) } else { None };
+    Some((pieces[name].of(text), receiver))
+}
+
+fn is_method(text: &str, pieces: &[Piece], open: usize) -> bool {
+    open >= 3 && pieces[open - 2].of(text) == "."
+}
+
+/// The entries of the call whose options map or arguments the cursor is in.
+fn slot_entries<'a>(text: &str, pieces: &[Piece], frames: &[Frame<'_>], scene: &'a Scene) -> Vec<&'a Entry> {
+    let Some(call) = frames.iter().rev().find(|frame| frame.sign == "(") else { return Vec::new() };
+    let Some((name, receiver)) = callee(text, pieces, call.at, scene) else { return Vec::new() };
+    scene.called(name, receiver.as_deref())
+}
+
+/// What is expected in the text that is open at the end.
+fn inside_quotes<'a>(text: &'a str, pieces: &[Piece], frames: &[Frame<'a>], scene: &'a Scene) -> Expected<'a> {
+    let before = pieces.len().checked_sub(2).map(|at| pieces[at].of(text));
+    if before == Some("import") {
+        return Expected::Import;
+    }
+    let Some(slot) = slot(text, pieces, frames, scene) else { return Expected::Nothing };
+    if let Some(wanted) = wanted(text, pieces, &slot, scene) {
+        return Expected::Name(wanted);
+    }
+    // Choices stand in the prose: `"leave"`, `"cancel"`, or a closure.
+    let choices: Vec<&'static str> = slot.option.map_or_else(Vec::new, |option| {
+        option.prose.split("`\"").skip(1).filter_map(|rest| rest.split_once("\"`").map(|(choice, _)| choice)).collect()
+    });
+    if choices.is_empty() { Expected::Nothing } else { Expected::Choice(choices) }
+}
+
+fn slot<'a>(text: &str, pieces: &[Piece], frames: &[Frame<'a>], scene: &'a Scene) -> Option<Slot<'a>> {
+    // A list of names is where one name is.
+    let frames = match frames.split_last() {
+        Some((last, rest)) if last.sign == "[" => rest,
+        _ => frames,
+    };
+    let (last, rest) = frames.split_last()?;
+    let call = if last.sign == "#{" { rest.last().filter(|frame| frame.sign == "(")? } else { last };
+    let entry = *slot_entries(text, pieces, frames, scene).first()?;
+    if call.sign != "(" {
+        return None;
+    }
+    if last.sign == "#{" {
+        let key = last.keys.last().filter(|_| last.in_value)?;
+        let option = entry.options.iter().find(|option| option.name == *key)?;
+        return Some(Slot { entry, name: option.name, option: Some(option), call: call.at });
+    }
+    let shift = usize::from(!entry.name.contains('.') && is_method(text, pieces, call.at) && !is_place(text, pieces, call.at, scene));
+    let param = entry.params.get(call.argument + shift)?;
+    Some(Slot { entry, name: param.name, option: None, call: call.at })
+}
+
+/// Whether the value before the dot is a space, which has every function as its method.
+fn is_place(text: &str, pieces: &[Piece], open: usize, scene: &Scene) -> bool {
+    scene.kind_at(text, pieces, open - 3).as_deref() == Some("Space")
+}
+
+/// The names that fit: by what the parameter or option is called.
+fn wanted(text: &str, pieces: &[Piece], slot: &Slot<'_>, scene: &Scene) -> Option<Wanted> {
+    let function = slot.entry.name.rsplit('.').next().unwrap_or_default();
+    Some(match (function, slot.name) {
+        ("space", "name") => Wanted::Spaces,
+        ("project", "name") | (_, "project" | "projects") => Wanted::Projects,
+        ("promote" | "promotable" | "compare", "from" | "to" | "env_a" | "env_b") | (_, "env" | "environment") => Wanted::Environments,
+        (_, "tenant" | "tenants") => Wanted::Tenants,
+        (_, "group") => Wanted::Groups,
+        (_, "channel") => Wanted::Channels(about(text, pieces, slot, scene)?),
+        ("wait_step", "step") | (_, "skip_steps") => Wanted::Steps(about(text, pieces, slot, scene)?),
+        ("wait_deployed" | "require_deployed", "range") | (_, "version") => Wanted::Releases(about(text, pieces, slot, scene)?),
+        (_, "runbook") => Wanted::Runbooks(about(text, pieces, slot, scene)?),
+        _ => return None,
+    })
+}
+
+/// The project that a call is about: its first argument, a text or a variable.
+fn about(text: &str, pieces: &[Piece], slot: &Slot<'_>, scene: &Scene) -> Option<String> {
+    let first = pieces.get(slot.call + 1)?;
+    let word = first.of(text);
+    if first.kind == Kind::Text {
+        return Some(word.trim_matches(['"', '`']).to_owned());
+    }
+    scene.variables.iter().find(|variable| variable.name == word)?.project.clone()
+}
+
+/// Whether a statement can begin behind this piece.
+fn follows_a_statement(text: &str, piece: &Piece) -> bool {
+    let keywords = ["if", "else", "while", "return", "throw", "in", "switch", "loop", "try", "do"];
+    piece.of(text) == "}" || keywords.contains(&piece.of(text))
+}

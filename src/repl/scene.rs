@@ -1,0 +1,194 @@
+//! What completion knows: the language, and what the session has declared.
+
+use crate::{
+    engine::{
+        docs::{Builtin, Entry},
+        scan::{Kind, Piece},
+        thrown::to_json,
+    },
+    host::tasks::Task,
+};
+use rhai::Dynamic;
+
+/// A variable of the session.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// The type of its value, in words of users: `Task`, `list of Project`.
+    pub kind: String,
+    /// The project that it is about, if its value is a task or a text.
+    pub project: Option<String>,
+    /// The keys, when it is a map.
+    pub keys: Vec<String>,
+}
+
+impl Variable {
+    /// Of a value.
+    pub fn of(name: &str, value: &Dynamic) -> Self {
+        let keys = value.read_lock::<rhai::Map>().map(|map| map.keys().map(ToString::to_string).collect()).unwrap_or_default();
+        let task = value.clone().try_cast::<Task>().and_then(|task| task.subject.project.clone());
+        let project = task.or_else(|| value.is_string().then(|| value.to_string()));
+        Self { name: name.to_owned(), kind: kind_of(value), project, keys }
+    }
+}
+
+/// The type of a value in words of users.
+pub fn kind_of(value: &Dynamic) -> String {
+    if let Some(items) = value.read_lock::<rhai::Array>() {
+        return items.first().map_or_else(|| "list".to_owned(), |first| format!("list of {}", kind_of(first)));
+    }
+    let words = crate::engine::options::type_in_words(value);
+    words.strip_prefix("a ").map_or(words.clone(), str::to_owned)
+}
+
+/// One line for a value; of a text its quotes, so that `"1"` and `1` differ.
+pub fn line_of(value: &Dynamic) -> String {
+    if value.is_string() || value.is_map() || value.read_lock::<rhai::Array>().is_some_and(|items| items.iter().all(Dynamic::is_string)) {
+        return to_json(value).to_string();
+    }
+    crate::engine::thrown::shown(value)
+}
+
+/// All that completion can go by.
+#[derive(Clone, Debug, Default)]
+pub struct Scene {
+    /// The functions and types of scripts.
+    pub entries: Vec<Entry>,
+    /// Rhai's own functions.
+    pub builtins: Vec<Builtin>,
+    /// The session's variables.
+    pub variables: Vec<Variable>,
+    /// The session's functions, with their parameters.
+    pub functions: Vec<(String, Vec<String>)>,
+    /// The session's imports: each name with its path.
+    pub modules: Vec<(String, String)>,
+    /// The commands, each with what it does: `:help f`.
+    pub commands: Vec<(&'static str, &'static str)>,
+}
+
+impl Scene {
+    /// The entries that a call of `name` may mean. `receiver` is the type before the dot, where that is known.
+    pub(super) fn called(&self, name: &str, receiver: Option<&str>) -> Vec<&Entry> {
+        let method = |entry: &&Entry| entry.group != "types" && receiver.is_some_and(|of| entry.name == format!("{of}.{name}"));
+        let own: Vec<&Entry> = self.entries.iter().filter(method).collect();
+        if own.is_empty() { self.entries.iter().filter(|e| e.group != "types" && e.name == name).collect() } else { own }
+    }
+
+    /// The type of the expression that ends with piece `end`, in words of users.
+    pub(super) fn kind_at(&self, text: &str, pieces: &[Piece], end: usize) -> Option<String> {
+        let piece = pieces.get(end)?;
+        let word = piece.of(text);
+        let dot = |at: usize| at.checked_sub(1).is_some_and(|before| pieces[before].of(text) == ".");
+        match (piece.kind, word) {
+            (Kind::Text, _) => Some("text".to_owned()),
+            (Kind::Sign, ")") => {
+                let open = opening(text, pieces, end)?;
+                let name = open.checked_sub(1).filter(|at| pieces[*at].kind == Kind::Word)?;
+                let of = if dot(name) { self.kind_at(text, pieces, name.checked_sub(2)?) } else { None };
+                let entry = self.called(pieces[name].of(text), of.as_deref()).first().copied()?;
+                match entry.returns() {
+                    // `wait(t)` gives `t`.
+                    "what it was given" => self.kind_at(text, pieces, open + 1),
+                    returns => Some(returns.to_owned()),
+                }
+            }
+            (Kind::Sign, "]") => {
+                let open = opening(text, pieces, end)?;
+                let before = open.checked_sub(1);
+                match before.filter(|at| ends_value(text, &pieces[*at])) {
+                    Some(list) => item_of(&self.kind_at(text, pieces, list)?),
+                    // A list that is written out: by its first item.
+                    None => Some(self.kind_at(text, pieces, open + 1).map_or_else(|| "list".to_owned(), |kind| format!("list of {kind}"))),
+                }
+            }
+            (Kind::Word, name) if dot(end) => {
+                let of = self.kind_at(text, pieces, end.checked_sub(2)?)?;
+                let entry = self.entries.iter().find(|entry| entry.group == "types" && entry.name == of)?;
+                entry.properties.iter().find(|property| property.name == name).map(|property| property.kind.to_owned())
+            }
+            (Kind::Word, "ctx") => Some("Context".to_owned()),
+            (Kind::Word, name) => self.bound(text, pieces, end, name).or_else(|| {
+                let known = self.variables.iter().find(|variable| variable.name == name);
+                known.map(|variable| variable.kind.clone())
+            }),
+            _ => None,
+        }
+    }
+
+    /// The type of a name that this input binds itself: `let x = ...`, `for x in ...`, `|x|`.
+    fn bound(&self, text: &str, pieces: &[Piece], end: usize, name: &str) -> Option<String> {
+        let is = |at: usize, word: &str| pieces.get(at).is_some_and(|piece| piece.of(text) == word);
+        let end_of = |from: usize, stops: &[&str]| {
+            let mut depth = 0_usize;
+            (from..end).find(|at| {
+                match pieces[*at].of(text) {
+                    "(" | "[" | "{" | "#{" if !(depth == 0 && stops.contains(&pieces[*at].of(text))) => depth += 1,
+                    ")" | "]" | "}" => depth = depth.saturating_sub(1),
+                    sign => return depth == 0 && stops.contains(&sign),
+                }
+                false
+            })
+        };
+        (0..end).rev().filter(|at| pieces[*at].of(text) == name).find_map(|at| {
+            if at > 0 && (is(at - 1, "let") || is(at - 1, "const")) && is(at + 1, "=") {
+                self.kind_at(text, pieces, end_of(at + 2, &[";"])?.checked_sub(1)?)
+            } else if at > 0 && is(at - 1, "for") && is(at + 1, "in") {
+                item_of(&self.kind_at(text, pieces, end_of(at + 2, &["{"])?.checked_sub(1)?)?)
+            } else if at > 0 && is(at - 1, "|") && is(at + 1, "|") {
+                self.given_to_closure(text, pieces, at - 1)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// What a closure that begins at piece `bar` gets from the function that it is given to.
+    fn given_to_closure(&self, text: &str, pieces: &[Piece], bar: usize) -> Option<String> {
+        let mut depth = 0_usize;
+        let open = (0..bar).rev().find(|at| match pieces[*at].of(text) {
+            ")" | "]" | "}" => {
+                depth += 1;
+                false
+            }
+            "(" | "[" | "{" | "#{" if depth > 0 => {
+                depth -= 1;
+                false
+            }
+            sign => sign == "(",
+        })?;
+        let name = pieces.get(open.checked_sub(1)?).filter(|piece| piece.kind == Kind::Word)?.of(text);
+        if name == "saga" {
+            return Some("Saga".to_owned());
+        }
+        let list = if open >= 2 && pieces[open - 2].of(text) == "." { open.checked_sub(3)? } else { bar.checked_sub(2)? };
+        item_of(&self.kind_at(text, pieces, list)?)
+    }
+}
+
+/// What a list of this type has in it.
+fn item_of(kind: &str) -> Option<String> {
+    kind.strip_prefix("list of ").map(|item| item.trim_end_matches(" or text").to_owned())
+}
+
+/// Whether a value can end with this piece.
+pub(super) fn ends_value(text: &str, piece: &Piece) -> bool {
+    match piece.kind {
+        Kind::Word | Kind::Number | Kind::Text => true,
+        Kind::Sign => matches!(piece.of(text), ")" | "]" | "}"),
+        Kind::Comment => false,
+    }
+}
+
+/// The piece that opens the bracket that piece `end` closes.
+fn opening(text: &str, pieces: &[Piece], end: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    (0..=end).rev().find(|at| {
+        match pieces[*at].of(text) {
+            ")" | "]" | "}" => depth += 1,
+            "(" | "[" | "{" | "#{" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    })
+}
