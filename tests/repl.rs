@@ -1,0 +1,238 @@
+//! The REPL on a real terminal: what a person types and sees.
+#![cfg(unix)]
+
+#[path = "sandbox_support/standalone.rs"]
+#[allow(dead_code, reason = "other tests read what it tells")]
+mod standalone;
+mod support;
+mod terminal_support;
+
+use standalone::Standalone;
+use std::fs;
+use support::{finish, octorhai, shop};
+use terminal_support::Terminal;
+
+const PROMPT: &str = "sandbox shop Default>";
+
+fn sandbox(folder: &std::path::Path) -> Terminal {
+    let terminal = Terminal::start(folder, &["repl", "--sandbox"], &[]);
+    terminal.ends_with(PROMPT);
+    terminal
+}
+
+/// A session on a server in a process of its own.
+fn server(folder: &std::path::Path, speed: &str) -> (Standalone, Terminal, String) {
+    let world = folder.join("world.toml");
+    fs::write(&world, shop(&[])).expect("written");
+    let sandbox = Standalone::start(&world.display().to_string(), &["--speed", speed]);
+    let terminal = Terminal::start(folder, &["repl", "--server", &sandbox.url, "--env", "Test"], &[("OCTOPUS_API_KEY", "API-SANDBOX")]);
+    let place = sandbox.url.trim_start_matches("http://").to_owned();
+    terminal.ends_with(&format!("{place} Default dry>"));
+    (sandbox, terminal, place)
+}
+
+#[test]
+fn tab_completes_names_options_and_members() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut terminal = sandbox(folder.path());
+    // Of several the common beginning is taken, and all are shown.
+    terminal.types("deploy(\"proj\t");
+    terminal.shows("Project A  Project B  Project C");
+    terminal.ends_with(&format!("{PROMPT} deploy(\"Project"));
+    terminal.types("b\t");
+    terminal.ends_with(&format!("{PROMPT} deploy(\"Project B\""));
+    terminal.types(", \"lat\t, \"te\t, #{ten\t");
+    terminal.ends_with(&format!("{PROMPT} deploy(\"Project B\", \"latest\", \"Test\", #{{tenant:"));
+    terminal.types("\x15");
+    terminal.enters("let t = deploy(\"Project A\", \"latest\", \"Test\");");
+    terminal.shows("ServerTasks-19");
+    for (typed, completed) in [
+        ("t.failed_s\t", "t.failed_step"),
+        ("wait_st\t", "wait_step("),
+        ("wait_step(t, \"Migr\t", "wait_step(t, \"Migrate database\""),
+        ("latest(\"Project C\", #{channel: \"def\t", "latest(\"Project C\", #{channel: \"Default\""),
+        ("run_runbook(\"Project A\", \"smo\t", "run_runbook(\"Project A\", \"Smoke test\""),
+        ("wait(t, #{on_timeout: \"ca\t", "wait(t, #{on_timeout: \"cancel\""),
+        ("projects()[0].tenan\t", "projects()[0].tenanted"),
+        ("for p in projects() { p.slu\t", "for p in projects() { p.slug"),
+        ("saga(|s| s.run_\t", "saga(|s| s.run_runbook("),
+        (":adv\t", ":advance"),
+        (":help wait_id\t", ":help wait_idle"),
+        ("import \"std/li\t", "import \"std/lists\""),
+    ] {
+        terminal.types(typed);
+        // The hint behind an open call is not typed.
+        terminal.until(completed, |screen| screen.lines().last().is_some_and(|line| line.starts_with(&format!("{PROMPT} {completed}"))));
+        terminal.types("\x15");
+        terminal.ends_with(PROMPT);
+    }
+    // What is to be given next stands behind an open call.
+    terminal.types("promote(");
+    terminal.ends_with(&format!("{PROMPT} promote(project, from, to, #{{...}}) -> Task"));
+}
+
+#[test]
+fn an_unfinished_block_goes_on_and_a_mistake_keeps_the_session() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut terminal = sandbox(folder.path());
+    terminal.enters("fn half(n) {");
+    terminal.enters("  n / 2");
+    terminal.enters("}");
+    terminal.enters("half(8)");
+    terminal.shows("\n4\n");
+    terminal.enters("half(9");
+    terminal.shows("half(9");
+    terminal.types("\x03");
+    terminal.ends_with(PROMPT);
+    terminal.enters("it + 1");
+    terminal.shows("\n5\n");
+    terminal.enters("nope(1)");
+    terminal.shows("error: ");
+    terminal.enters("half(6)");
+    let screen = terminal.shows("\n3\n");
+    assert!(!screen.contains("ended"), "{screen}");
+    terminal.types("\x04");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn a_server_gets_no_write_until_live_and_a_cancelled_wait_keeps_the_session() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_sandbox, mut terminal, place) = server(folder.path(), "1");
+    terminal.enters("let t = deploy(\"Project A\", \"latest\", ctx.env)");
+    let screen = terminal.shows("`:live` sends what changes something");
+    assert!(
+        screen.contains("not sent: POST /api/Spaces-1/deployments") && screen.contains("\"EnvironmentId\": \"Environments-2\""),
+        "{screen}"
+    );
+    terminal.enters("email(#{to: \"a@example.com\", subject: \"Hello\", body: \"x\"})");
+    terminal.shows("not sent: email");
+    terminal.enters("running(\"Project A\", \"Test\").len()");
+    terminal.shows("\n0\n");
+    terminal.enters(":live");
+    terminal.ends_with(&format!("{place} Default LIVE>"));
+    terminal.enters("wait(deploy(\"Project A\", \"latest\", ctx.env))");
+    terminal.shows("Executing");
+    terminal.types("\x03");
+    terminal.shows("cancelled; the session goes on");
+    terminal.ends_with(&format!("{place} Default LIVE>"));
+    terminal.enters("1 + 1");
+    terminal.shows("\n2\n");
+    // What the input had started was cancelled with it.
+    terminal.enters("deployments(#{limit: 1})[0].state");
+    terminal.shows("Cancel");
+    terminal.enters("loop { }");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    terminal.types("\x03");
+    terminal.ends_with(&format!("{place} Default LIVE>"));
+}
+
+#[test]
+fn news_do_not_tear_the_line_that_is_typed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_sandbox, mut terminal, place) = server(folder.path(), "600");
+    terminal.enters(":live");
+    terminal.ends_with(&format!("{place} Default LIVE>"));
+    terminal.enters("let t = deploy(\"Project A\", \"latest\", \"Test\");");
+    terminal.shows("started");
+    terminal.types("let half = \"typed");
+    let line = format!("{place} Default LIVE> let half = \"typed");
+    terminal.ends_with(&line);
+    // 20 minutes at 600 times the speed of the wall: news come above the line, which stays whole and can be typed on.
+    let screen = terminal.shows("Success  after");
+    terminal.ends_with(&line);
+    assert_eq!(screen.matches("let half").count(), 1, "{screen}");
+    terminal.enters(" on\"; half");
+    terminal.shows("\"typed on\"");
+}
+
+#[test]
+fn a_saved_session_is_a_script_with_the_same_result() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut terminal = sandbox(folder.path());
+    for line in [
+        "projects()",
+        "let a = deploy(\"Project A\", \"latest\", \"Test\")",
+        "oops(a)",
+        "wait(a)",
+        "it.state",
+        "fn both(x, y) {\r  `${x} and ${y}`\r}",
+        "wait(deploy(\"Project B\", \"latest\", \"Test\")); a.release",
+        "both(it, a.state)",
+    ] {
+        terminal.enters(line);
+        terminal.until("the prompt", |screen| screen.lines().last() == Some(PROMPT));
+    }
+    terminal.shows("\"2.0.0 and Success\"");
+    terminal.enters(":save train");
+    terminal.shows("octorhai run --sandbox=shop train.rhai");
+    let saved = fs::read_to_string(folder.path().join("train.rhai")).expect("saved");
+    assert!(!saved.contains("oops") && !saved.contains("projects()"), "{saved}");
+    let ran = finish(octorhai().current_dir(folder.path()).args(["run", "--sandbox", "--output", "json", "train.rhai"]));
+    assert_eq!(ran.code, 0, "{ran:?}\n{saved}");
+    let end: serde_json::Value = serde_json::from_str(ran.stdout.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(end["result"], "2.0.0 and Success", "{saved}");
+    terminal.enters(":save train");
+    terminal.shows("`train.rhai` is there already");
+    terminal.enters(":template ship");
+    terminal.shows("templates/ship.powershell.json");
+    assert!(folder.path().join("templates/ship.bash.json").is_file());
+}
+
+#[test]
+fn a_session_remembers_inputs_but_no_secret() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_sandbox, mut terminal, _) = server(folder.path(), "1");
+    terminal.enters("let key = \"API-SANDBOX\"; 1");
+    terminal.shows("\n1\n");
+    terminal.enters("let other = \"API-NEVERSEENBEFORE1\"; 2");
+    terminal.shows("\n2\n");
+    terminal.enters(" let hidden = 3; 3");
+    terminal.shows("\n3\n");
+    terminal.enters("40 + 2");
+    terminal.shows("\n42\n");
+    terminal.types("\x04");
+    assert_eq!(terminal.ends(), 0);
+    let kept = fs::read_to_string(folder.path().join("repl-history")).expect("kept");
+    assert!(kept.contains("40 + 2") && kept.contains("let key = \"***\""), "{kept}");
+    assert!(!kept.contains("API-") && !kept.contains("hidden"), "{kept}");
+    let mut again = Terminal::start(folder.path(), &["repl", "--sandbox"], &[]);
+    again.ends_with(PROMPT);
+    again.types("\x1b[A");
+    again.ends_with(&format!("{PROMPT} 40 + 2"));
+}
+
+#[test]
+fn values_are_a_line_and_lists_a_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(
+        folder.path().join("in.rhai"),
+        "project(\"Project A\")\nenvs()\n[1, 2]\n\"text\"\n#{a: 1}\n1..3\n()\nproject(\"Project B\")\n:full\nfor n in 0..40 { n }\nreleases(\"Project A\").map(|r| r.version)\n",
+    )
+    .expect("written");
+    let input = fs::File::open(folder.path().join("in.rhai")).expect("there");
+    let output = std::process::Command::new(assert_cmd::cargo::cargo_bin!("octorhai"))
+        .args(["repl", "--sandbox"])
+        .current_dir(folder.path())
+        .env_clear()
+        .stdin(input)
+        .output()
+        .expect("it runs");
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.starts_with("Project A\n") && shown.contains("│ Development ┆ Environments-1 ┆ development"), "{shown}");
+    assert!(shown.contains("\n[1, 2]\n\"text\"\n{\"a\":1}\n") && shown.contains("\n  \"Slug\": \"project-b\","), "{shown}");
+    assert!(shown.contains("[\"2.0.0\",\"1.1.0\",\"1.0.0\"]"), "{shown}");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn without_a_server_both_ways_on_are_named_and_piped_mistakes_end_in_their_code() {
+    let ran = finish(octorhai().args(["repl"]));
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("octorhai repl --sandbox") && ran.stderr.contains("octorhai repl --server https://"), "{ran:?}");
+    let ran = finish(octorhai().args(["repl", "--server", "http://127.0.0.1:9"]).env("OCTOPUS_API_KEY", "API-X").write_stdin("1\n"));
+    assert_eq!(ran.code, 10, "{ran:?}");
+    let ran = finish(octorhai().args(["repl", "--sandbox"]).write_stdin("nope(1)\n1\n:live\n:nope\n"));
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, "1\n"), "{ran:?}");
+    assert!(ran.stderr.contains("there is no dry mode") && ran.stderr.contains("there is no command `:nope`"), "{ran:?}");
+}
