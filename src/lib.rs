@@ -22,6 +22,7 @@ pub mod step;
 
 pub mod engine;
 
+pub mod check;
 pub mod host;
 pub mod repl;
 pub mod run;

@@ -1,6 +1,6 @@
 //! The arguments: what clap knows, and what it cannot know (parameters of a script, `--sandbox` with an optional value).
 
-use super::{repl::ReplArgs, resume::ResumeArgs, template::TemplateArgs};
+use super::{check::CheckArgs, repl::ReplArgs, resume::ResumeArgs, template::TemplateArgs};
 use crate::error::{Error, Result, nearest};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -28,6 +28,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Try functions out, one input after the other; dry on a real server until `:live`
     Repl(Box<ReplArgs>),
+    /// Find mistakes in scripts without running them
+    Check(CheckArgs),
     /// Measure what locks and repeated runs may rely on, on the server at hand
     Doctor(DoctorArgs),
     /// Start a simulated Octopus Server that any client can talk to, until Ctrl-C
@@ -184,9 +186,10 @@ pub enum Output {
 }
 
 /// See [`crate::run::OnCancel`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OnCancelArg {
     /// Cancel them on the server
+    #[default]
     Cancel,
     /// Let them go on
     Leave,

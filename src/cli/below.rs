@@ -32,6 +32,16 @@ pub(super) fn builtins() -> Vec<Builtin> {
     docs::builtins()
 }
 
+/// A script with all its files, compiled to be looked at.
+pub(super) fn compiled(source: &Source) -> std::result::Result<engine::Program, Failure> {
+    run::compiled(source)
+}
+
+/// Whether a script that does not compile is well written but for names that there are not.
+pub(super) fn only_names_are_wrong(text: &str) -> bool {
+    engine::is_well_formed(text)
+}
+
 /// The parameters that a script declares, found without running it.
 pub(super) fn declared(source: &Source) -> std::result::Result<Vec<ParamDecl>, Failure> {
     params::declarations(&run::compiled(source)?)

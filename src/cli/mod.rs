@@ -6,6 +6,7 @@
 mod args;
 mod ask;
 mod below;
+mod check;
 mod columns;
 mod connect;
 mod doctor;
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
     let (loudness, colour) = match &cli.command {
         Command::Run(args) => (run::loudness(args), colour && !args.no_color),
         Command::Repl(args) => (Loudness::Normal, colour && !args.no_color),
+        Command::Check(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Doctor(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Sandbox(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Runs(args) => (resume::loudness(args), colour && !args.no_color),
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(guarded(&ui, || match &cli.command {
         Command::Run(args) => run::run(args, &ui, &environment),
         Command::Repl(args) => repl::run(args, &ui, &environment),
+        Command::Check(args) => check::run(args, &ui, &environment),
         Command::Doctor(args) => doctor::run(args, &ui, &environment),
         Command::Sandbox(args) => sandbox::run(args, &ui),
         Command::Runs(args) => runs::run(args, &ui, &environment),
@@ -109,9 +112,9 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
             if error.use_stderr() {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-                if let Some(near) = typed
-                    .and_then(|typed| nearest(&typed, ["run", "repl", "runs", "step", "template", "doctor", "locks", "sandbox", "help"]))
-                {
+                if let Some(near) = typed.and_then(|typed| {
+                    nearest(&typed, ["run", "repl", "check", "runs", "step", "template", "doctor", "locks", "sandbox", "help"])
+                }) {
                     ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
                 }
                 ExitCode::from(Kind::Usage.exit_code())

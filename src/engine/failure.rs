@@ -95,6 +95,11 @@ impl Failure {
         Self { error, trace, texts: BTreeMap::from([(unit.name.clone(), unit.text.clone())]) }
     }
 
+    /// Name and text of each file in the trace.
+    pub fn texts(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        self.texts.iter().map(|(name, text)| (name.clone(), text.clone()))
+    }
+
     /// The exit code that the error's kind asks for.
     pub fn exit_code(&self) -> u8 {
         self.error.kind().exit_code()
@@ -177,7 +182,7 @@ fn frame(file: &str, position: Position, function: Option<&String>) -> Option<Fr
 /// The byte range of the token at a place (`line` and `column` count from 1, columns in characters).
 ///
 /// Not `Engine::lex`: that gives no tokens inside of interpolated text, where errors happen as well.
-pub(super) fn span(text: &str, line: usize, column: usize) -> Range<usize> {
+pub fn span(text: &str, line: usize, column: usize) -> Range<usize> {
     let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let line = text[line_start..].lines().next().unwrap_or_default();
     let start = line_start + line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(i, _)| i);

@@ -20,12 +20,14 @@ pub mod options;
 pub mod parallel;
 pub mod params;
 pub mod scan;
+pub mod scene;
 pub mod session;
 pub mod site;
 pub mod thrown;
 
-pub use failure::{Failure, Frame};
+pub use failure::{Failure, Frame, span};
 pub use interpreter::{Config, Interpreter, Limits, Program};
 pub use modules::{Files, Source, standard_library};
 pub use parallel::{Hooks, branch, parallel};
+pub use session::is_well_formed;
 pub use thread::{fix_hashing_seed, on_script_thread};

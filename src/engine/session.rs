@@ -113,6 +113,11 @@ fn top_level_imports(ast: &AST) -> Vec<String> {
     found
 }
 
+/// Whether `text` is a script by its grammar, whatever its names mean.
+pub fn is_well_formed(text: &str) -> bool {
+    Engine::new_raw().compile(text).is_ok()
+}
+
 /// Whether `text` is the beginning of something: what a person who presses Enter goes on with.
 pub fn is_unfinished(text: &str) -> bool {
     let ends_open = |kind| scan::pieces(text).last().is_some_and(|piece| piece.kind == kind && !piece.closed);

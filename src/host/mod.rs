@@ -18,6 +18,7 @@ pub mod journal;
 pub mod lists;
 pub mod lock;
 pub mod memory;
+pub mod nouns;
 pub mod order;
 pub mod outputs;
 pub mod place;

@@ -1,7 +1,9 @@
 //! Colours of an input while it is typed.
 
-use super::scene::Scene;
-use crate::engine::scan::{self, Kind};
+use crate::engine::{
+    scan::{self, Kind},
+    scene::Scene,
+};
 use std::{collections::BTreeSet, fmt::Write as _};
 
 const KEYWORDS: &[&str] = &[

@@ -3,9 +3,11 @@
 use super::{
     names::Names,
     place::{self, Expected},
-    scene::Scene,
 };
-use crate::engine::standard_library;
+use crate::{
+    engine::{scene::Scene, standard_library},
+    host::nouns::Noun,
+};
 use rustyline::completion::Pair;
 
 /// More than these nobody reads, and the editor cannot count many more.
@@ -15,7 +17,7 @@ const MOST: usize = 10_000;
 const FEW: usize = 8;
 
 /// Where the word at the cursor begins, and what it could become.
-pub(super) fn complete(text: &str, behind: &str, scene: &Scene, names: &Names) -> (usize, Vec<Pair>) {
+pub(super) fn complete(text: &str, behind: &str, scene: &Scene, names: &Names, commands: &[(&str, &str)]) -> (usize, Vec<Pair>) {
     let place = place::at(text, scene);
     let part = &text[place.start..];
     let pair = |shown: &str, put: &str| Pair { display: shown.to_owned(), replacement: put.to_owned() };
@@ -29,14 +31,12 @@ pub(super) fn complete(text: &str, behind: &str, scene: &Scene, names: &Names) -
         Pair { display: name.to_owned(), replacement: format!("{}{quote}", name.replace('\\', "\\\\").replace('"', "\\\"")) }
     };
     let mut all: Vec<Pair> = match &place.expected {
-        Expected::Command => {
-            scene.commands.iter().map(|(name, _)| pair(name, &format!("{} ", name.split(' ').next().unwrap_or(name)))).collect()
-        }
+        Expected::Command => commands.iter().map(|(name, _)| pair(name, &format!("{} ", name.split(' ').next().unwrap_or(name)))).collect(),
         Expected::OfCommand(":help" | ":h" | ":?") => {
             let known = scene.entries.iter().map(|entry| entry.name.as_str());
             known.map(|name| pair(name, name)).collect()
         }
-        Expected::OfCommand(":space") => names.get(&super::names::Wanted::Spaces).iter().map(|name| pair(name, name)).collect(),
+        Expected::OfCommand(":space") => names.get(&Noun::Spaces).iter().map(|name| pair(name, name)).collect(),
         Expected::OfCommand(_) | Expected::Nothing => Vec::new(),
         Expected::Member { kind, variable } => members(scene, kind.as_deref(), *variable),
         Expected::InModule(alias) => {

@@ -1,7 +1,7 @@
 //! What the line editor asks while a person types.
 
-use super::{colours, complete, names::Names, place, scene::Scene};
-use crate::engine::session::is_unfinished;
+use super::{colours, complete, names::Names, place};
+use crate::engine::{scene::Scene, session::is_unfinished};
 use parking_lot::RwLock;
 use rustyline::{
     Context,
@@ -17,13 +17,15 @@ use std::{borrow::Cow, sync::Arc};
 pub struct Helper {
     scene: Arc<RwLock<Scene>>,
     names: Names,
+    /// Commands, each with what it does.
+    commands: &'static [(&'static str, &'static str)],
     colour: bool,
 }
 
 impl Helper {
     /// A helper that goes by `scene` and asks the server through `names`.
-    pub fn new(scene: Scene, names: Names, colour: bool) -> Self {
-        Self { scene: Arc::new(RwLock::new(scene)), names, colour }
+    pub fn new(scene: Scene, names: Names, commands: &'static [(&'static str, &'static str)], colour: bool) -> Self {
+        Self { scene: Arc::new(RwLock::new(scene)), names, commands, colour }
     }
 
     /// Changes what it goes by.
@@ -38,7 +40,7 @@ impl Helper {
 
     /// What the text `line` with the cursor at `position` can be completed to: where the part to replace begins, and by what.
     pub fn candidates(&self, line: &str, position: usize) -> (usize, Vec<Pair>) {
-        complete::complete(&line[..position], &line[position..], &self.scene.read(), &self.names)
+        complete::complete(&line[..position], &line[position..], &self.scene.read(), &self.names, self.commands)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What makes a session pleasant: completion, hints, colours, and scripts made of it. Shows nothing itself: `cli` does.
 //!
-//! [`Helper`] is what the line editor asks; [`scene::Scene`] what it knows of the session; [`names::Names`] asks the server, briefly.
+//! [`Helper`] is what the line editor asks; what it knows of the session is a [`Scene`](crate::engine::scene::Scene); [`names::Names`] asks the server, briefly.
 
 mod colours;
 mod complete;
@@ -8,6 +8,6 @@ pub mod helper;
 pub mod names;
 mod place;
 pub mod save;
-pub mod scene;
+pub mod values;
 
 pub use helper::Helper;

@@ -1,14 +1,12 @@
 //! Where the cursor is: what could stand there.
 
-use super::{
-    names::Wanted,
-    scene::{Scene, ends_value},
-};
 use crate::engine::{
     docs::Entry,
     options::OptionDoc,
     scan::{self, Kind, Piece},
+    scene::{Scene, ends_value},
 };
+use crate::host::nouns::{self, Noun};
 
 /// What could stand at the cursor; `start` of [`Place`] is where it begins.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ pub(super) enum Expected<'a> {
     /// A key of an options map: those there are, and those given already.
     Key { options: Vec<&'static OptionDoc>, given: Vec<&'a str> },
     /// A name that the server knows, inside of quotes.
-    Name(Wanted),
+    Name(Noun),
     /// One of these texts, inside of quotes.
     Choice(Vec<&'static str>),
     /// A file to import, inside of quotes.
@@ -237,21 +235,10 @@ fn is_place(text: &str, pieces: &[Piece], open: usize, scene: &Scene) -> bool {
     scene.kind_at(text, pieces, open - 3).as_deref() == Some("Space")
 }
 
-/// The names that fit: by what the parameter or option is called.
-fn wanted(text: &str, pieces: &[Piece], slot: &Slot<'_>, scene: &Scene) -> Option<Wanted> {
+/// The names that fit.
+fn wanted(text: &str, pieces: &[Piece], slot: &Slot<'_>, scene: &Scene) -> Option<Noun> {
     let function = slot.entry.name.rsplit('.').next().unwrap_or_default();
-    Some(match (function, slot.name) {
-        ("space", "name") => Wanted::Spaces,
-        ("project", "name") | (_, "project" | "projects") => Wanted::Projects,
-        ("promote" | "promotable" | "compare", "from" | "to" | "env_a" | "env_b") | (_, "env" | "environment") => Wanted::Environments,
-        (_, "tenant" | "tenants") => Wanted::Tenants,
-        (_, "group") => Wanted::Groups,
-        (_, "channel") => Wanted::Channels(about(text, pieces, slot, scene)?),
-        ("wait_step", "step") | (_, "skip_steps") => Wanted::Steps(about(text, pieces, slot, scene)?),
-        ("wait_deployed" | "require_deployed", "range") | (_, "version") => Wanted::Releases(about(text, pieces, slot, scene)?),
-        (_, "runbook") => Wanted::Runbooks(about(text, pieces, slot, scene)?),
-        _ => return None,
-    })
+    nouns::of(function, slot.name, about(text, pieces, slot, scene).as_deref())
 }
 
 /// The project that a call is about: its first argument, a text or a variable.

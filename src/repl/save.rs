@@ -1,7 +1,9 @@
 //! From a session to a script: what was entered and went well, without what only looked.
 
-use super::scene::Scene;
-use crate::engine::scan::{self, Kind, Piece};
+use crate::engine::{
+    scan::{self, Kind, Piece},
+    scene::Scene,
+};
 
 /// An input that went well.
 #[derive(Clone, Debug)]

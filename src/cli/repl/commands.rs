@@ -6,19 +6,19 @@ use super::{
         template::{self, ExportArgs, ShellArg, TemplateArgs, TemplateCommand},
         ui::{Tone, Ui, span},
     },
-    Last, Repl, begin, screen,
+    Last, Repl, open, place, screen, settings,
 };
 use crate::{
     clock::text,
-    engine::scan,
+    engine::{scan, scene::Scene},
     error::{Error, Kind, Result, suggestion},
     repl::{
         Helper,
         names::Names,
         save,
-        scene::{Scene, Variable, line_of},
+        values::{line_of, variable},
     },
-    run::{Target, session::Session},
+    run::Target,
 };
 use std::path::{Path, PathBuf};
 
@@ -55,16 +55,17 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
 ];
 
 /// What answers while a person types.
-pub(super) fn helper(session: &Session, ui: &Ui) -> Helper {
-    let scene = Scene { entries: below::reference(), builtins: below::builtins(), commands: COMMANDS.to_vec(), ..Scene::default() };
-    Helper::new(scene, Names::of(session.host()), ui.has_colour())
+pub(super) fn helper(ui: &Ui) -> Helper {
+    let scene = Scene { entries: below::reference(), builtins: below::builtins(), ..Scene::default() };
+    Helper::new(scene, Names::none(), COMMANDS, ui.has_colour())
 }
 
 impl Repl<'_> {
     /// What was declared, for completion.
     pub(super) fn refresh(&self) {
-        let inputs = self.session.inputs();
-        let variables = inputs.variables().iter().map(|(name, value)| Variable::of(name, value)).collect();
+        let Some(session) = &self.open else { return };
+        let inputs = session.inputs();
+        let variables = inputs.variables().iter().map(|(name, value)| variable(name, value)).collect();
         let modules = inputs.imports().iter().filter_map(|import| {
             let (path, name) = import.strip_prefix("import ")?.trim_end_matches(';').rsplit_once(" as ")?;
             Some((name.to_owned(), path.trim_matches('"').to_owned()))
@@ -100,7 +101,7 @@ impl Repl<'_> {
                 Ok(())
             }
             ":requests" => {
-                let stats = self.session.host().home.client.stats();
+                let stats = self.session().host().home.client.stats();
                 let last = &self.last;
                 self.ui.data(&format!(
                     "{} requests, {} in the busiest minute, {} by the last input",
@@ -110,10 +111,10 @@ impl Repl<'_> {
             }
             ":server" => self.server(),
             ":space" if rest.is_empty() => {
-                self.ui.data(self.session.space());
+                self.ui.data(self.session().space());
                 Ok(())
             }
-            ":space" => self.session.move_to(rest.trim_matches('"')).map(|()| self.helper.names().move_to(self.session.host())),
+            ":space" => self.session_mut().move_to(rest.trim_matches('"')).map(|()| self.helper.names().move_to(self.session().host())),
             ":live" => self.go_live(true),
             ":dry" => self.go_live(false),
             ":world" => self.world(rest),
@@ -165,17 +166,18 @@ impl Repl<'_> {
     }
 
     fn full(&mut self) -> Result<()> {
-        let value = self.session.inputs().variable("it").ok_or_else(|| Error::usage("no input had a value yet"))?;
-        screen::show(self.ui, &mut self.session, &value, self.width, true);
+        let value = self.session().inputs().variable("it").ok_or_else(|| Error::usage("no input had a value yet"))?;
+        let (ui, width) = (self.ui, self.width);
+        screen::show(ui, self.session_mut(), &value, width, true);
         Ok(())
     }
 
     fn variables(&self) {
-        let inputs = self.session.inputs();
+        let inputs = self.session().inputs();
         let mut rows: Vec<[String; 3]> = Vec::new();
         for (name, value) in inputs.variables() {
             let line: String = line_of(&value).chars().take(100).collect();
-            rows.push([name.clone(), Variable::of(&name, &value).kind, line.replace('\n', " ")]);
+            rows.push([name.clone(), variable(&name, &value).kind, line.replace('\n', " ")]);
         }
         for (name, params) in inputs.functions() {
             rows.push([format!("{name}({})", params.join(", ")), "function".to_owned(), String::new()]);
@@ -188,49 +190,50 @@ impl Repl<'_> {
     }
 
     fn time(&self) {
-        let host = self.session.host();
+        let host = self.session().host();
         let now = host.clock.now().to_zoned(host.zone.clone());
-        let kind = if self.session.is_sandbox() { "virtual; it goes on while an input waits, and by `:advance`" } else { "the time here" };
+        let kind =
+            if self.session().is_sandbox() { "virtual; it goes on while an input waits, and by `:advance`" } else { "the time here" };
         self.ui.data(&format!("{} ({kind})", now.strftime("%a %Y-%m-%d %H:%M:%S %Z")));
         if !self.last.input.is_empty() {
             let Last { seconds, real_seconds, .. } = &self.last;
-            let real = if self.session.is_sandbox() { format!(", {} on the wall", span(*real_seconds)) } else { String::new() };
+            let real = if self.session().is_sandbox() { format!(", {} on the wall", span(*real_seconds)) } else { String::new() };
             self.ui.data(&format!("the last input took {}{real}", span(*seconds)));
         }
     }
 
     fn server(&self) -> Result<()> {
-        let (address, info) = self.session.server()?;
-        let mode = match (self.session.is_sandbox(), self.session.is_dry()) {
+        let (address, info) = self.session().server()?;
+        let mode = match (self.session().is_sandbox(), self.session().is_dry()) {
             (true, _) => "simulated",
             (false, true) => "dry: writes are shown, not sent",
             (false, false) => "LIVE: writes are sent",
         };
-        self.ui.data(&format!("{address}, Octopus {}, space {}, {mode}", info.version, self.session.space()));
-        self.ui.data(&format!("mode: {}", self.session.host().home.advice));
+        self.ui.data(&format!("{address}, Octopus {}, space {}, {mode}", info.version, self.session().space()));
+        self.ui.data(&format!("mode: {}", self.session().host().home.advice));
         Ok(())
     }
 
     fn go_live(&self, live: bool) -> Result<()> {
-        if self.session.is_sandbox() {
+        if self.session().is_sandbox() {
             return Err(Error::usage("this is a sandbox: nothing here is real, so there is no dry mode"));
         }
-        self.session.go_live(live);
+        self.session().go_live(live);
         self.ui.say(if live { "writes are sent from now on" } else { "writes are shown, not sent, from now on" });
         Ok(())
     }
 
     fn world(&mut self, name: &str) -> Result<()> {
-        if !self.session.is_sandbox() {
+        if !self.session().is_sandbox() {
             return Err(Error::usage("this is a server, not a sandbox").help("a simulated one: octorhai repl --sandbox"));
         }
         if name.is_empty() {
-            let host = self.session.host();
+            let host = self.session().host().clone();
             let now = host.clock.now().to_zoned(host.zone.clone());
-            let what = self.session.look("`${projects().len()} projects, ${envs().len()} environments, ${tenants().len()} tenants`");
+            let what = self.session_mut().look("`${projects().len()} projects, ${envs().len()} environments, ${tenants().len()} tenants`");
             self.ui.data(&format!(
                 "{}: {}, {}",
-                self.place(),
+                self.place,
                 what.map(|w| w.to_string()).unwrap_or_default(),
                 now.strftime("%a %Y-%m-%d %H:%M %Z")
             ));
@@ -238,11 +241,12 @@ impl Repl<'_> {
             return Ok(());
         }
         let target = Target::Sandbox(below::world(name)?);
-        let (session, screen, cancel) = begin(self.args, self.ui, self.environment, target)?;
-        (self.session, self.screen, self.cancel) = (session, screen, cancel);
+        let (name, (settings, screen, cancel)) = (place(&target), settings(self.args, self.ui, self.environment, target)?);
+        self.opening = Some(open(settings, &self.helper)?);
+        self.open()?;
+        (self.place, self.screen, self.cancel) = (name, screen, cancel);
         self.kept.clear();
-        self.helper.names().move_to(self.session.host());
-        self.ui.say(&format!("a new world: {}; what this session had declared is gone", self.place()));
+        self.ui.say(&format!("a new world: {}; what this session had declared is gone", self.place));
         Ok(())
     }
 
@@ -252,8 +256,9 @@ impl Repl<'_> {
         }
         let span = text::duration(written.trim_matches('"'))?;
         {
-            let _busy = self.screen.busy();
-            self.session.advance(span)?;
+            let screen = self.screen.clone();
+            let _busy = screen.busy();
+            self.session_mut().advance(span)?;
         }
         self.time();
         Ok(())
@@ -308,7 +313,7 @@ impl Repl<'_> {
     }
 
     fn sandbox_flag(&self) -> String {
-        match &self.session.settings().target {
+        match &self.session().settings().target {
             Target::Sandbox(_) => self.args.sandbox.as_ref().map_or_else(|| "--sandbox ".to_owned(), |name| format!("--sandbox={name} ")),
             Target::Server { .. } => String::new(),
         }

@@ -4,7 +4,7 @@ mod commands;
 mod screen;
 
 use super::{
-    args::{OnCancelArg, RunArgs},
+    args::{OnCancelArg, RunArgs, ServerArgs},
     below, journal, resume,
     run::{self, Environment, variable},
     signals,
@@ -27,7 +27,7 @@ use std::{
 };
 
 /// What `octorhai repl` takes.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(after_help = "Against a server it starts dry: writes are shown, not sent, until you say `:live`. `:help` lists the commands.")]
 pub struct ReplArgs {
     /// Work on a simulated server in virtual time: shop, tenants, fleet(N) or a world FILE (.toml) [default: shop]
@@ -96,7 +96,10 @@ struct Repl<'a> {
     args: &'a ReplArgs,
     ui: &'a Ui,
     environment: &'a Environment,
-    session: Session,
+    /// The server's name for a prompt.
+    place: String,
+    opening: Option<Opening>,
+    open: Option<Session>,
     cancel: Cancel,
     screen: Arc<Screen>,
     helper: Helper,
@@ -106,6 +109,9 @@ struct Repl<'a> {
     /// Letters in a line of the terminal.
     width: usize,
 }
+
+/// A session that is being opened: a big world takes longer than a person waits for a prompt.
+type Opening = std::thread::JoinHandle<Result<Session>>;
 
 /// What the last input cost.
 #[derive(Default)]
@@ -124,17 +130,23 @@ pub fn run(args: &ReplArgs, ui: &Ui, environment: &Environment) -> u8 {
 fn go(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
     run::learn_secrets(ui, environment);
     let target = target(args, ui, environment)?;
-    let (session, screen, cancel) = begin(args, ui, environment, target)?;
+    let (place, is_sandbox) = (place(&target), matches!(target, Target::Sandbox(_)));
+    let (settings, screen, cancel) = settings(args, ui, environment, target)?;
     // A person who has typed this much wants it again; a script that is piped in does not.
     let mut editor = editor(ui)?;
     let history = history(args, environment);
     if let Some(file) = &history {
         let _none_yet = editor.load_history(file);
     }
-    let helper = commands::helper(&session, ui);
+    let helper = commands::helper(ui);
     editor.set_helper(Some(helper.clone()));
-    let mut repl =
-        Repl { args, ui, environment, session, cancel, screen, helper, kept: Vec::new(), last: Last::default(), width: screen::WIDTH };
+    let opening = open(settings, &helper)?;
+    let (kept, last, width) = (Vec::new(), Last::default(), screen::WIDTH);
+    let mut repl = Repl { args, ui, environment, place, opening: Some(opening), open: None, cancel, screen, helper, kept, last, width };
+    // Of a server one wants to know at once that it is not there.
+    if !is_sandbox {
+        repl.open()?;
+    }
     if somebody_is_there() {
         repl.greet();
     }
@@ -165,7 +177,38 @@ fn as_run(args: &ReplArgs) -> Result<RunArgs> {
     })
 }
 
-fn begin(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target) -> Result<(Session, Arc<Screen>, Cancel)> {
+/// A dry session for whoever wants to know names only.
+pub(super) fn session_for_names(sandbox: Option<&str>, at: &ServerArgs, ui: &Ui, environment: &Environment) -> Result<Session> {
+    let args = ReplArgs {
+        sandbox: sandbox.map(str::to_owned),
+        server: at.server.clone(),
+        api_key_file: at.api_key_file.clone(),
+        space: at.space.clone(),
+        ca_cert: at.ca_cert.clone(),
+        ..ReplArgs::default()
+    };
+    let target = target(&args, ui, environment)?;
+    let (settings, ..) = settings(&args, ui, environment, target)?;
+    below::session(settings)
+}
+
+/// The server's name for a prompt.
+fn place(target: &Target) -> String {
+    match target {
+        Target::Sandbox(world) => format!("sandbox {}", world.name()),
+        Target::Server { url, .. } => url.split("://").nth(1).unwrap_or(url).to_owned(),
+    }
+}
+
+/// Opens a session on a thread of its own; completion asks its server from then on.
+fn open(settings: Settings, helper: &Helper) -> Result<Opening> {
+    let names = helper.names().clone();
+    let work = move || below::session(settings).inspect(|session| names.move_to(session.host()));
+    let thread = std::thread::Builder::new().name("opening".to_owned()).spawn(work);
+    thread.map_err(|why| Error::bug(format!("cannot start a thread: {why}")))
+}
+
+fn settings(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target) -> Result<(Settings, Arc<Screen>, Cancel)> {
     let zone = run::zone(&as_run(args)?, &target, None)?;
     let smtp = args.smtp.as_deref().or_else(|| variable(environment, "OCTORHAI_SMTP_URL")).map(str::to_owned);
     if let Some(url) = &smtp {
@@ -200,10 +243,7 @@ fn begin(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target) ->
         journal: None,
         measured: journal::doctor_file(environment),
     };
-    let busy = screen.busy();
-    let session = below::session(settings);
-    drop(busy);
-    Ok((session?, screen, cancel))
+    Ok((settings, screen, cancel))
 }
 
 fn editor(ui: &Ui) -> Result<Editor<Helper, FileHistory>> {
@@ -224,32 +264,43 @@ fn history(args: &ReplArgs, environment: &Environment) -> Option<PathBuf> {
 }
 
 impl Repl<'_> {
-    fn greet(&self) {
-        let ui = self.ui;
-        let mode = match (self.session.is_sandbox(), self.session.is_dry()) {
-            (true, _) => "simulated: nothing here is real, and waiting takes no time",
-            (false, true) => "dry: writes are shown, not sent, until you say `:live`",
-            (false, false) => "live",
-        };
-        ui.say(&format!("octorhai {} on {}, {mode}", env!("CARGO_PKG_VERSION"), self.place()));
-        ui.say(&ui.paint(Tone::Dim, "Tab completes, `:help` lists functions and commands, Ctrl-C ends what runs, Ctrl-D leaves"));
+    /// Waits until the session is open.
+    fn open(&mut self) -> Result<()> {
+        if let Some(opening) = self.opening.take() {
+            let opened = opening.join().map_err(|_| Error::bug("the session crashed while it was opened"))?;
+            self.open = Some(opened?);
+        }
+        Ok(())
     }
 
-    /// The server's name for a prompt.
-    fn place(&self) -> String {
-        match &self.session.settings().target {
-            Target::Sandbox(world) => format!("sandbox {}", world.name()),
-            Target::Server { url, .. } => url.split("://").nth(1).unwrap_or(url).to_owned(),
-        }
+    fn session(&self) -> &Session {
+        self.open.as_ref().expect("it is opened before the first input is looked at")
+    }
+
+    fn session_mut(&mut self) -> &mut Session {
+        self.open.as_mut().expect("it is opened before the first input is looked at")
+    }
+
+    fn greet(&self) {
+        let ui = self.ui;
+        let mode = if self.open.is_none() {
+            "simulated: nothing here is real, and waiting takes no time"
+        } else {
+            "dry: writes are shown, not sent, until you say `:live`"
+        };
+        ui.say(&format!("octorhai {} on {}, {mode}", env!("CARGO_PKG_VERSION"), self.place));
+        ui.say(&ui.paint(Tone::Dim, "Tab completes, `:help` lists functions and commands, Ctrl-C ends what runs, Ctrl-D leaves"));
     }
 
     /// Plain, and in colour: green where nothing can break.
     fn prompt(&self) -> (String, String) {
-        let (place, space) = (self.place(), self.session.space());
-        let (mode, code) = match (self.session.is_sandbox(), self.session.is_dry()) {
-            (true, _) => ("", "32"),
-            (false, true) => (" dry", "32"),
-            (false, false) => (" LIVE", "1;31"),
+        let place = &self.place;
+        // A sandbox that is not open yet has the space that was asked for, or the one it always has.
+        let space = self.open.as_ref().map_or(self.args.space.as_deref().unwrap_or("Default"), Session::space);
+        let (mode, code) = match &self.open {
+            Some(session) if !session.is_sandbox() && session.is_dry() => (" dry", "32"),
+            Some(session) if !session.is_sandbox() => (" LIVE", "1;31"),
+            _ => ("", "32"),
         };
         let plain = format!("{place} {space}{mode}> ");
         let styled = format!("\x1b[36m{place}\x1b[0m {space}\x1b[{code}m{mode}>\x1b[0m ");
@@ -267,7 +318,7 @@ impl Repl<'_> {
                 // What happens meanwhile appears above the line that is typed.
                 let printer = if somebody { editor.create_external_printer().ok() } else { None };
                 let _above = printer.map(|printer| self.ui.above_prompt(Box::new(screen::Above(printer))));
-                let _watch = self.session.watch();
+                let _watch = self.open.as_ref().and_then(Session::watch);
                 editor.readline_with_initial(&self.prompt(), (&std::mem::take(&mut begun), ""))
             };
             let input = match read {
@@ -283,6 +334,9 @@ impl Repl<'_> {
                 continue;
             }
             self.remember(editor, history, &input);
+            if let Err(error) = self.open() {
+                return self.ui.exit_code(Err(error));
+            }
             let next = if input.trim_start().starts_with(':') { self.command(input.trim()) } else { self.evaluate(&input) };
             match next {
                 // Nobody looks at each answer of a script that is piped in: its end has to say it.
@@ -311,9 +365,10 @@ impl Repl<'_> {
     /// Evaluates an input and shows what came of it.
     fn evaluate(&mut self, input: &str) -> Next {
         let reply = {
-            let _busy = self.screen.busy();
+            let screen = self.screen.clone();
+            let _busy = screen.busy();
             let _signals = signals::each(self.cancel.clone(), self.ui.clone());
-            self.session.enter(input)
+            self.session_mut().enter(input)
         };
         self.last =
             Last { input: input.trim().to_owned(), requests: reply.requests, seconds: reply.seconds, real_seconds: reply.real_seconds };
@@ -321,8 +376,9 @@ impl Repl<'_> {
             Ok(value) => {
                 let has_value = !value.is_unit();
                 if has_value {
-                    self.session.set("it", value.clone());
-                    screen::show(self.ui, &mut self.session, &value, self.width, false);
+                    let (ui, width) = (self.ui, self.width);
+                    self.session_mut().set("it", value.clone());
+                    screen::show(ui, self.session_mut(), &value, width, false);
                 }
                 self.kept.push(Kept { text: input.trim().to_owned(), has_value });
                 Next::Fine

@@ -8,7 +8,7 @@ use super::super::{
 use crate::{
     engine::thrown::to_json,
     event::{Event, Sink, What},
-    repl::scene::{kind_of, line_of},
+    repl::values::{kind_of, line_of},
     run::session::Session,
 };
 use jiff::tz::TimeZone;

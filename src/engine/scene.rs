@@ -1,17 +1,12 @@
-//! What completion knows: the language, and what the session has declared.
+//! What a script says before it runs: the functions and types it can name, and the type of an expression as far as its text tells.
 
-use crate::{
-    engine::{
-        docs::{Builtin, Entry},
-        scan::{Kind, Piece},
-        thrown::to_json,
-    },
-    host::tasks::Task,
+use super::{
+    docs::{Builtin, Entry},
+    scan::{Kind, Piece},
 };
-use rhai::Dynamic;
 
-/// A variable of the session.
-#[derive(Clone, Debug)]
+/// A variable.
+#[derive(Clone, Debug, Default)]
 pub struct Variable {
     /// Its name.
     pub name: String,
@@ -23,60 +18,31 @@ pub struct Variable {
     pub keys: Vec<String>,
 }
 
-impl Variable {
-    /// Of a value.
-    pub fn of(name: &str, value: &Dynamic) -> Self {
-        let keys = value.read_lock::<rhai::Map>().map(|map| map.keys().map(ToString::to_string).collect()).unwrap_or_default();
-        let task = value.clone().try_cast::<Task>().and_then(|task| task.subject.project.clone());
-        let project = task.or_else(|| value.is_string().then(|| value.to_string()));
-        Self { name: name.to_owned(), kind: kind_of(value), project, keys }
-    }
-}
-
-/// The type of a value in words of users.
-pub fn kind_of(value: &Dynamic) -> String {
-    if let Some(items) = value.read_lock::<rhai::Array>() {
-        return items.first().map_or_else(|| "list".to_owned(), |first| format!("list of {}", kind_of(first)));
-    }
-    let words = crate::engine::options::type_in_words(value);
-    words.strip_prefix("a ").map_or(words.clone(), str::to_owned)
-}
-
-/// One line for a value; of a text its quotes, so that `"1"` and `1` differ.
-pub fn line_of(value: &Dynamic) -> String {
-    if value.is_string() || value.is_map() || value.read_lock::<rhai::Array>().is_some_and(|items| items.iter().all(Dynamic::is_string)) {
-        return to_json(value).to_string();
-    }
-    crate::engine::thrown::shown(value)
-}
-
-/// All that completion can go by.
+/// All that a script can name.
 #[derive(Clone, Debug, Default)]
 pub struct Scene {
     /// The functions and types of scripts.
     pub entries: Vec<Entry>,
     /// Rhai's own functions.
     pub builtins: Vec<Builtin>,
-    /// The session's variables.
+    /// Variables.
     pub variables: Vec<Variable>,
-    /// The session's functions, with their parameters.
+    /// The script's functions, with their parameters.
     pub functions: Vec<(String, Vec<String>)>,
-    /// The session's imports: each name with its path.
+    /// Imports: each name with its path.
     pub modules: Vec<(String, String)>,
-    /// The commands, each with what it does: `:help f`.
-    pub commands: Vec<(&'static str, &'static str)>,
 }
 
 impl Scene {
     /// The entries that a call of `name` may mean. `receiver` is the type before the dot, where that is known.
-    pub(super) fn called(&self, name: &str, receiver: Option<&str>) -> Vec<&Entry> {
+    pub fn called(&self, name: &str, receiver: Option<&str>) -> Vec<&Entry> {
         let method = |entry: &&Entry| entry.group != "types" && receiver.is_some_and(|of| entry.name == format!("{of}.{name}"));
         let own: Vec<&Entry> = self.entries.iter().filter(method).collect();
         if own.is_empty() { self.entries.iter().filter(|e| e.group != "types" && e.name == name).collect() } else { own }
     }
 
     /// The type of the expression that ends with piece `end`, in words of users.
-    pub(super) fn kind_at(&self, text: &str, pieces: &[Piece], end: usize) -> Option<String> {
+    pub fn kind_at(&self, text: &str, pieces: &[Piece], end: usize) -> Option<String> {
         let piece = pieces.get(end)?;
         let word = piece.of(text);
         let dot = |at: usize| at.checked_sub(1).is_some_and(|before| pieces[before].of(text) == ".");
@@ -93,6 +59,7 @@ impl Scene {
                     returns => Some(returns.to_owned()),
                 }
             }
+            (Kind::Sign, "}") => (pieces[opening(text, pieces, end)?].of(text) == "#{").then(|| "map".to_owned()),
             (Kind::Sign, "]") => {
                 let open = opening(text, pieces, end)?;
                 let before = open.checked_sub(1);
@@ -172,7 +139,7 @@ fn item_of(kind: &str) -> Option<String> {
 }
 
 /// Whether a value can end with this piece.
-pub(super) fn ends_value(text: &str, piece: &Piece) -> bool {
+pub fn ends_value(text: &str, piece: &Piece) -> bool {
     match piece.kind {
         Kind::Word | Kind::Number | Kind::Text => true,
         Kind::Sign => matches!(piece.of(text), ")" | "]" | "}"),

@@ -1,0 +1,138 @@
+//! Rules that need a server: names that it does not know, and what it knows of projects.
+
+use super::{
+    File, Finding, LATEST_WITHOUT_CHANNEL, TENANT_MISSING, UNKNOWN_NAME,
+    calls::{self, calls},
+    finish,
+};
+use crate::{
+    engine::{Program, scene::Scene},
+    error::{Kind, Result, suggestion},
+    host::{
+        Host,
+        nouns::{self, Noun},
+    },
+};
+use std::collections::BTreeMap;
+
+/// What the server says against the names that a script writes out.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub fn check(program: &Program, scene: &Scene, host: &Host) -> Result<Vec<Finding>> {
+    let files: Vec<File> = program.files().map(|(name, text)| File::new(name, text)).collect();
+    let mut known: BTreeMap<Noun, Vec<String>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for file in &files {
+        let all = calls(file.text, &file.pieces);
+        for call in &all {
+            let receiver = call.receiver.and_then(|end| scene.kind_at(file.text, &file.pieces, end));
+            // Names inside of another space or server are not ours to judge.
+            if receiver.as_deref() == Some("Space") {
+                continue;
+            }
+            let Some(entry) = scene.called(call.name, receiver.as_deref()).first().copied() else { continue };
+            let shift = usize::from(call.receiver.is_some() && !entry.name.contains('.'));
+            let about = call.args.first().and_then(|first| calls::literal(file.text, &file.pieces, first)).filter(|_| shift == 0);
+            let mut places = Vec::new();
+            for (at, argument) in call.args.iter().enumerate() {
+                if let Some(param) = entry.params.get(at + shift).filter(|param| param.options.is_empty()) {
+                    places.push((param.name, argument.clone()));
+                } else {
+                    let pairs = calls::map(file.text, &file.pieces, argument).unwrap_or_default();
+                    places.extend(pairs.into_iter().map(|pair| (pair.key, pair.value)));
+                }
+            }
+            for (name, place) in &places {
+                let Some(noun) = nouns::of(call.name, name, about) else { continue };
+                // A list of names is where one name is.
+                let items = if file.pieces.get(place.start).is_some_and(|piece| piece.of(file.text) == "[") {
+                    (place.start + 1..place.end).map(|at| at..at + 1).collect()
+                } else {
+                    vec![place.clone()]
+                };
+                for item in items {
+                    let Some(written) = calls::literal(file.text, &file.pieces, &item) else { continue };
+                    let names = names(host, &noun, &mut known)?;
+                    if let Some(finding) = unknown(file, &noun, written, item.start, &names) {
+                        found.push(finding);
+                    }
+                }
+            }
+            if matches!(call.name, "deploy" | "ensure" | "promote" | "redeploy" | "rollback")
+                && let Some(project) = about
+            {
+                found.extend(of_project(file, host, call, project, &places)?);
+            }
+        }
+    }
+    finish(&mut found, &files);
+    Ok(found)
+}
+
+fn names(host: &Host, noun: &Noun, known: &mut BTreeMap<Noun, Vec<String>>) -> Result<Vec<String>> {
+    if let Some(names) = known.get(noun) {
+        return Ok(names.clone());
+    }
+    let names = match host.block_plain(nouns::names(host, noun)) {
+        // The project itself is unknown: that is a finding by itself.
+        Err(error) if error.kind() == Kind::NotFound => Vec::new(),
+        names => names?,
+    };
+    known.insert(noun.clone(), names.clone());
+    Ok(names)
+}
+
+fn unknown(file: &File<'_>, noun: &Noun, written: &str, at: usize, names: &[String]) -> Option<Finding> {
+    let slug = |name: &str| name.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "-");
+    let is_id = written.split_once('-').is_some_and(|(_, number)| number.chars().all(|c| c.is_ascii_digit()) && !number.is_empty());
+    let known = names.iter().any(|name| name.eq_ignore_ascii_case(written) || slug(name) == written.to_lowercase());
+    if names.is_empty() || known || is_id || matches!(noun, Noun::Releases(_)) && !is_version(written) {
+        return None;
+    }
+    let of = noun.project().map_or_else(String::new, |project| format!(" of project `{project}`"));
+    let finding = file.finding(&UNKNOWN_NAME, at..at + 1, format!("the server has no {} `{written}`{of}", noun.word()));
+    Some(match suggestion(written, names.iter().map(String::as_str)) {
+        Some(hint) => finding.help(hint),
+        None => finding,
+    })
+}
+
+/// Whether a text is one version: not `latest`, not a range.
+fn is_version(written: &str) -> bool {
+    written.starts_with(|c: char| c.is_ascii_digit()) && !written.contains(['*', '<', '>', ' '])
+}
+
+/// What the server knows of a project that is deployed.
+fn of_project(
+    file: &File<'_>,
+    host: &Host,
+    call: &calls::Call<'_>,
+    project: &str,
+    places: &[(&str, std::ops::Range<usize>)],
+) -> Result<Vec<Finding>> {
+    let known = match host.block_plain(host.home.project(project)) {
+        Err(error) if error.kind() == Kind::NotFound => return Ok(Vec::new()),
+        known => known?,
+    };
+    let says = |option: &str| places.iter().any(|(name, _)| *name == option);
+    let mut found = Vec::new();
+    if known.tenanted_deployment_mode.as_str() == "Tenanted" && !says("tenant") {
+        let message = format!("{} is deployed only for tenants, and `{}` names none", known.name, call.name);
+        let finding = file.finding(&TENANT_MISSING, call.at..call.at + 1, message);
+        found.push(finding.help("name one with #{tenant: \"...\"}, or go through `tenants(#{project: ...})`"));
+    }
+    let version = places.iter().find(|(name, _)| *name == "version");
+    let latest = version.is_some_and(|(_, place)| calls::literal(file.text, &file.pieces, place) == Some("latest"));
+    if latest && !says("channel") {
+        let channels = host.block_plain(host.home.space.channels(&known.id))?;
+        if channels.len() > 1 {
+            let names: Vec<String> = channels.iter().map(|channel| format!("`{}`", channel.name)).collect();
+            let message =
+                format!("{} has the channels {}: `latest` means the newest release of the default one", known.name, names.join(", "));
+            let place = version.map_or(call.at..call.at + 1, |(_, place)| place.clone());
+            found.push(file.finding(&LATEST_WITHOUT_CHANNEL, place, message).help("say which one: #{channel: \"...\"}"));
+        }
+    }
+    Ok(found)
+}

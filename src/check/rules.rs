@@ -1,0 +1,623 @@
+//! Rules that need nothing but the script.
+
+use super::{
+    CHECK_THEN_ACT, DEFAULT_LIMIT, File, Finding, INLINE_TRAP, PARAMETER_TWICE, SECRET_SHOWN, TIME_WITHOUT_ZONE, UNKNOWN_FUNCTION,
+    UNKNOWN_OPTION, UNKNOWN_PROPERTY, WAIT_WITHOUT_LIMIT, WRONG_ARGUMENTS, WRONG_OPTION,
+    calls::{self, Call, calls},
+};
+use crate::{
+    clock::text,
+    engine::{
+        docs::Entry,
+        options::OptionDoc,
+        scan::{Kind, pieces},
+        scene::Scene,
+    },
+    error::suggestion,
+};
+use std::{collections::BTreeSet, ops::Range};
+
+/// What starts something on the server.
+const ACTS: &[&str] = &["deploy", "promote", "redeploy", "rollback", "run_runbook", "create_release"];
+
+/// What says how the server is at the moment.
+const LOOKS: &[&str] = &["running", "deployed", "wait_idle", "deployments"];
+
+/// What keeps others away meanwhile.
+const LOCKS: &[&str] = &["lock", "locks", "only_one", "once"];
+
+/// What people read.
+const SHOWS: &[&str] =
+    &["print", "debug", "highlight", "warn", "verbose", "output", "artifact", "email", "notify", "progress", "fail", "require"];
+
+/// Where a function takes a point in time: its argument.
+const TIMES: &[(&str, usize)] = &[("at", 0), ("requeue", 0), ("window", 0), ("wait_window", 0), ("sleep", 0)];
+
+/// Words that Rhai knows as functions without declaring them.
+const LANGUAGE: &[&str] =
+    &["print", "debug", "type_of", "is_def_var", "is_def_fn", "is_shared", "Fn", "call", "curry", "eval", "throw", "this"];
+
+/// What one file's rules look at.
+struct Sheet<'a> {
+    file: &'a File<'a>,
+    calls: Vec<Call<'a>>,
+    scene: &'a Scene,
+    /// Functions of all files of the script, with how many parameters each has.
+    own: &'a [(String, usize)],
+    found: Vec<Finding>,
+}
+
+/// A look at the server, and the pieces that happen because of what it saw.
+struct Decision<'a> {
+    look: &'a str,
+    decides: Range<usize>,
+}
+
+/// All findings in all files.
+pub(super) fn all(files: &[File<'_>], scene: &Scene) -> Vec<Finding> {
+    let own: Vec<(String, usize)> = files.iter().flat_map(functions).collect();
+    let mut found = Vec::new();
+    let mut declared: Vec<(String, bool)> = Vec::new();
+    for file in files {
+        let mut sheet = Sheet { file, calls: calls(file.text, &file.pieces), scene, own: &own, found: Vec::new() };
+        sheet.functions();
+        sheet.options();
+        sheet.properties();
+        sheet.parameters(&mut declared);
+        sheet.limits();
+        sheet.loops();
+        sheet.check_then_act();
+        sheet.times();
+        sheet.secrets();
+        sheet.inline();
+        found.append(&mut sheet.found);
+    }
+    found
+}
+
+/// Names and numbers of parameters of the functions that a file declares.
+fn functions(file: &File<'_>) -> Vec<(String, usize)> {
+    let word = |at: usize| file.pieces.get(at).map_or("", |piece| piece.of(file.text));
+    let declared = (0..file.pieces.len()).filter(|at| word(*at) == "fn" && word(at + 2) == "(");
+    let count = |open: usize| {
+        let close = (open..file.pieces.len()).find(|at| word(*at) == ")").unwrap_or(open);
+        (open + 1..close).filter(|at| file.pieces[*at].kind == Kind::Word).count()
+    };
+    declared.map(|at| (word(at + 1).to_owned(), count(at + 2))).collect()
+}
+
+impl<'a> Sheet<'a> {
+    fn word(&self, at: usize) -> &'a str {
+        self.file.pieces.get(at).map_or("", |piece| piece.of(self.file.text))
+    }
+
+    fn kind_at(&self, end: usize) -> Option<String> {
+        self.scene.kind_at(self.file.text, &self.file.pieces, end)
+    }
+
+    /// The type before the dot of a call.
+    fn receiver(&self, call: &Call<'_>) -> Option<String> {
+        self.kind_at(call.receiver?)
+    }
+
+    fn entries(&self, call: &Call<'_>) -> Vec<&'a Entry> {
+        self.scene.called(call.name, self.receiver(call).as_deref())
+    }
+
+    /// How many arguments a call of an entry takes, the value before the dot counted as it counts there.
+    fn counts(&self, call: &Call<'_>, entry: &Entry) -> (usize, usize) {
+        let least = entry.params.iter().filter(|param| !param.optional).count();
+        let most = entry.params.len();
+        let is_first = call.receiver.is_some() && !entry.name.contains('.') && self.receiver(call).as_deref() != Some("Space");
+        if is_first { (least.saturating_sub(1), most.saturating_sub(1)) } else { (least, most) }
+    }
+
+    fn functions(&mut self) {
+        let mut told = Vec::new();
+        for call in &self.calls {
+            let here = call.at..call.at + 1;
+            if let Some(module) = call.module {
+                told.extend(self.in_module(call, module));
+                continue;
+            }
+            if LANGUAGE.contains(&call.name) {
+                continue;
+            }
+            let own: Vec<usize> = self.own.iter().filter(|(name, _)| name == call.name).map(|(_, count)| *count).collect();
+            let entries = self.entries(call);
+            let of_a_type = self.scene.entries.iter().any(|e| e.name.rsplit_once('.').is_some_and(|(_, name)| name == call.name));
+            let rhai = self.scene.builtins.iter().any(|builtin| builtin.name == call.name);
+            if !own.is_empty() {
+                let given = call.args.len() + usize::from(call.receiver.is_some());
+                if !own.contains(&given) && !own.contains(&call.args.len()) {
+                    let wanted = own.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+                    told.push(self.file.finding(
+                        &WRONG_ARGUMENTS,
+                        here,
+                        format!("`{}` takes {wanted} arguments, not {}", call.name, call.args.len()),
+                    ));
+                }
+            } else if let [entry, ..] = entries.as_slice() {
+                let fits = entries.iter().any(|entry| {
+                    let (least, most) = self.counts(call, entry);
+                    (least..=most).contains(&call.args.len())
+                });
+                if !fits && !rhai {
+                    let (least, most) = self.counts(call, entry);
+                    let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
+                    let given = call.args.len();
+                    let finding =
+                        self.file.finding(&WRONG_ARGUMENTS, here, format!("`{}` takes {wanted} arguments, not {given}", call.name));
+                    told.push(finding.help(format!("it is: `{}`", entry.signature)));
+                }
+            } else if !(rhai || call.receiver.is_some() && self.receiver(call).is_none() && (of_a_type || self.is_key(call.name))) {
+                let message = match self.receiver(call) {
+                    Some(kind) if self.is_type(&kind) => format!("a {kind} has no function `{}`", call.name),
+                    _ => format!("there is no function `{}`", call.name),
+                };
+                let finding = self.file.finding(&UNKNOWN_FUNCTION, here, message);
+                let known =
+                    self.scene.entries.iter().filter(|e| e.group != "types").map(|e| e.name.rsplit(['.', ':']).next().unwrap_or_default());
+                let known =
+                    known.chain(self.own.iter().map(|(name, _)| name.as_str())).chain(self.scene.builtins.iter().map(|b| b.name.as_str()));
+                told.push(match suggestion(call.name, known.collect::<BTreeSet<_>>()) {
+                    Some(hint) if hint.starts_with("did") => finding.help(hint),
+                    _ => finding.help("`octorhai help` lists the functions"),
+                });
+            }
+        }
+        self.found.append(&mut told);
+    }
+
+    /// Whether a map of this file has the key `name`: a closure in a map is called like a function.
+    fn is_key(&self, name: &str) -> bool {
+        (0..self.file.pieces.len()).any(|at| self.word(at) == name && self.word(at + 1) == ":")
+    }
+
+    fn is_type(&self, kind: &str) -> bool {
+        self.scene.entries.iter().any(|entry| entry.group == "types" && entry.name == kind)
+    }
+
+    /// A function of the standard library must be in its module; other modules are files, whose functions are known.
+    fn in_module(&self, call: &Call<'_>, module: &str) -> Option<Finding> {
+        let path =
+            (0..self.file.pieces.len()).find(|at| self.word(*at) == "as" && self.word(at + 1) == module).map(|at| self.word(at - 1))?;
+        let path = path.trim_matches('"').trim_end_matches(".rhai");
+        let standard: Vec<&str> = self
+            .scene
+            .entries
+            .iter()
+            .filter(|e| e.group == path || e.group == format!("std/{path}"))
+            .filter_map(|e| e.name.split_once("::"))
+            .map(|(_, name)| name)
+            .collect();
+        let own = self.own.iter().map(|(name, _)| name.as_str());
+        let known: BTreeSet<&str> = if standard.is_empty() { own.collect() } else { standard.into_iter().collect() };
+        if known.contains(call.name) {
+            return None;
+        }
+        let finding = self.file.finding(&UNKNOWN_FUNCTION, call.at..call.at + 1, format!("`{path}` has no function `{}`", call.name));
+        Some(match suggestion(call.name, known) {
+            Some(hint) => finding.help(hint),
+            None => finding,
+        })
+    }
+
+    fn options(&mut self) {
+        let mut told = Vec::new();
+        for call in &self.calls {
+            let entries: Vec<&Entry> = self.entries(call).into_iter().filter(|entry| !entry.options.is_empty()).collect();
+            let options: Vec<&OptionDoc> = entries.iter().flat_map(|entry| entry.options).collect();
+            if options.is_empty() || call.module.is_some() {
+                continue;
+            }
+            // The options map is the last argument, or the one before a closure; other maps are values.
+            let place = call.args.iter().rposition(|argument| self.word(argument.start) == "#{");
+            let maps = entries.iter().any(|entry| {
+                let at = entry.params.iter().position(|param| !param.options.is_empty()).unwrap_or(usize::MAX);
+                let shift =
+                    usize::from(call.receiver.is_some() && !entry.name.contains('.') && self.receiver(call).as_deref() != Some("Space"));
+                // Whoever may leave arguments out may write the map earlier.
+                place.is_some_and(|place| place + shift <= at)
+            });
+            let Some(pairs) = place.filter(|_| maps).and_then(|place| calls::map(self.file.text, &self.file.pieces, &call.args[place]))
+            else {
+                continue;
+            };
+            for pair in pairs {
+                let Some(option) = options.iter().find(|option| option.name == pair.key) else {
+                    let finding =
+                        self.file.finding(&UNKNOWN_OPTION, pair.at..pair.at + 1, format!("`{}` has no option `{}`", call.name, pair.key));
+                    let hint = suggestion(pair.key, options.iter().map(|option| option.name));
+                    told.push(finding.help(hint.unwrap_or_else(|| format!("`octorhai help {}` lists its options", call.name))));
+                    continue;
+                };
+                if let Some(why) = self.wrong_value(option, &pair.value) {
+                    let message = format!("option `{}` of `{}` must be: {}; {why}", option.name, call.name, option.kind);
+                    let finding = self.file.finding(&WRONG_OPTION, pair.value.clone(), message);
+                    told.push(if option.kind == "duration" {
+                        finding.help(format!("write it with its unit, e.g. `{}: \"45m\"`", option.name))
+                    } else {
+                        finding
+                    });
+                }
+            }
+        }
+        self.found.append(&mut told);
+    }
+
+    /// Why a value that is written out cannot be that of an option.
+    fn wrong_value(&self, option: &OptionDoc, value: &Range<usize>) -> Option<String> {
+        let piece = self.file.pieces.get(value.start).filter(|_| value.len() == 1)?;
+        let word = piece.of(self.file.text);
+        let literal = calls::literal(self.file.text, &self.file.pieces, value);
+        let truth = matches!(word, "true" | "false");
+        match (option.kind, piece.kind, literal) {
+            ("duration", Kind::Text, Some(written)) => text::duration(written).err().map(|error| error.message().to_owned()),
+            ("duration", Kind::Number, _) => Some(format!("`{word}` has no unit")),
+            ("duration", Kind::Word, _) if truth => Some(format!("got `{word}`")),
+            ("true or false" | "whole number" | "closure" | "map", Kind::Text, Some(_)) => Some(format!("got text: {word}")),
+            ("true or false" | "closure" | "map", Kind::Number, _) => Some(format!("got a number: {word}")),
+            ("whole number" | "text" | "closure" | "map" | "name, slug or id", Kind::Word, _) if truth => Some(format!("got `{word}`")),
+            _ => None,
+        }
+    }
+
+    fn properties(&mut self) {
+        let mut told = Vec::new();
+        for at in 1..self.file.pieces.len() {
+            if self.word(at) != "." || self.file.pieces.get(at + 1).is_none_or(|next| next.kind != Kind::Word) || self.word(at + 2) == "(" {
+                continue;
+            }
+            let (name, Some(kind)) = (self.word(at + 1), self.kind_at(at - 1)) else { continue };
+            let Some(entry) = self.scene.entries.iter().find(|entry| entry.group == "types" && entry.name == kind) else { continue };
+            if entry.properties.iter().any(|property| property.name == name) {
+                continue;
+            }
+            let finding = self.file.finding(&UNKNOWN_PROPERTY, at + 1..at + 2, format!("a {kind} has no property `{name}`"));
+            let method = self.scene.entries.iter().any(|entry| entry.name == format!("{kind}.{name}"));
+            told.push(match suggestion(name, entry.properties.iter().map(|property| property.name)) {
+                _ if method => finding.help(format!("it is a function: `{name}()`")),
+                Some(hint) => finding.help(hint),
+                None => finding.help(format!("`octorhai help {kind}` lists them")),
+            });
+        }
+        self.found.append(&mut told);
+    }
+
+    fn parameters(&mut self, declared: &mut Vec<(String, bool)>) {
+        let mut told = Vec::new();
+        for call in
+            self.calls.iter().filter(|call| matches!(call.name, "param" | "secret") && call.module.is_none() && call.receiver.is_none())
+        {
+            let Some(name) = call.args.first().and_then(|first| calls::literal(self.file.text, &self.file.pieces, first)) else { continue };
+            let lower = name.to_lowercase();
+            // Reading it again is fine; saying a second time what it is is not.
+            let says = call.args.len() > 1 || call.name == "secret";
+            if says && declared.iter().any(|(known, said)| *known == lower && *said) {
+                let finding = self.file.finding(
+                    &PARAMETER_TWICE,
+                    call.at..call.close + 1,
+                    format!("the parameter `{name}` is declared a second time"),
+                );
+                told.push(
+                    finding
+                        .help(format!("declare it once, at the top: `let value = {}(\"{name}\", ...);`, and use the variable", call.name)),
+                );
+            }
+            declared.push((lower, says));
+        }
+        self.found.append(&mut told);
+    }
+
+    /// Waits that do not say how long they may take.
+    fn limits(&mut self) {
+        let mut told = Vec::new();
+        for call in &self.calls {
+            let entries = self.entries(call);
+            let Some(limit) = entries
+                .iter()
+                .filter(|entry| entry.group == "wait")
+                .flat_map(|entry| entry.options)
+                .find(|option| option.name == "timeout")
+            else {
+                continue;
+            };
+            let given = call.args.iter().any(|argument| match calls::map(self.file.text, &self.file.pieces, argument) {
+                Some(pairs) => pairs.iter().any(|pair| pair.key == "timeout"),
+                // A variable may hold options.
+                None => argument.len() == 1 && self.kind_at(argument.start).as_deref() == Some("map"),
+            });
+            if !given && self.own.iter().all(|(name, _)| name != call.name) {
+                let message = format!("`{}` does not say how long it may take: it gives up after {}", call.name, limit.default);
+                let finding = self.file.finding(&DEFAULT_LIMIT, call.at..call.at + 1, message);
+                told.push(finding.help(format!("say it: `#{{timeout: \"{}\"}}`", limit.default)));
+            }
+        }
+        self.found.append(&mut told);
+    }
+
+    /// Loops that sleep and that nothing ends.
+    fn loops(&mut self) {
+        let mut told = Vec::new();
+        for at in 0..self.file.pieces.len() {
+            let keyword = self.word(at);
+            if self.file.pieces[at].kind != Kind::Word || !matches!(keyword, "while" | "loop" | "do") {
+                continue;
+            }
+            let Some(open) = (at..self.file.pieces.len()).find(|at| self.word(*at) == "{") else { continue };
+            let close = self.block_end(open);
+            let mut whole = at..close;
+            if keyword == "do" {
+                // Its condition stands behind it.
+                whole.end = (close..self.file.pieces.len()).find(|at| self.word(*at) == ";").unwrap_or(self.file.pieces.len());
+            }
+            let words: Vec<&str> = whole.clone().map(|at| self.word(at)).collect();
+            let sleeps = self.calls.iter().any(|call| whole.contains(&call.at) && matches!(call.name, "sleep" | "refresh"));
+            let bounded =
+                words.contains(&"now") || words.windows(2).any(|pair| matches!(pair, ["+", "="] | ["-", "="])) || words.contains(&"wait");
+            if sleeps && !bounded {
+                let finding = self.file.finding(
+                    &WAIT_WITHOUT_LIMIT,
+                    at..at + 1,
+                    format!("this `{keyword}` waits without a limit: if what it waits for never comes, it never ends"),
+                );
+                told.push(finding.help("wait with a limit: `wait_for(|| condition, #{timeout: \"30m\", message: \"what for\"})`, or `wait(task, #{timeout: \"30m\"})`"));
+            }
+        }
+        self.found.append(&mut told);
+    }
+
+    /// The piece that closes the bracket which piece `open` opens.
+    fn block_end(&self, open: usize) -> usize {
+        let mut depth = 0_usize;
+        let close = (open..self.file.pieces.len()).find(|at| {
+            match (self.file.pieces[*at].kind, self.word(*at)) {
+                (Kind::Sign, "(" | "[" | "{" | "#{") => depth += 1,
+                (Kind::Sign, ")" | "]" | "}") => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0
+        });
+        close.unwrap_or(self.file.pieces.len())
+    }
+
+    fn is_locked(&self, call: &Call<'_>) -> bool {
+        let inside = call.inside.iter().any(|around| LOCKS.contains(&self.calls[*around].name));
+        // `only_one();` holds to the end of the script.
+        let before = self
+            .calls
+            .iter()
+            .any(|other| other.at < call.at && other.inside.is_empty() && LOCKS.contains(&other.name) && !self.has_closure(other));
+        inside || before
+    }
+
+    fn has_closure(&self, call: &Call<'_>) -> bool {
+        call.args.iter().any(|argument| self.word(argument.start) == "|")
+    }
+
+    /// `if running(...) ... deploy(...)`: between the look and the act, somebody else may act.
+    fn check_then_act(&mut self) {
+        let mut told = Vec::new();
+        let decisions = self.decisions();
+        for call in self.calls.iter().filter(|call| ACTS.contains(&call.name) && !self.is_locked(call)) {
+            let Some(decision) = decisions.iter().find(|d| d.decides.contains(&call.at) && self.same_function(d.decides.start, call.at))
+            else {
+                continue;
+            };
+            let message = format!(
+                "`{}` follows from what `{}` saw, and nothing keeps it so: another script or person may act in between",
+                call.name, decision.look
+            );
+            let finding = self.file.finding(&CHECK_THEN_ACT, call.at..call.at + 1, message);
+            let finding = finding.help("put the look and the act into one lock: `lock(\"name\", #{wait_up_to: \"30m\"}, || { ... });`");
+            told.push(finding.help("to deploy only what is not there yet, `ensure(project, version, env)` looks and acts in one"));
+        }
+        self.found.append(&mut told);
+    }
+
+    /// What looks at the server decide.
+    fn decisions(&self) -> Vec<Decision<'a>> {
+        let end = self.file.pieces.len();
+        let mut found: Vec<Decision> = Vec::new();
+        // Variables that hold what was seen.
+        let mut seen: Vec<(&str, &str)> = Vec::new();
+        for call in self.calls.iter().filter(|call| LOOKS.contains(&call.name)) {
+            let statement = self.statement_start(call.at);
+            if self.word(statement) == "let" {
+                seen.push((self.word(statement + 1), call.name));
+            }
+            // It returns when all is quiet: what follows relies on it.
+            if call.name == "wait_idle" {
+                found.push(Decision { look: call.name, decides: call.at..end });
+            }
+        }
+        for at in 0..end {
+            let keyword = self.word(at);
+            if self.file.pieces[at].kind != Kind::Word || !matches!(keyword, "if" | "while" | "require") {
+                continue;
+            }
+            let open = if keyword == "require" { self.block_end(at + 1) } else { (at..end).find(|at| self.word(*at) == "{").unwrap_or(at) };
+            let look = (at..open).find_map(|word| {
+                let looks = LOOKS.iter().find(|look| **look == self.word(word) && self.word(word + 1) == "(");
+                looks.copied().or_else(|| seen.iter().find(|(name, _)| *name == self.word(word)).map(|(_, look)| *look))
+            });
+            let Some(look) = look else { continue };
+            let close = self.block_end(open);
+            let leaves = (open..close).any(|at| matches!(self.word(at), "return" | "throw" | "fail" | "requeue"));
+            let decides = match keyword {
+                "if" if !leaves => open..self.chain_end(close),
+                _ => open..end,
+            };
+            found.push(Decision { look, decides });
+        }
+        found
+    }
+
+    /// Where the last `else` of an `if` ends whose block ends at `close`.
+    fn chain_end(&self, mut close: usize) -> usize {
+        while self.word(close + 1) == "else" {
+            let Some(open) = (close..self.file.pieces.len()).find(|at| self.word(*at) == "{") else { break };
+            close = self.block_end(open);
+        }
+        close
+    }
+
+    /// Where the statement begins that piece `at` stands in.
+    fn statement_start(&self, at: usize) -> usize {
+        let mut depth = 0_usize;
+        let before = (0..at).rev().find(|before| match (self.file.pieces[*before].kind, self.word(*before)) {
+            (Kind::Sign, ")" | "]") => {
+                depth += 1;
+                false
+            }
+            (Kind::Sign, "(" | "[") => {
+                depth = depth.saturating_sub(1);
+                false
+            }
+            (Kind::Sign, ";" | "{" | "}") => depth == 0,
+            _ => false,
+        });
+        before.map_or(0, |before| before + 1)
+    }
+
+    /// Whether two places are in the same function: no `fn` stands between them.
+    fn same_function(&self, one: usize, other: usize) -> bool {
+        (one..other).all(|at| self.word(at) != "fn")
+    }
+
+    /// Times of day that are written out without a zone.
+    fn times(&mut self) {
+        let mut told = Vec::new();
+        for call in &self.calls {
+            let mut places: Vec<Range<usize>> = Vec::new();
+            if let Some((_, at)) = TIMES.iter().find(|(name, _)| *name == call.name) {
+                // `window(text, zone)` says it in an argument of its own.
+                let said = matches!(call.name, "window" | "wait_window") && call.args.len() > 1;
+                places.extend(call.args.get(*at).filter(|_| !said).cloned());
+            }
+            for argument in &call.args {
+                let pairs = calls::map(self.file.text, &self.file.pieces, argument).unwrap_or_default();
+                places.extend(pairs.into_iter().filter(|pair| matches!(pair.key, "at" | "since" | "before")).map(|pair| pair.value));
+            }
+            for place in places {
+                let Some(written) = calls::literal(self.file.text, &self.file.pieces, &place) else { continue };
+                if has_time_of_day(written) && !has_zone(written) {
+                    let finding = self.file.finding(
+                        &TIME_WITHOUT_ZONE,
+                        place,
+                        format!("`{written}` does not say in which zone: what it means depends on the machine"),
+                    );
+                    let written_so = if call.name.contains("window") {
+                        format!("`{}(\"{written}\", \"Europe/Berlin\")`", call.name)
+                    } else {
+                        format!("`\"{written} Europe/Berlin\"`")
+                    };
+                    told.push(finding.help(format!("write {written_so}, or run it with `--tz` everywhere")));
+                }
+            }
+        }
+        self.found.append(&mut told);
+    }
+
+    /// What comes from `secret(...)` and goes where people read it.
+    fn secrets(&mut self) {
+        let mut told = Vec::new();
+        let mut hidden: BTreeSet<&str> = BTreeSet::new();
+        let mut revealed: BTreeSet<&str> = BTreeSet::new();
+        for call in self.calls.iter().filter(|call| matches!(call.name, "secret" | "reveal")) {
+            let start = self.statement_start(call.at);
+            if matches!(self.word(start), "let" | "const") && call.inside.is_empty() {
+                let reveals = call.name == "reveal"
+                    || (call.at..self.file.pieces.len()).take_while(|at| self.word(*at) != ";").any(|at| self.word(at) == "reveal");
+                if reveals {
+                    revealed.insert(self.word(start + 1))
+                } else {
+                    hidden.insert(self.word(start + 1))
+                };
+            }
+        }
+        for call in self.calls.iter().filter(|call| SHOWS.contains(&call.name)) {
+            let inside = call.at + 2..call.close;
+            let member = |at: usize| at > 0 && self.word(at - 1) == ".";
+            let shown = inside.clone().find(|at| {
+                let word = self.word(*at);
+                let is_word = self.file.pieces.get(*at).is_some_and(|piece| piece.kind == Kind::Word) && !member(*at);
+                let whole = is_word && (revealed.contains(word) || hidden.contains(word));
+                whole || is_word && word == "secret" && self.word(at + 1) == "("
+            });
+            if let Some(at) = shown {
+                let name = self.word(at);
+                let what = if name == "secret" { "a secret".to_owned() } else { format!("`{name}` is a secret, and") };
+                let what = if name == "secret" {
+                    format!("{what} goes into `{}`, which people read", call.name)
+                } else {
+                    format!("{what} goes into `{}`, which people read", call.name)
+                };
+                told.push(
+                    self.file
+                        .finding(&SECRET_SHOWN, at..at + 1, what)
+                        .help("octorhai masks it, and then there is nothing to read; hand it on with `output_secret(name, value)`"),
+                );
+            }
+        }
+        self.found.append(&mut told);
+    }
+
+    /// `#{...}` that Octopus takes for its own when the script is the body of a step (octopus-step-contract.md §1.3).
+    fn inline(&mut self) {
+        let (file, mut from) = (self.file, 0);
+        let comments: Vec<Range<usize>> =
+            pieces(file.text).into_iter().filter(|piece| piece.kind == Kind::Comment).map(|piece| piece.range).collect();
+        while let Some(found) = file.text[from..].find("#{") {
+            let at = from + found;
+            from = at + 2;
+            let Some(length) = file.text[from..].find('}') else { break };
+            let inner = &file.text[from..from + length];
+            if comments.iter().any(|comment| comment.contains(&at)) {
+                continue;
+            }
+            let why = if file.text[..at].ends_with('#') {
+                Some("one `#` of it is taken away")
+            } else if !inner.is_empty() && inner.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_-:/~()@.[]".contains(c)) {
+                match inner.split_once(':') {
+                    None => Some("it is replaced by the value of a variable of that name"),
+                    Some((_, value)) if !value.starts_with(char::is_whitespace) => {
+                        Some("it is replaced by the value of a variable of that name")
+                    }
+                    Some(_) if inner.contains('\n') => Some("its line breaks are taken out, and every later line has another number"),
+                    Some(_) => None,
+                }
+            } else {
+                None
+            };
+            if let Some(why) = why {
+                let shown = inner.split_whitespace().collect::<Vec<_>>().join(" ");
+                self.found.push(Finding {
+                    rule: &INLINE_TRAP,
+                    file: file.name.to_owned(),
+                    range: at..from + length + 1,
+                    message: format!("as the inline body of a step, `#{{{shown}}}` is read by Octopus first: {why}"),
+                    help: vec![
+                        "use the script as a step template (`octorhai template export`), from a package, or from git: those are safe"
+                            .to_owned(),
+                    ],
+                });
+            }
+        }
+    }
+}
+
+/// Whether a text names a time of day: `tomorrow 03:00`, `22:00-04:00`; durations do not.
+fn has_time_of_day(written: &str) -> bool {
+    let letters: Vec<char> = written.chars().collect();
+    letters.windows(4).any(|w| w[0].is_ascii_digit() && w[1] == ':' && w[2].is_ascii_digit() && w[3].is_ascii_digit())
+}
+
+/// Whether a text names a zone: `Europe/Berlin`, `UTC`, `Z`, `+02:00`.
+fn has_zone(written: &str) -> bool {
+    let last = written.rsplit([' ', '[']).next().unwrap_or_default().trim_end_matches(']');
+    let offset = written.rsplit_once(['+']).is_some_and(|(_, offset)| offset.contains(':') || offset.len() == 2);
+    let behind_time = written.contains('T') && written.matches('-').count() > 2;
+    last.contains('/') || matches!(last, "UTC" | "GMT") || written.ends_with('Z') || offset || behind_time
+}
