@@ -24,6 +24,7 @@ pub mod engine;
 
 pub mod check;
 pub mod host;
+pub mod manual;
 pub mod repl;
 pub mod run;
 

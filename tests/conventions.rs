@@ -212,13 +212,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("host", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "mail", "report", "engine"]),
     ("run", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "mail", "report", "engine", "host", "sandbox"]),
     ("template", &["error", "clock", "cancel", "event", "engine", "step"]),
+    ("manual", &["engine", "host"]),
     ("check", &["error", "clock", "api", "engine", "host"]),
     ("repl", &["error", "clock", "api", "engine", "host"]),
     (
         "cli",
         &[
             "error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "step", "engine", "host", "run", "template",
-            "sandbox", "repl", "check",
+            "sandbox", "repl", "check", "manual",
         ],
     ),
 ];

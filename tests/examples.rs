@@ -2,8 +2,8 @@
 
 mod support;
 
-use octorhai::{engine::docs::entries, host};
-use support::simulate;
+use octorhai::{engine::docs::entries, event::Recorder, host, run::Target, sandbox::World};
+use std::sync::Arc;
 
 #[test]
 fn every_example_runs() {
@@ -19,10 +19,14 @@ fn every_example_runs() {
             broken.push(format!("{name}: there is no example"));
             continue;
         }
-        let ran = simulate(&world, &example);
+        let target = Target::Sandbox(World::from_toml("test", &world).expect("a good world"));
+        let mut settings = support::settings(target, &example, Arc::new(Recorder::default()));
+        settings.params.insert("Token".to_owned(), "not known to anybody".into());
+        let outcome = octorhai::run::run(settings);
         // An example that ends on purpose (requeue) has exit code 7.
-        if !matches!(ran.outcome.exit_code, 0 | 7) {
-            broken.push(format!("{name}: {}\n{example}", ran.error()));
+        if !matches!(outcome.exit_code, 0 | 7) {
+            let error = outcome.failure.map(|failure| failure.error.message().to_owned()).unwrap_or_default();
+            broken.push(format!("{name}: {error}\n{example}"));
         }
     }
     assert!(broken.is_empty(), "{} examples do not run:\n{}", broken.len(), broken.join("\n\n"));

@@ -1,7 +1,10 @@
 //! What the reference says about each function: enough, and in the form that readers expect.
 
+mod support;
+
 use octorhai::{
     engine::docs::{Entry, entries},
+    error::Kind,
     host,
 };
 
@@ -70,4 +73,55 @@ fn no_two_entries_share_a_name_and_no_words_of_the_machinery_are_shown() {
             .map(|w| (*w).to_owned())
             .collect()
     });
+}
+
+#[test]
+fn the_kinds_of_error_are_kinds_and_the_prose_agrees() {
+    let functions = host::library().docs().functions.clone();
+    let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).chain(["request", "closure", ""]).collect();
+    let mut wrong = Vec::new();
+    for function in &functions {
+        let raises: Vec<&str> = function.raises.split(", ").collect();
+        wrong.extend(raises.iter().filter(|word| !known.contains(word)).map(|word| format!("{}: `{word}` is no kind", function.name)));
+        for (at, _) in function.doc.match_indices("error of kind `") {
+            let kind = function.doc[at + 15..].split('`').next().unwrap_or_default();
+            if !raises.contains(&kind) {
+                wrong.push(format!("{}: its prose tells of `{kind}`, its list does not", function.name));
+            }
+        }
+        // Who asks the server says so, and who takes a name can be told that there is none.
+        if function.params.iter().any(|param| param.kind == "name, slug or id") && !raises.contains(&"not_found") {
+            wrong.push(format!("{}: it takes a name, and cannot say that there is none", function.name));
+        }
+        if function.params.iter().any(|param| param.kind == "closure" && !param.optional)
+            && !raises.contains(&"closure")
+            && !["attempt", "undo"].contains(&function.name)
+        {
+            wrong.push(format!("{}: what its closure raises is not told", function.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn help_explains_every_function_whole() {
+    let mut wrong = Vec::new();
+    for entry in entries(host::library().docs()).into_iter().filter(|entry| entry.group != "types") {
+        let ran = support::run(&["help", &entry.name]);
+        let mut parts = vec![entry.signature.clone(), entry.prose.clone(), "\nExample:\n".to_owned()];
+        parts.extend(entry.example.lines().map(|line| line.trim().to_owned()));
+        parts.extend(entry.options.iter().map(|option| option.prose.split_whitespace().collect::<Vec<_>>().join(" ")));
+        if !entry.options.is_empty() {
+            parts.push("\nOptions (name, type, default):\n".to_owned());
+        }
+        if !entry.errors.is_empty() {
+            parts.push("\nErrors (err.kind):\n".to_owned());
+        }
+        parts.extend(entry.errors.iter().map(|(_, meaning)| (*meaning).to_owned()));
+        let missing: Vec<&String> = parts.iter().filter(|part| !ran.stdout.contains(part.as_str())).collect();
+        if ran.code != 0 || !missing.is_empty() {
+            wrong.push(format!("{}: {missing:?}", entry.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

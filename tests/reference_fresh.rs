@@ -1,141 +1,12 @@
-//! docs/reference.md and the list of functions in README.md are what the functions say of themselves.
+//! What is written from the functions' own docs is fresh: docs/reference.md, the list of functions in README.md, definitions and snippets for
+//! editors, and the manual pages.
 //!
 //! `OCTORHAI_BLESS=1 cargo test --test reference_fresh` writes them anew.
 
 mod support;
 
-use octorhai::{
-    engine::{docs::standard_functions, library::FunctionDoc, options::OptionDoc},
-    host,
-};
-use std::{fmt::Write as _, fs};
-
-/// The groups in the order of a reader, with what they are about.
-const GROUPS: &[(&str, &str)] = &[
-    ("context", "who runs this, and with which parameters"),
-    ("query", "look at the server"),
-    ("act", "start something"),
-    ("wait", "wait for it"),
-    ("order", "several at once, one after the other, in waves"),
-    ("one at a time", "locks, never two copies at once"),
-    ("undo", "undo, try again"),
-    ("check", "stop when something is not as it must be"),
-    ("time", "moments, durations, windows"),
-    ("outputs", "what the step leaves behind"),
-    ("memory", "what outlives a run, and meeting points of scripts"),
-    ("people", "manual interventions"),
-    ("tell", "mail, chat, reports"),
-];
-
-/// Prose without the examples: lines without the blank that stands behind `///`.
-fn prose(doc: &str) -> String {
-    let text = doc.split("```").next().unwrap_or_default();
-    text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n").trim().to_owned()
-}
-
-fn example(doc: &str) -> Option<String> {
-    let code = doc.split("```rhai").nth(1)?.split("```").next()?;
-    Some(code.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n").trim().to_owned())
-}
-
-/// In a cell of a table.
-fn cell(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
-}
-
-fn name(doc: &FunctionDoc) -> String {
-    doc.receiver.map_or_else(|| doc.name.to_owned(), |of| format!("{of}.{}", doc.name))
-}
-
-/// In groups; each function once, with all ways to call it.
-fn grouped() -> Vec<(String, Vec<FunctionDoc>)> {
-    let functions = host::library().docs().functions.clone();
-    let mut groups: Vec<(String, Vec<FunctionDoc>)> = GROUPS.iter().map(|(group, _)| ((*group).to_owned(), Vec::new())).collect();
-    for function in functions {
-        match groups.iter_mut().find(|(group, _)| *group == function.group) {
-            Some((_, list)) => list.push(function),
-            None => panic!("group `{}` of `{}` has no line in this test's table", function.group, function.name),
-        }
-    }
-    groups
-}
-
-fn options(out: &mut String, options: &[OptionDoc]) {
-    if options.is_empty() {
-        return;
-    }
-    out.push_str("\n| option | type | default | |\n|---|---|---|---|\n");
-    for option in options {
-        let _ = writeln!(out, "| `{}` | {} | `{}` | {} |", option.name, cell(option.kind), cell(option.default), cell(option.prose));
-    }
-}
-
-fn reference() -> String {
-    let mut out = String::from(
-        "# Reference\n\nWritten by `OCTORHAI_BLESS=1 cargo test --test reference_fresh` from what the functions say of themselves; \
-         `octorhai help NAME` shows the same. Every example runs in the tests, on the world `shop`.\n\n\
-         Names of projects, environments, tenants and so on may be a name, a slug or an id. Arguments in brackets may be left out, and so may \
-         the options map `#{...}`. A method is called on its value: `task.cancel()`. What a function returns prints as one readable line.\n\n",
-    );
-    for (group, about) in GROUPS {
-        let _ = writeln!(out, "- [{group}](#{group}): {about}");
-    }
-    out.push_str("- [standard library](#standard-library)\n- [types](#types)\n");
-    for (group, functions) in grouped() {
-        let _ = write!(out, "\n## {group}\n");
-        let mut seen: Vec<String> = Vec::new();
-        for function in &functions {
-            let name = name(function);
-            if seen.contains(&name) {
-                continue;
-            }
-            let ways: Vec<&FunctionDoc> = functions.iter().filter(|f| self::name(f) == name).collect();
-            let _ = write!(out, "\n### {name}\n");
-            seen.push(name);
-            for way in ways {
-                let _ = write!(out, "\n`{}`\n\n{}\n", way.signature(), prose(way.doc));
-                options(&mut out, way.params.iter().find(|p| !p.options.is_empty()).map_or(&[], |p| p.options));
-                if let Some(example) = example(way.doc) {
-                    let _ = write!(out, "\n```rhai\n{example}\n```\n");
-                }
-            }
-        }
-    }
-    out.push_str("\n## standard library\n\nWritten in Rhai; `import \"std/lists\" as lists;` brings a module in.\n");
-    for doc in standard_functions() {
-        let _ = write!(out, "\n### {}\n\n`{}`\n\n{}\n\n```rhai\n{}\n```\n", doc.name, doc.signature, doc.prose.trim(), doc.example);
-    }
-    out.push_str("\n## types\n");
-    let mut types = host::library().docs().types.clone();
-    types.sort_by_key(|doc| doc.name);
-    for doc in types {
-        let _ = write!(out, "\n### {}\n\n{}\n", doc.name, prose(doc.doc));
-        if !doc.properties.is_empty() {
-            out.push_str("\n| property | type | |\n|---|---|---|\n");
-            for property in doc.properties {
-                let _ = writeln!(out, "| `{}` | {} | {} |", property.name, cell(property.kind), cell(property.doc));
-            }
-        }
-    }
-    out
-}
-
-/// The table in the README.
-fn overview() -> String {
-    let mut out = String::from("| group | functions |\n|---|---|\n");
-    for (group, functions) in grouped() {
-        let mut names: Vec<String> = Vec::new();
-        for function in &functions {
-            let name = format!("`{}`", name(function));
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        let about = GROUPS.iter().find(|(name, _)| *name == group).map_or("", |(_, about)| about);
-        let _ = writeln!(out, "| **{group}**: {about} | {} |", names.join(", "));
-    }
-    out
-}
+use octorhai::manual;
+use std::fs;
 
 const BEGIN: &str = "<!-- functions: OCTORHAI_BLESS=1 cargo test --test reference_fresh writes this table -->\n";
 const END: &str = "<!-- end of functions -->";
@@ -144,6 +15,7 @@ const END: &str = "<!-- end of functions -->";
 fn fresh(path: &str, wanted: &str) {
     let file = support::root().join(path);
     if std::env::var_os("OCTORHAI_BLESS").is_some() {
+        fs::create_dir_all(file.parent().expect("a folder")).expect("made");
         fs::write(&file, wanted).expect("written");
         return;
     }
@@ -159,9 +31,20 @@ fn fresh(path: &str, wanted: &str) {
     );
 }
 
+/// What `octorhai docs` prints.
+fn printed(what: &[&str]) -> String {
+    let ran = support::finish(support::octorhai().arg("docs").args(what));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.stdout
+}
+
 #[test]
 fn the_reference_is_fresh() {
-    fresh("docs/reference.md", &reference());
+    fresh("docs/reference.md", &printed(&["reference"]));
+    assert!(
+        printed(&["reference"]).lines().filter(|line| line.starts_with("## ")).count() == 15,
+        "a group has no line in the table of groups"
+    );
 }
 
 #[test]
@@ -169,5 +52,42 @@ fn the_list_in_the_readme_is_fresh() {
     let readme = fs::read_to_string(support::root().join("README.md")).expect("README.md is there");
     let (before, rest) = readme.split_once(BEGIN).expect("the list begins");
     let (_, after) = rest.split_once(END).expect("the list ends");
-    fresh("README.md", &format!("{before}{BEGIN}{}{END}{after}", overview()));
+    fresh("README.md", &format!("{before}{BEGIN}{}{END}{after}", manual::overview()));
+}
+
+#[test]
+fn what_editors_read_is_fresh() {
+    fresh("stdlib/host.d.rhai", &printed(&["definitions"]));
+    let snippets = printed(&["snippets"]);
+    fresh("editors/vscode/octorhai.code-snippets", &snippets);
+    let all: serde_json::Value = serde_json::from_str(&snippets).expect("JSON");
+    assert_eq!(all["deploy"]["body"][0], "deploy(${1:project}, ${2:version}, ${3:env})$0");
+    assert!(all["script master-project"]["body"].as_array().is_some_and(|lines| lines.len() > 10), "{snippets}");
+}
+
+#[test]
+fn definitions_name_every_function_option_and_property() {
+    let text = printed(&["definitions"]);
+    for entry in octorhai::engine::docs::entries(octorhai::host::library().docs()) {
+        let last = entry.name.rsplit(['.', ':']).next().unwrap_or_default();
+        if entry.group == "types" {
+            assert!(entry.properties.iter().all(|p| text.contains(&format!("fn get {}(", p.name))), "{}", entry.name);
+        } else if !entry.group.starts_with("std/") {
+            assert!(text.contains(&format!("\nfn {last}(")), "{}", entry.name);
+            assert!(entry.options.iter().all(|o| text.contains(&format!("- `{}` ({}", o.name, o.kind))), "{}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn manual_pages_and_completions_know_every_subcommand() {
+    let page = printed(&["man"]);
+    assert!(page.contains(".TH octorhai 1") && page.contains("octorhai\\-repl") && page.contains("EXIT STATUS"), "{page}");
+    assert!(printed(&["man", "run"]).contains("\\-\\-sandbox"));
+    for (shell, word) in
+        [("bash", "octorhai__subcmd__repl"), ("zsh", "(check)"), ("fish", "-a \"repl\""), ("powershell", "'octorhai;check'")]
+    {
+        let script = printed(&["completions", shell]);
+        assert!(script.contains(word), "{shell}: {script}");
+    }
 }

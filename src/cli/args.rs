@@ -1,6 +1,6 @@
 //! The arguments: what clap knows, and what it cannot know (parameters of a script, `--sandbox` with an optional value).
 
-use super::{check::CheckArgs, repl::ReplArgs, resume::ResumeArgs, template::TemplateArgs};
+use super::{check::CheckArgs, docs::DocsArgs, repl::ReplArgs, resume::ResumeArgs, template::TemplateArgs};
 use crate::error::{Error, Result, nearest};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -44,6 +44,8 @@ pub enum Command {
     Step(StepArgs),
     /// Explain a function, a group of functions or a subcommand
     Help(HelpArgs),
+    /// Print the reference, definitions for editors, manual pages, completions for shells
+    Docs(DocsArgs),
 }
 
 /// What `octorhai run` takes.

@@ -9,7 +9,7 @@ use crate::{
         params::{self, ParamDecl},
     },
     error::{Error, Result},
-    host,
+    host, manual,
     run::{self, Outcome, Settings, Source, session::Session},
     sandbox::{self, Sandbox, World},
     template,
@@ -130,6 +130,23 @@ pub(super) fn exportable(source: &Source) -> std::result::Result<template::Scrip
         params: params::declarations(&program)?,
         about: super::run::about(&source.text).unwrap_or_default(),
     })
+}
+
+/// The reference as Markdown.
+pub(super) fn manual_reference() -> String {
+    manual::reference()
+}
+
+/// Definitions for editors.
+pub(super) fn definitions() -> String {
+    manual::definitions()
+}
+
+/// Snippets for Visual Studio Code: functions, and the scripts that come with the program.
+pub(super) fn snippets() -> String {
+    let mut scripts: Vec<(&str, &str)> = SCRIPTS.files().filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?))).collect();
+    scripts.sort_unstable();
+    manual::snippets(scripts)
 }
 
 static SCRIPTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scripts");

@@ -22,6 +22,12 @@ pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
     };
     if let Some(sub) = cli.find_subcommand_mut(topic) {
         show(ui, sub);
+        // `locks` is a function too, `check` a group of them.
+        let named = named(&functions, topic);
+        if !named.is_empty() {
+            ui.data(&format!("\nIn scripts, `{topic}` is:\n"));
+            present(ui, &named);
+        }
         return 0;
     }
     let subcommands: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
@@ -31,15 +37,21 @@ pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
 /// Shows what the reference says of a name, a group or a word; `others` are names that have help elsewhere.
 pub(super) fn explain(ui: &Ui, functions: &[Entry], topic: &str, others: &[&str]) -> Result<()> {
     let found = look_up(functions, topic);
-    match found.as_slice() {
-        [] => {
-            let mut error = Error::usage(format!("there is no help on `{topic}`"));
-            let known: Vec<&str> = functions.iter().map(|doc| doc.name.as_str()).chain(others.iter().copied()).collect();
-            if let Some(help) = suggestion(topic, known) {
-                error = error.help(help);
-            }
-            return Err(error.help("`octorhai help` lists what there is"));
-        }
+    if !found.is_empty() {
+        present(ui, &found);
+        return Ok(());
+    }
+    let mut error = Error::usage(format!("there is no help on `{topic}`"));
+    let known: Vec<&str> = functions.iter().map(|doc| doc.name.as_str()).chain(others.iter().copied()).collect();
+    if let Some(help) = suggestion(topic, known) {
+        error = error.help(help);
+    }
+    Err(error.help("`octorhai help` lists what there is"))
+}
+
+/// One whole, several as a list.
+fn present(ui: &Ui, found: &[&Entry]) {
+    match found {
         [one] => whole(ui, one),
         // A function and the type that it makes.
         [one, other] if one.name.eq_ignore_ascii_case(&other.name) => {
@@ -49,7 +61,6 @@ pub(super) fn explain(ui: &Ui, functions: &[Entry], topic: &str, others: &[&str]
         }
         several => list(ui, several),
     }
-    Ok(())
 }
 
 /// A line for each.
@@ -75,6 +86,12 @@ pub(super) fn with_word<'a>(entries: &'a [Entry], word: &str) -> Vec<&'a Entry> 
 
 /// What has that name; else a group; else whatever has the word in its name, prose, options or properties.
 fn look_up<'a>(entries: &'a [Entry], topic: &str) -> Vec<&'a Entry> {
+    let named = named(entries, topic);
+    if named.is_empty() { with_word(entries, topic.trim_end_matches("()")) } else { named }
+}
+
+/// What has that name, else that group.
+fn named<'a>(entries: &'a [Entry], topic: &str) -> Vec<&'a Entry> {
     let exact = topic.trim_end_matches("()");
     let topic = exact.to_lowercase();
     let by = |test: &dyn Fn(&Entry) -> bool| entries.iter().filter(|doc| test(doc)).collect::<Vec<_>>();
@@ -83,7 +100,7 @@ fn look_up<'a>(entries: &'a [Entry], topic: &str) -> Vec<&'a Entry> {
         [&|doc| doc.name == exact, &|doc| doc.name.to_lowercase() == topic, &|doc| doc.group.to_lowercase() == topic, &|doc| {
             last(&doc.name) == topic
         }];
-    attempts.into_iter().map(by).find(|found| !found.is_empty()).unwrap_or_else(|| with_word(entries, exact))
+    attempts.into_iter().map(by).find(|found| !found.is_empty()).unwrap_or_default()
 }
 
 /// On one line.
@@ -102,6 +119,7 @@ fn whole(ui: &Ui, doc: &Entry) {
         "Options (name, type, default)",
         doc.options.iter().map(|o| Row { cells: vec![o.name, o.kind, o.default], prose: flow(o.prose) }),
     );
+    table(ui, "Errors (err.kind)", doc.errors.iter().map(|(kind, meaning)| Row { cells: vec![kind], prose: (*meaning).to_owned() }));
     table(ui, "Properties", doc.properties.iter().map(|p| Row { cells: vec![p.name, p.kind], prose: flow(p.doc) }));
     table(ui, "Functions", doc.functions.iter().map(|f| vec![f.as_str()].into()));
     if !doc.example.is_empty() {

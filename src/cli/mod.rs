@@ -9,6 +9,7 @@ mod below;
 mod check;
 mod columns;
 mod connect;
+mod docs;
 mod doctor;
 mod help;
 pub mod journal;
@@ -61,7 +62,7 @@ pub fn main() -> ExitCode {
         Command::Runs(args) => (resume::loudness(args), colour && !args.no_color),
         Command::Locks(args) => (Loudness::Normal, colour && !args.no_color),
         Command::Template(args) => (Loudness::Normal, colour && !args.no_color),
-        Command::Step(_) | Command::Help(_) => (Loudness::Normal, colour),
+        Command::Step(_) | Command::Help(_) | Command::Docs(_) => (Loudness::Normal, colour),
     };
     let (ui, voice) = match &cli.command {
         Command::Step(_) => {
@@ -84,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Template(args) => template::run(args, &ui, &environment),
         Command::Step(_) => voice.as_ref().map_or(0, |voice| step_run::run(&ui, voice, &environment)),
         Command::Help(args) => help::run(args, &ui),
+        Command::Docs(args) => docs::run(args, &ui),
     }))
 }
 
@@ -113,7 +115,7 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
                 if let Some(near) = typed.and_then(|typed| {
-                    nearest(&typed, ["run", "repl", "check", "runs", "step", "template", "doctor", "locks", "sandbox", "help"])
+                    nearest(&typed, ["run", "repl", "check", "runs", "step", "template", "doctor", "locks", "sandbox", "help", "docs"])
                 }) {
                     ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
                 }

@@ -6,6 +6,7 @@ use super::{
     options::OptionDoc,
     words::{Way, standard_ways},
 };
+use crate::error::Kind;
 use rhai::Engine;
 
 /// One function or one type, as documentation shows it.
@@ -26,6 +27,8 @@ pub struct Entry {
     pub params: &'static [ParamDoc],
     /// The keys of its options map.
     pub options: &'static [OptionDoc],
+    /// The kinds of error that a call may raise, each with what it means.
+    pub errors: Vec<(&'static str, &'static str)>,
     /// The properties of a type.
     pub properties: &'static [PropertyDoc],
     /// The signatures of a type's functions.
@@ -74,9 +77,30 @@ fn function(doc: &FunctionDoc) -> Entry {
     let name = doc.receiver.map_or_else(|| doc.name.to_owned(), |of| format!("{of}.{}", doc.name));
     Entry {
         params: doc.params,
+        errors: errors(doc),
         options: doc.params.iter().find(|p| !p.options.is_empty()).map_or(&[], |p| p.options),
         ..entry(name, doc.signature(), doc.group, &text_of(doc.doc))
     }
+}
+
+/// What a function may raise: its own kinds, then those of each request to the server.
+fn errors(doc: &FunctionDoc) -> Vec<(&'static str, &'static str)> {
+    const WRONG: (&str, &str) = ("script", "an argument or an option is wrong");
+    const CLOSURE: (&str, &str) = ("...", "whatever the closure raises");
+    const REQUEST: [Kind; 4] = [Kind::Unreachable, Kind::Unauthorized, Kind::Forbidden, Kind::BadAnswer];
+    let of = |kind: &Kind| (kind.name(), kind.meaning());
+    let mut all: Vec<(&str, &str)> = Vec::new();
+    for word in doc.raises.split(", ") {
+        match word {
+            "closure" => all.push(CLOSURE),
+            "request" => all.extend(REQUEST.iter().map(of)),
+            word => all.extend(Kind::ALL.iter().filter(|kind| kind.name() == word).map(of)),
+        }
+    }
+    if !doc.params.is_empty() {
+        all.push(WRONG);
+    }
+    all
 }
 
 fn scripted(doc: &TypeDoc, docs: &Docs) -> Entry {

@@ -43,6 +43,9 @@ pub struct FunctionDoc {
     pub params: &'static [ParamDoc],
     /// What it returns, in words of users.
     pub returns: &'static str,
+    /// The kinds of error it may raise besides `script` for a wrong argument, separated by commas; `request` stands for those of each
+    /// request to the server, `closure` for what a closure that it calls raises.
+    pub raises: &'static str,
     /// The doc comment: prose and one example in a fence marked `rhai`.
     pub doc: &'static str,
 }
@@ -350,11 +353,11 @@ impl Library {
 
 /// Declares functions that scripts can call, and `pub fn register(library: &mut Library)` for all of them.
 ///
-/// `fn name(call, required: Type, ...; optional: Type, ...) -> "returned type" { body }`; a method of a scripted type is
+/// `fn name(call, required: Type, ...; optional: Type, ...) -> "returned type" raises "kinds" { body }`; a method of a scripted type is
 /// `fn name[receiver: Type](call, ...)`. `group "name";` stands above the functions of a help group. The body is a `HostResult` of something to [`Give`].
 #[macro_export]
 macro_rules! functions {
-    ($(group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $body:block)*)+) => {
+    ($(group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $(raises $raises:literal)? $body:block)*)+) => {
         /// Adds the functions of this file.
         pub fn register(library: &mut $crate::engine::library::Library) {
             #[allow(unused_imports, reason = "not every group has parameters")]
@@ -369,6 +372,7 @@ macro_rules! functions {
                         $($(ParamDoc { name: stringify!($optional), kind: <$opttype as OptionValue>::KIND, optional: true, options: <$opttype as OptionValue>::OPTIONS },)+)?
                     ],
                     returns: $returns,
+                    raises: concat!($($raises)?),
                     doc: concat!($($doc, "\n"),+),
                 };
                 library.function(DOC, $crate::functions!(@id $($receiver)?), |$call, arguments| {

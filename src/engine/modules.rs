@@ -77,11 +77,16 @@ enum Place {
 pub fn standard_library() -> impl Iterator<Item = (String, &'static str)> {
     let mut files: Vec<_> = STANDARD_LIBRARY
         .files()
-        .filter(|f| f.path().extension().is_some_and(|e| e == "rhai"))
+        .filter(|f| f.path().extension().is_some_and(|e| e == "rhai") && !is_definition(f.path()))
         .filter_map(|f| Some((format!("std/{}", f.path().display()), f.contents_utf8()?)))
         .collect();
     files.sort_unstable();
     files.into_iter()
+}
+
+/// Whether a file is for editors only: `host.d.rhai`.
+fn is_definition(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|end| end == "d"))
 }
 
 impl Shelf {
@@ -200,7 +205,7 @@ impl Shelf {
     fn find(&self, importer: Option<&str>, path: &str) -> Result<Wanted, Error> {
         let bare = path.strip_suffix(".rhai").unwrap_or(path);
         let embedded = |name: &str| {
-            let file = STANDARD_LIBRARY.get_file(format!("{name}.rhai"))?;
+            let file = STANDARD_LIBRARY.get_file(format!("{name}.rhai")).filter(|file| !is_definition(file.path()))?;
             Some(Wanted { name: format!("std/{name}.rhai"), place: Place::Embedded(file.contents_utf8()?) })
         };
         if let Some(name) = bare.strip_prefix("std/") {

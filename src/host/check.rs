@@ -16,7 +16,7 @@ crate::functions! {
     /// ```rhai
     /// require(deployed("Project A", "Test") != (), "Project A was never deployed to Test");
     /// ```
-    fn require(call, condition: bool, message: String) -> "nothing" {
+    fn require(call, condition: bool, message: String) -> "nothing" raises "failed" {
         let held: HostResult<()> = if condition { Ok(()) } else { Err(raise(Error::new(Kind::Failed, message))) };
         held
     }
@@ -26,7 +26,7 @@ crate::functions! {
     /// ```rhai
     /// try { fail("not today"); } catch (err) { print(err.kind); }
     /// ```
-    fn fail(call, message: String) -> "nothing" {
+    fn fail(call, message: String) -> "nothing" raises "failed" {
         let no: HostResult<()> = Err(raise(Error::new(Kind::Failed, message)));
         no
     }
@@ -37,7 +37,7 @@ crate::functions! {
     /// ```rhai
     /// require_deployed("Project B", ">=1.0 <3", "Test");
     /// ```
-    fn require_deployed(call, project: Ref, range: String, env: Ref; tenant: Option<Ref>) -> "text" {
+    fn require_deployed(call, project: Ref, range: String, env: Ref; tenant: Option<Ref>) -> "text" raises "failed, not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let wanted = VersionRange::parse(&range).raise()?;
         let place = host.place();

@@ -206,7 +206,7 @@ crate::functions! {
     /// ```rhai
     /// let to = param("NotifyTo", "team@example.com", #{label: "Who gets the mail"});
     /// ```
-    fn param(call, name: String; default: Option<Dynamic>, options: Option<Map>) -> "the parameter's value" {
+    fn param(call, name: String; default: Option<Dynamic>, options: Option<Map>) -> "the parameter's value" raises "usage" {
         let host = Host::of(call)?;
         let _ = options; // read from the text of the script, see engine::params
         match host.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
@@ -219,9 +219,10 @@ crate::functions! {
     /// text to functions that need it.
     ///
     /// ```rhai
-    /// let key = param("Ticket", "none");
+    /// let token = secret("Token");
+    /// print(`it is ${token}`); // it is ***
     /// ```
-    fn secret(call, name: String) -> "Secret" {
+    fn secret(call, name: String) -> "Secret" raises "usage" {
         let host = Host::of(call)?;
         match host.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
             Some((_, value)) => Ok(Secret(String::read(to_dynamic(value)).unwrap_or_default())),
@@ -232,7 +233,8 @@ crate::functions! {
     /// The text of a secret. Whatever prints it is still masked.
     ///
     /// ```rhai
-    /// // let token = secret("Token").reveal();
+    /// let token = secret("Token").reveal();
+    /// output_secret("Token", token);
     /// ```
     fn reveal[secret: Secret](call) -> "text" {
         Ok::<_, Box<rhai::EvalAltResult>>(secret.0.clone())
@@ -243,7 +245,7 @@ crate::functions! {
     /// ```rhai
     /// wait(space("Default").deploy("Project A", "latest", "Test"));
     /// ```
-    fn space(call, name: String) -> "Space" {
+    fn space(call, name: String) -> "Space" raises "not_found, ambiguous, request" {
         Host::of(call)?.space(&name)
     }
 
@@ -253,7 +255,7 @@ crate::functions! {
     /// ```rhai
     /// wait(server("default").deploy("Project A", "latest", "Test"));
     /// ```
-    fn server(call, name: String) -> "Space" {
+    fn server(call, name: String) -> "Space" raises "not_found, request" {
         Host::of(call)?.server(&name)
     }
 }

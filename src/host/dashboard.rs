@@ -239,7 +239,7 @@ crate::functions! {
     /// ```rhai
     /// print(report(dashboard(#{env: "Test"})));
     /// ```
-    fn dashboard(call; options: DashboardOptions) -> "list of Live" {
+    fn dashboard(call; options: DashboardOptions) -> "list of Live" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let found = host.block(rows(&place, &options))?;
@@ -252,7 +252,7 @@ crate::functions! {
     /// let live = deployed("Project A", "Production");
     /// if live != () { print(live.release); }
     /// ```
-    fn deployed(call, project: Ref, env: Ref; tenant: Option<Ref>) -> "Live" {
+    fn deployed(call, project: Ref, env: Ref; tenant: Option<Ref>) -> "Live" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         host.block(async {
@@ -285,7 +285,7 @@ crate::functions! {
     /// ```rhai
     /// for d in compare("Test", "Production") { if d.state != "same" { print(d); } }
     /// ```
-    fn compare(call, env_a: Ref, env_b: Ref; options: DashboardOptions) -> "list of Difference" {
+    fn compare(call, env_a: Ref, env_b: Ref; options: DashboardOptions) -> "list of Difference" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let (left, right, found) = host.block(async {

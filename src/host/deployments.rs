@@ -403,7 +403,7 @@ crate::functions! {
     /// ```rhai
     /// wait(deploy("Project A", "latest", "Test"));
     /// ```
-    fn deploy(call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
+    fn deploy(call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let plan = host.plan(&project, &version, &env, &options)?;
         host.start(&plan, &options, "deploy")
@@ -416,7 +416,7 @@ crate::functions! {
     /// wait(ensure("Project A", "latest", "Test"));
     /// wait(ensure("Project A", "latest", "Test")); // nothing to do now
     /// ```
-    fn ensure(call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
+    fn ensure(call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let plan = host.plan(&project, &version, &env, &options)?;
         let tenant = plan.tenant.as_ref().map(|t| t.id.clone());
@@ -441,7 +441,7 @@ crate::functions! {
     /// ```rhai
     /// print(report(deployments(#{env: "Test", since: ago("30d")})));
     /// ```
-    fn deployments(call; filter: DeploymentFilter) -> "list of Deployment" {
+    fn deployments(call; filter: DeploymentFilter) -> "list of Deployment" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let since = match &filter.since {

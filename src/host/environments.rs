@@ -39,7 +39,7 @@ crate::functions! {
     /// ```rhai
     /// for e in envs() { print(e.name); }
     /// ```
-    fn envs(call) -> "list of Environment" {
+    fn envs(call) -> "list of Environment" raises "request" {
         let host = Host::of(call)?;
         let place = host.place();
         let found = host.block(place.space.environments())?;

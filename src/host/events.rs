@@ -65,7 +65,7 @@ crate::functions! {
     /// ```rhai
     /// for e in events(#{categories: "DeploymentFailed", since: ago("7d")}) { print(e.message); }
     /// ```
-    fn events(call; filter: EventFilter) -> "list of Event" {
+    fn events(call; filter: EventFilter) -> "list of Event" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let mut query = api::EventQuery {

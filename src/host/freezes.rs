@@ -39,7 +39,7 @@ crate::functions! {
     /// let f = freeze("Project A", "Production");
     /// if f != () { print(`frozen by ${f.name} until ${f.ends}`); }
     /// ```
-    fn freeze(call, project: Ref, env: Ref; tenant: Option<Ref>) -> "Freeze" {
+    fn freeze(call, project: Ref, env: Ref; tenant: Option<Ref>) -> "Freeze" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let now = host.now();

@@ -165,7 +165,7 @@ crate::functions! {
     /// ```rhai
     /// for i in pending() { print(`${i.title}: ${i.url}`); }
     /// ```
-    fn pending(call; filter: PendingFilter) -> "list of Interruption" {
+    fn pending(call; filter: PendingFilter) -> "list of Interruption" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let tasks = match filter.task.clone() {
@@ -202,7 +202,7 @@ crate::functions! {
     /// ```rhai
     /// for i in pending() { i.approve("checked by the release train"); }
     /// ```
-    fn approve[interruption: Interruption](call, note: String) -> "Interruption" {
+    fn approve[interruption: Interruption](call, note: String) -> "Interruption" raises "refused, in_doubt, request" {
         expect_kind(&interruption, "ManualIntervention", "guide(\"retry\")")?;
         interruption.answer(&Host::of(call)?, &[("Notes", &note), ("Result", "Proceed")], "approved")
     }
@@ -212,7 +212,7 @@ crate::functions! {
     /// ```rhai
     /// for i in pending() { i.reject("not today"); }
     /// ```
-    fn reject[interruption: Interruption](call, note: String) -> "Interruption" {
+    fn reject[interruption: Interruption](call, note: String) -> "Interruption" raises "refused, in_doubt, request" {
         expect_kind(&interruption, "ManualIntervention", "guide(\"fail\")")?;
         interruption.answer(&Host::of(call)?, &[("Notes", &note), ("Result", "Abort")], "rejected")
     }
@@ -223,7 +223,7 @@ crate::functions! {
     /// ```rhai
     /// for i in pending() { if i.kind == "GuidedFailure" { i.guide("retry"); } }
     /// ```
-    fn guide[interruption: Interruption](call, guidance: String) -> "Interruption" {
+    fn guide[interruption: Interruption](call, guidance: String) -> "Interruption" raises "refused, in_doubt, request" {
         expect_kind(&interruption, "GuidedFailure", "approve(note)` or `.reject(note)")?;
         let word = match guidance.to_lowercase().as_str() {
             "retry" => "Retry",

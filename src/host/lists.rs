@@ -42,7 +42,7 @@ crate::functions! {
     /// ```rhai
     /// parallel(["Project A", "Project B"], |p| wait(deploy(p, "latest", "Test")));
     /// ```
-    fn parallel(call, list: Array, closure: FnPtr; options: ParallelOptions) -> "list" {
+    fn parallel(call, list: Array, closure: FnPtr; options: ParallelOptions) -> "list" raises "closure" {
         let host = Host::of(call)?;
         let place = host.place();
         let hooks = engine::Hooks {

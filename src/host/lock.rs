@@ -202,7 +202,7 @@ crate::functions! {
     /// ```rhai
     /// lock("shop-database", #{wait_up_to: "15m"}, || wait(deploy("Project A", "latest", "Test")));
     /// ```
-    fn lock(call, name: String; options: Before, closure: Around) -> "what the closure returns" {
+    fn lock(call, name: String; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
         let (closure, options) = sorted("lock", options, closure)?;
         let closure = needed("lock", closure)?;
         Host::of(call)?.with_locks(&[name], &options, || call.closure(&closure, ()))
@@ -214,7 +214,7 @@ crate::functions! {
     /// ```rhai
     /// locks(["shop-database", "payments"], || wait(deploy("Project A", "latest", "Test")));
     /// ```
-    fn locks(call, names: Vec<String>; options: Before, closure: Around) -> "what the closure returns" {
+    fn locks(call, names: Vec<String>; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
         let (closure, options) = sorted("locks", options, closure)?;
         let closure = needed("locks", closure)?;
         Host::of(call)?.with_locks(&names, &options, || call.closure(&closure, ()))
@@ -228,7 +228,7 @@ crate::functions! {
     /// only_one(#{on_busy: "skip"});
     /// wait(deploy("Project A", "latest", "Test"));
     /// ```
-    fn only_one(call; name: Dynamic, options: Before, closure: Around) -> "what the closure returns" {
+    fn only_one(call; name: Dynamic, options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
         let host = Host::of(call)?;
         if name.is_string() {
             let name = String::argument("only_one", "name", name)?;
@@ -257,7 +257,7 @@ crate::functions! {
     /// ```rhai
     /// if lock_info("shop-database").held { warn("the database is being changed"); }
     /// ```
-    fn lock_info(call, name: String) -> "map" {
+    fn lock_info(call, name: String) -> "map" raises "request" {
         let host = Host::of(call)?;
         let look = |_| {
             let locks = host.locks().raise()?;

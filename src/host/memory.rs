@@ -139,7 +139,7 @@ crate::functions! {
     /// ```rhai
     /// remember("last good", "2.0.0");
     /// ```
-    fn remember(call, key: String, value: Dynamic) -> "nothing" {
+    fn remember(call, key: String, value: Dynamic) -> "nothing" raises "in_doubt, request" {
         checked("remember", "key", &key)?;
         let host = Host::of(call)?;
         let value = to_json(&value);
@@ -155,7 +155,7 @@ crate::functions! {
     /// ```rhai
     /// let last = recall("last good", "1.0.0");
     /// ```
-    fn recall(call, key: String; default: Dynamic) -> "any value" {
+    fn recall(call, key: String; default: Dynamic) -> "any value" raises "request" {
         checked("recall", "key", &key)?;
         let host = Host::of(call)?;
         let look = |_| {
@@ -172,7 +172,7 @@ crate::functions! {
     /// ```rhai
     /// once("announce 2.0.0", || email(#{to: "team@example.com", subject: "2.0.0 is coming", body: "Tonight."}));
     /// ```
-    fn once(call, key: String, closure: FnPtr; options: OnceOptions) -> "what the closure returned" {
+    fn once(call, key: String, closure: FnPtr; options: OnceOptions) -> "what the closure returned" raises "timeout, in_doubt, closure, request" {
         checked("once", "key", &key)?;
         let host = Host::of(call)?;
         if let Some(before) = host.done_before(&key, options.again_after)? {
@@ -197,7 +197,7 @@ crate::functions! {
     /// ```rhai
     /// arrive("2.0.0 in Test", "shop");
     /// ```
-    fn arrive(call, name: String; who: Option<String>) -> "nothing" {
+    fn arrive(call, name: String; who: Option<String>) -> "nothing" raises "in_doubt, request" {
         checked("arrive", "name of a meeting point", &name)?;
         let host = Host::of(call)?;
         let who = match who {
@@ -225,7 +225,7 @@ crate::functions! {
     /// arrive("2.0.0 in Test", "shop");
     /// wait_arrivals("2.0.0 in Test", ["shop"], #{timeout: "2h"});
     /// ```
-    fn wait_arrivals(call, name: String, who: Dynamic; options: ArrivalOptions) -> "list of texts" {
+    fn wait_arrivals(call, name: String, who: Dynamic; options: ArrivalOptions) -> "list of texts" raises "timeout, request" {
         checked("wait_arrivals", "name of a meeting point", &name)?;
         let host = Host::of(call)?;
         let expected = Expected::read(who)?;

@@ -92,7 +92,7 @@ crate::functions! {
     /// in_order(#{"Project A": [], "Project B": [], "Project C": ["Project A", "Project B"]},
     ///     |project| deploy(project, "latest", "Test"));
     /// ```
-    fn in_order(call, graph: Map, start: FnPtr; options: OrderOptions) -> "map" {
+    fn in_order(call, graph: Map, start: FnPtr; options: OrderOptions) -> "map" raises "timeout, deployment_failed, closure, request" {
         let host = Host::of(call)?;
         let needs = needs(&graph)?;
         let limit = Limit::at(&host, later(host.now(), options.timeout));

@@ -38,7 +38,7 @@ crate::functions! {
     /// let t = wait(deploy("Project A", "latest", "Test"));
     /// print(outputs(t));
     /// ```
-    fn outputs(call, task: Dynamic) -> "map" {
+    fn outputs(call, task: Dynamic) -> "map" raises "not_found, request" {
         let host = Host::of(call)?;
         let mut all = Map::new();
         for task in tasks_of(call, task)? {

@@ -55,7 +55,7 @@ crate::functions! {
     /// ```rhai
     /// for p in projects(#{name: "project"}) { print(p.name); }
     /// ```
-    fn projects(call; filter: ProjectFilter) -> "list of Project" {
+    fn projects(call; filter: ProjectFilter) -> "list of Project" raises "not_found, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let found = host.block(async {
@@ -75,7 +75,7 @@ crate::functions! {
     /// ```rhai
     /// print(project("Project A").slug);
     /// ```
-    fn project(call, name: Ref) -> "Project" {
+    fn project(call, name: Ref) -> "Project" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         host.block(place.project(name.as_str())).map(Project)

@@ -238,7 +238,7 @@ crate::functions! {
     ///     if row.blocked_by == () { row.deploy(); }
     /// }
     /// ```
-    fn promotable(call, from: Ref, to: Ref; options: PromotableOptions) -> "list of Promotable" {
+    fn promotable(call, from: Ref, to: Ref; options: PromotableOptions) -> "list of Promotable" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let found = host.block(find(&place, &from, &to, &options))?;
@@ -252,7 +252,7 @@ crate::functions! {
     /// ```rhai
     /// wait(promotable("Test", "Production").map(|row| row.deploy()));
     /// ```
-    fn deploy[row: Promotable](call; options: Box<DeployOptions>) -> "Task" {
+    fn deploy[row: Promotable](call; options: Box<DeployOptions>) -> "Task" raises "not_found, refused, in_doubt, fenced, request" {
         go(&Host::of(call)?, &row, &options)
     }
 
@@ -261,7 +261,7 @@ crate::functions! {
     /// ```rhai
     /// wait(promote("Project A", "Test", "Production"));
     /// ```
-    fn promote(call, project: Ref, from: Ref, to: Ref; options: Box<DeployOptions>) -> "Task" {
+    fn promote(call, project: Ref, from: Ref, to: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let plan = host.plan_promotion(&project, &from, &to, &options)?;
         host.start(&plan, &options, "promote")
@@ -272,7 +272,7 @@ crate::functions! {
     /// ```rhai
     /// wait(redeploy("Project A", "Test"));
     /// ```
-    fn redeploy(call, project: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
+    fn redeploy(call, project: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let (plan, deployment) = host.live_plan(&project, &env, &options)?;
         let options = host.as_before(&plan.place, &deployment, &options)?;
@@ -285,7 +285,7 @@ crate::functions! {
     /// wait(deploy("Project A", "2.0.0", "Test"));
     /// wait(rollback("Project A", "Test"));
     /// ```
-    fn rollback(call, project: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
+    fn rollback(call, project: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let (mut plan, _) = host.live_plan(&project, &env, &options)?;
         let Some((before, deployment)) = host.block(Host::before(&plan, &plan.release.id))? else {

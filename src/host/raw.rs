@@ -13,7 +13,7 @@ crate::functions! {
     /// ```rhai
     /// print(get("projects?take=1").TotalResults);
     /// ```
-    fn get(call, path: String) -> "map" {
+    fn get(call, path: String) -> "map" raises "not_found, request" {
         let host = Host::of(call)?;
         let place = host.place();
         host.block(place.space.raw("GET", &path, None))
@@ -24,7 +24,7 @@ crate::functions! {
     /// ```rhai
     /// post("projectgroups", #{Name: "Made by a script"});
     /// ```
-    fn post(call, path: String; body: Option<Dynamic>) -> "map" {
+    fn post(call, path: String; body: Option<Dynamic>) -> "map" raises "not_found, refused, in_doubt, request" {
         send(&Host::of(call)?, "POST", &path, body.as_ref())
     }
 
@@ -35,7 +35,7 @@ crate::functions! {
     /// g.Description = "seen";
     /// put("projectgroups/ProjectGroups-1", g);
     /// ```
-    fn put(call, path: String, body: Dynamic) -> "map" {
+    fn put(call, path: String, body: Dynamic) -> "map" raises "not_found, refused, in_doubt, request" {
         send(&Host::of(call)?, "PUT", &path, Some(&body))
     }
 
@@ -45,7 +45,7 @@ crate::functions! {
     /// let g = post("projectgroups", #{Name: "Not for long"});
     /// delete(`projectgroups/${g.Id}`);
     /// ```
-    fn delete(call, path: String) -> "map" {
+    fn delete(call, path: String) -> "map" raises "not_found, refused, in_doubt, request" {
         send(&Host::of(call)?, "DELETE", &path, None)
     }
 }

@@ -138,7 +138,7 @@ crate::functions! {
     /// ```rhai
     /// print(latest("Project A").version);
     /// ```
-    fn latest(call, project: Ref; options: ReleaseFilter) -> "Release" {
+    fn latest(call, project: Ref; options: ReleaseFilter) -> "Release" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let project = host.block(place.project(project.as_str()))?;
@@ -152,7 +152,7 @@ crate::functions! {
     /// ```rhai
     /// for r in releases("Project A", #{range: ">=1 <2"}) { print(r.version); }
     /// ```
-    fn releases(call, project: Ref; options: ReleaseFilter) -> "list of Release" {
+    fn releases(call, project: Ref; options: ReleaseFilter) -> "list of Release" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let limit = usize::try_from(options.limit).unwrap_or(0);
@@ -178,7 +178,7 @@ crate::functions! {
     /// ```rhai
     /// print(release("Project A", "1.1.0").created);
     /// ```
-    fn release(call, project: Ref, version: String; options: ReleaseFilter) -> "Release" {
+    fn release(call, project: Ref, version: String; options: ReleaseFilter) -> "Release" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let project = host.block(place.project(project.as_str()))?;
@@ -194,7 +194,7 @@ crate::functions! {
     /// let r = create_release("Project A", #{version: "2.1.0", notes: "made by a script"});
     /// wait(deploy("Project A", r, "Development"));
     /// ```
-    fn create_release(call, project: Ref; options: CreateOptions) -> "Release" {
+    fn create_release(call, project: Ref; options: CreateOptions) -> "Release" raises "not_found, refused, in_doubt, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let project = host.block(place.project(project.as_str()))?;
@@ -215,7 +215,7 @@ crate::functions! {
     /// ```rhai
     /// block(latest("Project A"), "memory leak, see ticket 4711");
     /// ```
-    fn block(call, release: Dynamic, reason: String) -> "nothing" {
+    fn block(call, release: Dynamic, reason: String) -> "nothing" raises "not_found, refused, in_doubt, request" {
         let host = Host::of(call)?;
         let release = expect_release(call.function, release)?;
         host.effect("block", &release.release.id.to_string().into(), |_| async { release.place.space.block(&release.release.id, &reason).await })
@@ -228,7 +228,7 @@ crate::functions! {
     /// block(r, "wait for the fix");
     /// unblock(r);
     /// ```
-    fn unblock(call, release: Dynamic) -> "nothing" {
+    fn unblock(call, release: Dynamic) -> "nothing" raises "not_found, refused, in_doubt, request" {
         let host = Host::of(call)?;
         let release = expect_release(call.function, release)?;
         host.effect("unblock", &release.release.id.to_string().into(), |_| async { release.place.space.unblock(&release.release.id).await })

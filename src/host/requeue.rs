@@ -133,7 +133,7 @@ crate::functions! {
     /// ```rhai
     /// if window("Mon-Fri 08:00-18:00") { requeue("22:00"); }
     /// ```
-    fn requeue(call, when: When; options: RequeueOptions) -> "Task" {
+    fn requeue(call, when: When; options: RequeueOptions) -> "Task" raises "suspended, not_found, refused, in_doubt, request" {
         let host = Host::of(call)?;
         let at = when.resolve(&host)?;
         host.requeue(at, &options)

@@ -29,7 +29,7 @@ crate::functions! {
     /// ```rhai
     /// let t = retry(3, || wait(deploy("Project A", "latest", "Test")));
     /// ```
-    fn retry(call, times: i64, closure: FnPtr; options: RetryOptions) -> "what the closure returns" {
+    fn retry(call, times: i64, closure: FnPtr; options: RetryOptions) -> "what the closure returns" raises "closure" {
         let host = Host::of(call)?;
         if times < 1 {
             return Err(raise(Error::new(Kind::Script, format!("`retry` needs at least one try; got {times}"))));
@@ -73,7 +73,7 @@ crate::functions! {
     /// ```rhai
     /// finally(|| print("working"), || print("tidying up"));
     /// ```
-    fn finally(call, work: FnPtr, cleanup: FnPtr) -> "what the first closure returns" {
+    fn finally(call, work: FnPtr, cleanup: FnPtr) -> "what the first closure returns" raises "closure" {
         let done = call.closure(&work, ());
         let tidied = call.closure(&cleanup, ());
         done.and_then(|value| tidied.map(|_| value))

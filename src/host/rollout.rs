@@ -88,7 +88,7 @@ crate::functions! {
     /// rollout(["Project A", "Project B", "Project C"], |p| deploy(p, "latest", "Test"),
     ///     #{canary: 1, bake: "10m", width: 2, max_failures: 1});
     /// ```
-    fn rollout(call, items: Array, start: FnPtr; options: RolloutOptions) -> "list of Outcome" {
+    fn rollout(call, items: Array, start: FnPtr; options: RolloutOptions) -> "list of Outcome" raises "deployment_failed, closure, request" {
         let host = Host::of(call)?;
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
         let waves = waves(items, usize::try_from(options.canary).unwrap_or(0));

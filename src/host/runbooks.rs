@@ -91,7 +91,7 @@ crate::functions! {
     /// ```rhai
     /// wait(run_runbook("Project A", "Smoke test", "Test"));
     /// ```
-    fn run_runbook(call, project: Ref, runbook: String, env: Ref; options: RunbookOptions) -> "Task" {
+    fn run_runbook(call, project: Ref, runbook: String, env: Ref; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         Host::of(call)?.run_runbook(&project, &runbook, &env, &options)
     }
 }

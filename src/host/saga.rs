@@ -234,7 +234,7 @@ crate::functions! {
     ///     wait(s.deploy("Project C", "latest", "Test"));
     /// });
     /// ```
-    fn saga(call, closure: FnPtr; options: SagaOptions) -> "what the closure returns" {
+    fn saga(call, closure: FnPtr; options: SagaOptions) -> "what the closure returns" raises "closure" {
         let host = Host::of(call)?;
         let saga = Saga::default();
         match call.closure(&closure, (saga.clone(),)) {
@@ -264,7 +264,7 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.deploy("Project A", "latest", "Test")));
     /// ```
-    fn deploy[saga: Saga](call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" {
+    fn deploy[saga: Saga](call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let plan = host.plan(&project, &version, &env, &options)?;
         saga.deployed(&host, plan, &options, "deploy")
@@ -275,7 +275,7 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.promote("Project A", "Test", "Production")));
     /// ```
-    fn promote[saga: Saga](call, project: Ref, from: Ref, to: Ref; options: Box<DeployOptions>) -> "Task" {
+    fn promote[saga: Saga](call, project: Ref, from: Ref, to: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let plan = host.plan_promotion(&project, &from, &to, &options)?;
         saga.deployed(&host, plan, &options, "promote")
@@ -286,7 +286,7 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.run_runbook("Project A", "Smoke test", "Test")));
     /// ```
-    fn run_runbook[saga: Saga](call, project: Ref, runbook: String, env: Ref; options: RunbookOptions) -> "Task" {
+    fn run_runbook[saga: Saga](call, project: Ref, runbook: String, env: Ref; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let task = host.run_runbook(&project, &runbook, &env, &options)?;
         saga.0.lock().push(Step::Ran { task: task.clone() });

@@ -185,7 +185,7 @@ crate::functions! {
     /// let t = deploy("Project B", "latest", "Test");
     /// wait_step(t, 3);
     /// ```
-    fn wait_step(call, task: Dynamic, step: Wanted; options: StepOptions) -> "Step" {
+    fn wait_step(call, task: Dynamic, step: Wanted; options: StepOptions) -> "Step" raises "timeout, deployment_failed, not_found, request" {
         let host = Host::of(call)?;
         let list = tasks_of(call, task)?;
         let [task] = list.as_slice() else {

@@ -400,7 +400,7 @@ crate::functions! {
     /// let t = deploy("Project A", "latest", "Test");
     /// print(task(t.id).title);
     /// ```
-    fn task(call, id: String) -> "Task" {
+    fn task(call, id: String) -> "Task" raises "not_found, request" {
         find(&Host::of(call)?, &id)
     }
 
@@ -410,7 +410,7 @@ crate::functions! {
     /// ```rhai
     /// for t in running("Project B", "Test") { print(t.title); }
     /// ```
-    fn running(call; project: Option<Ref>, env: Option<Ref>) -> "list of Task" {
+    fn running(call; project: Option<Ref>, env: Option<Ref>) -> "list of Task" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         host.block(active(&place, project.as_ref(), env.as_ref()))
@@ -422,7 +422,7 @@ crate::functions! {
     /// let t = deploy("Project A", "latest", "Test");
     /// print(t.refresh().state);
     /// ```
-    fn refresh[task: Task](call) -> "Task" {
+    fn refresh[task: Task](call) -> "Task" raises "not_found, request" {
         let host = Host::of(call)?;
         host.block(task.look(&host)).map(|_| task.clone())
     }
@@ -437,7 +437,7 @@ crate::functions! {
     /// t.cancel();
     /// settle(t);
     /// ```
-    fn cancel[task: Task](call) -> "Task" {
+    fn cancel[task: Task](call) -> "Task" raises "refused, request" {
         let host = Host::of(call)?;
         host.effect("cancel", &task.id.to_string().into(), |_| async { task.cancel(&host).await })?;
         Ok(task.clone())
@@ -448,7 +448,7 @@ crate::functions! {
     /// ```rhai
     /// deploy("Project A", "latest", "Test").prioritize();
     /// ```
-    fn prioritize[task: Task](call) -> "Task" {
+    fn prioritize[task: Task](call) -> "Task" raises "refused, request" {
         let host = Host::of(call)?;
         host.effect("prioritize", &task.id.to_string().into(), |_| async { task.place.space.prioritize_task(&task.id).await.map(|_| ()) })?;
         Ok(task.clone())

@@ -206,7 +206,7 @@ crate::functions! {
     /// ```rhai
     /// email(#{to: "team@example.com", subject: "What is in Test", body: dashboard(#{env: "Test"})});
     /// ```
-    fn email(call, options: Box<EmailOptions>) -> "true or false" {
+    fn email(call, options: Box<EmailOptions>) -> "true or false" raises "mail" {
         let host = Host::of(call)?;
         let letter = letter(call, &options)?;
         let arguments = serde_json::json!({"to": letter.to, "subject": letter.subject});
@@ -253,7 +253,7 @@ crate::functions! {
     /// ```rhai
     /// notify("ops@example.com", "Project A is live in Test");
     /// ```
-    fn notify(call, channel: String, text: String) -> "true or false" {
+    fn notify(call, channel: String, text: String) -> "true or false" raises "mail" {
         let host = Host::of(call)?;
         let known = host.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(&channel)).and_then(|(_, value)| value.as_str().map(str::to_owned));
         let to = known.unwrap_or_else(|| channel.clone());

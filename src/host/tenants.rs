@@ -62,7 +62,7 @@ crate::functions! {
     /// ```rhai
     /// for t in tenants() { print(`${t.name}: ${t.tags}`); }
     /// ```
-    fn tenants(call; filter: TenantFilter) -> "list of Tenant" {
+    fn tenants(call; filter: TenantFilter) -> "list of Tenant" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         if filter.env.is_some() && filter.project.is_none() {

@@ -432,7 +432,7 @@ crate::functions! {
     /// let b = deploy("Project B", "latest", "Test");
     /// wait([a, b], #{timeout: "45m", on_timeout: "cancel"});
     /// ```
-    fn wait(call, tasks: Dynamic; options: WaitOptions) -> "what it was given" {
+    fn wait(call, tasks: Dynamic; options: WaitOptions) -> "what it was given" raises "timeout, deployment_failed, request" {
         let host = Host::of(call)?;
         let list = tasks_of(call, tasks.clone())?;
         let came = for_tasks(call, &host, &list, &options, Until::All)?;
@@ -456,7 +456,7 @@ crate::functions! {
     ///     print(`${t.title}: ${t.state}`);
     /// }
     /// ```
-    fn settle(call, tasks: Dynamic; options: WaitOptions) -> "list of Task" {
+    fn settle(call, tasks: Dynamic; options: WaitOptions) -> "list of Task" raises "timeout, request" {
         let host = Host::of(call)?;
         let list = tasks_of(call, tasks)?;
         if !for_tasks(call, &host, &list, &options, Until::All)? {
@@ -472,7 +472,7 @@ crate::functions! {
     /// let first = wait_any([deploy("Project A", "latest", "Test"), deploy("Project B", "latest", "Test")]);
     /// print(first.title);
     /// ```
-    fn wait_any(call, tasks: Dynamic; options: WaitOptions) -> "Task" {
+    fn wait_any(call, tasks: Dynamic; options: WaitOptions) -> "Task" raises "timeout, request" {
         let host = Host::of(call)?;
         let list = tasks_of(call, tasks)?;
         if list.is_empty() {

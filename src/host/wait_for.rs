@@ -68,7 +68,7 @@ crate::functions! {
     /// deploy("Project A", "2.0.0", "Test");
     /// wait_deployed("Project A", "2.*", "Test", #{timeout: "1h"});
     /// ```
-    fn wait_deployed(call, project: Ref, range: String, env: Ref; options: ConditionOptions) -> "text" {
+    fn wait_deployed(call, project: Ref, range: String, env: Ref; options: ConditionOptions) -> "text" raises "timeout, not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let wanted = VersionRange::parse(&range).raise()?;
         let place = host.place();
@@ -88,7 +88,7 @@ crate::functions! {
     /// deploy("Project C", "latest", "Test");
     /// wait_idle("Project C", "Test");
     /// ```
-    fn wait_idle(call, project: Vec<Ref>, env: Ref; options: ConditionOptions) -> "nothing" {
+    fn wait_idle(call, project: Vec<Ref>, env: Ref; options: ConditionOptions) -> "nothing" raises "timeout, not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let names = project.iter().map(Ref::as_str).collect::<Vec<_>>().join(", ");
@@ -108,7 +108,7 @@ crate::functions! {
     /// deploy("Project A", "2.0.0", "Test");
     /// wait_for(|| deployed("Project A", "Test").release == "2.0.0", #{timeout: "1h", message: "2.0.0 in Test"});
     /// ```
-    fn wait_for(call, closure: FnPtr; options: ConditionOptions) -> "what the closure returns" {
+    fn wait_for(call, closure: FnPtr; options: ConditionOptions) -> "what the closure returns" raises "timeout, closure" {
         let host = Host::of(call)?;
         let what = options.message.clone().unwrap_or_else(|| "a condition".to_owned());
         condition(&host, &what, &options, || {

@@ -1,0 +1,82 @@
+//! `octorhai docs`: what is generated from the functions and the command line, for whoever wants it as a file.
+
+use super::{args, below, ui::Ui};
+use crate::error::{Error, Kind, Result, suggestion};
+use clap::{Args, Subcommand};
+use clap_complete::Shell;
+
+/// What `octorhai docs` takes.
+#[derive(Args, Debug)]
+pub struct DocsArgs {
+    /// What to print.
+    #[command(subcommand)]
+    what: Docs,
+}
+
+/// What there is.
+#[derive(Debug, Subcommand)]
+enum Docs {
+    /// The reference of all functions and types, as Markdown
+    Reference,
+    /// Definitions for editors that read Rhai's (`.d.rhai`)
+    Definitions,
+    /// Snippets for Visual Studio Code
+    Snippets,
+    /// A manual page: of octorhai, or of a subcommand
+    Man {
+        /// The subcommand
+        subcommand: Option<String>,
+    },
+    /// Completion of this command line for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Prints it and returns the exit code.
+pub fn run(args: &DocsArgs, ui: &Ui) -> u8 {
+    ui.exit_code(go(args, ui).map(|()| 0))
+}
+
+fn go(args: &DocsArgs, ui: &Ui) -> Result<()> {
+    let text = match &args.what {
+        Docs::Reference => below::manual_reference(),
+        Docs::Definitions => below::definitions(),
+        Docs::Snippets => below::snippets(),
+        Docs::Man { subcommand } => page(subcommand.as_deref())?,
+        Docs::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut args::command(), "octorhai", &mut script);
+            String::from_utf8_lossy(&script).into_owned()
+        }
+    };
+    ui.data(text.trim_end());
+    Ok(())
+}
+
+/// A manual page; that of the whole program ends with the exit codes.
+fn page(subcommand: Option<&str>) -> Result<String> {
+    let mut cli = args::command();
+    cli.build();
+    let command = match subcommand {
+        None => cli,
+        Some(name) => cli.find_subcommand(name).cloned().ok_or_else(|| {
+            let error = Error::usage(format!("there is no subcommand `{name}`"));
+            match suggestion(name, cli.get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>()) {
+                Some(help) => error.help(help),
+                None => error,
+            }
+        })?,
+    };
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page).map_err(|why| Error::bug(format!("the page was not written: {why}")))?;
+    let mut page = String::from_utf8_lossy(&page).into_owned();
+    if subcommand.is_none() {
+        page.push_str(".SH \"EXIT STATUS\"\n.TP\n0\nall went well\n");
+        for kind in Kind::ALL {
+            page.push_str(&format!(".TP\n{} ({kind})\n{}\n", kind.exit_code(), kind.meaning().replace('\\', "\\\\")));
+        }
+    }
+    Ok(page)
+}
