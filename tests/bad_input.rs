@@ -52,6 +52,42 @@ fn without_ports(text: &str) -> String {
     out
 }
 
+/// What people write who come from another language or are in a hurry: `tests/golden/scripts/<case>.rhai`, with the whole message beside it.
+#[test]
+fn each_wrong_script_is_told_where_why_and_what_to_write_instead() {
+    let bless = std::env::var_os("OCTORHAI_BLESS").is_some();
+    let mut cases: Vec<_> =
+        fs::read_dir(root().join("tests/golden/scripts")).expect("the cases").map(|e| e.expect("an entry").path()).collect();
+    cases.retain(|path| path.extension().is_some_and(|end| end == "rhai"));
+    cases.sort();
+    assert!(cases.len() > 60, "only {} cases", cases.len());
+    let mut wrong = String::new();
+    for case in cases {
+        let name = case.file_name().expect("a name");
+        let Ran { code, stderr, .. } =
+            finish(octorhai().current_dir(case.parent().expect("a folder")).args(["run", "--quiet", "--sandbox"]).arg(name));
+        let got = format!("{}--- exit {code}\n", without_ports(&stderr));
+        let file = case.with_extension("out");
+        if bless {
+            fs::write(&file, &got).expect("writable");
+        }
+        let wanted = fs::read_to_string(&file).unwrap_or_default();
+        if got != wanted {
+            let _ = writeln!(wrong, "=== {}\n--- wanted\n{wanted}\n--- got\n{got}", case.display());
+        }
+        let place = got.contains(&format!("--> {}:", name.display())) || got.contains(&format!("::: {}:", name.display()));
+        if code == 0 || !got.contains("help: ") || !place {
+            let _ = writeln!(wrong, "{}: it does not say where, or what to do:\n{got}", case.display());
+        }
+        for word in INTERNALS {
+            if got.contains(word) {
+                let _ = writeln!(wrong, "{} shows `{word}`, which is not a word of users:\n{got}", case.display());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 #[test]
 fn each_mistake_is_told_with_what_where_why_and_what_now() {
     let bless = std::env::var_os("OCTORHAI_BLESS").is_some();

@@ -114,8 +114,8 @@ pub(super) fn map<'a>(text: &'a str, pieces: &[Piece], argument: &Range<usize>) 
     }
     let mut pairs: Vec<Pair> = Vec::new();
     let (mut depth, mut fresh) = (0_usize, true);
-    for at in argument.start + 1..argument.end.saturating_sub(1) {
-        let piece = &pieces[at];
+    let inside = argument.start + 1..argument.end.saturating_sub(1).max(argument.start + 1);
+    for (at, piece) in inside.clone().zip(&pieces[inside]) {
         match piece.of(text) {
             "(" | "[" | "{" | "#{" if piece.kind == Kind::Sign => depth += 1,
             ")" | "]" | "}" if piece.kind == Kind::Sign => depth = depth.saturating_sub(1),

@@ -255,10 +255,11 @@ impl<'a> Sheet<'a> {
         match (option.kind, piece.kind, literal) {
             ("duration", Kind::Text, Some(written)) => text::duration(written).err().map(|error| error.message().to_owned()),
             ("duration", Kind::Number, _) => Some(format!("`{word}` has no unit")),
-            ("duration", Kind::Word, _) if truth => Some(format!("got `{word}`")),
             ("true or false" | "whole number" | "closure" | "map", Kind::Text, Some(_)) => Some(format!("got text: {word}")),
             ("true or false" | "closure" | "map", Kind::Number, _) => Some(format!("got a number: {word}")),
-            ("whole number" | "text" | "closure" | "map" | "name, slug or id", Kind::Word, _) if truth => Some(format!("got `{word}`")),
+            ("duration" | "whole number" | "text" | "closure" | "map" | "name, slug or id", Kind::Word, _) if truth => {
+                Some(format!("got `{word}`"))
+            }
             _ => None,
         }
     }
@@ -355,7 +356,7 @@ impl<'a> Sheet<'a> {
             let words: Vec<&str> = whole.clone().map(|at| self.word(at)).collect();
             let sleeps = self.calls.iter().any(|call| whole.contains(&call.at) && matches!(call.name, "sleep" | "refresh"));
             let bounded =
-                words.contains(&"now") || words.windows(2).any(|pair| matches!(pair, ["+", "="] | ["-", "="])) || words.contains(&"wait");
+                words.contains(&"now") || words.windows(2).any(|pair| matches!(pair, ["+" | "-", "="])) || words.contains(&"wait");
             if sleeps && !bounded {
                 let finding = self.file.finding(
                     &WAIT_WITHOUT_LIMIT,
@@ -549,11 +550,7 @@ impl<'a> Sheet<'a> {
             if let Some(at) = shown {
                 let name = self.word(at);
                 let what = if name == "secret" { "a secret".to_owned() } else { format!("`{name}` is a secret, and") };
-                let what = if name == "secret" {
-                    format!("{what} goes into `{}`, which people read", call.name)
-                } else {
-                    format!("{what} goes into `{}`, which people read", call.name)
-                };
+                let what = format!("{what} goes into `{}`, which people read", call.name);
                 told.push(
                     self.file
                         .finding(&SECRET_SHOWN, at..at + 1, what)

@@ -50,7 +50,7 @@ pub fn sarif<'a>(findings: &[Finding], text_of: impl Fn(&str) -> &'a str) -> Val
         .map(|finding| {
             let text = text_of(&finding.file);
             let ((line, column), (end_line, end_column)) = (place(text, finding.range.start), place(text, finding.range.end));
-            let message = [&[finding.message.clone()], finding.help.as_slice()].concat().join("\n");
+            let message = [std::slice::from_ref(&finding.message), finding.help.as_slice()].concat().join("\n");
             json!({
                 "ruleId": finding.rule.name,
                 "ruleIndex": RULES.iter().position(|rule| rule.name == finding.rule.name),

@@ -4,6 +4,7 @@ use super::{args, below, ui::Ui};
 use crate::error::{Error, Kind, Result, suggestion};
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
+use std::fmt::Write as _;
 
 /// What `octorhai docs` takes.
 #[derive(Args, Debug)]
@@ -75,7 +76,7 @@ fn page(subcommand: Option<&str>) -> Result<String> {
     if subcommand.is_none() {
         page.push_str(".SH \"EXIT STATUS\"\n.TP\n0\nall went well\n");
         for kind in Kind::ALL {
-            page.push_str(&format!(".TP\n{} ({kind})\n{}\n", kind.exit_code(), kind.meaning().replace('\\', "\\\\")));
+            let _ = writeln!(page, ".TP\n{} ({kind})\n{}", kind.exit_code(), kind.meaning().replace('\\', "\\\\"));
         }
     }
     Ok(page)

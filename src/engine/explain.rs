@@ -45,6 +45,8 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
         if let Some(option) = ours.fact("option").and_then(|o| o.as_str()) {
             around.better.set(key_after(around, option));
         }
+        let unfilled = super::habits::binding(ours.message()).map(super::habits::unfilled);
+        let ours = hinted(ours, unfilled);
         let argument = ours.fact("argument").and_then(|a| a.as_str()).and_then(|argument| argument_named(around, argument));
         return hinted(ours, argument);
     }
@@ -59,7 +61,8 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
         EvalAltResult::ErrorIndexingType(what, _) => {
             let (subject, key) = what.split_once(" [").unwrap_or((what, ""));
             let key = key.split(']').next().unwrap_or_default();
-            script(format!("{} has no entries to take out with `[{}]`", words(subject), type_words(Some(engine), key)))
+            let error = script(format!("{} has no entries to take out with `[{}]`", words(subject), type_words(Some(engine), key)));
+            error.help("a property is read with a dot: `task.state`")
         }
         EvalAltResult::ErrorIndexNotFound(key, _) => script(format!("there is no entry `{key}`")),
         EvalAltResult::ErrorPropertyNotFound(name, _) => script(format!("there is no property `{name}`")),
@@ -225,17 +228,50 @@ pub(super) fn plain(message: &str) -> String {
     }
 }
 
+/// What an error of Rhai's own says, in a line without its place: for warnings on the way; the end of the run explains it.
+pub fn brief(error: &EvalAltResult) -> String {
+    match error {
+        EvalAltResult::ErrorFunctionNotFound(call, _) => {
+            let (name, arguments) = call.split_once(" (").unwrap_or((call, ""));
+            let given: Vec<String> =
+                arguments.trim_end_matches(')').split(", ").filter(|a| !a.is_empty()).map(|a| with_article(&type_words(None, a))).collect();
+            let for_what = if given.is_empty() { String::new() } else { format!(" for {}", given.join(", ")) };
+            if name.starts_with("anon$") {
+                format!("there is no closure{for_what}")
+            } else {
+                format!("there is no function `{name}`{for_what}")
+            }
+        }
+        EvalAltResult::ErrorVariableNotFound(name, _) => format!("unknown variable `{name}`"),
+        other => {
+            let said = plain(&other.to_string());
+            said.split(" (line ").next().unwrap_or(&said).to_owned()
+        }
+    }
+}
+
 pub(super) fn unknown_variable(name: &str, around: &Surroundings) -> Error {
     if let Some((module, variable)) = name.rsplit_once("::") {
         return script(format!("module `{module}` offers no `{variable}`"))
             .help("a file offers its functions, and the variables that it marks with `export`");
     }
     let error = script(format!("unknown variable `{name}`"));
-    if text_after(around).starts_with(':') {
+    let after = text_after(around);
+    let before = token(around).map_or("", |token| &around.text[..token.start]);
+    if after.starts_with(':') && before.trim_end().ends_with(['(', ',', '{']) {
         return error.help(format!("arguments have no names here; options stand in a map at the end: `#{{{name}: ...}}`"));
     }
+    let habit = super::habits::word(name, before, after);
     if around.docs.functions.iter().any(|f| f.name == name && f.receiver.is_none()) {
-        return error.help(format!("`{name}` is a function: call it with `{name}(...)`"));
+        // `deploy("A", latest, "Test")` means the text.
+        return hinted(error.help(format!("`{name}` is a function: call it with `{name}(...)`")), habit);
+    }
+    // `octopus.deploy(...)`
+    if let Some(function) =
+        after.strip_prefix('.').map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default())
+        && around.docs.functions.iter().any(|f| f.name == function && f.receiver.is_none())
+    {
+        return error.help(format!("functions stand by themselves: `{function}(...)`"));
     }
     let declared = declared_names(around.text);
     if declared.iter().any(|d| d == name) {
@@ -243,12 +279,11 @@ pub(super) fn unknown_variable(name: &str, around: &Surroundings) -> Error {
             "a function (`fn`) sees only its parameters: pass the value in, or use a closure (`|x| ...`), which sees variables around it",
         );
     }
-    if name.len() < 3 {
-        // Every short name is near to every other one.
-        return error;
-    }
     let known: Vec<String> = declared.into_iter().chain(around.shelf.known_names()).collect();
-    hinted(error, nearest(name, known.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?")))
+    // Every short name is near to every other one.
+    let near = if name.len() < 3 { None } else { nearest(name, known.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?")) };
+    let help = near.or(habit).unwrap_or_else(|| format!("a variable is declared before it is used: `let {name} = ...;`"));
+    error.help(help)
 }
 
 /// The names that a text declares: after `let`, `const`, `for`, `as`, `catch`, and parameters of functions and closures.
@@ -302,6 +337,15 @@ fn unknown_property(message: &str, around: &Surroundings) -> Error {
     if around.docs.functions.iter().any(|f| f.name == property && here(f)) {
         return error.help(format!("`{property}` is a function: write `.{property}()`"));
     }
+    if subject.starts_with("list") {
+        let habit = super::habits::method(property).map_or_else(
+            || format!("take an item out, `list[0].{property}`, or go through all: `list.map(|x| x.{property})`"),
+            str::to_owned,
+        );
+        return error.help(habit);
+    }
+    let habit = if subject == "text" { super::habits::method(property).map(str::to_owned) } else { None };
+    let error = hinted(error, habit);
     let hint = nearest(property, known.iter().copied()).map(|n| format!("did you mean `{n}`?"));
     let list =
         (!known.is_empty()).then(|| format!("{whose} has: {}", known.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")));
@@ -318,6 +362,11 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
         return script(match shown.len() {
             0 => "the closure takes arguments, and was called with none".to_owned(),
             _ => format!("the closure does not take what it was called with: {}", shown.join(", ")),
+        })
+        .help(match shown.len() {
+            0 => "write it without parameters: `|| ...`".to_owned(),
+            1 => "it is called with one value: `|x| ...`".to_owned(),
+            many => format!("it is called with {many} values, or with fewer: `|{}| ...`", ["a", "b", "c", "d"][..many.min(4)].join(", ")),
         });
     }
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
@@ -359,9 +408,11 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
                 (None, _) if around.docs.places.contains(&subject.as_str()) => true,
                 (None, first) => first.is_some_and(|(_, kind)| kind == subject),
             };
-            let hint =
-                nearest(bare, known.iter().filter(of_subject).map(|w| w.name.as_str())).map(|n| format!("did you mean `{n}`?")).or(hint);
-            hinted(script(format!("{} has no function `{bare}`", with_article(subject))), hint)
+            let near = nearest(bare, known.iter().filter(of_subject).map(|w| w.name.as_str())).map(|n| format!("did you mean `{n}`?"));
+            let habit = super::habits::method(bare).filter(|_| subject == "text" || subject.starts_with("list")).map(str::to_owned);
+            let of_ours =
+                around.docs.types.iter().any(|t| t.name == subject).then(|| format!("`octorhai help {subject}` lists what it has"));
+            hinted(script(format!("{} has no function `{bare}`", with_article(subject))), habit.or(near).or(of_ours))
         }
         _ => hinted(script(format!("there is no function `{bare}`")), hint),
     }
@@ -425,7 +476,11 @@ fn argument_named(around: &Surroundings, argument: &str) -> Option<String> {
     if let Some(index) = index.checked_sub(before_dot) {
         around.better.set(argument_position(around, index));
     }
-    Some(format!("it is: `{}`", doc.signature()))
+    if doc.params.iter().any(|p| p.name == argument && p.kind == "closure") {
+        return Some(format!("what is done later stands in a closure: `|| ...`; it is: `{}`", doc.signature()));
+    }
+    let receiver = if before_dot > 0 { ", and what stands before the dot is its first argument" } else { "" };
+    Some(format!("it is: `{}`{receiver}", doc.signature()))
 }
 
 /// The function exists: say which argument is not right, and show how it is called.

@@ -5,6 +5,7 @@
 
 mod explain;
 mod failure;
+mod habits;
 mod interpreter;
 mod modules;
 mod sizes;
@@ -25,6 +26,7 @@ pub mod session;
 pub mod site;
 pub mod thrown;
 
+pub use explain::brief;
 pub use failure::{Failure, Frame, span};
 pub use interpreter::{Config, Interpreter, Limits, Program};
 pub use modules::{Files, Source, standard_library};

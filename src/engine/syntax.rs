@@ -1,11 +1,13 @@
 //! What Rhai's parse errors mean in words of users, and what helps.
 
 use super::{
-    explain::{Surroundings, constant, plain, unknown_module, unknown_variable},
+    explain::{Surroundings, constant, hinted, plain, unknown_module, unknown_variable},
     failure::span,
+    habits,
 };
 use crate::error::{Error, Kind};
 use rhai::{LexError, ParseErrorType};
+use std::ops::Range;
 
 fn script(message: impl Into<String>) -> Error {
     Error::new(Kind::Script, message)
@@ -21,16 +23,28 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
     match error {
         ParseErrorType::VariableUndefined(name) => unknown_variable(name, around),
         ParseErrorType::ModuleUndefined(name) => unknown_module(name),
-        ParseErrorType::Reserved(name) => reserved(name, &around.text[..place.start]),
+        ParseErrorType::Reserved(name) => reserved(name, &around.text[..place.start], &around.text[place.end..]),
         // Words that are in use, other than those that wait for a use.
         ParseErrorType::VariableExpected | ParseErrorType::PropertyExpected | ParseErrorType::FnMissingName
             if token.starts_with(|c: char| c.is_ascii_alphabetic()) =>
         {
-            reserved(token, &around.text[..place.start])
+            reserved(token, &around.text[..place.start], &around.text[place.end..])
         }
         ParseErrorType::UnexpectedEOF => unfinished(around.text, "the script ends in the middle of a statement"),
-        ParseErrorType::MissingToken(wanted, why) => missing(wanted, why, token, around.text),
+        ParseErrorType::MissingToken(wanted, why) => missing(wanted, why, &place, around.text),
+        // `##{`: the escape of a step's inline script, where Octopus takes one `#` away.
+        ParseErrorType::BadInput(LexError::UnexpectedInput(_)) if around.text[place.start..].starts_with("##{") => {
+            script("unexpected `##{`").help(habits::ESCAPED)
+        }
         ParseErrorType::BadInput(lex) => bad_input(lex, token),
+        ParseErrorType::UnknownOperator(sign) => {
+            hinted(script(format!("unknown operator `{sign}`")), habits::operator(sign).map(str::to_owned))
+        }
+        ParseErrorType::ExprExpected(what) if what.contains("boolean") => {
+            script("a condition is missing here").help("it is `true`, `false`, or a comparison: `if t.state == \"Success\" { ... }`")
+        }
+        ParseErrorType::ExprExpected(what) if what.contains("literal") => script("`switch` compares with values that are written out")
+            .help("write it like `switch ctx.env { \"Test\" => 1, \"Production\" => 2, _ => 3 }`"),
         ParseErrorType::AssignmentToConstant(name) => constant(name),
         ParseErrorType::LoopBreak => script("`break` and `continue` only work inside of a loop")
             .help("a closure cannot leave the loop around it: `return` ends the closure"),
@@ -50,9 +64,17 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
     }
 }
 
-fn reserved(name: &str, before: &str) -> Error {
-    let before = before.trim_end();
-    let error = script(format!("`{name}` is a reserved word of the language"));
+fn reserved(name: &str, before: &str, after: &str) -> Error {
+    let error = match name {
+        "$" | "#" | "@" => script(format!("unexpected `{name}`")),
+        _ => script(format!("`{name}` is a reserved word of the language")),
+    };
+    let place = before.trim_end();
+    let as_key = place.ends_with(['.', '{', ',']) || ["let", "const", "fn"].iter().any(|word| place.ends_with(word));
+    if let Some(habit) = habits::word(name, before, after).filter(|_| !as_key) {
+        return error.help(habit);
+    }
+    let before = place;
     if before.ends_with('.') {
         error.help(format!("take the entry of a map with `[\"{name}\"]` instead of `.{name}`"))
     } else if before.ends_with(['{', ',']) {
@@ -62,7 +84,42 @@ fn reserved(name: &str, before: &str) -> Error {
     }
 }
 
-fn missing(wanted: &str, why: &str, token: &str, text: &str) -> Error {
+fn missing(wanted: &str, why: &str, place: &Range<usize>, text: &str) -> Error {
+    let (before, token, after) = (&text[..place.start], &text[place.clone()], &text[place.end..]);
+    let error = missing_sign(wanted, why, token, text);
+    if !error.hints().is_empty() {
+        return error;
+    }
+    let is_word = token.starts_with(|c: char| c.is_ascii_alphabetic());
+    // `5m`, `90s`: a duration without its quotes.
+    let digits = before.len() - before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    if is_word && digits > 0 {
+        let number = &before[before.len() - digits..];
+        return error.help(format!("a duration is a text: \"{number}{token}\""));
+    }
+    if wanted == ":" {
+        let line_start = before.rfind("#{").unwrap_or(0);
+        if let Some(binding) = habits::binding(&text[line_start..]).filter(|_| token == ".") {
+            return error.help(habits::unfilled(binding));
+        }
+        if token == "-" {
+            return error.help("a key with a dash in it stands in quotes: `#{\"a-b\": 1}`; options have no dashes: `on_timeout`");
+        }
+        return error.help("a map is written `#{key: value, other: value}`");
+    }
+    if let Some(habit) =
+        habits::word(token, before, after).filter(|_| is_word && ["and", "or", "not", "then", "except", "finally"].contains(&token))
+    {
+        return error.help(habit);
+    }
+    match wanted {
+        "{" => error.help("what belongs to `if`, `for`, `while` and so on stands in braces: `if x { ... }`"),
+        "," => error.help("is a comma missing, or a bracket?"),
+        _ => error,
+    }
+}
+
+fn missing_sign(wanted: &str, why: &str, token: &str, text: &str) -> Error {
     if token.is_empty() && matches!(wanted, "}" | ")" | "]" | "," | ";") {
         return unfinished(text, &format!("the script ends, but a `{wanted}` is missing"));
     }
@@ -123,17 +180,21 @@ fn bad_input(error: &LexError, token: &str) -> Error {
         LexError::UnexpectedInput(what) => {
             let error = script(format!("unexpected `{what}`"));
             if what.is_ascii() {
-                error
+                error.help("this sign has no meaning here; text stands in double quotes")
             } else {
                 error.help("outside of texts and comments, only letters a to z, digits and ASCII signs are allowed")
             }
         }
         LexError::MalformedChar(what) => {
-            script(format!("`{token}` is not one character")).help(format!("text stands in double quotes: \"{}\"", what.trim_matches('\'')))
+            script("text stands in double quotes, not in single ones").help(format!("write \"{}\"", what.trim_matches('\'')))
         }
         LexError::MalformedEscapeSequence(what) => {
             script(format!("`{what}` is not an escape in a text")).help("write a backslash as `\\\\`")
         }
+        LexError::ImproperSymbol(_, why) if why.contains("typo of '=='") => {
+            script("`=` gives a variable a value, which is no condition").help("compare with `==`")
+        }
+        LexError::ImproperSymbol(sign, _) => hinted(script(format!("unexpected `{sign}`")), habits::operator(sign).map(str::to_owned)),
         LexError::MalformedNumber(what) => script(format!("`{what}` is not a number")),
         LexError::MalformedIdentifier(what) => script(format!("`{what}` is not a name")),
         other => script(plain(&other.to_string())),

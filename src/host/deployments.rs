@@ -275,7 +275,13 @@ impl Host {
             let title = || format!("{} {} → {}", plan.project.name, plan.release.version, plan.environment.name);
             async move {
                 let created = place.space.create_remembered_deployment(new, attempt.marker.as_str(), &attempt).await;
-                created.map_err(|error| if error.kind() == Kind::InDoubt { error.context(title()) } else { error })
+                created.map_err(|error| match error.kind() {
+                    Kind::InDoubt => error.context(title()),
+                    Kind::Refused => {
+                        error.help("what may be deployed where, and what stands against it: `promotable(from, to)` and its `blocked_by`")
+                    }
+                    _ => error,
+                })
             }
         })?;
         // It is there: nothing that fails from here on may hide it.

@@ -91,7 +91,7 @@ pub fn message(error: &EvalAltResult) -> String {
         (Some(error), _) => error.message().to_owned(),
         // What the script threw itself, in its own words.
         (None, EvalAltResult::ErrorRuntime(value, _)) => crate::engine::thrown::shown(value),
-        (None, other) => other.to_string(),
+        (None, other) => crate::engine::brief(other),
     }
 }
 
@@ -100,7 +100,7 @@ pub fn caught(error: &EvalAltResult) -> Dynamic {
     match (ours(error), crate::engine::thrown::innermost(error)) {
         (Some(error), _) => to_map(&error).into(),
         (None, EvalAltResult::ErrorRuntime(value, _)) => value.clone(),
-        (None, other) => to_map(&Error::new(Kind::Script, other.to_string())).into(),
+        (None, other) => to_map(&Error::new(Kind::Script, crate::engine::brief(other))).into(),
     }
 }
 

@@ -299,7 +299,9 @@ fn run_id(settings: &Settings, clock: &Clock) -> String {
 
 /// A script with all its files, compiled to be looked at: it cannot be run, since it knows no functions.
 pub fn compiled(script: &Source) -> std::result::Result<Program, Failure> {
-    Interpreter::new(Config { constants: vec![("ctx".to_owned(), Dynamic::UNIT)], ..Config::default() }).load(script)
+    // With the library all the same: what a wrong name should be is found among its functions.
+    Interpreter::new(Config { library: host::library(), constants: vec![("ctx".to_owned(), Dynamic::UNIT)], ..Config::default() })
+        .load(script)
 }
 
 fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter {

@@ -1,0 +1,153 @@
+//! Slips that come from other languages: what PowerShell, C#, JavaScript, Python and YAML write, and how it is written here.
+
+/// Help on a word that means nothing here, as a variable or as a reserved word; `before` and `after` are the text around it.
+pub(super) fn word(word: &str, before: &str, after: &str) -> Option<String> {
+    let after = after.trim_start();
+    let first = |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned();
+    let open = before.trim_end();
+    if open.ends_with("function(") || open.ends_with("func(") {
+        return Some("a function is declared with `fn`: `fn name(x) { ... }`; a closure is `|x| ...`".to_owned());
+    }
+    let help = match word {
+        "let" | "const" if open.ends_with('(') => {
+            "a loop over a list is `for p in projects() { ... }`; a variable is declared in a line of its own".to_owned()
+        }
+        "$" => format!("names have no `$`: write `{}`", some(&first(after), "name")),
+        "var" | "val" | "auto" | "dim" | "Dim" | "set" | "local" => "a variable is declared with `let`: `let x = ...;`".to_owned(),
+        "null" | "nil" | "None" | "NULL" | "undefined" | "nothing" => "nothing is written `()`: `if x == () { ... }`".to_owned(),
+        "True" | "TRUE" => "it is written `true`".to_owned(),
+        "False" | "FALSE" => "it is written `false`".to_owned(),
+        "foreach" | "ForEach" | "each" => "a loop over a list is `for p in projects() { ... }`".to_owned(),
+        "not" => "`not` is written `!`: `if !x { ... }`".to_owned(),
+        "and" => "`and` is written `&&`".to_owned(),
+        "or" => "`or` is written `||`".to_owned(),
+        "def" | "function" | "func" | "sub" | "proc" | "lambda" => {
+            "a function is declared with `fn`: `fn name(x) { ... }`; a closure is `|x| ...`".to_owned()
+        }
+        "await" | "async" => "nothing has to be awaited: `deploy` returns at once, and `wait(task)` waits".to_owned(),
+        "elif" | "elseif" | "elsif" | "ElseIf" => "it is written `else if`".to_owned(),
+        "then" | "begin" | "end" | "fi" | "done" | "endif" => "blocks stand in braces: `if x { ... }`".to_owned(),
+        "finally" => "what must always happen stands in `finally(|| work, || cleanup)`".to_owned(),
+        "except" | "rescue" => "it is written `catch (err) { ... }`".to_owned(),
+        "raise" | "error" | "die" => "an error is raised with `throw \"...\"`, or `fail(\"...\")`".to_owned(),
+        "echo" | "console" | "puts" | "printf" | "Write" => "a line is written with `print(...)`".to_owned(),
+        "new" if before.trim_end().ends_with('=') => "values are made by functions, without `new`".to_owned(),
+        "default" | "case" if before.contains("switch") => {
+            "`switch x { \"a\" => 1, \"b\" => 2, _ => 3 }`: `_` is any other value".to_owned()
+        }
+        "public" | "private" | "static" | "protected" => "leave it out: functions are seen by whoever imports the file".to_owned(),
+        "include" | "require" | "use" | "using" => "files are imported: `import \"./name\" as name;`".to_owned(),
+        "#" if after.starts_with("#{") || before.ends_with('#') => ESCAPED.to_owned(),
+        "#" => "a comment begins with `//`".to_owned(),
+        "f" | "F" | "r" | "b" | "u" if after.starts_with(['"', '\'']) => TEXT_WITH_VALUES.to_owned(),
+        "@" => "write it without `@`".to_owned(),
+        _ if after.starts_with("=>") => format!("a closure is written `|{word}| ...`"),
+        _ if after.starts_with('=') && !after.starts_with("==") && open.ends_with(['(', ',']) => {
+            "arguments have no names here: they stand in order; options stand in a map at the end: `#{name: value}`".to_owned()
+        }
+        _ if after.starts_with('=') && !after.starts_with("==") => format!("a variable is declared before it is used: `let {word} = ...;`"),
+        _ if open.ends_with(['(', ',']) && (after.starts_with([',', ')']) || after.starts_with(char::is_alphanumeric)) => {
+            let words = after.split([',', ')', ';', '\n']).next().unwrap_or_default().trim_end();
+            let whole = if words.is_empty() { word.to_owned() } else { format!("{word} {words}") };
+            format!("text stands in double quotes: \"{whole}\"")
+        }
+        _ => return None,
+    };
+    Some(help)
+}
+
+/// Help on `##{`.
+pub(super) const ESCAPED: &str = "`##{` is how `#{` is written in a step's inline script, for Octopus; here it is `#{`";
+
+/// How a text holds values.
+pub(super) const TEXT_WITH_VALUES: &str = "a text with values in it stands in backticks: `Test of ${ctx.env}`";
+
+/// What another language's method is called here.
+pub(super) fn method(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "each" | "forEach" | "foreach" | "ForEach" => "`for x in list { ... }` goes through a list; `list.for_each(|x| ...)` too",
+        "length" | "size" | "count" | "Count" | "Length" => "it is `.len()`",
+        "where" | "Where" | "select_if" => "it is `.filter(|x| ...)`",
+        "Select" | "collect" => "it is `.map(|x| ...)`",
+        "add" | "Add" | "append" | "push_back" => "it is `.push(x)`",
+        "includes" | "Contains" | "has" => "it is `.contains(x)`",
+        "startsWith" | "StartsWith" | "startswith" => "it is `.starts_with(\"...\")`",
+        "endsWith" | "EndsWith" | "endswith" => "it is `.ends_with(\"...\")`",
+        "toUpper" | "toUpperCase" | "ToUpper" | "upper" => "it is `.to_upper()`",
+        "toLower" | "toLowerCase" | "ToLower" | "lower" => "it is `.to_lower()`",
+        "toString" | "ToString" | "str" => "it is `.to_string()`, or `${x}` in a text in backticks",
+        "Trim" | "strip" => "it is `.trim()`",
+        "Replace" => "it is `.replace(\"a\", \"b\")`",
+        "Split" => "it is `.split(\",\")`",
+        "push_all" | "addAll" | "AddRange" | "concat" | "extend" => "it is `.append(list)`, or `a + b`",
+        "first" | "First" => "it is `list[0]`",
+        "last" | "Last" => "it is `list[-1]`",
+        "join" => "a list of texts is joined by a loop, or printed as it is",
+        _ => return None,
+    })
+}
+
+/// Help on an operator of another language.
+pub(super) fn operator(sign: &str) -> Option<&'static str> {
+    Some(match sign {
+        "++" => "write `i += 1`",
+        "--" => "write `i -= 1`",
+        "?" => "write `if condition { a } else { b }`: it has a value",
+        "===" => "write `==`",
+        "!==" | "<>" => "write `!=`",
+        "=>" | "->" => "a closure is written `|x| ...`",
+        ":=" => "write `=`",
+        "|>" => "write `.function()` behind the value",
+        _ => return None,
+    })
+}
+
+fn some<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
+    if text.is_empty() { otherwise } else { text }
+}
+
+/// What Octopus should have filled in and did not: the first `#{Octopus...}` or `#{Name}` in a text.
+pub(super) fn binding(text: &str) -> Option<&str> {
+    let start = text.find("#{")?;
+    let inner = &text[start + 2..];
+    let end = inner.find('}')?;
+    let letters = |c: char| c.is_alphanumeric() || " _-.[]".contains(c);
+    (end > 0 && inner[..end].chars().all(letters)).then(|| &text[start..start + end + 3])
+}
+
+/// Help on such a text.
+pub(super) fn unfilled(binding: &str) -> String {
+    let name = binding.trim_start_matches("#{").trim_end_matches('}').trim();
+    let here = match name {
+        "Octopus.Environment.Name" => Some("ctx.env"),
+        "Octopus.Project.Name" => Some("ctx.project"),
+        "Octopus.Deployment.Tenant.Name" => Some("ctx.tenant"),
+        "Octopus.Release.Number" => Some("ctx.release"),
+        "Octopus.Release.Channel.Name" => Some("ctx.channel"),
+        "Octopus.Space.Name" => Some("ctx.space"),
+        _ => None,
+    };
+    let instead = here.map_or_else(|| "take it as a parameter: `param(\"...\")`".to_owned(), |here| format!("here it is `{here}`"));
+    format!("`{binding}` is for Octopus to fill in, which it does in a step's inline script only: {instead}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bindings_are_told_from_maps() {
+        assert_eq!(binding("deploy(\"#{Octopus.Project.Name}\")"), Some("#{Octopus.Project.Name}"));
+        assert_eq!(binding("#{timeout: \"5m\"}"), None);
+        assert_eq!(binding("#{}"), None);
+        assert!(unfilled("#{Octopus.Environment.Name}").contains("`ctx.env`"));
+    }
+
+    #[test]
+    fn a_name_in_an_argument_is_a_text_without_its_quotes() {
+        assert_eq!(word("Project", "deploy(", " A, \"latest\")").as_deref(), Some("text stands in double quotes: \"Project A\""));
+        assert_eq!(word("latest", "deploy(\"A\", ", ", x)").as_deref(), Some("text stands in double quotes: \"latest\""));
+        assert_eq!(word("p", "filter(", " => p.name)").as_deref(), Some("a closure is written `|p| ...`"));
+        assert_eq!(word("x", "let y = ", " + 1"), None);
+    }
+}
