@@ -40,7 +40,7 @@ print("#{Octopus.Project.Name}"); //! inline-trap
 "##;
 
 /// Scripts that look alike and are right.
-const RIGHT: &str = r##"import "std/lists" as lists;
+const RIGHT: &str = r#"import "std/lists" as lists;
 fn twice(x) { x * 2 }
 let to = param("NotifyTo", "team@example.com", #{label: "Who gets the mail"});
 let token = secret("Token");
@@ -66,7 +66,7 @@ let limit = #{timeout: "5m"};
 wait(running("Project A", ctx.env), limit);
 ensure("Project A", "latest", ctx.env);
 for t in running() { wait(t, #{timeout: "1h", on_timeout: "cancel"}); }
-"##;
+"#;
 
 fn check(folder: &Path, arguments: &[&str]) -> Ran {
     finish(octorhai().current_dir(folder).arg("check").args(arguments))
@@ -119,7 +119,7 @@ fn the_scripts_that_come_with_it_have_no_mistake_here_and_on_a_server() {
 #[test]
 fn a_server_knows_which_names_there_are() {
     let folder = tempfile::tempdir().expect("a folder");
-    let script = r##"deploy("Projekt A", "latest", "Test"); //! unknown-name
+    let script = r#"deploy("Projekt A", "latest", "Test"); //! unknown-name
 deploy("Project A", "latest", "Tset"); //! unknown-name
 deploy("project-a", "2.0.0", "Environments-2");
 deploy("Project A", "9.9.9", "Test", #{channel: "Nope", skip_steps: ["Smoke test", "Smoke tset"]}); //! unknown-name unknown-name unknown-name
@@ -132,7 +132,7 @@ deploy("Project B", "latest", "Test"); //! latest-without-channel
 deploy("Project B", "latest", "Test", #{channel: "Beta"});
 deploy("Project T", "1.0.0", "Test"); //! tenant-missing
 deploy("Project T", "1.0.0", "Test", #{tenant: "Nobody"});
-"##;
+"#;
     fs::write(folder.path().join("x.rhai"), script).expect("written");
     let world = shop(&[(
         "name = \"Project B\"\n",

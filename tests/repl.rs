@@ -236,3 +236,16 @@ fn without_a_server_both_ways_on_are_named_and_piped_mistakes_end_in_their_code(
     assert_eq!((ran.code, ran.stdout.as_str()), (2, "1\n"), "{ran:?}");
     assert!(ran.stderr.contains("there is no dry mode") && ran.stderr.contains("there is no command `:nope`"), "{ran:?}");
 }
+
+#[test]
+fn every_command_is_in_the_docs() {
+    let ran = finish(octorhai().args(["repl", "--sandbox"]).write_stdin(":help\n"));
+    let page = fs::read_to_string(support::root().join("docs/repl.md")).expect("docs/repl.md is there");
+    let commands: Vec<(&str, &str)> =
+        ran.stdout.lines().filter(|line| line.starts_with("  :")).filter_map(|line| line.trim().split_once("  ")).collect();
+    assert!(commands.len() > 12, "{ran:?}");
+    for (command, what) in commands {
+        let row = format!("| `{}` | {} |", command.trim().replace('|', "\\|"), what.trim());
+        assert!(page.contains(&row), "docs/repl.md has no row {row}");
+    }
+}
