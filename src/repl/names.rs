@@ -43,10 +43,16 @@ impl Names {
         Self(Arc::new(Inner { host: Mutex::default(), known: Mutex::default() }))
     }
 
+    /// Takes names for granted until the server says which there are.
+    pub fn assume(&self, noun: Noun, names: Vec<String>) {
+        self.0.known.lock().insert(noun, Known { names: Arc::new(names), since: Stopwatch::start(), asking: false });
+    }
+
     /// From now on those of this server and space; what nearly everybody needs first is asked for at once.
     pub fn move_to(&self, host: &Host) {
-        *self.0.host.lock() = Some(host.clone());
-        self.0.known.lock().clear();
+        if self.0.host.lock().replace(host.clone()).is_some() {
+            self.0.known.lock().clear();
+        }
         self.ask(Noun::Projects);
         self.ask(Noun::Environments);
     }

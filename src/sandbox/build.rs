@@ -212,15 +212,7 @@ impl Builder<'_> {
         for p in &plan.projects {
             let steps = Arc::new(p.steps.clone());
             let runbook_steps: Vec<_> = p.runbooks.iter().map(|r| Arc::new(r.steps.clone())).collect();
-            let width = p.name.get_ref().matches('#').count();
-            for copy in 1..=p.copies.unwrap_or(1) {
-                let name = match (p.copies, p.name.get_ref().find('#')) {
-                    (Some(_), Some(at)) => {
-                        format!("{}{copy:0width$}{}", &p.name.get_ref()[..at], p.name.get_ref()[at..].trim_start_matches('#'))
-                    }
-                    (Some(_), None) => format!("{} {copy}", p.name.get_ref()),
-                    (None, _) => p.name.get_ref().clone(),
-                };
+            for name in p.names() {
                 let id = self.project(state, p, &name);
                 state.steps.insert(id.clone(), steps.clone());
                 self.runbooks(state, p, &id, &runbook_steps);

@@ -2,6 +2,7 @@
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::{
+    ffi::OsStr,
     io::{Read, Write},
     num::NonZero,
     path::Path,
@@ -30,13 +31,19 @@ impl Drop for Terminal {
 impl Terminal {
     /// The program with arguments, in `folder`.
     pub fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::of(assert_cmd::cargo::cargo_bin!("octorhai"), folder, arguments, environment)
+    }
+
+    /// Any program.
+    pub fn of(program: impl AsRef<OsStr>, folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let pty = native_pty_system()
             .openpty(PtySize { rows: ROWS.get(), cols: COLUMNS.get(), pixel_width: 0, pixel_height: 0 })
             .expect("a terminal");
-        let mut command = CommandBuilder::new(assert_cmd::cargo::cargo_bin!("octorhai"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.cwd(folder);
         command.env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         for (name, value) in [("TERM", "xterm-256color"), ("TZ", "UTC"), ("OCTORHAI_STATE", folder.to_str().expect("a path"))] {
             command.env(name, value);
         }
@@ -82,7 +89,7 @@ impl Terminal {
             if test(&screen) {
                 return screen;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(1));
         }
         panic!("{what} did not come:\n{}", self.screen())
     }

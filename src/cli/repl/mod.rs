@@ -13,6 +13,7 @@ use super::{
 use crate::{
     cancel::Cancel,
     error::{Error, Kind, Result},
+    host::nouns::Noun,
     repl::{Helper, save::Kept},
     run::{ContextSettings, Files, OnCancel, Settings, Source, Target, session::Session},
 };
@@ -131,6 +132,7 @@ fn go(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
     run::learn_secrets(ui, environment);
     let target = target(args, ui, environment)?;
     let (place, is_sandbox) = (place(&target), matches!(target, Target::Sandbox(_)));
+    let assumed = if let Target::Sandbox(world) = &target { Some(world.names()) } else { None };
     let (settings, screen, cancel) = settings(args, ui, environment, target)?;
     // A person who has typed this much wants it again; a script that is piped in does not.
     let mut editor = editor(ui)?;
@@ -140,6 +142,11 @@ fn go(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
     }
     let helper = commands::helper(ui);
     editor.set_helper(Some(helper.clone()));
+    // A world that is still being made has its names already.
+    if let Some((projects, environments)) = assumed {
+        helper.names().assume(Noun::Projects, projects);
+        helper.names().assume(Noun::Environments, environments);
+    }
     let opening = open(settings, &helper)?;
     let (kept, last, width) = (Vec::new(), Last::default(), screen::WIDTH);
     let mut repl = Repl { args, ui, environment, place, opening: Some(opening), open: None, cancel, screen, helper, kept, last, width };

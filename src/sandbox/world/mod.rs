@@ -108,6 +108,12 @@ impl World {
         self.plan.start_deadlines == StartDeadlines::Honoured
     }
 
+    /// The names of its projects and of its environments, before a server is made of it.
+    pub fn names(&self) -> (Vec<String>, Vec<String>) {
+        let projects = self.plan.projects.iter().flat_map(model::ProjectPlan::names).collect();
+        (projects, self.plan.environments.iter().map(|environment| environment.name.get_ref().clone()).collect())
+    }
+
     /// The name it was read under.
     pub fn name(&self) -> &str {
         &self.name

@@ -342,6 +342,19 @@ pub(crate) struct ProjectPlan {
     pub(crate) library: Vec<Ref>,
 }
 
+impl ProjectPlan {
+    /// The names of its copies, in order; its own where it has none.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> + '_ {
+        let name = self.name.get_ref();
+        let width = name.matches('#').count();
+        (1..=self.copies.unwrap_or(1)).map(move |copy| match (self.copies, name.find('#')) {
+            (Some(_), Some(at)) => format!("{}{copy:0width$}{}", &name[..at], name[at..].trim_start_matches('#')),
+            (Some(_), None) => format!("{name} {copy}"),
+            (None, _) => name.clone(),
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Tenanted {
