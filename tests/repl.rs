@@ -39,30 +39,34 @@ fn tab_completes_names_options_and_members() {
     terminal.types("deploy(\"proj\t");
     terminal.shows("Project A  Project B  Project C");
     terminal.ends_with(&format!("{PROMPT} deploy(\"Project"));
-    terminal.types("b\t");
-    terminal.ends_with(&format!("{PROMPT} deploy(\"Project B\""));
-    terminal.types(", \"lat\t, \"te\t, #{ten\t");
-    terminal.ends_with(&format!("{PROMPT} deploy(\"Project B\", \"latest\", \"Test\", #{{tenant:"));
+    for (typed, completed) in [
+        ("b", "deploy(\"Project B\""),
+        (", \"lat", "deploy(\"Project B\", \"latest\""),
+        (", \"te", "deploy(\"Project B\", \"latest\", \"Test\""),
+        (", #{ten", "deploy(\"Project B\", \"latest\", \"Test\", #{tenant:"),
+    ] {
+        terminal.types(typed);
+        terminal.completes_to(&format!("{PROMPT} {completed}"));
+    }
     terminal.types("\x15");
     terminal.enters("let t = deploy(\"Project A\", \"latest\", \"Test\");");
     terminal.shows("ServerTasks-19");
     for (typed, completed) in [
-        ("t.failed_s\t", "t.failed_step"),
-        ("wait_st\t", "wait_step("),
-        ("wait_step(t, \"Migr\t", "wait_step(t, \"Migrate database\""),
-        ("latest(\"Project C\", #{channel: \"def\t", "latest(\"Project C\", #{channel: \"Default\""),
-        ("run_runbook(\"Project A\", \"smo\t", "run_runbook(\"Project A\", \"Smoke test\""),
-        ("wait(t, #{on_timeout: \"ca\t", "wait(t, #{on_timeout: \"cancel\""),
-        ("projects()[0].tenan\t", "projects()[0].tenanted"),
-        ("for p in projects() { p.slu\t", "for p in projects() { p.slug"),
-        ("saga(|s| s.run_\t", "saga(|s| s.run_runbook("),
-        (":adv\t", ":advance"),
-        (":help wait_id\t", ":help wait_idle"),
-        ("import \"std/li\t", "import \"std/lists\""),
+        ("t.failed_s", "t.failed_step"),
+        ("wait_st", "wait_step("),
+        ("wait_step(t, \"Migr", "wait_step(t, \"Migrate database\""),
+        ("latest(\"Project C\", #{channel: \"def", "latest(\"Project C\", #{channel: \"Default\""),
+        ("run_runbook(\"Project A\", \"smo", "run_runbook(\"Project A\", \"Smoke test\""),
+        ("wait(t, #{on_timeout: \"ca", "wait(t, #{on_timeout: \"cancel\""),
+        ("projects()[0].tenan", "projects()[0].tenanted"),
+        ("for p in projects() { p.slu", "for p in projects() { p.slug"),
+        ("saga(|s| s.run_", "saga(|s| s.run_runbook("),
+        (":adv", ":advance"),
+        (":help wait_id", ":help wait_idle"),
+        ("import \"std/li", "import \"std/lists\""),
     ] {
         terminal.types(typed);
-        // The hint behind an open call is not typed.
-        terminal.until(completed, |screen| screen.lines().last().is_some_and(|line| line.starts_with(&format!("{PROMPT} {completed}"))));
+        terminal.completes_to(&format!("{PROMPT} {completed}"));
         terminal.types("\x15");
         terminal.ends_with(PROMPT);
     }

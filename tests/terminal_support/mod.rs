@@ -106,6 +106,22 @@ impl Terminal {
         self.until(line, |screen| screen.lines().last() == Some(line));
     }
 
+    /// Presses Tab until the last line begins like this: a server that has not answered in a moment is asked again by the next Tab. What stands
+    /// behind, the hint to an open call, is not typed.
+    #[track_caller]
+    pub fn completes_to(&mut self, line: &str) {
+        for _ in 0..30 {
+            self.types("\t");
+            for _ in 0..50 {
+                if self.screen().lines().last().is_some_and(|last| last.starts_with(line)) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        panic!("{line} did not come:\n{}", self.screen())
+    }
+
     /// Waits for the end and returns the exit code.
     pub fn ends(&mut self) -> u32 {
         for _ in 0..3000 {
