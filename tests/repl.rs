@@ -224,8 +224,8 @@ fn values_are_a_line_and_lists_a_table() {
         .expect("it runs");
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(shown.starts_with("Project A\n") && shown.contains("│ Development ┆ Environments-1 ┆ development"), "{shown}");
-    assert!(shown.contains("\n[1, 2]\n\"text\"\n{\"a\":1}\n") && shown.contains("\n  \"Slug\": \"project-b\","), "{shown}");
-    assert!(shown.contains("[\"2.0.0\",\"1.1.0\",\"1.0.0\"]"), "{shown}");
+    assert!(shown.contains("\n[1, 2]\n\"text\"\n#{a: 1}\n") && shown.contains("\n  \"Slug\": \"project-b\","), "{shown}");
+    assert!(shown.contains("[\"2.0.0\", \"1.1.0\", \"1.0.0\"]"), "{shown}");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -236,6 +236,15 @@ fn without_a_server_both_ways_on_are_named_and_piped_mistakes_end_in_their_code(
     assert!(ran.stderr.contains("octorhai repl --sandbox") && ran.stderr.contains("octorhai repl --server https://"), "{ran:?}");
     let ran = finish(octorhai().args(["repl", "--server", "http://127.0.0.1:9"]).env("OCTOPUS_API_KEY", "API-X").write_stdin("1\n"));
     assert_eq!(ran.code, 10, "{ran:?}");
+    let mut with_parameters = octorhai();
+    with_parameters
+        .args(["repl", "--sandbox"])
+        .env("OCTORHAI_PARAM_TOKEN", "s3cr3t-of-it")
+        .env("OCTORHAI_PARAM_NOTIFY_TO", "a@example.com");
+    let ran = finish(
+        with_parameters.write_stdin("let t = secret(\"Token\"); t\nt.reveal()\nparam(\"NotifyTo\")\nparam(\"Other\", 5)\n:save p.rhai\n"),
+    );
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "***\n\"***\"\n\"a@example.com\"\n5\n"), "{ran:?}");
     let ran = finish(octorhai().args(["repl", "--sandbox"]).write_stdin("nope(1)\n1\n:live\n:nope\n"));
     assert_eq!((ran.code, ran.stdout.as_str()), (2, "1\n"), "{ran:?}");
     assert!(ran.stderr.contains("there is no dry mode") && ran.stderr.contains("there is no command `:nope`"), "{ran:?}");

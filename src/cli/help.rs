@@ -31,7 +31,8 @@ pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
         return 0;
     }
     let subcommands: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
-    ui.exit_code(explain(ui, &functions, topic, &subcommands).map(|()| 0))
+    let explained = explain(ui, &functions, topic, &subcommands);
+    ui.exit_code(explained.map(|()| 0).map_err(|error| error.help("`octorhai help` lists what there is")))
 }
 
 /// Shows what the reference says of a name, a group or a word; `others` are names that have help elsewhere.
@@ -46,7 +47,7 @@ pub(super) fn explain(ui: &Ui, functions: &[Entry], topic: &str, others: &[&str]
     if let Some(help) = suggestion(topic, known) {
         error = error.help(help);
     }
-    Err(error.help("`octorhai help` lists what there is"))
+    Err(error)
 }
 
 /// One whole, several as a list.

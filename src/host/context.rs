@@ -209,8 +209,8 @@ crate::functions! {
     fn param(call, name: String; default: Option<Dynamic>, options: Option<Map>) -> "the parameter's value" raises "usage" {
         let host = Host::of(call)?;
         let _ = options; // read from the text of the script, see engine::params
-        match host.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-            Some((_, value)) => Ok(to_dynamic(value)),
+        match host.given(&name) {
+            Some(value) => Ok(to_dynamic(&value)),
             None => default.ok_or_else(|| raise(missing(&name))),
         }
     }
@@ -224,8 +224,8 @@ crate::functions! {
     /// ```
     fn secret(call, name: String) -> "Secret" raises "usage" {
         let host = Host::of(call)?;
-        match host.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-            Some((_, value)) => Ok(Secret(String::read(to_dynamic(value)).unwrap_or_default())),
+        match host.given(&name) {
+            Some(value) => Ok(Secret(String::read(to_dynamic(&value)).unwrap_or_default())),
             None => Err(raise(missing(&name))),
         }
     }

@@ -96,8 +96,8 @@ pub struct Inner {
     pub context: context::ContextSettings,
     /// What a simulated server says about its world, once it was asked.
     pub surroundings: std::sync::OnceLock<context::Surroundings>,
-    /// Values of `param(...)`.
-    pub params: BTreeMap<String, Value>,
+    /// Values of `param(...)`; those of a session come with its inputs.
+    pub params: Mutex<BTreeMap<String, Value>>,
     /// Where artifacts are written.
     pub artifacts: PathBuf,
     /// Takes secrets out of what leaves the run.
@@ -176,7 +176,7 @@ impl Host {
             zone: inner.zone.clone(),
             context: inner.context.clone(),
             surroundings: std::sync::OnceLock::new(),
-            params: inner.params.clone(),
+            params: Mutex::new(inner.params.lock().clone()),
             artifacts: inner.artifacts.clone(),
             clean: inner.clean.clone(),
             run_id: inner.run_id.clone(),
@@ -282,6 +282,11 @@ impl Host {
     /// Counts what a naive loop would have asked.
     pub fn count_naive(&self, seconds: i64, tasks: usize) {
         self.naive_requests.fetch_add(seconds.max(0).unsigned_abs() * tasks as u64, Ordering::Relaxed);
+    }
+
+    /// The value of a parameter that was given, by its name without case.
+    pub fn given(&self, name: &str) -> Option<Value> {
+        self.params.lock().iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
     }
 
     /// The Octopus client of the place meant now.

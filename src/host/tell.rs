@@ -255,7 +255,7 @@ crate::functions! {
     /// ```
     fn notify(call, channel: String, text: String) -> "true or false" raises "mail" {
         let host = Host::of(call)?;
-        let known = host.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(&channel)).and_then(|(_, value)| value.as_str().map(str::to_owned));
+        let known = host.given(&channel).and_then(|value| value.as_str().map(str::to_owned));
         let to = known.unwrap_or_else(|| channel.clone());
         if !to.contains('@') {
             return Err(raise(Error::new(Kind::Script, format!("`{channel}` is no address and no parameter that holds one")).help("give an e-mail address")));

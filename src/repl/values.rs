@@ -27,10 +27,27 @@ pub fn kind_of(value: &Dynamic) -> String {
     words.strip_prefix("a ").map_or(words.clone(), str::to_owned)
 }
 
-/// One line for a value; of a text its quotes, so that `"1"` and `1` differ.
+/// A key as it is written in a script.
+fn key_of(key: &str) -> String {
+    let plain = key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !key.starts_with(|c: char| c.is_ascii_digit());
+    if plain { key.to_owned() } else { serde_json::Value::from(key).to_string() }
+}
+
+/// One line for a value, as a script would write it; of a text its quotes, so that `"1"` and `1` differ.
 pub fn line_of(value: &Dynamic) -> String {
-    if value.is_string() || value.is_map() || value.read_lock::<rhai::Array>().is_some_and(|items| items.iter().all(Dynamic::is_string)) {
-        return to_json(value).to_string();
+    if let Some(items) = value.read_lock::<rhai::Array>() {
+        return format!("[{}]", items.iter().map(line_of).collect::<Vec<_>>().join(", "));
     }
-    shown(value)
+    if let Some(map) = value.read_lock::<rhai::Map>() {
+        return format!(
+            "#{{{}}}",
+            map.iter().map(|(key, value)| format!("{}: {}", key_of(key), line_of(value))).collect::<Vec<_>>().join(", ")
+        );
+    }
+    match () {
+        () if value.is_unit() => "()".to_owned(),
+        () if value.is_string() => to_json(value).to_string(),
+        () if value.is_fnptr() => "a closure".to_owned(),
+        () => shown(value),
+    }
 }

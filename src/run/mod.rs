@@ -251,7 +251,7 @@ async fn grounds(
         zone: settings.zone.clone(),
         context: settings.context.clone(),
         surroundings: std::sync::OnceLock::new(),
-        params: settings.params.clone(),
+        params: Mutex::new(settings.params.clone()),
         artifacts: settings.artifacts.clone(),
         clean: settings.clean.clone(),
         run_id: mark,

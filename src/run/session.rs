@@ -14,7 +14,8 @@ use crate::{
 };
 use jiff::SignedDuration;
 use rhai::Dynamic;
-use std::sync::Arc;
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// How often tasks are looked at while nobody waits for them.
 const LOOK: SignedDuration = SignedDuration::from_secs(2);
@@ -84,6 +85,11 @@ impl Session {
             seconds: self.clock.since(began).as_secs_f64(),
             real_seconds: watch.elapsed().as_secs_f64(),
         }
+    }
+
+    /// Gives parameters values, for the inputs from now on.
+    pub fn give(&self, values: BTreeMap<String, Value>) {
+        self.host.params.lock().extend(values);
     }
 
     /// Looks at a value: evaluates `expression`, which is no input of the session.
@@ -173,8 +179,8 @@ impl Session {
     }
 
     /// What is true in the sandbox now; null on a server.
-    pub fn truth(&self) -> serde_json::Value {
-        self.sandbox.as_ref().map_or(serde_json::Value::Null, Sandbox::state)
+    pub fn truth(&self) -> Value {
+        self.sandbox.as_ref().map_or(Value::Null, Sandbox::state)
     }
 
     /// Whether writes are shown instead of sent.

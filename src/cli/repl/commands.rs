@@ -20,7 +20,10 @@ use crate::{
     },
     run::Target,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 /// How the session goes on.
 pub(super) enum Next {
@@ -141,7 +144,8 @@ impl Repl<'_> {
 
     fn help(&self, topic: &str) -> Result<()> {
         if !topic.is_empty() {
-            return help::explain(self.ui, &below::reference(), topic.trim_start_matches(':'), &[]);
+            return help::explain(self.ui, &below::reference(), topic.trim_start_matches(':'), &[])
+                .map_err(|error| error.help("`:help` lists what there is"));
         }
         let width = COMMANDS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         self.ui.data(&self.ui.paint(Tone::Strong, "Commands"));
@@ -297,7 +301,7 @@ impl Repl<'_> {
         let scene = Scene { entries: below::reference(), ..Scene::default() };
         let script = save::script("Saved from a session of octorhai.", &self.kept, &scene);
         let clean = screen::without_keys(&self.ui.redactor().clean(&script));
-        std::fs::write(&path, &clean).map_err(|why| Error::usage(format!("`{}` cannot be written: {why}", path.display())))?;
+        std::fs::write(&path, &clean).map_err(|why| cannot_write(&path, &why))?;
         let lines = scan::pieces(&clean).iter().filter(|piece| piece.of(&clean) == ";").count().max(1);
         self.ui.say(&format!(
             "{}: {} statements; run it with `octorhai run {}{}`",
@@ -327,4 +331,14 @@ impl Repl<'_> {
         template::run(&TemplateArgs { command: TemplateCommand::Export(export), no_color: false }, self.ui, self.environment);
         Ok(())
     }
+}
+
+fn cannot_write(path: &Path, why: &std::io::Error) -> Error {
+    let why = match why.kind() {
+        ErrorKind::NotFound => "there is no such folder".to_owned(),
+        ErrorKind::PermissionDenied => "this user may not write there".to_owned(),
+        ErrorKind::StorageFull => "the disk is full".to_owned(),
+        _ => why.to_string(),
+    };
+    Error::usage(format!("`{}` cannot be written: {why}", path.display())).help("the session is still here: save it somewhere else")
 }

@@ -5,7 +5,7 @@ mod screen;
 
 use super::{
     args::{OnCancelArg, RunArgs, ServerArgs},
-    below, journal, resume,
+    below, journal, params, resume,
     run::{self, Environment, variable},
     signals,
     ui::{Tone, Ui, somebody_is_there},
@@ -369,8 +369,23 @@ impl Repl<'_> {
         }
     }
 
+    /// Parameters that an input declares get their values from the environment; those of secrets are shown from then on by nobody.
+    fn parameters(&self, input: &str) {
+        let source = Source { name: "session".to_owned(), text: input.to_owned(), files: Files::None };
+        // One that does not compile by itself, for it uses what was declared before, gets none: the value of a parameter is asked for once.
+        let Ok(declared) = below::declared(&source) else { return };
+        let Ok((values, _)) = params::gather(&declared, &[], None, self.environment) else { return };
+        for secret in declared.iter().filter(|param| param.secret).filter_map(|param| values.get(&param.name)?.as_str()) {
+            self.ui.redactor().learn(secret);
+        }
+        self.session().give(values);
+    }
+
     /// Evaluates an input and shows what came of it.
     fn evaluate(&mut self, input: &str) -> Next {
+        if input.contains("param") || input.contains("secret") {
+            self.parameters(input);
+        }
         let reply = {
             let screen = self.screen.clone();
             let _busy = screen.busy();
