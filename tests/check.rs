@@ -212,3 +212,22 @@ fn every_rule_is_explained_where_users_look() {
         );
     }
 }
+
+#[test]
+fn the_scripts_in_the_docs_have_no_mistake() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in fs::read_dir(root().join("docs")).expect("docs/ is there").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Its examples are as short as can be: no zone, no time-out.
+        if name == "reference.md" || !name.ends_with(".md") {
+            continue;
+        }
+        let text = fs::read_to_string(entry.path()).expect("readable");
+        let blocks = text.split("```rhai").skip(1).filter_map(|rest| rest.split_once('\n')?.1.split_once("\n```"));
+        for (number, (block, _)) in blocks.enumerate() {
+            fs::write(folder.path().join(format!("{name}-{number}.rhai")), block).expect("written");
+        }
+    }
+    let ran = check(folder.path(), &["."]);
+    assert!(ran.code == 0, "{}", ran.stdout);
+}

@@ -109,6 +109,10 @@ fn a_server_gets_no_write_until_live_and_a_cancelled_wait_keeps_the_session() {
         screen.contains("not sent: POST /api/Spaces-1/deployments") && screen.contains("\"EnvironmentId\": \"Environments-2\""),
         "{screen}"
     );
+    terminal.enters(":save planned");
+    terminal.shows("octorhai run planned.rhai");
+    let planned = fs::read_to_string(folder.path().join("planned.rhai")).expect("saved");
+    assert!(planned.contains("let t = deploy("), "{planned}");
     terminal.enters("email(#{to: \"a@example.com\", subject: \"Hello\", body: \"x\"})");
     terminal.shows("not sent: email");
     terminal.enters("running(\"Project A\", \"Test\").len()");
@@ -261,4 +265,44 @@ fn every_command_is_in_the_docs() {
         let row = format!("| `{}` | {} |", command.trim().replace('|', "\\|"), what.trim());
         assert!(page.contains(&row), "docs/repl.md has no row {row}");
     }
+}
+
+#[test]
+fn an_input_can_be_written_in_an_editor() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let editor = folder.path().join("editor");
+    fs::write(&editor, "#!/bin/sh\nprintf '40 +\\n  2' > \"$1\"\n").expect("written");
+    fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).expect("executable");
+    let mut terminal = Terminal::start(folder.path(), &["repl", "--sandbox"], &[("EDITOR", editor.to_str().expect("a path"))]);
+    terminal.ends_with(PROMPT);
+    terminal.enters(":edit");
+    terminal.shows("40 +");
+    terminal.enters("");
+    terminal.shows("\n42\n");
+}
+
+#[test]
+fn commands_look_at_the_world_and_move_it() {
+    let inputs = ":world\n:advance 1h\n:advance soon\n:time\n:requests\n:space\n:space Nope\n:server\n:find rollback\n:help wait_idle\n:help nope\n\
+                  let t = 5\n:vars\n:world fleet(3)\nprojects().len()\n:vars\n:full\n:quit\n1\n";
+    let ran = finish(octorhai().args(["repl", "--sandbox"]).write_stdin(inputs));
+    for part in [
+        "sandbox shop: 3 projects, 3 environments, 0 tenants, Mon 2026-03-02 08:00 GMT",
+        "Mon 2026-03-02 09:00:00 GMT (virtual",
+        " requests, ",
+        "\nDefault\n",
+        "sandbox shop, Octopus 2026.",
+        "rollback  Deploys the release that was live",
+        "wait_idle(project, env, #{...}) -> nothing",
+        "t     whole number  5",
+        "\n3\n",
+    ] {
+        assert!(ran.stdout.contains(part), "{part:?} is not in\n{}", ran.stdout);
+    }
+    for part in ["`soon` is not a duration", "there is no space `Nope`", "there is no help on `nope`", "a new world: sandbox fleet(3)"] {
+        assert!(ran.stderr.contains(part), "{part:?} is not in\n{}", ran.stderr);
+    }
+    // The last input is behind `:quit`; the code is that of the last one that failed.
+    assert!(ran.code == 2 && !ran.stdout.ends_with("\n1\n"), "{ran:?}");
 }

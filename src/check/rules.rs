@@ -100,8 +100,16 @@ impl<'a> Sheet<'a> {
         self.kind_at(call.receiver?)
     }
 
+    /// What a call may mean; of a value of unknown type, a function of any type.
     fn entries(&self, call: &Call<'_>) -> Vec<&'a Entry> {
-        self.scene.called(call.name, self.receiver(call).as_deref())
+        let receiver = self.receiver(call);
+        let mut all = self.scene.called(call.name, receiver.as_deref());
+        if call.receiver.is_some() && receiver.is_none() {
+            let of_a_type =
+                |entry: &&Entry| entry.group != "types" && entry.name.rsplit_once('.').is_some_and(|(_, name)| name == call.name);
+            all.extend(self.scene.entries.iter().filter(of_a_type));
+        }
+        all
     }
 
     /// How many arguments a call of an entry takes, the value before the dot counted as it counts there.
@@ -214,11 +222,11 @@ impl<'a> Sheet<'a> {
             // The options map is the last argument, or the one before a closure; other maps are values.
             let place = call.args.iter().rposition(|argument| self.word(argument.start) == "#{");
             let maps = entries.iter().any(|entry| {
-                let at = entry.params.iter().position(|param| !param.options.is_empty()).unwrap_or(usize::MAX);
-                let shift =
-                    usize::from(call.receiver.is_some() && !entry.name.contains('.') && self.receiver(call).as_deref() != Some("Space"));
-                // Whoever may leave arguments out may write the map earlier.
-                place.is_some_and(|place| place + shift <= at)
+                let is_first = call.receiver.is_some() && !entry.name.contains('.') && self.receiver(call).as_deref() != Some("Space");
+                let at = place.map_or(usize::MAX, |place| place + usize::from(is_first));
+                // Where arguments before it may be left out, the map may stand earlier.
+                let mut from_here = entry.params.iter().skip(at).skip_while(|param| param.optional && param.options.is_empty());
+                from_here.next().is_some_and(|param| !param.options.is_empty())
             });
             let Some(pairs) = place.filter(|_| maps).and_then(|place| calls::map(self.file.text, &self.file.pieces, &call.args[place]))
             else {

@@ -5,6 +5,12 @@ use super::{
     scan::{Kind, Piece},
 };
 
+/// Expressions are followed so deep: names that are declared by each other have no end.
+const DEEPEST: usize = 24;
+
+/// Functions of a list that return a list of the same things.
+const KEEPS_ITEMS: &[&str] = &["filter", "extract", "drain", "splice", "retain", "chop"];
+
 /// A variable.
 #[derive(Clone, Debug, Default)]
 pub struct Variable {
@@ -43,6 +49,11 @@ impl Scene {
 
     /// The type of the expression that ends with piece `end`, in words of users.
     pub fn kind_at(&self, text: &str, pieces: &[Piece], end: usize) -> Option<String> {
+        self.kind(text, pieces, end, DEEPEST)
+    }
+
+    fn kind(&self, text: &str, pieces: &[Piece], end: usize, depth: usize) -> Option<String> {
+        let depth = depth.checked_sub(1)?;
         let piece = pieces.get(end)?;
         let word = piece.of(text);
         let dot = |at: usize| at.checked_sub(1).is_some_and(|before| pieces[before].of(text) == ".");
@@ -51,11 +62,18 @@ impl Scene {
             (Kind::Sign, ")") => {
                 let open = opening(text, pieces, end)?;
                 let name = open.checked_sub(1).filter(|at| pieces[*at].kind == Kind::Word)?;
-                let of = if dot(name) { self.kind_at(text, pieces, name.checked_sub(2)?) } else { None };
-                let entry = self.called(pieces[name].of(text), of.as_deref()).first().copied()?;
+                let of = if dot(name) { self.kind(text, pieces, name.checked_sub(2)?, depth) } else { None };
+                let function = pieces[name].of(text);
+                // What is left of a list, or in another order, is of the same things.
+                if let Some(list) = of.as_ref().filter(|of| of.starts_with("list of "))
+                    && KEEPS_ITEMS.contains(&function)
+                {
+                    return Some(list.clone());
+                }
+                let entry = self.called(function, of.as_deref()).first().copied()?;
                 match entry.returns() {
                     // `wait(t)` gives `t`.
-                    "what it was given" => self.kind_at(text, pieces, open + 1),
+                    "what it was given" => self.kind(text, pieces, open + 1, depth),
                     returns => Some(returns.to_owned()),
                 }
             }
@@ -64,18 +82,20 @@ impl Scene {
                 let open = opening(text, pieces, end)?;
                 let before = open.checked_sub(1);
                 match before.filter(|at| ends_value(text, &pieces[*at])) {
-                    Some(list) => item_of(&self.kind_at(text, pieces, list)?),
+                    Some(list) => item_of(&self.kind(text, pieces, list, depth)?),
                     // A list that is written out: by its first item.
-                    None => Some(self.kind_at(text, pieces, open + 1).map_or_else(|| "list".to_owned(), |kind| format!("list of {kind}"))),
+                    None => {
+                        Some(self.kind(text, pieces, open + 1, depth).map_or_else(|| "list".to_owned(), |kind| format!("list of {kind}")))
+                    }
                 }
             }
             (Kind::Word, name) if dot(end) => {
-                let of = self.kind_at(text, pieces, end.checked_sub(2)?)?;
+                let of = self.kind(text, pieces, end.checked_sub(2)?, depth)?;
                 let entry = self.entries.iter().find(|entry| entry.group == "types" && entry.name == of)?;
                 entry.properties.iter().find(|property| property.name == name).map(|property| property.kind.to_owned())
             }
             (Kind::Word, "ctx") => Some("Context".to_owned()),
-            (Kind::Word, name) => self.bound(text, pieces, end, name).or_else(|| {
+            (Kind::Word, name) => self.bound(text, pieces, end, name, depth).or_else(|| {
                 let known = self.variables.iter().find(|variable| variable.name == name);
                 known.map(|variable| variable.kind.clone())
             }),
@@ -84,7 +104,7 @@ impl Scene {
     }
 
     /// The type of a name that this input binds itself: `let x = ...`, `for x in ...`, `|x|`.
-    fn bound(&self, text: &str, pieces: &[Piece], end: usize, name: &str) -> Option<String> {
+    fn bound(&self, text: &str, pieces: &[Piece], end: usize, name: &str, depth: usize) -> Option<String> {
         let is = |at: usize, word: &str| pieces.get(at).is_some_and(|piece| piece.of(text) == word);
         let end_of = |from: usize, stops: &[&str]| {
             let mut depth = 0_usize;
@@ -99,11 +119,11 @@ impl Scene {
         };
         (0..end).rev().filter(|at| pieces[*at].of(text) == name).find_map(|at| {
             if at > 0 && (is(at - 1, "let") || is(at - 1, "const")) && is(at + 1, "=") {
-                self.kind_at(text, pieces, end_of(at + 2, &[";"])?.checked_sub(1)?)
+                self.kind(text, pieces, end_of(at + 2, &[";"])?.checked_sub(1)?, depth)
             } else if at > 0 && is(at - 1, "for") && is(at + 1, "in") {
-                item_of(&self.kind_at(text, pieces, end_of(at + 2, &["{"])?.checked_sub(1)?)?)
+                item_of(&self.kind(text, pieces, end_of(at + 2, &["{"])?.checked_sub(1)?, depth)?)
             } else if at > 0 && is(at - 1, "|") && is(at + 1, "|") {
-                self.given_to_closure(text, pieces, at - 1)
+                self.given_to_closure(text, pieces, at - 1, depth)
             } else {
                 None
             }
@@ -111,15 +131,15 @@ impl Scene {
     }
 
     /// What a closure that begins at piece `bar` gets from the function that it is given to.
-    fn given_to_closure(&self, text: &str, pieces: &[Piece], bar: usize) -> Option<String> {
-        let mut depth = 0_usize;
+    fn given_to_closure(&self, text: &str, pieces: &[Piece], bar: usize, depth: usize) -> Option<String> {
+        let mut open_ones = 0_usize;
         let open = (0..bar).rev().find(|at| match pieces[*at].of(text) {
             ")" | "]" | "}" => {
-                depth += 1;
+                open_ones += 1;
                 false
             }
-            "(" | "[" | "{" | "#{" if depth > 0 => {
-                depth -= 1;
+            "(" | "[" | "{" | "#{" if open_ones > 0 => {
+                open_ones -= 1;
                 false
             }
             sign => sign == "(",
@@ -129,7 +149,7 @@ impl Scene {
             return Some("Saga".to_owned());
         }
         let list = if open >= 2 && pieces[open - 2].of(text) == "." { open.checked_sub(3)? } else { bar.checked_sub(2)? };
-        item_of(&self.kind_at(text, pieces, list)?)
+        item_of(&self.kind(text, pieces, list, depth)?)
     }
 }
 

@@ -220,7 +220,7 @@ crate::functions! {
     ///
     /// ```rhai
     /// let token = secret("Token");
-    /// print(`it is ${token}`); // it is ***
+    /// output_secret("Token", token);
     /// ```
     fn secret(call, name: String) -> "Secret" raises "usage" {
         let host = Host::of(call)?;

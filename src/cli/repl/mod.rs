@@ -408,6 +408,8 @@ impl Repl<'_> {
             Err(failure) => {
                 let kind = failure.error.kind();
                 if let Some(content) = failure.error.fact("dry") {
+                    // It is meant: a script made of the session sends it.
+                    self.kept.push(Kept { text: input.trim().to_owned(), has_value: false });
                     screen::not_sent(self.ui, failure.error.message(), content);
                 } else if kind == Kind::Cancelled {
                     self.ui.say(&self.ui.paint(Tone::Warn, "cancelled; the session goes on"));
