@@ -28,7 +28,7 @@ while task("ServerTasks-1").state != "Success" { sleep("10s"); } //! wait-withou
 loop { sleep("1m"); if task("ServerTasks-1").completed { break; } } //! wait-without-limit
 sleep(at("tomorrow 03:00")); //! time-without-zone
 if window("22:00-04:00") { requeue("Sat 02:00"); } //! time-without-zone time-without-zone
-let t = deploy("Project A", "2.0.0", "Test", #{at: "03:00", tenant: "Sun & Sons"}); //! time-without-zone check-then-act
+let t = deploy("Project E", "2.0.0", "Test", #{at: "03:00", tenant: "Sun & Sons"}); //! check-then-act time-without-zone
 print(`the key is ${token}`); //! secret-shown
 email(#{to: to, subject: "x", body: open}); //! secret-shown
 print(ctx.environment); //! unknown-property
@@ -36,6 +36,10 @@ print(t.stat); //! unknown-property
 wait_idle("Project C", "Test", #{timeout: "1h"});
 run_runbook("Project A", "Smoke test", "Test"); //! check-then-act
 let shown = #{Name: "x"};
+for t in tenants(#{project: "Store"}) { ensure("Store", "1.0.0", "Test", #{tenant: t}); }
+ensure("Store", "1.0.0", "Test"); //! tenant-forgotten
+ensure("Project D", "latest", "Test", #{channel: "Beta"});
+ensure("Project D", "latest", "Production"); //! channel-forgotten
 print("#{Octopus.Project.Name}"); //! inline-trap
 "##;
 
@@ -120,7 +124,7 @@ fn the_scripts_that_come_with_it_have_no_mistake_here_and_on_a_server() {
 fn a_server_knows_which_names_there_are() {
     let folder = tempfile::tempdir().expect("a folder");
     let script = r#"deploy("Projekt A", "latest", "Test"); //! unknown-name
-deploy("Project A", "latest", "Tset"); //! unknown-name
+deploy("Project A", "latest", "Tset"); //! channel-forgotten unknown-name
 deploy("project-a", "2.0.0", "Environments-2");
 deploy("Project A", "9.9.9", "Test", #{channel: "Nope", skip_steps: ["Smoke test", "Smoke tset"]}); //! unknown-name unknown-name unknown-name
 run_runbook("Project A", "Smok", "Test"); //! unknown-name
@@ -129,9 +133,7 @@ deploy("Project A", ">=1.0 <3", "Test");
 dashboard(#{env: ["Test", "Proud"], group: "Shop"}); //! unknown-name
 space("Opps").deploy("Project Z", "latest", "Test"); //! unknown-name
 deploy("Project B", "latest", "Test"); //! latest-without-channel
-deploy("Project B", "latest", "Test", #{channel: "Beta"});
-deploy("Project T", "1.0.0", "Test"); //! tenant-missing
-deploy("Project T", "1.0.0", "Test", #{tenant: "Nobody"});
+ensure("Project T", "1.0.0", "Test"); //! tenant-missing
 "#;
     fs::write(folder.path().join("x.rhai"), script).expect("written");
     let world = shop(&[(
@@ -143,7 +145,7 @@ deploy("Project T", "1.0.0", "Test", #{tenant: "Nobody"});
     let got = found(folder.path(), &["--sandbox=world.toml", "x.rhai"]);
     assert_eq!(got, wanted(script), "{:?}", check(folder.path(), &["--sandbox=world.toml", "x.rhai"]));
     // Without a server nothing is known of names.
-    assert_eq!(found(folder.path(), &["x.rhai"]), []);
+    assert_eq!(found(folder.path(), &["x.rhai"]), [(2, "channel-forgotten".to_owned())]);
     let ran = finish(
         octorhai().current_dir(folder.path()).args(["check", "--server", "http://127.0.0.1:9", "x.rhai"]).env("OCTOPUS_API_KEY", "API-X"),
     );
@@ -219,7 +221,7 @@ fn the_scripts_in_the_docs_have_no_mistake() {
     for entry in fs::read_dir(root().join("docs")).expect("docs/ is there").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         // Its examples are as short as can be: no zone, no time-out.
-        if name == "reference.md" || !name.ends_with(".md") {
+        if name == "reference.md" || entry.path().extension().is_none_or(|end| end != "md") {
             continue;
         }
         let text = fs::read_to_string(entry.path()).expect("readable");

@@ -114,9 +114,7 @@ fn help_explains_every_function_whole() {
         if !entry.options.is_empty() {
             parts.push("\nOptions (name, type, default):\n".to_owned());
         }
-        if !entry.errors.is_empty() {
-            parts.push("\nErrors (err.kind):\n".to_owned());
-        }
+        parts.push(if entry.errors.is_empty() { "\nErrors: none\n" } else { "\nErrors (err.kind):\n" }.to_owned());
         parts.extend(entry.errors.iter().map(|(_, meaning)| (*meaning).to_owned()));
         let missing: Vec<&String> = parts.iter().filter(|part| !ran.stdout.contains(part.as_str())).collect();
         if ran.code != 0 || !missing.is_empty() {

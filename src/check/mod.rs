@@ -70,6 +70,8 @@ rules! {
     TIME_WITHOUT_ZONE: "time-without-zone", Warning, "A time of day does not say in which zone.";
     SECRET_SHOWN: "secret-shown", Error, "A secret's text goes where people read it.";
     INLINE_TRAP: "inline-trap", Warning, "In a step's inline script, Octopus rewrites this text before octorhai sees it.";
+    TENANT_FORGOTTEN: "tenant-forgotten", Warning, "A project is deployed for tenants in one place of the script, and without one in another.";
+    CHANNEL_FORGOTTEN: "channel-forgotten", Warning, "`latest` of a project names a channel in one place of the script, and none in another.";
     UNKNOWN_NAME: "unknown-name", Error, "The server has no project, environment, tenant, ... of this name.";
     TENANT_MISSING: "tenant-missing", Error, "A project that is deployed only for tenants is deployed without one.";
     LATEST_WITHOUT_CHANNEL: "latest-without-channel", Warning, "`latest` of a project with several channels does not say of which one.";

@@ -1,8 +1,8 @@
 //! Rules that need nothing but the script.
 
 use super::{
-    CHECK_THEN_ACT, DEFAULT_LIMIT, File, Finding, INLINE_TRAP, PARAMETER_TWICE, SECRET_SHOWN, TIME_WITHOUT_ZONE, UNKNOWN_FUNCTION,
-    UNKNOWN_OPTION, UNKNOWN_PROPERTY, WAIT_WITHOUT_LIMIT, WRONG_ARGUMENTS, WRONG_OPTION,
+    CHANNEL_FORGOTTEN, CHECK_THEN_ACT, DEFAULT_LIMIT, File, Finding, INLINE_TRAP, PARAMETER_TWICE, SECRET_SHOWN, TENANT_FORGOTTEN,
+    TIME_WITHOUT_ZONE, UNKNOWN_FUNCTION, UNKNOWN_OPTION, UNKNOWN_PROPERTY, WAIT_WITHOUT_LIMIT, WRONG_ARGUMENTS, WRONG_OPTION,
     calls::{self, Call, calls},
 };
 use crate::{
@@ -19,6 +19,9 @@ use std::{collections::BTreeSet, ops::Range};
 
 /// What starts something on the server.
 const ACTS: &[&str] = &["deploy", "promote", "redeploy", "rollback", "run_runbook", "create_release"];
+
+/// What deploys a project, its first argument.
+const DEPLOYS: &[&str] = &["deploy", "ensure", "promote", "redeploy", "rollback"];
 
 /// What says how the server is at the moment.
 const LOOKS: &[&str] = &["running", "deployed", "wait_idle", "deployments"];
@@ -58,8 +61,12 @@ pub(super) fn all(files: &[File<'_>], scene: &Scene) -> Vec<Finding> {
     let own: Vec<(String, usize)> = files.iter().flat_map(functions).collect();
     let mut found = Vec::new();
     let mut declared: Vec<(String, bool)> = Vec::new();
+    let sheet = |file| Sheet { file, calls: calls(file.text, &file.pieces), scene, own: &own, found: Vec::new() };
+    // What one place says of a project holds for the others.
+    let said: Vec<(&str, &str)> = files.iter().map(sheet).flat_map(|sheet| sheet.said_of_projects()).collect();
     for file in files {
-        let mut sheet = Sheet { file, calls: calls(file.text, &file.pieces), scene, own: &own, found: Vec::new() };
+        let mut sheet = sheet(file);
+        sheet.forgotten(&said);
         sheet.functions();
         sheet.options();
         sheet.properties();
@@ -315,6 +322,49 @@ impl<'a> Sheet<'a> {
                 );
             }
             declared.push((lower, says));
+        }
+        self.found.append(&mut told);
+    }
+
+    /// Each literal project of which a call says a `tenant` or a `channel`: project and option. `tenants(#{project: ...})` says it too.
+    fn said_of_projects(&self) -> Vec<(&'a str, &'static str)> {
+        let mut said = Vec::new();
+        for call in &self.calls {
+            let pairs = call.args.iter().filter_map(|argument| calls::map(self.file.text, &self.file.pieces, argument)).flatten();
+            let first = call.args.first().and_then(|first| calls::literal(self.file.text, &self.file.pieces, first));
+            for pair in pairs {
+                match (call.name, pair.key, first) {
+                    ("tenants", "project", _) => {
+                        said.extend(calls::literal(self.file.text, &self.file.pieces, &pair.value).map(|project| (project, "tenant")));
+                    }
+                    (name, "tenant", Some(project)) if DEPLOYS.contains(&name) => said.push((project, "tenant")),
+                    (_, "channel", Some(project)) => said.push((project, "channel")),
+                    _ => {}
+                }
+            }
+        }
+        said
+    }
+
+    /// Deployments that leave out what another place says of the same project.
+    fn forgotten(&mut self, said: &[(&str, &str)]) {
+        let mut told = Vec::new();
+        for call in self.calls.iter().filter(|call| DEPLOYS.contains(&call.name)) {
+            let literal = |at: usize| call.args.get(at).and_then(|argument| calls::literal(self.file.text, &self.file.pieces, argument));
+            let Some(project) = literal(0) else { continue };
+            let says = |option: &str| {
+                let mut maps = call.args.iter().filter_map(|argument| calls::map(self.file.text, &self.file.pieces, argument));
+                maps.any(|pairs| pairs.iter().any(|pair| pair.key == option))
+            };
+            let here = call.at..call.at + 1;
+            if said.contains(&(project, "tenant")) && !says("tenant") {
+                let message = format!("`{project}` is deployed for tenants elsewhere in this script, and here for none");
+                told.push(self.file.finding(&TENANT_FORGOTTEN, here.clone(), message).help("name one with #{tenant: \"...\"}"));
+            }
+            if literal(1) == Some("latest") && said.contains(&(project, "channel")) && !says("channel") {
+                let message = format!("`latest` of `{project}` says its channel elsewhere in this script, and here it does not");
+                told.push(self.file.finding(&CHANNEL_FORGOTTEN, here, message).help("say which one: #{channel: \"...\"}"));
+            }
         }
         self.found.append(&mut told);
     }

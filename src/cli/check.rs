@@ -75,6 +75,7 @@ fn go(args: &CheckArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
     for path in &paths {
         found.extend(one(path, &scene, session.as_ref(), &mut texts)?);
     }
+    found.sort_by(|a, b| (&a.file, a.range.start, a.rule.name).cmp(&(&b.file, b.range.start, b.rule.name)));
     // A file that several scripts import is told once.
     found.dedup_by(|a, b| (&a.file, &a.range, a.rule.name) == (&b.file, &b.range, b.rule.name));
     let text_of = |name: &str| texts.get(name).map_or("", String::as_str);

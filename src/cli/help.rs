@@ -120,6 +120,9 @@ fn whole(ui: &Ui, doc: &Entry) {
         "Options (name, type, default)",
         doc.options.iter().map(|o| Row { cells: vec![o.name, o.kind, o.default], prose: flow(o.prose) }),
     );
+    if doc.errors.is_empty() && doc.group != "types" {
+        ui.data("\nErrors: none");
+    }
     table(ui, "Errors (err.kind)", doc.errors.iter().map(|(kind, meaning)| Row { cells: vec![kind], prose: (*meaning).to_owned() }));
     table(ui, "Properties", doc.properties.iter().map(|p| Row { cells: vec![p.name, p.kind], prose: flow(p.doc) }));
     table(ui, "Functions", doc.functions.iter().map(|f| vec![f.as_str()].into()));
@@ -233,7 +236,7 @@ mod tests {
         assert_eq!(
             data.text(),
             "deploy(x)\n\nDeploys a release.\n\nOptions (name, type, default):\n  timeout  duration  30m   How long at most.\n  \
-             to       text      none  Whom.\n\nExample:\n  let x = 1;\n\nGroup: act\n"
+             to       text      none  Whom.\n\nErrors: none\n\nExample:\n  let x = 1;\n\nGroup: act\n"
         );
     }
 }

@@ -83,9 +83,11 @@ fn function(doc: &FunctionDoc) -> Entry {
     }
 }
 
+/// What every function may raise that takes something.
+const WRONG: (&str, &str) = ("script", "an argument or an option is wrong");
+
 /// What a function may raise: its own kinds, then those of each request to the server.
 fn errors(doc: &FunctionDoc) -> Vec<(&'static str, &'static str)> {
-    const WRONG: (&str, &str) = ("script", "an argument or an option is wrong");
     const CLOSURE: (&str, &str) = ("...", "whatever the closure raises");
     const REQUEST: [Kind; 4] = [Kind::Unreachable, Kind::Unauthorized, Kind::Forbidden, Kind::BadAnswer];
     let of = |kind: &Kind| (kind.name(), kind.meaning());
@@ -122,7 +124,8 @@ pub fn standard_functions() -> Vec<Entry> {
             let comments = function.comments.iter().flat_map(|c| c.lines()).map(|l| l.trim_start().trim_start_matches("///"));
             let name = format!("{module}::{}", function.name);
             let signature = format!("{name}({})", function.params.join(", "));
-            all.push(entry(name, signature, group, &text_of(&comments.collect::<Vec<_>>().join("\n"))));
+            let text = text_of(&comments.collect::<Vec<_>>().join("\n"));
+            all.push(Entry { errors: vec![WRONG], ..entry(name, signature, group, &text) });
         }
         all[start..].sort_by(|a, b| a.name.cmp(&b.name));
     }
