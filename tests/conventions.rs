@@ -213,8 +213,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("run", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "mail", "report", "engine", "host", "sandbox"]),
     ("template", &["error", "clock", "cancel", "event", "engine", "step"]),
     ("manual", &["engine", "host"]),
-    ("check", &["error", "clock", "api", "engine", "host"]),
-    ("repl", &["error", "clock", "api", "engine", "host"]),
+    ("check", &["error", "clock", "engine", "host"]),
+    ("repl", &["clock", "engine", "host"]),
     (
         "cli",
         &[

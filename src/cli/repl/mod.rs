@@ -411,7 +411,9 @@ impl Repl<'_> {
                     // It is meant: a script made of the session sends it.
                     self.kept.push(Kept { text: input.trim().to_owned(), has_value: false });
                     screen::not_sent(self.ui, failure.error.message(), content);
-                } else if kind == Kind::Cancelled {
+                    return Next::Fine;
+                }
+                if kind == Kind::Cancelled {
                     self.ui.say(&self.ui.paint(Tone::Warn, "cancelled; the session goes on"));
                 } else {
                     run::explain(self.ui, &failure);
