@@ -240,8 +240,10 @@ fn without_a_server_both_ways_on_are_named_and_piped_mistakes_end_in_their_code(
     assert!(ran.stderr.contains("octorhai repl --sandbox") && ran.stderr.contains("octorhai repl --server https://"), "{ran:?}");
     let ran = finish(octorhai().args(["repl", "--server", "http://127.0.0.1:9"]).env("OCTOPUS_API_KEY", "API-X").write_stdin("1\n"));
     assert_eq!(ran.code, 10, "{ran:?}");
+    let folder = tempfile::tempdir().expect("a folder");
     let mut with_parameters = octorhai();
     with_parameters
+        .current_dir(folder.path())
         .args(["repl", "--sandbox"])
         .env("OCTORHAI_PARAM_TOKEN", "s3cr3t-of-it")
         .env("OCTORHAI_PARAM_NOTIFY_TO", "a@example.com");
