@@ -1,7 +1,7 @@
 //! Mistakes in a script, found without running it.
 //!
 //! What does not compile is one finding, with the message that a run would show. Otherwise the text is read: calls with their arguments
-//! and surroundings ([`calls`]), rules that need nothing else ([`rules`], [`risks`]), and names that a server does not know ([`names`]).
+//! and surroundings (`calls`), rules that need nothing else (`rules`, `risks`), and names that a server does not know ([`names`]).
 
 mod calls;
 pub mod names;

@@ -1,4 +1,4 @@
-//! Rules about what a script says: functions, arguments, options, properties, parameters. [`super::risks`] has those about what it does.
+//! Rules about what a script says: functions, arguments, options, properties, parameters. `risks` has those about what it does.
 
 use super::{
     File, Finding, PARAMETER_TWICE, UNKNOWN_FUNCTION, UNKNOWN_OPTION, UNKNOWN_PROPERTY, WRONG_ARGUMENTS, WRONG_OPTION,

@@ -1,6 +1,6 @@
 //! The arguments: what clap knows, and what it cannot know (parameters of a script, `--sandbox` with an optional value).
 
-use super::{check::CheckArgs, docs::DocsArgs, repl::ReplArgs, resume::ResumeArgs, template::TemplateArgs};
+use super::{check::CheckArgs, docs::DocsArgs, locks::LocksArgs, repl::ReplArgs, resume::ResumeArgs, template::TemplateArgs};
 use crate::error::{Error, Result, nearest};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -215,79 +215,6 @@ pub struct ServerArgs {
     /// Trust the certificate authority in a PEM file too
     #[arg(long, value_name = "FILE", global = true)]
     pub ca_cert: Option<PathBuf>,
-}
-
-/// What `octorhai locks` takes.
-#[derive(Args, Debug)]
-pub struct LocksArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: LocksCommand,
-
-    /// Which server.
-    #[command(flatten)]
-    pub at: ServerArgs,
-
-    /// Where locks are kept: octopus, store, a folder or postgres://USER@HOST/DATABASE [default: octopus] [env: OCTORHAI_LOCKS]
-    #[arg(long, value_name = "WHERE", global = true)]
-    pub locks: Option<String>,
-
-    /// What `--locks store` means: a folder, or postgres://USER@HOST/DATABASE [env: OCTORHAI_STORE]
-    #[arg(long, value_name = "STORE", global = true)]
-    pub store: Option<String>,
-
-    /// Write without colour, as with NO_COLOR
-    #[arg(long, global = true)]
-    pub no_color: bool,
-}
-
-/// The subcommands of `octorhai locks`.
-#[derive(Debug, Subcommand)]
-pub enum LocksCommand {
-    /// List locks that are held, with holder and whether it lives
-    List(LocksListArgs),
-    /// Show a lock: its holders, since when, whether they live, and who broke it last
-    Show(LocksShowArgs),
-    /// Take a lock away from its holders; says what that risks
-    Break(BreakArgs),
-}
-
-/// What `octorhai locks list` takes.
-#[derive(Args, Debug)]
-pub struct LocksListArgs {
-    /// Free ones too
-    #[arg(long)]
-    pub all: bool,
-
-    /// A table, or one JSON object a line
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
-    pub output: Output,
-}
-
-/// What `octorhai locks show` takes.
-#[derive(Args, Debug)]
-pub struct LocksShowArgs {
-    /// The lock
-    pub name: String,
-
-    /// Lines for people, or one JSON object
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
-    pub output: Output,
-}
-
-/// What `octorhai locks break` takes.
-#[derive(Args, Debug)]
-pub struct BreakArgs {
-    /// The lock
-    pub name: String,
-
-    /// Why; stays with the lock
-    #[arg(long, value_name = "TEXT")]
-    pub reason: String,
-
-    /// Do it; without this only the risk is told
-    #[arg(long)]
-    pub yes: bool,
 }
 
 /// What `octorhai step` takes.

@@ -1,7 +1,7 @@
 //! `octorhai locks`: who holds what, and how to take a lock away from somebody.
 
 use super::{
-    args::{BreakArgs, LocksArgs, LocksCommand, LocksListArgs, LocksShowArgs, Output},
+    args::{Output, ServerArgs},
     columns::{MOST_LETTERS, columns, tame},
     connect,
     run::{Environment, variable},
@@ -20,9 +20,83 @@ use crate::{
     },
     run::LocksAt,
 };
+use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// What `octorhai locks` takes.
+#[derive(Args, Debug)]
+pub struct LocksArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: LocksCommand,
+
+    /// Which server.
+    #[command(flatten)]
+    pub at: ServerArgs,
+
+    /// Where locks are kept: octopus, store, a folder or postgres://USER@HOST/DATABASE [default: octopus] [env: OCTORHAI_LOCKS]
+    #[arg(long, value_name = "WHERE", global = true)]
+    pub locks: Option<String>,
+
+    /// What `--locks store` means: a folder, or postgres://USER@HOST/DATABASE [env: OCTORHAI_STORE]
+    #[arg(long, value_name = "STORE", global = true)]
+    pub store: Option<String>,
+
+    /// Write without colour, as with NO_COLOR
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+/// The subcommands of `octorhai locks`.
+#[derive(Debug, Subcommand)]
+pub enum LocksCommand {
+    /// List locks that are held, with holder and whether it lives
+    List(LocksListArgs),
+    /// Show a lock: its holders, since when, whether they live, and who broke it last
+    Show(LocksShowArgs),
+    /// Take a lock away from its holders; says what that risks
+    Break(BreakArgs),
+}
+
+/// What `octorhai locks list` takes.
+#[derive(Args, Debug)]
+pub struct LocksListArgs {
+    /// Free ones too
+    #[arg(long)]
+    pub all: bool,
+
+    /// A table, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
+
+/// What `octorhai locks show` takes.
+#[derive(Args, Debug)]
+pub struct LocksShowArgs {
+    /// The lock
+    pub name: String,
+
+    /// Lines for people, or one JSON object
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
+
+/// What `octorhai locks break` takes.
+#[derive(Args, Debug)]
+pub struct BreakArgs {
+    /// The lock
+    pub name: String,
+
+    /// Why; stays with the lock
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+
+    /// Do it; without this only the risk is told
+    #[arg(long)]
+    pub yes: bool,
+}
 
 /// Does what a subcommand of `locks` says and returns the exit code.
 pub fn run(args: &LocksArgs, ui: &Ui, environment: &Environment) -> u8 {

@@ -34,7 +34,7 @@ use crate::{
     mail::Mailer,
     sandbox::{Sandbox, World},
 };
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, tz::TimeZone};
 use journaled::{Begun, TakenUp};
 use parking_lot::Mutex;
 use rhai::Dynamic;
@@ -205,6 +205,7 @@ async fn grounds(
     events: &Events,
     mark: String,
     recorder: Option<Recorder>,
+    patience: Option<SignedDuration>,
 ) -> Result<Grounds> {
     let (url, credential, space, ca_cert, sandbox, server) = match &settings.target {
         Target::Server { url, credential, space, ca_cert } => {
@@ -226,6 +227,7 @@ async fn grounds(
         keeps_deadlines: advice.keeps_deadlines(),
         ..api::Settings::new(url, Some(credential), clock.clone(), settings.cancel.clone())
     };
+    let connection = api::Settings { patience: patience.unwrap_or(connection.patience), ..connection };
     let client = api::Client::new(connection.clone())?;
     let space = client.space(space.as_deref()).await.map_err(configured)?;
     let smtp = settings.smtp.clone().or_else(|| sandbox.as_ref().map(Sandbox::smtp_url));
@@ -337,7 +339,7 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     if settings.context.step.is_some() {
         runtime.spawn(parent::watch_process(settings.cancel.clone()));
     }
-    let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, advice, clock, events, mark, recorder))) {
+    let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, advice, clock, events, mark, recorder, None))) {
         Ok(grounds) => grounds,
         Err(error) => {
             let mut outcome = failed(error.into());

@@ -20,6 +20,9 @@ use std::{collections::BTreeMap, sync::Arc};
 /// How often tasks are looked at while nobody waits for them.
 const LOOK: SignedDuration = SignedDuration::from_secs(2);
 
+/// How long a request is tried: a person who sees that the server is gone does not wait as long as a run.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
 /// An open session.
 pub struct Session {
     runtime: Option<tokio::runtime::Runtime>,
@@ -66,7 +69,7 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("octorhai").enable_all().build();
         let runtime = runtime.map_err(|problem| Error::bug(format!("no runtime: {problem}")))?;
         let busy = clock.enter();
-        let begun = grounds(&settings, settings.advice(), &clock, &events, run_id(&settings, &clock), None);
+        let begun = grounds(&settings, settings.advice(), &clock, &events, run_id(&settings, &clock), None, Some(PATIENCE));
         let Grounds { host, client: _, sandbox } = runtime.block_on(settings.cancel.guard(begun))?;
         host.connection.dry.set(sandbox.is_none());
         let interpreter = interpreter(&settings, &host, &events);
