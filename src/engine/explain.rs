@@ -409,10 +409,12 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
                 (None, first) => first.is_some_and(|(_, kind)| kind == subject),
             };
             let near = nearest(bare, known.iter().filter(of_subject).map(|w| w.name.as_str())).map(|n| format!("did you mean `{n}`?"));
-            let habit = super::habits::method(bare).filter(|_| subject == "text" || subject.starts_with("list")).map(str::to_owned);
+            let is_plain = subject == "text" || subject.starts_with("list");
+            let habit = super::habits::method(bare).filter(|_| is_plain).map(str::to_owned);
+            let slip = || super::habits::method_like(bare).filter(|_| is_plain).map(str::to_owned);
             let of_ours =
                 around.docs.types.iter().any(|t| t.name == subject).then(|| format!("`octorhai help {subject}` lists what it has"));
-            hinted(script(format!("{} has no function `{bare}`", with_article(subject))), habit.or(near).or(of_ours))
+            hinted(script(format!("{} has no function `{bare}`", with_article(subject))), habit.or(near).or_else(slip).or(of_ours))
         }
         _ => hinted(script(format!("there is no function `{bare}`")), hint),
     }

@@ -1,5 +1,7 @@
 //! Slips that come from other languages: what PowerShell, C#, JavaScript, Python and YAML write, and how it is written here.
 
+use crate::error::nearest;
+
 /// Help on a word that means nothing here, as a variable or as a reserved word; `before` and `after` are the text around it.
 pub(super) fn word(word: &str, before: &str, after: &str) -> Option<String> {
     let after = after.trim_start();
@@ -62,29 +64,36 @@ pub(super) const ESCAPED: &str = "`##{` is how `#{` is written in a step's inlin
 /// How a text holds values.
 pub(super) const TEXT_WITH_VALUES: &str = "a text with values in it stands in backticks: `Test of ${ctx.env}`";
 
+/// What other languages call methods, and what they are here.
+const METHODS: &[(&[&str], &str)] = &[
+    (&["each", "forEach", "foreach", "ForEach"], "`for x in list { ... }` goes through a list; `list.for_each(|x| ...)` too"),
+    (&["length", "size", "count", "Count", "Length"], "it is `.len()`"),
+    (&["where", "Where", "select_if"], "it is `.filter(|x| ...)`"),
+    (&["Select", "collect"], "it is `.map(|x| ...)`"),
+    (&["add", "Add", "append", "push_back"], "it is `.push(x)`"),
+    (&["includes", "Contains", "has"], "it is `.contains(x)`"),
+    (&["startsWith", "StartsWith", "startswith"], "it is `.starts_with(\"...\")`"),
+    (&["endsWith", "EndsWith", "endswith"], "it is `.ends_with(\"...\")`"),
+    (&["toUpper", "toUpperCase", "ToUpper", "upper"], "it is `.to_upper()`"),
+    (&["toLower", "toLowerCase", "ToLower", "lower"], "it is `.to_lower()`"),
+    (&["toString", "ToString", "str"], "it is `.to_string()`, or `${x}` in a text in backticks"),
+    (&["Trim", "strip"], "it is `.trim()`"),
+    (&["Replace"], "it is `.replace(\"a\", \"b\")`"),
+    (&["Split"], "it is `.split(\",\")`"),
+    (&["push_all", "addAll", "AddRange", "concat", "extend"], "it is `.append(list)`, or `a + b`"),
+    (&["first", "First"], "it is `list[0]`"),
+    (&["last", "Last"], "it is `list[-1]`"),
+    (&["join"], "a list of texts is joined by a loop, or printed as it is"),
+];
+
 /// What another language's method is called here.
 pub(super) fn method(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "each" | "forEach" | "foreach" | "ForEach" => "`for x in list { ... }` goes through a list; `list.for_each(|x| ...)` too",
-        "length" | "size" | "count" | "Count" | "Length" => "it is `.len()`",
-        "where" | "Where" | "select_if" => "it is `.filter(|x| ...)`",
-        "Select" | "collect" => "it is `.map(|x| ...)`",
-        "add" | "Add" | "append" | "push_back" => "it is `.push(x)`",
-        "includes" | "Contains" | "has" => "it is `.contains(x)`",
-        "startsWith" | "StartsWith" | "startswith" => "it is `.starts_with(\"...\")`",
-        "endsWith" | "EndsWith" | "endswith" => "it is `.ends_with(\"...\")`",
-        "toUpper" | "toUpperCase" | "ToUpper" | "upper" => "it is `.to_upper()`",
-        "toLower" | "toLowerCase" | "ToLower" | "lower" => "it is `.to_lower()`",
-        "toString" | "ToString" | "str" => "it is `.to_string()`, or `${x}` in a text in backticks",
-        "Trim" | "strip" => "it is `.trim()`",
-        "Replace" => "it is `.replace(\"a\", \"b\")`",
-        "Split" => "it is `.split(\",\")`",
-        "push_all" | "addAll" | "AddRange" | "concat" | "extend" => "it is `.append(list)`, or `a + b`",
-        "first" | "First" => "it is `list[0]`",
-        "last" | "Last" => "it is `list[-1]`",
-        "join" => "a list of texts is joined by a loop, or printed as it is",
-        _ => return None,
-    })
+    METHODS.iter().find(|(names, _)| names.contains(&name)).map(|(_, help)| *help)
+}
+
+/// The same for a name with a slip in it.
+pub(super) fn method_like(name: &str) -> Option<&'static str> {
+    method(nearest(name, METHODS.iter().flat_map(|(names, _)| names.iter().copied()))?)
 }
 
 /// Help on an operator of another language.
@@ -141,6 +150,13 @@ mod tests {
         assert_eq!(binding("#{timeout: \"5m\"}"), None);
         assert_eq!(binding("#{}"), None);
         assert!(unfilled("#{Octopus.Environment.Name}").contains("`ctx.env`"));
+    }
+
+    #[test]
+    fn methods_are_found_with_a_slip_in_them() {
+        assert_eq!(method("length"), Some("it is `.len()`"));
+        assert_eq!(method_like("lenght"), Some("it is `.len()`"));
+        assert_eq!(method_like("frobnicate"), None);
     }
 
     #[test]
