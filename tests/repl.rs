@@ -270,6 +270,29 @@ fn every_command_is_in_the_docs() {
 }
 
 #[test]
+fn signals_end_what_runs_and_at_the_prompt_the_session() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut terminal = sandbox(folder.path());
+    terminal.enters("1 + 1");
+    terminal.shows("\n2\n");
+    terminal.ends_with(PROMPT);
+    // Whoever sends it to the whole group of processes does not mean the session.
+    terminal.signal("INT");
+    terminal.enters("2 + 3");
+    terminal.shows("\n5\n");
+    terminal.ends_with(PROMPT);
+    terminal.signal("TERM");
+    assert_eq!(terminal.ends(), 4);
+    // While a server is asked for that does not answer, Ctrl-C leaves.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let mut terminal = Terminal::start(folder.path(), &["repl", "--server", &url], &[("OCTOPUS_API_KEY", "API-X")]);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    terminal.types("\x03");
+    assert_eq!(terminal.ends(), 4);
+}
+
+#[test]
 fn an_input_can_be_written_in_an_editor() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().expect("a folder");

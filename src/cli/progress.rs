@@ -71,15 +71,15 @@ impl LiveSink {
     /// Takes all live lines away: what they told of is over, or nobody waits for it any more.
     pub fn end(&self) {
         let mut state = self.state.lock();
-        let _ = state.bars.clear();
-        for task in std::mem::take(&mut state.tasks).into_values() {
-            if let Some(bar) = task.bar {
-                bar.finish_and_clear();
-            }
-        }
-        for bar in [state.more.take(), state.waiting.take()].into_iter().flatten() {
+        let tasks = std::mem::take(&mut state.tasks).into_values().filter_map(|task| task.bar);
+        let bars: Vec<ProgressBar> = tasks.chain(state.more.take()).chain(state.waiting.take()).collect();
+        for bar in bars {
+            // Its clock first: a tick between clearing and ending would draw it once more.
+            bar.disable_steady_tick();
             bar.finish_and_clear();
+            state.bars.remove(&bar);
         }
+        let _ = state.bars.clear();
         state.hidden = 0;
         self.ui.end_bars();
     }

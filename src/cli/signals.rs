@@ -2,6 +2,7 @@
 
 use super::ui::Ui;
 use crate::{cancel::Cancel, clock::real_limit, error::Kind};
+use parking_lot::Mutex;
 use std::{
     sync::Arc,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -73,49 +74,62 @@ pub fn watch(cancel: Cancel, ui: Ui, run: Option<&str>) -> Watch {
     Watch(over)
 }
 
-/// Watches for one input of a session until it is dropped: a signal ends the input, and the session goes on; the third one within the
-/// same input ends the process, for then nothing else helps.
-pub fn each(cancel: Cancel, ui: Ui) -> Each {
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let (ready, wait_ready) = std::sync::mpsc::channel();
-    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+/// Watches over a session: Ctrl-C ends the input that runs, and the session goes on. The third one within the same input ends the process, for
+/// then nothing else helps. While no input runs, other signals end it: the line editor is not asked.
+pub fn over_session(ui: Ui) -> OverSession {
+    let running: Running = Arc::default();
+    let (watched, (ready, wait_ready)) = (running.clone(), std::sync::mpsc::channel());
+    // Without a thread or a runtime the system's own Ctrl-C still works.
+    let _thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async move {
             let Ok(mut signals) = Signals::new() else { return };
             let _ = ready.send(());
-            let watch = async {
-                for count in 1.. {
-                    let name = signals.next().await;
-                    if name != "Ctrl-C" {
-                        CAME.store(true, Ordering::SeqCst);
-                    }
-                    cancel.cancel(name);
-                    match count {
-                        1 => {}
-                        2 => say_briefly(&ui, "it is being ended; once more ends octorhai".to_owned()),
-                        _ => leave(),
+            loop {
+                let name = signals.next().await;
+                if name != "Ctrl-C" {
+                    CAME.store(true, Ordering::SeqCst);
+                }
+                let mut running = watched.lock();
+                match &mut *running {
+                    None if name == "Ctrl-C" => {}
+                    None | Some((_, 2)) => leave(),
+                    Some((cancel, count)) => {
+                        *count += 1;
+                        cancel.cancel(name);
+                        if *count == 2 {
+                            say_briefly(&ui, "it is being ended; once more ends octorhai".to_owned());
+                        }
                     }
                 }
-            };
-            tokio::select! { _ = stopped => {}, () = watch => {} }
+            }
         });
     });
     let _ = wait_ready.recv_timeout(Duration::from_secs(1));
-    Each { stop: Some(stop), thread: thread.ok() }
+    OverSession(running)
 }
 
-/// See [`each`].
-pub struct Each {
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
+/// The input that runs, and how many signals have come for it.
+type Running = Arc<Mutex<Option<(Cancel, u32)>>>;
+
+/// See [`over_session`].
+pub struct OverSession(Running);
+
+impl OverSession {
+    /// An input runs until what is returned is dropped; a signal ends it.
+    #[must_use = "the input is over when this is dropped"]
+    pub fn input(&self, cancel: Cancel) -> Input {
+        *self.0.lock() = Some((cancel, 0));
+        Input(self.0.clone())
+    }
 }
 
-impl Drop for Each {
+/// An input that runs.
+pub struct Input(Running);
+
+impl Drop for Input {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        *self.0.lock() = None;
     }
 }
 
@@ -139,6 +153,7 @@ fn say_briefly(ui: &Ui, text: String) {
 }
 
 fn leave() -> ! {
+    super::repl::give_terminal_back();
     std::process::exit(i32::from(Kind::Cancelled.exit_code()))
 }
 

@@ -122,6 +122,12 @@ impl Terminal {
         panic!("{line} did not come:\n{}", self.screen())
     }
 
+    /// Sends the program a signal, e.g. `TERM`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.process_id().expect("it runs").to_string();
+        assert!(std::process::Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill is there").success());
+    }
+
     /// Waits for the end and returns the exit code.
     pub fn ends(&mut self) -> u32 {
         for _ in 0..3000 {

@@ -7,7 +7,7 @@ use super::{
     args::{OnCancelArg, RunArgs, ServerArgs},
     below, journal, params, resume,
     run::{self, Environment, variable},
-    signals,
+    signals::{self, OverSession},
     ui::{Tone, Ui, somebody_is_there},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 use clap::Args;
 use commands::Next;
 use rustyline::{Editor, config::Config, error::ReadlineError, history::FileHistory};
-use screen::Screen;
+use screen::{NoEcho, Screen};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -102,6 +102,7 @@ struct Repl<'a> {
     opening: Option<Opening>,
     open: Option<Session>,
     cancel: Cancel,
+    signals: OverSession,
     screen: Arc<Screen>,
     helper: Helper,
     /// Inputs that went well, for `:save`.
@@ -148,8 +149,9 @@ fn go(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
         helper.names().assume(Noun::Environments, environments);
     }
     let opening = open(settings, &helper)?;
-    let (kept, last, width) = (Vec::new(), Last::default(), screen::WIDTH);
-    let mut repl = Repl { args, ui, environment, place, opening: Some(opening), open: None, cancel, screen, helper, kept, last, width };
+    let (kept, last, width, signals) = (Vec::new(), Last::default(), screen::WIDTH, signals::over_session(ui.clone()));
+    let mut repl =
+        Repl { args, ui, environment, place, opening: Some(opening), open: None, cancel, signals, screen, helper, kept, last, width };
     // Of a server one wants to know at once that it is not there.
     if !is_sandbox {
         repl.open()?;
@@ -197,6 +199,11 @@ pub(super) fn session_for_names(sandbox: Option<&str>, at: &ServerArgs, ui: &Ui,
     let target = target(&args, ui, environment)?;
     let (settings, ..) = settings(&args, ui, environment, target)?;
     below::session(settings)
+}
+
+/// Makes the terminal what it was, for who ends the process at once.
+pub(super) fn give_terminal_back() {
+    NoEcho::undo();
 }
 
 /// The server's name for a prompt.
@@ -274,6 +281,7 @@ impl Repl<'_> {
     /// Waits until the session is open.
     fn open(&mut self) -> Result<()> {
         if let Some(opening) = self.opening.take() {
+            let _running = self.signals.input(self.cancel.clone());
             let opened = opening.join().map_err(|_| Error::bug("the session crashed while it was opened"))?;
             self.open = Some(opened?);
         }
@@ -340,6 +348,8 @@ impl Repl<'_> {
             if input.trim().is_empty() {
                 continue;
             }
+            // An editor is no line among others.
+            let _quiet = (!input.trim_start().starts_with(":edit")).then(NoEcho::new);
             self.remember(editor, history, &input);
             if let Err(error) = self.open() {
                 return self.ui.exit_code(Err(error));
@@ -389,7 +399,7 @@ impl Repl<'_> {
         let reply = {
             let screen = self.screen.clone();
             let _busy = screen.busy();
-            let _signals = signals::each(self.cancel.clone(), self.ui.clone());
+            let _running = self.signals.input(self.cancel.clone());
             self.session_mut().enter(input)
         };
         self.last =
