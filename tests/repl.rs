@@ -147,8 +147,10 @@ fn news_do_not_tear_the_line_that_is_typed() {
     let line = format!("{place} Default LIVE> let half = \"typed");
     terminal.ends_with(&line);
     // 20 minutes at 600 times the speed of the wall: news come above the line, which stays whole and can be typed on.
-    let screen = terminal.shows("Success  after");
+    terminal.shows("Success  after");
+    // Not while it is drawn.
     terminal.ends_with(&line);
+    let screen = terminal.screen();
     assert_eq!(screen.matches("let half").count(), 1, "{screen}");
     terminal.enters(" on\"; half");
     terminal.shows("\"typed on\"");
