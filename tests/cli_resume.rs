@@ -174,3 +174,22 @@ fn who_works_on_it_is_named() {
     store.put_down("night", &holder, &RunState::Cancelled { reason: "asked to".into() }, run.updated).expect("ended");
     told(&ground.resume(&["night"]), 4, &["run `night` was cancelled", "asked to"]);
 }
+
+#[test]
+fn how_a_run_ended_holds_no_secret() {
+    let ground = Ground::new();
+    let reveal = "let token = secret(\"The Token\").reveal();";
+    ground.write("fails.rhai", &format!("{reveal}\nfail(`wrong token ${{token}}`);"));
+    ground.write("returns.rhai", &format!("{reveal}\n#{{text: `it is ${{token}}`, list: [token]}}"));
+    let given = [("OCTORHAI_PARAM_THE_TOKEN", "hunter22-long")];
+    assert_eq!(ground.run("fails", "scripts/fails.rhai", &[], &given).code, 1);
+    assert_eq!(ground.run("returns", "scripts/returns.rhai", &[], &given).code, 0);
+    // Who looks at the record later does not know the secret, and so cannot take it out.
+    for arguments in
+        [&["runs", "list"][..], &["runs", "show", "fails"], &["runs", "show", "returns"], &["runs", "list", "--output", "json"]]
+    {
+        let ran = ground.octorhai(arguments, &[]);
+        assert!(ran.code == 0 && !format!("{ran:?}").contains("hunter22"), "{ran:?}");
+    }
+    assert!(ground.octorhai(&["runs", "show", "fails"], &[]).stdout.contains("wrong token ***"));
+}

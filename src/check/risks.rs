@@ -318,11 +318,9 @@ impl<'a> Sheet<'a> {
                 let name = self.word(at);
                 let what = if name == "secret" { "a secret".to_owned() } else { format!("`{name}` is a secret, and") };
                 let what = format!("{what} goes into `{}`, which people read", call.name);
-                told.push(
-                    self.file
-                        .finding(&SECRET_SHOWN, at..at + 1, what)
-                        .help("octorhai masks it, and then there is nothing to read; hand it on with `output_secret(name, value)`"),
-                );
+                told.push(self.file.finding(&SECRET_SHOWN, at..at + 1, what).help(
+                    "what octorhai writes shows `***` there, and a mail carries it as it is; hand it on with `output_secret(name, value)`",
+                ));
             }
         }
         self.found.append(&mut told);

@@ -278,7 +278,7 @@ impl Host {
                 created.map_err(|error| match error.kind() {
                     Kind::InDoubt => error.context(title()),
                     Kind::Refused => {
-                        error.help("what may be deployed where, and what stands against it: `promotable(from, to)` and its `blocked_by`")
+                        error.help("what may be deployed where, and what stands against it: `promotable(from, to)` with `blocked_by`, and `freeze(project, env)`")
                     }
                     _ => error,
                 })

@@ -139,6 +139,16 @@ pub fn is_undecided(kind: Kind) -> bool {
     )
 }
 
+/// A value without secrets, in all the texts in it.
+pub fn cleaned(clean: &Clean, value: Value) -> Value {
+    match value {
+        Value::String(text) => clean(&text).into(),
+        Value::Array(items) => items.into_iter().map(|item| cleaned(clean, item)).collect(),
+        Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (clean(&name), cleaned(clean, value))).collect()),
+        other => other,
+    }
+}
+
 impl Recorder {
     /// The recorder of a run that was claimed; `steps` is what its record says.
     pub fn new(store: Journal, run: String, holder: Holder, steps: Vec<Step>, clean: Clean, suspend_after: Option<Timestamp>) -> Self {
@@ -216,12 +226,7 @@ impl Recorder {
 
     /// Takes secrets out of a value.
     pub(super) fn cleaned(&self, value: Value) -> Value {
-        match value {
-            Value::String(text) => (self.clean)(&text).into(),
-            Value::Array(items) => items.into_iter().map(|item| self.cleaned(item)).collect(),
-            Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (name, self.cleaned(value))).collect()),
-            other => other,
-        }
+        cleaned(&self.clean, value)
     }
 
     /// The step with its intent in the record: the one that is `known` from an earlier start, or a new one, synced.

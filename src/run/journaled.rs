@@ -7,7 +7,7 @@ use crate::{
     engine::Failure,
     error::{Error, Kind, Result},
     event::{Events, Level},
-    host::journal::{Clean, LONG, Recorder, is_undecided},
+    host::journal::{Clean, LONG, Recorder, cleaned, is_undecided},
     journal::{Begin, Claim, Holder, Journal, NewRun, Run, RunState, Step},
 };
 use jiff::Timestamp;
@@ -309,7 +309,8 @@ impl TakenUp {
     }
 
     fn write(&self, state: RunState, outcome: &mut Outcome, clock: &Clock, written: Result<()>) {
-        let written = written.and_then(|()| self.store.put_down(&self.name, &self.holder, &state, clock.now()));
+        let kept = without_secrets(&self.clean, state.clone());
+        let written = written.and_then(|()| self.store.put_down(&self.name, &self.holder, &kept, clock.now()));
         if let Err(error) = written {
             let error = error.context("how the run ended could not be written");
             match &mut outcome.failure {
@@ -321,6 +322,18 @@ impl TakenUp {
         {
             failure.error = failure.error.clone().help(format!("go on with it: octorhai runs resume {}", self.name));
         }
+    }
+}
+
+/// What a run returns or failed with may hold what a script revealed: the record does not.
+fn without_secrets(clean: &Clean, state: RunState) -> RunState {
+    match state {
+        RunState::Succeeded { result } => RunState::Succeeded { result: cleaned(clean, result) },
+        RunState::Cancelled { reason } => RunState::Cancelled { reason: clean(&reason) },
+        RunState::Suspended { due, reason } => RunState::Suspended { due, reason: clean(&reason) },
+        RunState::Stopped { exit_code, reason } => RunState::Stopped { exit_code, reason: clean(&reason) },
+        RunState::Failed { exit_code, reason } => RunState::Failed { exit_code, reason: clean(&reason) },
+        RunState::Running => RunState::Running,
     }
 }
 
