@@ -14,6 +14,7 @@ use crate::engine::{
     scan::{self, Piece},
     scene::Scene,
 };
+use calls::Pair;
 use std::ops::Range;
 
 /// How bad a finding is.
@@ -110,6 +111,21 @@ impl<'a> File<'a> {
         Self { name, text, pieces }
     }
 
+    /// The text of a piece; empty behind the last one.
+    pub(crate) fn word(&self, at: usize) -> &'a str {
+        self.pieces.get(at).map_or("", |piece| piece.of(self.text))
+    }
+
+    /// The text that a range of pieces is, without its quotes, if it is one that is written out.
+    pub(crate) fn literal(&self, range: &Range<usize>) -> Option<&'a str> {
+        calls::literal(self.text, &self.pieces, range)
+    }
+
+    /// The entries of the map that a range of pieces is, if it is one that is written out.
+    fn map(&self, range: &Range<usize>) -> Option<Vec<Pair<'a>>> {
+        calls::map(self.text, &self.pieces, range)
+    }
+
     /// A finding at a range of pieces.
     pub(crate) fn finding(&self, rule: &'static Rule, pieces: Range<usize>, message: impl Into<String>) -> Finding {
         let at = |piece: usize| self.pieces.get(piece).map_or(self.text.len()..self.text.len(), |piece| piece.range.clone());
@@ -130,16 +146,17 @@ impl Finding {
 /// What is wrong with a script that compiles: its own files, by what they say. `scene` has the functions and types.
 pub fn check(program: &Program, scene: &Scene) -> Vec<Finding> {
     let files: Vec<File> = program.files().map(|(name, text)| File::new(name, text)).collect();
-    let mut found = rules::all(&files, scene);
-    finish(&mut found, &files);
-    found
+    by_rules(&files, scene)
 }
 
 /// The same of one text that does not compile, since a name in it is unknown.
 pub fn of_text(name: &str, text: &str, scene: &Scene) -> Vec<Finding> {
-    let files = [File::new(name, text)];
-    let mut found = rules::all(&files, scene);
-    finish(&mut found, &files);
+    by_rules(&[File::new(name, text)], scene)
+}
+
+fn by_rules(files: &[File<'_>], scene: &Scene) -> Vec<Finding> {
+    let mut found = rules::all(files, scene);
+    found.retain(|finding| !is_allowed(files, finding));
     found
 }
 
@@ -166,15 +183,9 @@ fn by_failure(rule: &'static Rule, failure: &Failure, name: &str, text: &str) ->
     Finding { rule, file: file.to_owned(), range, message: failure.error.message().to_owned(), help: failure.error.hints().to_vec() }
 }
 
-/// In the order of the text, without what comments allow.
-pub(crate) fn finish(found: &mut Vec<Finding>, files: &[File<'_>]) {
-    let text_of = |name: &str| files.iter().find(|file| file.name == name).map_or("", |file| file.text);
-    found.retain(|finding| !is_allowed(text_of(&finding.file), finding));
-    found.sort_by(|a, b| (&a.file, a.range.start, a.rule.name).cmp(&(&b.file, b.range.start, b.rule.name)));
-}
-
 /// Whether a comment `// check: allow NAME` stands on the line, or on the one above.
-fn is_allowed(text: &str, finding: &Finding) -> bool {
+fn is_allowed(files: &[File<'_>], finding: &Finding) -> bool {
+    let text = files.iter().find(|file| file.name == finding.file).map_or("", |file| file.text);
     let start = finding.range.start.min(text.len());
     let line = text[..start].matches('\n').count();
     let allows = |line: Option<&str>| {

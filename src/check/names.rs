@@ -3,7 +3,8 @@
 use super::{
     File, Finding, LATEST_WITHOUT_CHANNEL, TENANT_MISSING, UNKNOWN_NAME,
     calls::{self, calls},
-    finish,
+    is_allowed,
+    risks::DEPLOYS,
 };
 use crate::{
     engine::{Program, scene::Scene},
@@ -32,41 +33,41 @@ pub fn check(program: &Program, scene: &Scene, host: &Host) -> Result<Vec<Findin
                 continue;
             }
             let Some(entry) = scene.called(call.name, receiver.as_deref()).first().copied() else { continue };
-            let shift = usize::from(call.receiver.is_some() && !entry.name.contains('.'));
-            let about = call.args.first().and_then(|first| calls::literal(file.text, &file.pieces, first)).filter(|_| shift == 0);
+            let shift = call.receiver.map_or(0, |_| entry.params_before_dot(receiver.as_deref()));
+            let about = call.args.first().and_then(|first| file.literal(first)).filter(|_| shift == 0);
             let mut places = Vec::new();
             for (at, argument) in call.args.iter().enumerate() {
                 if let Some(param) = entry.params.get(at + shift).filter(|param| param.options.is_empty()) {
                     places.push((param.name, argument.clone()));
                 } else {
-                    let pairs = calls::map(file.text, &file.pieces, argument).unwrap_or_default();
+                    let pairs = file.map(argument).unwrap_or_default();
                     places.extend(pairs.into_iter().map(|pair| (pair.key, pair.value)));
                 }
             }
             for (name, place) in &places {
                 let Some(noun) = nouns::of(call.name, name, about) else { continue };
                 // A list of names is where one name is.
-                let items = if file.pieces.get(place.start).is_some_and(|piece| piece.of(file.text) == "[") {
+                let items = if file.word(place.start) == "[" {
                     (place.start + 1..place.end).map(|at| at..at + 1).collect()
                 } else {
                     vec![place.clone()]
                 };
                 for item in items {
-                    let Some(written) = calls::literal(file.text, &file.pieces, &item) else { continue };
+                    let Some(written) = file.literal(&item) else { continue };
                     let names = names(host, &noun, &mut known)?;
                     if let Some(finding) = unknown(file, &noun, written, item.start, &names) {
                         found.push(finding);
                     }
                 }
             }
-            if matches!(call.name, "deploy" | "ensure" | "promote" | "redeploy" | "rollback")
+            if DEPLOYS.contains(&call.name)
                 && let Some(project) = about
             {
                 found.extend(of_project(file, host, call, project, &places)?);
             }
         }
     }
-    finish(&mut found, &files);
+    found.retain(|finding| !is_allowed(&files, finding));
     Ok(found)
 }
 
@@ -123,7 +124,7 @@ fn of_project(
         found.push(finding.help("name one with #{tenant: \"...\"}, or go through `tenants(#{project: ...})`"));
     }
     let version = places.iter().find(|(name, _)| *name == "version");
-    let latest = version.is_some_and(|(_, place)| calls::literal(file.text, &file.pieces, place) == Some("latest"));
+    let latest = version.is_some_and(|(_, place)| file.literal(place) == Some("latest"));
     if latest && !says("channel") {
         let channels = host.block_plain(host.home.space.channels(&known.id))?;
         if channels.len() > 1 {

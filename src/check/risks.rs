@@ -2,9 +2,7 @@
 
 use super::{
     CHANNEL_FORGOTTEN, CHECK_THEN_ACT, DEFAULT_LIMIT, Finding, INLINE_TRAP, SECRET_SHOWN, TENANT_FORGOTTEN, TIME_WITHOUT_ZONE,
-    WAIT_WITHOUT_LIMIT,
-    calls::{self, Call},
-    rules::Sheet,
+    WAIT_WITHOUT_LIMIT, calls::Call, rules::Sheet,
 };
 use crate::engine::scan::{Kind, pieces};
 use std::{collections::BTreeSet, ops::Range};
@@ -13,7 +11,7 @@ use std::{collections::BTreeSet, ops::Range};
 const ACTS: &[&str] = &["deploy", "promote", "redeploy", "rollback", "run_runbook", "create_release"];
 
 /// What deploys a project, its first argument.
-const DEPLOYS: &[&str] = &["deploy", "ensure", "promote", "redeploy", "rollback"];
+pub(super) const DEPLOYS: &[&str] = &["deploy", "ensure", "promote", "redeploy", "rollback"];
 
 /// What says how the server is at the moment.
 const LOOKS: &[&str] = &["running", "deployed", "wait_idle", "deployments"];
@@ -39,12 +37,12 @@ impl<'a> Sheet<'a> {
     pub(super) fn said_of_projects(&self) -> Vec<(&'a str, &'static str)> {
         let mut said = Vec::new();
         for call in &self.calls {
-            let pairs = call.args.iter().filter_map(|argument| calls::map(self.file.text, &self.file.pieces, argument)).flatten();
-            let first = call.args.first().and_then(|first| calls::literal(self.file.text, &self.file.pieces, first));
+            let pairs = call.args.iter().filter_map(|argument| self.file.map(argument)).flatten();
+            let first = call.args.first().and_then(|first| self.file.literal(first));
             for pair in pairs {
                 match (call.name, pair.key, first) {
                     ("tenants", "project", _) => {
-                        said.extend(calls::literal(self.file.text, &self.file.pieces, &pair.value).map(|project| (project, "tenant")));
+                        said.extend(self.file.literal(&pair.value).map(|project| (project, "tenant")));
                     }
                     (name, "tenant", Some(project)) if DEPLOYS.contains(&name) => said.push((project, "tenant")),
                     (_, "channel", Some(project)) => said.push((project, "channel")),
@@ -59,10 +57,10 @@ impl<'a> Sheet<'a> {
     pub(super) fn forgotten(&mut self, said: &[(&str, &str)]) {
         let mut told = Vec::new();
         for call in self.calls.iter().filter(|call| DEPLOYS.contains(&call.name)) {
-            let literal = |at: usize| call.args.get(at).and_then(|argument| calls::literal(self.file.text, &self.file.pieces, argument));
+            let literal = |at: usize| call.args.get(at).and_then(|argument| self.file.literal(argument));
             let Some(project) = literal(0) else { continue };
             let says = |option: &str| {
-                let mut maps = call.args.iter().filter_map(|argument| calls::map(self.file.text, &self.file.pieces, argument));
+                let mut maps = call.args.iter().filter_map(|argument| self.file.map(argument));
                 maps.any(|pairs| pairs.iter().any(|pair| pair.key == option))
             };
             let here = call.at..call.at + 1;
@@ -91,7 +89,7 @@ impl<'a> Sheet<'a> {
             else {
                 continue;
             };
-            let given = call.args.iter().any(|argument| match calls::map(self.file.text, &self.file.pieces, argument) {
+            let given = call.args.iter().any(|argument| match self.file.map(argument) {
                 Some(pairs) => pairs.iter().any(|pair| pair.key == "timeout"),
                 // A variable may hold options.
                 None => argument.len() == 1 && self.kind_at(argument.start).as_deref() == Some("map"),
@@ -265,11 +263,11 @@ impl<'a> Sheet<'a> {
                 places.extend(call.args.get(*at).filter(|_| !said).cloned());
             }
             for argument in &call.args {
-                let pairs = calls::map(self.file.text, &self.file.pieces, argument).unwrap_or_default();
+                let pairs = self.file.map(argument).unwrap_or_default();
                 places.extend(pairs.into_iter().filter(|pair| matches!(pair.key, "at" | "since" | "before")).map(|pair| pair.value));
             }
             for place in places {
-                let Some(written) = calls::literal(self.file.text, &self.file.pieces, &place) else { continue };
+                let Some(written) = self.file.literal(&place) else { continue };
                 if has_time_of_day(written) && !has_zone(written) {
                     let finding = self.file.finding(
                         &TIME_WITHOUT_ZONE,

@@ -2,7 +2,7 @@
 
 use super::{
     File, Finding, PARAMETER_TWICE, UNKNOWN_FUNCTION, UNKNOWN_OPTION, UNKNOWN_PROPERTY, WRONG_ARGUMENTS, WRONG_OPTION,
-    calls::{self, Call, calls},
+    calls::{Call, calls},
 };
 use crate::{
     clock::text,
@@ -53,7 +53,7 @@ pub(super) fn all(files: &[File<'_>], scene: &Scene) -> Vec<Finding> {
 
 /// Names and numbers of parameters of the functions that a file declares.
 fn functions(file: &File<'_>) -> Vec<(String, usize)> {
-    let word = |at: usize| file.pieces.get(at).map_or("", |piece| piece.of(file.text));
+    let word = |at: usize| file.word(at);
     let declared = (0..file.pieces.len()).filter(|at| word(*at) == "fn" && word(at + 2) == "(");
     let count = |open: usize| {
         let close = (open..file.pieces.len()).find(|at| word(*at) == ")").unwrap_or(open);
@@ -64,7 +64,7 @@ fn functions(file: &File<'_>) -> Vec<(String, usize)> {
 
 impl<'a> Sheet<'a> {
     pub(super) fn word(&self, at: usize) -> &'a str {
-        self.file.pieces.get(at).map_or("", |piece| piece.of(self.file.text))
+        self.file.word(at)
     }
 
     pub(super) fn kind_at(&self, end: usize) -> Option<String> {
@@ -81,19 +81,22 @@ impl<'a> Sheet<'a> {
         let receiver = self.receiver(call);
         let mut all = self.scene.called(call.name, receiver.as_deref());
         if call.receiver.is_some() && receiver.is_none() {
-            let of_a_type =
-                |entry: &&Entry| entry.group != "types" && entry.name.rsplit_once('.').is_some_and(|(_, name)| name == call.name);
+            let of_a_type = |entry: &&Entry| !entry.is_type() && entry.name.rsplit_once('.').is_some_and(|(_, name)| name == call.name);
             all.extend(self.scene.entries.iter().filter(of_a_type));
         }
         all
     }
 
-    /// How many arguments a call of an entry takes, the value before the dot counted as it counts there.
+    /// How many parameters of an entry the value before the dot of a call is.
+    fn before_dot(&self, call: &Call<'_>, entry: &Entry) -> usize {
+        call.receiver.map_or(0, |_| entry.params_before_dot(self.receiver(call).as_deref()))
+    }
+
+    /// How many arguments a call of an entry takes in its brackets.
     fn counts(&self, call: &Call<'_>, entry: &Entry) -> (usize, usize) {
         let least = entry.params.iter().filter(|param| !param.optional).count();
-        let most = entry.params.len();
-        let is_first = call.receiver.is_some() && !entry.name.contains('.') && self.receiver(call).as_deref() != Some("Space");
-        if is_first { (least.saturating_sub(1), most.saturating_sub(1)) } else { (least, most) }
+        let before = self.before_dot(call, entry);
+        (least.saturating_sub(before), entry.params.len().saturating_sub(before))
     }
 
     fn functions(&mut self) {
@@ -136,12 +139,12 @@ impl<'a> Sheet<'a> {
                 }
             } else if !(rhai || call.receiver.is_some() && self.receiver(call).is_none() && (of_a_type || self.is_key(call.name))) {
                 let message = match self.receiver(call) {
-                    Some(kind) if self.is_type(&kind) => format!("a {kind} has no function `{}`", call.name),
+                    Some(kind) if self.scene.type_named(&kind).is_some() => format!("a {kind} has no function `{}`", call.name),
                     _ => format!("there is no function `{}`", call.name),
                 };
                 let finding = self.file.finding(&UNKNOWN_FUNCTION, here, message);
                 let known =
-                    self.scene.entries.iter().filter(|e| e.group != "types").map(|e| e.name.rsplit(['.', ':']).next().unwrap_or_default());
+                    self.scene.entries.iter().filter(|e| !e.is_type()).map(|e| e.name.rsplit(['.', ':']).next().unwrap_or_default());
                 let known =
                     known.chain(self.own.iter().map(|(name, _)| name.as_str())).chain(self.scene.builtins.iter().map(|b| b.name.as_str()));
                 told.push(match suggestion(call.name, known.collect::<BTreeSet<_>>()) {
@@ -156,10 +159,6 @@ impl<'a> Sheet<'a> {
     /// Whether a map of this file has the key `name`: a closure in a map is called like a function.
     fn is_key(&self, name: &str) -> bool {
         (0..self.file.pieces.len()).any(|at| self.word(at) == name && self.word(at + 1) == ":")
-    }
-
-    fn is_type(&self, kind: &str) -> bool {
-        self.scene.entries.iter().any(|entry| entry.group == "types" && entry.name == kind)
     }
 
     /// A function of the standard library must be in its module; other modules are files, whose functions are known.
@@ -198,14 +197,12 @@ impl<'a> Sheet<'a> {
             // The options map is the last argument, or the one before a closure; other maps are values.
             let place = call.args.iter().rposition(|argument| self.word(argument.start) == "#{");
             let maps = entries.iter().any(|entry| {
-                let is_first = call.receiver.is_some() && !entry.name.contains('.') && self.receiver(call).as_deref() != Some("Space");
-                let at = place.map_or(usize::MAX, |place| place + usize::from(is_first));
+                let at = place.map_or(usize::MAX, |place| place + self.before_dot(call, entry));
                 // Where arguments before it may be left out, the map may stand earlier.
                 let mut from_here = entry.params.iter().skip(at).skip_while(|param| param.optional && param.options.is_empty());
                 from_here.next().is_some_and(|param| !param.options.is_empty())
             });
-            let Some(pairs) = place.filter(|_| maps).and_then(|place| calls::map(self.file.text, &self.file.pieces, &call.args[place]))
-            else {
+            let Some(pairs) = place.filter(|_| maps).and_then(|place| self.file.map(&call.args[place])) else {
                 continue;
             };
             for pair in pairs {
@@ -234,7 +231,7 @@ impl<'a> Sheet<'a> {
     fn wrong_value(&self, option: &OptionDoc, value: &Range<usize>) -> Option<String> {
         let piece = self.file.pieces.get(value.start).filter(|_| value.len() == 1)?;
         let word = piece.of(self.file.text);
-        let literal = calls::literal(self.file.text, &self.file.pieces, value);
+        let literal = self.file.literal(value);
         let truth = matches!(word, "true" | "false");
         match (option.kind, piece.kind, literal) {
             ("duration", Kind::Text, Some(written)) => text::duration(written).err().map(|error| error.message().to_owned()),
@@ -255,7 +252,7 @@ impl<'a> Sheet<'a> {
                 continue;
             }
             let (name, Some(kind)) = (self.word(at + 1), self.kind_at(at - 1)) else { continue };
-            let Some(entry) = self.scene.entries.iter().find(|entry| entry.group == "types" && entry.name == kind) else { continue };
+            let Some(entry) = self.scene.type_named(&kind) else { continue };
             if entry.properties.iter().any(|property| property.name == name) {
                 continue;
             }
@@ -275,7 +272,7 @@ impl<'a> Sheet<'a> {
         for call in
             self.calls.iter().filter(|call| matches!(call.name, "param" | "secret") && call.module.is_none() && call.receiver.is_none())
         {
-            let Some(name) = call.args.first().and_then(|first| calls::literal(self.file.text, &self.file.pieces, first)) else { continue };
+            let Some(name) = call.args.first().and_then(|first| self.file.literal(first)) else { continue };
             let lower = name.to_lowercase();
             // Reading it again is fine; saying a second time what it is is not.
             let says = call.args.len() > 1 || call.name == "secret";

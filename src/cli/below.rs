@@ -47,6 +47,11 @@ pub(super) fn declared(source: &Source) -> std::result::Result<Vec<ParamDecl>, F
     params::declarations(&run::compiled(source)?)
 }
 
+/// The same of a script that is compiled already.
+pub(super) fn declared_by(program: &engine::Program) -> std::result::Result<Vec<ParamDecl>, Failure> {
+    params::declarations(program)
+}
+
 /// A world by the name of a built-in one, or from a file.
 pub(super) fn world(name_or_file: &str) -> Result<World> {
     World::named_or_file(name_or_file)

@@ -110,7 +110,7 @@ fn one(path: &Path, scene: &Scene, session: Option<&Session>, texts: &mut BTreeM
     };
     texts.extend(program.files().map(|(name, text)| (name.to_owned(), text.to_owned())));
     let mut found = check::check(&program, scene);
-    if let Err(failure) = below::declared(&source) {
+    if let Err(failure) = below::declared_by(&program) {
         check::of_parameters(&failure, &source.name, &source.text, &mut found);
     }
     if let Some(session) = session {

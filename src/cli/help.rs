@@ -120,7 +120,7 @@ fn whole(ui: &Ui, doc: &Entry) {
         "Options (name, type, default)",
         doc.options.iter().map(|o| Row { cells: vec![o.name, o.kind, o.default], prose: flow(o.prose) }),
     );
-    if doc.errors.is_empty() && doc.group != "types" {
+    if doc.errors.is_empty() && !doc.is_type() {
         ui.data("\nErrors: none");
     }
     table(ui, "Errors (err.kind)", doc.errors.iter().map(|(kind, meaning)| Row { cells: vec![kind], prose: (*meaning).to_owned() }));

@@ -42,6 +42,22 @@ impl Entry {
     pub fn returns(&self) -> &str {
         self.signature.split_once(" -> ").map_or("", |(_, returns)| returns)
     }
+
+    /// Whether it is a type; else it is a function.
+    pub fn is_type(&self) -> bool {
+        self.group == "types"
+    }
+
+    /// Whether it is a function of the standard library.
+    pub fn is_standard(&self) -> bool {
+        self.group.starts_with("std/")
+    }
+
+    /// How many of its parameters the value before the dot of a call is, a value of type `of` if that is known: that of a function of a
+    /// type is none of them, and neither is a space, which has every function as its own.
+    pub fn params_before_dot(&self, of: Option<&str>) -> usize {
+        usize::from(!self.name.contains('.') && of != Some("Space"))
+    }
 }
 
 /// One of Rhai's own functions.

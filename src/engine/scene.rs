@@ -42,9 +42,14 @@ pub struct Scene {
 impl Scene {
     /// The entries that a call of `name` may mean. `receiver` is the type before the dot, where that is known.
     pub fn called(&self, name: &str, receiver: Option<&str>) -> Vec<&Entry> {
-        let method = |entry: &&Entry| entry.group != "types" && receiver.is_some_and(|of| entry.name == format!("{of}.{name}"));
+        let method = |entry: &&Entry| !entry.is_type() && receiver.is_some_and(|of| entry.name == format!("{of}.{name}"));
         let own: Vec<&Entry> = self.entries.iter().filter(method).collect();
-        if own.is_empty() { self.entries.iter().filter(|e| e.group != "types" && e.name == name).collect() } else { own }
+        if own.is_empty() { self.entries.iter().filter(|e| !e.is_type() && e.name == name).collect() } else { own }
+    }
+
+    /// The type of this name.
+    pub fn type_named(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.is_type() && entry.name == name)
     }
 
     /// The type of the expression that ends with piece `end`, in words of users.
@@ -91,7 +96,7 @@ impl Scene {
             }
             (Kind::Word, name) if dot(end) => {
                 let of = self.kind(text, pieces, end.checked_sub(2)?, depth)?;
-                let entry = self.entries.iter().find(|entry| entry.group == "types" && entry.name == of)?;
+                let entry = self.type_named(&of)?;
                 entry.properties.iter().find(|property| property.name == name).map(|property| property.kind.to_owned())
             }
             (Kind::Word, "ctx") => Some("Context".to_owned()),

@@ -51,13 +51,13 @@ impl Session {
         self.scope.set_value(name.to_owned(), value);
     }
 
-    /// Names and parameters of the functions declared so far, and whether each is the newest of its name.
+    /// Names and parameters of the functions declared so far.
     pub fn functions(&self) -> Vec<(String, Vec<String>)> {
         let all = self.functions.iter_functions().filter(|f| !f.name.starts_with("anon$"));
         all.map(|f| (f.name.to_owned(), f.params.iter().map(|p| (*p).to_owned()).collect())).collect()
     }
 
-    /// The names under which modules were imported, each with its path.
+    /// The imports so far, as statements: `import "std/lists" as lists;`.
     pub fn imports(&self) -> &[String] {
         &self.imports
     }
@@ -82,9 +82,7 @@ impl Interpreter {
         session.functions = whole.clone_functions_only();
         self.run_ast(&mut session.scope, &whole, SESSION)
     }
-}
 
-impl Interpreter {
     /// The value of an expression in a copy of `session`: nothing of it stays. None when it has none.
     pub fn look(&self, session: &Session, expression: &str) -> Option<Dynamic> {
         let source = Source { name: SESSION.to_owned(), text: session.text.clone(), files: session.files.clone() };
@@ -120,19 +118,19 @@ pub fn is_well_formed(text: &str) -> bool {
 
 /// Whether `text` is the beginning of something: what a person who presses Enter goes on with.
 pub fn is_unfinished(text: &str) -> bool {
-    let ends_open = |kind| scan::pieces(text).last().is_some_and(|piece| piece.kind == kind && !piece.closed);
-    if ends_open(Kind::Comment) {
+    let pieces = scan::pieces(text);
+    if pieces.last().is_some_and(|piece| piece.kind == Kind::Comment && !piece.closed) {
         return true;
     }
     let Err(error) = Engine::new_raw().compile(text) else { return false };
-    let code_ends = scan::pieces(text).iter().rfind(|piece| piece.kind != Kind::Comment).map_or(0, |piece| piece.range.end);
+    let code_ends = pieces.iter().rfind(|piece| piece.kind != Kind::Comment).map_or(0, |piece| piece.range.end);
     let position = error.position();
     let at_the_end = position.line().is_none_or(|line| span(text, line, position.position().unwrap_or(1).max(1)).start >= code_ends);
     match error.err_type() {
         ParseErrorType::UnexpectedEOF => true,
         ParseErrorType::BadInput(LexError::UnterminatedString) => {
             // A text in double quotes has to end on its line; one in back-ticks may go on.
-            scan::pieces(text).iter().rfind(|piece| !piece.closed).is_some_and(|piece| piece.of(text).starts_with(['`', '}']))
+            pieces.iter().rfind(|piece| !piece.closed).is_some_and(|piece| piece.of(text).starts_with(['`', '}']))
         }
         ParseErrorType::MissingToken(..)
         | ParseErrorType::MissingSymbol(_)

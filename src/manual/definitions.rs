@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 pub fn definitions() -> String {
     let entries = docs::entries(host::library().docs());
     let mut out = String::from("module static;\n\n/// Where the script runs.\nconst ctx: Context;\n");
-    for entry in entries.iter().filter(|entry| entry.group != "types" && !entry.group.starts_with("std/")) {
+    for entry in entries.iter().filter(|entry| !entry.is_type() && !entry.is_standard()) {
         let (receiver, name) = entry.name.split_once('.').map_or((None, entry.name.as_str()), |(of, name)| (Some(of), name));
         let least = entry.params.iter().filter(|param| !param.optional).count();
         for count in least..=entry.params.len() {
@@ -23,7 +23,7 @@ pub fn definitions() -> String {
             let _ = writeln!(out, "fn {name}({}) -> {};", all.join(", "), kind(entry.returns(), &entries));
         }
     }
-    for entry in entries.iter().filter(|entry| entry.group == "types") {
+    for entry in entries.iter().filter(|entry| entry.is_type()) {
         for property in entry.properties {
             out.push('\n');
             comment(&mut out, property.doc);
@@ -73,7 +73,7 @@ fn kind(words: &str, entries: &[Entry]) -> String {
         "nothing" => "()".to_owned(),
         "map" | "options map" => "Map".to_owned(),
         words if words == "list" || words.starts_with("list of") => "Array".to_owned(),
-        words if entries.iter().any(|entry| entry.group == "types" && entry.name == words) => words.to_owned(),
+        words if entries.iter().any(|entry| entry.is_type() && entry.name == words) => words.to_owned(),
         _ => "?".to_owned(),
     }
 }

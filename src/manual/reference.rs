@@ -34,7 +34,7 @@ fn cell(text: &str) -> String {
 /// In the order of [`GROUPS`]; a group that is missing there comes last, without a word about it.
 fn grouped(entries: &[Entry]) -> Vec<(&str, &str, Vec<&Entry>)> {
     let mut groups: Vec<(&str, &str, Vec<&Entry>)> = GROUPS.iter().map(|(group, about)| (*group, *about, Vec::new())).collect();
-    for entry in entries.iter().filter(|entry| entry.group != "types" && !entry.group.starts_with("std/")) {
+    for entry in entries.iter().filter(|entry| !entry.is_type() && !entry.is_standard()) {
         match groups.iter_mut().find(|(group, ..)| *group == entry.group) {
             Some((.., list)) => list.push(entry),
             None => groups.push((&entry.group, "", vec![entry])),
@@ -107,12 +107,12 @@ pub fn reference() -> String {
         }
     }
     out.push_str("\n## standard library\n\nWritten in Rhai; `import \"std/lists\" as lists;` brings a module in.\n");
-    for entry in entries.iter().filter(|entry| entry.group.starts_with("std/")) {
+    for entry in entries.iter().filter(|entry| entry.is_standard()) {
         let _ = write!(out, "\n### {}\n\n`{}`\n\n{}\n", entry.name, entry.signature, entry.prose);
         example(&mut out, &entry.example);
     }
     out.push_str("\n## types\n");
-    let mut types: Vec<&Entry> = entries.iter().filter(|entry| entry.group == "types").collect();
+    let mut types: Vec<&Entry> = entries.iter().filter(|entry| entry.is_type()).collect();
     types.sort_by(|a, b| a.name.cmp(&b.name));
     for entry in types {
         let _ = write!(out, "\n### {}\n\n{}\n", entry.name, entry.prose);

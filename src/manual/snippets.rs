@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub fn snippets<'a>(scripts: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut all = Map::new();
     let entries = docs::entries(host::library().docs());
-    for entry in entries.iter().filter(|entry| entry.group != "types" && !entry.group.starts_with("std/")) {
+    for entry in entries.iter().filter(|entry| !entry.is_type() && !entry.is_standard()) {
         all.insert(entry.name.clone(), snippet(last_name(&entry.name), &[call(entry)], &entry.summary));
     }
     for (name, text) in scripts {

@@ -16,11 +16,14 @@ const MOST: usize = 10_000;
 /// With so few candidates there is room for their signatures.
 const FEW: usize = 8;
 
+fn pair(shown: impl Into<String>, put: impl Into<String>) -> Pair {
+    Pair { display: shown.into(), replacement: put.into() }
+}
+
 /// Where the word at the cursor begins, and what it could become.
 pub(super) fn complete(text: &str, behind: &str, scene: &Scene, names: &Names, commands: &[(&str, &str)]) -> (usize, Vec<Pair>) {
     let place = place::at(text, scene);
     let part = &text[place.start..];
-    let pair = |shown: &str, put: &str| Pair { display: shown.to_owned(), replacement: put.to_owned() };
     // A text gets its closing quote, if that does not stand there already.
     let quoted = |name: &str| {
         let quote = if behind.starts_with(['"', '`']) {
@@ -28,10 +31,10 @@ pub(super) fn complete(text: &str, behind: &str, scene: &Scene, names: &Names, c
         } else {
             text[..place.start].chars().next_back().map_or_else(String::new, String::from)
         };
-        Pair { display: name.to_owned(), replacement: format!("{}{quote}", name.replace('\\', "\\\\").replace('"', "\\\"")) }
+        pair(name, format!("{}{quote}", name.replace('\\', "\\\\").replace('"', "\\\"")))
     };
     let mut all: Vec<Pair> = match &place.expected {
-        Expected::Command => commands.iter().map(|(name, _)| pair(name, &format!("{} ", name.split(' ').next().unwrap_or(name)))).collect(),
+        Expected::Command => commands.iter().map(|(name, _)| pair(*name, format!("{} ", name.split(' ').next().unwrap_or(name)))).collect(),
         Expected::OfCommand(":help" | ":h" | ":?") => {
             let known = scene.entries.iter().map(|entry| entry.name.as_str());
             known.map(|name| pair(name, name)).collect()
@@ -43,11 +46,11 @@ pub(super) fn complete(text: &str, behind: &str, scene: &Scene, names: &Names, c
             let path = scene.modules.iter().find(|(name, _)| name == alias).map_or(*alias, |(_, path)| path);
             let module = path.rsplit('/').next().unwrap_or(path);
             let own = scene.entries.iter().filter_map(|entry| Some((entry, entry.name.strip_prefix(module)?.strip_prefix("::")?)));
-            own.map(|(entry, name)| pair(&entry.signature, &format!("{name}("))).collect()
+            own.map(|(entry, name)| pair(&entry.signature, format!("{name}("))).collect()
         }
         Expected::Key { options, given } => {
             let open = options.iter().filter(|option| !given.contains(&option.name));
-            open.map(|option| pair(&format!("{}: {} = {}", option.name, option.kind, option.default), &format!("{}: ", option.name)))
+            open.map(|option| pair(format!("{}: {} = {}", option.name, option.kind, option.default), format!("{}: ", option.name)))
                 .collect()
         }
         Expected::Name(wanted) => names.get(wanted).iter().map(|name| quoted(name)).collect(),
@@ -80,37 +83,35 @@ fn fitting(all: &[Pair], part: &str) -> Vec<Pair> {
 
 /// Functions and variables.
 fn values(scene: &Scene) -> Vec<Pair> {
-    let pair = |shown: &str, put: String| Pair { display: shown.to_owned(), replacement: put };
     let plain = |name: &str| !name.contains(['.', ':']);
-    let functions = scene.entries.iter().filter(|entry| entry.group != "types" && plain(&entry.name));
+    let functions = scene.entries.iter().filter(|entry| !entry.is_type() && plain(&entry.name));
     let mut all: Vec<Pair> = functions.map(|entry| pair(&entry.name, format!("{}(", entry.name))).collect();
-    all.extend(scene.functions.iter().map(|(name, params)| pair(&format!("{name}({})", params.join(", ")), format!("{name}("))));
-    all.extend(scene.variables.iter().map(|variable| pair(&variable.name, variable.name.clone())));
-    all.extend(scene.modules.iter().map(|(name, _)| pair(&format!("{name}::"), format!("{name}::"))));
-    all.push(pair("ctx", "ctx".to_owned()));
-    all.push(pair("print", "print(".to_owned()));
+    all.extend(scene.functions.iter().map(|(name, params)| pair(format!("{name}({})", params.join(", ")), format!("{name}("))));
+    all.extend(scene.variables.iter().map(|variable| pair(&variable.name, &variable.name)));
+    all.extend(scene.modules.iter().map(|(name, _)| pair(format!("{name}::"), format!("{name}::"))));
+    all.push(pair("ctx", "ctx"));
+    all.push(pair("print", "print("));
     all.sort_by(|a, b| a.replacement.cmp(&b.replacement));
     all
 }
 
 /// What can stand behind the dot of a value of type `kind`.
 fn members(scene: &Scene, kind: Option<&str>, variable: Option<&str>) -> Vec<Pair> {
-    let pair = |shown: String, put: String| Pair { display: shown, replacement: put };
     let Some(kind) = kind else { return Vec::new() };
     let mut all = Vec::new();
-    if let Some(entry) = scene.entries.iter().find(|entry| entry.group == "types" && entry.name == kind) {
-        all.extend(entry.properties.iter().map(|p| pair(format!("{}: {}", p.name, p.kind), p.name.to_owned())));
+    if let Some(entry) = scene.type_named(kind) {
+        all.extend(entry.properties.iter().map(|p| pair(format!("{}: {}", p.name, p.kind), p.name)));
     }
     let method = |name: &str| name.strip_prefix(kind).and_then(|rest| rest.strip_prefix('.')).map(str::to_owned);
-    all.extend(scene.entries.iter().filter_map(|entry| Some(pair(entry.signature.clone(), format!("{}(", method(&entry.name)?)))));
+    all.extend(scene.entries.iter().filter_map(|entry| Some(pair(&entry.signature, format!("{}(", method(&entry.name)?)))));
     if kind == "Space" {
         all.extend(values(scene).into_iter().filter(|pair| pair.replacement.ends_with('(')));
     }
     let keys = scene.variables.iter().filter(|known| Some(known.name.as_str()) == variable).flat_map(|known| &known.keys);
-    all.extend(keys.map(|key| pair(key.clone(), key.clone())));
+    all.extend(keys.map(|key| pair(key, key)));
     let plain = if kind.starts_with("list") { "list" } else { kind };
     let of_rhai = scene.builtins.iter().filter(|builtin| builtin.on == plain);
-    all.extend(of_rhai.map(|builtin| pair(builtin.signature.clone(), format!("{}(", builtin.name))));
+    all.extend(of_rhai.map(|builtin| pair(&builtin.signature, format!("{}(", builtin.name))));
     // Rhai has several ways to call most of its own.
     all.dedup_by(|a, b| a.replacement == b.replacement);
     all

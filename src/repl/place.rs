@@ -117,14 +117,13 @@ pub(super) fn signature_at(text: &str, scene: &Scene) -> Option<String> {
         return None;
     }
     let (name, receiver) = callee(text, &pieces, frame.at, scene)?;
-    let shift = usize::from(is_method(text, &pieces, frame.at));
     if let Some((_, params)) = scene.functions.iter().find(|(known, _)| known == name) {
         return Some(params.get(frame.argument..)?.join(", "));
     }
     let entry = *scene.called(name, receiver.as_deref()).first()?;
-    let shift = if entry.name.contains('.') { 0 } else { shift };
+    let before = before_dot(text, &pieces, frame.at, entry, receiver.as_deref());
     let parameters = entry.signature.split_once('(')?.1.rsplit_once(')')?.0;
-    let rest: Vec<&str> = parameters.split(", ").skip(frame.argument + shift).collect();
+    let rest: Vec<&str> = parameters.split(", ").skip(frame.argument + before).collect();
     Some(format!("{}) -> {}", rest.join(", "), entry.returns()))
 }
 
@@ -225,14 +224,14 @@ fn slot<'a>(text: &str, pieces: &[Piece], frames: &[Frame<'a>], scene: &'a Scene
         let option = entry.options.iter().find(|option| option.name == *key)?;
         return Some(Slot { entry, name: option.name, option: Some(option), call: call.at });
     }
-    let shift = usize::from(!entry.name.contains('.') && is_method(text, pieces, call.at) && !is_place(text, pieces, call.at, scene));
-    let param = entry.params.get(call.argument + shift)?;
+    let (_, receiver) = callee(text, pieces, call.at, scene)?;
+    let param = entry.params.get(call.argument + before_dot(text, pieces, call.at, entry, receiver.as_deref()))?;
     Some(Slot { entry, name: param.name, option: None, call: call.at })
 }
 
-/// Whether the value before the dot is a space, which has every function as its method.
-fn is_place(text: &str, pieces: &[Piece], open: usize, scene: &Scene) -> bool {
-    scene.kind_at(text, pieces, open - 3).as_deref() == Some("Space")
+/// How many parameters of an entry the value before the dot is, of the call that opens with piece `open`.
+fn before_dot(text: &str, pieces: &[Piece], open: usize, entry: &Entry, receiver: Option<&str>) -> usize {
+    if is_method(text, pieces, open) { entry.params_before_dot(receiver) } else { 0 }
 }
 
 /// The names that fit.
@@ -255,4 +254,22 @@ fn about(text: &str, pieces: &[Piece], slot: &Slot<'_>, scene: &Scene) -> Option
 fn follows_a_statement(text: &str, piece: &Piece) -> bool {
     let keywords = ["if", "else", "while", "return", "throw", "in", "switch", "loop", "try", "do"];
     piece.of(text) == "}" || keywords.contains(&piece.of(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{engine::docs, host};
+
+    /// The same rule as where completion stands: a space has every function as its own, of other values the first argument is taken.
+    #[test]
+    fn the_hint_begins_with_the_argument_that_is_next() {
+        let scene = Scene { entries: docs::entries(host::library().docs()), ..Scene::default() };
+        let hint = |text: &str| signature_at(text, &scene).expect("a hint");
+        let plain = hint("deploy(");
+        assert!(plain.starts_with("project, version, env"), "{plain}");
+        assert_eq!(hint("space(\"Payments\").deploy("), plain);
+        assert!(hint("deploy(\"Web\", ").starts_with("version, env"));
+        assert!(hint("deploy(\"Web\", \"1.0.0\", \"Test\").wait(").starts_with("#{...}"));
+    }
 }

@@ -93,7 +93,7 @@ fn only_looks(text: &str, pieces: &[Piece], scene: &Scene) -> bool {
         }
         let method = at > 0 && pieces[at - 1].of(text) == ".";
         let last = |entry: &str| entry.rsplit('.').next() == Some(word);
-        let entries: Vec<_> = scene.entries.iter().filter(|entry| entry.group != "types" && last(&entry.name)).collect();
+        let entries: Vec<_> = scene.entries.iter().filter(|entry| !entry.is_type() && last(&entry.name)).collect();
         let sends = ["post", "put", "delete", "require", "fail", "require_deployed"].contains(&word);
         if entries.is_empty() {
             // A function of Rhai's own on a value; a function of the session may do anything.

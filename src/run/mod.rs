@@ -299,7 +299,7 @@ fn run_id(settings: &Settings, clock: &Clock) -> String {
     id[..16].to_owned()
 }
 
-/// A script with all its files, compiled to be looked at: it cannot be run, since it knows no functions.
+/// A script with all its files, compiled to be looked at: there is no server for its functions.
 pub fn compiled(script: &Source) -> std::result::Result<Program, Failure> {
     // With the library all the same: what a wrong name should be is found among its functions.
     Interpreter::new(Config { library: host::library(), constants: vec![("ctx".to_owned(), Dynamic::UNIT)], ..Config::default() })
