@@ -3,7 +3,7 @@
 mod letter;
 mod plain;
 
-pub use letter::{Attachment, Letter};
+pub use letter::{Attachment, Letter, one_line};
 
 use crate::{
     clock::{self, Clock},

@@ -5,11 +5,15 @@
 
 mod support;
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 use support::{Ran, finish, octorhai, root};
 
 /// Words of Rhai and Rust that mean nothing to users.
-const INTERNALS: [&str; 16] = [
+const INTERNALS: [&str; 24] = [
     "Dynamic",
     "alloc::",
     "core::",
@@ -21,6 +25,14 @@ const INTERNALS: [&str; 16] = [
     "EvalAltResult",
     "ErrorRuntime",
     "Runtime error",
+    "ErrorDot",
+    "ErrorFunction",
+    "ErrorIn",
+    "Function not found",
+    "Variable not found",
+    "Data type incorrect",
+    "getter",
+    "setter",
     "anon$",
     "octorhai::",
     "ImmutableString",
@@ -52,14 +64,19 @@ fn without_ports(text: &str) -> String {
     out
 }
 
-/// What people write who come from another language or are in a hurry: `tests/golden/scripts/<case>.rhai`, with the whole message beside it.
-#[test]
-fn each_wrong_script_is_told_where_why_and_what_to_write_instead() {
-    let bless = std::env::var_os("OCTORHAI_BLESS").is_some();
+fn wrong_scripts() -> Vec<PathBuf> {
     let mut cases: Vec<_> =
         fs::read_dir(root().join("tests/golden/scripts")).expect("the cases").map(|e| e.expect("an entry").path()).collect();
     cases.retain(|path| path.extension().is_some_and(|end| end == "rhai"));
     cases.sort();
+    cases
+}
+
+/// What people write who come from another language or are in a hurry: `tests/golden/scripts/<case>.rhai`, with the whole message beside it.
+#[test]
+fn each_wrong_script_is_told_where_why_and_what_to_write_instead() {
+    let bless = std::env::var_os("OCTORHAI_BLESS").is_some();
+    let cases = wrong_scripts();
     assert!(cases.len() > 60, "only {} cases", cases.len());
     let mut wrong = String::new();
     for case in cases {
@@ -85,6 +102,46 @@ fn each_wrong_script_is_told_where_why_and_what_to_write_instead() {
             }
         }
     }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What `catch`, `attempt`, `saga` and `retry` see of a mistake is what the end of the run says of it, and so is what goes out in mails.
+#[test]
+fn a_script_that_catches_its_own_mistake_reads_our_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut wrong = String::new();
+    let mut caught = 0;
+    for case in wrong_scripts() {
+        let text = fs::read_to_string(&case).expect("the script");
+        let told = fs::read_to_string(case.with_extension("out")).expect("its message");
+        // Functions and imports stand at the top of a file, and what does not compile is not caught.
+        if text.lines().any(|line| line.starts_with("fn ") || line.starts_with("import ")) {
+            continue;
+        }
+        let message = told.lines().find_map(|line| line.strip_prefix("error: ")).expect("a message");
+        let tell = "print(problem(err)); print(err); print(`kind ${err.kind}`); email(#{to: \"a@example.com\", subject: err.message});";
+        for (way, script) in [
+            ("function", format!("fn all() {{\n{text}\n}}\ntry {{ all() }} catch (err) {{ {tell} throw err; }}")),
+            ("attempt", format!("let err = attempt(|| {{\n{text}\n}}).error;\n{tell} throw err;")),
+            ("saga", format!("try {{ saga(|s| {{\n{text}\n}}) }} catch (err) {{ {tell} throw err; }}")),
+        ] {
+            fs::write(folder.path().join("x.rhai"), script).expect("written");
+            let ran = in_folder(folder.path(), "run --sandbox x.rhai");
+            let all = format!("{}{}", ran.stdout, ran.stderr);
+            for word in INTERNALS.iter().filter(|word| all.contains(**word)) {
+                let _ = writeln!(wrong, "{} in {way} shows `{word}`, which is not a word of users:\n{all}", case.display());
+            }
+            if ran.stdout.is_empty() {
+                continue;
+            }
+            caught += 1;
+            let is_told = ran.stdout.lines().any(|line| line == message) && ran.stderr.contains(&format!("error: {message}\n"));
+            if !is_told || ran.stdout.contains("\nkind \n") || !ran.stderr.contains("a@example.com: ") {
+                let _ = writeln!(wrong, "{} in {way} is not told as `{message}`:\n{all}", case.display());
+            }
+        }
+    }
+    assert!(caught > 80, "only {caught} mistakes were caught");
     assert!(wrong.is_empty(), "{wrong}");
 }
 

@@ -2,6 +2,7 @@
 
 mod support;
 
+use octorhai::event::What;
 use support::{shop, simulate};
 
 fn tenants() -> String {
@@ -93,8 +94,7 @@ fn what_cannot_start_does_not_leave_the_rest_behind() {
         |p| deploy(p, if p == "Project B" { "9.9.9" } else { "latest" }, "Test"));"#;
     let ran = simulate(&shop(&[]), graph);
     assert!(ran.error().contains("has no release `9.9.9`"), "{}", ran.error());
-    let ended =
-        ran.events.iter().filter(|e| matches!(&e.what, octorhai::event::What::TaskEnded { state, .. } if state == "Success")).count();
+    let ended = ran.events.iter().filter(|e| matches!(&e.what, What::TaskEnded { state, .. } if state == "Success")).count();
     assert_eq!(ended, 1, "Project A was waited for");
     let rows =
         r#"print(rollout(["Project A", "Nothing", "Project B"], |p| deploy(p, "latest", "Test"), #{max_failures: 1}).map(|o| o.state));"#;
@@ -142,4 +142,63 @@ fn who_goes_back_is_not_asked_for_prompted_variables_again() {
         .map(|d| format!("{} {}", d["release"].as_str().unwrap_or_default(), d["values"]["Change"].as_str().unwrap_or_default()))
         .collect();
     assert_eq!(made, ["1.1.0 CHG-1", "2.0.0 CHG-2", "1.1.0 CHG-1", "2.0.0 CHG-2", "1.1.0 CHG-1", "1.1.0 CHG-1"]);
+}
+
+#[test]
+fn exit_ends_a_run_well_and_with_a_code_as_failed() {
+    let live = r#"print(deployed("Project A", "Test").release);"#;
+    for (script, code, printed) in [
+        ("fn leave() { exit(); } leave(); print(1);", 0, ""),
+        ("try { exit(0); } catch { print(1); } print(2);", 0, ""),
+        ("attempt(|| exit()); retry(2, || { print(1); exit(); }); print(2);", 0, ""),
+        ("parallel([1, 2], |n| { if n == 2 { exit(); } print(n); sleep(\"1m\"); fail(\"no\"); });", 1, "1"),
+        ("finally(|| exit(), || print(1));", 0, "1"),
+        ("[1, 2].for_each(|n| { print(n); exit(); }); print(3);", 0, "1"),
+        ("try { [1, 2].map(|n| exit()); } catch { } print(3);", 0, ""),
+        ("try { finally(|| [1].map(|n| exit()), || print(1)); } catch (err) { print(2); }", 0, "1"),
+        ("exit(1);", 1, ""),
+        ("try { exit(3); } catch (err) { print(err.kind); }", 0, "failed"),
+        ("exit(\"why\");", 1, ""),
+    ] {
+        let ran = simulate(&shop(&[]), script);
+        assert_eq!((ran.outcome.exit_code, ran.printed().as_str()), (code, printed), "{script}: {}", ran.error());
+    }
+    for (end, release) in [("exit()", "2.0.0"), ("exit(1)", "1.1.0")] {
+        let script = format!(r#"finally(|| saga(|s| {{ wait(s.deploy("Project A", "latest", "Test")); {end}; }}), || {{ {live} }});"#);
+        let ran = simulate(&shop(&[]), &script);
+        assert_eq!(ran.printed(), release, "{script}: {}", ran.error());
+    }
+}
+
+#[test]
+fn a_limit_is_not_caught_by_any_function() {
+    for script in [
+        "attempt(|| { let t = \"0123456789\"; loop { t += t; } });",
+        "retry(3, || { let t = \"0123456789\"; loop { t += t; } });",
+        "saga(|s| { let t = \"0123456789\"; loop { t += t; } });",
+        "try { [1].map(|x| { let t = \"0123456789\"; loop { t += t; } }); } catch { }",
+    ] {
+        let ran = simulate(&shop(&[]), &format!("{script} print(1);"));
+        assert_eq!((ran.printed().as_str(), ran.outcome.failure.as_ref().map(|f| f.error.kind().name())), ("", Some("limit")), "{script}");
+        assert!(!ran.events.iter().any(|e| matches!(e.what, What::Note { .. })), "{script}: {:?}", ran.events);
+    }
+}
+
+#[test]
+fn a_mistake_in_a_closure_is_shown_where_it_is() {
+    for script in [
+        r#"rollout(["Test"], |env| deploy("Project A", "latest", env).stat);"#,
+        r#"in_order(#{"Project A": []}, |name| deploy(name, "latest", "Test").stat);"#,
+        r#"let r = attempt(|| deploy("Project A", "latest", "Test").stat); throw r.error;"#,
+        r#"lock("shop", #{wait_up_to: "1m"}, || deploy("Project A", "latest", "Test").stat);"#,
+        r#"saga(|s| s.deploy("Project A", "latest", "Test").stat);"#,
+        r#"try { deploy("Project A", "latest", "Test").stat } catch (err) { print(1); throw err; }"#,
+        r#"fn state(t) { t.stat } try { state(deploy("Project A", "latest", "Test")) } catch (err) { throw err; }"#,
+    ] {
+        let failure = simulate(&shop(&[]), script).outcome.failure.expect("an error");
+        let place = &failure.trace[0];
+        assert_eq!(script[place.column - 1..].split(|c: char| !c.is_alphanumeric()).next(), Some("stat"), "{script}: {place:?}");
+        assert!(failure.error.message().contains("a Task has no property `stat`"), "{script}: {}", failure.error);
+        assert!(failure.error.hints().iter().any(|hint| hint == "did you mean `state`?"), "{script}: {:?}", failure.error.hints());
+    }
 }

@@ -47,6 +47,13 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
         }
         let unfilled = super::habits::binding(ours.message()).map(super::habits::unfilled);
         let ours = hinted(ours, unfilled);
+        let number = |name: &str| ours.fact(name).and_then(serde_json::Value::as_u64).and_then(|n| u16::try_from(n).ok());
+        // Caught and thrown again: the place is where it was raised.
+        if ours.fact("file").and_then(|file| file.as_str()) == Some(around.file)
+            && let (Some(line), Some(column)) = (number("line"), number("column"))
+        {
+            around.better.set(Some(Position::new(line, column)));
+        }
         let argument = ours.fact("argument").and_then(|a| a.as_str()).and_then(|argument| argument_named(around, argument));
         return hinted(ours, argument);
     }
@@ -54,7 +61,7 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
     let words = |name: &str| with_article(&type_words(Some(engine), name));
     match error {
         EvalAltResult::ErrorParsing(kind, _) => syntax::explain(kind, around),
-        EvalAltResult::ErrorRuntime(value, _) => rethrown(value, around).unwrap_or_else(|| thrown_by_user(value)),
+        EvalAltResult::ErrorRuntime(value, _) => thrown_by_user(value),
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(name, around),
         EvalAltResult::ErrorFunctionNotFound(call, _) => unknown_function(call, around),
         EvalAltResult::ErrorDotExpr(message, _) => unknown_property(message, around),
@@ -91,11 +98,14 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
         }
         EvalAltResult::ErrorAssignmentToConstant(name, _) => constant(name),
         EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
-            let name = name.trim_start_matches("set$").trim_start_matches("get$");
-            script(format!("`{name}` changes its subject, which is a constant"))
+            let what = match name.trim_start_matches("index$").trim_start_matches("set$").trim_start_matches("get$") {
+                "" => "this".to_owned(),
+                name => format!("`{name}`"),
+            };
+            script(format!("{what} changes its subject, which is a constant"))
                 .help("declare it with `let` instead of `const`, or change a copy")
         }
-        EvalAltResult::ErrorArithmetic(message, _) => script(plain(message)),
+        EvalAltResult::ErrorArithmetic(message, _) => not_a_number(message).unwrap_or_else(|| script(plain(message))),
         EvalAltResult::ErrorTooManyOperations(_) => {
             let limit = with_commas(engine.max_operations());
             Error::new(Kind::Limit, format!("the script did more than {limit} operations"))
@@ -121,30 +131,6 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
     }
 }
 
-/// An error of Rhai's own that a script caught and threw again: a map with Rhai's words.
-fn rethrown(value: &Dynamic, around: &Surroundings) -> Option<Error> {
-    let map = value.read_lock::<Map>()?;
-    map.get("error")?;
-    let message = map.get("message")?.to_string();
-    let message = message.lines().next()?;
-    let number = |key: &str| map.get(key).and_then(|v| v.as_int().ok()).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0);
-    if map.get("source").is_none_or(|s| s.is_unit() || s.to_string() == around.file)
-        && let (Some(line), Some(column)) = (number("line"), number("position"))
-    {
-        around.better.set(Some(Position::new(line, column)));
-    }
-    let around = &Surroundings { position: around.better.get().unwrap_or(around.position), better: Cell::new(None), ..*around };
-    if let Some(call) = message.strip_prefix("Function not found: ") {
-        Some(unknown_function(call, around))
-    } else if let Some(name) = message.strip_prefix("Variable not found: ") {
-        Some(unknown_variable(name, around))
-    } else if message.starts_with("Unknown property") || message.starts_with("No writable") {
-        Some(unknown_property(message, around))
-    } else {
-        None
-    }
-}
-
 /// Where `name(` stands in the text, if it does so once: for errors that come without a place.
 fn only_call_of(around: &Surroundings, name: &str) -> Option<Position> {
     let call = format!("{name}(");
@@ -154,7 +140,7 @@ fn only_call_of(around: &Surroundings, name: &str) -> Option<Position> {
 }
 
 /// The place of a byte offset.
-fn position_of(text: &str, offset: usize) -> Option<Position> {
+pub(super) fn position_of(text: &str, offset: usize) -> Option<Position> {
     let before = &text[..offset];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -168,8 +154,6 @@ fn thrown_by_user(value: &Dynamic) -> Error {
     }
     let Some(map) = value.read_lock::<Map>() else { return script(value.to_string()) };
     let message = map.get("message").filter(|m| !m.is_unit()).map_or_else(|| format!("the script threw {value}"), ToString::to_string);
-    // An error of Rhai's that a script caught and threw again carries Rhai's words.
-    let message = if map.contains_key("error") { plain(&message) } else { message };
     let mut error = script(message);
     for (name, value) in map.iter() {
         match name.as_str() {
@@ -179,6 +163,14 @@ fn thrown_by_user(value: &Dynamic) -> Error {
         }
     }
     error
+}
+
+/// What `parse_int`, `parse_float` and `to_int` say of a text.
+fn not_a_number(message: &str) -> Option<Error> {
+    let (what, rest) = message.strip_prefix("Error parsing ")?.split_once(" '")?;
+    let (text, _) = rest.rsplit_once("':")?;
+    let kind = if what.contains("integer") { "whole number" } else { "number" };
+    Some(script(format!("`{text}` is not a {kind}")))
 }
 
 pub(super) fn constant(name: &str) -> Error {
@@ -225,28 +217,6 @@ pub(super) fn plain(message: &str) -> String {
     match letters.next() {
         Some(first) if second_small => first.to_lowercase().chain(letters).collect(),
         _ => text,
-    }
-}
-
-/// What an error of Rhai's own says, in a line without its place: for warnings on the way; the end of the run explains it.
-pub fn brief(error: &EvalAltResult) -> String {
-    match error {
-        EvalAltResult::ErrorFunctionNotFound(call, _) => {
-            let (name, arguments) = call.split_once(" (").unwrap_or((call, ""));
-            let given: Vec<String> =
-                arguments.trim_end_matches(')').split(", ").filter(|a| !a.is_empty()).map(|a| with_article(&type_words(None, a))).collect();
-            let for_what = if given.is_empty() { String::new() } else { format!(" for {}", given.join(", ")) };
-            if name.starts_with("anon$") {
-                format!("there is no closure{for_what}")
-            } else {
-                format!("there is no function `{name}`{for_what}")
-            }
-        }
-        EvalAltResult::ErrorVariableNotFound(name, _) => format!("unknown variable `{name}`"),
-        other => {
-            let said = plain(&other.to_string());
-            said.split(" (line ").next().unwrap_or(&said).to_owned()
-        }
     }
 }
 

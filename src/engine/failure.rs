@@ -1,15 +1,11 @@
 //! A script that did not compile or did not end well: what happened, where, and how that is drawn.
 
-use super::{
-    explain,
-    library::Docs,
-    modules::{Shelf, Unit},
-};
+use super::{caught::Explainer, modules::Unit};
 use crate::error::Error;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use rhai::{Engine, EvalAltResult, Position};
 use serde_json::{Map, Value, json};
-use std::{cell::Cell, collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range};
 
 /// More frames than this are not drawn.
 const DRAWN: usize = 7;
@@ -53,7 +49,7 @@ impl From<Error> for Failure {
 
 impl Failure {
     /// What a Rhai error means; `file` is where the outermost frame is.
-    pub(super) fn new(error: EvalAltResult, file: &str, engine: &Engine, shelf: &Shelf, docs: &Docs) -> Self {
+    pub(super) fn new(error: EvalAltResult, file: &str, engine: &Engine, explainer: &Explainer) -> Self {
         let mut trace = Vec::new();
         let mut file = file.to_owned();
         let mut function = None;
@@ -70,11 +66,8 @@ impl Failure {
             trace.extend(frame(&file, current.position(), function.as_ref()));
             (file, function, current) = (next_file, next_function, inner);
         };
-        let position = innermost.position();
-        let text = shelf.text(&file).unwrap_or_default();
-        let around = explain::Surroundings { engine, shelf, docs, text: &text, file: &file, position, better: Cell::new(None) };
-        let error = explain::explain(innermost, &around);
-        trace.extend(frame(&file, around.better.get().unwrap_or(position), function.as_ref()));
+        let (error, position) = explainer.explain(innermost, &file, innermost.position(), engine);
+        trace.extend(frame(&file, position, function.as_ref()));
         trace.reverse();
         // A native function and the closure it calls are one place: `list.map(|x| ...)`.
         trace.dedup_by(|outer, inner| {
@@ -85,7 +78,7 @@ impl Failure {
             same
         });
 
-        let texts = trace.iter().filter_map(|f| Some((f.file.clone(), shelf.text(&f.file)?))).collect();
+        let texts = trace.iter().filter_map(|f| Some((f.file.clone(), explainer.shelf.text(&f.file)?))).collect();
         Self { error, trace, texts }
     }
 

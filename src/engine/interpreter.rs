@@ -2,13 +2,14 @@
 
 use super::{
     Failure, Source,
-    library::{Docs, Library},
+    caught::{Explainer, Tag},
+    library::Library,
     modules::{Resolver, Shelf, Unit},
     sizes::Sizes,
     standard, thrown,
 };
 use crate::cancel::Cancel;
-use rhai::{AST, Dynamic, Engine, OptimizationLevel, Position, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -87,8 +88,7 @@ impl Default for Config {
 /// Loads and runs the script of one run.
 pub struct Interpreter {
     engine: Engine,
-    shelf: Arc<Shelf>,
-    docs: Docs,
+    explainer: Arc<Explainer>,
 }
 
 /// A script that compiled, with the files it imports by literal names.
@@ -135,8 +135,7 @@ impl Interpreter {
             .set_max_variables(limits.variables)
             .set_strict_variables(true)
             .set_optimization_level(OptimizationLevel::Simple)
-            .disable_symbol("eval")
-            .set_default_tag(state);
+            .disable_symbol("eval");
 
         engine.register_global_module(standard::module());
         let (module, docs) = library.finish();
@@ -147,26 +146,38 @@ impl Interpreter {
         for (name, _) in &constants {
             names.push_dynamic(name.as_str(), Dynamic::UNIT);
         }
+        let shelf = Arc::new(Shelf::new(names));
+        engine.set_module_resolver(Resolver(shelf.clone()));
+        let explainer = Arc::new(Explainer { shelf, docs });
+        engine.set_default_tag(Dynamic::from(Tag { state, explainer: explainer.clone() }));
+
         let sizes = Sizes::from(&limits);
+        let for_catch = explainer.clone();
         #[allow(deprecated, reason = "Rhai marks its changing interfaces as deprecated")]
-        engine.on_var(move |name, index, context| {
+        engine.on_var(move |name, index, mut context| {
             // Names with an index, counted from the last one, are local variables that the parser saw.
             let scope = context.scope();
             let local = if index > 0 { scope.iter_raw().nth(index - 1).map(|(.., value)| value) } else { scope.get(name) };
-            if let Some(value) = local {
-                sizes.check(value)?;
+            let Some(value) = local else {
+                return Ok(constants.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()));
+            };
+            // A value that a function works on right now, and a closure looks at, is locked: nothing is known about it then.
+            if value.is_shared() && value.is_locked() {
                 return Ok(None);
             }
-            Ok(constants.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()))
+            sizes.check(value)?;
+            if let Some(map) = for_catch.caught(value, context.engine())
+                && let Some(mut words) = context.scope_mut().get_mut(name).and_then(Dynamic::write_lock::<Map>)
+            {
+                *words = map;
+            }
+            Ok(None)
         });
-
-        engine.on_progress(move |_| cancel.is_cancelled().then(|| thrown::token(cancel.error())));
+        engine.on_progress(move |_| cancel.is_cancelled().then(|| thrown::token(cancel.error())).or_else(thrown::ending));
         engine.on_print(move |text| print(text));
         engine.on_debug(move |text, _source, _position| debug(text));
 
-        let shelf = Arc::new(Shelf::new(names));
-        engine.set_module_resolver(Resolver(shelf.clone()));
-        Self { engine, shelf, docs }
+        Self { engine, explainer }
     }
 
     /// The engine below, for completion, documentation and tests.
@@ -176,7 +187,7 @@ impl Interpreter {
 
     /// Compiles `source` and everything it imports by literal names.
     pub fn load(&self, source: &Source) -> Result<Program, Failure> {
-        let units = self.shelf.load(&self.engine, source).map_err(|(error, file)| self.failure(*error, &file))?;
+        let units = self.explainer.shelf.load(&self.engine, source).map_err(|(error, file)| self.failure(*error, &file))?;
         let mut digest = Sha256::new();
         for unit in &units {
             digest.update((unit.name.len() as u64).to_le_bytes());
@@ -201,17 +212,26 @@ impl Interpreter {
 
     /// Evaluates what is compiled; `file` is where its outermost frame is.
     pub(super) fn run_ast(&self, scope: &mut Scope, ast: &AST, file: &str) -> Result<Dynamic, Failure> {
-        self.engine.eval_ast_with_scope::<Dynamic>(scope, ast).map(Dynamic::flatten).map_err(|e| self.failure(*e, file))
+        thrown::come_out();
+        let result = self.engine.eval_ast_with_scope::<Dynamic>(scope, ast).map(Dynamic::flatten);
+        let result = match (result, thrown::come_out()) {
+            (Ok(_), Some(ending)) => Err(EvalAltResult::ErrorTerminated(ending, Position::NONE).into()),
+            (result, _) => result,
+        };
+        match result {
+            Err(error) if thrown::is_exit(&error) => Ok(Dynamic::UNIT),
+            result => result.map_err(|error| self.failure(*error, file)),
+        }
     }
 
     /// Compiles an input of a session, `text`, whose lines stand in `source` where they stand in `text`; `known` are its variables.
     pub(super) fn load_input(&self, source: &Source, text: &str, known: &Scope) -> Result<AST, Failure> {
-        self.shelf.load_input(&self.engine, source, text, known).map_err(|error| self.failure((*error).into(), &source.name))
+        self.explainer.shelf.load_input(&self.engine, source, text, known).map_err(|error| self.failure((*error).into(), &source.name))
     }
 
     /// What a Rhai error means and where it is; `file` is the file of the outermost frame.
-    pub fn failure(&self, error: rhai::EvalAltResult, file: &str) -> Failure {
-        Failure::new(error, file, &self.engine, &self.shelf, &self.docs)
+    pub fn failure(&self, error: EvalAltResult, file: &str) -> Failure {
+        Failure::new(error, file, &self.engine, &self.explainer)
     }
 
     /// A failure of ours at a place of a program, e.g. a wrong `param(...)`.

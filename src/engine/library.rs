@@ -7,9 +7,10 @@
 //! the documentation (`` `wait`: argument `tasks` must be ... ``) and not as an unknown overload.
 
 use super::{
+    caught,
     options::{OptionDoc, OptionValue},
     site,
-    thrown::{HostResult, raise, to_dynamic},
+    thrown::{self, HostResult, raise, to_dynamic},
     words::counted,
 };
 use crate::error::{Error, Kind};
@@ -100,9 +101,14 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Calls a closure of the script.
+    /// Calls a closure of the script. An error that Rhai raised in it comes back as one of ours.
     pub fn closure(&self, closure: &FnPtr, args: impl FuncArgs) -> HostResult<Dynamic> {
-        closure.call_within_context(&self.ctx, args)
+        caught::call(&self.ctx, closure, args)
+    }
+
+    /// What the run gave to its interpreter, see [`Config::state`](super::Config::state).
+    pub fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.ctx.tag()?.read_lock::<caught::Tag>()?.state.clone().try_cast()
     }
 }
 
@@ -288,7 +294,7 @@ impl Library {
     pub fn scripted<T: Scripted>(&mut self) {
         let own = TypeId::of::<T>();
         self.module.set_custom_type::<T>(T::DOC.name);
-        super::thrown::prints::<T>();
+        thrown::prints::<T>();
         for property in T::DOC.properties {
             self.raw(&format!("get${}", property.name), &[own], |ctx, args| {
                 let value = args[0].flatten_clone();
@@ -341,7 +347,7 @@ impl Library {
         let func = RhaiFunc::Pure {
             func: Arc::new(move |ctx, args| {
                 let ctx = ctx.ok_or_else(|| raise(Error::bug(format!("`{shown}` was called without a context"))))?;
-                code(ctx, args)
+                thrown::leaving(code(ctx, args))
             }),
             has_context: true,
             is_pure: true,

@@ -3,6 +3,7 @@
 //! One [`Interpreter`] serves one run. It knows the functions of its library and nothing of what they do;
 //! what goes wrong in a script comes back as a [`Failure`] with its place.
 
+mod caught;
 mod explain;
 mod failure;
 mod habits;
@@ -26,7 +27,6 @@ pub mod session;
 pub mod site;
 pub mod thrown;
 
-pub use explain::brief;
 pub use failure::{Failure, Frame, span};
 pub use interpreter::{Config, Interpreter, Limits, Program};
 pub use modules::{Files, Source, standard_library};

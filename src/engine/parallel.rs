@@ -2,6 +2,7 @@
 
 use super::{
     baton::{Away, Baton, Ticket},
+    caught,
     thread::{STACK, panic_text},
     thrown::{self, HostResult, raise},
 };
@@ -114,7 +115,7 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
                 // Dropped before the baton is given on.
                 let worker = worker;
                 let _entered = (hooks.enter)();
-                work_through(worker.shared, path, hooks, |item| f.call_within_context(context, (item,)));
+                work_through(worker.shared, path, hooks, |item| caught::call(context, f, (item,)));
             };
             match std::thread::Builder::new().name("branch".to_owned()).stack_size(STACK).spawn_scoped(scope, work) {
                 Ok(thread) => threads.push(thread),
@@ -151,7 +152,7 @@ fn work_through(shared: &Shared, path: &str, hooks: &Hooks, call: impl Fn(Dynami
         let Some((index, item)) = shared.queue.lock().pop_front() else { return };
         BRANCH.set(if path.is_empty() { (index + 1).to_string() } else { format!("{path}.{}", index + 1) });
         let result = call(item);
-        let ends_the_run = matches!(&result, Err(e) if matches!(thrown::innermost(e), EvalAltResult::ErrorTerminated(..)));
+        let ends_the_run = matches!(&result, Err(e) if thrown::is_final(e));
         shared.ended.lock().insert(index, result);
         if ends_the_run {
             shared.queue.lock().clear();
@@ -175,12 +176,16 @@ fn collect(ended: BTreeMap<usize, HostResult<Dynamic>>, count: usize, cancel: &C
         }
         return Ok(results);
     }
-    // What ends the run comes before what a script may catch.
-    let first = errors.iter().position(|(_, e)| matches!(thrown::innermost(e), EvalAltResult::ErrorTerminated(..))).unwrap_or(0);
+    // What ends the run comes before what a script may catch, and `exit()` after it: it says that all is well.
+    let (mut errors, mut exits): (Vec<_>, Vec<_>) = errors.into_iter().partition(|(_, e)| !thrown::is_exit(e));
+    if errors.is_empty() {
+        return Err(exits.remove(0).1);
+    }
+    let first = errors.iter().position(|(_, e)| thrown::is_final(e)).unwrap_or(0);
     let (index, mut error) = errors.remove(first);
     if !errors.is_empty() {
-        let told: Vec<_> = errors.iter().map(|(i, e)| json!({"item": i + 1, "message": told(e)})).collect();
-        let mut lines: Vec<String> = errors.iter().take(5).map(|(_, e)| self::told(e)).collect();
+        let told: Vec<_> = errors.iter().map(|(i, e)| json!({"item": i + 1, "message": thrown::message(e)})).collect();
+        let mut lines: Vec<String> = errors.iter().take(5).map(|(_, e)| thrown::message(e)).collect();
         if errors.len() > lines.len() {
             lines.push(format!("and {} more", errors.len() - lines.len()));
         }
@@ -189,10 +194,6 @@ fn collect(ended: BTreeMap<usize, HostResult<Dynamic>>, count: usize, cancel: &C
         amend(&mut error, |e| e.with("item", index + 1).with("errors", told).help(help));
     }
     Err(error)
-}
-
-fn told(error: &EvalAltResult) -> String {
-    thrown::ours(error).map_or_else(|| thrown::innermost(error).to_string(), |e| e.message().to_owned())
 }
 
 /// Changes our error inside a Rhai error and leaves the frames around it as they are.

@@ -7,13 +7,13 @@
 
 use super::{
     Limits,
-    thrown::{self, HostResult},
+    thrown::{self, HostResult, raise},
 };
 use crate::{
     clock::Stopwatch,
     error::{Error, Kind},
 };
-use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map, Position};
+use rhai::{Array, Dynamic, ImmutableString, Map};
 use std::{cell::RefCell, time::Duration};
 
 /// How long nothing is looked through after it was done, and how many times as long as that took.
@@ -53,12 +53,8 @@ struct Contents {
 }
 
 impl Sizes {
-    /// An error that scripts cannot catch when `value` is too big. A value that a function works on right now, and a
-    /// closure looks at, is locked: nothing is known about it then.
+    /// An error that scripts cannot catch when `value` is too big.
     pub(super) fn check(self, value: &Dynamic) -> HostResult<()> {
-        if value.is_shared() && value.is_locked() {
-            return Ok(());
-        }
         if let Some(text) = value.read_lock::<ImmutableString>() {
             return self.hold(&Contents { bytes: text.len(), ..Contents::default() }, self.text);
         }
@@ -107,7 +103,7 @@ impl Sizes {
             return Ok(());
         };
         let error = Error::new(Kind::Limit, what).help("does a loop add to it without end?");
-        Err(EvalAltResult::ErrorTerminated(thrown::token(error), Position::NONE).into())
+        thrown::leaving(Err(raise(error)))
     }
 }
 
@@ -115,7 +111,7 @@ impl Sizes {
 pub(super) fn padded(length: i64) -> HostResult<usize> {
     if length > PADDED {
         let error = Error::new(Kind::Limit, format!("`pad` fills up to {} at most", with_commas(PADDED.unsigned_abs())));
-        return Err(EvalAltResult::ErrorTerminated(thrown::token(error), Position::NONE).into());
+        return thrown::leaving(Err(raise(error)));
     }
     Ok(usize::try_from(length).unwrap_or(0))
 }

@@ -1,24 +1,34 @@
 //! Errors on their way through a script: how ours become values that `catch` sees, and how we get them back.
 //!
-//! A thrown value is a map, `#{kind, message, help?, ...facts}`. A map rather than a type of ours, because Rhai's own
-//! errors arrive in `catch` as maps too: `err.kind` on one of those is `()` and not another error.
+//! A thrown value is a map, `#{kind, message, help?, ...facts}`. A map rather than a type of ours, because scripts throw maps of their
+//! own too: `err.kind` on one of those is `()` and not another error.
 
 use crate::error::{Error, Kind};
 use parking_lot::RwLock;
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use serde_json::Value;
-use std::{any::TypeId, collections::BTreeMap, sync::Arc};
+use std::{any::TypeId, cell::RefCell, collections::BTreeMap, sync::Arc};
 
 /// The result of every function that scripts can call.
 pub type HostResult<T> = Result<T, Box<EvalAltResult>>;
 
 /// What a terminated script carries; scripts cannot catch it.
 #[derive(Clone)]
-struct Terminated(Error);
+struct Terminated {
+    error: Error,
+    /// The script ended itself, and all is well.
+    exit: bool,
+}
+
+thread_local! {
+    /// What a function of the library ended the script of this thread with. Rhai's own functions of lists wrap it into an error that `catch`
+    /// takes for one of the script's, so it is raised again until it has come out.
+    static ENDING: RefCell<Option<Dynamic>> = const { RefCell::new(None) };
+}
 
 /// Whether scripts may catch errors of this kind. They may not go on once the run shall end.
 fn catchable(kind: Kind) -> bool {
-    !matches!(kind, Kind::Cancelled | Kind::Suspended | Kind::Fenced | Kind::Diverged)
+    !matches!(kind, Kind::Cancelled | Kind::Suspended | Kind::Fenced | Kind::Diverged | Kind::Limit)
 }
 
 /// Turns an error of ours into what a native function returns. Rhai fills in the position of the call.
@@ -26,13 +36,44 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
     if catchable(error.kind()) {
         EvalAltResult::ErrorRuntime(Dynamic::from_map(to_map(&error)), Position::NONE).into()
     } else {
-        EvalAltResult::ErrorTerminated(Dynamic::from(Terminated(error)), Position::NONE).into()
+        EvalAltResult::ErrorTerminated(token(error), Position::NONE).into()
     }
 }
 
 /// What `on_progress` returns to end a script; [`ours`] finds `error` again.
 pub(super) fn token(error: Error) -> Dynamic {
-    Dynamic::from(Terminated(error))
+    Dynamic::from(Terminated { error, exit: false })
+}
+
+/// What `exit()` returns. To whoever keeps a record of it, the work it came out of was cancelled.
+pub fn exit() -> Box<EvalAltResult> {
+    let error = Error::new(Kind::Cancelled, "the script ended itself with `exit()`");
+    EvalAltResult::ErrorTerminated(Dynamic::from(Terminated { error, exit: true }), Position::NONE).into()
+}
+
+/// Whether this is `exit()` on its way out.
+pub fn is_exit(error: &EvalAltResult) -> bool {
+    matches!(innermost(error), EvalAltResult::ErrorTerminated(token, _) if token.read_lock::<Terminated>().is_some_and(|t| t.exit))
+}
+
+/// The door out of functions of the library: what ends the script is remembered, see [`ending`].
+pub(super) fn leaving<T>(result: HostResult<T>) -> HostResult<T> {
+    if let Err(error) = &result
+        && let EvalAltResult::ErrorTerminated(token, _) = innermost(error)
+    {
+        ENDING.set(Some(token.clone()));
+    }
+    result
+}
+
+/// What the script of this thread was ended with, if it has not come out yet.
+pub(super) fn ending() -> Option<Dynamic> {
+    ENDING.with_borrow(Clone::clone)
+}
+
+/// The same, which is now up to the caller.
+pub(super) fn come_out() -> Option<Dynamic> {
+    ENDING.take()
 }
 
 /// `result.map_err(raise)` for the many places that need just that.
@@ -65,7 +106,7 @@ pub fn to_map(error: &Error) -> Map {
 pub fn ours(error: &EvalAltResult) -> Option<Error> {
     match innermost(error) {
         EvalAltResult::ErrorRuntime(value, _) => from_value(value),
-        EvalAltResult::ErrorTerminated(token, _) => token.clone().try_cast::<Terminated>().map(|t| t.0),
+        EvalAltResult::ErrorTerminated(token, _) => token.read_lock::<Terminated>().map(|t| t.error.clone()),
         _ => None,
     }
 }
@@ -80,11 +121,23 @@ pub fn from_value(value: &Dynamic) -> Option<Error> {
     for (name, value) in map.iter() {
         match name.as_str() {
             "kind" | "message" => {}
-            "help" => error = error.help(value.to_string()),
+            "help" => error = hints(&value.to_string()).into_iter().fold(error, Error::help),
             name => error = error.with(name, to_json(value)),
         }
     }
     Some(error)
+}
+
+/// The hints that [`to_map`] joined. A line that begins with a blank belongs to the one before it.
+fn hints(help: &str) -> Vec<String> {
+    let mut hints: Vec<String> = Vec::new();
+    for line in help.split('\n') {
+        match hints.last_mut() {
+            Some(last) if line.starts_with(' ') => last.extend(["\n", line]),
+            _ => hints.push(line.to_owned()),
+        }
+    }
+    hints
 }
 
 /// Walks through `in call to function ...` wrappers to the error that started it.
@@ -92,6 +145,20 @@ pub fn innermost(error: &EvalAltResult) -> &EvalAltResult {
     match error {
         EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => innermost(inner),
         other => other,
+    }
+}
+
+/// Whether scripts cannot catch this error.
+pub fn is_final(error: &EvalAltResult) -> bool {
+    matches!(innermost(error), EvalAltResult::ErrorTerminated(..))
+}
+
+/// The message for people: ours, or what the script threw itself, in its own words.
+pub fn message(error: &EvalAltResult) -> String {
+    match (ours(error), innermost(error)) {
+        (Some(error), _) => error.message().to_owned(),
+        (None, EvalAltResult::ErrorRuntime(value, _)) => shown(value),
+        (None, other) => other.to_string(),
     }
 }
 
@@ -158,11 +225,15 @@ mod tests {
 
     #[test]
     fn a_thrown_error_comes_back_with_its_facts() {
-        let error = Error::new(Kind::Timeout, "it took too long").with("open_tasks", vec!["ServerTasks-1"]).help("give it more");
+        let error = Error::new(Kind::Timeout, "it took too long")
+            .with("open_tasks", vec!["ServerTasks-1"])
+            .help("give it more")
+            .help("it is: `a`\n   or: `b`")
+            .help("or less");
         let back = ours(&raise(error)).expect("ours");
         assert_eq!(back.kind(), Kind::Timeout);
         assert_eq!(back.fact("open_tasks"), Some(&serde_json::json!(["ServerTasks-1"])));
-        assert_eq!(back.hints(), ["give it more"]);
+        assert_eq!(back.hints(), ["give it more", "it is: `a`\n   or: `b`", "or less"]);
     }
 
     #[test]

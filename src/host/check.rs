@@ -3,7 +3,7 @@
 use super::{Host, deployments::live_version, place::Ref};
 use crate::{
     api::version::{Version, VersionRange},
-    engine::thrown::{HostResult, Raise, raise},
+    engine::thrown::{HostResult, Raise, exit, raise},
     error::{Error, Kind},
 };
 use rhai::Dynamic;
@@ -29,6 +29,21 @@ crate::functions! {
     fn fail(call, message: String) -> "nothing" raises "failed" {
         let no: HostResult<()> = Err(raise(Error::new(Kind::Failed, message)));
         no
+    }
+
+    /// Ends the script here, also from inside of functions and closures: well when `code` is 0 or left out, and nothing is undone
+    /// then; otherwise as `fail` does. The exit code of a run says what kind of error ended it, so `code` only goes into the message.
+    ///
+    /// ```rhai
+    /// if deployed("Project A", "Test") != () { exit(); }
+    /// deploy("Project A", "latest", "Test");
+    /// ```
+    fn exit(_call; code: Option<i64>) -> "nothing" raises "failed" {
+        let end: HostResult<()> = Err(match code {
+            None | Some(0) => exit(),
+            Some(code) => raise(Error::new(Kind::Failed, format!("the script ended itself with `exit({code})`")).help("`fail(\"...\")` says why")),
+        });
+        end
     }
 
     /// Goes on when the release of `project` that is live in `env` lies in a version range; otherwise ends the script

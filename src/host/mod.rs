@@ -197,11 +197,7 @@ impl Host {
 
     /// The host of the run that makes this call.
     pub fn of(call: &Call<'_>) -> HostResult<Self> {
-        call.ctx
-            .tag()
-            .and_then(|tag| tag.clone().try_cast::<Self>())
-            .ok_or_else(|| Error::bug(format!("`{}` was called in an engine without a host", call.function)))
-            .raise()
+        call.state().ok_or_else(|| Error::bug(format!("`{}` was called in an engine without a host", call.function))).raise()
     }
 
     /// Server and space that this thread means now.

@@ -3,7 +3,7 @@
 use super::{
     Host,
     effect::Limit,
-    retry::{as_error, is_final, with_place},
+    retry::{as_error, with_place},
     tasks::{Task, tasks_of},
     wait::{Until, WaitOptions, failures, for_tasks, timed_out},
 };
@@ -11,7 +11,7 @@ use crate::{
     clock::later,
     engine::{
         options::list,
-        thrown::{HostResult, raise},
+        thrown::{HostResult, is_final, raise},
     },
     error::{Error, Kind, suggestion},
     event::Level,

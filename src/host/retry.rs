@@ -3,7 +3,7 @@
 use super::Host;
 use crate::{
     clock::later,
-    engine::thrown::{HostResult, ours, raise, to_map},
+    engine::thrown::{HostResult, innermost, is_final, message, ours, raise, to_map},
     error::{Error, Kind},
     event::Level,
 };
@@ -80,27 +80,11 @@ crate::functions! {
     }
 }
 
-/// Whether scripts cannot catch this error.
-pub fn is_final(error: &EvalAltResult) -> bool {
-    matches!(crate::engine::thrown::innermost(error), EvalAltResult::ErrorTerminated(..))
-}
-
-/// The message for people.
-pub fn message(error: &EvalAltResult) -> String {
-    match (ours(error), crate::engine::thrown::innermost(error)) {
-        (Some(error), _) => error.message().to_owned(),
-        // What the script threw itself, in its own words.
-        (None, EvalAltResult::ErrorRuntime(value, _)) => crate::engine::thrown::shown(value),
-        (None, other) => crate::engine::brief(other),
-    }
-}
-
 /// The value that `catch` would see.
 pub fn caught(error: &EvalAltResult) -> Dynamic {
-    match (ours(error), crate::engine::thrown::innermost(error)) {
-        (Some(error), _) => to_map(&error).into(),
+    match (ours(error), innermost(error)) {
         (None, EvalAltResult::ErrorRuntime(value, _)) => value.clone(),
-        (None, other) => to_map(&Error::new(Kind::Script, crate::engine::brief(other))).into(),
+        _ => to_map(&as_error(error)).into(),
     }
 }
 
@@ -111,21 +95,14 @@ pub fn as_error(error: &EvalAltResult) -> Error {
 
 /// Puts a changed error of ours into a Rhai error, where its place and the calls around it are kept.
 pub fn with_place(mut error: Box<EvalAltResult>, changed: Error) -> Box<EvalAltResult> {
-    fn put(error: &mut EvalAltResult, changed: Error) -> Option<Error> {
+    fn put(error: &mut EvalAltResult, changed: Error) {
         match error {
             EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => put(inner, changed),
-            EvalAltResult::ErrorRuntime(value, _) => {
-                *value = Dynamic::from_map(to_map(&changed));
-                None
-            }
-            _ => Some(changed),
+            other => *other = EvalAltResult::ErrorRuntime(Dynamic::from_map(to_map(&changed)), other.position()),
         }
     }
-    match put(&mut error, changed) {
-        None => error,
-        // Rhai's own errors (a division by zero, ...) carry no facts: those of ours must not be lost.
-        Some(changed) => EvalAltResult::ErrorRuntime(Dynamic::from_map(to_map(&changed)), error.position()).into(),
-    }
+    put(&mut error, changed);
+    error
 }
 
 /// `Ok(())` for the many closures whose value does not matter.

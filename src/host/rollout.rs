@@ -3,18 +3,18 @@
 use super::{
     Host,
     effect::Limit,
-    retry::{is_final, message},
+    retry::{as_error, with_place},
     tasks::{Task, tasks_of},
     wait::{Until, WaitOptions, for_tasks, timed_out},
 };
 use crate::{
     clock::{later, text},
-    engine::thrown::{raise, shown},
+    engine::thrown::{is_final, message, raise, shown},
     error::{Error, Kind},
     event::Level,
 };
 use jiff::SignedDuration;
-use rhai::{Array, Dynamic, FnPtr};
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr};
 use std::{collections::VecDeque, fmt};
 
 /// How it went for one item.
@@ -96,6 +96,8 @@ crate::functions! {
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut failed = 0_i64;
         let mut stopped = false;
+        // What `start` itself raised first: its place in the script is worth showing.
+        let mut not_startable: Option<Box<EvalAltResult>> = None;
         for (index, wave) in waves.into_iter().enumerate() {
             let number = index as i64 + 1;
             if stopped {
@@ -114,10 +116,11 @@ crate::functions! {
                         Ok(tasks) => running.push((shown(&item), tasks)),
                         Err(error) if is_final(&error) => return Err(error),
                         // What could not even start counts like what failed.
-                        Err(error) => {
+                        Err(raised) => {
                             failed += 1;
-                            let error = format!("{}: {}", shown(&item), message(&error));
+                            let error = format!("{}: {}", shown(&item), message(&raised));
                             outcomes.push(Outcome { item: shown(&item), state: "Failed".to_owned(), wave: number, task: None, error });
+                            not_startable.get_or_insert(raised);
                         }
                     }
                 }
@@ -157,7 +160,14 @@ let wait = WaitOptions { timeout: left, ..WaitOptions::default() };
             }
         }
         if stopped {
-            Err(raise(stop(&host, &outcomes, failed)))
+            let error = stop(&host, &outcomes, failed);
+            Err(match not_startable {
+                Some(first) => {
+                    let hints = as_error(&first).hints().to_vec();
+                    with_place(first, hints.into_iter().fold(error, Error::help))
+                }
+                None => raise(error),
+            })
         } else {
             if failed > 0 {
                 host.note(Level::Warning, format!("{failed} of {} failed, within the budget of {}", outcomes.len(), options.max_failures));
@@ -191,10 +201,17 @@ fn stop(host: &Host, outcomes: &[Outcome], failed: i64) -> Error {
     if !skipped.is_empty() {
         host.note(Level::Warning, format!("not started: {}", skipped.join(", ")));
     }
-    Error::new(Kind::DeploymentFailed, format!("the rollout was stopped after {failed} failures: {}", lines.join("; ")))
-        .with("failed", bad.iter().map(|o| o.item.clone()).collect::<Vec<_>>())
-        .with("not_started", skipped)
-        .with("tasks", bad.iter().filter_map(|o| o.task.as_ref()).map(|t| t.id.to_string()).collect::<Vec<_>>())
+    Error::new(
+        Kind::DeploymentFailed,
+        format!(
+            "the rollout was stopped after {}: {}",
+            if failed == 1 { "1 failure".to_owned() } else { format!("{failed} failures") },
+            lines.join("; ")
+        ),
+    )
+    .with("failed", bad.iter().map(|o| o.item.clone()).collect::<Vec<_>>())
+    .with("not_started", skipped)
+    .with("tasks", bad.iter().filter_map(|o| o.task.as_ref()).map(|t| t.id.to_string()).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

@@ -4,14 +4,17 @@ use super::{
     Host,
     deployments::{DeployOptions, Plan, live},
     place::Ref,
-    retry::{as_error, is_final, message},
+    retry::as_error,
     runbooks::RunbookOptions,
     tasks::Task,
     wait::{Until, WaitOptions, cancel_all, for_tasks},
 };
 use crate::{
     api,
-    engine::{library::Call, thrown::HostResult},
+    engine::{
+        library::Call,
+        thrown::{HostResult, is_final, message},
+    },
     error::{Error, Kind},
     event::Level,
 };

@@ -8,7 +8,7 @@ use crate::{
     },
     error::{Error, Kind, suggestion},
     event::What,
-    mail::{Attachment, Letter, Mailer},
+    mail::{Attachment, Letter, Mailer, one_line},
     report::{self, Format, Rows},
 };
 use rhai::{Dynamic, Map};
@@ -172,7 +172,7 @@ fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
         bcc: options.bcc.clone(),
         from: options.from.clone(),
         reply_to: options.reply_to.clone(),
-        subject: options.subject.clone(),
+        subject: one_line(&options.subject),
         text,
         html: options.html.clone(),
         attachments,
@@ -240,7 +240,7 @@ crate::functions! {
     /// ```
     fn problem(call, err: Dynamic) -> "text" {
         let Some(error) = crate::engine::thrown::from_value(&err) else {
-            // Rhai's own errors are maps with a message.
+            // What a script threw itself: a map with a message, or anything.
             let message = err.read_lock::<Map>().and_then(|map| map.get("message").cloned());
             return Ok(message.unwrap_or_else(|| err.clone()));
         };

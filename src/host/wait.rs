@@ -17,7 +17,7 @@ use crate::{
     engine::{
         library::Call,
         options::OptionValue,
-        thrown::{HostResult, raise},
+        thrown::{HostResult, message, raise, shown},
     },
     error::{Error, Kind, Result},
     event::Level,
@@ -327,8 +327,8 @@ pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
         }
         Policy::Word(_) => "left to go on".to_owned(),
         Policy::Closure(closure) => {
-            let shown = call.closure(closure, (array(open.clone()),))?;
-            if shown.is_unit() { "handed to `on_timeout`".to_owned() } else { crate::engine::thrown::shown(&shown) }
+            let told = call.closure(closure, (array(open.clone()),))?;
+            if told.is_unit() { "handed to `on_timeout`".to_owned() } else { shown(&told) }
         }
     };
     let limit = text::show(options.timeout);
@@ -351,7 +351,7 @@ pub fn cancel_all(host: &Host, open: &[Task]) -> (usize, Vec<String>) {
     for task in open {
         match host.effect("cancel", &task.id.to_string().into(), |_| async { task.cancel(host).await }) {
             Ok(()) => cancelled.push(task.clone()),
-            Err(error) => problems.push(format!("{} could not be cancelled: {}", task.subject.title, retry::message(&error))),
+            Err(error) => problems.push(format!("{} could not be cancelled: {}", task.subject.title, message(&error))),
         }
     }
     let ids: Vec<String> = cancelled.iter().map(|t| t.id.to_string()).collect();

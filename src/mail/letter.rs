@@ -173,7 +173,7 @@ fn message_id(given: &str) -> Result<String> {
 }
 
 /// Control characters, line breaks among them, become one blank each run.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ").trim().to_owned()
 }
 

@@ -143,7 +143,7 @@ octorhai::functions! {
 
 /// The state that the engine carries for the library.
 fn hooks(call: &Call<'_>) -> Hooks {
-    call.ctx.tag().and_then(|tag| tag.clone().try_cast::<Hooks>()).expect("the test gave the engine its hooks")
+    call.state::<Hooks>().expect("the test gave the engine its hooks")
 }
 
 pub fn library() -> Library {

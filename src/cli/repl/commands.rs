@@ -54,7 +54,7 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
     (":edit", "write the next input in your editor, beginning with the last one"),
     (":save FILE", "write this session as a script"),
     (":template FILE", "write it as a script and as step templates"),
-    (":quit", "leave, as Ctrl-D does"),
+    (":quit", "leave, as Ctrl-D and `exit` do"),
 ];
 
 /// What answers while a person types.

@@ -354,7 +354,11 @@ impl Repl<'_> {
             if let Err(error) = self.open() {
                 return self.ui.exit_code(Err(error));
             }
-            let next = if input.trim_start().starts_with(':') { self.command(input.trim()) } else { self.evaluate(&input) };
+            let next = match input.trim().trim_end_matches(';') {
+                "exit" | "exit()" | "quit" => Next::Leave,
+                command if command.starts_with(':') => self.command(input.trim()),
+                _ => self.evaluate(&input),
+            };
             match next {
                 // Nobody looks at each answer of a script that is piped in: its end has to say it.
                 Next::Failed(kind) if !somebody => code = kind.exit_code(),
