@@ -304,6 +304,9 @@ macro_rules! words {
         }
 
         impl $name {
+            /// The words this version knows.
+            pub const KNOWN: &'static [&'static str] = &[$(stringify!($word)),*];
+
             /// The word as Octopus writes it.
             pub fn as_str(&self) -> &str {
                 match self { $(Self::$word => stringify!($word),)* Self::Other(word) => word }

@@ -1,6 +1,9 @@
 //! Where imported files come from: the embedded standard library, then the script's folder, never outside of it.
 
-use super::thrown::{HostResult, raise};
+use super::{
+    syntax,
+    thrown::{HostResult, raise},
+};
 use crate::error::{Error, Kind};
 use include_dir::{Dir, include_dir};
 use parking_lot::Mutex;
@@ -87,6 +90,11 @@ pub fn standard_library() -> impl Iterator<Item = (String, &'static str)> {
 /// Whether a file is for editors only: `host.d.rhai`.
 fn is_definition(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|end| end == "d"))
+}
+
+/// Like Rhai, but a comment that swallows the rest of the text is an error.
+fn parse(engine: &Engine, names: &Scope, text: &str) -> Result<AST, rhai::ParseError> {
+    syntax::unfinished_comment(text).map_or_else(|| engine.compile_with_scope(names, text), Err)
 }
 
 impl Shelf {
@@ -178,7 +186,7 @@ impl Shelf {
 
     fn compile(&self, engine: &Engine, name: String, text: String, relative: Option<PathBuf>) -> Result<Arc<Unit>, rhai::ParseError> {
         self.texts.lock().insert(name.clone(), text.clone());
-        let mut ast = engine.compile_with_scope(&self.names, &text)?;
+        let mut ast = parse(engine, &self.names, &text)?;
         ast.set_source(name.as_str());
         let unit = Arc::new(Unit { name: name.clone(), text, ast, relative });
         self.units.lock().insert(name, unit.clone());
@@ -193,7 +201,7 @@ impl Shelf {
         for (name, ..) in known.iter_raw() {
             names.push_dynamic(name.to_owned(), rhai::Dynamic::UNIT);
         }
-        let mut ast = engine.compile_with_scope(&names, text).map_err(Box::new)?;
+        let mut ast = parse(engine, &names, text).map_err(Box::new)?;
         ast.set_source(source.name.as_str());
         let unit =
             Unit { name: source.name.clone(), text: source.text.clone(), ast: ast.clone(), relative: Some(PathBuf::from(&source.name)) };

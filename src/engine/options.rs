@@ -38,6 +38,8 @@ pub trait Options: Sized {
 pub trait OptionValue: Sized {
     /// The type in words of users.
     const KIND: &'static str;
+    /// What it can be, when it is one of some words.
+    const WORDS: &'static [&'static str] = &[];
     /// The keys, when the value is an options map.
     const OPTIONS: &'static [OptionDoc] = &[];
     /// Reads a script value; `Err` holds why it cannot be, e.g. `` `soon` is not a duration ``.
@@ -141,6 +143,7 @@ impl ListKind for Dynamic {
 /// `()` stands for "not given".
 impl<T: OptionValue> OptionValue for Option<T> {
     const KIND: &'static str = T::KIND;
+    const WORDS: &'static [&'static str] = T::WORDS;
     fn read(value: Dynamic) -> Result<Self, String> {
         if value.is_unit() { Ok(None) } else { T::read(value).map(Some) }
     }
@@ -205,7 +208,11 @@ pub fn type_in_words(value: &Dynamic) -> String {
 pub fn take<T: OptionValue>(function: &str, map: &mut Map, name: &str) -> HostResult<Option<T>> {
     match map.remove(name) {
         None => Ok(None),
-        Some(value) => T::read(value).map(Some).map_err(|why| {
+        Some(value) => T::read(value.clone()).map(Some).map_err(|why| {
+            if value.is_string() && !T::WORDS.is_empty() {
+                let error = Error::new(Kind::Script, format!("option `{name}` of `{function}` cannot be `{value}`")).with("option", name);
+                return raise(suggestion(&value.to_string(), T::WORDS.iter().copied()).into_iter().fold(error, Error::help));
+            }
             let error =
                 Error::new(Kind::Script, format!("option `{name}` of `{function}` must be: {}; {why}", T::KIND)).with("option", name);
             raise(if T::KIND == SignedDuration::KIND {

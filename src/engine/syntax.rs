@@ -1,13 +1,23 @@
 //! What Rhai's parse errors mean in words of users, and what helps.
 
 use super::{
-    explain::{Surroundings, constant, hinted, plain, unknown_module, unknown_variable},
+    explain::{Surroundings, constant, hinted, plain, position_of, unknown_module, unknown_variable},
     failure::span,
-    habits,
+    habits, scan,
 };
 use crate::error::{Error, Kind};
 use rhai::{LexError, ParseErrorType};
 use std::ops::Range;
+
+/// What a comment that has no end lacks, in an error of [`unfinished_comment`].
+const END_OF_COMMENT: &str = "*/";
+
+/// The error for a comment that the text ends in, which Rhai takes for one that is complete.
+pub(super) fn unfinished_comment(text: &str) -> Option<rhai::ParseError> {
+    let last = scan::pieces(text).pop().filter(|last| last.kind == scan::Kind::Comment && !last.closed)?;
+    let missing = ParseErrorType::MissingToken(END_OF_COMMENT.to_owned(), "to end the comment".to_owned());
+    Some(rhai::ParseError(Box::new(missing), position_of(text, last.range.start).unwrap_or(rhai::Position::NONE)))
+}
 
 fn script(message: impl Into<String>) -> Error {
     Error::new(Kind::Script, message)
@@ -20,7 +30,13 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
     if token == "eval" {
         return script("`eval` is switched off: a script is what its files say");
     }
+    if let Some(error) = Brackets::at(&place, around.text) {
+        return error;
+    }
     match error {
+        ParseErrorType::MissingToken(end, _) if end == END_OF_COMMENT => {
+            script("the comment has no end: its `*/` is missing").help("everything behind it would be left out")
+        }
         ParseErrorType::VariableUndefined(name) => unknown_variable(name, around),
         ParseErrorType::ModuleUndefined(name) => unknown_module(name),
         ParseErrorType::Reserved(name) => reserved(name, &around.text[..place.start], &around.text[place.end..]),
@@ -29,6 +45,9 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
             if token.starts_with(|c: char| c.is_ascii_alphabetic()) =>
         {
             reserved(token, &around.text[..place.start], &around.text[place.end..])
+        }
+        ParseErrorType::VariableExpected => {
+            script(format!("a name is missing before `{token}`")).help("a variable is declared with `let name = ...;`")
         }
         ParseErrorType::UnexpectedEOF => unfinished(around.text, "the script ends in the middle of a statement"),
         ParseErrorType::MissingToken(wanted, why) => missing(wanted, why, &place, around.text),
@@ -39,6 +58,9 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
         ParseErrorType::BadInput(lex) => bad_input(lex, token),
         ParseErrorType::UnknownOperator(sign) => {
             hinted(script(format!("unknown operator `{sign}`")), habits::operator(sign).map(str::to_owned))
+        }
+        ParseErrorType::ExprExpected(_) if around.text[..place.start].trim_end().ends_with(" in") => {
+            script("`for` needs something to go through").help("a list, a range or the keys of a map: `for name in [\"A\", \"B\"] { ... }`")
         }
         ParseErrorType::ExprExpected(what) if what.contains("boolean") => {
             script("a condition is missing here").help("it is `true`, `false`, or a comparison: `if t.state == \"Success\" { ... }`")
@@ -114,7 +136,10 @@ fn missing(wanted: &str, why: &str, place: &Range<usize>, text: &str) -> Error {
     }
     match wanted {
         "{" => error.help("what belongs to `if`, `for`, `while` and so on stands in braces: `if x { ... }`"),
-        "," => error.help("is a comma missing, or a bracket?"),
+        "," => match Brackets::of(text).open.filter(|open| open.0.start < place.start) {
+            Some(open) => error.help(format!("is a comma missing, or a `{}`? the {} is not closed", open.closing(text), open.shown(text))),
+            None => error.help("is a comma missing, or a bracket?"),
+        },
         _ => error,
     }
 }
@@ -135,40 +160,75 @@ fn missing_sign(wanted: &str, why: &str, token: &str, text: &str) -> Error {
 
 /// The text ended too early: say which bracket is open.
 fn unfinished(text: &str, message: &str) -> Error {
-    let error = script(message);
-    match open_bracket(text) {
-        Some((bracket, line)) => error.help(format!("the `{bracket}` of line {line} is never closed")),
-        None => error,
+    hinted(script(message), Brackets::of(text).open.map(|open| format!("the {} is never closed", open.shown(text))))
+}
+
+/// A bracket, `#{` being one.
+#[derive(Clone, Debug)]
+struct Bracket(Range<usize>);
+
+impl Bracket {
+    /// `` `(` of line 3 ``
+    fn shown(&self, text: &str) -> String {
+        format!("`{}` of line {}", &text[self.0.clone()], text[..self.0.start].matches('\n').count() + 1)
+    }
+
+    fn closing(&self, text: &str) -> &'static str {
+        match &text[self.0.clone()] {
+            "(" => ")",
+            "[" => "]",
+            _ => "}",
+        }
     }
 }
 
-/// The last bracket that is not closed, and its line. Knows strings and line comments, not more.
-fn open_bracket(text: &str) -> Option<(char, usize)> {
-    let mut open = Vec::new();
-    let mut line = 1;
-    let mut quote = None;
-    let mut letters = text.chars().peekable();
-    while let Some(c) = letters.next() {
-        match (quote, c) {
-            (_, '\n') => line += 1,
-            (Some(_), '\\') => {
-                letters.next();
-            }
-            (Some(q), c) if c == q => quote = None,
-            (None, '/') if letters.peek() == Some(&'/') => {
-                while letters.peek().is_some_and(|c| *c != '\n') {
-                    letters.next();
+/// The first thing that is wrong with the brackets of a text.
+#[derive(Default)]
+struct Brackets {
+    /// The one that is not closed, or closed by one of another kind.
+    open: Option<Bracket>,
+    /// What shows it: a bracket that closes another one or nothing, or the `;` that ends a statement in the middle of a value.
+    shows: Option<Range<usize>>,
+}
+
+impl Brackets {
+    fn of(text: &str) -> Self {
+        let mut open: Vec<Bracket> = Vec::new();
+        for piece in scan::pieces(text).into_iter().filter(|piece| piece.kind == scan::Kind::Sign) {
+            let sign = piece.of(text);
+            let fits = match sign {
+                "(" | "[" | "{" | "#{" => {
+                    open.push(Bracket(piece.range));
+                    continue;
                 }
+                ")" | "]" | "}" => open.last().is_some_and(|last| last.closing(text) == sign),
+                ";" if open.last().is_some_and(|last| &text[last.0.clone()] != "{") => false,
+                _ => continue,
+            };
+            if !fits {
+                return Self { open: open.pop(), shows: Some(piece.range) };
             }
-            (None, '"' | '`') => quote = Some(c),
-            (None, '{' | '(' | '[') => open.push((c, line)),
-            (None, '}' | ')' | ']') => {
-                open.pop();
-            }
-            _ => {}
+            open.pop();
         }
+        Self { open: open.pop(), shows: None }
     }
-    open.pop()
+
+    /// The error of a bracket, if it is at `place` that it shows.
+    fn at(place: &Range<usize>, text: &str) -> Option<Error> {
+        let Self { open, shows } = Self::of(text);
+        if shows?.start != place.start {
+            return None;
+        }
+        let sign = &text[place.clone()];
+        Some(match open {
+            None => script(format!("`{sign}` closes nothing")).help("is it one too many, or is the bracket missing that it belongs to?"),
+            Some(open) => {
+                let closing = open.closing(text);
+                let error = script(format!("the {} is not closed before the `{sign}`", open.shown(text)));
+                error.help(format!("is a `{closing}` missing, or is the `{sign}` one too many?"))
+            }
+        })
+    }
 }
 
 fn bad_input(error: &LexError, token: &str) -> Error {
@@ -177,6 +237,9 @@ fn bad_input(error: &LexError, token: &str) -> Error {
             script("the text has no end: its closing quote is missing").help("a text over several lines stands in backticks")
         }
         LexError::UnexpectedInput(what) if what.is_empty() || token.is_empty() => script("the script ends in the middle of a statement"),
+        LexError::UnexpectedInput(what) if matches!(what.as_str(), ";" | "," | ")" | "]" | "}") => {
+            script(format!("a value is missing before `{what}`")).help("is the line half written, or a sign left over?")
+        }
         LexError::UnexpectedInput(what) => {
             let error = script(format!("unexpected `{what}`"));
             if what.is_ascii() {
@@ -206,8 +269,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_open_bracket_is_the_last_one_not_closed() {
-        assert_eq!(open_bracket("if a {\n  f(\"}\"); // }\n  g([1, 2\n"), Some(('[', 3)));
-        assert_eq!(open_bracket("f({ }, [ ])"), None);
+    fn the_first_bracket_that_does_not_fit_is_found() {
+        let found = |text: &str| {
+            let Brackets { open, shows } = Brackets::of(text);
+            (open.map(|open| open.shown(text)), shows.map(|range| range.start))
+        };
+        assert_eq!(found("if a {\n  f(\"}\"); // }\n  g([1, 2\n"), (Some("`[` of line 3".to_owned()), None));
+        assert_eq!(found("f(#{ }, [ ], `${ #{a: 1}.a } ) }`); { let a = '}'; }"), (None, None));
+        assert_eq!(found("f(1));"), (None, Some(4)));
+        assert_eq!(found("f((1);"), (Some("`(` of line 1".to_owned()), Some(5)));
+        assert_eq!(found("f(1];"), (Some("`(` of line 1".to_owned()), Some(3)));
+        assert_eq!(found("f(|| { 1; });\nlet m = #{a: 1;"), (Some("`#{` of line 2".to_owned()), Some(28)));
     }
 }

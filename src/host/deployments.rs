@@ -345,7 +345,7 @@ crate::options! {
         /// Only these tenants.
         tenants: Vec<Ref> = Vec::new(), "all";
         /// Only those whose task is in this state, e.g. `"Failed"`.
-        state: Option<String> = None, "none";
+        state: Option<api::TaskState> = None, "none";
         /// Only those created since then.
         since: Option<When> = None, "none";
         /// How many at most.
@@ -355,7 +355,7 @@ crate::options! {
 
 async fn past(place: &Place, filter: &DeploymentFilter, since: Option<jiff::Timestamp>) -> Result<Vec<Deployment>> {
     let mut query = api::DeploymentQuery {
-        state: filter.state.as_deref().map(api::TaskState::from),
+        state: filter.state.clone(),
         created_after: since,
         limit: Some(usize::try_from(filter.limit).unwrap_or(0)),
         ..api::DeploymentQuery::default()

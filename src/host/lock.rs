@@ -57,12 +57,7 @@ impl Otherwise {
 
     /// As it is written.
     pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Wait => "wait",
-            Self::Skip => "skip",
-            Self::Fail => "fail",
-            Self::Requeue => "requeue",
-        }
+        Self::WORDS[self as usize]
     }
 
     /// What is written so; `wait` for what is not known.
@@ -73,10 +68,11 @@ impl Otherwise {
 
 impl OptionValue for Otherwise {
     const KIND: &'static str = "text";
+    const WORDS: &'static [&'static str] = &["wait", "skip", "fail", "requeue"];
     fn read(value: Dynamic) -> Result<Self, String> {
         let word = String::read(value)?;
         let found = Self::ALL.into_iter().find(|one| one.word() == word);
-        found.ok_or_else(|| format!("`{word}` is none of `wait`, `skip`, `fail`, `requeue`"))
+        found.ok_or_else(|| format!("`{word}` is none of `{}`", Self::WORDS.join("`, `")))
     }
 }
 

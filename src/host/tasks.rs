@@ -10,6 +10,7 @@ use crate::{
     clock::text,
     engine::{
         library::Call,
+        options::OptionValue,
         thrown::{HostResult, raise},
     },
     error::{Error, Kind, Result},
@@ -55,6 +56,17 @@ impl std::ops::Deref for Task {
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}, {})", self.subject.title, self.id, self.last.lock().state)
+    }
+}
+
+impl OptionValue for api::TaskState {
+    const KIND: &'static str = "text";
+    const WORDS: &'static [&'static str] = Self::KNOWN;
+    fn read(value: Dynamic) -> std::result::Result<Self, String> {
+        match Self::from(String::read(value)?.as_str()) {
+            Self::Other(word) => Err(format!("`{word}` is none of `{}`", Self::KNOWN.join("`, `"))),
+            known => Ok(known),
+        }
     }
 }
 
