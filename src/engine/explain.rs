@@ -80,6 +80,7 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
                 (wanted, "") => script(format!("{} is expected here", words(wanted))),
                 (wanted, got) => script(format!("{} is expected here, got {}", words(wanted), words(got))),
             }
+            .help(FITTING)
         }
         EvalAltResult::ErrorArrayBounds(length, index, _) => bounds("list", "item", *length, *index),
         EvalAltResult::ErrorStringBounds(length, index, _) => bounds("text", "character", *length, *index),
@@ -175,8 +176,12 @@ fn not_a_number(message: &str) -> Option<Error> {
 
 pub(super) fn constant(name: &str) -> Error {
     let name = if name.is_empty() { "a constant".to_owned() } else { format!("`{name}` is a constant: it") };
-    script(format!("{name} cannot be changed"))
+    script(format!("{name} cannot be changed")).help("what changes is kept in a variable with a name of its own: `let name = ...;`")
 }
+
+/// What helps where a value of another type is needed.
+pub(super) const FITTING: &str =
+    "items of a list are taken by number, `list[0]`, entries of a map by name, `map[\"key\"]`; `if` and `while` need a comparison: `x > 0`";
 
 fn bounds(what: &str, item: &str, length: usize, index: i64) -> Error {
     let has = match length {
@@ -188,7 +193,7 @@ fn bounds(what: &str, item: &str, length: usize, index: i64) -> Error {
     if length > 0 && index == length as i64 {
         error.help(format!("counting starts at 0: the last {item} is at `{}`, or `-1`", length - 1))
     } else {
-        error
+        error.help(format!("counting starts at 0; `.len()` says how many {item}s there are"))
     }
 }
 
@@ -300,7 +305,8 @@ fn unknown_property(message: &str, around: &Surroundings) -> Error {
         around.docs.types.iter().filter(|t| t.name == subject).flat_map(|t| t.properties.iter().map(|p| p.name)).collect();
     let whose = with_article(&subject);
     if message.starts_with("No writable") {
-        return script(format!("property `{property}` of {whose} cannot be set"));
+        return script(format!("property `{property}` of {whose} cannot be set"))
+            .help("keep what changes in a variable of your own: `let x = ...;`");
     }
     let error = script(format!("{whose} has no property `{property}`"));
     let here = |f: &FunctionDoc| f.receiver == Some(subject.as_str());
@@ -340,11 +346,12 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
         });
     }
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
-        return script(match shown.as_slice() {
+        let error = script(match shown.as_slice() {
             [one] => format!("`{name}` cannot be used with {one}"),
             [left, right] => format!("`{name}` cannot be used between {left} and {right}"),
             _ => format!("`{name}` cannot be used here"),
         });
+        return hinted(error, super::habits::operands(name, &given).map(str::to_owned));
     }
 
     let (module, bare) = name.rsplit_once("::").map_or((None, name), |(m, n)| (Some(m), n));
@@ -365,7 +372,13 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
     let names: Vec<&str> = known.iter().map(|s| s.name.as_str()).collect();
     let hint = nearest(bare, names.iter().copied()).map(|n| format!("did you mean `{n}`?"));
     if let Some(module) = module {
-        return hinted(script(format!("module `{module}` has no function `{bare}`")), hint);
+        let here = around.shelf.compiled(around.file);
+        let declared_here = |name: &str| here.iter().any(|unit| unit.ast.iter_functions().any(|f| f.name == name));
+        let all = || {
+            let other: Vec<String> = names.iter().filter(|n| !declared_here(n)).map(|n| format!("`{n}`")).collect();
+            format!("it has: {}", other.join(", "))
+        };
+        return script(format!("module `{module}` has no function `{bare}`")).help(hint.unwrap_or_else(all));
     }
     if declared_names(around.text).iter().any(|d| d == bare) {
         return script(format!("there is no function `{bare}`"))
@@ -384,7 +397,11 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
             let slip = || super::habits::method_like(bare).filter(|_| is_plain).map(str::to_owned);
             let of_ours =
                 around.docs.types.iter().any(|t| t.name == subject).then(|| format!("`octorhai help {subject}` lists what it has"));
-            hinted(script(format!("{} has no function `{bare}`", with_article(subject))), habit.or(near).or_else(slip).or(of_ours))
+            let often = || super::habits::often(subject).map(str::to_owned);
+            hinted(
+                script(format!("{} has no function `{bare}`", with_article(subject))),
+                habit.or(near).or_else(slip).or_else(often).or(of_ours),
+            )
         }
         _ => hinted(script(format!("there is no function `{bare}`")), hint),
     }

@@ -96,6 +96,32 @@ pub(super) fn method_like(name: &str) -> Option<&'static str> {
     method(nearest(name, METHODS.iter().flat_map(|(names, _)| names.iter().copied()))?)
 }
 
+/// What values of Rhai's own types are often asked for.
+pub(super) fn often(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "map" => "an entry is read with `map.key`; often used: `.keys()`, `.values()`, `.len()`, `.contains(\"key\")`",
+        "text" => "often used: `.len`, `.contains(\"x\")`, `.split(\",\")`, `.starts_with(\"x\")`, `.to_upper()`",
+        "whole number" | "number" => "often used: `5.minutes` for durations, `${x}` in back-ticks for text",
+        kind if kind.starts_with("list") => {
+            "often used: `.len()`, `.map(|x| ...)`, `.filter(|x| ...)`, `.contains(x)`, `.push(x)`, `.sort()`; `import \"std/lists\" as lists;` has more"
+        }
+        _ => return None,
+    })
+}
+
+/// Help on values that an operator is not for.
+pub(super) fn operands(sign: &str, kinds: &[String]) -> Option<&'static str> {
+    let any = |kind: &str| kinds.iter().any(|k| k == kind);
+    Some(match sign {
+        "!" => "`!` turns true into false: compare first, `!(x == 1)`",
+        _ if any("nothing") => "one of them has no value: `x ?? 0` puts another one in its place",
+        "+" | "-" | "*" | "/" | "%" | "**" | "<" | ">" | "<=" | ">=" if any("text") => {
+            "`parse_int(text)` and `parse_float(text)` make a number of a text; versions are compared with `version_in(version, \">=2\")`"
+        }
+        _ => return None,
+    })
+}
+
 /// Help on an operator of another language.
 pub(super) fn operator(sign: &str) -> Option<&'static str> {
     Some(match sign {

@@ -1,7 +1,7 @@
 //! What Rhai's parse errors mean in words of users, and what helps.
 
 use super::{
-    explain::{Surroundings, constant, hinted, plain, position_of, unknown_module, unknown_variable},
+    explain::{FITTING, Surroundings, constant, hinted, plain, position_of, unknown_module, unknown_variable},
     failure::span,
     habits, scan,
 };
@@ -82,6 +82,7 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
         ParseErrorType::ExprExpected(_) | ParseErrorType::MissingSymbol(_) if token.is_empty() => {
             unfinished(around.text, "the script ends in the middle of a statement")
         }
+        ParseErrorType::MismatchedType(..) => script(plain(&error.to_string())).help(FITTING),
         other => script(plain(&other.to_string())),
     }
 }
