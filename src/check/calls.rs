@@ -141,7 +141,8 @@ pub(super) fn map<'a>(text: &'a str, pieces: &[Piece], argument: &Range<usize>) 
 /// The text of a piece that is a text by itself, without its quotes.
 pub(super) fn literal<'a>(text: &'a str, pieces: &[Piece], range: &Range<usize>) -> Option<&'a str> {
     let piece = pieces.get(range.start).filter(|piece| range.len() == 1 && piece.kind == Kind::Text && piece.closed)?;
-    let word = piece.of(text);
+    // `#"..."#` is one too.
+    let word = piece.of(text).trim_matches('#');
     (word.len() >= 2 && !word.ends_with("${")).then(|| &word[1..word.len() - 1])
 }
 
@@ -174,5 +175,6 @@ mod tests {
         let shown: Vec<(&str, usize)> = pairs.iter().map(|pair| (pair.key, pair.value.len())).collect();
         assert_eq!(shown, [("slots", 1), ("x", 6)]);
         assert_eq!(literal(text, &pieces, &all[0].args[0]), Some("a"));
+        assert_eq!(literal("#\"a\"#", &scan::pieces("#\"a\"#"), &(0..1)), Some("a"));
     }
 }

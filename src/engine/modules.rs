@@ -92,9 +92,9 @@ fn is_definition(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|end| end == "d"))
 }
 
-/// Like Rhai, but a comment that swallows the rest of the text is an error.
+/// Like Rhai, but a comment or text that swallows the rest of the script is an error.
 fn parse(engine: &Engine, names: &Scope, text: &str) -> Result<AST, rhai::ParseError> {
-    syntax::unfinished_comment(text).map_or_else(|| engine.compile_with_scope(names, text), Err)
+    syntax::endless(text).map_or_else(|| engine.compile_with_scope(names, text), Err)
 }
 
 impl Shelf {

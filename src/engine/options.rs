@@ -6,7 +6,7 @@
 use super::thrown::{HostResult, raise, shown};
 use crate::{
     clock::text,
-    error::{Error, Kind, suggestion},
+    error::{Error, Kind, nearest, suggestion},
 };
 use jiff::SignedDuration;
 use rhai::{Array, Dynamic, FnPtr, Map};
@@ -210,8 +210,9 @@ pub fn take<T: OptionValue>(function: &str, map: &mut Map, name: &str) -> HostRe
         None => Ok(None),
         Some(value) => T::read(value.clone()).map(Some).map_err(|why| {
             if value.is_string() && !T::WORDS.is_empty() {
-                let error = Error::new(Kind::Script, format!("option `{name}` of `{function}` cannot be `{value}`")).with("option", name);
-                return raise(suggestion(&value.to_string(), T::WORDS.iter().copied()).into_iter().fold(error, Error::help));
+                let error = Error::new(Kind::Script, format!("option `{name}` of `{function}`: {why}")).with("option", name);
+                let near = nearest(&value.to_string(), T::WORDS.iter().copied()).map(|word| format!("did you mean `{word}`?"));
+                return raise(near.into_iter().fold(error, Error::help));
             }
             let error =
                 Error::new(Kind::Script, format!("option `{name}` of `{function}` must be: {}; {why}", T::KIND)).with("option", name);

@@ -60,6 +60,7 @@ pub fn pieces(text: &str) -> Vec<Piece> {
                 interpolated(rest, &mut code)
             }
             '#' if rest.starts_with("#{") => (Kind::Sign, 2, true),
+            '#' if rest.trim_start_matches('#').starts_with('"') => raw(rest),
             ':' if rest.starts_with("::") => (Kind::Sign, 2, true),
             _ if first.is_ascii_digit() => {
                 let digits = rest.find(|c| !word(c)).unwrap_or(rest.len());
@@ -83,6 +84,17 @@ pub fn pieces(text: &str) -> Vec<Piece> {
         at += length;
     }
     found
+}
+
+/// What the script ends in, and Rhai takes for complete: the piece, a comment or a `#"..."#`, and what would end it.
+pub fn endless<'a>(text: &str, pieces: &'a [Piece]) -> Option<(&'a Piece, String)> {
+    let last = pieces.last().filter(|last| !last.closed)?;
+    let hashes = last.of(text).chars().take_while(|c| *c == '#').count();
+    match last.kind {
+        Kind::Comment => Some((last, "*/".to_owned())),
+        Kind::Text if hashes > 0 => Some((last, format!("\"{}", "#".repeat(hashes)))),
+        _ => None,
+    }
 }
 
 /// Comments nest in Rhai.
@@ -116,6 +128,16 @@ fn quoted(rest: &str, quote: char) -> (Kind, usize, bool) {
         }
     }
     (Kind::Text, rest.len(), false)
+}
+
+/// `#"..."#`, with any number of `#`: over several lines, without escapes.
+fn raw(rest: &str) -> (Kind, usize, bool) {
+    let begin = rest.len() - rest.trim_start_matches('#').len() + 1;
+    let end = format!("\"{}", &rest[..begin - 1]);
+    match rest[begin..].find(&end) {
+        Some(at) => (Kind::Text, begin + at + end.len(), true),
+        None => (Kind::Text, rest.len(), false),
+    }
 }
 
 /// From a back-tick, or from the `}` that ends code in such a text, to the closing back-tick or the next `${`.
@@ -152,12 +174,13 @@ mod tests {
             ["let", "x", "=", "lists", "::", "f", "(", "1.5", ",", "#{", "a", ":", "\"}\"", "}", ")", ";", "// end", "1", ".", ".", "5"]
         );
         assert_eq!(shown("`a ${f(#{b: `c ${d}`})} e` g"), ["`a ${", "f", "(", "#{", "b", ":", "`c ${", "d", "}`", "}", ")", "} e`", "g"]);
+        assert_eq!(shown("f(#\"a \"b /* \"#, ##\"c\"#\n\"##)"), ["f", "(", "#\"a \"b /* \"#", ",", "##\"c\"#\n\"##", ")"]);
         assert_eq!(shown("5.minutes /* a /* b */ c */ \"\\\"\""), ["5", ".", "minutes", "/* a /* b */ c */", "\"\\\"\""]);
     }
 
     #[test]
     fn what_the_script_ends_in_is_not_closed() {
-        for text in ["\"abc", "`abc\n", "/* abc", "`a ${b} c"] {
+        for text in ["\"abc", "#\"abc\"", "`abc\n", "/* abc", "`a ${b} c"] {
             assert!(!pieces(text).last().expect("a piece").closed, "{text}");
         }
         assert!(pieces("\"é").iter().all(|piece| "\"é".is_char_boundary(piece.range.end)));

@@ -119,7 +119,7 @@ pub fn is_well_formed(text: &str) -> bool {
 /// Whether `text` is the beginning of something: what a person who presses Enter goes on with.
 pub fn is_unfinished(text: &str) -> bool {
     let pieces = scan::pieces(text);
-    if pieces.last().is_some_and(|piece| piece.kind == Kind::Comment && !piece.closed) {
+    if scan::endless(text, &pieces).is_some() {
         return true;
     }
     let Err(error) = Engine::new_raw().compile(text) else { return false };
@@ -210,6 +210,7 @@ mod tests {
             "`text ${",
             "`text ${f(",
             "/* abc",
+            "print(#\"a",
             "x.",
             "wait(t, #{timeout: \"45m\",\n",
             "let t = deploy( // comment",

@@ -9,14 +9,15 @@ use crate::error::{Error, Kind};
 use rhai::{LexError, ParseErrorType};
 use std::ops::Range;
 
-/// What a comment that has no end lacks, in an error of [`unfinished_comment`].
-const END_OF_COMMENT: &str = "*/";
+/// Why something without an end is an error.
+const ENDLESS: &str = "to end what the script ends in";
 
-/// The error for a comment that the text ends in, which Rhai takes for one that is complete.
-pub(super) fn unfinished_comment(text: &str) -> Option<rhai::ParseError> {
-    let last = scan::pieces(text).pop().filter(|last| last.kind == scan::Kind::Comment && !last.closed)?;
-    let missing = ParseErrorType::MissingToken(END_OF_COMMENT.to_owned(), "to end the comment".to_owned());
-    Some(rhai::ParseError(Box::new(missing), position_of(text, last.range.start).unwrap_or(rhai::Position::NONE)))
+/// The error for a comment or text that the script ends in, which Rhai takes for one that is complete.
+pub(super) fn endless(text: &str) -> Option<rhai::ParseError> {
+    let pieces = scan::pieces(text);
+    let (piece, end) = scan::endless(text, &pieces)?;
+    let missing = ParseErrorType::MissingToken(end, ENDLESS.to_owned());
+    Some(rhai::ParseError(Box::new(missing), position_of(text, piece.range.start).unwrap_or(rhai::Position::NONE)))
 }
 
 fn script(message: impl Into<String>) -> Error {
@@ -34,8 +35,9 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
         return error;
     }
     match error {
-        ParseErrorType::MissingToken(end, _) if end == END_OF_COMMENT => {
-            script("the comment has no end: its `*/` is missing").help("everything behind it would be left out")
+        ParseErrorType::MissingToken(end, why) if why == ENDLESS => {
+            let what = if end == "*/" { "comment" } else { "text" };
+            script(format!("the {what} has no end: its `{end}` is missing")).help("everything behind its beginning belongs to it")
         }
         ParseErrorType::VariableUndefined(name) => unknown_variable(name, around),
         ParseErrorType::ModuleUndefined(name) => unknown_module(name),
