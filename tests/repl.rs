@@ -332,4 +332,8 @@ fn commands_look_at_the_world_and_move_it() {
     }
     // The last input is behind `:quit`; the code is that of the last one that failed.
     assert!(ran.code == 2 && !ran.stdout.ends_with("\n1\n"), "{ran:?}");
+    for leave in ["exit", "exit();", "quit"] {
+        let ran = finish(octorhai().args(["repl", "--sandbox"]).write_stdin(format!("40 + 2\n{leave}\n7 * 7\n")));
+        assert!(ran.code == 0 && ran.stdout.contains("42") && !ran.stdout.contains("49"), "{leave}: {ran:?}");
+    }
 }
