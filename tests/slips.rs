@@ -153,7 +153,7 @@ fn exit_ends_a_run_well_and_with_a_code_as_failed() {
         ("attempt(|| exit()); retry(2, || { print(1); exit(); }); print(2);", 0, ""),
         ("parallel([1, 2], |n| { if n == 2 { exit(); } print(n); sleep(\"1m\"); fail(\"no\"); });", 1, "1"),
         ("finally(|| exit(), || print(1));", 0, "1"),
-        ("[1, 2].for_each(|n| { print(n); exit(); }); print(3);", 0, "1"),
+        ("[1, 2].map(|n| { print(n); exit(); }); print(3);", 0, "1"),
         ("try { [1, 2].map(|n| exit()); } catch { } print(3);", 0, ""),
         ("try { finally(|| [1].map(|n| exit()), || print(1)); } catch (err) { print(2); }", 0, "1"),
         ("exit(1);", 1, ""),
@@ -201,4 +201,18 @@ fn a_mistake_in_a_closure_is_shown_where_it_is() {
         assert!(failure.error.message().contains("a Task has no property `stat`"), "{script}: {}", failure.error);
         assert!(failure.error.hints().iter().any(|hint| hint == "did you mean `state`?"), "{script}: {:?}", failure.error.hints());
     }
+}
+
+#[test]
+fn a_deployment_freeze_blocks_what_is_promotable() {
+    let script = r#"
+        wait(deploy("Project A", "latest", "Test"));
+        for row in promotable("Test", "Production", #{projects: "Project A"}) { print(`${row}`); }
+        for row in promotable("Test", "Production", #{projects: "Project A", check: false}) { print(row.blocked_by == ()); }
+    "#;
+    let freeze =
+        "[[freezes]]\nname = \"Month end\"\nfrom = \"0s\"\nfor = \"8h\"\nprojects = [\"Project A\"]\nenvironments = [\"Production\"]\n";
+    let ran = simulate(&format!("{}\n{freeze}", shop(&[])), script);
+    assert!(ran.printed().contains("blocked: deployment freeze `Month end` until 2026-03-02 16:00"), "{}{}", ran.printed(), ran.error());
+    assert!(ran.printed().ends_with("true"), "{}", ran.printed());
 }

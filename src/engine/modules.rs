@@ -123,7 +123,10 @@ impl Shelf {
         let all = units
             .values()
             .flat_map(|u| u.ast.iter_functions().map(|f| (f.name.to_owned(), f.params.iter().map(|p| (*p).to_owned()).collect())));
-        all.filter(|(name, _): &(String, _)| !name.starts_with("anon$")).collect()
+        // Rhai keeps them in an order by chance.
+        let mut all: Vec<_> = all.filter(|(name, _): &(String, _)| !name.starts_with("anon$")).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Compiles the main file and what it imports by literal names. The result holds the script's own files, main first.

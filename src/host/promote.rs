@@ -6,6 +6,7 @@ use super::{
     deployments::{DeployOptions, Plan, live, successes},
     place::{Place, Ref},
     tasks::Task,
+    time::Moment,
 };
 use crate::{
     api,
@@ -69,13 +70,13 @@ crate::options! {
         tenants: Vec<Ref> = Vec::new(), "all";
         /// Also those where the target environment has a newer version.
         older: bool = false, "false";
-        /// Ask the server for each whether it may be deployed (`blocked_by`): a request for each release.
+        /// Ask the server for each whether it may be deployed (`blocked_by`): a request for each release, and one for deployment freezes.
         check: bool = true, "true";
     }
 }
 
 /// What may be promoted: two dashboard rows for each project and tenant, compared by version.
-async fn find(place: &Place, from: &Ref, to: &Ref, options: &PromotableOptions) -> Result<Vec<Promotable>> {
+async fn find(host: &Host, place: &Place, from: &Ref, to: &Ref, options: &PromotableOptions) -> Result<Vec<Promotable>> {
     let source = place.environment(from.as_str()).await?;
     let target = place.environment(to.as_str()).await?;
     let both = DashboardOptions {
@@ -118,6 +119,16 @@ async fn find(place: &Place, from: &Ref, to: &Ref, options: &PromotableOptions) 
             progressions.extend(chunk.iter().cloned().zip(answers));
         }
     }
+    let freezes = if options.check {
+        match place.client.freezes().await {
+            // Who may not see them is told by the server when it refuses.
+            Err(error) if error.kind() == Kind::Forbidden => Vec::new(),
+            freezes => freezes?,
+        }
+    } else {
+        Vec::new()
+    };
+    let now = host.now();
     let mut found = Vec::new();
     for (key, row) in wanted {
         let Some(release) = releases.get(&row.ids.release) else { continue };
@@ -127,6 +138,11 @@ async fn find(place: &Place, from: &Ref, to: &Ref, options: &PromotableOptions) 
             None => None,
         };
         let mut blocked_by = progressions.get(&release.id).cloned().flatten();
+        let covers = |f: &&api::Freeze| f.is_active(now) && f.covers(&project.id, &target.id, tenant.as_ref().map(|t| &t.id));
+        if let Some(freeze) = freezes.iter().find(covers) {
+            let until = freeze.end.map_or_else(String::new, |end| format!(" until {}", Moment::of(host, end)));
+            blocked_by = Some(format!("deployment freeze `{}`{until}", freeze.name));
+        }
         if project.is_disabled {
             blocked_by = Some("the project is disabled".to_owned());
         }
@@ -231,7 +247,7 @@ crate::functions! {
     group "query";
 
     /// The releases that are live in `from` and newer than what is live in `to`. Each row has `.deploy()`, and
-    /// `.blocked_by` says why it may not be deployed.
+    /// `.blocked_by` says why it may not be deployed: the lifecycle, a deployment freeze, a disabled project.
     ///
     /// ```rhai
     /// for row in promotable("Test", "Production") {
@@ -241,7 +257,7 @@ crate::functions! {
     fn promotable(call, from: Ref, to: Ref; options: PromotableOptions) -> "list of Promotable" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        let found = host.block(find(&place, &from, &to, &options))?;
+        let found = host.block(find(&host, &place, &from, &to, &options))?;
         Ok(found.into_iter().map(Dynamic::from).collect::<Array>())
     }
 
