@@ -75,12 +75,12 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
         EvalAltResult::ErrorPropertyNotFound(name, _) => script(format!("there is no property `{name}`")),
         EvalAltResult::ErrorModuleNotFound(name, _) => script(format!("unknown module `{name}`")),
         EvalAltResult::ErrorMismatchDataType(wanted, got, _) | EvalAltResult::ErrorMismatchOutputType(wanted, got, _) => {
-            match (wanted.as_str(), got.as_str()) {
+            let error = match (wanted.as_str(), got.as_str()) {
                 ("", got) => script(format!("{} does not fit here", words(got))),
                 (wanted, "") => script(format!("{} is expected here", words(wanted))),
                 (wanted, got) => script(format!("{} is expected here, got {}", words(wanted), words(got))),
-            }
-            .help(FITTING)
+            };
+            hinted(error, super::habits::fitting(&type_words(Some(engine), wanted)).map(str::to_owned))
         }
         EvalAltResult::ErrorArrayBounds(length, index, _) => bounds("list", "item", *length, *index),
         EvalAltResult::ErrorStringBounds(length, index, _) => bounds("text", "character", *length, *index),
@@ -178,10 +178,6 @@ pub(super) fn constant(name: &str) -> Error {
     let name = if name.is_empty() { "a constant".to_owned() } else { format!("`{name}` is a constant: it") };
     script(format!("{name} cannot be changed")).help("what changes is kept in a variable with a name of its own: `let name = ...;`")
 }
-
-/// What helps where a value of another type is needed.
-pub(super) const FITTING: &str =
-    "items of a list are taken by number, `list[0]`, entries of a map by name, `map[\"key\"]`; `if` and `while` need a comparison: `x > 0`";
 
 fn bounds(what: &str, item: &str, length: usize, index: i64) -> Error {
     let has = match length {
@@ -345,6 +341,10 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
             many => format!("it is called with {many} values, or with fewer: `|{}| ...`", ["a", "b", "c", "d"][..many.min(4)].join(", ")),
         });
     }
+    // `elements of different types cannot be sorted` is no name of a function.
+    if arguments.is_empty() && name.contains(' ') {
+        return script(plain(name)).help("say what comes first: `list.sort(|a, b| if a > b { 1 } else { -1 })`");
+    }
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
         let error = script(match shown.as_slice() {
             [one] => format!("`{name}` cannot be used with {one}"),
@@ -370,7 +370,9 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
         return wrong_arguments(bare, &given, &ways, method, around);
     }
     let names: Vec<&str> = known.iter().map(|s| s.name.as_str()).collect();
-    let hint = nearest(bare, names.iter().copied()).map(|n| format!("did you mean `{n}`?"));
+    // Every short name is near to every other one.
+    let near = if bare.len() < 3 { None } else { nearest(bare, names.iter().copied()) };
+    let hint = near.map(|n| format!("did you mean `{n}`?"));
     if let Some(module) = module {
         let here = around.shelf.compiled(around.file);
         let declared_here = |name: &str| here.iter().any(|unit| unit.ast.iter_functions().any(|f| f.name == name));

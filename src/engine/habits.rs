@@ -109,11 +109,23 @@ pub(super) fn often(kind: &str) -> Option<&'static str> {
     })
 }
 
+/// What helps where a value of this type is needed and another one is there.
+pub(super) fn fitting(wanted: &str) -> Option<&'static str> {
+    Some(match wanted {
+        "true or false" => "a condition is true or false, such as a comparison: `x > 0`, `x != ()`, `list.len() > 0`",
+        "whole number" => "items of a list are taken by number, `list[0]`, entries of a map by name, `map[\"key\"]`",
+        "closure" => "a closure is written `|x| ...`, one without parameters `|| ...`",
+        _ => return None,
+    })
+}
+
 /// Help on values that an operator is not for.
 pub(super) fn operands(sign: &str, kinds: &[String]) -> Option<&'static str> {
     let any = |kind: &str| kinds.iter().any(|k| k == kind);
     Some(match sign {
         "!" => "`!` turns true into false: compare first, `!(x == 1)`",
+        "+" | "-" if any("Moment") => "a duration is added to a point in time: `now() + 5.minutes`",
+        "+" | "-" if any("duration") => "a number becomes a duration with its unit: `5.minutes`, `2.hours`",
         _ if any("nothing") => "one of them has no value: `x ?? 0` puts another one in its place",
         "+" | "-" | "*" | "/" | "%" | "**" | "<" | ">" | "<=" | ">=" if any("text") => {
             "`parse_int(text)` and `parse_float(text)` make a number of a text; versions are compared with `version_in(version, \">=2\")`"

@@ -174,8 +174,8 @@ impl Interpreter {
             Ok(None)
         });
         engine.on_progress(move |_| cancel.is_cancelled().then(|| thrown::token(cancel.error())).or_else(thrown::ending));
-        engine.on_print(move |text| print(text));
-        engine.on_debug(move |text, _source, _position| debug(text));
+        engine.on_print(move |text| print(&thrown::without_closures(text.to_owned())));
+        engine.on_debug(move |text, _source, _position| debug(&thrown::without_closures(text.to_owned())));
 
         Self { engine, explainer }
     }

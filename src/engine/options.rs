@@ -171,8 +171,7 @@ fn wrong(value: &Dynamic) -> String {
     let shown: String = shown(value).chars().take(40).collect();
     if value.is_unit() {
         "it has no value".to_owned()
-    } else if shown.contains("anon$") {
-        // A closure, perhaps in a list, has no text but a name that Rhai made up.
+    } else if value.is::<FnPtr>() {
         format!("got {article}")
     } else {
         format!("got {article}: `{shown}`")

@@ -2,7 +2,7 @@
 
 use super::{
     sizes::padded,
-    thrown::{HostResult, raise},
+    thrown::{HostResult, raise, to_dynamic},
 };
 use crate::error::{Error, Kind};
 use rhai::{
@@ -24,6 +24,8 @@ rhai::def_package! {
         // registers its own, which comes before these.
         module.set_native_fn("sleep", |_seconds: i64| no_sleep());
         module.set_native_fn("sleep", |_seconds: f64| no_sleep());
+        // Rhai's throws a text in words of its reader.
+        module.set_native_fn("parse_json", |text: ImmutableString| json(&text));
         // The only functions that make something big out of nothing.
         module.set_native_fn("pad", |list: &mut Array, length: i64, item: Dynamic| {
             list.resize(padded(length)?.max(list.len()), item);
@@ -38,6 +40,16 @@ fn fill(text: &mut ImmutableString, length: i64, with: &str) -> HostResult<()> {
     let missing = padded(length)?.saturating_sub(text.chars().count());
     *text = text.chars().chain(with.chars().cycle().take(missing)).collect::<String>().into();
     Ok(())
+}
+
+fn json(text: &str) -> HostResult<Dynamic> {
+    let read = serde_json::from_str(text).map(|value| to_dynamic(&value));
+    read.map_err(|why| {
+        raise(
+            Error::new(Kind::Script, format!("the text is not JSON: {why}"))
+                .help("JSON has keys and texts in double quotes: `{\"env\": \"Test\"}`"),
+        )
+    })
 }
 
 fn no_sleep() -> HostResult<()> {

@@ -1,7 +1,7 @@
 //! What Rhai's parse errors mean in words of users, and what helps.
 
 use super::{
-    explain::{FITTING, Surroundings, constant, hinted, plain, position_of, unknown_module, unknown_variable},
+    explain::{Surroundings, constant, hinted, plain, position_of, unknown_module, unknown_variable},
     failure::span,
     habits, scan,
 };
@@ -84,7 +84,10 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
         ParseErrorType::ExprExpected(_) | ParseErrorType::MissingSymbol(_) if token.is_empty() => {
             unfinished(around.text, "the script ends in the middle of a statement")
         }
-        ParseErrorType::MismatchedType(..) => script(plain(&error.to_string())).help(FITTING),
+        ParseErrorType::MismatchedType(wanted, _) => {
+            let wanted = if wanted.contains("boolean") { "true or false" } else { wanted.as_str() };
+            hinted(script(plain(&error.to_string())), habits::fitting(wanted).map(str::to_owned))
+        }
         other => script(plain(&other.to_string())),
     }
 }

@@ -215,8 +215,19 @@ pub fn shown(value: &Dynamic) -> String {
     let display = DISPLAYS.read().get(&value.type_id()).cloned();
     display.and_then(|display| display(value)).unwrap_or_else(|| match value.read_lock::<rhai::Array>() {
         Some(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
-        None => value.to_string(),
+        None => without_closures(value.to_string()),
     })
+}
+
+/// Rhai shows a closure as `Fn(anon$0123456789abcdef)` or `Fn*("anon$...")`, by a name that is one by chance.
+pub(super) fn without_closures(mut text: String) -> String {
+    while let Some(name) = text.find("anon$")
+        && let Some(start) = text[..name].trim_end_matches(['"', '(', '*']).strip_suffix("Fn").map(str::len)
+        && let Some(length) = text[name..].find(')')
+    {
+        text.replace_range(start..=name + length, "closure");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -234,6 +245,12 @@ mod tests {
         assert_eq!(back.kind(), Kind::Timeout);
         assert_eq!(back.fact("open_tasks"), Some(&serde_json::json!(["ServerTasks-1"])));
         assert_eq!(back.hints(), ["give it more", "it is: `a`\n   or: `b`", "or less"]);
+    }
+
+    #[test]
+    fn a_closure_is_shown_without_its_name() {
+        let value = rhai::Engine::new().eval::<Dynamic>("#{a: |x| x, b: [|| 1]}").expect("a map");
+        assert_eq!(shown(&value), r#"#{"a": closure, "b": [closure]}"#);
     }
 
     #[test]
