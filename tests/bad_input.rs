@@ -105,7 +105,7 @@ fn each_wrong_script_is_told_where_why_and_what_to_write_instead() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// What `catch`, `attempt`, `saga` and `retry` see of a mistake is what the end of the run says of it, and so is what goes out in mails.
+/// What `catch`, `attempt` and `saga` see of a mistake is what the end of the run says of it, and so is what goes out in mails.
 #[test]
 fn a_script_that_catches_its_own_mistake_reads_our_words() {
     let folder = tempfile::tempdir().expect("a folder");

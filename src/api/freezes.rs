@@ -49,6 +49,11 @@ document! {
 }
 
 impl Freeze {
+    /// Whether it keeps a project from being deployed at a time.
+    pub fn stops(&self, at: Timestamp, project: &ProjectId, environment: &EnvironmentId, tenant: Option<&TenantId>) -> bool {
+        self.is_active(at) && self.covers(project, environment, tenant)
+    }
+
     /// Whether it holds at a time. Of a recurring one only the dates given are looked at: the server sends the next.
     pub fn is_active(&self, at: Timestamp) -> bool {
         self.start.is_none_or(|start| start <= at) && self.end.is_none_or(|end| at < end)

@@ -251,10 +251,15 @@ pub(super) fn unknown_variable(name: &str, around: &Surroundings) -> Error {
         );
     }
     let known: Vec<String> = declared.into_iter().chain(around.shelf.known_names()).collect();
-    // Every short name is near to every other one.
-    let near = if name.len() < 3 { None } else { nearest(name, known.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`?")) };
-    let help = near.or(habit).unwrap_or_else(|| format!("a variable is declared before it is used: `let {name} = ...;`"));
+    let help = did_you_mean(name, known.iter().map(String::as_str))
+        .or(habit)
+        .unwrap_or_else(|| format!("a variable is declared before it is used: `let {name} = ...;`"));
     error.help(help)
+}
+
+/// The name that is near. Every short name is near to every other one.
+fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    if name.len() < 3 { None } else { nearest(name, known).map(|near| format!("did you mean `{near}`?")) }
 }
 
 /// The names that a text declares: after `let`, `const`, `for`, `as`, `catch`, and parameters of functions and closures.
@@ -370,9 +375,7 @@ fn unknown_function(call: &str, around: &Surroundings) -> Error {
         return wrong_arguments(bare, &given, &ways, method, around);
     }
     let names: Vec<&str> = known.iter().map(|s| s.name.as_str()).collect();
-    // Every short name is near to every other one.
-    let near = if bare.len() < 3 { None } else { nearest(bare, names.iter().copied()) };
-    let hint = near.map(|n| format!("did you mean `{n}`?"));
+    let hint = did_you_mean(bare, names.iter().copied());
     if let Some(module) = module {
         let here = around.shelf.compiled(around.file);
         let declared_here = |name: &str| here.iter().any(|unit| unit.ast.iter_functions().any(|f| f.name == name));

@@ -207,20 +207,24 @@ pub fn type_in_words(value: &Dynamic) -> String {
 pub fn take<T: OptionValue>(function: &str, map: &mut Map, name: &str) -> HostResult<Option<T>> {
     match map.remove(name) {
         None => Ok(None),
-        Some(value) => T::read(value.clone()).map(Some).map_err(|why| {
-            if value.is_string() && !T::WORDS.is_empty() {
-                let error = Error::new(Kind::Script, format!("option `{name}` of `{function}`: {why}")).with("option", name);
-                let near = nearest(&value.to_string(), T::WORDS.iter().copied()).map(|word| format!("did you mean `{word}`?"));
-                return raise(near.into_iter().fold(error, Error::help));
-            }
-            let error =
-                Error::new(Kind::Script, format!("option `{name}` of `{function}` must be: {}; {why}", T::KIND)).with("option", name);
-            raise(if T::KIND == SignedDuration::KIND {
-                error.help(format!("write it with its unit, e.g. `{name}: \"45m\"`"))
-            } else {
-                error
+        Some(value) => {
+            // Only a word has to be known afterwards; other values may be big.
+            let word = (value.is_string() && !T::WORDS.is_empty()).then(|| value.to_string());
+            T::read(value).map(Some).map_err(|why| {
+                if let Some(word) = &word {
+                    let error = Error::new(Kind::Script, format!("option `{name}` of `{function}`: {why}")).with("option", name);
+                    let near = nearest(word, T::WORDS.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+                    return raise(near.into_iter().fold(error, Error::help));
+                }
+                let error =
+                    Error::new(Kind::Script, format!("option `{name}` of `{function}` must be: {}; {why}", T::KIND)).with("option", name);
+                raise(if T::KIND == SignedDuration::KIND {
+                    error.help(format!("write it with its unit, e.g. `{name}: \"45m\"`"))
+                } else {
+                    error
+                })
             })
-        }),
+        }
     }
 }
 

@@ -170,7 +170,6 @@ fn unfinished(text: &str, message: &str) -> Error {
 }
 
 /// A bracket, `#{` being one.
-#[derive(Clone, Debug)]
 struct Bracket(Range<usize>);
 
 impl Bracket {
@@ -189,7 +188,6 @@ impl Bracket {
 }
 
 /// The first thing that is wrong with the brackets of a text.
-#[derive(Default)]
 struct Brackets {
     /// The one that is not closed, or closed by one of another kind.
     open: Option<Bracket>,

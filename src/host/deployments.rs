@@ -260,7 +260,7 @@ impl Host {
             let now = self.now();
             let tenant = new.tenant.clone();
             let mut active = self.block(place.client.freezes())?;
-            active.retain(|f| f.is_active(now) && f.covers(&new.project, &new.environment, tenant.as_ref()));
+            active.retain(|f| f.stops(now, &new.project, &new.environment, tenant.as_ref()));
             if !active.is_empty() {
                 new.freeze_override = Some((active.into_iter().map(|f| f.id).collect(), reason.clone()));
             }

@@ -48,7 +48,7 @@ crate::functions! {
             let env = place.environment(env.as_str()).await?;
             let tenant = place.tenant_or_none(tenant.as_ref().map(Ref::as_str)).await?;
             let found = place.client.freezes().await?;
-            Ok(found.into_iter().find(|f| f.is_active(now) && f.covers(&project.id, &env.id, tenant.as_ref().map(|t| &t.id))).map(Freeze))
+            Ok(found.into_iter().find(|f| f.stops(now, &project.id, &env.id, tenant.as_ref().map(|t| &t.id))).map(Freeze))
         })
     }
 }

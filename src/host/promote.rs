@@ -138,8 +138,7 @@ async fn find(host: &Host, place: &Place, from: &Ref, to: &Ref, options: &Promot
             None => None,
         };
         let mut blocked_by = progressions.get(&release.id).cloned().flatten();
-        let covers = |f: &&api::Freeze| f.is_active(now) && f.covers(&project.id, &target.id, tenant.as_ref().map(|t| &t.id));
-        if let Some(freeze) = freezes.iter().find(covers) {
+        if let Some(freeze) = freezes.iter().find(|f| f.stops(now, &project.id, &target.id, tenant.as_ref().map(|t| &t.id))) {
             let until = freeze.end.map_or_else(String::new, |end| format!(" until {}", Moment::of(host, end)));
             blocked_by = Some(format!("deployment freeze `{}`{until}", freeze.name));
         }
