@@ -1,7 +1,12 @@
-//! Ctrl-C and SIGTERM: the first ends the run in order, within two seconds; the second ends the process at once.
+//! Ctrl-C and SIGTERM: the first ends the run in order, within two seconds or `OCTORHAI_STOP_WITHIN`; the second ends the process at once.
 
 use super::ui::Ui;
-use crate::{cancel::Cancel, clock::real_limit, error::Kind};
+use crate::{
+    cancel::Cancel,
+    clock::{real_limit, text},
+    error::Kind,
+};
+use jiff::SignedDuration;
 use parking_lot::Mutex;
 use std::{
     sync::Arc,
@@ -11,6 +16,26 @@ use std::{
 
 /// What an orchestrator grants before it sends SIGKILL is 10 s at most; two leave room for one request to a slow server.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The environment variable that gives a run more time, or less, to leave in order.
+const STOP_WITHIN: &str = "OCTORHAI_STOP_WITHIN";
+
+/// How long a run may take to leave in order; what is wrong with the environment's wish is told.
+fn grace(ui: &Ui) -> Duration {
+    let Some(wish) = std::env::var_os(STOP_WITHIN).filter(|wish| !wish.is_empty()) else { return GRACE };
+    let wish = wish.to_string_lossy();
+    match text::duration(&wish).map(Duration::try_from) {
+        Ok(Ok(within)) => within,
+        _ => {
+            ui.talk(&format!("warning: {STOP_WITHIN} is not a duration such as `8s`: `{wish}`; a stopped run has {}", shown(GRACE)));
+            GRACE
+        }
+    }
+}
+
+fn shown(span: Duration) -> String {
+    SignedDuration::try_from(span).map_or_else(|_| format!("{span:?}"), text::show)
+}
 
 /// Watches signals until it is dropped.
 pub struct Watch(Arc<AtomicBool>);
@@ -36,6 +61,7 @@ pub fn came() -> bool {
 /// watched: what did not end in order can be continued.
 pub fn watch(cancel: Cancel, ui: Ui, run: Option<&str>) -> Watch {
     let go_on = run.map_or_else(String::new, |run| format!("\ngo on with it: octorhai runs resume {run}"));
+    let grace = grace(&ui);
     let over = Arc::new(AtomicBool::new(false));
     let done = Arc::clone(&over);
     let number = LAST.fetch_add(1, Ordering::SeqCst) + 1;
@@ -57,11 +83,14 @@ pub fn watch(cancel: Cancel, ui: Ui, run: Option<&str>) -> Watch {
             // Said first: a script that is quick to end would have the last word otherwise.
             say_briefly(&ui, format!("{name}: ending the run; once more ends it at once"));
             cancel.cancel(name);
-            let second = real_limit(GRACE, signals.next()).await;
+            let second = real_limit(grace, signals.next()).await;
             if second.is_some() {
                 say_briefly(&ui, format!("ended at once: what this run started on the server goes on{go_on}"));
             } else if !done.load(Ordering::SeqCst) {
-                say_briefly(&ui, format!("the run did not end within 2 s: ended; look at the server for what it started{go_on}"));
+                say_briefly(
+                    &ui,
+                    format!("the run did not end within {}: ended; look at the server for what it started{go_on}", shown(grace)),
+                );
             } else {
                 // The run is over and writes its closing lines; a further signal still ends it.
                 signals.next().await;

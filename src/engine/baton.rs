@@ -196,7 +196,11 @@ mod tests {
                 let _held = baton.hold(first);
                 order.lock().push(1);
                 // While this one is away, the second has its turn.
-                Baton::released(|| std::thread::sleep(std::time::Duration::from_millis(20)));
+                Baton::released(|| {
+                    while order.lock().len() < 2 {
+                        std::thread::yield_now();
+                    }
+                });
                 order.lock().push(3);
             });
         });

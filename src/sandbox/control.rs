@@ -117,6 +117,7 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
                 None => no("say which task, like {\"task\": \"ServerTasks-7\"}".into()),
             }
         }
+        ("GET", "/sandbox/faults") => http::json(200, &json!(shared.faults.lock().seen())),
         ("POST", "/sandbox/faults") => match serde_json::from_value::<FaultPlan>(body) {
             Ok(plan) => {
                 shared.faults.lock().add(plan);
@@ -135,7 +136,7 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
         }
         _ => http::json(
             404,
-            &json!({ "ErrorMessage": format!("there is no {method} {path}; there is: GET /sandbox/state, context, mails, clock, requests, marks; POST /sandbox/advance, faults, mailbox, forget, mark") }),
+            &json!({ "ErrorMessage": format!("there is no {method} {path}; there is: GET /sandbox/state, context, mails, clock, requests, marks, faults; POST /sandbox/advance, faults, mailbox, forget, mark") }),
         ),
     }
 }

@@ -3,6 +3,7 @@
 use super::world::model::{FaultAction, FaultPlan};
 use crate::clock::later;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 /// Whether `text` fits `pattern`, in which `*` stands for anything (also `/`) and `?` for one character; case does not count.
 pub(crate) fn glob(pattern: &str, text: &str) -> bool {
@@ -47,6 +48,11 @@ impl Faults {
 
     pub(crate) fn add(&mut self, plan: FaultPlan) {
         self.list.push(Counted { plan, seen: 0, since: None });
+    }
+
+    /// Each fault's requests, and how many of them have arrived.
+    pub(crate) fn seen(&self) -> Vec<Value> {
+        self.list.iter().map(|fault| json!({"match": fault.plan.matches, "seen": fault.seen})).collect()
     }
 
     /// Counts a request and says what goes wrong with it. The second half of the pair: running tasks fail now.
