@@ -4,12 +4,12 @@
 #![allow(clippy::print_stdout, reason = "the table is what it is for")]
 #![cfg(unix)]
 
-#[path = "../tests/terminal_support/mod.rs"]
+#[path = "../tests/it/support/terminal.rs"]
 #[allow(dead_code, reason = "tests use the rest")]
-mod terminal_support;
+mod terminal;
 
 use octorhai::clock::Stopwatch;
-use terminal_support::Terminal;
+use terminal::Terminal;
 
 const ROUNDS: usize = 20;
 

@@ -1,6 +1,6 @@
 //! octorhai: short Rhai scripts that coordinate Octopus Deploy projects.
 //!
-//! The modules, in order of layers (ARCHITECTURE.md says which arrows may not exist; `tests/conventions.rs` holds it):
+//! The modules, in order of layers (ARCHITECTURE.md says which arrows may not exist; `tests/it/conventions` holds it):
 //! ground (`error`, `clock`, `cancel`, `event`, `crash`), the typed client (`api`), services (`journal`, `mail`, `report`),
 //! the script engine without Octopus (`engine`), the joint (`host`), a run (`run`), front ends (`cli`),
 //! and beside all of them the simulated Octopus Server (`sandbox`), which shares nothing but the ground.

@@ -1,6 +1,6 @@
 //! The one door to time: real, sped up by a factor, or virtual.
 //!
-//! Nobody else asks the system for the time of day and nobody else sleeps (`tests/conventions.rs` holds this).
+//! Nobody else asks the system for the time of day and nobody else sleeps (`tests/it/conventions` holds this).
 //!
 //! A *virtual* clock stands still while somebody works and jumps to the next thing that is due when
 //! everybody waits. Who works holds a [`Busy`] token: each thread of a run takes one with

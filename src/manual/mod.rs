@@ -1,6 +1,6 @@
 //! What is written from the functions' own docs: the reference, definitions for editors, snippets.
 //!
-//! `octorhai docs` prints each; the files in the repository are checked fresh by `tests/reference_fresh.rs`.
+//! `octorhai docs` prints each; the files in the repository are checked fresh by `tests/it/docs/golden.rs`.
 
 mod definitions;
 mod reference;

@@ -8,7 +8,7 @@
 
 #![allow(clippy::print_stdout, reason = "counts of places are part of the result")]
 
-#[path = "../support/mod.rs"]
+#[path = "../it/support/mod.rs"]
 mod support;
 
 mod kills;

@@ -1,0 +1,4 @@
+//! `octorhai check`.
+
+mod rules;
+mod typing;

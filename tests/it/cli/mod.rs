@@ -1,0 +1,10 @@
+//! The command line: arguments, runs, what is said about mistakes.
+
+mod args;
+mod bad_input;
+mod bad_server;
+mod golden;
+mod resume;
+mod run;
+mod runs;
+mod step;

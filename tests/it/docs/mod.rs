@@ -1,0 +1,6 @@
+//! What is written: README, docs/, the reference, examples of functions.
+
+mod blocks;
+mod examples;
+mod golden;
+mod reference;

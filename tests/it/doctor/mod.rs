@@ -1,0 +1,4 @@
+//! `octorhai doctor`.
+
+mod advice;
+mod findings;

@@ -1,0 +1,6 @@
+//! The engine without Octopus.
+
+mod branches;
+mod golden;
+mod reference;
+mod sample;

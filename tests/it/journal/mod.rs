@@ -1,0 +1,4 @@
+//! The journal on files and on PostgreSQL.
+
+mod postgres;
+mod store;

@@ -1,0 +1,5 @@
+//! Locks: the algorithm, runs that hold them, what scripts say.
+
+mod runs;
+mod scripts;
+mod takers;

@@ -1,0 +1,21 @@
+//! The tests of the whole program, by subject, in one test program: it is linked once, and what waits in one test lets others run.
+//!
+//! `cargo test -- locks` runs a subject, `cargo test -- locks::scripts` one file of it. A new file is declared by the `mod.rs` beside it.
+
+mod support;
+
+mod api;
+mod check;
+mod cli;
+mod conventions;
+mod docs;
+mod doctor;
+mod engine;
+mod journal;
+mod locks;
+mod repl;
+mod resilience;
+mod sandbox;
+mod scripts;
+mod services;
+mod step;

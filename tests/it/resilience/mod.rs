@@ -1,0 +1,7 @@
+//! Runs in trouble: lost answers, cancellation, people, resumption.
+
+mod cancel;
+mod people;
+mod resume;
+mod wait;
+mod writes;

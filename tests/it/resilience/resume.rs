@@ -1,0 +1,227 @@
+//! Runs that are killed, put down, refused and continued, each with the binary against a sandbox in a process of its own.
+
+use crate::support::standalone::Standalone;
+use crate::support::{self, Ran, octorhai};
+use octorhai::journal::{self, Holder, RunState};
+use serde_json::Value;
+use std::{fs, path::Path};
+use tempfile::TempDir;
+
+/// A sandbox in virtual time, and a folder for scripts and journal.
+struct Ground {
+    sandbox: Standalone,
+    folder: TempDir,
+}
+
+impl Ground {
+    fn new(world: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("world.toml");
+        fs::write(&file, world).expect("written");
+        let sandbox = Standalone::start(&file.display().to_string(), &["--virtual"]);
+        support::measured(folder.path(), &sandbox.url);
+        Self { sandbox, folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).expect("written");
+    }
+
+    /// Runs the script under the name `night`; dies at the given place, if one is given.
+    fn run(&self, script: &str, crash_at: Option<u32>, arguments: &[&str]) -> Ran {
+        self.run_in("journal", script, crash_at, arguments)
+    }
+
+    fn run_in(&self, journal: &str, script: &str, crash_at: Option<u32>, arguments: &[&str]) -> Ran {
+        let mut command = octorhai();
+        command.args(["run", "--server", &self.sandbox.url, "--virtual-time", "--store", &self.path(journal)]);
+        command.args(["--run-id", "night", "--env", "Test"]).arg(script).args(arguments).env("OCTOPUS_API_KEY", "API-SANDBOX");
+        command.env("OCTORHAI_STATE", self.folder.path());
+        if let Some(at) = crash_at {
+            command.env("OCTORHAI_CRASH_AT", at.to_string());
+        }
+        support::finish(&mut command)
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let clock = octorhai::clock::Clock::real();
+            let settings = octorhai::api::Settings::new(&self.sandbox.url, None, clock, octorhai::cancel::Cancel::new());
+            let client = octorhai::api::Client::new(settings).expect("a client");
+            client.raw(method, path, Some(body)).await.expect("an answer")
+        })
+    }
+
+    fn state(&self) -> Value {
+        self.ask("GET", "/sandbox/state", &Value::Null)
+    }
+
+    /// Projects and releases in the order they were deployed, without what was there before, with the end of each.
+    fn deployed(&self) -> Vec<String> {
+        let state = self.state();
+        let all = state["deployments"].as_array().expect("a list").iter().filter(|d| d["history"] != true);
+        all.map(|d| format!("{} {} {}", d["project"], d["release"], d["state"]).replace('"', "")).collect()
+    }
+}
+
+fn shop() -> String {
+    octorhai::sandbox::World::builtin_toml("shop").expect("a built-in world")
+}
+
+const SCRIPT: &str =
+    "import \"more\" as more;\nlet to = param(\"To\", \"1.0.0\");\nmore::first(to);\nwait(deploy(\"Project B\", \"latest\", \"Test\"));\n";
+const MODULE: &str = "fn first(to) { wait(deploy(\"Project A\", \"latest\", \"Test\")); }\n";
+
+/// A run that was killed after its first deployment.
+fn killed() -> Ground {
+    let ground = Ground::new(&shop());
+    ground.write("night.rhai", SCRIPT);
+    ground.write("more.rhai", MODULE);
+    for at in (1..).step_by(4) {
+        let ran = ground.run(&ground.path("night.rhai"), Some(at), &[]);
+        assert_eq!(ran.code, -1, "it ended before it was killed: {}", ran.stderr);
+        if !ground.deployed().is_empty() {
+            return ground;
+        }
+    }
+    unreachable!("it never deployed")
+}
+
+fn refused(ground: &Ground, arguments: &[&str], wanted: &[&str]) {
+    let before = ground.deployed();
+    let ran = ground.run(&ground.path("night.rhai"), None, arguments);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    for part in wanted {
+        assert!(ran.stderr.contains(part), "{part:?} is not in\n{}", ran.stderr);
+    }
+    assert_eq!(ground.deployed(), before);
+}
+
+#[test]
+fn a_killed_run_goes_on_and_an_ended_one_is_not_done_again() {
+    let ground = killed();
+    let ran = ground.run(&ground.path("night.rhai"), None, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("continuing run `night`"), "{}", ran.stderr);
+    let wanted = ["Project A 2.0.0 Success", "Project B 2.0.0 Success"];
+    assert_eq!(ground.deployed(), wanted);
+    let again = ground.run(&ground.path("night.rhai"), None, &[]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(again.stderr.contains("nothing is done again"), "{}", again.stderr);
+    assert_eq!(ground.deployed(), wanted);
+    assert_eq!(ground.run(&ground.path("night.rhai"), None, &["--anew"]).code, 0);
+    assert_eq!(ground.deployed().len(), 4);
+}
+
+#[test]
+fn what_was_changed_is_named_and_nothing_is_sent() {
+    let ground = killed();
+    ground.write("night.rhai", &SCRIPT.replace("Project B", "Project C"));
+    refused(
+        &ground,
+        &[],
+        &["the script", "line 4 was `wait(deploy(\"Project B\"", "and is `wait(deploy(\"Project C\"", "nothing was sent"],
+    );
+    ground.write("night.rhai", SCRIPT);
+    ground.write("more.rhai", &format!("// new\n{MODULE}"));
+    refused(&ground, &[], &["the module", "more.rhai", "line 1 was `fn first(to)"]);
+    ground.write("more.rhai", MODULE);
+    refused(&ground, &["--To", "2.0.0"], &["parameter `To` was not given, and is `2.0.0` now"]);
+    // Put back as it was, it goes on.
+    assert_eq!(ground.run(&ground.path("night.rhai"), None, &[]).code, 0);
+    assert_eq!(ground.deployed().len(), 2);
+}
+
+#[test]
+fn a_missing_module_is_named() {
+    let ground = killed();
+    fs::remove_file(ground.folder.path().join("more.rhai")).expect("it was there");
+    let before = ground.deployed();
+    let ran = ground.run(&ground.path("night.rhai"), None, &[]);
+    assert!(ran.code == 2 && ran.stderr.contains("more"), "{} {}", ran.code, ran.stderr);
+    assert_eq!(ground.deployed(), before);
+}
+
+#[test]
+fn a_newer_or_damaged_journal_is_refused() {
+    let ground = killed();
+    let file = journal_file(Path::new(&ground.path("journal")));
+    let intact = fs::read(&file).expect("readable");
+    let connection = rusqlite::Connection::open(&file).expect("opened");
+    connection.pragma_update(None, "user_version", 99).expect("set");
+    drop(connection);
+    refused(&ground, &[], &["99", "format"]);
+    fs::write(&file, &intact[..intact.len() / 2]).expect("written");
+    refused(&ground, &[], &["damaged"]);
+    fs::write(&file, "this is no database, and never was one, however long one looks at it").expect("written");
+    refused(&ground, &[], &["journal"]);
+}
+
+fn journal_file(folder: &Path) -> std::path::PathBuf {
+    folder.join("runs.sqlite")
+}
+
+#[test]
+fn a_call_that_differs_from_the_record_stops_with_both_sides() {
+    let ground = killed();
+    let store = journal::open(&ground.path("journal")).expect("opened");
+    let run = store.run("night").expect("read").expect("there");
+    let mut steps = store.steps("night").expect("read");
+    // The same run in another journal, with a first call that was another one.
+    steps[0].kind = "projects".to_owned();
+    let other = journal::open(&ground.path("other")).expect("opened");
+    let holder = Holder { nonce: "1".into(), host: "here".into(), pid: 1, mode: Value::Null };
+    other.claim(&run.new, &holder).expect("claimed");
+    other.write("night", &holder, &steps).expect("written");
+    let state = RunState::Stopped { exit_code: 10, reason: "away".into() };
+    other.put_down("night", &holder, &state, run.updated).expect("written");
+    drop(other);
+    let before = ground.deployed();
+    let ran = ground.run_in("other", &ground.path("night.rhai"), None, &[]);
+    assert_eq!(ran.code, 8, "{}", ran.stderr);
+    assert!(ran.stderr.contains("was `projects") && ran.stderr.contains("and is `deploy"), "{}", ran.stderr);
+    assert_eq!(ground.deployed(), before);
+}
+
+#[test]
+fn a_long_wait_is_put_down_and_goes_on_when_it_is_due() {
+    let ground = Ground::new(&shop());
+    ground
+        .write("night.rhai", "print(\"before\");\nsleep(\"2h\");\nwait(deploy(\"Project A\", \"latest\", \"Test\"));\nprint(\"after\");\n");
+    let script = ground.path("night.rhai");
+    let ran = ground.run(&script, None, &["--suspend"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (7, "before\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("put down until 2026-03-02 10:00:00"), "{}", ran.stderr);
+    ground.ask("POST", "/sandbox/advance", &serde_json::json!({"by": "2h"}));
+    let ran = ground.run(&script, None, &[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "after\n"), "{}", ran.stderr);
+    assert_eq!(ground.deployed(), ["Project A 2.0.0 Success"]);
+}
+
+#[test]
+fn an_undo_that_was_killed_goes_on() {
+    let master = support::root().join("scripts/master-project.rhai").display().to_string();
+    let world = support::shop_where_c_fails();
+    let undisturbed = Ground::new(&world);
+    let ran = undisturbed.run(&master, None, &[]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    let wanted = undisturbed.deployed();
+    assert!(wanted.iter().any(|d| d.starts_with("Project A 1")), "{wanted:?}");
+    let mut killed = 0;
+    // A few places: the crash tests take all of them.
+    for at in (40..).step_by(331) {
+        let ground = Ground::new(&world);
+        if ground.run(&master, Some(at), &[]).code != -1 {
+            break;
+        }
+        killed += 1;
+        let ran = ground.run(&master, None, &[]);
+        assert_eq!((ran.code, ground.deployed()), (5, wanted.clone()), "killed at {at}: {}", ran.stderr);
+    }
+    assert!(killed >= 3, "only {killed} kills");
+}

@@ -1,0 +1,16 @@
+//! Every script of `scripts/` on the sandbox, when all goes well and when it does not: what really happened on the
+//! server, which mails went out, what was printed, and the exit code.
+
+mod cooperation;
+mod create_release;
+mod mails;
+mod master;
+mod newcomer;
+mod promotion;
+mod requeue;
+mod scene;
+mod separate;
+mod slips;
+mod spaces;
+mod trains;
+mod values;

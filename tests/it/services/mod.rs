@@ -1,0 +1,4 @@
+//! Mail and reports.
+
+mod mail;
+mod report;

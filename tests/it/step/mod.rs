@@ -1,0 +1,5 @@
+//! Steps: `octorhai step run` and step templates.
+
+mod golden;
+mod run;
+mod templates;
