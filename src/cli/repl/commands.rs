@@ -21,7 +21,7 @@ use crate::{
     run::Target,
 };
 use std::{
-    io::ErrorKind,
+    io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -272,14 +272,14 @@ impl Repl<'_> {
     fn edit(&self) -> Result<Option<String>> {
         let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| run::variable(self.environment, name)).unwrap_or("vi");
         let cannot = |why: std::io::Error| Error::usage(format!("`{editor}` cannot be used: {why}")).help("set EDITOR to the one you like");
-        let file = std::env::temp_dir().join(format!("octorhai-{}.rhai", uuid::Uuid::new_v4().simple()));
-        new_file(&file, &self.last.input).map_err(cannot)?;
+        // New, and readable by this user only: an input may hold what is nobody's business.
+        let mut file = tempfile::Builder::new().prefix("octorhai-").suffix(".rhai").tempfile().map_err(cannot)?;
+        file.write_all(self.last.input.as_bytes()).map_err(cannot)?;
+        // Closed while the editor has it; gone when this is.
+        let file = file.into_temp_path();
         let mut words = editor.split_whitespace();
-        let ended = std::process::Command::new(words.next().unwrap_or("vi")).args(words).arg(&file).status();
-        let text = std::fs::read_to_string(&file).map_err(cannot);
-        let _gone = std::fs::remove_file(&file);
-        ended.map_err(cannot)?;
-        let text = text?.trim_end().to_owned();
+        std::process::Command::new(words.next().unwrap_or("vi")).args(words).arg(&file).status().map_err(cannot)?;
+        let text = std::fs::read_to_string(&file).map_err(cannot)?.trim_end().to_owned();
         Ok((!text.is_empty()).then_some(text))
     }
 
@@ -331,15 +331,6 @@ impl Repl<'_> {
         template::run(&TemplateArgs { command: TemplateCommand::Export(export), no_color: false }, self.ui, self.environment);
         Ok(())
     }
-}
-
-/// A file that was not there before, and that nobody else may read: an input may hold what is nobody's business.
-fn new_file(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    std::io::Write::write_all(&mut options.open(path)?, text.as_bytes())
 }
 
 fn cannot_write(path: &Path, why: &std::io::Error) -> Error {

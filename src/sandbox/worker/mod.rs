@@ -24,6 +24,7 @@ use parking_lot::Mutex;
 use process::Job;
 use serde_json::json;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use tempfile::TempDir;
 
 /// How often to look for steps that have begun, where time passes by itself; on the clock on the wall, however fast the world's is.
 const TICK: SignedDuration = SignedDuration::from_millis(20);
@@ -31,7 +32,7 @@ const TICK: SignedDuration = SignedDuration::from_millis(20);
 /// Where steps run, and those that do.
 pub(crate) struct Worker {
     /// The folder of the agent: its work folders, and what programs leave in its home. Made when it is needed, gone with the worker.
-    home: Mutex<Option<PathBuf>>,
+    home: Mutex<Option<TempDir>>,
     jobs: Mutex<BTreeMap<(usize, usize), Arc<Job>>>,
 }
 
@@ -44,12 +45,11 @@ impl Worker {
     fn home(&self) -> std::io::Result<PathBuf> {
         let mut home = self.home.lock();
         if let Some(known) = &*home {
-            return Ok(known.clone());
+            return Ok(known.path().to_owned());
         }
-        let made = std::env::temp_dir().join(format!("octorhai-worker-{}", uuid::Uuid::new_v4().simple()));
-        std::fs::create_dir_all(made.join("Work"))?;
-        *home = Some(made.clone());
-        Ok(made)
+        let made = tempfile::Builder::new().prefix("octorhai-worker-").tempdir()?;
+        std::fs::create_dir(made.path().join("Work"))?;
+        Ok(home.insert(made).path().to_owned())
     }
 
     /// Ends all that runs: nothing outlives the server, and nothing is left on the disk.
@@ -57,9 +57,7 @@ impl Worker {
         for job in self.jobs.lock().values() {
             job.kill(false);
         }
-        if let Some(home) = self.home.lock().take() {
-            let _gone_or_not = std::fs::remove_dir_all(home);
-        }
+        drop(self.home.lock().take());
     }
 }
 
