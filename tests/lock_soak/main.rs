@@ -28,7 +28,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 use support::postgres;
@@ -159,9 +159,6 @@ impl Soak {
     }
 
     fn run(&self) {
-        // One after the other: so many processes at once would wait for the machine, not for each other.
-        static ONE: Mutex<()> = Mutex::new(());
-        let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("a runtime");
         runtime.block_on(self.go());
     }
