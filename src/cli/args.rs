@@ -112,7 +112,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub output: Output,
 
-    /// Tell how many requests were made, and how many a naive loop would have made
+    /// Show how many requests were sent, in total and per minute
     #[arg(long)]
     pub stats: bool,
 

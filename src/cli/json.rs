@@ -31,7 +31,6 @@ pub fn stats(stats: &Stats) -> String {
         "event": "stats",
         "requests": stats.requests,
         "busiest_minute": stats.busiest_minute,
-        "naive_requests": stats.naive_requests,
         "seconds": stats.seconds,
         "real_seconds": stats.real_seconds,
     })
@@ -66,6 +65,6 @@ mod tests {
     #[test]
     fn statistics_are_a_line_too() {
         let line: Value = serde_json::from_str(&stats(&Stats { requests: 7, ..Stats::default() })).expect("JSON");
-        assert_eq!((&line["event"], &line["requests"]), (&"stats".into(), &7.into()));
+        assert_eq!(line, json!({"event": "stats", "requests": 7, "busiest_minute": 0, "seconds": 0.0, "real_seconds": 0.0}));
     }
 }

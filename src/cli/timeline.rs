@@ -175,20 +175,12 @@ pub fn result(ok: bool, exit_code: u8, stats: &Stats, virtual_time: bool, with_r
 
 /// What `--stats` shows.
 pub fn stats(stats: &Stats) -> Vec<String> {
-    let mut lines = vec![
+    vec![
         "Requests".to_owned(),
         format!("  sent            {:>10}", thousands(stats.requests)),
         format!("  per minute      {:>10}", format!("{:.1}", stats.requests as f64 / (stats.seconds / 60.0).max(1.0))),
         format!("  busiest minute  {:>10}", thousands(stats.busiest_minute)),
-        format!("  a naive loop    {:>10}  (one request a second for each waited task)", thousands(stats.naive_requests)),
-    ];
-    if stats.requests > 0 && stats.naive_requests > stats.requests {
-        lines.push(format!(
-            "  that is         {:>10}  times as many",
-            format!("{:.1}", stats.naive_requests as f64 / stats.requests as f64)
-        ));
-    }
-    lines
+    ]
 }
 
 impl Timeline {
@@ -280,7 +272,7 @@ Mails
 
     #[test]
     fn result_and_statistics() {
-        let stats_of = Stats { requests: 96, busiest_minute: 12, seconds: 2470.0, real_seconds: 0.21, naive_requests: 7500 };
+        let stats_of = Stats { requests: 96, busiest_minute: 12, seconds: 2470.0, real_seconds: 0.21 };
         assert_eq!(result(true, 0, &stats_of, true, true), "done in 41m 10s of virtual time (0.2 s)");
         assert_eq!(result(true, 0, &stats_of, true, false), "done in 41m 10s of virtual time");
         assert_eq!(result(false, 5, &stats_of, false, true), "ended with exit code 5 after 41m 10s");
@@ -289,9 +281,7 @@ Mails
             "Requests
   sent                    96
   per minute             2.3
-  busiest minute          12
-  a naive loop         7,500  (one request a second for each waited task)
-  that is               78.1  times as many"
+  busiest minute          12"
         );
     }
 }

@@ -60,10 +60,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
 /// The state of one run; clones share it.
@@ -126,8 +123,6 @@ pub struct Inner {
     pub places: Mutex<BTreeMap<String, Place>>,
     /// What [`Host::note_once`] has told.
     pub told: Mutex<BTreeSet<String>>,
-    /// Seconds of waiting times tasks waited for: what a loop a second and task would have asked.
-    pub naive_requests: AtomicU64,
 }
 
 thread_local! {
@@ -191,7 +186,6 @@ impl Host {
             started: Mutex::new(inner.started.lock().clone()),
             places: Mutex::new(inner.places.lock().clone()),
             told: Mutex::new(inner.told.lock().clone()),
-            naive_requests: AtomicU64::new(0),
         })
     }
 
@@ -273,11 +267,6 @@ impl Host {
     /// `Err` when the run is cancelled.
     pub fn check_cancelled(&self) -> HostResult<()> {
         self.cancel.check().raise()
-    }
-
-    /// Counts what a naive loop would have asked.
-    pub fn count_naive(&self, seconds: i64, tasks: usize) {
-        self.naive_requests.fetch_add(seconds.max(0).unsigned_abs() * tasks as u64, Ordering::Relaxed);
     }
 
     /// The value of a parameter that was given, by its name without case.

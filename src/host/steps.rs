@@ -208,7 +208,6 @@ crate::functions! {
             }
             Ok(Look::Again(later(host.now(), SignedDuration::from_secs(10))))
         })?;
-        host.count_naive(host.clock.since(begun).as_secs(), 1);
         found.ok_or_else(|| {
             raise(
                 Error::new(Kind::Timeout, format!("after {} {step} of {} is not done; the task is `{}`", text::show(options.timeout), task.subject.title, task.last().state))

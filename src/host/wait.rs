@@ -150,7 +150,7 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
             arguments,
             |began| {
                 let (began, limit) = since.unwrap_or_else(|| (began, Limit::at(host, later(began, options.timeout))));
-                let stretch = watch(host, tasks, open, options, answered_before, (began, limit.now_at(host)), &over)?;
+                let stretch = watch(host, tasks, open, options, answered_before, limit.now_at(host), &over)?;
                 let record = stretch.to_json(began, tasks);
                 Ok(((began, stretch), record))
             },
@@ -231,7 +231,7 @@ fn watch(
     mut open: Vec<Task>,
     options: &WaitOptions,
     answered: &[String],
-    (began, deadline): (Timestamp, Timestamp),
+    deadline: Timestamp,
     over: &dyn Fn(&[Task]) -> bool,
 ) -> HostResult<Stretch> {
     let mut watcher = Watcher::new(host, &open, options, answered);
@@ -250,7 +250,6 @@ fn watch(
         host.put_down_until(soon.min(deadline), &format!("{} of {} tasks are open", open.len(), tasks.len()))?;
         Ok(Look::Again(watcher.next_due()))
     });
-    host.count_naive(host.clock.since(began).as_secs(), open.len());
     if done.is_err()
         && host.cancel.is_cancelled()
         && let Some(word) = &options.on_cancel

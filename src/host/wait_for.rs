@@ -50,7 +50,6 @@ pub(super) fn condition<T>(
             Ok(Look::Again(later(host.now(), options.every.max(SignedDuration::from_millis(100)))))
         }
     })?;
-    host.count_naive(host.clock.since(begun).as_secs(), 1);
     found.ok_or_else(|| {
         raise(
             Error::new(Kind::Timeout, format!("after {} still waiting for {what}: {told}", text::show(options.timeout)))

@@ -81,10 +81,7 @@ impl<'o> Watcher<'o> {
                 task.saw(host, Arc::clone(now));
             }
         }
-        let before = open.len();
         open.retain(|task| !task.last().is_completed());
-        // By our clock: the server's may be another.
-        host.count_naive(host.clock.since(self.begun).as_secs(), before - open.len());
         self.explain(host, open)?;
         self.tell_steps(host, open)
     }

@@ -39,15 +39,7 @@ use journaled::{Begun, TakenUp};
 use parking_lot::Mutex;
 use rhai::Dynamic;
 use serde_json::Value;
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 /// Everything a run needs to know before it starts.
 pub struct Settings {
@@ -152,8 +144,6 @@ pub struct Stats {
     pub seconds: f64,
     /// Time the run took on the wall, in seconds.
     pub real_seconds: f64,
-    /// What one loop per waited task, asking every second, would have sent.
-    pub naive_requests: u64,
 }
 
 /// A run's server side: where it is, how mail leaves, and what must live as long as the run.
@@ -268,7 +258,6 @@ async fn grounds(
         started: Mutex::default(),
         told: Mutex::default(),
         places: Mutex::default(),
-        naive_requests: AtomicU64::new(0),
     });
     Ok(Grounds { host, client, sandbox })
 }
@@ -385,7 +374,6 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     let sent = client.stats();
     outcome.stats.requests = sent.requests;
     outcome.stats.busiest_minute = sent.busiest_minute;
-    outcome.stats.naive_requests = host.naive_requests.load(Ordering::Relaxed);
     if let Some(sandbox) = sandbox {
         outcome.truth = sandbox.state();
     }
