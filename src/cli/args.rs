@@ -1,7 +1,10 @@
 //! The arguments: what clap knows, and what it cannot know (parameters of a script, `--sandbox` with an optional value).
 
 use super::{check::CheckArgs, docs::DocsArgs, locks::LocksArgs, repl::ReplArgs, resume::ResumeArgs, template::TemplateArgs};
-use crate::error::{Error, Result, nearest};
+use crate::{
+    engine::param_names::ANY_VARIABLE,
+    error::{Error, Result, nearest},
+};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -52,8 +55,10 @@ pub enum Command {
 #[derive(Args, Debug)]
 #[command(
     override_usage = "octorhai run [OPTIONS] SCRIPT [--PARAMETER VALUE]... [-- --PARAMETER VALUE ...]",
-    after_help = "Parameters of the script stand after it, or after `--` when an option above has the same name. Where a parameter's value \
-                  comes from, first found: command line, --params file, environment variable OCTORHAI_PARAM_<NAME>, default in the script."
+    after_help = format!(
+        "Parameters of the script stand after it, or after `--` when an option above has the same name. Where a parameter's value \
+         comes from, first found: command line, --params file, environment variable {ANY_VARIABLE}, default in the script."
+    )
 )]
 pub struct RunArgs {
     /// The script

@@ -1,24 +1,17 @@
 //! Parameters of a script: from the command line, a file, the environment; checked against what the script declares.
 
 use crate::{
-    engine::params::{ParamDecl, ParamKind, check_json, check_value},
+    engine::{
+        param_names::{ParamName, named_by},
+        params::{ParamDecl, ParamKind, check_json, check_value},
+    },
     error::{Error, Result, nearest, suggestion},
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
-/// How a parameter is written on the command line.
-fn flag(param: &ParamDecl) -> String {
-    format!("--{}", param.name.replace(' ', "-"))
-}
-
-/// Case, `-`, `_`, `.` and blanks do not count in names.
-fn fold(name: &str) -> String {
-    name.chars().filter(|letter| !matches!(letter, '-' | '_' | '.' | ' ')).flat_map(char::to_lowercase).collect()
-}
-
 fn find<'a>(declared: &'a [ParamDecl], name: &str) -> Option<&'a ParamDecl> {
-    declared.iter().find(|param| param.name == name).or_else(|| declared.iter().find(|param| fold(&param.name) == fold(name)))
+    declared.iter().find(|param| param.name == name).or_else(|| declared.iter().find(|param| ParamName(&param.name).is_meant_by(name)))
 }
 
 /// Whether the script has a parameter of that name.
@@ -57,13 +50,14 @@ fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<BTreeMap<Strin
             Some(text) => text,
             None if param.kind == ParamKind::Flag => words.next_if(looks_boolean).map_or_else(|| "true".to_owned(), String::clone),
             None => words.next_if(|word| !word.starts_with("--")).cloned().ok_or_else(|| {
-                Error::usage(format!("parameter `{}` has no value", flag(param))).help("write `--name value` or `--name=value`")
+                Error::usage(format!("parameter `{}` has no value", ParamName(&param.name).option()))
+                    .help("write `--name value` or `--name=value`")
             })?,
         };
         let value = check_value(param, &text)?;
         match (values.get_mut(&param.name), value) {
             (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
-            (Some(_), _) => return Err(Error::usage(format!("parameter `{}` is given twice", flag(param)))),
+            (Some(_), _) => return Err(Error::usage(format!("parameter `{}` is given twice", ParamName(&param.name).option()))),
             (None, value) => {
                 values.insert(param.name.clone(), value);
             }
@@ -141,9 +135,6 @@ fn from_file(declared: &[ParamDecl], path: &Path, text: &str, values: &mut BTree
     Ok(())
 }
 
-/// The prefix of environment variables that hold parameters.
-const PREFIX: &str = "OCTORHAI_PARAM_";
-
 /// Adds the values of the environment that `values` does not have yet; returns warnings about variables that look like a slip.
 fn from_environment(
     declared: &[ParamDecl],
@@ -152,7 +143,7 @@ fn from_environment(
 ) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     for (variable, text) in environment {
-        let Some(name) = variable.strip_prefix(PREFIX) else { continue };
+        let Some(name) = named_by(variable) else { continue };
         if let Some(param) = find(declared, name) {
             if !values.contains_key(&param.name) {
                 let value = check_value(param, text).map_err(|error| error.context(format!("variable {variable}")))?;
@@ -194,30 +185,12 @@ pub fn missing_error(missing: &[&ParamDecl]) -> Error {
     let names = missing.iter().map(|param| format!("`{}`", param.name)).collect::<Vec<_>>().join(", ");
     let plural = if missing.len() == 1 { "parameter is" } else { "parameters are" };
     let example = missing.first().map_or_else(String::new, |param| {
-        format!("give it as `{} VALUE` after the script, in a --params file, or as variable {PREFIX}{}", flag(param), variable(&param.name))
+        let name = ParamName(&param.name);
+        format!("give it as `{} VALUE` after the script, in a --params file, or as variable {}", name.option(), name.variable())
     });
     Error::usage(format!("{} required {plural} missing: {names}", missing.len()))
         .help(example)
         .with("parameters", missing.iter().map(|param| param.name.clone()).collect::<Vec<_>>())
-}
-
-/// The environment variable for a parameter.
-pub fn environment_name(name: &str) -> String {
-    format!("{PREFIX}{}", variable(name))
-}
-
-/// `NotifyTo` → `NOTIFY_TO`.
-fn variable(name: &str) -> String {
-    let mut out = String::new();
-    let mut before = '_';
-    for letter in name.chars() {
-        if letter.is_uppercase() && before.is_lowercase() {
-            out.push('_');
-        }
-        out.extend(if letter.is_alphanumeric() { letter } else { '_' }.to_uppercase());
-        before = letter;
-    }
-    out
 }
 
 /// What `octorhai run x.rhai --help` prints.
@@ -242,7 +215,7 @@ pub fn help(script: &str, about: Option<&str>, declared: &[ParamDecl]) -> String
             kind => format!(" <{kind}>"),
         };
         let label = if param.label.is_empty() { String::new() } else { format!("  {}", param.label) };
-        let _ = writeln!(out, "  {}{kind}{label}", flag(param));
+        let _ = writeln!(out, "  {}{kind}{label}", ParamName(&param.name).option());
         for line in param.help.lines() {
             let _ = writeln!(out, "          {line}");
         }
@@ -373,8 +346,6 @@ mod tests {
         let error = missing_error(&missing(&declared, &BTreeMap::new()));
         assert_eq!(error.message(), "2 required parameters are missing: `projects`, `Password`");
         assert!(error.hints()[0].contains("--projects VALUE") && error.hints()[0].contains("OCTORHAI_PARAM_PROJECTS"));
-        assert_eq!(variable("NotifyTo"), "NOTIFY_TO");
-        assert_eq!(variable("dry run"), "DRY_RUN");
     }
 
     #[test]

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    engine::params::ParamDecl,
+    engine::{
+        param_names::{self, ParamName},
+        params::ParamDecl,
+    },
     error::{Error, Kind, Result},
     journal::{Journal, Run, RunState},
 };
@@ -26,7 +29,14 @@ use std::{
 #[derive(Args, Debug)]
 #[command(
     group(clap::ArgGroup::new("which").required(true).args(["name", "due"])),
-    after_help = "Script, parameters, server and options are those of the run's record. Secrets are not in it: the API key comes from                   OCTOPUS_API_KEY or the file that was named, secret parameters from OCTORHAI_PARAM_<NAME> or the --params file.\n\n                  --due goes on with runs whose time has come, whose process is gone, and whose server could not be reached. It leaves                   those that stopped for a person to look at (in doubt, diverged, refused key). Its exit code is 0, or the highest one                   of the runs that did not go well; a run that is put down again, or that another process works on, went well."
+    after_help = format!(
+        "Script, parameters, server and options are those of the run's record. Secrets are not in it: the API key comes from \
+         OCTOPUS_API_KEY or the file that was named, secret parameters from {variable} or the --params file.\n\n\
+         --due goes on with runs whose time has come, whose process is gone, and whose server could not be reached. It leaves \
+         those that stopped for a person to look at (in doubt, diverged, refused key). Its exit code is 0, or the highest one of \
+         the runs that did not go well; a run that is put down again, or that another process works on, went well.",
+        variable = param_names::ANY_VARIABLE
+    )
 )]
 pub struct ResumeArgs {
     /// The run
@@ -110,7 +120,7 @@ impl Recorded<'_> {
             return Ok(values);
         }
         let names = lost.iter().map(|param| format!("`{}`", param.name)).collect::<Vec<_>>().join(", ");
-        let variables = lost.iter().map(|param| params::environment_name(&param.name)).collect::<Vec<_>>().join(", ");
+        let variables = lost.iter().map(|param| ParamName(&param.name).variable()).collect::<Vec<_>>().join(", ");
         Err(Error::usage(format!("run `{}` was begun with secrets that its journal does not hold: {names}", self.name))
             .help(format!("give them again as {variables}, or in a file: --params FILE"))
             .help("nothing was sent"))

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     api::Credential,
     cancel::Cancel,
-    engine::Failure,
+    engine::{Failure, param_names::ParamName},
     error::{Error, Kind, Result, nearest},
     event::Sink,
     run::{ContextSettings, Files, OnCancel, Outcome, Settings, Source, Target},
@@ -158,8 +158,9 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
     ];
     let doubtful = ours.iter().filter(|(name, given)| matches!(from, From::Words) && given.is_some() && params::declares(&declared, name));
     for (name, _) in doubtful {
+        let option = ParamName(name).option();
         warnings.push(format!(
-            "`--{name}` is an option of `octorhai run`; the script's parameter of that name is given as `-- --{name} VALUE`"
+            "`{option}` is an option of `octorhai run`; the script's parameter of that name is given as `-- {option} VALUE`"
         ));
     }
     let target = target(args, ui, environment)?;

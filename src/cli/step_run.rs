@@ -15,7 +15,10 @@ use crate::{
     api::{self, oidc},
     cancel::Cancel,
     clock::Clock,
-    engine::params::{ParamDecl, ParamKind, check_value},
+    engine::{
+        param_names::ParamName,
+        params::{ParamDecl, ParamKind, check_value},
+    },
     error::{Error, Result},
     event::Sink,
     run::{Files, Source},
@@ -182,7 +185,7 @@ impl StepScript<'_> {
                     Ok(value) => drop(values.insert(param.name.clone(), value)),
                     Err(error) => problems.push(error),
                 },
-                None if param.required => missing.push(parameter(self.frame, &param.name)),
+                None if param.required => missing.push(parameter(self.frame, &ParamName(&param.name).in_template())),
                 None => {}
             }
         }
@@ -198,7 +201,7 @@ impl StepScript<'_> {
 
     /// What was given for a parameter. A box that was left empty gives an empty text where a text may be empty, and nothing elsewhere.
     fn text(&self, param: &ParamDecl) -> Option<String> {
-        let text = self.frame.own(&frame::member(&param.name))?;
+        let text = self.frame.own(&ParamName(&param.name).in_template())?;
         if octostache::is_unresolved(text) {
             return None;
         }
@@ -208,5 +211,20 @@ impl StepScript<'_> {
         }
         // A list has a line for each.
         Some(if param.kind == ParamKind::List { text.lines().collect::<Vec<_>>().join(",") } else { text.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_parameter_with_a_space_is_named_as_octopus_shows_it() {
+        let frame = Frame::parse(b"@protocol\x001\x00@prefix\x00T\x00").expect("a frame");
+        let source = Source { name: "x.rhai".into(), text: "param(\"Notify To\");".into(), files: Files::None };
+        let declared = super::super::below::declared(&source).expect("a script");
+        let script = StepScript { source, cancel: Cancel::new(), frame: &frame, voice: Voice::on(std::io::sink()) };
+        let error = script.values(&declared).expect_err("no value");
+        assert_eq!(error.message(), "1 required parameter is not given: `T.NotifyTo`");
     }
 }

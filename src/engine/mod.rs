@@ -20,6 +20,7 @@ pub mod docs;
 pub mod library;
 pub mod options;
 pub mod parallel;
+pub mod param_names;
 pub mod params;
 pub mod scan;
 pub mod scene;

@@ -3,7 +3,10 @@
 use super::Host;
 use crate::{
     api,
-    engine::thrown::{HostResult, raise, to_dynamic},
+    engine::{
+        param_names::ParamName,
+        thrown::{HostResult, raise, to_dynamic},
+    },
     error::{Error, Kind},
 };
 use jiff::Timestamp;
@@ -198,7 +201,7 @@ crate::functions! {
     }
 
     /// The value of a parameter: from the command line (`--NotifyTo x`), `--params FILE`, the environment
-    /// (`OCTORHAI_PARAM_NOTIFYTO`), a step's parameter, or the default. Without a default it must be given. Options for
+    /// (`OCTORHAI_PARAM_NOTIFY_TO`), a step's parameter, or the default. Without a default it must be given. Options for
     /// the third argument: `label`, `help`, `type` (`"text"`, `"number"`, `"flag"`, `"list"`), `choices`.
     ///
     /// The name must be written out: `octorhai run x.rhai --help` finds parameters without running the script.
@@ -261,8 +264,12 @@ crate::functions! {
 }
 
 fn missing(name: &str) -> Error {
-    Error::usage(format!("parameter `{name}` was not given"))
-        .help(format!("give it with `--{name} VALUE`, in `--params FILE`, or as OCTORHAI_PARAM_{}", name.to_uppercase()))
+    let spelled = ParamName(name);
+    Error::usage(format!("parameter `{name}` was not given")).help(format!(
+        "give it with `{} VALUE`, in `--params FILE`, or as {}",
+        spelled.option(),
+        spelled.variable()
+    ))
 }
 
 /// A secret: prints as `***`.

@@ -33,11 +33,6 @@ pub const SCRIPT: &str = "@script";
 /// Followed by the path of an imported file as an import names it (`@file:lib/rings.rhai`): its text in base64.
 pub const FILE: &str = "@file:";
 
-/// What a parameter of a script is called behind the prefix: names in Octopus have no blanks.
-pub fn member(parameter: &str) -> String {
-    parameter.chars().filter(|c| !c.is_whitespace()).collect()
-}
-
 /// Members of a template's own parameters that say where servers are and who we are, behind the prefix and a dot.
 pub mod connection {
     /// The address of the server; without one it is what Octopus says of itself.

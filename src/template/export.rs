@@ -2,12 +2,12 @@
 
 use super::{document, launcher};
 use crate::{
-    engine::params::{ParamDecl, ParamKind},
-    error::{Error, Result},
-    step::{
-        frame::{connection, member},
-        octostache,
+    engine::{
+        param_names::ParamName,
+        params::{ParamDecl, ParamKind},
     },
+    error::{Error, Result},
+    step::{frame::connection, octostache},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -171,7 +171,7 @@ fn parameter(param: &ParamDecl, prefix: &str) -> Result<Parameter> {
             .with("file", param.file.clone())
             .with("line", param.line))
     };
-    let name = member(&param.name);
+    let name = ParamName(&param.name).in_template();
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return wrong("Octopus and both shells must know its name", "name it with letters, digits, `_` and `-`");
     }
