@@ -1,4 +1,4 @@
-//! How a subcommand that runs no script reaches the Octopus Server.
+//! How subcommands reach the Octopus Server: address, credential and space.
 
 use super::{
     args::ServerArgs,
@@ -11,6 +11,7 @@ use crate::{
     clock::Clock,
     error::{Error, Result},
 };
+use std::path::Path;
 
 /// A key is not longer.
 const LARGEST_KEY: u64 = 64 << 10;
@@ -22,18 +23,34 @@ pub(super) fn settings(args: &ServerArgs, command: &str, ui: &Ui, environment: &
             .help(format!("OCTOPUS_API_KEY=API-... octorhai {command} --server https://octopus.example.com")));
     };
     let url = address(ui, url)?;
-    let credential = match (&args.api_key_file, variable(environment, "OCTOPUS_API_KEY"), variable(environment, "OCTOPUS_ACCESS_TOKEN")) {
-        (Some(path), _, _) => Credential::ApiKey(read(path, "API key file", LARGEST_KEY)?.trim().to_owned()),
-        (_, Some(key), _) => Credential::ApiKey(key.to_owned()),
-        (_, _, Some(token)) => Credential::AccessToken(token.to_owned()),
-        _ => {
-            return Err(Error::usage(format!("there is no API key for `{url}`"))
-                .help("put one into the environment variable OCTOPUS_API_KEY, or into a file: --api-key-file FILE"));
+    let credential = credential(args.api_key_file.as_deref(), &url, ui, environment)?;
+    Ok(Settings { ca_cert: args.ca_cert.clone(), ..Settings::new(url, Some(credential), Clock::real(), Cancel::new()) })
+}
+
+/// How to log in at `url`: with the key in `key_file` (the option `--api-key-file`), otherwise with a key or an access token from
+/// the environment. From then on no output shows the secret.
+///
+/// # Errors
+/// Usage errors when there is no credential, and when the file cannot be read or does not hold exactly one key.
+pub(super) fn credential(key_file: Option<&Path>, url: &str, ui: &Ui, environment: &Environment) -> Result<Credential> {
+    let credential = if let Some(path) = key_file {
+        let key = read(path, "API key file", LARGEST_KEY)?.trim().to_owned();
+        if key.is_empty() || key.contains(char::is_whitespace) {
+            return Err(Error::usage(format!("the API key file `{}` does not hold one key and nothing else", path.display())));
         }
+        Credential::ApiKey(key)
+    } else if let Some(key) = variable(environment, "OCTOPUS_API_KEY") {
+        Credential::ApiKey(key.to_owned())
+    } else if let Some(token) = variable(environment, "OCTOPUS_ACCESS_TOKEN") {
+        Credential::AccessToken(token.to_owned())
+    } else {
+        return Err(Error::usage(format!("there is no API key for `{url}`"))
+            .help("put one into the environment variable OCTOPUS_API_KEY, or into a file: --api-key-file FILE")
+            .help("an OpenID Connect access token goes into OCTOPUS_ACCESS_TOKEN"));
     };
     let (Credential::ApiKey(secret) | Credential::AccessToken(secret)) = &credential;
     ui.redactor().learn(secret);
-    Ok(Settings { ca_cert: args.ca_cert.clone(), ..Settings::new(url, Some(credential), Clock::real(), Cancel::new()) })
+    Ok(credential)
 }
 
 /// The space that is meant on a server.
@@ -46,4 +63,156 @@ pub(super) async fn space(args: &ServerArgs, settings: Settings, environment: &E
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|why| Error::bug(format!("cannot start threads: {why}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        args::{self, parse},
+        perform,
+        ui::{Loudness, testing},
+    };
+    use parking_lot::Mutex;
+    use std::{
+        collections::BTreeSet,
+        fs,
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        path::Path,
+        sync::Arc,
+    };
+
+    /// The subcommands that take `--api-key-file`, with what the subcommand needs.
+    const SUBCOMMANDS: &[(&str, &str)] = &[
+        ("run", "x.rhai --store store --run-id night"),
+        ("repl", "--no-history"),
+        ("check", "x.rhai"),
+        ("doctor", ""),
+        ("runs resume", "night --store store"),
+        ("runs reap", "--parent ServerTasks-1"),
+        ("locks list", ""),
+        ("locks show", "night"),
+        ("locks break", "night --yes --reason test"),
+        ("template push", "x.json"),
+        ("template pack", "--push --binary linux-x64=x.rhai --out ."),
+    ];
+
+    /// Subcommands with an option, e.g. `runs reap`.
+    fn with_option(option: &str, command: &clap::Command, before: &str, inherited: bool, found: &mut BTreeSet<String>) {
+        let own = command.get_arguments().find(|argument| argument.get_long() == Some(option));
+        let has = inherited || own.is_some();
+        let mut below = command.get_subcommands().peekable();
+        if has && below.peek().is_none() {
+            found.insert(before.trim().to_owned());
+        }
+        let inherits = inherited || own.is_some_and(clap::Arg::is_global_set);
+        for one in below {
+            with_option(option, one, &format!("{before} {}", one.get_name()), inherits, found);
+        }
+    }
+
+    #[test]
+    fn every_subcommand_with_a_key_file_is_tested() {
+        let mut found = BTreeSet::new();
+        with_option("api-key-file", &args::command(), "", false, &mut found);
+        assert_eq!(found, SUBCOMMANDS.iter().map(|(name, _)| (*name).to_owned()).collect());
+    }
+
+    #[test]
+    fn time_zone_is_read_in_the_same_way_by_every_subcommand() {
+        let mut found = BTreeSet::new();
+        with_option("tz", &args::command(), "", false, &mut found);
+        assert_eq!(found, ["repl".to_owned(), "run".to_owned()].into());
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("x.rhai"), "print(1);\n").expect("written");
+        let script = folder.path().join("x.rhai").display().to_string();
+        for line in [vec!["run", "--sandbox", &script], vec!["repl", "--sandbox"]] {
+            let words = ["octorhai"].iter().chain(&line).chain(&["--tz", "Mars/Olympus"]).map(|word| (*word).to_owned()).collect();
+            let cli = parse(words).expect("a command line");
+            let environment = [("OCTORHAI_STATE".to_owned(), folder.path().display().to_string())].into();
+            let (ui, _, talk) = testing::ui(Loudness::Normal);
+            assert_eq!(perform(&cli.command, None, &ui, &environment), 2, "{line:?}");
+            let wanted = "error: there is no time zone `Mars/Olympus`\n  help: zones have names like Europe/Berlin or UTC\n";
+            assert_eq!(talk.text(), wanted, "{line:?}");
+        }
+    }
+
+    /// A server that refuses every key, and the keys it got.
+    fn refusing() -> (String, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let keys: Arc<Mutex<Vec<String>>> = Arc::default();
+        let got = Arc::clone(&keys);
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let (mut request, mut part) = (Vec::new(), [0; 4096]);
+                while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                    match stream.read(&mut part) {
+                        Ok(length) if length > 0 => request.extend_from_slice(&part[..length]),
+                        _ => break,
+                    }
+                }
+                let request = String::from_utf8_lossy(&request).into_owned();
+                let headers = request.lines().filter_map(|line| line.split_once(": "));
+                got.lock().extend(headers.filter(|(name, _)| name.eq_ignore_ascii_case("x-octopus-apikey")).map(|(_, key)| key.to_owned()));
+                let _ = stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+            }
+        });
+        (url, keys)
+    }
+
+    /// Exit code, and what stdout and stderr carry.
+    fn told(folder: &Path, url: &str, (name, rest): (&str, &str), key_file: &Path) -> (u8, String) {
+        let at = if name == "runs resume" { String::new() } else { format!("--server {url}") };
+        let in_folder = |word: &str| match word.split_once('=') {
+            Some((platform, file)) => format!("{platform}={}", folder.join(file).display()),
+            None if ["store", ".", "x.rhai", "x.json"].contains(&word) => folder.join(word).display().to_string(),
+            None => word.to_owned(),
+        };
+        let line = format!("octorhai {name} {rest} {at}");
+        let mut words: Vec<String> = line.split_whitespace().map(in_folder).collect();
+        words.extend(["--api-key-file".to_owned(), key_file.display().to_string()]);
+        let cli = parse(words).unwrap_or_else(|refusal| panic!("{line}: {refusal:?}"));
+        let environment = [
+            ("OCTORHAI_STATE".to_owned(), folder.display().to_string()),
+            ("OCTOPUS_API_KEY".to_owned(), "API-OFTHEENVIRONMENT".to_owned()),
+        ];
+        let (ui, data, talk) = testing::ui(Loudness::Normal);
+        let code = perform(&cli.command, None, &ui, &environment.into());
+        (code, format!("{}{}", data.text(), talk.text()))
+    }
+
+    #[test]
+    fn key_file_is_read_in_the_same_way_by_every_subcommand() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        fs::write(folder.join("x.rhai"), "print(1);\n").expect("written");
+        fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/promote-all.bash.json"), folder.join("x.json")).expect("a template");
+        let file = |name: &str, text: &str| {
+            fs::write(folder.join(name), text).expect("written");
+            folder.join(name)
+        };
+        let (good, empty, spaces) = (file("good", "API-OFTHEFILE\r\n"), file("empty", ""), file("two", "API-ONE API-TWO"));
+        let (missing, large) = (folder.join("missing"), file("large", &"x".repeat(70_000)));
+        let (url, keys) = refusing();
+        for subcommand in SUBCOMMANDS {
+            keys.lock().clear();
+            // Of `run` this makes the record that `runs resume` continues.
+            let (code, text) = told(folder, &url, *subcommand, &good);
+            assert!(code != 0 && !text.contains("API-OF"), "{subcommand:?}: {text}");
+            let keys = keys.lock().clone();
+            assert!(!keys.is_empty() && keys.iter().all(|key| key == "API-OFTHEFILE"), "{subcommand:?}: {keys:?}\n{text}");
+            for (key_file, why) in [
+                (&missing, "cannot be read: there is no such file"),
+                (&folder.to_path_buf(), "cannot be read: it is a folder"),
+                (&empty, "does not hold one key and nothing else"),
+                (&spaces, "does not hold one key and nothing else"),
+                (&large, "cannot be read: it has more than "),
+            ] {
+                let (code, text) = told(folder, &url, *subcommand, key_file);
+                let wanted = format!("error: the API key file `{}` {why}", key_file.display());
+                assert!(code == 2 && text.contains(&wanted) && !text.contains("API-ONE"), "{subcommand:?}: {code}\n{text}");
+            }
+        }
+    }
 }

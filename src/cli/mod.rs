@@ -36,7 +36,10 @@ mod template;
 mod timeline;
 mod ui;
 
-use crate::error::{Error, Kind, nearest};
+use crate::{
+    error::{Error, Kind, nearest},
+    step::voice::Voice,
+};
 use args::{Command, Refusal};
 use clap::error::ContextKind;
 use redact::Redactor;
@@ -74,19 +77,24 @@ pub fn main() -> ExitCode {
     if let Some(wanted) = environment.get("RUST_LOG").filter(|wanted| !wanted.is_empty()) {
         log::start(wanted, &ui);
     }
-    ExitCode::from(guarded(&ui, || match &cli.command {
-        Command::Run(args) => run::run(args, &ui, &environment),
-        Command::Repl(args) => repl::run(args, &ui, &environment),
-        Command::Check(args) => check::run(args, &ui, &environment),
-        Command::Doctor(args) => doctor::run(args, &ui, &environment),
-        Command::Sandbox(args) => sandbox::run(args, &ui),
-        Command::Runs(args) => runs::run(args, &ui, &environment),
-        Command::Locks(args) => locks::run(args, &ui, &environment),
-        Command::Template(args) => template::run(args, &ui, &environment),
-        Command::Step(_) => voice.as_ref().map_or(0, |voice| step_run::run(&ui, voice, &environment)),
-        Command::Help(args) => help::run(args, &ui),
-        Command::Docs(args) => docs::run(args, &ui),
-    }))
+    ExitCode::from(guarded(&ui, || perform(&cli.command, voice.as_ref(), &ui, &environment)))
+}
+
+/// Runs the subcommand and returns its exit code. A step speaks with `voice`.
+fn perform(command: &Command, voice: Option<&Voice>, ui: &Ui, environment: &run::Environment) -> u8 {
+    match command {
+        Command::Run(args) => run::run(args, ui, environment),
+        Command::Repl(args) => repl::run(args, ui, environment),
+        Command::Check(args) => check::run(args, ui, environment),
+        Command::Doctor(args) => doctor::run(args, ui, environment),
+        Command::Sandbox(args) => sandbox::run(args, ui),
+        Command::Runs(args) => runs::run(args, ui, environment),
+        Command::Locks(args) => locks::run(args, ui, environment),
+        Command::Template(args) => template::run(args, ui, environment),
+        Command::Step(_) => voice.map_or(0, |voice| step_run::run(ui, voice, environment)),
+        Command::Help(args) => help::run(args, ui),
+        Command::Docs(args) => docs::run(args, ui),
+    }
 }
 
 /// The exit code of `work`; a crash of ours, on whatever thread, is told as one and never ends with 0.

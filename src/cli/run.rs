@@ -2,7 +2,7 @@
 
 use super::{
     args::{OnCancelArg, Output, RunArgs},
-    ask, below,
+    ask, below, connect,
     journal::Given,
     json::{self, JsonSink},
     lines::PlainSink,
@@ -35,7 +35,7 @@ use std::{
 /// The environment variables of this process.
 pub type Environment = BTreeMap<String, String>;
 
-/// Parameter files and keys are not larger.
+/// Parameter files are not larger.
 const LARGEST_FILE: u64 = 16 << 20;
 
 /// Scripts are not larger; the longest that people wrote by hand are a hundredth of it.
@@ -184,7 +184,7 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
         ui.warning(&format!("the script `{}` is empty: there is nothing to do", script.name));
     }
     let recorded = if let From::Record(recorded) = from { recorded.zone } else { None };
-    let zone = zone(args, &target, recorded)?;
+    let zone = zone(args.tz.as_deref(), &target, recorded)?;
     let timeline = Arc::new(Timeline::default());
     let show: Arc<dyn Sink> = match (from, args.output) {
         (From::Step(step), _) => step.sink(ui),
@@ -314,13 +314,13 @@ pub(super) fn read(path: &Path, what: &str, largest: u64) -> Result<String> {
     let trouble = |why: io::Error| match why.kind() {
         io::ErrorKind::NotFound => cannot("there is no such file"),
         io::ErrorKind::PermissionDenied => cannot("this user may not read it"),
-        io::ErrorKind::IsADirectory => cannot("it is a folder"),
         _ => cannot(&why.to_string()),
     };
-    let file = std::fs::File::open(path).map_err(trouble)?;
-    if file.metadata().map_err(trouble)?.is_dir() {
+    // Before it is opened: some systems only say that a folder may not be read.
+    if path.is_dir() {
         return Err(cannot("it is a folder"));
     }
+    let file = std::fs::File::open(path).map_err(trouble)?;
     // Devices and pipes do not tell their length: what is read is counted.
     let mut bytes = Vec::new();
     file.take(largest + 1).read_to_end(&mut bytes).map_err(trouble)?;
@@ -372,23 +372,7 @@ pub(super) fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Resu
             .help(format!("on yours:\nOCTOPUS_API_KEY=API-... octorhai run --server https://octopus.example.com {script}")));
     };
     let url = address(ui, url)?;
-    let credential = if let Some(path) = &args.api_key_file {
-        let key = read(path, "API key file", LARGEST_FILE)?.trim().to_owned();
-        if key.is_empty() || key.contains(char::is_whitespace) {
-            return Err(Error::usage(format!("the API key file `{}` does not hold one key and nothing else", path.display())));
-        }
-        Credential::ApiKey(key)
-    } else if let Some(key) = variable(environment, "OCTOPUS_API_KEY") {
-        Credential::ApiKey(key.to_owned())
-    } else if let Some(token) = variable(environment, "OCTOPUS_ACCESS_TOKEN") {
-        Credential::AccessToken(token.to_owned())
-    } else {
-        return Err(Error::usage(format!("there is no API key for `{url}`"))
-            .help("put one into the environment variable OCTOPUS_API_KEY, or into a file: --api-key-file FILE")
-            .help("an OpenID Connect access token goes into OCTOPUS_ACCESS_TOKEN"));
-    };
-    let (Credential::ApiKey(secret) | Credential::AccessToken(secret)) = &credential;
-    ui.redactor().learn(secret);
+    let credential = connect::credential(args.api_key_file.as_deref(), &url, ui, environment)?;
     let space = args.space.as_deref().or_else(|| variable(environment, "OCTOPUS_SPACE")).map(str::to_owned);
     Ok(Target::Server { url, credential, space, ca_cert: args.ca_cert.clone() })
 }
@@ -439,8 +423,13 @@ pub(super) fn learn_password(ui: &Ui, smtp: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn zone(args: &RunArgs, target: &Target, recorded: Option<&str>) -> Result<TimeZone> {
-    let written = match (recorded.or(args.tz.as_deref()), target) {
+/// The zone of times that do not name one: that of the record when a run is continued, otherwise `tz` (the option `--tz`), otherwise
+/// the zone of the sandbox's world or of this machine.
+///
+/// # Errors
+/// A usage error for a name that is not a time zone.
+pub(super) fn zone(tz: Option<&str>, target: &Target, recorded: Option<&str>) -> Result<TimeZone> {
+    let written = match (recorded.or(tz), target) {
         (Some(name), _) => Some(name.to_owned()),
         (None, Target::Sandbox(world)) => Some(below::world_zone(world)),
         (None, Target::Server { .. }) => None,
@@ -528,6 +517,16 @@ mod tests {
         assert!(matches!(target, Target::Server { credential: Credential::ApiKey(key), .. } if key == "API-FROMFILE"));
         ui.talk("API-FROMFILE");
         assert_eq!(talk.text(), "***\n");
+    }
+
+    #[test]
+    fn zone_is_that_of_the_record_then_of_the_option_then_of_the_world() {
+        let world = target_of("octorhai run x.rhai --sandbox=tenants", &[]).expect("a world");
+        let named = |tz, recorded| zone(tz, &world, recorded).expect("a zone").iana_name().map(str::to_owned);
+        assert_eq!(named(Some("Asia/Tokyo"), Some("America/Lima")).as_deref(), Some("America/Lima"));
+        assert_eq!(named(Some("Asia/Tokyo"), None).as_deref(), Some("Asia/Tokyo"));
+        let Target::Sandbox(of_world) = &world else { panic!("a sandbox") };
+        assert_eq!(named(None, None), TimeZone::get(&below::world_zone(of_world)).expect("a zone").iana_name().map(str::to_owned));
     }
 
     #[test]

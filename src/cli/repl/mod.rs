@@ -180,7 +180,6 @@ fn as_run(args: &ReplArgs) -> Result<RunArgs> {
         server: args.server.clone(),
         api_key_file: args.api_key_file.clone(),
         space: args.space.clone(),
-        tz: args.tz.clone(),
         ca_cert: args.ca_cert.clone(),
         ..resume::plain(PathBuf::from("session"))?
     })
@@ -223,7 +222,7 @@ fn open(settings: Settings, helper: &Helper) -> Result<Opening> {
 }
 
 fn settings(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target) -> Result<(Settings, Arc<Screen>, Cancel)> {
-    let zone = run::zone(&as_run(args)?, &target, None)?;
+    let zone = run::zone(args.tz.as_deref(), &target, None)?;
     let smtp = args.smtp.as_deref().or_else(|| variable(environment, "OCTORHAI_SMTP_URL")).map(str::to_owned);
     if let Some(url) = &smtp {
         run::learn_password(ui, url)?;
