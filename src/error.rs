@@ -188,6 +188,22 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// A number of bytes for messages: `512 bytes`, `64 KiB`, `1.5 MiB`. Rounded up to a tenth, so that a size above a limit never reads
+/// like the limit.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1 << 10 {
+        return format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" });
+    }
+    // The first unit in which less than 1024 are needed, also after rounding; the last one holds every number.
+    let tenths = |unit: usize| (u128::from(bytes) * 10).div_ceil(1 << (10 * (unit + 1)));
+    let unit = (0..UNITS.len()).find(|unit| tenths(*unit) < 10_240).unwrap_or(UNITS.len() - 1);
+    match (tenths(unit) / 10, tenths(unit) % 10) {
+        (whole, 0) => format!("{whole} {}", UNITS[unit]),
+        (whole, tenth) => format!("{whole}.{tenth} {}", UNITS[unit]),
+    }
+}
+
 /// The name nearest to `wanted` among `known`, if one is near enough to be a slip of the finger.
 ///
 /// Case and the difference between `_`, `-` and a blank do not count.
@@ -214,6 +230,29 @@ pub fn suggestion<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + C
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn size_has_the_unit_that_fits_and_is_never_rounded_down() {
+        for (bytes, words) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (1023, "1023 bytes"),
+            (1024, "1 KiB"),
+            (1025, "1.1 KiB"),
+            (1536, "1.5 KiB"),
+            (64 << 10, "64 KiB"),
+            ((64 << 10) + 1, "64.1 KiB"),
+            ((1 << 20) - 1, "1 MiB"),
+            (1 << 20, "1 MiB"),
+            (200 << 20, "200 MiB"),
+            ((1 << 30) - 1, "1 GiB"),
+            (1 << 40, "1 TiB"),
+            (1 << 50, "1 PiB"),
+            (u64::MAX, "16 EiB"),
+        ] {
+            assert_eq!(size(bytes), words, "{bytes}");
+        }
+    }
 
     #[test]
     fn nearest_forgives_case_and_one_slip_but_not_another_word() {

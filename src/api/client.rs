@@ -13,7 +13,7 @@ use super::{Credential, tape, tls};
 use crate::cancel::Cancel;
 use crate::clock::{Clock, later, real_limit, text::show};
 use crate::crash;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, size};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -535,14 +535,16 @@ impl Client {
     /// Reads the body, as long as it is of a size that can be right.
     async fn whole(&self, method: &str, url: &Url, mut response: reqwest::Response) -> Result<Answer, NoAnswer> {
         let path = shown_path(url);
-        let too_long = |size: String| {
-            let error =
-                Error::new(Kind::BadAnswer, format!("`{method} {path}` was answered with {size}; the limit is {} MB", MAX_BODY >> 20))
-                    .help("ask for less at a time, or is this not an Octopus Server?");
+        let too_long = |answered: String| {
+            let error = Error::new(
+                Kind::BadAnswer,
+                format!("`{method} {path}` was answered with {answered}; the limit is {}", size(MAX_BODY as u64)),
+            )
+            .help("ask for less at a time, or is this not an Octopus Server?");
             NoAnswer::Useless(with_request(error, method, &path, url.as_str()))
         };
         if let Some(length) = response.content_length().filter(|length| *length > MAX_BODY as u64) {
-            return Err(too_long(format!("{} MB", length >> 20)));
+            return Err(too_long(size(length)));
         }
         let status = response.status().as_u16();
         let retry_after =
@@ -552,7 +554,7 @@ impl Client {
         while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::Lost(tls::broke_off(&error)))? {
             length += chunk.len();
             if length > MAX_BODY {
-                return Err(too_long(format!("more than {} MB", MAX_BODY >> 20)));
+                return Err(too_long(format!("more than {}", size(MAX_BODY as u64))));
             }
             chunks.push(chunk);
         }

@@ -207,7 +207,7 @@ mod tests {
                 (&folder.to_path_buf(), "cannot be read: it is a folder"),
                 (&empty, "does not hold one key and nothing else"),
                 (&spaces, "does not hold one key and nothing else"),
-                (&large, "cannot be read: it has more than "),
+                (&large, "cannot be read: it has more than 64 KiB, the most we read"),
             ] {
                 let (code, text) = told(folder, &url, *subcommand, key_file);
                 let wanted = format!("error: the API key file `{}` {why}", key_file.display());

@@ -18,7 +18,7 @@ use crate::{
     api::Credential,
     cancel::Cancel,
     engine::{Failure, param_names::ParamName},
-    error::{Error, Kind, Result, nearest},
+    error::{Error, Kind, Result, nearest, size},
     event::Sink,
     run::{ContextSettings, Files, OnCancel, Outcome, Settings, Source, Target},
     step::voice::Level,
@@ -325,7 +325,7 @@ pub(super) fn read(path: &Path, what: &str, largest: u64) -> Result<String> {
     let mut bytes = Vec::new();
     file.take(largest + 1).read_to_end(&mut bytes).map_err(trouble)?;
     if bytes.len() as u64 > largest {
-        return Err(cannot(&format!("it has more than {} MB, the most we read", largest >> 20)));
+        return Err(cannot(&format!("it has more than {}, the most we read", size(largest))));
     }
     let text = String::from_utf8(bytes).map_err(|_| cannot("it is not text in UTF-8"))?;
     // Editors on Windows put a mark in front.

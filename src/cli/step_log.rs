@@ -7,6 +7,7 @@ use super::{
     ui::{Loudness, Tone, Ui},
 };
 use crate::{
+    error::size,
     event::{Event, Hidden, Level as Loud, Sink, Subject, What},
     step::{
         octostache,
@@ -56,8 +57,9 @@ impl StepLog {
         let clean = self.redactor().clean(value);
         match octostache::escape(&clean) {
             _ if clean.len() > LONGEST => self.ui.warning(&format!(
-                "output variable `{name}` is not set: it has {} bytes, more than {LONGEST}; keep it as an artifact",
-                clean.len()
+                "output variable `{name}` is not set: it has {}, more than {}; keep it as an artifact",
+                size(clean.len() as u64),
+                size(LONGEST as u64)
             )),
             Some(escaped) => self.voice.set_variable(name, &escaped, false),
             None => {

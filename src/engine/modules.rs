@@ -4,7 +4,7 @@ use super::{
     syntax,
     thrown::{HostResult, raise},
 };
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, size};
 use include_dir::{Dir, include_dir};
 use parking_lot::Mutex;
 use rhai::{AST, ASTNode, Engine, EvalAltResult, Expr, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared, Stmt};
@@ -318,7 +318,7 @@ fn read(real: &Path, name: &str) -> Result<String, Error> {
         return Err(wrong("it is not a file".to_owned()));
     }
     if about.len() > MAX_BYTES {
-        return Err(wrong(format!("it has {} bytes, more than {MAX_BYTES}", about.len())));
+        return Err(wrong(format!("it has more than {}", size(MAX_BYTES))));
     }
     std::fs::read_to_string(real)
         .map_err(|e| wrong(if e.kind() == std::io::ErrorKind::InvalidData { "it is not UTF-8 text".to_owned() } else { e.to_string() }))

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Stopwatch,
-    error::{Error, Kind},
+    error::{Error, Kind, size},
 };
 use rhai::{Array, Dynamic, ImmutableString, Map};
 use std::{cell::RefCell, time::Duration};
@@ -96,7 +96,7 @@ impl Sizes {
 
     fn hold(self, contents: &Contents, bytes: usize) -> HostResult<()> {
         let what = if contents.bytes > bytes {
-            format!("a text is longer than {} MB", bytes >> 20)
+            format!("a text is longer than {}", size(bytes as u64))
         } else if contents.items > self.list {
             format!("a list has more than {} items", with_commas(self.list as u64))
         } else if contents.entries > self.map {

@@ -6,7 +6,7 @@
 use super::{Life, Owner, Owners, Register, Swap, Versioned, Work};
 use crate::{
     api::{SpaceClient, VariableSet},
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, size},
 };
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -116,7 +116,7 @@ impl OctopusRegister {
         if text.len() > LONGEST {
             return Err(Error::new(
                 Kind::Limit,
-                format!("the value of `{name}` has {} bytes; {LONGEST} can be kept on the server", text.len()),
+                format!("the value of `{name}` has {}; {} can be kept on the server", size(text.len() as u64), size(LONGEST as u64)),
             ));
         }
         // Nothing was there when it was read: a set that is there now is new, and its first version is what was meant.

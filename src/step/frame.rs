@@ -4,7 +4,7 @@
 //! Names that begin with `@` are ours, all others are variables of Octopus. Names of variables are matched without case.
 
 use super::octostache;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, size};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use std::{
     io::{self, Read},
@@ -101,7 +101,7 @@ impl Frame {
         });
         reading.map_err(|problem| Error::bug(format!("no thread to read with: {problem}")))?;
         match wait_done.recv_timeout(PATIENCE) {
-            Ok(Ok(bytes)) if bytes.len() as u64 > LARGEST => Err(broken(&format!("it has more than {} MB", LARGEST >> 20))),
+            Ok(Ok(bytes)) if bytes.len() as u64 > LARGEST => Err(broken(&format!("it has more than {}", size(LARGEST)))),
             Ok(Ok(bytes)) => Self::parse(&bytes),
             Ok(Err(problem)) => Err(unreadable(&problem)),
             Err(_) => Err(broken(&format!("it did not end within {} s", PATIENCE.as_secs()))),

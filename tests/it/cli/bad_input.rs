@@ -33,7 +33,7 @@ fn a_script_of_ten_megabytes_is_refused_at_once() {
     fs::write(folder.path().join("x.rhai"), "let a = 1;\n".repeat(1_000_000)).expect("written");
     let ran = in_folder(folder.path(), "run --sandbox x.rhai");
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
-    assert_eq!(ran.stderr, "error: the script `x.rhai` cannot be read: it has more than 1 MB, the most we read\n");
+    assert_eq!(ran.stderr, "error: the script `x.rhai` cannot be read: it has more than 1 MiB, the most we read\n");
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn an_import_cannot_leave_the_folder() {
         ("../secret", "outside"),
         ("../scripts/../secret", "outside"),
         (absolute.as_str(), "outside"),
-        ("./big", "more than 1048576"),
+        ("./big", "it has more than 1 MiB"),
         ("./bgi", "there is no such file"),
         #[cfg(unix)]
         ("./link", "outside"),
