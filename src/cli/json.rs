@@ -39,9 +39,20 @@ pub fn stats(stats: &Stats) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{lines::tests::story, ui::Loudness, ui::testing};
+    use super::super::{
+        args::parse,
+        lines::tests::{at, story, subject},
+        perform,
+        ui::Loudness,
+        ui::testing,
+    };
     use super::*;
+    use crate::event::{Subject, What};
     use serde_json::Value;
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        fs,
+    };
 
     #[test]
     fn each_event_is_one_json_line_without_secrets() {
@@ -66,5 +77,93 @@ mod tests {
     fn statistics_are_a_line_too() {
         let line: Value = serde_json::from_str(&stats(&Stats { requests: 7, ..Stats::default() })).expect("JSON");
         assert_eq!(line, json!({"event": "stats", "requests": 7, "busiest_minute": 0, "seconds": 0.0, "real_seconds": 0.0}));
+    }
+
+    /// Every member called `env`, however deep.
+    fn members_env(value: &Value) -> usize {
+        match value {
+            Value::Object(members) => members.iter().map(|(name, value)| usize::from(name == "env") + members_env(value)).sum(),
+            Value::Array(items) => items.iter().map(members_env).sum(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn no_kind_of_event_has_a_member_env() {
+        let everything = || Subject {
+            environment: Some("Test".into()),
+            tenant: Some("Aurora".into()),
+            project: Some("Project A".into()),
+            release: Some("2.0.0".into()),
+            runbook: Some("Smoke test".into()),
+            url: Some("http://x".into()),
+            ..subject(1, "T")
+        };
+        let (mut kinds, at) = (BTreeSet::new(), at("08:00:00"));
+        let with_subject = [
+            What::TaskStarted { subject: everything(), how: "deploy".into() },
+            What::TaskProgress { subject: everything(), state: "Executing".into(), step: None, percent: None },
+            What::TaskEnded {
+                subject: everything(),
+                state: "Failed".into(),
+                queued: at,
+                started: None,
+                completed: None,
+                error: "e".into(),
+            },
+            What::Replayed { what: Box::new(What::TaskStarted { subject: everything(), how: "deploy".into() }) },
+        ];
+        for what in story().into_iter().map(|event| event.what).chain(with_subject) {
+            // A new kind of event is added here, and to one of the lists above.
+            kinds.insert(match &what {
+                What::RunStarted { .. } => 0,
+                What::Print { .. } => 1,
+                What::Note { .. } => 2,
+                What::TaskStarted { .. } => 3,
+                What::TaskProgress { .. } => 4,
+                What::Waiting { .. } => 5,
+                What::TaskEnded { .. } => 6,
+                What::Mail { .. } => 7,
+                What::Progress { .. } => 8,
+                What::Output { .. } => 9,
+                What::Artifact { .. } => 10,
+                What::Replayed { .. } => 11,
+                What::RunEnded { .. } => 12,
+            });
+            let event = serde_json::to_value(Event { seq: 1, at, what }).expect("JSON");
+            assert_eq!(members_env(&event), 0, "{event}");
+        }
+        assert_eq!(kinds.len(), 13, "not every kind is in the lists above: {kinds:?}");
+    }
+
+    #[test]
+    fn errors_of_a_run_name_the_environment_as_environment() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let world = super::super::below::world_text("shop").expect("a world");
+        let fails = "takes = \"4m\", fails = [ { release = \"2.0.0\", environment = \"Test\", error = \"declined\" } ] },";
+        let failing =
+            world.replace("{ name = \"Verify payments\",     takes = \"4m\" },", &format!("{{ name = \"Verify payments\", {fails}"));
+        assert_ne!(failing, world);
+        fs::write(folder.path().join("world.toml"), failing).expect("written");
+        for script in [
+            "require_deployed(\"Project B\", \">=99\", \"Test\");",
+            "wait(deploy(\"Project C\", \"2.0.0\", \"Test\"));",
+            "try { require_deployed(\"Project B\", \">=99\", \"Test\"); } catch (err) { print(err.env); throw err; }",
+        ] {
+            let path = folder.path().join("x.rhai");
+            fs::write(&path, script).expect("written");
+            let sandbox = format!("--sandbox={}", folder.path().join("world.toml").display());
+            let words = ["octorhai", "run", &sandbox, &path.display().to_string(), "--output", "json", "--stats"].map(str::to_owned);
+            let (ui, data, _) = testing::ui(Loudness::Normal);
+            let cli = parse(words.to_vec()).expect("a command line");
+            perform(&cli.command, None, &ui, &BTreeMap::new());
+            let lines: Vec<Value> = data.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+            assert!(lines.iter().all(|line| members_env(line) == 0), "{lines:?}");
+            let ended = lines.iter().find(|line| line["event"] == "run_ended").expect("an end");
+            assert_eq!(ended["error"]["environment"], "Test", "{script}: {ended}");
+            if script.starts_with("try") {
+                assert!(lines.iter().any(|line| line["event"] == "print" && line["text"] == "Test"), "{lines:?}");
+            }
+        }
     }
 }

@@ -88,11 +88,16 @@ impl<T> Raise<T> for crate::error::Result<T> {
     }
 }
 
+/// The fact that names an environment: as JSON spells it, and as scripts do (`ctx.env`, `task.env`).
+const ENVIRONMENT: (&str, &str) = ("environment", "env");
+
 /// The value that `catch (err)` sees for `error`.
 pub fn to_map(error: &Error) -> Map {
+    let (in_json, in_scripts) = ENVIRONMENT;
     let mut map = Map::new();
     for (name, value) in error.facts() {
-        map.insert(name.as_str().into(), to_dynamic(value));
+        let name = if name == in_json { in_scripts } else { name };
+        map.insert(name.into(), to_dynamic(value));
     }
     map.insert("kind".into(), error.kind().name().into());
     map.insert("message".into(), error.message().to_owned().into());
@@ -122,6 +127,7 @@ pub fn from_value(value: &Dynamic) -> Option<Error> {
         match name.as_str() {
             "kind" | "message" => {}
             "help" => error = hints(&value.to_string()).into_iter().fold(error, Error::help),
+            name if name == ENVIRONMENT.1 => error = error.with(ENVIRONMENT.0, to_json(value)),
             name => error = error.with(name, to_json(value)),
         }
     }
@@ -233,6 +239,15 @@ pub(super) fn without_closures(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn environment_of_an_error_is_env_in_scripts_only() {
+        let map = to_map(&Error::new(Kind::Failed, "no").with("environment", "Test"));
+        assert_eq!(map["env"].to_string(), "Test");
+        assert!(!map.contains_key("environment"));
+        let back = from_value(&Dynamic::from_map(map)).expect("ours");
+        assert_eq!((back.fact("environment"), back.fact("env")), (Some(&"Test".into()), None));
+    }
 
     #[test]
     fn a_thrown_error_comes_back_with_its_facts() {

@@ -65,7 +65,7 @@ crate::functions! {
                     None => format!("{} was never deployed to {}, and must be in `{range}` there", live.project, live.environment),
                 })
                 .with("project", live.project.clone())
-                .with("env", live.environment.clone())
+                .with("environment", live.environment.clone())
                 .with("range", range.clone())
                 .with("version", other.map(str::to_owned)),
             )),

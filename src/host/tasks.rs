@@ -342,7 +342,7 @@ impl Task {
             .with("state", last.state.to_string())
             .with("project", self.subject.project.clone())
             .with("release", self.subject.release.clone())
-            .with("env", self.subject.environment.clone())
+            .with("environment", self.subject.environment.clone())
             .with("tenant", self.subject.tenant.clone())
             .with("failed_step", trouble.step)
             .with("first_errors", trouble.lines);
