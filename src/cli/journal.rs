@@ -84,7 +84,7 @@ pub(super) struct Given<'a> {
 fn surroundings(args: &RunArgs, given: &Given<'_>) -> Value {
     let Target::Server { url, space, .. } = given.target else { return Value::Null };
     json!({
-        "server": url, "space": space, "environment": args.env, "tenant": args.tenant, "project": args.project,
+        "server": url, "space": space, "env": args.env, "tenant": args.tenant, "project": args.project,
         "deployment": args.deployment, "tz": args.tz,
     })
 }

@@ -241,7 +241,7 @@ impl Work<'_> {
             suspend: given.due || given.suspend || options["suspend"] == true,
             server: said("server"),
             space: said("space"),
-            env: said("environment"),
+            env: said("env"),
             tenant: said("tenant"),
             project: said("project"),
             deployment: said("deployment"),

@@ -80,7 +80,7 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
     if args.output == Output::Json {
         let mut whole = facts(&run);
         whole["parameters"] = hidden(&run.new.params);
-        whole["target"] = hidden(&run.new.target);
+        whole["target"] = target(&run.new.target);
         whole["options"] = hidden(&run.new.options);
         whole["timeline"] = steps.iter().map(|step| json!(step)).collect();
         ui.data(&whole.to_string());
@@ -98,7 +98,7 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
     {
         head.push(["result".to_owned(), one_line(result)]);
     }
-    for (title, facts) in [("parameters", hidden(&run.new.params)), ("on", hidden(&run.new.target)), ("with", hidden(&run.new.options))] {
+    for (title, facts) in [("parameters", hidden(&run.new.params)), ("on", target(&run.new.target)), ("with", hidden(&run.new.options))] {
         for (number, (name, value)) in facts.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()).enumerate() {
             head.push([
                 if number == 0 { title.to_owned() } else { String::new() },
@@ -258,6 +258,13 @@ fn facts(run: &Run) -> Value {
     facts
 }
 
+/// What a run works on. Its record keeps the short name of the environment: runs of steps are named by a digest of it, so with another name
+/// a step that is tried again after an upgrade would begin anew.
+fn target(recorded: &Value) -> Value {
+    let Value::Object(members) = hidden(recorded) else { return Value::Null };
+    members.into_iter().map(|(name, value)| (if name == "env" { "environment".to_owned() } else { name }, value)).collect()
+}
+
 /// With `***` in place of the digests that stand for secrets.
 fn hidden(value: &Value) -> Value {
     match value {
@@ -265,5 +272,16 @@ fn hidden(value: &Value) -> Value {
         Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), hidden(value))).collect(),
         Value::String(text) if ["secret:", "sha256:", "digest:"].iter().any(|start| text.starts_with(start)) => json!("***"),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environment_of_a_record_is_shown_by_its_whole_name() {
+        assert_eq!(target(&json!({"server": "s", "env": "Test", "tz": null})), json!({"server": "s", "environment": "Test", "tz": null}));
+        assert_eq!(target(&Value::Null), Value::Null);
     }
 }

@@ -24,13 +24,10 @@ const STOP_WITHIN: &str = "OCTORHAI_STOP_WITHIN";
 fn grace(ui: &Ui) -> Duration {
     let Some(wish) = std::env::var_os(STOP_WITHIN).filter(|wish| !wish.is_empty()) else { return GRACE };
     let wish = wish.to_string_lossy();
-    match text::duration(&wish).map(Duration::try_from) {
-        Ok(Ok(within)) => within,
-        _ => {
-            ui.talk(&format!("warning: {STOP_WITHIN} is not a duration such as `8s`: `{wish}`; a stopped run has {}", shown(GRACE)));
-            GRACE
-        }
-    }
+    text::duration(&wish).ok().and_then(|within| Duration::try_from(within).ok()).unwrap_or_else(|| {
+        ui.warning(&format!("{STOP_WITHIN} is not a duration such as `8s`: `{wish}`; a stopped run has {}", shown(GRACE)));
+        GRACE
+    })
 }
 
 fn shown(span: Duration) -> String {

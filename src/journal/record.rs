@@ -1,7 +1,7 @@
 //! What a store keeps.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// How long after its last beat a holder on another machine counts as gone.
@@ -42,7 +42,6 @@ pub struct NewRun {
     /// The parameters; in place of a secret its digest with the run's mark, so that a change is seen and the value is not.
     pub params: Value,
     /// Server, space, environment, ... : whatever else decides what the script does.
-    #[serde(deserialize_with = "target")]
     pub target: Value,
     /// How it was begun: what `octorhai runs resume` needs beside that to begin it again (its folder, options without secrets).
     /// Not compared.
@@ -52,17 +51,6 @@ pub struct NewRun {
     pub engine: String,
     /// When it began.
     pub created: Timestamp,
-}
-
-/// The target of a record; one that is older calls the environment `env`.
-fn target<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-    let mut target = Value::deserialize(deserializer)?;
-    if let Some(members) = target.as_object_mut()
-        && let Some(environment) = members.remove("env")
-    {
-        members.entry("environment").or_insert(environment);
-    }
-    Ok(target)
 }
 
 /// How a run stands.
@@ -184,24 +172,4 @@ pub struct Cell {
     pub version: u64,
     /// Its value.
     pub value: Value,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn target_of_an_older_record_is_read_in_the_words_of_today() {
-        let record = |target: Value| {
-            json!({
-                "name": "night", "mark": "m", "script": "x.rhai", "sources": [], "params": {}, "target": target, "engine": "0",
-                "created": "2026-03-02T08:00:00Z",
-            })
-        };
-        let read = |target| serde_json::from_value::<NewRun>(record(target)).expect("a record").target;
-        assert_eq!(read(json!({"server": "s", "env": "Test"})), json!({"server": "s", "environment": "Test"}));
-        assert_eq!(read(json!({"environment": "Test"})), json!({"environment": "Test"}));
-        assert_eq!(read(Value::Null), Value::Null);
-    }
 }

@@ -125,7 +125,8 @@ fn killed_at_each_place_a_run_ends_as_an_undisturbed_one() {
     let (mut all, mut passed) = (0, 0);
     for scene in scenes::all() {
         let wanted = undisturbed(&scene);
-        let taken = every().map_or_else(|| places(&wanted, LOOKS, OTHERS), |n| (n as u64..=wanted.places.len() as u64).step_by(n).collect());
+        let taken =
+            every().map_or_else(|| places(&wanted, LOOKS, OTHERS), |n| (n as u64..=wanted.places.len() as u64).step_by(n).collect());
         let kills: Vec<Disturbance> = taken.into_iter().map(killed).collect();
         let (killed, _) = play_all(&scene, &wanted, &kills, &failures);
         println!("killed at {killed} of {} places: {} (scripts/{}.rhai)", wanted.places.len(), scene.name, scene.script);
