@@ -1,11 +1,6 @@
 //! `octorhai check`: mistakes in scripts, found without running them.
 
-use super::{
-    args::ServerArgs,
-    below, repl,
-    run::{self, Environment},
-    ui::Ui,
-};
+use super::{args::ServerArgs, below, given::Environment, repl, run, ui::Ui};
 use crate::{
     check::{self, Finding, Level},
     engine::scene::Scene,

@@ -2,19 +2,15 @@
 
 use super::{
     args::ServerArgs,
-    run::{Environment, address, read, variable},
+    given::{Environment, address, credential, variable},
     ui::Ui,
 };
 use crate::{
-    api::{Client, Credential, Settings, SpaceClient},
+    api::{Client, Settings, SpaceClient},
     cancel::Cancel,
     clock::Clock,
     error::{Error, Result},
 };
-use std::path::Path;
-
-/// A key is not longer.
-const LARGEST_KEY: u64 = 64 << 10;
 
 /// Address and credential, from options and surroundings; `command` is what a person types for the subcommand.
 pub(super) fn settings(args: &ServerArgs, command: &str, ui: &Ui, environment: &Environment) -> Result<Settings> {
@@ -25,32 +21,6 @@ pub(super) fn settings(args: &ServerArgs, command: &str, ui: &Ui, environment: &
     let url = address(ui, url)?;
     let credential = credential(args.api_key_file.as_deref(), &url, ui, environment)?;
     Ok(Settings { ca_cert: args.ca_cert.clone(), ..Settings::new(url, Some(credential), Clock::real(), Cancel::new()) })
-}
-
-/// How to log in at `url`: with the key in `key_file` (the option `--api-key-file`), otherwise with a key or an access token from
-/// the environment. From then on no output shows the secret.
-///
-/// # Errors
-/// Usage errors when there is no credential, and when the file cannot be read or does not hold exactly one key.
-pub(super) fn credential(key_file: Option<&Path>, url: &str, ui: &Ui, environment: &Environment) -> Result<Credential> {
-    let credential = if let Some(path) = key_file {
-        let key = read(path, "API key file", LARGEST_KEY)?.trim().to_owned();
-        if key.is_empty() || key.contains(char::is_whitespace) {
-            return Err(Error::usage(format!("the API key file `{}` does not hold one key and nothing else", path.display())));
-        }
-        Credential::ApiKey(key)
-    } else if let Some(key) = variable(environment, "OCTOPUS_API_KEY") {
-        Credential::ApiKey(key.to_owned())
-    } else if let Some(token) = variable(environment, "OCTOPUS_ACCESS_TOKEN") {
-        Credential::AccessToken(token.to_owned())
-    } else {
-        return Err(Error::usage(format!("there is no API key for `{url}`"))
-            .help("put one into the environment variable OCTOPUS_API_KEY, or into a file: --api-key-file FILE")
-            .help("an OpenID Connect access token goes into OCTOPUS_ACCESS_TOKEN"));
-    };
-    let (Credential::ApiKey(secret) | Credential::AccessToken(secret)) = &credential;
-    ui.redactor().learn(secret);
-    Ok(credential)
 }
 
 /// The space that is meant on a server.

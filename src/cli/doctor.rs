@@ -3,7 +3,7 @@
 use super::{
     args::{DoctorArgs, Output},
     connect,
-    run::Environment,
+    given::Environment,
     signals,
     ui::{Tone, Ui},
 };

@@ -2,8 +2,8 @@
 
 use super::{
     args::{OnCancelArg, RunArgs},
+    given::{Environment, variable},
     redact::Redactor,
-    run::{Environment, variable},
     step::Step,
     ui::{Loudness, Ui},
 };

@@ -4,7 +4,7 @@ use super::{
     args::{Output, ServerArgs},
     columns::{MOST_LETTERS, columns, tame},
     connect,
-    run::{Environment, variable},
+    given::{Environment, variable},
     runs::moment,
     signals,
     ui::Ui,

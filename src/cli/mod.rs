@@ -11,6 +11,7 @@ mod columns;
 mod connect;
 mod docs;
 mod doctor;
+mod given;
 mod help;
 pub mod journal;
 mod json;
@@ -48,7 +49,7 @@ use ui::{Loudness, Ui};
 
 /// Parses the arguments, runs the subcommand, and returns the exit code of design.md §3.
 pub fn main() -> ExitCode {
-    let environment: run::Environment =
+    let environment: given::Environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
     let arguments: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let colour = environment.get("NO_COLOR").is_none_or(String::is_empty);
@@ -81,7 +82,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs the subcommand and returns its exit code. A step speaks with `voice`.
-fn perform(command: &Command, voice: Option<&Voice>, ui: &Ui, environment: &run::Environment) -> u8 {
+fn perform(command: &Command, voice: Option<&Voice>, ui: &Ui, environment: &given::Environment) -> u8 {
     match command {
         Command::Run(args) => run::run(args, ui, environment),
         Command::Repl(args) => repl::run(args, ui, environment),

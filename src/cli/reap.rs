@@ -5,7 +5,7 @@ use super::{
     args::{Output, ReapArgs},
     columns::{MOST_LETTERS, tame},
     connect,
-    run::Environment,
+    given::Environment,
     signals,
     ui::Ui,
 };

@@ -2,8 +2,10 @@
 
 use super::{
     args::{Cli, Command, OnCancelArg, Output, RunArgs, RunsArgs, RunsCommand},
-    ask, params,
-    run::{self, Environment, From, variable},
+    ask,
+    given::{Environment, variable},
+    params,
+    run::{self, From},
     runs::{moment, state, unknown},
     signals,
     ui::{Loudness, Ui, somebody_is_there},

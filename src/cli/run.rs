@@ -2,7 +2,8 @@
 
 use super::{
     args::{OnCancelArg, Output, RunArgs},
-    ask, below, connect,
+    ask, below,
+    given::{Environment, address, credential, read, variable},
     journal::Given,
     json::{self, JsonSink},
     lines::PlainSink,
@@ -18,22 +19,14 @@ use crate::{
     api::Credential,
     cancel::Cancel,
     engine::{Failure, param_names::ParamName},
-    error::{Error, Kind, Result, nearest, size},
+    error::{Error, Kind, Result, nearest},
     event::Sink,
     run::{ContextSettings, Files, OnCancel, Outcome, Settings, Source, Target},
     step::voice::Level,
 };
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use std::{
-    collections::BTreeMap,
-    io::{self, Read as _},
-    path::Path,
-    sync::Arc,
-};
-
-/// The environment variables of this process.
-pub type Environment = BTreeMap<String, String>;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// Parameter files are not larger.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -304,34 +297,6 @@ pub(super) fn about(text: &str) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// A variable that is set and not empty.
-pub(super) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
-    environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
-}
-
-pub(super) fn read(path: &Path, what: &str, largest: u64) -> Result<String> {
-    let cannot = |why: &str| Error::usage(format!("the {what} `{}` cannot be read: {why}", path.display()));
-    let trouble = |why: io::Error| match why.kind() {
-        io::ErrorKind::NotFound => cannot("there is no such file"),
-        io::ErrorKind::PermissionDenied => cannot("this user may not read it"),
-        _ => cannot(&why.to_string()),
-    };
-    // Before it is opened: some systems only say that a folder may not be read.
-    if path.is_dir() {
-        return Err(cannot("it is a folder"));
-    }
-    let file = std::fs::File::open(path).map_err(trouble)?;
-    // Devices and pipes do not tell their length: what is read is counted.
-    let mut bytes = Vec::new();
-    file.take(largest + 1).read_to_end(&mut bytes).map_err(trouble)?;
-    if bytes.len() as u64 > largest {
-        return Err(cannot(&format!("it has more than {}, the most we read", size(largest))));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| cannot("it is not text in UTF-8"))?;
-    // Editors on Windows put a mark in front.
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
-}
-
 pub(super) fn source(path: &Path) -> Result<Source> {
     let text = read(path, "script", LARGEST_SCRIPT).map_err(|error| {
         if path.extension().is_none() && path.with_extension("rhai").is_file() {
@@ -372,7 +337,7 @@ pub(super) fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Resu
             .help(format!("on yours:\nOCTOPUS_API_KEY=API-... octorhai run --server https://octopus.example.com {script}")));
     };
     let url = address(ui, url)?;
-    let credential = connect::credential(args.api_key_file.as_deref(), &url, ui, environment)?;
+    let credential = credential(args.api_key_file.as_deref(), &url, ui, environment)?;
     let space = args.space.as_deref().or_else(|| variable(environment, "OCTOPUS_SPACE")).map(str::to_owned);
     Ok(Target::Server { url, credential, space, ca_cert: args.ca_cert.clone() })
 }
@@ -387,28 +352,6 @@ pub(super) fn servers(environment: &Environment) -> BTreeMap<String, (String, Cr
         Some((name.to_lowercase(), (url.clone(), key.or_else(token)?)))
     });
     known.collect()
-}
-
-/// Checks an address; what else may be in it (a password, a page's fragment) has no place there.
-pub(super) fn address(ui: &Ui, text: &str) -> Result<String> {
-    let wrong = |why: &str| Err(Error::usage(format!("the server's address {why}")).help("write it like https://octopus.example.com"));
-    let Ok(url) = url::Url::parse(text) else {
-        return wrong(&format!("`{text}` is not an address"));
-    };
-    ui.redactor().learn_password(&url);
-    if !url.username().is_empty() || url.password().is_some() {
-        return wrong("must not hold a user or password");
-    }
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return wrong(&format!("`{text}` must start with https:// or http://"));
-    }
-    let mut url = url;
-    url.set_query(None);
-    // People copy the address of the page they look at: https://host/app#/Spaces-1/...
-    let in_app = url.fragment().is_some();
-    url.set_fragment(None);
-    let base = url.as_str().trim_end_matches('/');
-    Ok(if in_app { base.trim_end_matches("/app").to_owned() } else { base.to_owned() })
 }
 
 pub(super) fn learn_password(ui: &Ui, smtp: &str) -> Result<()> {

@@ -3,8 +3,8 @@
 use super::{
     args::{ListArgs, Output, PruneArgs, RunsArgs, RunsCommand, ShowArgs},
     columns::{MOST_LETTERS, columns, tame},
+    given::Environment,
     lines::zone_name,
-    run::Environment,
     shown::{self, one_line},
     ui::{Tone, Ui, thousands},
 };

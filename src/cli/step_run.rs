@@ -5,8 +5,9 @@
 
 use super::{
     args::RunArgs,
+    given::{self, Environment, variable},
     resume,
-    run::{self, Environment, From, variable},
+    run::{self, From},
     step::{OWN_TAG, TARGET},
     step_log::StepLog,
     ui::Ui,
@@ -162,7 +163,7 @@ fn exchanged(frame: &Frame, url: &str, ui: &Ui, voice: &Voice) -> Result<Option<
         Error::usage(format!("the account in {} has no audience", parameter(frame, connection::ACCOUNT)))
             .help("its audience is the id of a service account's OpenID Connect identity in Octopus")
     })?;
-    let url = run::address(ui, url)?;
+    let url = given::address(ui, url)?;
     let settings = api::Settings::new(url, None, Clock::real(), Cancel::new());
     let token = super::connect::runtime()?.block_on(oidc::exchange(settings, audience, jwt))?;
     ui.redactor().learn(&token);

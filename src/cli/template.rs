@@ -3,8 +3,8 @@
 use super::{
     args::{Output, ServerArgs},
     below, connect,
-    run::{self, Environment},
-    signals,
+    given::{self, Environment},
+    run, signals,
     ui::Ui,
 };
 use crate::{
@@ -174,7 +174,7 @@ fn export_all(args: &ExportArgs, ui: &Ui) -> Result<(), Stop> {
         for shell in shells {
             let stem = script.name.trim_end_matches(".rhai");
             let file = args.out.join(format!("{stem}.{}", shell.ending()));
-            let before = if file.exists() { Some(run::read(&file, "step template", LARGEST)?) } else { None };
+            let before = if file.exists() { Some(given::read(&file, "step template", LARGEST)?) } else { None };
             let text = export(&script, *shell, args.prefix.as_deref(), before.as_deref(), Clock::real().now())?;
             if before.as_deref() == Some(&text) {
                 ui.say(&format!("{} is as it was", file.display()));
@@ -249,7 +249,7 @@ const MEMBERS: [&str; 6] = ["Name", "Description", "ActionType", "Packages", "Pr
 fn push(args: &PushArgs, ui: &Ui, environment: &Environment) -> Result<()> {
     let mut templates = Vec::new();
     for path in &args.files {
-        let text = run::read(path, "step template", LARGEST)?;
+        let text = given::read(path, "step template", LARGEST)?;
         let found = lint::lint(&[(path.display().to_string(), text.clone().into_bytes())]);
         if let Some(finding) = found.first() {
             return Err(Error::usage(format!("{}: {}: {}", finding.file, finding.rule.name, finding.what))

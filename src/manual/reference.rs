@@ -79,7 +79,7 @@ fn example(out: &mut String, code: &str) {
 /// The whole reference as Markdown.
 pub fn reference() -> String {
     let mut out = String::from(
-        "# Reference\n\nWritten by `OCTORHAI_BLESS=1 cargo test --test it golden` from what the functions say of themselves; \
+        "# Reference\n\nWritten by `cargo bless` from what the functions say of themselves; \
          `octorhai help NAME` shows the same. Every example runs in the tests, on the world `shop`.\n\n\
          Names of projects, environments, tenants and so on may be a name, a slug or an id. Arguments in brackets may be left out, and so may \
          the options map `#{...}`. A method is called on its value: `task.cancel()`. What a function returns prints as one readable line.\n\n\

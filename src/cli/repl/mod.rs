@@ -5,8 +5,9 @@ mod screen;
 
 use super::{
     args::{OnCancelArg, RunArgs, ServerArgs},
-    below, journal, params, resume,
-    run::{self, Environment, variable},
+    below,
+    given::{Environment, variable},
+    journal, params, resume, run,
     signals::{self, OverSession},
     ui::{Tone, Ui, somebody_is_there},
 };

@@ -1,7 +1,7 @@
 //! Every JSON document we have from real servers decodes into the type it belongs to, or is named here with the reason.
 //!
-//! `tests/payloads` is part of the repository; a larger collection whose licences do not allow that is read from
-//! `../shared/payloads` where it exists.
+//! `tests/payloads` is part of the repository; `OCTORHAI_TEST_PAYLOADS` may name a larger
+//! collection, whose licences do not allow to have it here.
 
 use crate::support::payloads::{files, folders, marks, payload};
 use octorhai::api::dashboards::{Dashboard, DashboardItem, Progression};

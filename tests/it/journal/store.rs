@@ -1,4 +1,4 @@
-//! The promises of the trait `Store`, the same suite on each store; PostgreSQL is a real one (tests/support/postgres.rs).
+//! The promises of the trait `Store`, the same suite on each store; PostgreSQL is a real one (tests/it/support/postgres.rs).
 #![allow(clippy::print_stdout)] // children tell the test what they did
 
 use crate::support::postgres;

@@ -1,6 +1,7 @@
 //! Texts that are kept in the repository and held against what is made now: cases in `tests/golden/`, generated documents.
 //!
-//! `OCTORHAI_BLESS=1 cargo test golden` writes all of them anew; read the difference before you commit it.
+//! `cargo bless` (the tests again, with `OCTORHAI_BLESS=1`) writes all of them anew; read the difference before you commit it. Tests that use
+//! this stand in modules called `golden`, which is how that command finds them.
 
 use super::root;
 use std::{
@@ -94,7 +95,7 @@ pub fn internals(text: &str) -> impl Iterator<Item = &'static str> {
 }
 
 /// Whether files are written instead of compared.
-fn blesses() -> bool {
+pub fn blesses() -> bool {
     std::env::var_os("OCTORHAI_BLESS").is_some()
 }
 
@@ -111,7 +112,7 @@ pub fn file(path: &str, wanted: &str) {
     let same = have.lines().zip(wanted.lines()).take_while(|(a, b)| a == b).count();
     assert!(
         have == wanted,
-        "{path}:{} is stale; OCTORHAI_BLESS=1 cargo test --test it golden writes it anew\n  there:  {:?}\n  wanted: {:?}",
+        "{path}:{} is stale; `cargo bless` writes it anew\n  there:  {:?}\n  wanted: {:?}",
         same + 1,
         have.lines().nth(same),
         wanted.lines().nth(same)

@@ -12,7 +12,7 @@ pub const FILE: &str = "conformance/DIFFERENCES.md";
 const HEAD: &str = "\
 # Where the sandbox differs from a real Octopus Server
 
-Made by `OCTORHAI_BLESS=1 cargo test --test it golden`, which walks through everything the sandbox answers and compares it with the
+Made by `cargo bless`, which walks through everything the sandbox answers and compares it with the
 schema of Octopus Server 2021.2 (`tests/payloads/openapi-pruned.json`), with what was added since (`tests/shapes/additions.json`, each with
 its source) and with real bodies (`tests/payloads`). The reasons are written by people and kept. A test fails when a line is missing, is
 no longer true, or has no reason.

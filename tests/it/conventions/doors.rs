@@ -1,0 +1,93 @@
+//! Doors: time, network and output are reached through one place each; `unwrap()` and `unsafe` nowhere.
+
+use super::{
+    reader::places,
+    repository::{File, none, sources},
+};
+
+/// Words that only some files may use: what for, the words, where they may stand.
+struct Door {
+    name: &'static str,
+    words: &'static [&'static str],
+    allowed: &'static [&'static str],
+}
+
+const DOORS: &[Door] = &[
+    Door {
+        name: "time (use crate::clock)",
+        words: &["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now", "tokio::time", "thread::sleep", "time::sleep"],
+        allowed: &["src/clock/"],
+    },
+    Door {
+        name: "network",
+        words: &[
+            "TcpStream",
+            "TcpListener",
+            "UdpSocket",
+            "UnixStream",
+            "ToSocketAddrs",
+            "to_socket_addrs",
+            "reqwest::Client",
+            "reqwest::get",
+            "axum",
+            "SmtpTransport",
+            "AsyncSmtpTransport",
+        ],
+        allowed: &["src/api/client", "src/api/tls", "src/mail", "src/sandbox/"],
+    },
+    Door {
+        name: "stdout and stderr (use cli::ui)",
+        words: &[
+            "println!",
+            "print!",
+            "eprintln!",
+            "eprint!",
+            "dbg!",
+            "io::stdout",
+            "io::stderr",
+            "stdout()",
+            "stderr()",
+            "ProgressDrawTarget::std",
+        ],
+        allowed: &["src/cli/ui.rs"],
+    },
+    Door { name: "unwrap (use expect with the reason, or an error)", words: &[".unwrap()"], allowed: &[] },
+    Door { name: "unsafe", words: &["unsafe"], allowed: &[] },
+];
+
+fn through_a_wrong_door(door: &Door, files: &[File]) -> Vec<String> {
+    let mut offenders = Vec::new();
+    for file in files.iter().filter(|file| !door.allowed.iter().any(|allowed| file.path.starts_with(allowed))) {
+        for (line, word) in places(&file.shipped(), door.words) {
+            offenders.push(format!("{}:{line}: `{word}`: the door for {} is elsewhere: {:?}", file.path, door.name, door.allowed));
+        }
+    }
+    offenders
+}
+
+#[test]
+fn time_network_and_output_have_one_door_each() {
+    let sources = sources();
+    none(DOORS.iter().flat_map(|door| through_a_wrong_door(door, &sources)).collect());
+}
+
+#[test]
+fn each_word_at_a_wrong_door_is_found() {
+    for door in DOORS {
+        for word in door.words {
+            let text = format!("fn f() {{ x\n{word} }}");
+            let found = through_a_wrong_door(door, &[File::new("src/host/a.rs", &text)]);
+            // One word may hold another (`std::thread::sleep`); each must be found at its line.
+            assert!(found.iter().any(|offender| offender.contains(&format!("src/host/a.rs:2: `{word}`"))), "{word}: {found:?}");
+            for hidden in
+                [format!("// {word}"), format!("fn f() {{ g(\"{word}\") }}"), format!("#[cfg(test)]\nmod t {{ fn f() {{ {word} }} }}")]
+            {
+                assert!(through_a_wrong_door(door, &[File::new("src/host/a.rs", &hidden)]).is_empty(), "{hidden}");
+            }
+            for allowed in door.allowed {
+                let path = if *allowed == "src/cli/ui.rs" { (*allowed).to_owned() } else { format!("{allowed}x.rs") };
+                assert!(through_a_wrong_door(door, &[File::new(&path, &text)]).is_empty(), "{path}");
+            }
+        }
+    }
+}

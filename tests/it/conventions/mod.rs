@@ -1,0 +1,17 @@
+//! The conventions of this repository as tests: each lists all offenders, and each is shown to find a seeded one.
+
+mod circles;
+mod citations;
+mod compiled;
+mod doors;
+mod files;
+mod kinds;
+mod known;
+mod layers;
+mod links;
+mod modules;
+mod reader;
+mod repository;
+mod scripts;
+mod types;
+mod unfinished;
