@@ -1,7 +1,7 @@
 //! Step templates: whatever a script says survives Octopus and the launcher; templates are fresh, linted, pushed, packed.
 
 use crate::support::ground::{Ground, told};
-use crate::support::{self, Ran, octorhai, root, shop};
+use crate::support::{self, Ran, cases, octorhai, root, shop};
 use octorhai::{
     engine::params::{ParamDecl, ParamKind},
     step::frame::{Frame, SCRIPT, VERSION},
@@ -133,7 +133,7 @@ fn words(body: &str) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(5_000), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn scripts_survive_export_octopus_and_launcher(text in nasty(), file in nasty(), default in nasty(), bash in any::<bool>()) {
@@ -195,7 +195,7 @@ fn through_bash(body: &str, variables: &[(String, String)], with_array: bool) ->
 #[test]
 fn the_launcher_hands_on_exact_bytes_in_real_bash() {
     let mut runner =
-        proptest::test_runner::TestRunner::new(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() });
+        proptest::test_runner::TestRunner::new(ProptestConfig { cases: cases(20), failure_persistence: None, ..ProptestConfig::default() });
     let case = (nasty(), nasty(), any::<bool>());
     let checked = runner.run(&case, |(text, value, with_array)| {
         // A name that is not set reads as one newline in the helper of Octopus, and no value holds NUL.

@@ -60,6 +60,11 @@ pub fn run(arguments: &[&str]) -> Ran {
     finish(octorhai().args(arguments))
 }
 
+/// How many random cases a property is tried with: `OCTORHAI_CASES` times as many as usual.
+pub fn cases(usual: u32) -> u32 {
+    usual * std::env::var("OCTORHAI_CASES").map_or(1, |times| times.parse().expect("OCTORHAI_CASES is a number"))
+}
+
 /// Waits until `look` finds something: for what other processes do. Far longer than it takes on the busiest machine.
 #[track_caller]
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

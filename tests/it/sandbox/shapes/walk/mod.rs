@@ -11,6 +11,7 @@ use crate::support::server::Server;
 use octorhai::sandbox::World;
 use reqwest::Method;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 /// A sandbox and all that was said to it.
 pub struct Walk {
@@ -118,8 +119,13 @@ fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}")).to_owned()
 }
 
-/// All exchanges of a walk through the worlds.
-pub async fn everywhere() -> Vec<Exchange> {
+/// All exchanges of a walk through the worlds; it is gone once.
+pub async fn everywhere() -> &'static [Exchange] {
+    static GONE: OnceCell<Vec<Exchange>> = OnceCell::const_new();
+    GONE.get_or_init(go).await
+}
+
+async fn go() -> Vec<Exchange> {
     let mut seen = Vec::new();
     let mut walk = Walk::of(World::from_toml("walk.toml", include_str!("world.toml")).expect("a good world")).await;
     reads::roots(&mut walk).await;
