@@ -2,9 +2,9 @@
 //! `scripts/`, killed at every place it passes, also when requests get lost, late or twice, and when the last thing
 //! written to the journal is torn.
 //!
-//! The usual run kills at every place at which something is sent or written, and at samples of those that only look.
+//! The usual run kills at every other place at which something is sent or written, and at samples of those that only look.
 //! `OCTORHAI_CRASH_EVERY=1` leaves out none, and takes every script where the usual run takes two; with a larger number it
-//! is every so many-th place, for a quick look.
+//! is every so many-th place, for a quick look. `.ci/full crash` is the former.
 
 #![allow(clippy::print_stdout, reason = "counts of places are part of the result")]
 

@@ -1,7 +1,7 @@
 //! Sixteen processes want one lock, again and again, while some are killed and the server stumbles. Who was inside when is
 //! told by a server's own record, not by those who contend.
 //!
-//! `OCTORHAI_SOAK_ROUNDS=1000 cargo test --release --test lock_soak -- --nocapture` is the long one; without it each process goes a
+//! `.ci/full soak` (`OCTORHAI_SOAK_ROUNDS=1000`) is the long one; without it each process goes a
 //! few rounds. `OCTORHAI_SOAK_SETTLE=100`: so many milliseconds are waited for a server that lets two writers through.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the figures are shown, and what a process met before it failed")]

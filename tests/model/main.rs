@@ -6,7 +6,7 @@
 //!
 //! `cargo test --test model -- --nocapture` prints the variants with the states looked at.
 //! `OCTORHAI_MODEL_TRACE=B4` prints the shortest way to what is wrong in a variant (`all`: in each).
-//! `OCTORHAI_MODEL_FULL=1` adds the variants with three and four processes: minutes, and gigabytes of memory; use `--release`.
+//! `.ci/full model` (`OCTORHAI_MODEL_FULL=1`) adds the variants with three and four processes: minutes, and gigabytes of memory.
 #![allow(clippy::print_stdout)] // the table and the traces are what is wanted
 
 mod create;

@@ -5,6 +5,7 @@ mod citations;
 mod compiled;
 mod doors;
 mod files;
+mod golden;
 mod kinds;
 mod known;
 mod layers;

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs};
 
 #[test]
 fn templates_are_fresh_and_clean() {
-    let bless = std::env::var_os("OCTORHAI_BLESS").is_some();
+    let bless = golden::blesses();
     let folder = tempfile::tempdir().expect("a folder");
     let here = root().join("templates");
     let out = if bless { here.clone() } else { folder.path().to_path_buf() };
@@ -29,7 +29,7 @@ fn templates_are_fresh_and_clean() {
     let ran = support::finish(octorhai().args(arguments));
     assert!(
         ran.code == 0 && (bless || ran.stdout.is_empty()),
-        "not as `octorhai template export` makes them (OCTORHAI_BLESS=1 renews them):\n{}",
+        "not as `octorhai template export` makes them (`cargo bless` renews them):\n{}",
         ran.stdout
     );
     let wanted: BTreeSet<String> = scripts
@@ -42,6 +42,14 @@ fn templates_are_fresh_and_clean() {
     assert!(bless || known == wanted, "{known:?}");
     let ran = support::finish(octorhai().args(["template", "lint", "templates"]));
     told(&ran, 0, &["24 step templates", "nothing to say"]);
+    // In JSON a script is one long line: a change of the launchers is read here, of what they start in `scripts/`.
+    for shell in Shell::ALL {
+        let stem = format!("master-project.{}", shell.ending());
+        let template: Value = serde_json::from_str(&fs::read_to_string(out.join(&stem)).expect("there")).expect("JSON");
+        let script = template["Properties"]["Octopus.Action.Script.ScriptBody"].as_str().expect("a script");
+        let ending = if shell == Shell::Bash { "sh" } else { "ps1" };
+        golden::file(&format!("tests/golden/templates/{}", stem.replace("json", ending)), script);
+    }
 }
 
 /// The table of the README: what each template does, and its own parameters.

@@ -27,7 +27,7 @@ async fn answers_have_the_shapes_of_a_real_server_or_say_why_not() {
     let mut broken = Vec::new();
     seen.iter().filter_map(|e| e.body.as_ref()).for_each(|body| gaps(body, false, &mut broken));
     assert!(broken.is_empty(), "links that lack an id: {broken:?}");
-    let (found, first) = differences_of(&shapes, &seen);
+    let (found, first) = differences_of(&shapes, seen);
     let reasons = differences::reasons();
     let wanted = differences::file(&found, &reasons);
     println!("{} exchanges, {} differences", seen.len(), found.len());

@@ -40,7 +40,7 @@ pub fn differences_of(shapes: &Shapes, seen: &[Exchange]) -> (Differences, BTree
 async fn a_misspelt_field_in_an_answer_is_noticed() {
     let shapes = Shapes::load();
     let seen = walk::everywhere().await;
-    let tally = mutate::run(&shapes, &seen);
+    let tally = mutate::run(&shapes, seen);
     let caught = tally.total - tally.missed.len();
     println!("misspelt fields in answers: {caught} of {} noticed\n{}", tally.total, tally.missed.join("\n"));
     assert!(caught * 100 >= tally.total * 99, "only {caught} of {}:\n{}", tally.total, tally.missed.join("\n"));
