@@ -1,4 +1,4 @@
-//! The tests of the whole program, by subject, in one test program: it is linked once, and what waits in one test lets others run.
+//! The tests of the whole program, by subject, in one test program: it is linked once, and while one test waits, others run.
 //!
 //! `cargo test -- locks` runs a subject, `cargo test -- locks::scripts` one file of it. A new file is declared by the `mod.rs` beside it.
 

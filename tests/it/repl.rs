@@ -1,9 +1,7 @@
 //! The REPL on a real terminal: what a person types and sees.
 #![cfg(unix)]
 
-use crate::support::standalone::Standalone;
-use crate::support::terminal::Terminal;
-use crate::support::{self, finish, octorhai, shop};
+use crate::support::{self, finish, octorhai, shop, standalone::Standalone, terminal::Terminal};
 use std::fs;
 
 const PROMPT: &str = "sandbox shop Default>";

@@ -3,8 +3,10 @@
 //!
 //! Compared is the text of the JSON: values, members nobody has a type for, and the order of members.
 
-use crate::support::http::{KEY, Reply, Server, client, spaces, virtual_clock};
-use crate::support::payloads::{files, folders, marks, payload, read};
+use crate::support::{
+    http::{KEY, Reply, Server, client, spaces, virtual_clock},
+    payloads::{files, folders, marks, payload, read},
+};
 use octorhai::api::decode::{Document, FromJson, member};
 use octorhai::api::encode::ToJson;
 use octorhai::api::resource::Page;

@@ -1,7 +1,10 @@
 //! `octorhai runs resume` with the binary, against a sandbox in a process of its own.
 
-use crate::support::ground::{Ground, told};
-use crate::support::{self, octorhai, shop};
+use crate::support::{
+    self,
+    ground::{Ground, told},
+    octorhai, shop,
+};
 use octorhai::journal::{self, RunState};
 use serde_json::Value;
 use std::fs;

@@ -1,5 +1,6 @@
 //! A run as a user meets it: what goes where, what a failure and a signal do.
 
+use crate::support::{self, finish};
 use assert_cmd::cargo::cargo_bin;
 use std::{
     fs,
@@ -87,6 +88,17 @@ fn ctrl_c_and_sigterm_end_a_busy_run_with_code_4_and_in_order() {
             "{err}"
         );
     }
+}
+
+#[test]
+fn stop_within_that_is_not_a_duration_is_a_warning() {
+    let ran = |within: &str| {
+        finish(support::octorhai().args(["run", "--sandbox", "scripts/require-version.rhai"]).env("OCTORHAI_STOP_WITHIN", within))
+    };
+    let wrong = ran("soon");
+    assert_eq!(wrong.code, 0);
+    assert!(wrong.stderr.contains("OCTORHAI_STOP_WITHIN is not a duration such as `8s`: `soon`; a stopped run has 2s"), "{}", wrong.stderr);
+    assert!(!ran("8s").stderr.contains("STOP_WITHIN") && !ran("").stderr.contains("STOP_WITHIN"));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `octorhai runs` as a user meets it, over a journal that was filled through the library.
 
-use crate::support::ground::Ground;
-use crate::support::{Ran, finish, octorhai};
+use crate::support::{Ran, finish, ground::Ground, octorhai};
 use jiff::{Timestamp, ToSpan};
 use octorhai::journal::{self, Holder, Journal, NewRun, RunState, Step, StepState};
 use serde_json::{Value, json};

@@ -1,7 +1,10 @@
 //! The run of an Octopus step, which Octopus starts again in the same task.
 
-use crate::support::ground::{Ground, told};
-use crate::support::{Ran, shop_where_c_fails};
+use crate::support::{
+    Ran,
+    ground::{Ground, told},
+    shop_where_c_fails,
+};
 use octorhai::journal::RunState;
 use std::fs;
 

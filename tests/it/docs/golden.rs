@@ -1,8 +1,7 @@
 //! What is written from the functions' own docs is fresh: docs/reference.md, the list of functions in README.md, definitions and snippets for
 //! editors, and the manual pages.
 
-use crate::support;
-use crate::support::golden;
+use crate::support::{self, golden};
 use octorhai::manual;
 use std::fs;
 

@@ -1,7 +1,6 @@
 //! What `octorhai doctor` measured decides what a run does in doubt, and every report of a run says so.
 
-use crate::support::standalone::Standalone;
-use crate::support::{self, Ran, finish, octorhai, simulate};
+use crate::support::{self, Ran, finish, octorhai, simulate, standalone::Standalone};
 use octorhai::{
     api::{Client, Credential, Settings},
     cancel::Cancel,

@@ -1,7 +1,6 @@
 //! `octorhai doctor` on servers with and without each property: the verdict, what follows from it, and nothing left behind.
 
-use crate::support::http;
-use crate::support::{self, server::Server, standalone::Standalone};
+use crate::support::{self, http, server::Server, standalone::Standalone};
 use octorhai::{
     api::{Client, Credential, Settings},
     cancel::Cancel,

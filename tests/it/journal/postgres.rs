@@ -1,11 +1,13 @@
 //! What can go wrong between a journal and its PostgreSQL: TLS, a connection that is cut at any message, a full disk. Each is a
 //! clear error, nothing is done twice and nothing is lost.
 
-use crate::support::postgres::Own;
-use crate::support::proxy::{Lost, Proxy};
-use crate::support::records::{at, holder, new_run};
-use crate::support::standalone::Standalone;
-use crate::support::{self, postgres};
+use crate::support::{
+    self, postgres,
+    postgres::Own,
+    proxy::{Lost, Proxy},
+    records::{at, holder, new_run},
+    standalone::Standalone,
+};
 use octorhai::{
     error::Kind,
     journal::{self, Claim, Journal, RunState, Step, StepState},

@@ -1,8 +1,10 @@
 //! The promises of the trait `Store`, the same suite on each store; PostgreSQL is a real one (tests/it/support/postgres.rs).
 #![allow(clippy::print_stdout)] // children tell the test what they did
 
-use crate::support::postgres;
-use crate::support::records::{at, holder, new_run};
+use crate::support::{
+    postgres,
+    records::{at, holder, new_run},
+};
 use octorhai::{
     error::Kind,
     journal::{self, Begin, Claim, Journal, RunState, Step, StepState},

@@ -1,7 +1,6 @@
 //! Locks between processes: two copies of a script, and runs that are killed while they hold one and go on.
 
-use crate::support::ground::Ground;
-use crate::support::{self, Ran, shop};
+use crate::support::{self, Ran, ground::Ground, shop};
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},

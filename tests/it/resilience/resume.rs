@@ -1,7 +1,6 @@
 //! Runs that are killed, put down, refused and continued, each with the binary against a sandbox in a process of its own.
 
-use crate::support::standalone::Standalone;
-use crate::support::{self, Ran, octorhai};
+use crate::support::{self, Ran, octorhai, standalone::Standalone};
 use octorhai::journal::{self, Holder, RunState};
 use serde_json::Value;
 use std::{fs, path::Path};

@@ -2,9 +2,7 @@
 //! server; and what a worker does around a body (octopus-step-contract.md §1, §2).
 #![cfg(target_os = "linux")]
 
-use crate::support::ground::Ground;
-use crate::support::step::Step;
-use crate::support::{self, Ran, octorhai, shop, until};
+use crate::support::{self, Ran, ground::Ground, octorhai, shop, step::Step, until};
 use serde_json::Value;
 use std::{
     fs,

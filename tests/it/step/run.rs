@@ -1,9 +1,12 @@
 //! A script inside of a step of Octopus: what it is told, what it says, what it does when its step is tried again or cancelled.
 #![cfg(unix)]
 
-use crate::support::ground::{Ground, told};
-use crate::support::step::{Heard, Step};
-use crate::support::{shop, until};
+use crate::support::{
+    ground::{Ground, told},
+    shop,
+    step::{Heard, Step},
+    until,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use std::{
     io::{BufRead, BufReader, Read},

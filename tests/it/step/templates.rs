@@ -1,7 +1,10 @@
 //! Step templates: whatever a script says survives Octopus and the launcher; templates are fresh, linted, pushed, packed.
 
-use crate::support::ground::{Ground, told};
-use crate::support::{self, Ran, cases, octorhai, root, shop};
+use crate::support::{
+    self, Ran, cases,
+    ground::{Ground, told},
+    octorhai, root, shop,
+};
 use octorhai::{
     engine::params::{ParamDecl, ParamKind},
     step::frame::{Frame, SCRIPT, VERSION},

@@ -1,7 +1,6 @@
 //! A sandbox in a process of its own, and runs on it that are journaled in a folder.
 
-use crate::support::standalone::Standalone;
-use crate::support::{self, Ran, octorhai, shop};
+use crate::support::{self, Ran, octorhai, shop, standalone::Standalone};
 use octorhai::journal::{self, Journal, RunState};
 use serde_json::Value;
 use std::fs;

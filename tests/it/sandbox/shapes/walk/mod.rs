@@ -119,13 +119,13 @@ fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}")).to_owned()
 }
 
-/// All exchanges of a walk through the worlds; it is gone once.
+/// All exchanges of a walk through the worlds, which all tests share.
 pub async fn everywhere() -> &'static [Exchange] {
-    static GONE: OnceCell<Vec<Exchange>> = OnceCell::const_new();
-    GONE.get_or_init(go).await
+    static WALK: OnceCell<Vec<Exchange>> = OnceCell::const_new();
+    WALK.get_or_init(walk).await
 }
 
-async fn go() -> Vec<Exchange> {
+async fn walk() -> Vec<Exchange> {
     let mut seen = Vec::new();
     let mut walk = Walk::of(World::from_toml("walk.toml", include_str!("world.toml")).expect("a good world")).await;
     reads::roots(&mut walk).await;
