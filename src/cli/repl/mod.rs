@@ -149,13 +149,17 @@ fn go(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
         helper.names().assume(Noun::Projects, projects);
         helper.names().assume(Noun::Environments, environments);
     }
+    let signals = signals::over_session(ui.clone());
+    // From before the first request: Ctrl-C leaves while a server does not answer.
+    let asking = (!is_sandbox).then(|| signals.input(cancel.clone()));
     let opening = open(settings, &helper)?;
-    let (kept, last, width, signals) = (Vec::new(), Last::default(), screen::WIDTH, signals::over_session(ui.clone()));
+    let (kept, last, width) = (Vec::new(), Last::default(), screen::WIDTH);
     let mut repl =
         Repl { args, ui, environment, place, opening: Some(opening), open: None, cancel, signals, screen, helper, kept, last, width };
     // Of a server one wants to know at once that it is not there.
     if !is_sandbox {
         repl.open()?;
+        drop(asking);
     }
     if somebody_is_there() {
         repl.greet();
