@@ -52,3 +52,9 @@ fn a_saga_goes_on_undoing_past_a_task_that_cannot_be_looked_at() {
     assert_eq!(ran.printed(), "undone", "{}", ran.error());
     assert_eq!(ran.error(), "the ticket is missing");
 }
+
+#[test]
+fn missing_is_true_for_a_text_that_was_left_empty() {
+    let ran = simulate(&shop(&[]), r#"print(missing("")); print(missing("OPS-1"));"#);
+    assert_eq!(ran.printed(), "true\nfalse", "{}", ran.error());
+}
