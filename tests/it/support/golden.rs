@@ -58,6 +58,9 @@ impl Case {
     }
 }
 
+/// More cases than this are in each area: a folder that is no longer found, or half empty, is not green.
+const CASES: [(&str, usize); 4] = [("cli", 50), ("engine_fails", 1), ("engine_ok", 1), ("mistakes", 60)];
+
 /// The cases in `tests/golden/<area>/`, sorted by name.
 pub fn cases(area: &str) -> Vec<Case> {
     let folder = root().join("tests/golden").join(area);
@@ -65,7 +68,8 @@ pub fn cases(area: &str) -> Vec<Case> {
     let mut cases: Vec<Case> =
         entries.map(|entry| Case { name: entry.file_name().to_string_lossy().into_owned(), folder: entry.path() }).collect();
     cases.sort_by(|a, b| a.name.cmp(&b.name));
-    assert!(cases.len() > 1, "no cases in {}", folder.display());
+    let (_, known) = CASES.iter().find(|(name, _)| *name == area).expect("the area is listed");
+    assert!(cases.len() > *known, "only {} cases in {}", cases.len(), folder.display());
     cases
 }
 
