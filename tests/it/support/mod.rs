@@ -42,15 +42,18 @@ pub struct Ran {
 
 /// The binary in the root of the repository, with an environment that holds nothing of this machine's.
 pub fn octorhai() -> Command {
-    let mut command = Command::cargo_bin("octorhai").expect("the binary is built");
+    Command::from_std(sealed())
+}
+
+fn sealed() -> std::process::Command {
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("octorhai"));
     command.current_dir(root()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("NO_COLOR", "1").env("TZ", "UTC");
     command
 }
 
 /// The same for processes that are watched while they run: stdout and stderr are pipes.
 pub fn octorhai_command() -> std::process::Command {
-    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("octorhai"));
-    command.current_dir(root()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("NO_COLOR", "1").env("TZ", "UTC");
+    let mut command = sealed();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
