@@ -94,6 +94,7 @@ fn run(target: Target, script: &str) -> Ran {
         locks: octorhai::run::LocksAt::Octopus,
         journal: None,
         measured: None,
+        store_patience: octorhai::journal::patience::USUAL,
         sinks: vec![prints.clone()],
         cancel: octorhai::cancel::Cancel::new(),
     });

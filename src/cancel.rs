@@ -16,6 +16,8 @@ pub struct Cancel(Arc<Inner>);
 struct Inner {
     set: AtomicBool,
     reason: parking_lot::Mutex<String>,
+    /// What ended the run in one of its branches: the others begin nothing more.
+    halted: parking_lot::Mutex<Option<Error>>,
     notify: Notify,
 }
 
@@ -37,9 +39,17 @@ impl Cancel {
         self.0.notify.notify_waiters();
     }
 
+    /// Says that a branch of the script met what ends the run: the others wait no longer and begin nothing more, but what
+    /// they have sent they bring to its end. The first error stays.
+    pub fn halt(&self, error: Error) {
+        self.0.halted.lock().get_or_insert(error);
+        self.0.notify.notify_waiters();
+    }
+
     /// Takes it back: what ended was one input of a session. Call it only when nobody waits any more.
     pub fn take_back(&self) {
         self.0.reason.lock().clear();
+        *self.0.halted.lock() = None;
         self.0.set.store(false, Ordering::SeqCst);
     }
 
@@ -50,11 +60,14 @@ impl Cancel {
 
     /// Returns as soon as the token is set.
     pub async fn cancelled(&self) {
-        let notified = self.0.notify.notified();
-        if self.0.set.load(Ordering::SeqCst) {
-            return;
+        loop {
+            let notified = self.0.notify.notified();
+            if self.0.set.load(Ordering::SeqCst) {
+                return;
+            }
+            // Woken also when the run is halted.
+            notified.await;
         }
-        notified.await;
     }
 
     /// The error that ends a cancelled run.
@@ -66,6 +79,28 @@ impl Cancel {
     /// `Err` when the token is set.
     pub fn check(&self) -> crate::error::Result<()> {
         if self.is_cancelled() { Err(self.error()) } else { Ok(()) }
+    }
+
+    /// `Err` when the token is set or the run was halted: asked before something is begun.
+    pub fn go_on(&self) -> crate::error::Result<()> {
+        self.check()?;
+        self.0.halted.lock().clone().map_or(Ok(()), Err)
+    }
+
+    /// Runs a wait until it ends, the token is set or the run is halted, whichever is first.
+    pub async fn guard_wait<T>(&self, wait: impl Future<Output = crate::error::Result<T>>) -> crate::error::Result<T> {
+        let ended = async {
+            loop {
+                let notified = self.0.notify.notified();
+                self.go_on()?;
+                notified.await;
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = ended => ended,
+            done = wait => done,
+        }
     }
 
     /// Runs `work` until it ends or the token is set, whichever is first.

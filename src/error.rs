@@ -9,8 +9,21 @@ use std::fmt;
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What an error does to the run that meets it. `saga`, `catch`, `attempt`, `finally`, `retry`, `rollout`, `in_order`, `parallel` and the
+/// closures of lists all go by this; docs/reliability.md has the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A matter of the script: it can be caught, counts as a failed item, is undone, and stands in the record as what came of the step.
+    Failure,
+    /// The script must not go on, so nothing catches it; apart from that it is a failure.
+    End,
+    /// Trouble of the surroundings, or somebody's stop: the run ends where it is. Nothing catches, counts or undoes it, and it is not
+    /// what came of a step: a run that goes on later tries the step again.
+    Stop,
+}
+
 macro_rules! kinds {
-    ($($variant:ident $name:literal $exit:literal $meaning:literal;)*) => {
+    ($($variant:ident $name:literal $exit:literal $class:ident $meaning:literal;)*) => {
         /// The kind of an error: what scripts compare with (`err.kind == "timeout"`) and what decides the exit code.
         ///
         /// The list is closed: a new kind is a deliberate act, and stands in the README's table.
@@ -32,6 +45,9 @@ macro_rules! kinds {
                 Self::ALL.iter().find(|kind| kind.exit_code() == code).copied().unwrap_or(Self::Failed)
             }
 
+            /// What an error of this kind does to the run that meets it.
+            pub const fn class(self) -> Class { match self { $(Kind::$variant => Class::$class,)* } }
+
             /// One sentence for the documentation.
             pub const fn meaning(self) -> &'static str { match self { $(Kind::$variant => $meaning,)* } }
         }
@@ -39,27 +55,28 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Script            "script"            1  "the script is wrong or raised an error of its own";
-    Failed            "failed"            1  "`fail(...)` or `require(...)` in the script said no";
-    Limit             "limit"             1  "the script went over a limit of operations, depth or size";
-    NotFound          "not_found"         1  "no such project, release, environment, tenant, task, ... or you may not see it";
-    Ambiguous         "ambiguous"         1  "a name fits several";
-    Refused           "refused"           1  "the server said no to a request (its own words are in the message)";
-    Forbidden         "forbidden"         1  "the API key lacks a permission";
-    BadAnswer         "bad_answer"        1  "the server answered something that is not what Octopus answers";
-    Mail              "mail"              1  "a required e-mail could not be sent";
-    Usage             "usage"             2  "the command line, a parameter, a world file or the configuration is wrong";
-    Unauthorized      "unauthorized"      2  "the server does not accept the API key or access token";
-    Timeout           "timeout"           3  "a wait reached its limit";
-    Cancelled         "cancelled"         4  "somebody cancelled the run (Ctrl-C, SIGTERM)";
-    DeploymentFailed  "deployment_failed" 5  "a deployment or runbook run ended as Failed, Canceled or TimedOut";
-    LockBusy          "lock_busy"         6  "somebody else holds the lock";
-    Suspended         "suspended"         7  "the run ended on purpose and goes on later (requeue)";
-    InDoubt           "in_doubt"          8  "a request may or may not have taken effect; a person must look";
-    Diverged          "diverged"          8  "a continued run asked for something else than its journal says";
-    Fenced            "fenced"            9  "this run lost its lock and must not act any more";
-    Unreachable       "unreachable"       10 "the server cannot be reached, or did not recover in time";
-    Bug               "bug"               70 "a mistake of ours; please report it";
+    Script            "script"            1  Failure "the script is wrong or raised an error of its own";
+    Failed            "failed"            1  Failure "`fail(...)` or `require(...)` in the script said no";
+    Limit             "limit"             1  End     "the script went over a limit of operations, depth or size";
+    NotFound          "not_found"         1  Failure "no such project, release, environment, tenant, task, ... or you may not see it";
+    Ambiguous         "ambiguous"         1  Failure "a name fits several";
+    Refused           "refused"           1  Failure "the server said no to a request (its own words are in the message)";
+    Forbidden         "forbidden"         1  Failure "the API key lacks a permission";
+    BadAnswer         "bad_answer"        1  Failure "the server answered something that is not what Octopus answers";
+    Mail              "mail"              1  Failure "a required e-mail could not be sent";
+    Usage             "usage"             2  Failure "the command line, a parameter, a world file or the configuration is wrong";
+    Unauthorized      "unauthorized"      2  Stop    "the server does not accept the API key or access token";
+    Timeout           "timeout"           3  Failure "a wait reached its limit";
+    Cancelled         "cancelled"         4  Stop    "somebody cancelled the run (Ctrl-C, SIGTERM)";
+    DeploymentFailed  "deployment_failed" 5  Failure "a deployment or runbook run ended as Failed, Canceled or TimedOut";
+    LockBusy          "lock_busy"         6  Failure "somebody else holds the lock";
+    Suspended         "suspended"         7  Stop    "the run ended on purpose and goes on later (requeue)";
+    InDoubt           "in_doubt"          8  Stop    "a request may or may not have taken effect; a person must look";
+    Diverged          "diverged"          8  Stop    "a continued run asked for something else than its journal says";
+    Fenced            "fenced"            9  Stop    "this run lost its lock and must not act any more";
+    Unreachable       "unreachable"       10 Stop    "the server cannot be reached, or did not recover in time";
+    Store             "store"             10 Stop    "the journal or the record of a lock cannot be read or written, or is not what was written";
+    Bug               "bug"               70 Stop    "a mistake of ours; please report it";
 }
 
 impl fmt::Display for Kind {
@@ -80,12 +97,13 @@ struct Parts {
     message: String,
     help: Vec<String>,
     facts: Map<String, Value>,
+    overcome: bool,
 }
 
 impl Error {
     /// An error of `kind`; `message` names things in backticks and does not end with a full stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Parts { kind, message: message.into(), help: Vec::new(), facts: Map::new() }))
+        Self(Box::new(Parts { kind, message: message.into(), help: Vec::new(), facts: Map::new(), overcome: false }))
     }
 
     /// Shorthand for a [`Kind::Usage`] error.
@@ -121,6 +139,13 @@ impl Error {
         self
     }
 
+    /// The same as an error of another kind.
+    #[must_use]
+    pub fn into_kind(mut self, kind: Kind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Puts words before the message: `before: message`.
     #[must_use]
     pub fn context(mut self, before: impl fmt::Display) -> Self {
@@ -138,12 +163,24 @@ impl Error {
         let kind = Kind::ALL.iter().find(|kind| record["kind"] == kind.name()).copied().unwrap_or(Kind::Bug);
         let help = record["help"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         let facts = record["facts"].as_object().cloned().unwrap_or_default();
-        Self(Box::new(Parts { kind, message: record["message"].as_str().unwrap_or_default().to_owned(), help, facts }))
+        Self(Box::new(Parts { kind, message: record["message"].as_str().unwrap_or_default().to_owned(), help, facts, overcome: false }))
     }
 
     /// The kind.
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// Whether it ends the run as it stands, see [`Class::Stop`].
+    pub fn stops(&self) -> bool {
+        self.0.kind.class() == Class::Stop && !self.0.overcome
+    }
+
+    /// The same as a failure: the run went on after it, as octorhai 0.1.0 let scripts do, and must do so again.
+    #[must_use]
+    pub fn overcome(mut self) -> Self {
+        self.0.overcome = true;
+        self
     }
 
     /// The message, without kind and hints.

@@ -13,6 +13,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The pause the server asks for (octopus-api.md §7.3).
     pub(crate) retry_after: Option<SignedDuration>,
+    /// Whether it says of itself that it is a page for people.
+    pub(crate) is_page: bool,
     pub(crate) body: Vec<u8>,
 }
 
@@ -28,11 +30,25 @@ impl Answer {
 
     /// Whether asking again may help (design.md §5).
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self.status, 408 | 429 | 500 | 502 | 503 | 504)
+        // Proxies have more numbers than HTTP for a server that is away (520 to 530).
+        matches!(self.status, 408 | 429) || (self.status >= 500 && self.status != 501)
+    }
+
+    /// The body as a text, which is not a page for people.
+    pub(crate) fn text(&self) -> Result<Value> {
+        if self.looks_like_html() { Err(self.not_octopus("an HTML page")) } else { Ok(self.content().into()) }
+    }
+
+    /// The body, whatever it is.
+    pub(crate) fn content(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The body as JSON; an empty one is null.
     pub(crate) fn json(&self) -> Result<Value> {
+        if self.is_page {
+            return Err(self.not_octopus("an HTML page"));
+        }
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Value::Null);
         }
@@ -50,7 +66,7 @@ impl Answer {
     }
 
     fn looks_like_html(&self) -> bool {
-        self.body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<')
+        self.is_page || self.body.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<')
     }
 
     /// The error for an answer that no Octopus Server gives.
@@ -147,6 +163,8 @@ impl Answer {
 
     fn refusal_without_words(&self, has_credential: bool) -> Error {
         let kind = match self.status {
+            // Whoever says no with a page for people is not Octopus: a proxy, a gate before it.
+            _ if self.looks_like_html() => return self.not_octopus("an HTML page"),
             401 => Kind::Unauthorized,
             403 => Kind::Forbidden,
             404 if self.body.is_empty() => Kind::NotFound,
@@ -189,6 +207,7 @@ mod tests {
             url: "http://o.test/api/Spaces-1/releases".into(),
             status,
             retry_after: None,
+            is_page: false,
             body: body.into(),
         }
     }

@@ -49,6 +49,6 @@ impl SpaceClient {
 
     /// The content of an artifact, as text.
     pub async fn artifact_text(&self, id: &ArtifactId) -> Result<String> {
-        self.client().get_text(self.route("artifacts").then(id).then("content").as_str()).await
+        self.client().get_file(self.route("artifacts").then(id).then("content").as_str()).await
     }
 }

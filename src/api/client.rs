@@ -7,9 +7,9 @@
 use super::address::{Base, Route};
 use super::answer::{Answer, with_request};
 use super::decode::{Document, timestamp};
-use super::retry::{Setback, backoff};
+use super::retry::{Setback, backoff, patient_until};
 use super::stats::{Counter, Stats};
-use super::{Credential, tape, tls};
+use super::{Credential, tls};
 use crate::cancel::Cancel;
 use crate::clock::{Clock, later, real_limit, text::show};
 use crate::crash;
@@ -30,7 +30,7 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 /// How long one request may take, in real time.
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server that never answered is asked again: a wrong address is not a five-minute wait.
-const FIRST_CONTACT: SignedDuration = SignedDuration::from_secs(15);
+pub(super) const FIRST_CONTACT: SignedDuration = SignedDuration::from_secs(15);
 /// How long a write goes on after the run was cancelled, so that we know what it did. Cancelling ends within 2 s.
 const WRITE_GRACE: Duration = Duration::from_millis(700);
 
@@ -62,6 +62,8 @@ pub struct Settings {
     pub keeps_deadlines: bool,
     /// While it is on, nothing but reads leaves this client and its copies.
     pub dry: Dry,
+    /// Whether the address is known to be that of an Octopus Server: a run that goes on has been answered before.
+    pub known: bool,
 }
 
 impl Settings {
@@ -79,6 +81,7 @@ impl Settings {
             public_url: None,
             keeps_deadlines: false,
             dry: Dry::default(),
+            known: false,
         }
     }
 }
@@ -107,28 +110,30 @@ impl Dry {
 /// A client of one server; clones share connections and counters.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     until: Option<Timestamp>,
-    cancel: Cancel,
+    pub(super) cancel: Cancel,
 }
 
-struct Inner {
-    base: Base,
+pub(super) struct Inner {
+    pub(super) base: Base,
     /// What people are shown.
     shown: Base,
-    settings: Settings,
+    pub(super) settings: Settings,
     headers: HeaderMap,
     http: OnceLock<Result<reqwest::Client>>,
     counter: Mutex<Counter>,
     /// The server's clock as last seen, and ours at that moment.
     server_clock: Mutex<Option<(Timestamp, Timestamp)>>,
-    reached: AtomicBool,
+    pub(super) reached: AtomicBool,
+    /// Whether anything was answered as Octopus answers.
+    pub(super) answered: AtomicBool,
     outage_told: AtomicBool,
     drops_deadlines: AtomicBool,
 }
 
 /// Why there is no answer.
-enum NoAnswer {
+pub(super) enum NoAnswer {
     /// The request surely did not reach the server: refused, no such host, no TLS.
     NotSent(String),
     /// The same, and trying again cannot help.
@@ -137,10 +142,12 @@ enum NoAnswer {
     Lost(String),
     /// There was an answer, but not one to use.
     Useless(Error),
+    /// There was an answer, and surely not Octopus's.
+    Strange(Error),
 }
 
 /// The body of a write.
-enum Body<'a> {
+pub(super) enum Body<'a> {
     None,
     Json(&'a Value),
     Bytes(&'a [u8]),
@@ -172,7 +179,7 @@ impl Client {
             }
             None => {}
         }
-        let cancel = settings.cancel.clone();
+        let (cancel, settings_known) = (settings.cancel.clone(), settings.known);
         Ok(Self {
             inner: Arc::new(Inner {
                 base,
@@ -183,6 +190,7 @@ impl Client {
                 counter: Mutex::default(),
                 server_clock: Mutex::default(),
                 reached: AtomicBool::new(false),
+                answered: AtomicBool::new(settings_known),
                 outage_told: AtomicBool::new(false),
                 drops_deadlines: AtomicBool::new(false),
             }),
@@ -251,29 +259,6 @@ impl Client {
         self.inner.shown.resolve(link).map_or_else(|_| self.address(), String::from)
     }
 
-    /// `GET path` as JSON. `path` is `/api/...`, or a link of the server's.
-    pub async fn get(&self, path: &str) -> Result<Value> {
-        self.taped(path, async { self.read(path).await?.json().map_err(|error| self.mask(error)) }).await
-    }
-
-    /// `GET path` as text.
-    pub async fn get_text(&self, path: &str) -> Result<String> {
-        let text = self.taped(path, async { Ok(String::from_utf8_lossy(&self.read(path).await?.body).into_owned().into()) }).await?;
-        Ok(text.as_str().unwrap_or_default().to_owned())
-    }
-
-    /// The answer to a read from the tape that lies in, or a live one, which is kept on it.
-    async fn taped(&self, path: &str, ask: impl Future<Output = Result<Value>>) -> Result<Value> {
-        // Without the server: it may have moved when the run goes on.
-        let path = self.inner.base.resolve(path).map_or_else(|_| path.to_owned(), |url| url[url::Position::BeforePath..].to_owned());
-        if let Some(played) = tape::play(&path) {
-            return played;
-        }
-        let answer = ask.await;
-        tape::keep(&path, &answer);
-        answer
-    }
-
     /// Sends a write; see the module's description for when it is sent again. An empty answer is null.
     pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
         self.write(method, path, body.map_or(Body::None, Body::Json)).await
@@ -287,30 +272,6 @@ impl Client {
     /// `POST path` with a file in a form, as a browser sends one.
     pub async fn upload(&self, path: &str, file: &str, content: &[u8]) -> Result<Value> {
         self.write("POST", path, Body::File(file, content)).await
-    }
-
-    /// Any request: reads are retried, writes are not.
-    pub async fn raw(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
-        match method {
-            "GET" => self.get(path).await,
-            "POST" | "PUT" | "PATCH" | "DELETE" => self.send(method, path, body).await,
-            other => Err(Error::usage(format!("`{other}` is not a method; there is: `GET`, `POST`, `PUT`, `PATCH`, `DELETE`"))),
-        }
-    }
-
-    /// Reads one document.
-    pub async fn fetch<T: Document>(&self, route: &Route) -> Result<T> {
-        let body = self.get(route.as_str()).await?;
-        self.decode(body, route)
-    }
-
-    /// Reads one document; none when the server says 404.
-    pub async fn fetch_opt<T: Document>(&self, route: &Route) -> Result<Option<T>> {
-        match self.fetch(route).await {
-            Ok(document) => Ok(Some(document)),
-            Err(error) if error.kind() == Kind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Sends a write whose answer is a document.
@@ -329,29 +290,9 @@ impl Client {
         })
     }
 
-    async fn read(&self, path: &str) -> Result<Answer> {
-        let url = self.inner.base.resolve(path)?;
-        let began = self.clock().now();
-        let until = self.until.unwrap_or_else(|| later(began, self.inner.settings.patience));
-        let mut attempt = 0;
-        loop {
-            self.cancel.check()?;
-            let setback = match self.cancel.guard(async { Ok(self.exchange("GET", &url, &Body::None).await) }).await? {
-                Ok(answer) if answer.is_success() => {
-                    self.recovered(began);
-                    return Ok(answer);
-                }
-                Ok(answer) if answer.is_transient() => Setback::answered(&answer, until),
-                Ok(answer) => return Err(self.mask(answer.refusal(self.inner.settings.credential.is_some()))),
-                Err(NoAnswer::NotSent(why)) if !self.inner.reached.load(Ordering::Relaxed) => {
-                    Setback::silent(why, until.min(later(began, FIRST_CONTACT)))
-                }
-                Err(NoAnswer::NotSent(why) | NoAnswer::Lost(why)) => Setback::silent(why, until),
-                Err(NoAnswer::Hopeless(error) | NoAnswer::Useless(error)) => return Err(self.mask(error)),
-            };
-            self.pause_or_give_up("GET", &url, &setback, began, attempt).await?;
-            attempt += 1;
-        }
+    /// Until when a request that began then is tried.
+    pub(super) fn tried_until(&self, began: Timestamp) -> Timestamp {
+        self.until.unwrap_or_else(|| later(began, self.inner.settings.patience).max(patient_until().unwrap_or(Timestamp::MIN)))
     }
 
     async fn write(&self, method: &str, path: &str, body: Body<'_>) -> Result<Value> {
@@ -361,7 +302,7 @@ impl Client {
             return Err(self.mask(self.inner.settings.dry.refusal(&format!("{method} {}", shown_path(&url)), &content)));
         }
         let began = self.clock().now();
-        let until = later(began, self.inner.settings.patience);
+        let until = self.tried_until(began);
         let mut attempt = 0;
         loop {
             self.cancel.check()?;
@@ -390,7 +331,9 @@ impl Client {
                 }
                 Err(NoAnswer::Hopeless(error)) => return Err(self.mask(error)),
                 Err(NoAnswer::Lost(why)) => return Err(self.mask(doubt(method, &shown_path(&url), &why))),
-                Err(NoAnswer::Useless(error)) => return Err(self.mask(doubt(method, &shown_path(&url), error.message()))),
+                Err(NoAnswer::Useless(error) | NoAnswer::Strange(error)) => {
+                    return Err(self.mask(doubt(method, &shown_path(&url), error.message())));
+                }
             };
             self.pause_or_give_up(method, &url, &setback, began, attempt).await?;
             attempt += 1;
@@ -404,10 +347,13 @@ impl Client {
     }
 
     /// Sleeps before the next attempt, or says that it is no use.
-    async fn pause_or_give_up(&self, method: &str, url: &Url, setback: &Setback, began: Timestamp, attempt: u32) -> Result<()> {
+    pub(super) async fn pause_or_give_up(&self, method: &str, url: &Url, setback: &Setback, began: Timestamp, attempt: u32) -> Result<()> {
         let now = self.clock().now();
         let path = shown_path(url);
         let left = setback.limit.duration_since(now);
+        if let Some(error) = setback.is_first_and_last(attempt) {
+            return Err(self.mask(error.clone()));
+        }
         if setback.is_hopeless(left) {
             let mut error = setback.error(&self.inner.shown.to_string(), self.clock().since(began), left);
             if !self.inner.reached.load(Ordering::Relaxed) {
@@ -421,7 +367,7 @@ impl Client {
         self.rest(setback.asked.unwrap_or_else(|| backoff(&path, attempt)).min(left)).await
     }
 
-    fn recovered(&self, began: Timestamp) {
+    pub(super) fn recovered(&self, began: Timestamp) {
         if self.inner.outage_told.swap(false, Ordering::Relaxed) {
             self.tell(&format!("the server answers again after {}", show(self.clock().since(began))));
         }
@@ -446,7 +392,7 @@ impl Client {
     }
 
     /// One request and its whole answer; redirects of reads are followed on this server.
-    async fn exchange(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<Answer, NoAnswer> {
+    pub(super) async fn exchange(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<Answer, NoAnswer> {
         crash::point("request: before", method);
         let answer = self.followed(method, url, body).await;
         crash::point("request: after", method);
@@ -460,13 +406,13 @@ impl Client {
             let status = response.status();
             let location = response.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned);
             if let Some(location) = location.filter(|_| status.is_redirection() && status != StatusCode::NOT_MODIFIED) {
-                url = self.redirected(method, &url, status, &location).map_err(NoAnswer::Useless)?;
+                url = self.redirected(method, &url, status, &location).map_err(NoAnswer::Strange)?;
                 continue;
             }
             return self.whole(method, &url, response).await;
         }
         let error = Error::new(Kind::BadAnswer, format!("`{method} {}` was redirected more than 5 times", shown_path(&url)));
-        Err(NoAnswer::Useless(with_request(error, method, &shown_path(&url), url.as_str())))
+        Err(NoAnswer::Strange(with_request(error, method, &shown_path(&url), url.as_str())))
     }
 
     async fn request(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<reqwest::Response, NoAnswer> {
@@ -547,6 +493,8 @@ impl Client {
             return Err(too_long(size(length)));
         }
         let status = response.status().as_u16();
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        let is_page = kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()).and_then(|value| self.pause_in(value.trim()));
         // Put together when all is there: a buffer that grows is there twice each time it does.
@@ -558,7 +506,7 @@ impl Client {
             }
             chunks.push(chunk);
         }
-        Ok(Answer { method: method.to_owned(), path, url: url.to_string(), status, retry_after, body: chunks.concat() })
+        Ok(Answer { method: method.to_owned(), path, url: url.to_string(), status, retry_after, is_page, body: chunks.concat() })
     }
 
     /// The pause a `Retry-After` asks for: seconds, or a date on the server's clock.
@@ -571,7 +519,7 @@ impl Client {
     }
 
     /// Takes the credential out of an error, should the server have echoed it.
-    fn mask(&self, error: Error) -> Error {
+    pub(super) fn mask(&self, error: Error) -> Error {
         let leaks = |text: &str| self.masked(text) != text;
         if !leaks(error.message()) && !error.hints().iter().any(|h| leaks(h)) && !error.facts().values().any(|v| leaks(&v.to_string())) {
             return error;

@@ -73,7 +73,7 @@ pub trait Sending {
     /// What was about to be sent, as [`Sending::about_to`] was given it, when an earlier start ended without an answer.
     fn earlier(&self) -> Option<&Value>;
 
-    /// Called before each request, with what must be known to look for it. An error: nothing is sent.
+    /// Called before each request, with what must be known to look for it. An error: nothing is sent, e.g. because it is too late.
     fn about_to(&self, intent: Value) -> Result<()>;
 
     /// What an earlier attempt of the same step may have made; it is taken over. Asked only when nothing is remembered.
@@ -203,7 +203,7 @@ impl SpaceClient {
                     attempt += 1;
                 }
                 Ok(Search::CannotStartAnyMore) if creation.expires.is_some() && self.client().keeps_deadlines() => {
-                    return Err(Error::new(Kind::Unreachable, format!("no {} was created before its deadline: {cause}", T::NOUN))
+                    return Err(Error::new(Kind::Timeout, format!("no {} was created before its deadline: {cause}", T::NOUN))
                         .with("marker", marker));
                 }
                 Ok(_) => return Err(self.unsettled::<T>(&cause, &marker, expires)),

@@ -61,16 +61,28 @@ impl Client {
 
     /// Reads the first page of a collection, of at most `limit` items; also how many items there are in all.
     pub async fn list_first<T: Document>(&self, route: &Route, limit: usize) -> Result<(Vec<T>, usize)> {
-        let route = route.clone().with("skip", 0).with("take", limit);
-        let within = |problem: Problem| {
-            let error = problem.into_error(&format!("list of {}s", T::NOUN));
-            Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str())).with("path", route.as_str())
-        };
-        let page = Page::of(self.get(route.as_str()).await?).map_err(within)?;
+        let mut page = self.page::<T>(&route.clone().with("skip", 0).with("take", limit)).await?;
         let total = page.total.unwrap_or(page.items.len());
-        let items = page.items.into_iter().take(limit).enumerate();
-        let items = items.map(|(i, item)| T::decode(item).map_err(|p| within(p.in_item(i).in_member("Items"))));
-        Ok((items.collect::<Result<_>>()?, total))
+        page.items.truncate(limit);
+        Ok((page.items, total))
+    }
+
+    /// Reads one page.
+    async fn page<T: Document>(&self, route: &Route) -> Result<Page<T>> {
+        let within = |problem: Problem, noun: &str| {
+            let error = problem.into_error(noun);
+            let told = Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str())).with("path", route.as_str());
+            error.facts().iter().fold(told, |told, (name, value)| told.with(name, value.clone()))
+        };
+        let parse = |body: Value| {
+            let page = Page::of(body).map_err(|problem| within(problem, &format!("list of {}s", T::NOUN)))?;
+            let item = |(index, item): (usize, Value)| {
+                T::decode(item).map_err(|problem| within(problem.in_item(index).in_member("Items"), T::NOUN))
+            };
+            let items = page.items.into_iter().enumerate().map(item).collect::<Result<_>>()?;
+            Ok(Page { items, total: page.total, next: page.next })
+        };
+        self.read_as(route.as_str(), parse).await
     }
 
     /// Reads a collection up to the first item that `wanted` does not want: for lists that are sorted.
@@ -81,16 +93,9 @@ impl Client {
         let mut read = 0;
         let mut next = route.clone().with("skip", 0).with("take", limit.unwrap_or(PAGE).clamp(1, PAGE));
         loop {
-            let page = Page::of(self.get(next.as_str()).await?).map_err(|problem| {
-                let error = problem.into_error(&format!("list of {}s", T::NOUN));
-                Error::new(error.kind(), format!("{} (`{}`)", error.message(), next.as_str())).with("path", next.as_str())
-            })?;
+            let page = self.page::<T>(&next).await?;
             let count = page.items.len();
-            for (index, item) in page.items.into_iter().enumerate() {
-                let item = T::decode(item).map_err(|problem| {
-                    let error = problem.in_item(index).in_member("Items").into_error(T::NOUN);
-                    Error::new(error.kind(), format!("{} (`{}`)", error.message(), next.as_str())).with("path", next.as_str())
-                })?;
+            for item in page.items {
                 if !wanted(&item) {
                     return Ok(items);
                 }
@@ -162,17 +167,17 @@ pub fn pick<T: Named>(known: Vec<T>, wanted: &str) -> Result<T> {
 
 /// One page of a collection, or a bare array, which is all of it.
 #[derive(Debug)]
-pub struct Page {
-    /// The items, not decoded yet.
-    pub items: Vec<Value>,
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
     /// How many there are on all pages, where the server says it.
     pub total: Option<usize>,
     /// Link to the next page.
     pub next: Option<String>,
 }
 
-impl Page {
-    /// Reads a page.
+impl Page<Value> {
+    /// Reads a page whose items are not decoded yet.
     pub fn of(body: Value) -> Result<Self, Problem> {
         match body {
             Value::Array(items) => Ok(Self { items, total: None, next: None }),

@@ -4,6 +4,7 @@ use super::answer::Answer;
 use crate::clock::text::show;
 use crate::error::{Error, Kind};
 use jiff::{SignedDuration, Timestamp};
+use std::cell::Cell;
 
 /// Why an attempt did not succeed, and until when there may be others.
 pub(crate) struct Setback {
@@ -15,6 +16,33 @@ pub(crate) struct Setback {
     pub(crate) limit: Timestamp,
     /// What a server said that is there, but is asked too often.
     limited: Option<String>,
+    /// What is wrong with an answer that was not Octopus's, and whether Octopus has answered before.
+    odd: Option<(Error, bool)>,
+}
+
+/// How often an address is asked that has never answered as Octopus does: it may be a wrong one.
+const FIRST_TRIES: u32 = 3;
+
+thread_local! {
+    /// Until when the wait that this thread is in the middle of tries its requests.
+    static PATIENT: Cell<Option<Timestamp>> = const { Cell::new(None) };
+}
+
+/// Does something for a wait that ends then: its requests are tried as long, when that is longer than usual.
+pub fn patiently<T>(until: Timestamp, work: impl FnOnce() -> T) -> T {
+    struct Back(Option<Timestamp>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            PATIENT.set(self.0);
+        }
+    }
+    let _back = Back(PATIENT.replace(Some(PATIENT.get().map_or(until, |outer| outer.max(until)))));
+    work()
+}
+
+/// See [`patiently`].
+pub(crate) fn patient_until() -> Option<Timestamp> {
+    PATIENT.get()
 }
 
 impl Setback {
@@ -26,12 +54,23 @@ impl Setback {
             asked: answer.retry_after,
             limit,
             limited: (answer.status == 429).then_some(summary),
+            odd: None,
         }
     }
 
     /// Nothing was heard of the server.
     pub(crate) fn silent(why: String, limit: Timestamp) -> Self {
-        Self { last: why, asked: None, limit, limited: None }
+        Self { last: why, asked: None, limit, limited: None, odd: None }
+    }
+
+    /// Somebody else than Octopus answered. `known`: Octopus has answered at this address before.
+    pub(crate) fn odd(error: Error, limit: Timestamp, known: bool) -> Self {
+        Self { last: error.message().to_owned(), asked: None, limit, limited: None, odd: Some((error, known)) }
+    }
+
+    /// The error of an address at which nobody ever answered as Octopus does, when that was the last of the tries it has.
+    pub(crate) fn is_first_and_last(&self, attempt: u32) -> Option<&Error> {
+        self.odd.as_ref().filter(|(_, known)| !known && attempt + 1 >= FIRST_TRIES).map(|(error, _)| error)
     }
 
     /// Whether another attempt cannot be made in the time that is left.
@@ -43,6 +82,11 @@ impl Setback {
     pub(crate) fn error(&self, server: &str, tried: SignedDuration, left: SignedDuration) -> Error {
         if let Some(summary) = &self.limited {
             return self.too_often(summary, server, tried, left);
+        }
+        if let Some((odd, _)) = &self.odd {
+            let text = format!("the server at `{server}` does not answer as Octopus does: {}; tried for {}", self.last, show(tried));
+            let error = odd.hints().iter().fold(Error::new(Kind::Unreachable, text), Error::help);
+            return odd.facts().iter().fold(error, |error, (name, value)| error.with(name, value.clone()));
         }
         let mut text = format!("the server at `{server}` cannot be reached: {}; tried for {}", self.last, show(tried));
         if let Some(asked) = self.asked.filter(|asked| *asked > left) {
@@ -95,6 +139,7 @@ mod tests {
             asked,
             limit: Timestamp::UNIX_EPOCH,
             limited: limited.map(str::to_owned),
+            odd: None,
         };
         let said = |s: &Setback| s.error("http://octo", minute * 5, SignedDuration::ZERO).message().to_owned();
         assert_eq!(said(&setback(None, None)), "the server at `http://octo` cannot be reached: the server answers 502; tried for 5m");

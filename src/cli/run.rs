@@ -196,6 +196,7 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
         locks: super::store::locks(args.locks.as_deref(), args.store.as_deref(), environment, ui)?,
         journal,
         measured: super::journal::doctor_file(environment),
+        store_patience: super::store::patience(environment)?,
         script,
         params: values,
         target,

@@ -5,11 +5,16 @@ use super::{
     ui::Ui,
 };
 use crate::{
+    clock::text,
     error::{Error, Result, nearest},
-    journal::{self, Journal},
+    journal::{self, Journal, patience::USUAL},
     run::LocksAt,
 };
+use std::time::Duration;
 use url::Url;
+
+/// How long a store may be away.
+const PATIENCE: &str = "OCTORHAI_STORE_PATIENCE";
 
 /// Opens the store at an address.
 pub fn open(given: &str, environment: &Environment, ui: &Ui) -> Result<Journal> {
@@ -29,6 +34,13 @@ pub fn locks(given: Option<&str>, store: Option<&str>, environment: &Environment
         }
         Some(address) => open(address, environment, ui).map(LocksAt::Store),
     }
+}
+
+/// How long a run waits for its store: `OCTORHAI_STORE_PATIENCE`, or the usual.
+pub fn patience(environment: &Environment) -> Result<Duration> {
+    let Some(wish) = variable(environment, PATIENCE) else { return Ok(USUAL) };
+    let span = text::duration(wish).ok().and_then(|span| Duration::try_from(span).ok());
+    span.ok_or_else(|| Error::usage(format!("{PATIENCE} is not a duration such as `15m`: `{wish}`")))
 }
 
 fn address(given: &str, environment: &Environment, ui: &Ui) -> Result<String> {

@@ -247,6 +247,11 @@ impl Stopwatch {
     }
 }
 
+/// A pause of this thread in real time, for trouble outside of the simulation (a disk, a database).
+pub fn real_pause(span: std::time::Duration) {
+    std::thread::sleep(span);
+}
+
 /// A limit in real time for work outside of the simulation (a socket, a signal handler): `None` when it was reached.
 pub async fn real_limit<T>(limit: std::time::Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(limit, work).await.ok()

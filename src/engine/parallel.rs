@@ -84,7 +84,8 @@ impl Drop for Worker<'_> {
 /// Calls `f` with each item, at most `width` of them at the same time, and returns the results in the order of the items.
 ///
 /// Branches that fail do not stop the others. When all have ended, the error of the first failed item is raised; if it is
-/// one of ours, its fact `errors` lists what the others said. After a cancellation no further branch starts.
+/// one of ours, its fact `errors` lists what the others said. After a cancellation, or an error that ends the run in one of them,
+/// no further branch starts, and the others begin nothing more.
 pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usize, hooks: &Hooks) -> HostResult<Array> {
     let count = items.len();
     if count == 0 {
@@ -146,13 +147,18 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
 
 fn work_through(shared: &Shared, path: &str, hooks: &Hooks, call: impl Fn(Dynamic) -> HostResult<Dynamic>) {
     loop {
-        if hooks.cancel.is_cancelled() {
+        if hooks.cancel.go_on().is_err() {
             return;
         }
         let Some((index, item)) = shared.queue.lock().pop_front() else { return };
         BRANCH.set(if path.is_empty() { (index + 1).to_string() } else { format!("{path}.{}", index + 1) });
         let result = call(item);
         let ends_the_run = matches!(&result, Err(e) if thrown::is_final(e));
+        if let Some(error) = result.as_ref().err().filter(|error| thrown::stops(error)).and_then(|error| thrown::ours(error))
+            && !matches!(error.kind(), Kind::Cancelled | Kind::Suspended)
+        {
+            hooks.cancel.halt(error);
+        }
         shared.ended.lock().insert(index, result);
         if ends_the_run {
             shared.queue.lock().clear();
@@ -172,7 +178,8 @@ fn collect(ended: BTreeMap<usize, HostResult<Dynamic>>, count: usize, cancel: &C
     }
     if errors.is_empty() {
         if results.len() < count {
-            return Err(raise(cancel.error()));
+            cancel.go_on().map_err(raise)?;
+            return Err(raise(Error::bug("a branch did not begin")));
         }
         return Ok(results);
     }
@@ -181,8 +188,12 @@ fn collect(ended: BTreeMap<usize, HostResult<Dynamic>>, count: usize, cancel: &C
     if errors.is_empty() {
         return Err(exits.remove(0).1);
     }
-    let first = errors.iter().position(|(_, e)| thrown::is_final(e)).unwrap_or(0);
+    let rank = |error: &EvalAltResult| (!thrown::stops(error), !thrown::is_final(error));
+    let first = (0..errors.len()).min_by_key(|at| rank(&errors[*at].1)).unwrap_or(0);
     let (index, mut error) = errors.remove(first);
+    // What halted one branch is what the others were halted by.
+    let text = thrown::message(&error);
+    errors.retain(|(_, other)| !thrown::stops(other) || thrown::message(other) != text);
     if !errors.is_empty() {
         let told: Vec<_> = errors.iter().map(|(i, e)| json!({"item": i + 1, "message": thrown::message(e)})).collect();
         let mut lines: Vec<String> = errors.iter().take(5).map(|(_, e)| thrown::message(e)).collect();

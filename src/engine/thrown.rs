@@ -3,7 +3,7 @@
 //! A thrown value is a map, `#{kind, message, help?, ...facts}`. A map rather than a type of ours, because scripts throw maps of their
 //! own too: `err.kind` on one of those is `()` and not another error.
 
-use crate::error::{Error, Kind};
+use crate::error::{Class, Error, Kind};
 use parking_lot::RwLock;
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use serde_json::Value;
@@ -26,14 +26,9 @@ thread_local! {
     static ENDING: RefCell<Option<Dynamic>> = const { RefCell::new(None) };
 }
 
-/// Whether scripts may catch errors of this kind. They may not go on once the run shall end.
-fn catchable(kind: Kind) -> bool {
-    !matches!(kind, Kind::Cancelled | Kind::Suspended | Kind::Fenced | Kind::Diverged | Kind::Limit)
-}
-
 /// Turns an error of ours into what a native function returns. Rhai fills in the position of the call.
 pub fn raise(error: Error) -> Box<EvalAltResult> {
-    if catchable(error.kind()) {
+    if !error.stops() && error.kind().class() != Class::End {
         EvalAltResult::ErrorRuntime(Dynamic::from_map(to_map(&error)), Position::NONE).into()
     } else {
         EvalAltResult::ErrorTerminated(token(error), Position::NONE).into()
@@ -157,6 +152,12 @@ pub fn innermost(error: &EvalAltResult) -> &EvalAltResult {
 /// Whether scripts cannot catch this error.
 pub fn is_final(error: &EvalAltResult) -> bool {
     matches!(innermost(error), EvalAltResult::ErrorTerminated(..))
+}
+
+/// Whether this ends the run as it stands: nothing is undone because of it, nothing tidied up, nothing tried again.
+pub fn stops(error: &EvalAltResult) -> bool {
+    let stops = |token: &Terminated| !token.exit && token.error.stops();
+    matches!(innermost(error), EvalAltResult::ErrorTerminated(token, _) if token.read_lock::<Terminated>().is_some_and(|token| stops(&token)))
 }
 
 /// The message for people: ours, or what the script threw itself, in its own words.

@@ -11,7 +11,6 @@ use crate::{
 };
 use jiff::Timestamp;
 use rhai::{Dynamic, Map};
-use serde_json::Value;
 use std::fmt;
 
 /// What `ctx` says outside of an Octopus step.
@@ -76,11 +75,7 @@ impl Host {
         if let Some(known) = self.surroundings.get() {
             return Ok(known);
         }
-        let said = match self.block_plain(self.home.client.get("/sandbox/context")) {
-            Ok(said) => said,
-            Err(error) if matches!(error.kind(), Kind::Cancelled | Kind::Unreachable) => return Err(raise(error)),
-            Err(_) => Value::Null,
-        };
+        let said = self.block(self.home.client.get_of_sandbox("/sandbox/context"))?.unwrap_or_default();
         let text = |name: &str| said[name].as_str().map(str::to_owned);
         Ok(self.surroundings.get_or_init(|| Surroundings {
             environment: text("environment"),

@@ -11,9 +11,9 @@ use crate::{
     engine::thrown::{HostResult, Raise, raise},
     error::{Error, Kind, Result},
     journal::{Step, StepState},
-    lock::within,
 };
 use jiff::{SignedDuration, Timestamp};
+use rhai::EvalAltResult;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -42,6 +42,8 @@ pub struct Attempt {
     pub earlier: Option<Value>,
     host: Host,
     step: Option<Step>,
+    /// When it was first meant to be done.
+    began: Timestamp,
     attempted: Option<api::marked::Earlier>,
 }
 
@@ -72,6 +74,7 @@ impl api::marked::Sending for Attempt {
     }
 
     fn about_to(&self, intent: Value) -> Result<()> {
+        self.host.in_time(self.began)?;
         match (&self.host.recorder, &self.step) {
             (Some(recorder), Some(step)) => recorder.write(Some(Step { intent, ..step.clone() })),
             _ => Ok(()),
@@ -143,26 +146,6 @@ impl<T: Outcome> Outcome for Result<T> {
     }
 }
 
-/// When a wait ends at the latest. It stands still while effects are sent: one that is in doubt takes until its request can
-/// no longer start, hours perhaps, and that must not end the waits around it, which are about the tasks.
-#[derive(Clone, Copy)]
-pub struct Limit {
-    at: Timestamp,
-    busy: SignedDuration,
-}
-
-impl Limit {
-    /// The limit that is `at`, if nothing is sent from now on.
-    pub fn at(host: &Host, at: Timestamp) -> Self {
-        Self { at, busy: host.busy() }
-    }
-
-    /// When it is, with what was sent since.
-    pub fn now_at(self, host: &Host) -> Timestamp {
-        later(self.at, host.busy() - self.busy)
-    }
-}
-
 impl Host {
     /// Does something that changes the world outside. `kind` and `arguments` say what, for the key; `act` does it, and ends
     /// soon by itself when the run is cancelled meanwhile.
@@ -182,7 +165,7 @@ impl Host {
             self.still_inside().raise()?;
             let began = self.clock.now();
             let attempted = self.attempted(&marker);
-            let done = self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None, attempted }));
+            let done = self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None, began, attempted }));
             self.was_busy(self.clock.since(began));
             return self.noticed(done);
         };
@@ -195,7 +178,7 @@ impl Host {
             }
             match step.state {
                 StepState::Done => return T::restore(&step.outcome).raise(),
-                StepState::Failed => return Err(raise(Error::from_record(&step.outcome))),
+                StepState::Failed => return Err(raise(step.failure())),
                 StepState::Intent => {}
             }
         }
@@ -205,7 +188,7 @@ impl Host {
         let earlier = known.as_ref().map(|step| step.intent.clone());
         let step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).raise()?;
         let attempted = self.attempted(&marker);
-        let attempt = Attempt { marker, earlier, host: self.clone(), step: Some(step.clone()), attempted };
+        let attempt = Attempt { marker, earlier, host: self.clone(), began: step.began, step: Some(step.clone()), attempted };
         let result = self.unrecorded(|| self.finish(act(attempt)));
         let outcome = result.as_ref().map(Outcome::record).map_err(Clone::clone);
         // What was done stands on the server, and its marker finds it: an error of the journal comes second.
@@ -242,16 +225,9 @@ impl Host {
         *all = all.saturating_add(span);
     }
 
-    /// How long effects took so far, in this branch of the script and in those it has split into.
-    fn busy(&self) -> SignedDuration {
-        let here = crate::engine::branch();
-        let busy = self.busy.lock();
-        busy.iter().filter(|(branch, _)| within(branch, &here)).fold(SignedDuration::ZERO, |sum, (_, span)| sum.saturating_add(*span))
-    }
-
     /// Passes a result on; locks have to know when something is in doubt.
     fn noticed<T>(&self, result: HostResult<T>) -> HostResult<T> {
-        let in_doubt = |error: &rhai::EvalAltResult| crate::engine::thrown::ours(error).is_some_and(|error| error.kind() == Kind::InDoubt);
+        let in_doubt = |error: &EvalAltResult| crate::engine::thrown::ours(error).is_some_and(|error| error.kind() == Kind::InDoubt);
         if result.as_ref().is_err_and(|error| in_doubt(error)) {
             self.left_in_doubt();
         }

@@ -18,9 +18,8 @@ use crate::{
         branch,
         thrown::{HostResult, Raise, ours, raise},
     },
-    error::{Error, Kind, Result},
+    error::{Class, Error, Kind, Result},
     event::{Level, What},
-    host::journal::is_undecided,
     lock::{
         Busy, Held, Locks, Me, NoServer, Owner, Owners, Register, Seen, Taker, Wanted,
         octopus::{OctopusOwners, OctopusRegister},
@@ -43,6 +42,16 @@ pub enum LocksAt {
     Octopus,
     /// In a store: a PostgreSQL, or a folder of this machine.
     Store(crate::journal::Journal),
+}
+
+impl LocksAt {
+    /// The store, when that is where.
+    pub fn store(&self) -> Option<&crate::journal::Journal> {
+        match self {
+            Self::Octopus => None,
+            Self::Store(store) => Some(store),
+        }
+    }
 }
 
 /// A lock that the script is inside of.
@@ -268,7 +277,7 @@ impl Host {
     /// Gives a lock back. A run that ends by `error` and may go on later keeps it in its record.
     pub(super) fn leave(&self, hold: &Arc<Hold>, error: Option<Kind>) -> HostResult<()> {
         self.holds.lock().retain(|other| !Arc::ptr_eq(other, hold));
-        if error.is_some_and(is_undecided) {
+        if error.is_some_and(|kind| kind.class() == Class::Stop) {
             self.give_back(hold);
             return Ok(());
         }

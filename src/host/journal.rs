@@ -45,6 +45,8 @@ pub struct Recorder {
     run: String,
     holder: Holder,
     clean: Clean,
+    /// Whether an earlier start of the run came to its first step.
+    goes_on: bool,
     /// After this moment a wait is put down instead of waited out (`--suspend`).
     suspend_after: Option<Timestamp>,
     state: Mutex<State>,
@@ -124,21 +126,6 @@ fn parts(path: &str) -> (String, u64) {
     (branch.to_owned(), number.parse().unwrap_or(0))
 }
 
-/// Whether a later start may see another end than this error: then it is not an outcome, and a run that ends by it can be continued.
-pub fn is_undecided(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::Cancelled
-            | Kind::Suspended
-            | Kind::InDoubt
-            | Kind::Diverged
-            | Kind::Fenced
-            | Kind::Unreachable
-            | Kind::Unauthorized
-            | Kind::Bug
-    )
-}
-
 /// A value without secrets, in all the texts in it.
 pub fn cleaned(clean: &Clean, value: Value) -> Value {
     match value {
@@ -152,14 +139,20 @@ pub fn cleaned(clean: &Clean, value: Value) -> Value {
 impl Recorder {
     /// The recorder of a run that was claimed; `steps` is what its record says.
     pub fn new(store: Journal, run: String, holder: Holder, steps: Vec<Step>, clean: Clean, suspend_after: Option<Timestamp>) -> Self {
+        let goes_on = !steps.is_empty();
         let known = steps.into_iter().map(|step| (parts(&step.path), step)).collect();
         let state = Mutex::new(State { known, ..State::default() });
-        Self { store, run, holder, clean, suspend_after, state }
+        Self { store, run, holder, clean, goes_on, suspend_after, state }
     }
 
     /// The run's name.
     pub fn run(&self) -> &str {
         &self.run
+    }
+
+    /// Whether the run was begun by an earlier start, and came to its first step then.
+    pub fn goes_on(&self) -> bool {
+        self.goes_on
     }
 
     /// The place of the next step.
@@ -187,6 +180,11 @@ impl Recorder {
             let error = self.diverged(format!("step {} was `{then}`, and is `{now}` now", step.path));
             state.diverged = Some(error.clone());
             return Err(error);
+        }
+        let later = (place.branch.clone(), place.number + 1)..=(place.branch.clone(), u64::MAX);
+        if step.state == StepState::Failed && Error::from_record(&step.outcome).stops() && state.known.range(later).next().is_none() {
+            // What ended the run here may be over: it is tried again.
+            return Ok(Some(Step { state: StepState::Intent, outcome: Value::Null, ended: None, ..step }));
         }
         Ok(Some(step))
     }
@@ -251,7 +249,7 @@ impl Recorder {
         };
         (step.state, step.outcome) = (state, self.cleaned(record));
         let mut state = self.state.lock();
-        if outcome.as_ref().is_err_and(|error| is_undecided(error.kind())) {
+        if outcome.as_ref().is_err_and(Error::stops) {
             state.undecided.insert(place.branch.clone(), step);
         } else {
             state.pending.push(step);
@@ -335,10 +333,10 @@ impl Host {
         let place = recorder.next();
         let (kind, arguments) = site::current();
         let (kind, arguments) = (if kind.is_empty() { "read".to_owned() } else { kind }, recorder.cleaned(arguments));
-        if let Some(step) = recorder.known(&place, &kind, &arguments)? {
+        if let Some(step) = recorder.known(&place, &kind, &arguments)?.filter(|step| step.state != StepState::Intent) {
             let _within = Within::step(true);
             if step.state == StepState::Failed {
-                return Err(Error::from_record(&step.outcome));
+                return Err(step.failure());
             }
             let Value::Array(record) = step.outcome else { return self.finish(work) };
             let answers = recorder.answers(&place, |answers| answers.whole(record));
@@ -381,7 +379,7 @@ impl Host {
             let _within = Within::step(true);
             match step.state {
                 StepState::Done => return again(&step.outcome),
-                StepState::Failed => return Err(raise(Error::from_record(&step.outcome))),
+                StepState::Failed => return Err(raise(step.failure())),
                 StepState::Intent => {}
             }
         }
@@ -456,6 +454,7 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Class;
     use crate::journal::{self, NewRun};
     use serde_json::json;
 
@@ -504,14 +503,32 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_key_is_no_outcome_unless_the_script_goes_on_after_it() {
+    fn what_ends_a_run_is_no_outcome_of_the_step() {
+        for kind in Kind::ALL {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (_, recorder) = recorder(folder.path(), Vec::new());
+            let place = recorder.next();
+            recorder.settle(&place, step(1, "deploy"), &Err(Error::new(*kind, "no")), Timestamp::UNIX_EPOCH);
+            assert_eq!(recorder.state.lock().pending.is_empty(), kind.class() == Class::Stop, "{kind}");
+        }
+    }
+
+    #[test]
+    fn trouble_that_an_older_octorhai_wrote_down_is_tried_again_or_stays_caught() {
+        let met = |number| Step {
+            state: StepState::Failed,
+            outcome: Error::new(Kind::InDoubt, "who knows").to_record(),
+            intent: json!({"attempt": 1}),
+            ..step(number, "deploy")
+        };
         let folder = tempfile::tempdir().expect("a folder");
-        let (_, recorder) = recorder(folder.path(), Vec::new());
-        let place = recorder.next();
-        let refused = Err(Error::new(Kind::Unauthorized, "no"));
-        recorder.settle(&place, step(1, "deploy"), &refused, Timestamp::UNIX_EPOCH);
-        assert!(recorder.state.lock().pending.is_empty());
-        recorder.next();
-        assert_eq!(recorder.state.lock().pending.len(), 1);
+        let (_, last) = recorder(folder.path(), vec![met(1)]);
+        let again = last.known(&last.next(), "deploy", &Value::Null).expect("as recorded").expect("a step");
+        assert_eq!((again.state, again.intent), (StepState::Intent, json!({"attempt": 1})), "it goes by what is known now");
+        // The script of then went on after it, and must do so again.
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_, gone_on) = recorder(folder.path(), vec![met(1), step(2, "email")]);
+        let caught = gone_on.known(&gone_on.next(), "deploy", &Value::Null).expect("as recorded").expect("a step");
+        assert!(caught.state == StepState::Failed && !caught.failure().stops() && caught.failure().kind() == Kind::InDoubt);
     }
 }

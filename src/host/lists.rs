@@ -1,6 +1,6 @@
 //! Lists: work on many things at the same time.
 
-use super::Host;
+use super::{Host, limit::Limit};
 use crate::engine;
 use crate::error::Result;
 use rhai::{Array, FnPtr};
@@ -44,12 +44,12 @@ crate::functions! {
     /// ```
     fn parallel(call, list: Array, closure: FnPtr; options: ParallelOptions) -> "list" raises "closure" {
         let host = Host::of(call)?;
-        let place = host.place();
+        let (place, limits) = (host.place(), Limit::handed_on());
         let hooks = engine::Hooks {
             clock: host.clock.clone(),
             runtime: host.handle.clone(),
             cancel: host.cancel.clone(),
-            enter: Arc::new(move || Box::new(Host::enter(place.clone()))),
+            enter: Arc::new(move || Box::new((Host::enter(place.clone()), limits()))),
         };
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
         engine::parallel(&call.ctx, list, &closure, width, &hooks)

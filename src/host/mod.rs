@@ -15,7 +15,8 @@ mod guards;
 pub mod hold;
 pub mod interruptions;
 pub mod journal;
-pub mod lists;
+pub mod limit;
+mod lists;
 pub mod lock;
 pub mod memory;
 pub mod nouns;
@@ -237,7 +238,7 @@ impl Host {
     pub fn sleep_until(&self, due: jiff::Timestamp) -> HostResult<()> {
         let sleep = |_| {
             self.put_down_until(due, "it sleeps")?;
-            let sleep = self.cancel.guard(async {
+            let sleep = self.cancel.guard_wait(async {
                 self.clock.sleep_until(due).await;
                 Ok(())
             });
@@ -264,9 +265,9 @@ impl Host {
         self.emit(What::Note { level, text: text.into() });
     }
 
-    /// `Err` when the run is cancelled.
+    /// `Err` when the run is cancelled, or ends because of what another branch of the script met.
     pub fn check_cancelled(&self) -> HostResult<()> {
-        self.cancel.check().raise()
+        self.cancel.go_on().raise()
     }
 
     /// The value of a parameter that was given, by its name without case.

@@ -2,10 +2,10 @@
 
 use super::{
     Host,
-    effect::Limit,
+    limit::Limit,
     retry::{as_error, with_place},
     tasks::{Task, tasks_of},
-    wait::{Until, WaitOptions, failures, for_tasks, timed_out},
+    wait::{Until, WaitOptions, failures, for_tasks, too_late},
 };
 use crate::{
     clock::later,
@@ -95,7 +95,7 @@ crate::functions! {
     fn in_order(call, graph: Map, start: FnPtr; options: OrderOptions) -> "map" raises "timeout, deployment_failed, closure, request" {
         let host = Host::of(call)?;
         let needs = needs(&graph)?;
-        let limit = Limit::at(&host, later(host.now(), options.timeout));
+        let limit = Limit::at(&host, later(host.now(), options.timeout)).of("in_order");
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
         let mut results = Map::new();
         let mut running: BTreeMap<String, Vec<Task>> = BTreeMap::new();
@@ -103,6 +103,10 @@ crate::functions! {
         // What `start` itself raised first: what runs is waited for all the same.
         let mut not_startable: Option<Box<rhai::EvalAltResult>> = None;
         let mut all: Vec<Task> = Vec::new();
+        let late = |results: &Map, open: &[Task]| {
+            let left = needs.keys().filter(|name| !results.contains_key(name.as_str())).cloned().collect();
+            HostResult::Ok(raise(too_late(call, &host, "in_order", options.timeout, open, left)?))
+        };
         loop {
             let ready: Vec<String> = needs
                 .iter()
@@ -111,8 +115,9 @@ crate::functions! {
                 .take(width.saturating_sub(running.len()))
                 .collect();
             for name in ready {
-                let value: Dynamic = match call.closure(&start, (name.clone(),)) {
+                let value: Dynamic = match limit.around(|| call.closure(&start, (name.clone(),))) {
                     Err(error) if is_final(&error) => return Err(error),
+                    Err(error) if Limit::has_passed(&error) => return Err(late(&results, &all)?),
                     Err(error) => {
                         results.insert(name.as_str().into(), Dynamic::UNIT);
                         not_startable.get_or_insert(error);
@@ -141,9 +146,9 @@ crate::functions! {
             }
             let open: Vec<Task> = running.values().flatten().filter(|t| !t.last().is_completed()).cloned().collect();
             let left = limit.now_at(&host).duration_since(host.now()).max(SignedDuration::ZERO);
-let wait = WaitOptions { timeout: left, ..WaitOptions::default() };
+            let wait = WaitOptions { timeout: left, ..WaitOptions::default() };
             if !for_tasks(call, &host, &open, &wait, Until::Any)? {
-                return Err(raise(timed_out(call, &host, &open, &WaitOptions { timeout: options.timeout, ..WaitOptions::default() })?));
+                return Err(late(&results, &open)?);
             }
         }
         let skipped: Vec<String> = needs.keys().filter(|n| !results.contains_key(n.as_str())).cloned().collect();

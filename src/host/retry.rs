@@ -1,9 +1,9 @@
 //! Trying again, and looking at an error instead of ending.
 
-use super::Host;
+use super::{Host, limit::Limit};
 use crate::{
     clock::later,
-    engine::thrown::{HostResult, innermost, is_final, message, ours, raise, to_map},
+    engine::thrown::{HostResult, innermost, is_final, message, ours, raise, stops, to_map},
     error::{Error, Kind},
     event::Level,
 };
@@ -24,7 +24,8 @@ crate::functions! {
     group "undo";
 
     /// Calls the closure until it raises no error, `times` times at most, and returns what it returns; the last error
-    /// is raised. A cancelled run is not tried again, nor is what may have happened (error kind `in_doubt`).
+    /// is raised. What ends the run as it stands is not tried again: a cancellation, a doubt, a server or journal that
+    /// stays away.
     ///
     /// ```rhai
     /// let t = retry(3, || wait(deploy("Project A", "latest", "Test")));
@@ -39,8 +40,7 @@ crate::functions! {
         loop {
             match call.closure(&closure, ()) {
                 Ok(value) => break Ok(value),
-                // What may have happened must not be done once more.
-                Err(error) if attempt >= times || is_final(&error) || as_error(&error).kind() == Kind::InDoubt => break Err(error),
+                Err(error) if attempt >= times || is_final(&error) || Limit::has_passed(&error) => break Err(error),
                 Err(error) => {
                     host.note(Level::Warning, format!("try {attempt} of {times} failed: {}", message(&error)));
                     host.sleep_until(later(host.now(), pause))?;
@@ -53,8 +53,8 @@ crate::functions! {
         }
     }
 
-    /// Calls the closure and returns a map: `#{ok: true, value}` or `#{ok: false, error}`; nothing is raised, but a
-    /// cancelled run still ends.
+    /// Calls the closure and returns a map: `#{ok: true, value}` or `#{ok: false, error}`; nothing is raised, but what
+    /// ends the run as it stands still does: a cancellation, a doubt, a server or journal that stays away.
     ///
     /// ```rhai
     /// let r = attempt(|| wait(deploy("Project A", "latest", "Test")));
@@ -68,13 +68,19 @@ crate::functions! {
         }
     }
 
-    /// Calls `work`, then `cleanup` in every case: also when `work` raised an error, which is raised afterwards. Only a cancelled run does not call it.
+    /// Calls `work`, then `cleanup`, also when `work` raised an error, which is raised afterwards. What ends the run as it
+    /// stands does not call it: a cancellation, a doubt, a server or journal that stays away.
     ///
     /// ```rhai
     /// finally(|| print("working"), || print("tidying up"));
     /// ```
     fn finally(call, work: FnPtr, cleanup: FnPtr) -> "what the first closure returns" raises "closure" {
         let done = call.closure(&work, ());
+        // `requeue` ends the run because the script says so, as `exit` does.
+        let ends_itself = |error: &EvalAltResult| ours(error).is_some_and(|error| error.fact("at").is_some());
+        if done.as_ref().is_err_and(|error| stops(error) && !ends_itself(error)) {
+            return done;
+        }
         let tidied = call.closure(&cleanup, ());
         done.and_then(|value| tidied.map(|_| value))
     }
@@ -98,7 +104,11 @@ pub fn with_place(mut error: Box<EvalAltResult>, changed: Error) -> Box<EvalAltR
     fn put(error: &mut EvalAltResult, changed: Error) {
         match error {
             EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => put(inner, changed),
-            other => *other = EvalAltResult::ErrorRuntime(Dynamic::from_map(to_map(&changed)), other.position()),
+            other => {
+                let mut raised = *raise(changed);
+                raised.set_position(other.position());
+                *other = raised;
+            }
         }
     }
     put(&mut error, changed);

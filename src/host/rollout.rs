@@ -2,14 +2,14 @@
 
 use super::{
     Host,
-    effect::Limit,
+    limit::Limit,
     retry::{as_error, with_place},
     tasks::{Task, tasks_of},
-    wait::{Until, WaitOptions, for_tasks, timed_out},
+    wait::{Until, WaitOptions, for_tasks, too_late},
 };
 use crate::{
     clock::{later, text},
-    engine::thrown::{is_final, message, raise, shown},
+    engine::thrown::{HostResult, is_final, message, raise, shown},
     error::{Error, Kind},
     event::Level,
 };
@@ -98,23 +98,34 @@ crate::functions! {
         let mut stopped = false;
         // What `start` itself raised first: its place in the script is worth showing.
         let mut not_startable: Option<Box<EvalAltResult>> = None;
-        for (index, wave) in waves.into_iter().enumerate() {
+        let mut waves: VecDeque<Array> = waves.into();
+        while let Some(wave) = waves.pop_front() {
+            let index = count - waves.len() - 1;
             let number = index as i64 + 1;
+            let late = |queue: &VecDeque<Dynamic>, open: &[Task]| {
+                let left = queue.iter().chain(waves.iter().flatten()).map(shown).collect();
+                HostResult::Ok(raise(too_late(call, &host, "rollout", options.timeout, open, left)?))
+            };
             if stopped {
                 outcomes.extend(wave.into_iter().map(|item| not_started(&item, number)));
                 continue;
             }
             // The canary's budget is none: that is what it is for.
             let budget = if options.canary > 0 && index == 0 && count > 1 { 0 } else { options.max_failures };
-            let limit = Limit::at(&host, later(host.now(), options.timeout));
+            let limit = Limit::at(&host, later(host.now(), options.timeout)).of("rollout");
             let mut queue: VecDeque<Dynamic> = wave.into();
             let mut running: Vec<(String, Vec<Task>)> = Vec::new();
             loop {
                 while running.len() < width && failed <= budget && let Some(item) = queue.pop_front() {
-                    let started = call.closure(&start, (item.clone(),)).and_then(|value| tasks_of(call, value));
+                    let started = limit.around(|| call.closure(&start, (item.clone(),))).and_then(|value| tasks_of(call, value));
                     match started {
                         Ok(tasks) => running.push((shown(&item), tasks)),
                         Err(error) if is_final(&error) => return Err(error),
+                        Err(error) if Limit::has_passed(&error) => {
+                            let open: Vec<Task> = running.iter().flat_map(|(_, tasks)| tasks).cloned().collect();
+                            queue.push_front(item);
+                            return Err(late(&queue, &open)?);
+                        }
                         // What could not even start counts like what failed.
                         Err(raised) => {
                             failed += 1;
@@ -130,7 +141,7 @@ crate::functions! {
                         still.push((item, tasks));
                         continue;
                     }
-                    let outcome = ended(&host, item, number, &tasks);
+                    let outcome = ended(&host, item, number, &tasks)?;
                     if outcome.state != "Success" {
                         failed += 1;
                     }
@@ -145,9 +156,9 @@ crate::functions! {
                 }
                 let open: Vec<Task> = running.iter().flat_map(|(_, t)| t).filter(|t| !t.last().is_completed()).cloned().collect();
                 let left = limit.now_at(&host).duration_since(host.now()).max(SignedDuration::ZERO);
-let wait = WaitOptions { timeout: left, ..WaitOptions::default() };
+                let wait = WaitOptions { timeout: left, ..WaitOptions::default() };
                 if !for_tasks(call, &host, &open, &wait, Until::Any)? {
-                    return Err(raise(timed_out(call, &host, &open, &WaitOptions { timeout: options.timeout, ..WaitOptions::default() })?));
+                    return Err(late(&queue, &open)?);
                 }
             }
             if failed > budget {
@@ -181,17 +192,12 @@ fn not_started(item: &Dynamic, wave: i64) -> Outcome {
     Outcome { item: shown(item), state: "NotStarted".to_owned(), wave, task: None, error: String::new() }
 }
 
-fn ended(host: &Host, item: String, wave: i64, tasks: &[Task]) -> Outcome {
-    let bad = tasks.iter().find(|t| !t.last().finished_successfully());
-    match bad {
-        None => Outcome { item, state: "Success".to_owned(), wave, task: tasks.first().cloned(), error: String::new() },
-        Some(task) => {
-            let error = host
-                .block_plain(async { Ok::<Error, Error>(task.failure().await) })
-                .map_or_else(|e| e.to_string(), |e| e.message().to_owned());
-            Outcome { item, state: task.last().state.to_string(), wave, task: Some(task.clone()), error }
-        }
-    }
+fn ended(host: &Host, item: String, wave: i64, tasks: &[Task]) -> HostResult<Outcome> {
+    let Some(task) = tasks.iter().find(|task| !task.last().finished_successfully()) else {
+        return Ok(Outcome { item, state: "Success".to_owned(), wave, task: tasks.first().cloned(), error: String::new() });
+    };
+    let why = host.block(task.failure())?;
+    Ok(Outcome { item, state: task.last().state.to_string(), wave, task: Some(task.clone()), error: why.message().to_owned() })
 }
 
 fn stop(host: &Host, outcomes: &[Outcome], failed: i64) -> Error {

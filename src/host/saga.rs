@@ -3,6 +3,7 @@
 use super::{
     Host,
     deployments::{DeployOptions, Plan, live},
+    limit::Limit,
     place::Ref,
     retry::as_error,
     runbooks::RunbookOptions,
@@ -13,9 +14,9 @@ use crate::{
     api,
     engine::{
         library::Call,
-        thrown::{HostResult, is_final, message},
+        thrown::{HostResult, is_exit, message, stops},
     },
-    error::{Error, Kind},
+    error::Error,
     event::Level,
 };
 use jiff::SignedDuration;
@@ -42,6 +43,15 @@ enum Step {
     Ran { task: Task },
     /// What the script itself knows how to take back.
     Own { undo: FnPtr },
+}
+
+impl Step {
+    fn task(&self) -> Option<&Task> {
+        match self {
+            Self::Deployed { task, .. } | Self::Ran { task } => Some(task),
+            Self::Own { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Saga {
@@ -85,17 +95,17 @@ impl Saga {
 struct Undone {
     done: Vec<String>,
     not: Vec<String>,
-    /// An undo that may or may not have happened: a person must look, whatever the first error was.
-    doubt: Option<Error>,
 }
 
 impl Undone {
     fn failed(&mut self, what: &str, error: &EvalAltResult) {
         self.not.push(format!("{what} ({})", message(error)));
-        let error = as_error(error);
-        if error.kind() == Kind::InDoubt {
-            self.doubt.get_or_insert(error);
-        }
+    }
+
+    /// Lists steps that the undo did not come to, the next one first.
+    fn left(&mut self, steps: &[Step]) {
+        let title = |step: &Step| step.task().map_or("a step of the script's own", |task| task.subject.title.as_str()).to_owned();
+        self.not.extend(steps.iter().rev().map(|step| format!("{} (the run ended before)", title(step))));
     }
 
     fn add_to(&self, error: Error) -> Error {
@@ -112,65 +122,60 @@ impl Undone {
             inner.map(str::to_owned).chain(own.iter().cloned()).collect::<Vec<String>>()
         };
         let (done, not) = (all("undone", &self.done), all("not_undone", &self.not));
-        let error = match &self.doubt {
-            None => error,
-            Some(doubt) => {
-                let mut both = Error::new(Kind::InDoubt, format!("{}; and while undoing: {}", error.message(), doubt.message()));
-                for (name, value) in error.facts().iter().chain(doubt.facts()) {
-                    both = both.with(name, value.clone());
-                }
-                doubt.hints().iter().fold(both, |both, hint| both.help(hint.clone()))
-            }
-        };
         let error = error.with("undone", done).with("not_undone", not);
         if text.is_empty() { error.help("nothing had to be undone") } else { error.help(text.join("; ")) }
     }
 }
 
-fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions) -> HostResult<Undone> {
+/// Undoes what was done; an error is what ended the run meanwhile, and `undone` then says what is left.
+fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions, undone: &mut Undone) -> HostResult<()> {
     let steps = saga.0.lock().clone();
-    let mut undone = Undone::default();
-    let tasks: Vec<Task> = steps
-        .iter()
-        .filter_map(|s| match s {
-            Step::Deployed { task, .. } | Step::Ran { task } => Some(task.clone()),
-            Step::Own { .. } => None,
-        })
-        .collect();
-    // What still runs is stopped first: nothing may finish behind our back.
-    for task in tasks.iter().filter(|t| !t.last().is_completed()) {
-        // What cannot be looked at is left to the server: the rest is undone all the same, and the first error kept.
-        match host.block(task.look(host)) {
-            Err(error) if is_final(&error) => return Err(error),
-            Err(error) => undone.not.push(format!("{} ({})", task.subject.title, message(&error))),
-            Ok(_) => {}
-        }
-    }
-    let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
-    if !open.is_empty() {
-        host.note(
-            Level::Warning,
-            format!("undo: cancelling {}", open.iter().map(|t| t.subject.title.clone()).collect::<Vec<_>>().join(", ")),
-        );
-        let (_, problems) = cancel_all(host, &open);
-        undone.not.extend(problems);
-    }
-    for step in steps.iter().rev() {
-        match step {
+    stop_what_runs(host, &steps, undone).inspect_err(|_| undone.left(&steps))?;
+    for (index, step) in steps.iter().enumerate().rev() {
+        let done = match step {
             Step::Own { undo } => match call.closure(undo, ()) {
-                Ok(_) => undone.done.push("a step of the script's own".to_owned()),
-                Err(error) if is_final(&error) => return Err(error),
-                Err(error) => undone.failed("a step of the script's own", &error),
+                Ok(_) => {
+                    undone.done.push("a step of the script's own".to_owned());
+                    Ok(())
+                }
+                Err(error) if stops(&error) => Err(error),
+                Err(error) => {
+                    undone.failed("a step of the script's own", &error);
+                    Ok(())
+                }
             },
             Step::Ran { task } => {
                 if task.last().start_time.is_some() {
                     undone.not.push(format!("{} (a runbook run: nothing to go back to)", task.subject.title));
                 }
+                Ok(())
             }
-            Step::Deployed { plan, task, before } => put_back(call, host, options, (plan, task, before.as_deref()), &mut undone)?,
+            Step::Deployed { plan, task, before } => put_back(call, host, options, (plan, task, before.as_deref()), undone),
+        };
+        done.inspect_err(|_| undone.left(&steps[..=index]))?;
+    }
+    Ok(())
+}
+
+/// Cancels what still runs: nothing may finish behind our back.
+fn stop_what_runs(host: &Host, steps: &[Step], undone: &mut Undone) -> HostResult<()> {
+    let tasks = || steps.iter().filter_map(Step::task).filter(|task| !task.last().is_completed());
+    for task in tasks() {
+        // What cannot be looked at is left to the server: the rest is undone all the same, and the first error kept.
+        match host.block(task.look(host)) {
+            Err(error) if stops(&error) => return Err(error),
+            Err(error) => undone.not.push(format!("{} ({})", task.subject.title, message(&error))),
+            Ok(_) => {}
         }
     }
-    Ok(undone)
+    let open: Vec<Task> = tasks().cloned().collect();
+    if !open.is_empty() {
+        let titles: Vec<&str> = open.iter().map(|task| task.subject.title.as_str()).collect();
+        host.note(Level::Warning, format!("undo: cancelling {}", titles.join(", ")));
+        let (_, problems) = cancel_all(host, &open)?;
+        undone.not.extend(problems);
+    }
+    Ok(())
 }
 
 /// Deploys what was live before one step.
@@ -213,7 +218,7 @@ fn put_back(
         Ok(task)
     });
     match started {
-        Err(error) if is_final(&error) => return Err(error),
+        Err(error) if stops(&error) => return Err(error),
         Err(error) => undone.failed(title, &error),
         Ok(task) if task.last().finished_successfully() => {
             undone.done.push(format!("{} is back on {} in {where_to}", plan.project.name, before.version));
@@ -229,7 +234,8 @@ crate::functions! {
     /// Calls the closure with a saga. When it raises an error, what was deployed through the saga is undone: what still
     /// runs is cancelled, then, in reverse order, what was live before is deployed again. The deployment that failed
     /// is left as it is (`undo_failed: true` puts it back too). Then the error is raised again; it lists what was
-    /// undone (`err.undone`) and what could not be (`err.not_undone`). A cancelled run undoes nothing.
+    /// undone (`err.undone`) and what could not be (`err.not_undone`). What ends the run as it stands undoes nothing: a
+    /// cancellation, a doubt, a server or journal that stays away.
     ///
     /// ```rhai
     /// saga(|s| {
@@ -242,22 +248,25 @@ crate::functions! {
         let saga = Saga::default();
         match call.closure(&closure, (saga.clone(),)) {
             Ok(value) => Ok(value),
-            Err(error) if is_final(&error) => Err(error),
+            Err(error) if is_exit(&error) || stops(&error) => Err(error),
             Err(error) => {
                 let ours = as_error(&error);
                 host.note(Level::Warning, format!("undoing because {}", ours.message()));
-                let undone = undo(call, &host, &saga, &options).inspect_err(|_| {
-                    host.note(Level::Warning, format!("the undo was interrupted; it was under way because {}", ours.message()));
-                })?;
+                let mut undone = Undone::default();
+                let ended = Limit::lifted(|| undo(call, &host, &saga, &options, &mut undone));
                 for line in &undone.done {
                     host.note(Level::Info, format!("undone: {line}"));
                 }
                 for line in &undone.not {
                     host.note(Level::Warning, format!("not undone: {line}"));
                 }
+                if let Err(ended) = ended {
+                    let why = as_error(&ended).help(format!("the undo was under way because {}", ours.message()));
+                    return Err(super::retry::with_place(ended, undone.add_to(why)));
+                }
                 // What the script threw itself stays as it is, for its own `catch`.
                 let thrown_by_script = crate::engine::thrown::ours(&error).is_none();
-                Err(if thrown_by_script && undone.doubt.is_none() { error } else { super::retry::with_place(error, undone.add_to(ours)) })
+                Err(if thrown_by_script { error } else { super::retry::with_place(error, undone.add_to(ours)) })
             }
         }
     }

@@ -311,10 +311,13 @@ impl Task {
         }
     }
 
-    /// The error of a task that did not end well.
-    pub async fn failure(&self) -> Error {
+    /// The error of a task that did not end well. `Err` is what keeps it from being known and ends the run.
+    pub async fn failure(&self) -> Result<Error> {
         let last = self.last();
-        let trouble = self.trouble().await.unwrap_or_default();
+        let trouble = match self.trouble().await {
+            Err(error) if error.stops() => return Err(error),
+            trouble => trouble.unwrap_or_default(),
+        };
         let what = if self.subject.runbook.is_some() { "runbook run" } else { "deployment" };
         let mut message = match last.state {
             api::TaskState::Canceled => {
@@ -349,7 +352,7 @@ impl Task {
         if let Some(url) = &self.subject.url {
             error = error.with("url", url.clone());
         }
-        error
+        Ok(error)
     }
 }
 

@@ -5,8 +5,8 @@
 
 use super::{
     Host,
-    effect::Limit,
     interruptions::Interruption,
+    limit::Limit,
     retry,
     tasks::{Task, array, tasks_of},
     watch::Watcher,
@@ -17,7 +17,7 @@ use crate::{
     engine::{
         library::Call,
         options::OptionValue,
-        thrown::{HostResult, message, raise, shown},
+        thrown::{HostResult, message, raise, shown, stops},
     },
     error::{Error, Kind, Result},
     event::Level,
@@ -40,7 +40,7 @@ pub fn until<T>(host: &Host, deadline: Timestamp, mut look: impl FnMut() -> Host
     let limit = Limit::at(host, deadline);
     loop {
         host.check_cancelled()?;
-        match look()? {
+        match api::patiently(limit.now_at(host), &mut look)? {
             Look::Done(found) => return Ok(Some(found)),
             Look::Again(due) => {
                 let now = host.now();
@@ -275,16 +275,23 @@ fn failed(task: &Task) -> bool {
 pub fn failures(host: &Host, tasks: &[Task]) -> Option<Error> {
     let failed: Vec<Task> = tasks.iter().filter(|t| failed(t)).cloned().collect();
     let first = failed.first()?;
-    let look = |task: &Task| host.block_plain(async { Ok::<Error, Error>(task.failure().await) }).unwrap_or_else(|e| e);
+    let look = |task: &Task| host.block_plain(task.failure()).unwrap_or_else(|error| error);
     let error = look(first);
     let all: Vec<String> = failed.iter().map(|t| t.id.to_string()).collect();
     if failed.len() == 1 {
         return Some(error.with("tasks", all));
     }
+    if error.stops() {
+        return Some(error);
+    }
     // Each message costs a request: the first five are told in full.
     let mut lines = vec![error.message().to_owned()];
     for task in failed.iter().skip(1).take(4) {
-        lines.push(look(task).message().to_owned());
+        let next = look(task);
+        if next.stops() {
+            return Some(next);
+        }
+        lines.push(next.message().to_owned());
     }
     if failed.len() > 5 {
         lines.push(format!("and {} more", failed.len() - 5));
@@ -307,7 +314,11 @@ pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
     }
     // The step costs a request: of the first five it is told.
     for task in open.iter().take(5) {
-        let step = host.block_plain(task.place.space.task_details(&task.id)).ok().and_then(|d| super::steps::running_of(&d));
+        let details = match host.block_plain(task.place.space.task_details(&task.id)) {
+            Err(error) if error.stops() => return Err(raise(error)),
+            details => details.ok(),
+        };
+        let step = details.and_then(|details| super::steps::running_of(&details));
         let seen = task.last();
         let step = step.map(|s| format!(", {s}")).unwrap_or_default();
         named.push(format!("{} ({}, `{}`{step})", task.subject.title, task.id, seen.state));
@@ -318,7 +329,7 @@ pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
     }
     let done = match &options.on_timeout {
         Policy::Word(word) if word == "cancel" => {
-            let (cancelled, refused) = cancel_all(host, &open);
+            let (cancelled, refused) = cancel_all(host, &open)?;
             match refused.as_slice() {
                 [] => format!("cancelled {cancelled}"),
                 lines => format!("cancelled {cancelled}, but {}", lines.join("; ")),
@@ -343,13 +354,38 @@ pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
         .help("give it more time with #{timeout: \"...\"}; `on_timeout: \"cancel\"` cancels what is open"))
 }
 
+/// The error of a function that starts one after the other and has reached its limit: `open` is what it has started and still runs, `left`
+/// what it has not.
+pub fn too_late(
+    call: &Call<'_>,
+    host: &Host,
+    function: &str,
+    timeout: SignedDuration,
+    open: &[Task],
+    left: Vec<String>,
+) -> HostResult<Error> {
+    let error = if open.iter().all(|task| task.last().is_completed()) {
+        Error::new(Kind::Timeout, format!("`{function}` reached its limit of {}", text::show(timeout)))
+            .with("open_tasks", Vec::<String>::new())
+            .help("give it more time with #{timeout: \"...\"}")
+    } else {
+        timed_out(call, host, open, &WaitOptions { timeout, ..WaitOptions::default() })?
+    };
+    if left.is_empty() {
+        return Ok(error);
+    }
+    host.note(Level::Warning, format!("not started: {}", left.join(", ")));
+    Ok(error.help(format!("not started: {}", left.join(", "))).with("not_started", left))
+}
+
 /// Cancels tasks and waits up to ten minutes until they are complete. Returns how many, and what went wrong.
-pub fn cancel_all(host: &Host, open: &[Task]) -> (usize, Vec<String>) {
+pub fn cancel_all(host: &Host, open: &[Task]) -> HostResult<(usize, Vec<String>)> {
     let mut problems = Vec::new();
     let mut cancelled: Vec<Task> = Vec::new();
     for task in open {
         match host.effect("cancel", &task.id.to_string().into(), |_| async { task.cancel(host).await }) {
             Ok(()) => cancelled.push(task.clone()),
+            Err(error) if stops(&error) => return Err(error),
             Err(error) => problems.push(format!("{} could not be cancelled: {}", task.subject.title, message(&error))),
         }
     }
@@ -370,10 +406,12 @@ pub fn cancel_all(host: &Host, open: &[Task]) -> (usize, Vec<String>) {
         Ok((stopped, record))
     };
     let stopped = host.waited("wait for the end of", ids.into(), stop, |record| Ok(Stretch::again(host, &cancelled, record)?.1));
-    if let Ok(Stretch::Over(false)) = stopped {
-        problems.push("not all have stopped yet".to_owned());
+    match stopped {
+        Err(error) if stops(&error) => return Err(error),
+        Ok(Stretch::Over(false)) => problems.push("not all have stopped yet".to_owned()),
+        _ => {}
     }
-    (cancelled.len(), problems)
+    Ok((cancelled.len(), problems))
 }
 
 impl Host {

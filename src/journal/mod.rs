@@ -10,11 +10,13 @@
 
 mod chain;
 mod fault;
+pub mod patience;
 mod postgres;
 pub mod record;
 mod row;
 mod sqlite;
 
+pub use patience::Patience;
 pub use postgres::{Postgres, is_one as is_postgres, with_password};
 pub use record::{Cell, Holder, NewRun, Run, RunState, Step, StepState};
 pub use sqlite::Sqlite;
@@ -68,11 +70,14 @@ impl Begin {
 /// threads that may block (never from a runtime's worker).
 ///
 /// Errors: `usage` when the store cannot be used as it is (newer format, damaged, no permission, wrong address);
-/// `unreachable` for a full disk, a locked file, a lost connection, with what helps; `fenced` when `holder` is not the
+/// `store` for a full disk, a locked file, a lost connection, with what helps; `fenced` when `holder` is not the
 /// run's holder any more.
 pub trait Store: Send + Sync {
     /// Where it is, for people: a path, or an address without password.
     fn place(&self) -> String;
+
+    /// From now on a run depends on it: what may pass is waited for, see [`Patience`]. Beats are not: the lease is what waits for them.
+    fn be_patient(&self, patience: Patience);
 
     /// Creates the run or takes it over; with `Claim::Held` and `Claim::Ended` nothing changes. What is found and what is
     /// done is one step: of two that begin or continue the same run one does, and a run that ends meanwhile is not begun again.

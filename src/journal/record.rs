@@ -1,5 +1,6 @@
 //! What a store keeps.
 
+use crate::error::Error;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -161,6 +162,14 @@ pub struct Step {
     pub began: Timestamp,
     /// When it had its outcome.
     pub ended: Option<Timestamp>,
+}
+
+impl Step {
+    /// The error that it failed with. One that ends a run did not end that one when the record goes on after it: octorhai 0.1.0 let
+    /// scripts catch such errors, and a script that did must do so again.
+    pub fn failure(&self) -> Error {
+        Error::from_record(&self.outcome).overcome()
+    }
 }
 
 /// A small named value that is changed by compare-and-swap.

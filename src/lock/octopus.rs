@@ -74,7 +74,7 @@ impl OctopusRegister {
                         .help("or keep locks elsewhere: `--locks store`, or `--locks postgres://...` for several machines"),
                     _ => error,
                 })?;
-                return Err(Error::new(Kind::BadAnswer, format!("the library variable set `{}` was made but is not there", self.set)));
+                return Err(Error::new(Kind::Store, format!("the library variable set `{}` was made but is not there", self.set)));
             }
         }
         self.known.lock().id.clone_from(&found);
@@ -102,7 +102,7 @@ impl OctopusRegister {
             return Ok(None);
         }
         serde_json::from_str(text).map(Some).map_err(|problem| {
-            Error::new(Kind::BadAnswer, format!("variable `{name}` of library variable set `{SET}` is not what we wrote: {problem}"))
+            Error::new(Kind::Store, format!("variable `{name}` of library variable set `{SET}` is not what we wrote: {problem}"))
                 .help("somebody edited it by hand; when nobody uses it, delete the variable")
         })
     }
@@ -124,9 +124,7 @@ impl OctopusRegister {
         let last = self.known.lock().last.clone().filter(|set| Self::version(set) == version && set.id.as_ref() == Some(&id));
         let mut set = match last {
             Some(set) => set,
-            None => {
-                self.fetch().await?.ok_or_else(|| Error::new(Kind::NotFound, format!("library variable set `{}` is gone", self.set)))?
-            }
+            None => self.fetch().await?.ok_or_else(|| Error::new(Kind::Store, format!("library variable set `{}` is gone", self.set)))?,
         };
         if Self::version(&set) != version {
             return Ok(Swap::Lost);

@@ -106,7 +106,7 @@ impl Record {
     pub fn read(name: &str, value: Option<&Value>) -> Result<Self> {
         let Some(value) = value else { return Ok(Self::default()) };
         let unreadable = |why: String| {
-            Error::new(Kind::BadAnswer, format!("the record of lock `{name}` cannot be read: {why}"))
+            Error::new(Kind::Store, format!("the record of lock `{name}` cannot be read: {why}"))
                 .help("somebody may have edited it by hand; when nobody uses the lock, delete it")
         };
         let format = value.get("v").and_then(Value::as_u64).unwrap_or(0);

@@ -59,7 +59,7 @@ impl Register for StoreRegister {
             match done {
                 Ok(done) => Ok(if done { Swap::Done } else { Swap::Lost }),
                 // The connection may have broken after the commit.
-                Err(error) if error.kind() == crate::error::Kind::Unreachable => Ok(Swap::Unknown),
+                Err(error) if error.kind() == crate::error::Kind::Store => Ok(Swap::Unknown),
                 Err(error) => Err(error),
             }
         })

@@ -7,7 +7,7 @@ use crate::{
     engine::Failure,
     error::{Error, Kind, Result},
     event::{Events, Level},
-    host::journal::{Clean, LONG, Recorder, cleaned, is_undecided},
+    host::journal::{Clean, LONG, Recorder, cleaned},
     journal::{Begin, Claim, Holder, Journal, NewRun, Run, RunState, Step},
 };
 use jiff::Timestamp;
@@ -40,6 +40,8 @@ pub(super) struct TakenUp {
     /// Stands in markers.
     pub(super) mark: String,
     steps: Vec<Step>,
+    /// An earlier start began it.
+    goes_on: bool,
     clean: Clean,
     suspend: bool,
 }
@@ -79,8 +81,8 @@ pub(super) fn take_up(
         pid: std::process::id(),
         mode: advice.json(),
     };
-    let (mark, steps) = match journaling.store.claim_if(&new, &holder, journaling.begin)? {
-        Claim::Fresh => (new.mark, Vec::new()),
+    let (mark, steps, goes_on) = match journaling.store.claim_if(&new, &holder, journaling.begin)? {
+        Claim::Fresh => (new.mark, Vec::new(), false),
         Claim::Held(run) => return Err(held(&run).into()),
         Claim::Ended(run) => return Ok(Begun::Over(Box::new(over(&run, events)))),
         Claim::Resumed(run, steps) => {
@@ -102,7 +104,7 @@ pub(super) fn take_up(
             if run.new.engine != new.engine {
                 events.note(Level::Warning, format!("the run was begun by octorhai {}, this is {}", run.new.engine, new.engine));
             }
-            (run.new.mark, steps)
+            (run.new.mark, steps, true)
         }
     };
     events.note(Level::Verbose, format!("run `{}` in the journal at {}", new.name, journaling.store.place()));
@@ -112,6 +114,7 @@ pub(super) fn take_up(
         holder,
         mark,
         steps,
+        goes_on,
         clean: settings.clean.clone(),
         suspend: journaling.suspend,
     })))
@@ -286,14 +289,18 @@ impl TakenUp {
         (self.store.clone(), self.name.clone(), self.holder.clone())
     }
 
-    /// Ends a run that did not come to its script.
+    /// Ends a run that did not come to its script. One that was begun before goes on another time, whatever kept it from it.
     pub(super) fn give_back(&self, outcome: &mut Outcome, clock: &Clock) {
-        self.write(state_of(outcome), outcome, clock, Ok(()));
+        let state = match state_of(outcome) {
+            RunState::Failed { exit_code, reason } if self.goes_on => RunState::Stopped { exit_code, reason },
+            state => state,
+        };
+        self.write(state, outcome, clock, Ok(()));
     }
 
     /// Writes how the run ended; what cannot be written becomes the outcome of one that went well.
     pub(super) fn put_down(&self, recorder: &Recorder, outcome: &mut Outcome, clock: &Clock) {
-        let by_itself = outcome.failure.as_ref().is_none_or(|failure| !is_undecided(failure.error.kind()));
+        let by_itself = outcome.failure.as_ref().is_none_or(|failure| !failure.error.stops());
         let mut written = recorder.finish(by_itself);
         if let Err(error) = &written
             && error.kind() == Kind::Diverged
@@ -350,7 +357,7 @@ fn state_of(outcome: &Outcome) -> RunState {
             // `requeue` ended the script as it should.
             None => RunState::Succeeded { result: json!({"requeued": error.fact("at"), "task": error.fact("task")}) },
         },
-        kind if is_undecided(kind) => RunState::Stopped { exit_code, reason },
+        _ if error.stops() => RunState::Stopped { exit_code, reason },
         _ => RunState::Failed { exit_code, reason },
     }
 }

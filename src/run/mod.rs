@@ -31,6 +31,7 @@ use crate::{
         journal::{Clean, Recorder},
         place::Place,
     },
+    journal::Patience,
     mail::Mailer,
     sandbox::{Sandbox, World},
 };
@@ -79,6 +80,8 @@ pub struct Settings {
     pub journal: Option<Journaling>,
     /// Where `octorhai doctor` keeps what it measured; without it the run goes by what is safe on any server.
     pub measured: Option<PathBuf>,
+    /// How long a store that is away is waited for, in real time; [`crate::journal::patience::USUAL`] unless somebody said otherwise.
+    pub store_patience: std::time::Duration,
 }
 
 impl Settings {
@@ -215,6 +218,8 @@ async fn grounds(
         public_url: sandbox.as_ref().map(|_| "http://sandbox".to_owned()),
         on_retry: Some(Arc::new(move |text: &str| told.note(Level::Warning, text))),
         keeps_deadlines: advice.keeps_deadlines(),
+        // A run that goes on was answered there before: what is wrong there now passes.
+        known: recorder.as_ref().is_some_and(Recorder::goes_on),
         ..api::Settings::new(url, Some(credential), clock.clone(), settings.cancel.clone())
     };
     let connection = api::Settings { patience: patience.unwrap_or(connection.patience), ..connection };
@@ -267,8 +272,7 @@ fn configured(error: Error) -> Error {
     if !matches!(error.kind(), Kind::NotFound | Kind::Ambiguous | Kind::BadAnswer) {
         return error;
     }
-    let usage = error.hints().iter().fold(Error::usage(error.message()), Error::help);
-    error.facts().iter().fold(usage, |usage, (name, value)| usage.with(name, value.clone()))
+    error.into_kind(Kind::Usage)
 }
 
 /// A name for the run in markers: new each time on a real server, the same each time for the same script in a sandbox.
@@ -311,6 +315,11 @@ fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter
 
 fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clock, events: &Events) -> Outcome {
     let busy = clock.enter();
+    let (told, cancel) = (events.clone(), settings.cancel.clone());
+    let patience = Patience::new(settings.store_patience, move || cancel.is_cancelled(), move |text| told.note(Level::Warning, text));
+    for store in settings.journal.iter().map(|journal| &journal.store).chain(settings.locks.store()) {
+        store.be_patient(patience.clone());
+    }
     let (mark, advice) = (run_id(&settings, clock), settings.advice());
     let mut taken_up =
         match settings.journal.as_ref().map(|journal| journaled::take_up(journal, &settings, advice, mark.clone(), clock, events)) {

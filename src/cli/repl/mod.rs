@@ -260,6 +260,7 @@ fn settings(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target)
         locks: super::store::locks(args.locks.as_deref(), None, environment, ui)?,
         journal: None,
         measured: journal::doctor_file(environment),
+        store_patience: super::store::patience(environment)?,
     };
     Ok((settings, screen, cancel))
 }

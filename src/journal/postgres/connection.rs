@@ -64,7 +64,7 @@ impl From<tokio_postgres::Error> for Fault {
     }
 }
 
-/// Connects, and makes or migrates the tables when that is needed.
+/// Connects.
 pub async fn connect(address: &Address) -> Result<Client, Fault> {
     let (client, connection) = address.config.connect(address.tls()?).await?;
     tokio::spawn(async move {
@@ -73,14 +73,17 @@ pub async fn connect(address: &Address) -> Result<Client, Fault> {
             tracing::debug!(%error, "the connection to the journal ended");
         }
     });
-    let mut client = client;
     client.batch_execute(LIMITS).await?;
-    match format(&client).await? {
-        Some(FORMAT) => {}
-        Some(format) if format > FORMAT => return Err(newer(&address.shown, format).into()),
-        _ => make(&mut client, address).await?,
-    }
     Ok(client)
+}
+
+/// Makes or migrates the tables when that is needed.
+pub async fn prepare(client: &mut Client, address: &Address) -> Result<(), Fault> {
+    match format(client).await? {
+        Some(FORMAT) => Ok(()),
+        Some(format) if format > FORMAT => Err(newer(&address.shown, format).into()),
+        _ => make(client, address).await,
+    }
 }
 
 async fn format(client: &impl tokio_postgres::GenericClient) -> Result<Option<u32>, Fault> {
@@ -132,9 +135,11 @@ pub fn words(error: &tokio_postgres::Error) -> String {
     text
 }
 
-/// What went wrong, in our words: what, where, why, what now.
-pub fn told(address: &Address, fault: Fault) -> Error {
+/// What went wrong, in our words: what, where, why, what now. A server that a run is on already and that does not let it in or write is in
+/// the middle of a fail-over, perhaps: with `running` that is trouble that may pass.
+pub fn told(address: &Address, fault: Fault, running: bool) -> Error {
     let place = &address.shown;
+    let closed = |text: String| Error::new(if running { Kind::Store } else { Kind::Usage }, text);
     let error = match fault {
         Fault::Ours(error) => return error,
         Fault::Damaged(why) => return damaged(place, &why),
@@ -144,15 +149,15 @@ pub fn told(address: &Address, fault: Fault) -> Error {
     let code = error.code().map_or("", SqlState::code);
     match code.get(..2).unwrap_or_default() {
         "28" | "3D" | "42" | "3F" if code == "42501" || !code.starts_with("42") => {
-            Error::usage(format!("the store {place} does not let us in: {why}"))
+            closed(format!("the store {place} does not let us in: {why}"))
                 .help("check user, password (PGPASSWORD) and database; the user needs CONNECT and, the first time, CREATE on the database")
         }
         "42" | "3F" | "XX" | "23" => damaged(place, &why),
-        "25" => Error::usage(format!("the store {place} cannot be written: {why}")).help("name the primary server, not a read-only copy"),
-        "53" => Error::new(Kind::Unreachable, format!("the store {place} is full: {why}"))
+        "25" => closed(format!("the store {place} cannot be written: {why}")).help("name the primary server, not a read-only copy"),
+        "53" => Error::new(Kind::Store, format!("the store {place} is full: {why}"))
             .help("make room there (disk, memory, connections) and start again: what was written before is safe"),
         "55" | "57" | "40" if !code.starts_with("57P") => {
-            Error::new(Kind::Unreachable, format!("the store {place} is locked by another process for too long: {why}"))
+            Error::new(Kind::Store, format!("the store {place} is locked by another process for too long: {why}"))
                 .help("see pg_stat_activity for who waits and who holds a lock, and start again")
         }
         "" if why.contains("does not support TLS") => {
@@ -165,7 +170,7 @@ pub fn told(address: &Address, fault: Fault) -> Error {
         }
         "" if why.contains("certificate") => Error::usage(format!("the certificate of the store {place} is not trusted: {why}"))
             .help("add ?sslrootcert=FILE with the authority's certificate to the address"),
-        _ => Error::new(Kind::Unreachable, format!("the store {place} cannot be reached: {why}"))
+        _ => Error::new(Kind::Store, format!("the store {place} cannot be reached: {why}"))
             .help("check host, port and network, then start again: the run goes on where it was"),
     }
 }

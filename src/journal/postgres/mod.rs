@@ -11,7 +11,7 @@ mod rows;
 pub use address::{is_one, with_password};
 
 use super::{
-    Begin, Cell, Claim, Holder, NewRun, Run, RunState, Step, Store,
+    Begin, Cell, Claim, Holder, NewRun, Patience, Run, RunState, Step, Store,
     chain::json,
     not_ours,
     row::{self, Row},
@@ -21,7 +21,7 @@ use crate::{
     error::{Error, Result},
 };
 use address::Address;
-use connection::{Fault, connect, told, words};
+use connection::{Fault, connect, prepare, told, words};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use rows::Found;
@@ -30,7 +30,10 @@ use std::{
     collections::HashMap,
     ops::AsyncFn,
     panic::resume_unwind,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
 };
 use tokio::runtime::{Handle, Runtime};
@@ -42,6 +45,7 @@ pub struct Postgres {
     // Of its own: who calls may have none, or one that must not be blocked. Always there until it is dropped.
     runtime: Option<Runtime>,
     client: Mutex<Option<Client>>,
+    patience: OnceLock<Patience>,
     /// The last record of each run we hold, so that a write needs one trip.
     ends: Mutex<HashMap<(String, String), End>>,
 }
@@ -70,18 +74,30 @@ impl Postgres {
             .enable_all()
             .build()
             .map_err(|error| Error::bug(format!("no runtime for the journal: {error}")))?;
-        let store = Self { address, runtime: Some(runtime), client: Mutex::default(), ends: Mutex::default() };
-        store.ask(async |_, _| Ok(()))?;
+        let store = Self { address, runtime: Some(runtime), client: Mutex::default(), patience: OnceLock::new(), ends: Mutex::default() };
+        // Once: a database that is without the tables later is another one.
+        store.ask(async |client, _| prepare(client, &store.address).await)?;
         Ok(store)
     }
 
-    /// Does some work on the connection. When that is lost meanwhile, once more on a new one; the work is told so.
+    /// Does some work on the connection, as long as a run waits for its store. When the connection is lost meanwhile, on a new one;
+    /// the work is told so.
     fn ask<T: Send>(&self, work: impl AsyncFn(&mut Client, bool) -> Result<T, Fault> + Sync) -> Result<T> {
+        let lost = AtomicBool::new(false);
+        match self.patience.get() {
+            Some(patience) => patience.through(|| self.ask_now(&work, &lost)),
+            None => self.ask_now(&work, &lost),
+        }
+    }
+
+    /// The same, at most twice. `lost` is set when nobody knows what became of the work.
+    fn ask_now<T: Send>(&self, work: &(impl AsyncFn(&mut Client, bool) -> Result<T, Fault> + Sync), unknown: &AtomicBool) -> Result<T> {
         let mut place = self.client.lock();
         let place = &mut *place;
         let done = self.block(async || {
             let mut again = false;
             loop {
+                let known = !unknown.load(Ordering::Relaxed);
                 let mut client = match place.take().filter(|client| !client.is_closed()) {
                     Some(client) => client,
                     None => match connect(&self.address).await {
@@ -89,8 +105,11 @@ impl Postgres {
                         made => made?,
                     },
                 };
-                let done = work(&mut client, again).await;
+                let done = work(&mut client, !known).await;
                 let lost = done.as_ref().is_err_and(Fault::is_lost);
+                if lost {
+                    unknown.store(true, Ordering::Relaxed);
+                }
                 if lost && !again {
                     again = true;
                     continue;
@@ -101,7 +120,7 @@ impl Postgres {
                 return done;
             }
         });
-        done.map_err(|fault| told(&self.address, fault))
+        done.map_err(|fault| told(&self.address, fault, self.patience.get().is_some()))
     }
 
     /// Waits for some work, also where another runtime is being driven and nothing may wait: the intent of an effect is written
@@ -224,14 +243,19 @@ impl Store for Postgres {
         })
     }
 
+    fn be_patient(&self, patience: Patience) {
+        let _ = self.patience.set(patience);
+    }
+
     fn beat(&self, run: &str, holder: &Holder) -> Result<bool> {
-        self.ask(async |client, _| {
+        let beat = async |client: &mut Client, _| {
             let sql = "UPDATE octorhai.run SET beat = clock_timestamp() WHERE name = $1 AND nonce = $2 RETURNING cancel";
             match client.query_typed_opt(sql, &[(&run, Type::TEXT), (&holder.nonce, Type::TEXT)]).await? {
                 Some(row) => Ok(row.get(0)),
                 None => Ok(Self::ours(client, run, holder).await?.cancel),
             }
-        })
+        };
+        self.ask_now(&beat, &AtomicBool::new(false))
     }
 
     fn write(&self, run: &str, holder: &Holder, steps: &[Step]) -> Result<()> {

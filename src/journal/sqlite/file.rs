@@ -85,13 +85,16 @@ fn create(folder: &Path, file: &Path, patience: Duration) -> Result<()> {
         }
     }
     private(OpenOptions::new().write(true).create_new(true)).open(&unborn).map_err(told)?;
+    // Without a write-ahead log: closing one writes it into the file, and does not say when the disk was too full for that.
     let made = (|| {
-        let mut connection = connect(&unborn, patience)?;
+        let mut connection = Connection::open_with_flags(&unborn, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(patience)?;
+        connection.pragma_update(None, "synchronous", "full")?;
         migrate(&mut connection, 0, &MIGRATIONS)?;
-        // Closing writes all of it into the file itself.
         connection.close().map_err(|(_, error)| error)
     })();
     made.map_err(|error| fault(file, error))?;
+    File::open(&unborn).and_then(|made| made.sync_all()).map_err(told)?;
     std::fs::rename(&unborn, file).map_err(told)?;
     // The name must be on disk, too. Windows cannot open a folder and does not need it.
     if cfg!(unix) {
@@ -108,7 +111,41 @@ fn connect(file: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+/// Connects again, to a file that must be there and ours.
+pub fn again(file: &Path, patience: Duration) -> Result<Connection> {
+    let connection = connect(file, patience).map_err(|error| fault(file, error))?;
+    match numbers(&connection).map_err(|error| fault(file, error))? {
+        (APPLICATION, FORMAT) => Ok(connection),
+        _ => Err(damaged(file, "another file was put in its place")),
+    }
+}
+
+/// What tells a file from another one that gets its name. On Windows a file that is open keeps its name.
+pub type Identity = (u64, u64);
+
+/// The identity of the file that has this name now.
+pub fn identity(file: &Path) -> io::Result<Identity> {
+    let known = std::fs::metadata(file)?;
+    #[cfg(unix)]
+    let identity = (std::os::unix::fs::MetadataExt::dev(&known), std::os::unix::fs::MetadataExt::ino(&known));
+    #[cfg(not(unix))]
+    let identity = (0, u64::from(known.is_dir()));
+    Ok(identity)
+}
+
+/// The error for a file that was there, and is not or cannot be seen.
+pub fn gone(file: &Path, error: &io::Error) -> Error {
+    Error::new(Kind::Store, format!("the journal `{}` is gone ({error})", file.display()))
+        .help("put it back with what belongs to it (`runs.sqlite-wal`): the run is in it; one that is begun anew would do everything again")
+}
+
+/// Whether somebody may give back what is missing while a run waits: a right, a disk that was made read-only.
+pub fn may_be_written_later(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied))
 }
 
 fn numbers(connection: &Connection) -> rusqlite::Result<(i32, u32)> {
@@ -135,7 +172,7 @@ pub fn fault(file: &Path, error: rusqlite::Error) -> Error {
     let place = file.display();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            Error::new(Kind::Unreachable, format!("the journal `{place}` is locked by another process for too long"))
+            Error::new(Kind::Store, format!("the journal `{place}` is locked by another process for too long"))
                 .help("see who has it open (`lsof` or `fuser` on the file), e.g. a backup or a stopped process, and start again")
         }
         Some(ErrorCode::DiskFull) => full(file, &error.to_string()),
@@ -150,7 +187,7 @@ pub fn fault(file: &Path, error: rusqlite::Error) -> Error {
 }
 
 fn full(file: &Path, why: &str) -> Error {
-    Error::new(Kind::Unreachable, format!("the journal `{}` cannot be written: {why}", file.display()))
+    Error::new(Kind::Store, format!("the journal `{}` cannot be written: {why}", file.display()))
         .help("make room on the disk and start again: what was written before is safe, and nothing was sent without being written")
 }
 
@@ -163,7 +200,7 @@ pub fn damaged(file: &Path, why: &str) -> Error {
 
 /// The error for a folder that cannot be used.
 pub fn no_folder(folder: &Path, error: &io::Error) -> Error {
-    let kind = if error.kind() == io::ErrorKind::StorageFull { Kind::Unreachable } else { Kind::Usage };
+    let kind = if error.kind() == io::ErrorKind::StorageFull { Kind::Store } else { Kind::Usage };
     Error::new(kind, format!("the journal cannot be kept in `{}`: {error}", folder.display()))
         .help("make the folder writable for this user, or choose another with --store FOLDER or OCTORHAI_STATE")
 }

@@ -7,15 +7,16 @@ mod file;
 mod held;
 
 use super::{
-    Begin, Cell, Claim, Holder, NewRun, Run, RunState, Step, Store,
+    Begin, Cell, Claim, Holder, NewRun, Patience, Run, RunState, Step, Store,
     chain::{self, json},
     fenced, not_ours,
     row::{self, Begun, COLUMNS, Row},
 };
 use crate::{
     crash,
-    error::{Error, Result},
+    error::{Error, Kind, Result},
 };
+use file::Identity;
 use held::{Grip, HeldFiles};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -24,6 +25,7 @@ use serde_json::Value;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -33,9 +35,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A journal in a file.
 pub struct Sqlite {
     file: PathBuf,
-    connection: Mutex<Connection>,
+    connection: Mutex<Opened>,
+    patience: OnceLock<Patience>,
     held: HeldFiles,
     grips: Mutex<HashMap<(String, String), Grip>>,
+}
+
+/// A connection, and the file that it leads to.
+struct Opened {
+    connection: Connection,
+    identity: Option<Identity>,
 }
 
 type Fault = super::fault::Fault<rusqlite::Error>;
@@ -57,10 +66,11 @@ impl Sqlite {
         // An absolute path, for errors and because the working folder could change.
         let folder = std::path::absolute(folder).map_err(|error| file::no_folder(folder, &error))?;
         let connection = file::open(&folder, patience)?;
-        connection.set_prepared_statement_cache_capacity(64);
+        let file = folder.join("runs.sqlite");
         Ok(Self {
-            file: folder.join("runs.sqlite"),
-            connection: Mutex::new(connection),
+            connection: Mutex::new(Opened { connection, identity: file::identity(&file).ok() }),
+            file,
+            patience: OnceLock::new(),
             held: HeldFiles::below(&folder),
             grips: Mutex::default(),
         })
@@ -68,37 +78,58 @@ impl Sqlite {
 
     fn told(&self, fault: Fault) -> Error {
         match fault {
+            Fault::Database(error) if self.patience.get().is_some() && file::may_be_written_later(&error) => {
+                file::fault(&self.file, error).into_kind(Kind::Store)
+            }
             Fault::Database(error) => file::fault(&self.file, error),
             Fault::Damaged(why) => file::damaged(&self.file, &why),
             Fault::Ours(error) => error,
         }
     }
 
+    /// Tries something once, or as long as a run waits for its store.
+    fn patiently<T>(&self, mut work: impl FnMut(&mut Connection) -> Result<T, Fault>) -> Result<T> {
+        let mut once = || {
+            let mut opened = self.connection.lock();
+            self.stay(&mut opened)?;
+            work(&mut opened.connection).map_err(|fault| self.told(fault))
+        };
+        match self.patience.get() {
+            Some(patience) => patience.through(once),
+            None => once(),
+        }
+    }
+
+    /// Makes sure that the connection leads to the file that has the name. SQLite would go on writing to one that was moved away or
+    /// deleted, and what was written would be lost with the process.
+    fn stay(&self, opened: &mut Opened) -> Result<()> {
+        let now = file::identity(&self.file).map_err(|error| file::gone(&self.file, &error))?;
+        if opened.identity.as_ref().is_some_and(|then| *then != now) {
+            opened.connection = file::again(&self.file, PATIENCE)?;
+            opened.identity = Some(now);
+        }
+        Ok(())
+    }
+
     /// Reads in one transaction, so that all of it is of one moment.
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T> {
-        let mut connection = self.connection.lock();
-        let read = || {
+    fn read<T>(&self, work: impl Fn(&Connection) -> Result<T, Fault>) -> Result<T> {
+        self.patiently(|connection| {
             let view = connection.transaction()?;
             let found = work(&view)?;
             view.commit()?;
             Ok(found)
-        };
-        let found: Result<T, Fault> = { read }();
-        found.map_err(|fault| self.told(fault))
+        })
     }
 
     /// Changes something, all or nothing.
-    fn change<T>(&self, kind: &str, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
+    fn change<T>(&self, kind: &str, work: impl Fn(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
         crash::point("journal: before", kind);
-        let mut connection = self.connection.lock();
-        let change = || {
+        let done = self.patiently(|connection| {
             let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let found = work(&change)?;
             change.commit()?;
             Ok(found)
-        };
-        let done: Result<T, Fault> = { change }();
-        let done = done.map_err(|fault| self.told(fault));
+        });
         crash::point("journal: after", kind);
         done
     }
@@ -115,11 +146,11 @@ impl Sqlite {
     }
 
     /// The runs that a condition selects.
-    fn list(&self, rest: &str, params: impl Params) -> Result<Vec<Run>> {
+    fn list(&self, rest: &str, params: impl Params + Clone) -> Result<Vec<Run>> {
         self.read(|view| {
             let mut known: HashMap<String, Vec<(String, String)>> = HashMap::new();
             let mut runs = Vec::new();
-            for row in rows(view, rest, params)? {
+            for row in rows(view, rest, params.clone())? {
                 if !known.contains_key(&row.sources) {
                     known.insert(row.sources.clone(), sources(view, &row.sources)?);
                 }
@@ -174,6 +205,10 @@ impl Store for Sqlite {
             Ok(claim)
         })
         .inspect_err(|_| drop(self.grips.lock().remove(&(new.name.clone(), holder.nonce.clone()))))
+    }
+
+    fn be_patient(&self, patience: Patience) {
+        let _ = self.patience.set(patience);
     }
 
     fn beat(&self, run: &str, holder: &Holder) -> Result<bool> {

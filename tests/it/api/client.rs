@@ -118,6 +118,94 @@ async fn a_login_page_is_told_from_octopus() {
     let error = client(&server.address, &clock).space(None).await.err().expect("HTML is no answer");
     assert_eq!(error.kind(), Kind::BadAnswer);
     assert!(error.message().contains("`GET /api/spaces?skip=0&take=500`") && error.message().contains("<html><title>Sign in"), "{error}");
+    assert_eq!(server.count("GET"), 3, "an address that never answered as Octopus does may be a wrong one");
+    assert!(clock.since(start_of_time()) < seconds(10));
+}
+
+/// What proxies, gates and servers that start answer instead of Octopus.
+fn strange(path: &str) -> Vec<Reply> {
+    let page = "<!DOCTYPE html><html><title>Sign in</title></html>".to_owned();
+    let text = |status, head, body: &str| Reply::Text(status, head, body.to_owned());
+    vec![
+        text(200, "Content-Type: text/html\r\n", &page),
+        text(200, "Content-Type: text/html; charset=utf-8\r\n", "{}"),
+        text(200, "Content-Type: application/json\r\n", "{}"),
+        text(200, "Content-Type: application/json\r\n", ""),
+        text(200, "Content-Type: application/json\r\n", "[1, 2"),
+        text(200, "Content-Type: application/json\r\n", r#"{"Id": "ServerTasks-1", "Name": "Dep"#),
+        text(200, "Content-Type: application/json\r\n", r#"{"message": "no healthy upstream"}"#),
+        text(200, "Content-Type: application/json\r\n", r#""maintenance""#),
+        text(200, "Content-Type: text/plain\r\n", "OK"),
+        text(302, "Location: /login?next=/\r\n", ""),
+        text(302, "Location: https://sso.example.com/\r\n", ""),
+        Reply::Text(302, "", String::new()),
+        text(403, "Content-Type: text/html\r\n", &page),
+        text(401, "Content-Type: text/html\r\n", &page),
+        text(404, "Content-Type: text/html\r\n", &page),
+        text(404, "Content-Type: text/plain\r\n", &format!("no route to {path}")),
+        text(503, "Content-Type: text/html\r\n", &page),
+        text(522, "", "error code: 522"),
+    ]
+}
+
+#[tokio::test]
+async fn what_is_no_answer_of_octopus_is_asked_for_again() {
+    const TASK: &str = "/api/tasks/ServerTasks-1";
+    let document = r#"{"Id": "ServerTasks-1", "Name": "Deploy", "Description": "", "State": "Success", "IsCompleted": true}"#;
+    for odd in 0..strange(TASK).len() {
+        let clock = virtual_clock();
+        let _busy = clock.enter();
+        let asked = AtomicUsize::new(0);
+        let server = Server::start(&clock, move |_| {
+            // Octopus has answered once; then it does not for a while.
+            let turn = asked.fetch_add(1, Ordering::SeqCst);
+            if turn == 0 || turn > 4 {
+                Reply::Text(200, "Content-Type: application/json\r\n", document.to_owned())
+            } else {
+                strange(TASK).remove(odd)
+            }
+        });
+        let client = client(&server.address, &clock);
+        let route = Route::new(TASK);
+        client.fetch::<octorhai::api::Task>(&route).await.expect("Octopus");
+        let again = client.fetch::<octorhai::api::Task>(&route).await;
+        assert_eq!(again.map(|task| task.id.to_string()).map_err(|error| error.to_string()), Ok("ServerTasks-1".to_owned()), "case {odd}");
+    }
+}
+
+#[tokio::test]
+async fn what_stays_strange_ends_the_run_after_five_minutes() {
+    for odd in 0..strange("/api").len() {
+        let clock = virtual_clock();
+        let _busy = clock.enter();
+        let asked = AtomicUsize::new(0);
+        let server = Server::start(&clock, move |_| {
+            let first = asked.fetch_add(1, Ordering::SeqCst) == 0;
+            if first {
+                Reply::Text(404, "Content-Type: application/json\r\n", r#"{"ErrorMessage": "No."}"#.to_owned())
+            } else {
+                strange("/api").remove(odd)
+            }
+        });
+        let client = client(&server.address, &clock);
+        let route = Route::new("/api/tasks/ServerTasks-1");
+        client.fetch::<octorhai::api::Task>(&route).await.expect_err("it is Octopus that says so");
+        let before = clock.now();
+        let error = client.fetch::<octorhai::api::Task>(&route).await.expect_err("nobody is there");
+        assert!(error.kind() == Kind::Unreachable && error.stops(), "case {odd}: {error:?}");
+        assert!(clock.since(before) >= seconds(270) && clock.since(before) <= seconds(330), "case {odd}: {}", clock.since(before));
+    }
+}
+
+#[tokio::test]
+async fn a_member_deep_inside_that_is_odd_is_told_at_once() {
+    let clock = virtual_clock();
+    let _busy = clock.enter();
+    let list = r#"{"Items": [{"Id": "ServerTasks-1", "Name": "Deploy", "State": "Success", "QueueTime": "soon"}], "TotalResults": 1}"#;
+    let server = Server::start(&clock, |_| Reply::Text(200, "Content-Type: application/json\r\n", list.to_owned()));
+    let client = client(&server.address, &clock);
+    let error = client.list::<octorhai::api::Task>(&Route::new("/api/tasks"), None).await.expect_err("no time");
+    assert_eq!((error.kind(), error.fact("json_path")), (Kind::BadAnswer, Some(&"Items[0].QueueTime".into())), "{error}");
     assert_eq!(server.count("GET"), 1);
 }
 

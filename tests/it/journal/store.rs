@@ -4,6 +4,7 @@
 use crate::support::{
     postgres,
     records::{at, holder, new_run},
+    until,
 };
 use octorhai::{
     error::Kind,
@@ -418,9 +419,89 @@ fn a_file_that_is_locked_for_too_long_is_told() {
     let other = rusqlite::Connection::open(format!("{}/runs.sqlite", place.address)).expect("a file");
     other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
     let error = journal::Store::claim(&store, &new_run("nightly"), &holder("p1")).expect_err("it is locked");
-    assert!(error.kind() == Kind::Unreachable && error.message().contains("locked by another process"), "{error:?}");
+    assert!(error.kind() == Kind::Store && error.message().contains("locked by another process"), "{error:?}");
     other.execute_batch("COMMIT").expect("no lock");
     assert!(matches!(journal::Store::claim(&store, &new_run("nightly"), &holder("p1")), Ok(Claim::Fresh)));
+}
+
+/// A run that depends on the store waits for it, and what it said is kept.
+fn patient(store: &dyn journal::Store, span: std::time::Duration) -> std::sync::Arc<std::sync::Mutex<Vec<String>>> {
+    let said = std::sync::Arc::<std::sync::Mutex<Vec<String>>>::default();
+    let heard = said.clone();
+    store.be_patient(journal::Patience::new(span, || false, move |text| heard.lock().expect("no panic").push(text.to_owned())));
+    said
+}
+
+#[test]
+fn a_run_waits_for_a_file_that_is_locked_gone_or_read_only_for_a_moment() {
+    let place = Place::file();
+    drop(place.open());
+    let file = format!("{}/runs.sqlite", place.address);
+    let store = journal::Sqlite::open_with(place.address.as_ref(), std::time::Duration::from_millis(50)).expect("a store");
+    journal::Store::claim(&store, &new_run("nightly"), &holder("p1")).expect("a claim");
+    let said = patient(&store, journal::patience::USUAL);
+    let heard = |at: usize| said.lock().expect("no panic").get(at).cloned().unwrap_or_default();
+    let write = |n: i64| journal::Store::write(&store, "nightly", &holder("p1"), &[step(&n.to_string(), StepState::Done, n)]);
+    // Each goes away as soon as the run has said that it waits.
+    let meanwhile = |at: usize, n: i64, over: &(dyn Fn() + Sync)| {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                until("it says that it waits", || (!heard(at).is_empty()).then_some(()));
+                over();
+            });
+            write(n).expect("it was waited for");
+        });
+    };
+    let other = std::sync::Mutex::new(rusqlite::Connection::open(&file).expect("a file"));
+    other.lock().expect("no panic").execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    meanwhile(0, 1, &|| other.lock().expect("no panic").execute_batch("COMMIT").expect("no lock"));
+    assert!(heard(0).contains("is locked by another process") && heard(0).contains("trying again for up to 5m"), "{}", heard(0));
+    assert!(heard(1).starts_with("the journal can be written again after "), "{}", heard(1));
+
+    let away = format!("{file}.away");
+    std::fs::rename(&file, &away).expect("the file is there");
+    meanwhile(2, 2, &|| std::fs::rename(&away, &file).expect("the file is there"));
+    assert!(heard(2).contains("is gone") && heard(2).contains("nothing is sent meanwhile"), "{}", heard(2));
+    drop(other);
+    drop(store);
+    assert_eq!(place.open().steps("nightly").expect("steps").len(), 2);
+}
+
+#[test]
+fn a_run_does_not_go_on_in_another_store_of_the_same_name() {
+    let place = Place::file();
+    let store = journal::Sqlite::open(place.address.as_ref()).expect("a store");
+    journal::Store::claim(&store, &new_run("nightly"), &holder("p1")).expect("a claim");
+    patient(&store, std::time::Duration::ZERO);
+    let write = || journal::Store::write(&store, "nightly", &holder("p1"), &[step("1", StepState::Done, 1)]);
+    // Somebody moved it away and another octorhai made a new one; and a backup of something else was put in its place.
+    let aside = tempfile::tempdir().expect("a folder");
+    std::fs::rename(&place.address, aside.path().join("old")).expect("the folder is there");
+    drop(place.open());
+    let error = write().expect_err("the run is not in it");
+    assert!(error.stops() && error.message().contains("it is not in the journal any more"), "{error:?}");
+    std::fs::remove_file(format!("{}/runs.sqlite", place.address)).expect("the file is there");
+    std::fs::write(format!("{}/runs.sqlite", place.address), "something else").expect("written");
+    let error = write().expect_err("it is something else");
+    assert!(error.stops() && error.kind() == Kind::Store, "{error:?}");
+}
+
+#[test]
+fn a_database_without_the_tables_is_refused_by_a_run_that_has_seen_them() {
+    let place = Place::database();
+    let store = place.open();
+    fresh(&store, "nightly", "p1");
+    let said = patient(&*store, journal::patience::USUAL);
+    place.execute("DROP SCHEMA octorhai CASCADE");
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'octorhai' AND datname = current_database()";
+    for lost in [false, true] {
+        if lost {
+            place.execute(cut);
+        }
+        let error = store.write("nightly", &holder("p1"), &[step("1", StepState::Done, 1)]).expect_err("there are no tables");
+        assert!(error.stops() && error.kind() == Kind::Store && error.message().contains("is damaged"), "{error:?}");
+    }
+    assert!(said.lock().expect("no panic").is_empty(), "that does not pass");
 }
 
 #[cfg(unix)]
@@ -442,8 +523,8 @@ fn a_full_disk_is_told_before_the_effect_and_loses_nothing() {
     let text = said(&mut process);
     process.kill().expect("SIGKILL");
     process.wait().expect("its end");
-    assert!(text.contains("unreachable ") && text.contains("cannot be written") && text.contains("make room on the disk"), "{text}");
-    let written: usize = text.split("unreachable ").nth(1).and_then(|rest| rest.split(':').next()?.parse().ok()).expect("a number");
+    assert!(text.contains("store ") && text.contains("cannot be written") && text.contains("make room on the disk"), "{text}");
+    let written: usize = text.split("store ").nth(1).and_then(|rest| rest.split(':').next()?.parse().ok()).expect("a number");
     let Claim::Resumed(_, steps) = place.open().claim(&new_run("big"), &holder("p2")).expect("a claim") else { panic!("it goes on") };
     assert!(written > 0 && steps.len() == written, "{written} were written, {} are there", steps.len());
 }
@@ -460,7 +541,7 @@ fn a_lost_connection_is_made_again_and_a_dead_server_is_told() {
         store.write("nightly", &holder("p1"), &[step(&n.to_string(), StepState::Done, n)]).expect("a write");
     }
     assert_eq!(place.open().steps("nightly").expect("steps").len(), 5);
-    refused("postgres://ann:s3cret@127.0.0.1:1/runs", Kind::Unreachable, &["postgres://ann@127.0.0.1:1/runs cannot be reached"]);
+    refused("postgres://ann:s3cret@127.0.0.1:1/runs", Kind::Store, &["postgres://ann@127.0.0.1:1/runs cannot be reached"]);
 }
 
 #[test]

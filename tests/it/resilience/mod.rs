@@ -3,5 +3,6 @@
 mod cancel;
 mod people;
 mod resume;
+mod trouble;
 mod wait;
 mod writes;

@@ -166,6 +166,7 @@ pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings
         locks: octorhai::run::LocksAt::Octopus,
         journal: None,
         measured: None,
+        store_patience: octorhai::journal::patience::USUAL,
         sinks: vec![events],
         cancel: octorhai::cancel::Cancel::new(),
     }

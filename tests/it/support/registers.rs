@@ -26,6 +26,8 @@ use std::{
 pub struct Memory(Mutex<BTreeMap<String, (u64, Value)>>);
 
 impl Store for Memory {
+    fn be_patient(&self, _: octorhai::journal::Patience) {}
+
     fn place(&self) -> String {
         "memory".to_owned()
     }
