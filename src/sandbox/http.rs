@@ -173,6 +173,7 @@ fn before(fault: &FaultPlan, line: &Line) -> Option<Response> {
         }
         FaultAction::Status(code) => error_page(code),
         FaultAction::Html => page(StatusCode::OK, "Please sign in to the proxy"),
+        FaultAction::Empty => json(200, &serde_json::json!({})),
         FaultAction::Redirect => {
             let mut response = page(StatusCode::FOUND, "Moved");
             if let Ok(to) = HeaderValue::from_str(fault.url.as_deref().unwrap_or("/")) {

@@ -558,6 +558,8 @@ pub(crate) enum FaultAction {
     Delay,
     /// 200 with an HTML page.
     Html,
+    /// 200 with `{}`.
+    Empty,
     /// Let it happen, and cut the answer in half.
     Truncate,
     /// Megabytes of JSON.
@@ -574,13 +576,14 @@ pub(crate) enum FaultAction {
 impl TryFrom<String> for FaultAction {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        const NAMES: [&str; 12] = [
+        const NAMES: [&str; 13] = [
             "status=502",
             "status_after=502",
             "reset",
             "drop_after",
             "delay",
             "html",
+            "empty",
             "truncate",
             "huge",
             "redirect",
@@ -602,6 +605,7 @@ impl TryFrom<String> for FaultAction {
             "drop_after" => Self::DropAfter,
             "delay" => Self::Delay,
             "html" => Self::Html,
+            "empty" => Self::Empty,
             "truncate" => Self::Truncate,
             "huge" => Self::Huge,
             "redirect" => Self::Redirect,

@@ -73,6 +73,31 @@ async fn error_pages_and_retry_after() {
 }
 
 #[tokio::test]
+async fn odd_answers_hit_the_nth_request_whatever_its_method() {
+    for (action, body) in [("html", "Please sign in"), ("empty", "{}")] {
+        let s = with(&format!("match = \"/api*\"\nnth = 2\naction = \"{action}\"")).await;
+        s.get("/api/tasks").await;
+        let odd = post(&s).await.unwrap();
+        assert_eq!(odd.status(), 200);
+        assert!(odd.text().await.unwrap().contains(body), "{action}");
+        // It did not happen, and the next request is answered as always.
+        assert_eq!(deployments(&s), 0, "{action}");
+        assert_eq!(post(&s).await.unwrap().status(), 201);
+    }
+}
+
+#[tokio::test]
+async fn half_an_answer_says_that_it_is_whole() {
+    let s = with("nth = 1\naction = \"truncate\"").await;
+    let answer = post(&s).await.unwrap();
+    let length = answer.content_length();
+    let half = answer.bytes().await.unwrap();
+    assert_eq!(length, Some(half.len() as u64));
+    assert!(serde_json::from_slice::<Value>(&half).is_err());
+    assert_eq!(deployments(&s), 1);
+}
+
+#[tokio::test]
 async fn half_an_answer_and_too_much_of_one() {
     let s =
         with("match = \"*/projects\"\nnth = 1\naction = \"truncate\"\n[[faults]]\nmatch = \"*/environments\"\naction = \"huge\"\nsize = 3")
