@@ -4,5 +4,6 @@ mod cancel;
 mod people;
 mod resume;
 mod trouble;
+mod upgrade;
 mod wait;
 mod writes;
