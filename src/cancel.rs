@@ -1,11 +1,31 @@
 //! The cancel token: one per run, set by Ctrl-C, SIGTERM or a front end, asked by everybody who waits.
 
-use crate::error::{Error, Kind};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use crate::{
+    clock::Stopwatch,
+    error::{Error, Kind, Result},
+};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
 };
 use tokio::sync::Notify;
+
+/// How long the record of a stop ([`Cancel::record_first`]) holds up the stop itself: a store that does not answer must not keep
+/// deployments from being cancelled.
+const RECORD_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a run that is stopped gives back its locks: on a server that was not measured a release settles for two seconds.
+/// What takes longer is left to the next taker.
+pub const LEAVE_LOCKS: Duration = Duration::from_millis(2500);
+
+/// Writes down why a run is stopped.
+type Record = Box<dyn FnOnce(&str) -> Result<()> + Send>;
 
 /// Tells everybody who holds a clone that the run shall end. Once set it stays set, in a run; a session takes it back for its
 /// next input.
@@ -19,6 +39,51 @@ struct Inner {
     /// What ended the run in one of its branches: the others begin nothing more.
     halted: parking_lot::Mutex<Option<Error>>,
     notify: Notify,
+    record: parking_lot::Mutex<Option<Record>>,
+    /// The stop is being recorded, and sets the token itself.
+    recording: AtomicBool,
+    stop: Stop,
+}
+
+/// What is true of a run that is being stopped: for the last words of a process that is ended before its run could say it.
+#[derive(Default)]
+pub struct Stop {
+    recorded: parking_lot::Mutex<Option<Result<()>>>,
+    locks: parking_lot::Mutex<BTreeSet<String>>,
+    leaves_locks: parking_lot::Mutex<Option<Stopwatch>>,
+}
+
+impl Stop {
+    /// Whether the stop is on record; none when nothing came of it yet, or the run has no record.
+    pub fn recorded(&self) -> Option<Result<()>> {
+        self.recorded.lock().clone()
+    }
+
+    /// The run holds this lock from now on, or does not any more.
+    pub fn holds_lock(&self, name: &str, holds: bool) {
+        let mut locks = self.locks.lock();
+        if holds {
+            locks.insert(name.to_owned());
+        } else {
+            locks.remove(name);
+        }
+    }
+
+    /// The locks that the run holds.
+    pub fn locks(&self) -> Vec<String> {
+        self.locks.lock().iter().cloned().collect()
+    }
+
+    /// The run gives back locks; returns the time that is left for that, [`LEAVE_LOCKS`] for all of them together.
+    pub fn leave_locks(&self) -> Duration {
+        let watch = *self.leaves_locks.lock().get_or_insert_with(Stopwatch::start);
+        LEAVE_LOCKS.saturating_sub(watch.elapsed())
+    }
+
+    /// Whether the run has begun to give back its locks.
+    pub fn leaves_locks(&self) -> bool {
+        self.leaves_locks.lock().is_some()
+    }
 }
 
 impl Cancel {
@@ -27,14 +92,45 @@ impl Cancel {
         Self::default()
     }
 
-    /// Sets the token; `reason` (e.g. `Ctrl-C`) is kept from the first call.
+    /// Sets the token; `reason` (e.g. `Ctrl-C`) is kept from the first call. Returns at once: when there is something to record
+    /// first ([`Cancel::record_first`]), the token is set after that, a second later at most.
     pub fn cancel(&self, reason: &str) {
-        {
+        let reason = {
             let mut kept = self.0.reason.lock();
             if kept.is_empty() {
                 reason.clone_into(&mut kept);
             }
+            kept.clone()
+        };
+        let record = {
+            let mut kept = self.0.record.lock();
+            let record = kept.take();
+            let recording = self.0.recording.fetch_or(record.is_some(), Ordering::SeqCst);
+            if record.is_none() && recording {
+                return;
+            }
+            record
+        };
+        let Some(record) = record else { return self.set() };
+        let (done, wait_done) = mpsc::channel();
+        let recorder = self.clone();
+        let recording = thread::Builder::new().name("stop-record".to_owned()).spawn(move || {
+            let recorded = record(&message(&reason));
+            *recorder.0.stop.recorded.lock() = Some(recorded);
+            let _ = done.send(());
+        });
+        let setter = self.clone();
+        let waiting = thread::Builder::new().name("stop".to_owned()).spawn(move || {
+            let _done_or_too_late = wait_done.recv_timeout(RECORD_WITHIN);
+            setter.set();
+        });
+        // Without a thread the run is stopped all the same.
+        if recording.is_err() || waiting.is_err() {
+            self.set();
         }
+    }
+
+    fn set(&self) {
         self.0.set.store(true, Ordering::SeqCst);
         self.0.notify.notify_waiters();
     }
@@ -46,8 +142,20 @@ impl Cancel {
         self.0.notify.notify_waiters();
     }
 
+    /// Does `record` before the token is set, so that a process which is ended right after that leaves a record of the stop.
+    /// It gets what [`Cancel::error`] will say.
+    pub fn record_first(&self, record: impl FnOnce(&str) -> Result<()> + Send + 'static) {
+        *self.0.record.lock() = Some(Box::new(record));
+    }
+
+    /// See [`Stop`].
+    pub fn stop(&self) -> &Stop {
+        &self.0.stop
+    }
+
     /// Takes it back: what ended was one input of a session. Call it only when nobody waits any more.
     pub fn take_back(&self) {
+        *self.0.stop.leaves_locks.lock() = None;
         self.0.reason.lock().clear();
         *self.0.halted.lock() = None;
         self.0.set.store(false, Ordering::SeqCst);
@@ -72,12 +180,11 @@ impl Cancel {
 
     /// The error that ends a cancelled run.
     pub fn error(&self) -> Error {
-        let reason = self.0.reason.lock();
-        Error::new(Kind::Cancelled, format!("the run was cancelled ({})", if reason.is_empty() { "no reason given" } else { &reason }))
+        Error::new(Kind::Cancelled, message(&self.0.reason.lock()))
     }
 
     /// `Err` when the token is set.
-    pub fn check(&self) -> crate::error::Result<()> {
+    pub fn check(&self) -> Result<()> {
         if self.is_cancelled() { Err(self.error()) } else { Ok(()) }
     }
 
@@ -104,7 +211,7 @@ impl Cancel {
     }
 
     /// Runs `work` until it ends or the token is set, whichever is first.
-    pub async fn guard<T>(&self, work: impl Future<Output = crate::error::Result<T>>) -> crate::error::Result<T> {
+    pub async fn guard<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
             () = self.cancelled() => Err(self.error()),
@@ -113,15 +220,49 @@ impl Cancel {
     }
 }
 
+fn message(reason: &str) -> String {
+    format!("the run was cancelled ({})", if reason.is_empty() { "no reason given" } else { reason })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn stop_is_recorded_before_the_token_is_set() {
+        let cancel = Cancel::new();
+        let (asked, (go_on, wait)) = (cancel.clone(), mpsc::channel());
+        cancel.record_first(move |why| {
+            wait.recv().expect("the test goes on");
+            assert!(!asked.is_cancelled() && why.contains("Ctrl-C"));
+            Ok(())
+        });
+        cancel.cancel("Ctrl-C");
+        cancel.cancel("SIGTERM");
+        assert!(!cancel.is_cancelled() && cancel.stop().recorded().is_none());
+        go_on.send(()).expect("it waits");
+        cancel.cancelled().await;
+        assert!(matches!(cancel.stop().recorded(), Some(Ok(()))));
+    }
+
+    #[tokio::test]
+    async fn record_that_is_not_written_does_not_hold_up_the_stop() {
+        let cancel = Cancel::new();
+        let (_never_sent, wait) = mpsc::channel::<()>();
+        cancel.record_first(move |_| {
+            let _ = wait.recv();
+            Ok(())
+        });
+        cancel.cancel("Ctrl-C");
+        cancel.cancelled().await;
+        assert!(cancel.stop().recorded().is_none());
+    }
+
+    #[tokio::test]
     async fn a_guard_ends_when_the_token_is_set() {
         let cancel = Cancel::new();
         let other = cancel.clone();
-        let waiting = tokio::spawn(async move { other.guard(std::future::pending::<crate::error::Result<()>>()).await });
+        let waiting = tokio::spawn(async move { other.guard(std::future::pending::<Result<()>>()).await });
         tokio::task::yield_now().await;
         cancel.cancel("Ctrl-C");
         let error = waiting.await.expect("the task does not panic").expect_err("the guard reports the cancellation");

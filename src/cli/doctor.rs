@@ -24,7 +24,7 @@ fn perform(args: &DoctorArgs, ui: &Ui, environment: &Environment) -> Result<()> 
     let file = super::journal::doctor_file(environment).ok_or_else(|| {
         Error::usage("there is no folder for what was measured: this user has no home").help("set OCTORHAI_STATE to a folder")
     })?;
-    let watch = signals::watch(settings.cancel.clone(), ui.clone(), None);
+    let watch = signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new));
     let runtime = connect::runtime()?;
     let report = runtime.block_on(examine(args, settings, environment));
     drop(watch);

@@ -20,8 +20,12 @@ impl JsonSink {
 impl Sink for JsonSink {
     fn event(&self, event: &Event) {
         // Events hold strings, numbers and JSON values only, which always can be written.
-        let line = serde_json::to_string(event).unwrap_or_else(|why| json!({"event": "unprintable", "why": why.to_string()}).to_string());
-        self.0.data(&line);
+        let mut line = serde_json::to_value(event).unwrap_or_else(|why| json!({"event": "unprintable", "why": why.to_string()}));
+        // Beside other runs each line says whose it is.
+        if let Some(run) = self.0.run() {
+            line["run"] = json!(run);
+        }
+        self.0.bare_data(&line.to_string());
     }
 }
 

@@ -114,7 +114,7 @@ fn perform(args: &LocksArgs, ui: &Ui, environment: &Environment) -> Result<()> {
         }
         LocksAt::Octopus => {
             let settings = connect::settings(&args.at, "locks list", ui, environment)?;
-            let (clock, watch) = (settings.clock.clone(), signals::watch(settings.cancel.clone(), ui.clone(), None));
+            let (clock, watch) = (settings.clock.clone(), signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new)));
             let advice = doctor::advice(super::journal::doctor_file(environment).as_deref(), &settings.url);
             let space = runtime.block_on(connect::space(&args.at, settings, environment))?;
             let register = Arc::new(OctopusRegister::new(space.clone(), advice.settle));

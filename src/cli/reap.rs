@@ -18,7 +18,7 @@ use serde_json::json;
 /// Lists the children of a task, or cancels those that go on.
 pub(super) fn run(args: &ReapArgs, ui: &Ui, environment: &Environment) -> Result<()> {
     let settings = connect::settings(&args.at, &format!("runs reap --parent {}", args.parent), ui, environment)?;
-    let _watch = signals::watch(settings.cancel.clone(), ui.clone(), None);
+    let _watch = signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new));
     let runtime = connect::runtime()?;
     runtime.block_on(async {
         let space = connect::space(&args.at, settings, environment).await?;

@@ -227,13 +227,50 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
 }
 
 fn perform(args: &RunArgs, ui: &Ui, Prepared { settings, timeline, zone }: Prepared) -> Ended {
-    let watch = signals::watch(settings.cancel.clone(), ui.clone(), settings.journal.as_ref().map(|journal| journal.name.as_str()));
+    let watch = signals::watch(settings.cancel.clone(), ui.clone(), last_words(&settings, ui, &timeline));
     let outcome = below::run(settings);
     drop(watch);
     ui.end_bars();
     close(args, ui, &timeline, &zone, &outcome);
     let problem = outcome.failure.as_ref().map(|failure| failure.error.message().to_owned());
     Ended { exit_code: outcome.exit_code, problem }
+}
+
+/// What is said of a run whose process is ended before the run has ended.
+fn last_words(settings: &Settings, ui: &Ui, timeline: &Arc<Timeline>) -> signals::LastWords {
+    /// So many tasks are named.
+    const MOST: usize = 10;
+    let (cancel, ui, timeline, script) = (settings.cancel.clone(), ui.clone(), Arc::clone(timeline), settings.script.name.clone());
+    let run = settings.journal.as_ref().map(|journal| journal.name.clone());
+    Box::new(move || {
+        ui.drop_bars();
+        let (mut lines, open) = (Vec::new(), timeline.open());
+        if !open.is_empty() {
+            let more = if open.len() > MOST { format!(" and {} more", open.len() - MOST) } else { String::new() };
+            let named = open.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+            lines.push(format!("open on the server when it ended, look there: {named}{more}"));
+        }
+        let locks = cancel.stop().locks();
+        if !locks.is_empty() {
+            let named = locks.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            lines.push(format!("locks that were not given back: {named}; the next run takes them over when their lease has ended"));
+        }
+        if let Some(run) = &run {
+            let problem = match cancel.stop().recorded() {
+                Some(Ok(())) => None,
+                Some(Err(error)) => Some(error.message().to_owned()),
+                None => Some("its journal did not answer".to_owned()),
+            };
+            match problem {
+                None => lines.push(format!("run `{run}` is cancelled and is not continued")),
+                Some(problem) => lines.push(format!(
+                    "run `{run}` could not be marked as cancelled ({problem}): `octorhai runs cancel {run}` does it, or it is continued"
+                )),
+            }
+            lines.push(format!("what it did: octorhai runs show {run}\nbegin it anew: octorhai run --run-id {run} --anew {script}"));
+        }
+        lines
+    })
 }
 
 /// The closing lines: what ran when, mails, the error, the result, statistics.

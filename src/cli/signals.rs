@@ -1,21 +1,30 @@
-//! Ctrl-C and SIGTERM: the first ends the run in order, within two seconds or `OCTORHAI_STOP_WITHIN`; the second ends the process at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first ends the run in order, within two seconds or `OCTORHAI_STOP_WITHIN`, and three more while it
+//! gives back locks; the second ends the process at once. Either way the last lines say what is open and held, and how to go on.
 
 use super::ui::Ui;
 use crate::{
-    cancel::Cancel,
+    cancel::{Cancel, LEAVE_LOCKS},
     clock::{real_limit, text},
     error::Kind,
 };
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 use std::{
-    sync::Arc,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 /// What an orchestrator grants before it sends SIGKILL is 10 s at most; two leave room for one request to a slow server.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long to wait at most for a run that gives back its locks: a little longer than it takes, so that it has the last word.
+const LOCKS: Duration = LEAVE_LOCKS.saturating_add(Duration::from_millis(300));
+
+/// How long several runs of one process may say their last words.
+const WORDS: Duration = Duration::from_millis(300);
 
 /// The environment variable that gives a run more time, or less, to leave in order.
 const STOP_WITHIN: &str = "OCTORHAI_STOP_WITHIN";
@@ -40,11 +49,18 @@ pub struct Watch(Arc<AtomicBool>);
 impl Drop for Watch {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
+        WATCHING.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 /// Counts the watches of this process: those of earlier runs leave it to the last one to act.
 static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// How many watches live: several where runs go on side by side.
+static WATCHING: AtomicU64 = AtomicU64::new(0);
+
+/// How many of them have said their last words.
+static SILENT: AtomicU64 = AtomicU64::new(0);
 
 /// Whether a signal has come.
 static CAME: AtomicBool = AtomicBool::new(false);
@@ -54,11 +70,13 @@ pub fn came() -> bool {
     CAME.load(Ordering::SeqCst)
 }
 
-/// Starts watching on a thread of its own, so that a run that is busy cannot delay it. `run` is the name in the journal of what is
-/// watched: what did not end in order can be continued.
-pub fn watch(cancel: Cancel, ui: Ui, run: Option<&str>) -> Watch {
-    let go_on = run.map_or_else(String::new, |run| format!("\ngo on with it: octorhai runs resume {run}"));
+/// What a process says of its run when it is ended before the run could: what is open and held, and how to go on.
+pub type LastWords = Box<dyn Fn() -> Vec<String> + Send>;
+
+/// Starts watching on a thread of its own, so that a run that is busy cannot delay it.
+pub fn watch(cancel: Cancel, ui: Ui, last_words: LastWords) -> Watch {
     let grace = grace(&ui);
+    WATCHING.fetch_add(1, Ordering::SeqCst);
     let over = Arc::new(AtomicBool::new(false));
     let done = Arc::clone(&over);
     let number = LAST.fetch_add(1, Ordering::SeqCst) + 1;
@@ -70,27 +88,36 @@ pub fn watch(cancel: Cancel, ui: Ui, run: Option<&str>) -> Watch {
             let Ok(mut signals) = Signals::new() else { return };
             let _ = ready.send(());
             let name = signals.next().await;
-            if number != LAST.load(Ordering::SeqCst) {
+            if done.load(Ordering::SeqCst) {
+                // The last one acts, unless another run goes on beside it.
+                if number == LAST.load(Ordering::SeqCst) && WATCHING.load(Ordering::SeqCst) == 0 {
+                    leave();
+                }
                 return;
             }
-            CAME.store(true, Ordering::SeqCst);
-            if done.load(Ordering::SeqCst) {
-                leave();
+            // Said first, and once: a script that is quick to end would have the last word otherwise.
+            if !CAME.swap(true, Ordering::SeqCst) {
+                let what = if WATCHING.load(Ordering::SeqCst) > 1 { "the runs" } else { "the run" };
+                say_briefly(ui.of_all(), format!("{name}: ending {what}; once more ends it at once"));
             }
-            // Said first: a script that is quick to end would have the last word otherwise.
-            say_briefly(&ui, format!("{name}: ending the run; once more ends it at once"));
             cancel.cancel(name);
-            let second = real_limit(grace, signals.next()).await;
-            if second.is_some() {
-                say_briefly(&ui, format!("ended at once: what this run started on the server goes on{go_on}"));
-            } else if !done.load(Ordering::SeqCst) {
-                say_briefly(
-                    &ui,
-                    format!("the run did not end within {}: ended; look at the server for what it started{go_on}", shown(grace)),
-                );
-            } else {
+            let mut second = real_limit(grace, signals.next()).await;
+            if second.is_none() && !done.load(Ordering::SeqCst) && cancel.stop().leaves_locks() {
+                second = real_limit(LOCKS, signals.next()).await;
+            }
+            let why = match second {
+                Some(_) => "ended at once".to_owned(),
+                None if !done.load(Ordering::SeqCst) => format!("the run did not end within {}: ended", shown(grace)),
                 // The run is over and writes its closing lines; a further signal still ends it.
-                signals.next().await;
+                None => {
+                    signals.next().await;
+                    leave();
+                }
+            };
+            let words: Vec<String> = std::iter::once(why).chain(last_words()).collect();
+            say_briefly(ui, words.join("\n"));
+            if SILENT.fetch_add(1, Ordering::SeqCst) + 1 < WATCHING.load(Ordering::SeqCst) {
+                real_limit(WORDS, std::future::pending::<()>()).await;
             }
             leave();
         });
@@ -124,7 +151,7 @@ pub fn over_session(ui: Ui) -> OverSession {
                         *count += 1;
                         cancel.cancel(name);
                         if *count == 2 {
-                            say_briefly(&ui, "it is being ended; once more ends octorhai".to_owned());
+                            say_briefly(ui.clone(), "it is being ended; once more ends octorhai".to_owned());
                         }
                     }
                 }
@@ -168,9 +195,8 @@ pub async fn first() -> &'static str {
 }
 
 /// Talks, but not longer than a moment: a pipe that nobody reads must not keep the process alive.
-fn say_briefly(ui: &Ui, text: String) {
+fn say_briefly(ui: Ui, text: String) {
     let (said, wait_said) = std::sync::mpsc::channel();
-    let ui = ui.clone();
     let _thread = std::thread::Builder::new().name("last-words".to_owned()).spawn(move || {
         ui.talk(&text);
         let _ = said.send(());
@@ -187,7 +213,22 @@ fn leave() -> ! {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
+    /// None where the process that started us has it ignored, as `nohup` does: then it stays ignored.
+    hangup: Option<tokio::signal::unix::Signal>,
+}
+
+/// Whether SIGHUP was ignored when this process started. Only Linux tells.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    static IGNORED: OnceLock<bool> = OnceLock::new();
+    *IGNORED.get_or_init(|| std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored(&status, 1)))
+}
+
+/// Whether the mask of ignored signals in a `/proc/PID/status` holds a signal.
+#[cfg(unix)]
+fn is_ignored(status: &str, signal: u32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
 #[cfg(unix)]
@@ -197,15 +238,21 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup: (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?,
         })
     }
 
     async fn next(&mut self) -> &'static str {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => "Ctrl-C",
             _ = self.terminate.recv() => "SIGTERM",
-            _ = self.hangup.recv() => "SIGHUP",
+            _ = hangup => "SIGHUP",
         }
     }
 }
@@ -230,5 +277,18 @@ impl Signals {
             _ = self.close.recv() => "the window was closed",
             _ = self.shutdown.recv() => "the machine shuts down",
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signal_is_read_from_the_mask() {
+        let status = "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001004\nSigCgt:\t0000000000000001\n";
+        assert!(is_ignored(status, 3) && is_ignored(status, 13) && !is_ignored(status, 1) && !is_ignored(status, 2));
+        assert!(is_ignored("SigIgn:\t0000000000000001", 1));
+        assert!(!is_ignored("", 1) && !is_ignored("SigIgn:\tx", 1));
     }
 }

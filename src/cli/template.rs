@@ -260,7 +260,7 @@ fn push(args: &PushArgs, ui: &Ui, environment: &Environment) -> Result<()> {
         templates.push(template);
     }
     let settings = connect::settings(&args.at, "template push FILE", ui, environment)?;
-    let _watch = signals::watch(settings.cancel.clone(), ui.clone(), None);
+    let _watch = signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new));
     connect::runtime()?.block_on(async {
         let space = connect::space(&args.at, settings, environment).await?;
         for template in &templates {
@@ -376,7 +376,7 @@ fn pack(args: &PackArgs, ui: &Ui, environment: &Environment) -> Result<()> {
         return Ok(());
     }
     let settings = connect::settings(&args.at, "template pack --push", ui, environment)?;
-    let _watch = signals::watch(settings.cancel.clone(), ui.clone(), None);
+    let _watch = signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new));
     let is_new = connect::runtime()?.block_on(async {
         let space = connect::space(&args.at, settings, environment).await?;
         space.upload_package(&name, &bytes).await

@@ -85,6 +85,19 @@ impl State {
 }
 
 impl Timeline {
+    /// The tasks that have not ended, as far as this run has seen: `Project A 2.0.0 → Test (ServerTasks-12)`.
+    pub fn open(&self) -> Vec<String> {
+        let state = self.0.lock();
+        let mut open: Vec<(usize, String)> = state
+            .index
+            .iter()
+            .filter(|(_, at)| state.rows[**at].ended.is_none())
+            .map(|(task, at)| (*at, format!("{} ({task})", state.rows[*at].title)))
+            .collect();
+        open.sort_unstable();
+        open.into_iter().map(|(_, text)| text).collect()
+    }
+
     /// Shows the chart and the mails on `ui`; nothing when nothing ran and nothing was sent.
     pub fn show(&self, ui: &Ui, zone: &TimeZone) {
         let state = self.0.lock();

@@ -12,7 +12,11 @@ use parking_lot::Mutex;
 use std::{
     io::{self, IsTerminal, Write},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
+
+/// How long the end of the process waits for somebody who writes.
+const BRIEFLY: Duration = Duration::from_millis(100);
 
 /// How loud the talk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +48,11 @@ pub enum Tone {
 
 /// Writes; clones write to the same place.
 #[derive(Clone)]
-pub struct Ui(Arc<Inner>);
+pub struct Ui {
+    inner: Arc<Inner>,
+    /// The run whose lines these are, where several runs write to the same place.
+    run: Option<Arc<str>>,
+}
 
 struct Inner {
     out: Mutex<Out>,
@@ -88,7 +96,7 @@ pub struct Typing(Ui);
 
 impl Drop for Typing {
     fn drop(&mut self) {
-        self.0.0.out.lock().above = None;
+        self.0.inner.out.lock().above = None;
     }
 }
 
@@ -97,7 +105,7 @@ impl Ui {
     pub fn console(colour: bool, loudness: Loudness, redactor: Redactor) -> Self {
         let terminal = io::stderr().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self(Arc::new(Inner {
+        Self::new(Inner {
             out: Mutex::new(Out::to(Box::new(io::stdout()), Box::new(io::stderr()))),
             redactor,
             voice: None,
@@ -105,13 +113,13 @@ impl Ui {
             colour: colour && terminal && !dumb,
             live: terminal && !dumb && loudness > Loudness::Quiet,
             loudness,
-        }))
+        })
     }
 
     /// Somewhere else, without colour.
     #[cfg(test)]
     pub fn to(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>, loudness: Loudness, redactor: Redactor) -> Self {
-        Self(Arc::new(Inner {
+        Self::new(Inner {
             out: Mutex::new(Out::to(data, talk)),
             redactor,
             voice: None,
@@ -119,14 +127,14 @@ impl Ui {
             colour: false,
             live: false,
             loudness,
-        }))
+        })
     }
 
     /// In a step of Octopus. The task log shows what is verbose only to who asks for it, so all of it is said.
     pub fn step(redactor: Redactor) -> (Self, Voice) {
         let voice = Voice::on(io::stdout());
         let nowhere = || Box::new(io::sink());
-        let ui = Self(Arc::new(Inner {
+        let ui = Self::new(Inner {
             out: Mutex::new(Out::to(nowhere(), nowhere())),
             redactor,
             voice: Some(voice.clone()),
@@ -134,43 +142,79 @@ impl Ui {
             colour: false,
             live: false,
             loudness: Loudness::Verbose,
-        }));
+        });
         (ui, voice)
+    }
+
+    fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner), run: None }
+    }
+
+    /// The same place, where every line begins with the name of a run: several write there side by side.
+    #[must_use = "lines of `self` are as before"]
+    pub fn of_run(&self, run: &str) -> Self {
+        Self { inner: Arc::clone(&self.inner), run: Some(run.into()) }
+    }
+
+    /// The same place for what is said of all runs.
+    #[must_use = "lines of `self` are as before"]
+    pub fn of_all(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), run: None }
+    }
+
+    /// The run of [`Ui::of_run`].
+    pub fn run(&self) -> Option<&str> {
+        self.run.as_deref()
+    }
+
+    /// Each line with the name of its run in front.
+    fn named(&self, text: &str) -> String {
+        match &self.run {
+            Some(run) => text.split('\n').map(|line| format!("{run}: {line}")).collect::<Vec<_>>().join("\n"),
+            None => text.to_owned(),
+        }
     }
 
     /// How loud the talk is.
     pub fn loudness(&self) -> Loudness {
-        self.0.loudness
+        self.inner.loudness
     }
 
     /// Whether stderr is a terminal that can show live lines.
     pub fn is_live(&self) -> bool {
-        self.0.live
+        self.inner.live && self.run.is_none()
     }
 
     /// What takes the secrets out.
     pub fn redactor(&self) -> &Redactor {
-        &self.0.redactor
+        &self.inner.redactor
     }
 
     /// From now on hints that name `octorhai runs` name this store too: who gave one finds the run nowhere else.
     pub fn name_store(&self, store: &str) {
         let plain = store.chars().all(|letter| letter.is_alphanumeric() || "/\\._-:@+,=".contains(letter));
-        let _first_stays = self.0.store.set(if plain { store.to_owned() } else { format!("\"{store}\"") });
+        let _first_stays = self.inner.store.set(if plain { store.to_owned() } else { format!("\"{store}\"") });
     }
 
     /// A hint as it must be typed here.
     pub fn hint(&self, text: &str) -> String {
-        match self.0.store.get() {
-            Some(store) => text.replace("octorhai runs ", &format!("octorhai runs --store {store} ")),
+        match self.inner.store.get() {
+            Some(store) => text
+                .replace("octorhai runs ", &format!("octorhai runs --store {store} "))
+                .replace("octorhai run --run-id ", &format!("octorhai run --store {store} --run-id ")),
             None => text.to_owned(),
         }
     }
 
     /// Writes a line of data to stdout.
     pub fn data(&self, line: &str) {
-        let clean = self.0.redactor.clean(line);
-        if let Some(voice) = &self.0.voice {
+        self.bare_data(&self.named(line));
+    }
+
+    /// The same for a line that names its run itself.
+    pub fn bare_data(&self, line: &str) {
+        let clean = self.inner.redactor.clean(line);
+        if let Some(voice) = &self.inner.voice {
             return voice.say(Level::Default, &clean);
         }
         self.write(|out| {
@@ -199,16 +243,16 @@ impl Ui {
     /// The same; in a step, at a level of its log.
     pub fn tell(&self, level: Level, line: &str) {
         let line = self.hint(line);
-        let clean = self.0.redactor.clean(&line);
-        match &self.0.voice {
+        let clean = self.inner.redactor.clean(&line);
+        match &self.inner.voice {
             Some(voice) => voice.say(level, &clean),
-            None => self.write(|out| out.talk(&clean)),
+            None => self.write(|out| out.talk(&self.named(&clean))),
         }
     }
 
     /// Writes a line of talk unless the user wants it quiet.
     pub fn say(&self, line: &str) {
-        if self.0.loudness > Loudness::Quiet {
+        if self.inner.loudness > Loudness::Quiet {
             self.talk(line);
         }
     }
@@ -245,18 +289,18 @@ impl Ui {
             Tone::Warn => "33",
             Tone::Strong => "1",
         };
-        if self.0.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.inner.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     /// Whether there is colour.
     pub fn has_colour(&self) -> bool {
-        self.0.colour
+        self.inner.colour
     }
 
     /// From now on all lines go to `printer`, which puts them above the line that is typed.
     #[must_use = "lines go there as long as this lives"]
     pub fn above_prompt(&self, printer: Box<dyn Write + Send>) -> Typing {
-        self.0.out.lock().above = Some(printer);
+        self.inner.out.lock().above = Some(printer);
         Typing(self.clone())
     }
 
@@ -264,19 +308,29 @@ impl Ui {
     /// [`Ui::is_live`].
     pub fn start_bars(&self) -> indicatif::MultiProgress {
         // 8 pictures a second: more is work that nobody sees.
-        let target = if self.0.live { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let target = if self.is_live() { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
         let bars = indicatif::MultiProgress::with_draw_target(target);
-        self.0.out.lock().bars = Some(bars.clone());
+        self.inner.out.lock().bars = Some(bars.clone());
         bars
     }
 
     /// Ends them.
     pub fn end_bars(&self) {
-        self.0.out.lock().bars = None;
+        self.inner.out.lock().bars = None;
+    }
+
+    /// Takes them from the screen, and lets nobody draw them again: the process ends.
+    pub fn drop_bars(&self) {
+        // Whoever writes to a pipe that nobody reads holds it.
+        let Some(mut out) = self.inner.out.try_lock_for(BRIEFLY) else { return };
+        if let Some(bars) = out.bars.take() {
+            let _ = bars.clear();
+            bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
     }
 
     fn write(&self, work: impl FnOnce(&mut Out) -> io::Result<()>) {
-        let mut out = self.0.out.lock();
+        let mut out = self.inner.out.lock();
         // A reader that went away (`| head`) does not end a run: deployments are more than their log.
         let _reader_gone = match out.bars.clone() {
             Some(bars) => bars.suspend(|| work(&mut out)),

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::marked::mark_in,
     cancel::Cancel,
-    clock::{later, text},
+    clock::{later, real_limit, text},
     engine::{
         branch,
         thrown::{HostResult, Raise, ours, raise},
@@ -62,6 +62,8 @@ pub struct Hold {
     state: Mutex<State>,
     /// Something sent under it may still take effect.
     in_doubt: AtomicBool,
+    /// The script has left it because the run was cancelled: it is given back when the tasks of the run are.
+    left: AtomicBool,
 }
 
 enum State {
@@ -149,8 +151,10 @@ impl Host {
                     options: options.clone(),
                     state: Mutex::new(state),
                     in_doubt: AtomicBool::new(false),
+                    left: AtomicBool::new(false),
                 };
                 let hold = Arc::new(hold);
+                self.cancel.stop().holds_lock(name, true);
                 self.holds.lock().push(hold.clone());
                 Asked::Inside(hold)
             }
@@ -200,7 +204,13 @@ impl Host {
             return Ok(Ok(held));
         }
         // What was sent last may still land: an error in taking it back comes second, the lease ends it.
-        if let Err(error) = self.finish(taker.give_up()) {
+        let given_up = if self.cancel.is_cancelled() {
+            let within = self.cancel.stop().leave_locks();
+            self.finish(real_limit(within, taker.give_up())).unwrap_or_else(|| Err(too_slow()))
+        } else {
+            self.finish(taker.give_up())
+        };
+        if let Err(error) = given_up {
             self.note(Level::Warning, format!("lock `{name}` could not be given up in order: {}", error.message()));
         }
         match (found?, last) {
@@ -276,6 +286,11 @@ impl Host {
 
     /// Gives a lock back. A run that ends by `error` and may go on later keeps it in its record.
     pub(super) fn leave(&self, hold: &Arc<Hold>, error: Option<Kind>) -> HostResult<()> {
+        // Its tasks are cancelled first, or the next holder would meet them.
+        if self.cancel.is_cancelled() {
+            hold.left.store(true, Ordering::SeqCst);
+            return Ok(());
+        }
         self.holds.lock().retain(|other| !Arc::ptr_eq(other, hold));
         if error.is_some_and(|kind| kind.class() == Class::Stop) {
             self.give_back(hold);
@@ -304,19 +319,34 @@ impl Host {
     }
 
     fn give_back(&self, hold: &Hold) {
+        let locks = hold.is_earlier().then(|| self.locks());
+        let given = self.finish(self.given_back(hold, locks));
+        self.tell_given(hold, given);
+    }
+
+    /// Gives a lock back; `locks` are needed for one that an earlier start of the run took.
+    async fn given_back(&self, hold: &Hold, locks: Option<Result<Locks>>) -> Result<()> {
         let state = std::mem::replace(&mut *hold.state.lock(), State::Over);
-        let given = match state {
+        match state {
             State::Ours(held) if hold.in_doubt.load(Ordering::SeqCst) => {
                 held.abandon();
                 let text = "something sent under it may still take effect, so it is not given back: the next run takes it over with care";
                 self.note(Level::Warning, format!("lock `{}`: {text}", hold.name));
-                Ok(())
             }
-            State::Ours(held) => self.finish(held.release()),
+            State::Ours(held) => held.release().await?,
             // What an earlier start took stands there still, unless somebody took it over.
-            State::Earlier(_) | State::Taking => self.locks().and_then(|locks| self.finish(locks.forget_earlier(&hold.name))),
-            State::Over => Ok(()),
-        };
+            State::Earlier(_) | State::Taking => {
+                if let Some(locks) = locks {
+                    locks?.forget_earlier(&hold.name).await?;
+                }
+            }
+            State::Over => return Ok(()),
+        }
+        self.cancel.stop().holds_lock(&hold.name, false);
+        Ok(())
+    }
+
+    fn tell_given(&self, hold: &Hold, given: Result<()>) {
         if let Err(error) = given {
             let text =
                 format!("lock `{}` could not be given back ({}): it ends with its lease or its server task", hold.name, error.message());
@@ -324,8 +354,39 @@ impl Host {
         }
     }
 
+    /// Gives back the locks of a run that is stopped, all at once and within a limit: what takes longer is left to the next taker.
+    fn give_back_within(&self, all: &[Arc<Hold>]) {
+        let within = self.cancel.stop().leave_locks();
+        let locks = all.iter().any(|hold| hold.is_earlier()).then(|| self.locks());
+        let give = |hold: &Arc<Hold>| {
+            let (hold, locks) = (hold.clone(), locks.clone());
+            async move { Ok(real_limit(within, self.given_back(&hold, locks)).await.unwrap_or_else(|| Err(too_slow()))) }
+        };
+        let given: Vec<Result<()>> = self.finish(super::lists::all(all.iter().map(give))).unwrap_or_default();
+        for (hold, given) in all.iter().zip(given) {
+            self.tell_given(hold, given);
+        }
+    }
+
+    /// Gives back what a cancelled input of a session held: the session goes on.
+    pub fn give_back_left(&self) {
+        let mut holds = self.holds.lock();
+        let (left, held) = holds.drain(..).partition(|hold| hold.left.load(Ordering::SeqCst));
+        *holds = held;
+        drop(holds);
+        let left: Vec<Arc<Hold>> = left;
+        self.give_back_within(&left);
+    }
+
     /// Gives back what is held to the end of the run, in the opposite order.
     pub fn leave_all(&self, error: Option<Kind>) -> Result<()> {
+        if self.cancel.is_cancelled() {
+            let all: Vec<Arc<Hold>> = self.holds.lock().drain(..).rev().collect();
+            if !all.is_empty() {
+                self.give_back_within(&all);
+            }
+            return Ok(());
+        }
         let mut result = Ok(());
         let all: Vec<Arc<Hold>> = self.holds.lock().iter().rev().cloned().collect();
         for hold in all {
@@ -337,12 +398,21 @@ impl Host {
 }
 
 impl Hold {
+    fn is_earlier(&self) -> bool {
+        matches!(&*self.state.lock(), State::Earlier(_) | State::Taking)
+    }
+
     fn held(&self) -> Option<Held> {
         match &*self.state.lock() {
             State::Ours(held) => Some(held.clone()),
             _ => None,
         }
     }
+}
+
+/// The error of a release that took longer than a stop may.
+fn too_slow() -> Error {
+    Error::new(Kind::Timeout, "a stopped run waits no longer")
 }
 
 /// The error of a run that goes on and finds its lock taken.

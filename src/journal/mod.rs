@@ -95,7 +95,12 @@ pub trait Store: Send + Sync {
     /// Writes steps, new ones or new states of known ones (same path), all or none.
     fn write(&self, run: &str, holder: &Holder, steps: &[Step]) -> Result<()>;
 
-    /// Ends the run, or puts it down until something is due; the holder leaves it.
+    /// Marks a run as cancelled while its holder still works on it: from now on no process continues it, whatever becomes of
+    /// the holder. The holder may write steps after that, and leaves the run with [`Store::put_down`].
+    fn mark_cancelled(&self, run: &str, holder: &Holder, reason: &str, at: Timestamp) -> Result<()>;
+
+    /// Ends the run, or puts it down until something is due; the holder leaves it. A run that was asked to end, or is marked as
+    /// cancelled, is not put down: it is cancelled ([`left_as`]).
     fn put_down(&self, run: &str, holder: &Holder, state: &RunState, at: Timestamp) -> Result<()>;
 
     /// One run.
@@ -107,8 +112,8 @@ pub trait Store: Send + Sync {
     /// The steps of a run, in the order of writing.
     fn steps(&self, name: &str) -> Result<Vec<Step>>;
 
-    /// Asks a run to end. A held one sees it at its next beat; one that nobody holds is marked cancelled at once.
-    /// Returns whether there was an unfinished run of that name.
+    /// Cancels a run. The holder of a held one sees it at its next beat, and ends. Returns whether there was an unfinished run of
+    /// that name.
     fn cancel(&self, name: &str, at: Timestamp) -> Result<bool>;
 
     /// Runs that are put down and due at `now`, the longest due first.
@@ -146,6 +151,31 @@ fn newer(place: &str, format: u32) -> Error {
 /// The state of a run that was cancelled while nobody held it.
 fn cancelled() -> RunState {
     RunState::Cancelled { reason: "cancelled by hand while no process worked on it".to_owned() }
+}
+
+/// The state of a run that is cancelled while a process works on it.
+fn cancelled_by(reason: &str) -> RunState {
+    RunState::Cancelled { reason: reason.to_owned() }
+}
+
+/// The state of a held run that somebody cancels by hand.
+fn asked_to_end() -> RunState {
+    cancelled_by("cancelled by hand: octorhai runs cancel")
+}
+
+/// The state that a run has after its holder left it with `state`. `before` is the state until then, `asked` whether somebody
+/// asked the run to end: what is cancelled can not be continued.
+fn left_as(before: &RunState, asked: bool, state: &RunState) -> RunState {
+    match before {
+        RunState::Cancelled { .. } if state.is_unfinished() => before.clone(),
+        _ if asked && state.is_unfinished() => asked_to_end(),
+        _ => state.clone(),
+    }
+}
+
+/// Whether a process may hold a run in this state: it works on it, or leaves it after it was cancelled.
+fn may_be_held(state: &RunState) -> bool {
+    matches!(state, RunState::Running | RunState::Cancelled { .. })
 }
 
 /// The error of a process that may not write any more.

@@ -121,7 +121,7 @@ pub struct Run {
     pub state: RunState,
     /// Who works on it; the last one that did, when nobody does.
     pub holder: Option<Holder>,
-    /// Whether the holder is known to be there. Only while it is `Running`.
+    /// Whether the holder is known to be there: it works on the run, or leaves it after it was cancelled.
     pub alive: bool,
     /// When something was last written.
     pub updated: Timestamp,

@@ -83,7 +83,7 @@ impl Row {
         let new: NewRun = serde_json::from_str(&self.new).map_err(|error| self.unreadable(&error))?;
         let state = self.state()?;
         Ok(Run {
-            alive: alive && state == RunState::Running,
+            alive: alive && super::may_be_held(&state),
             state,
             holder: self.holder()?,
             new: NewRun { name: self.name.clone(), sources, ..new },

@@ -143,7 +143,11 @@ impl Held {
         owner.until = until;
         let beat = owner.beat;
         register.swap(&cell(&self.0.name), found.version, &record.to_value()).await?;
-        self.0.locks.clock.sleep(register.settle()).await;
+        tokio::select! {
+            () = self.0.locks.clock.sleep(register.settle()) => {}
+            // It is being given back, which looks again by itself.
+            () = self.0.end.notified() => return Ok(true),
+        }
         let record = self.0.locks.record(&self.0.name).await?;
         match record.owner(&self.0.nonce) {
             None => Ok(false),

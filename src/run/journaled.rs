@@ -108,6 +108,9 @@ pub(super) fn take_up(
         }
     };
     events.note(Level::Verbose, format!("run `{}` in the journal at {}", new.name, journaling.store.place()));
+    let (store, name, marker, clean, time) =
+        (journaling.store.clone(), new.name.clone(), holder.clone(), settings.clean.clone(), clock.clone());
+    settings.cancel.record_first(move |why| store.mark_cancelled(&name, &marker, &clean(why), time.now()));
     Ok(Begun::Ours(Box::new(TakenUp {
         store: journaling.store.clone(),
         name: new.name,

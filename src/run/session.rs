@@ -132,6 +132,7 @@ impl Session {
                 open.retain(|task| !open_before.contains(&task.id.to_string()));
                 self.host.cancel_on_the_way_out(&open);
             }
+            self.host.give_back_left();
             self.settings.cancel.take_back();
         }
         done

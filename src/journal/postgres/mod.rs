@@ -64,6 +64,9 @@ impl End {
     }
 }
 
+/// The condition on a run, `$6`, that a holder, `$7`, holds it.
+const OF_HOLDER: &str = "name = $6 AND nonce = $7";
+
 impl Postgres {
     /// Connects.
     pub fn open(address: &str) -> Result<Self> {
@@ -165,9 +168,10 @@ impl Postgres {
         let change = client.transaction().await?;
         let (open, ended) = match rows::one(&change, &new.name, true).await? {
             Some(found) if found.row.state()?.is_unfinished() => (Some(found), None),
-            Some(Found { row, alive }) if begin.leaves(&row.state()?) => {
+            Some(Found { row, alive }) if begin.leaves(&row.state()?) || alive => {
                 let sources = rows::sources(&change, &[&row]).await?;
-                return Ok(Some(Claim::Ended(Box::new(row.run(sources[&row.sources].clone(), alive)?))));
+                let run = Box::new(row.run(sources[&row.sources].clone(), alive)?);
+                return Ok(Some(if begin.leaves(&run.state) { Claim::Ended(run) } else { Claim::Held(run) }));
             }
             Some(found) => (None, Some(found)),
             None => (None, None),
@@ -210,7 +214,9 @@ impl Postgres {
             return Err(super::fenced(name, "it is not in the journal any more").into());
         };
         let (state, now) = (row.state()?, row.holder()?);
-        if state != RunState::Running || now.as_ref().is_none_or(|now| now.nonce != holder.nonce) {
+        let is_holder = super::may_be_held(&state) && now.as_ref().is_some_and(|now| now.nonce == holder.nonce);
+        // What is left keeps its last holder's name, but not the nonce.
+        if !is_holder || !rows::is_held(client, name, &holder.nonce).await? {
             return Err(not_ours(name, &state, now.as_ref(), holder).into());
         }
         Ok(row)
@@ -291,15 +297,32 @@ impl Store for Postgres {
         })
     }
 
-    fn put_down(&self, run: &str, holder: &Holder, state: &RunState, at: Timestamp) -> Result<()> {
-        let text = json(state);
-        self.change("put_down", async |client, again| {
-            if rows::put_down(client, "name = $6 AND nonce = $7", &[run, &holder.nonce], state, at).await? {
+    fn mark_cancelled(&self, run: &str, holder: &Holder, reason: &str, at: Timestamp) -> Result<()> {
+        let state = super::cancelled_by(reason);
+        self.change("cancel", async |client, _| {
+            if rows::mark(client, OF_HOLDER, &[run, &holder.nonce], &state, at).await? {
                 return Ok(());
             }
+            Self::ours(client, run, holder).await.map(drop)
+        })
+    }
+
+    fn put_down(&self, run: &str, holder: &Holder, state: &RunState, at: Timestamp) -> Result<()> {
+        self.change("put_down", async |client, again| {
+            let change = client.transaction().await?;
+            let found = rows::one(&change, run, true).await?;
+            let state = match &found {
+                Some(found) => super::left_as(&found.row.state()?, found.row.cancel, state),
+                None => state.clone(),
+            };
+            if rows::put_down(&change, OF_HOLDER, &[run, &holder.nonce], &state, at).await? {
+                change.commit().await?;
+                return Ok(());
+            }
+            drop(change);
             if again
-                && let Some(found) = rows::one(client, run, false).await?
-                && found.row.state == text
+                && let Some(found) = found
+                && found.row.state == json(&state)
                 && found.row.holder()?.is_some_and(|last| last.nonce == holder.nonce)
             {
                 return Ok(());
@@ -339,10 +362,12 @@ impl Store for Postgres {
             let Some(Found { row, alive }) = rows::one(&change, name, true).await? else { return Ok(false) };
             let state = row.state()?;
             if !state.is_unfinished() {
-                return Ok(again && state == super::cancelled());
+                return Ok(again && (state == super::cancelled() || state == super::asked_to_end()));
             }
-            change.execute_typed("UPDATE octorhai.run SET cancel = true WHERE id = $1", &[(&row.id, Type::INT8)]).await?;
-            if !(alive && state == RunState::Running) {
+            if alive && state == RunState::Running {
+                rows::mark(&change, "name = $6", &[name], &super::asked_to_end(), at).await?;
+            } else {
+                change.execute_typed("UPDATE octorhai.run SET cancel = true WHERE id = $1", &[(&row.id, Type::INT8)]).await?;
                 rows::put_down(&change, "name = $6", &[name], &super::cancelled(), at).await?;
             }
             change.commit().await?;

@@ -25,7 +25,9 @@ pub struct Found {
 /// The rows that a condition selects.
 pub async fn some(client: &impl GenericClient, rest: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Found>, Fault> {
     let lease = LEASE.as_secs();
-    let sql = format!("SELECT {COLUMNS}, run.beat > clock_timestamp() - interval '{lease} s' FROM octorhai.run AS run {rest}");
+    let sql = format!(
+        "SELECT {COLUMNS}, run.nonce IS NOT NULL AND run.beat > clock_timestamp() - interval '{lease} s' FROM octorhai.run AS run {rest}"
+    );
     let found = client.query_typed(&sql, params).await?.into_iter().map(|row| Found {
         row: Row {
             id: row.get(0),
@@ -132,13 +134,35 @@ pub async fn begin(change: &Transaction<'_>, new: &NewRun, holder: &Holder) -> R
 
 /// Puts a run down, if the condition on parameters from `$6` holds.
 pub async fn put_down(client: &impl GenericClient, only: &str, of: &[&str], state: &RunState, at: Timestamp) -> Result<bool, Fault> {
+    change(client, "nonce = NULL", only, of, state, at).await
+}
+
+async fn change(
+    client: &impl GenericClient,
+    besides: &str,
+    only: &str,
+    of: &[&str],
+    state: &RunState,
+    at: Timestamp,
+) -> Result<bool, Fault> {
     let (unfinished, due, ended) = row::facts(state, at);
     let (text, at) = (json(state), at.to_string());
-    let sql = format!("UPDATE octorhai.run SET state = $1, unfinished = $2, due = $3, ended = $4, updated = $5, nonce = NULL WHERE {only}");
+    let sql = format!("UPDATE octorhai.run SET state = $1, unfinished = $2, due = $3, ended = $4, updated = $5, {besides} WHERE {only}");
     let mut params: Vec<(&(dyn ToSql + Sync), Type)> =
         vec![(&text, Type::TEXT), (&unfinished, Type::BOOL), (&due, Type::INT8), (&ended, Type::INT8), (&at, Type::TEXT)];
     params.extend(of.iter().map(|text| (text as &(dyn ToSql + Sync), Type::TEXT)));
     Ok(client.execute_typed(&sql, &params).await? == 1)
+}
+
+/// Gives a run that is held a state in which nobody continues it, if the condition on parameters from `$6` holds; its holder stays.
+pub async fn mark(client: &impl GenericClient, only: &str, of: &[&str], state: &RunState, at: Timestamp) -> Result<bool, Fault> {
+    change(client, "cancel = true", only, of, state, at).await
+}
+
+/// Whether the holder with this nonce holds the run.
+pub async fn is_held(client: &impl GenericClient, name: &str, nonce: &str) -> Result<bool, Fault> {
+    let sql = "SELECT 1 FROM octorhai.run WHERE name = $1 AND nonce = $2";
+    Ok(client.query_typed_opt(sql, &[(&name, Type::TEXT), (&nonce, Type::TEXT)]).await?.is_some())
 }
 
 /// Cells that a condition on `$1` selects.

@@ -136,7 +136,7 @@ impl Sqlite {
 
     fn is_alive(&self, row: &Row) -> Result<bool, Fault> {
         Ok(match (row.state()?, row.holder()?) {
-            (RunState::Running, Some(holder)) => self.held.is_alive(&row.name, &holder),
+            (state, Some(holder)) if super::may_be_held(&state) => self.held.is_alive(&row.name, &holder),
             _ => false,
         })
     }
@@ -174,12 +174,12 @@ impl Store for Sqlite {
             {
                 return Ok(Claim::Ended(Box::new(self.whole(change, row)?)));
             }
-            let open = found.filter(|row| row.state().map_or(true, |state| state.is_unfinished()));
-            if let Some(row) = &open
+            if let Some(row) = &found
                 && self.is_alive(row)?
             {
                 return Ok(Claim::Held(Box::new(self.whole(change, row)?)));
             }
+            let open = found.filter(|row| row.state().map_or(true, |state| state.is_unfinished()));
             // Nobody looks for this file before the transaction has told them of it.
             let grip = self.held.take(&new.name, holder).map_err(|error| file::no_folder(&self.file, &error))?;
             let claim = if let Some(row) = open {
@@ -238,9 +238,14 @@ impl Store for Sqlite {
         })
     }
 
+    fn mark_cancelled(&self, run: &str, holder: &Holder, reason: &str, at: Timestamp) -> Result<()> {
+        self.change("cancel", |change| mark(change, &ours(change, run, holder)?, &super::cancelled_by(reason), at))
+    }
+
     fn put_down(&self, run: &str, holder: &Holder, state: &RunState, at: Timestamp) -> Result<()> {
         self.change("put_down", |change| {
             let row = ours(change, run, holder)?;
+            let state = &super::left_as(&row.state()?, row.cancel, state);
             let (unfinished, due, ended) = row::facts(state, at);
             change
                 .prepare_cached(
@@ -272,7 +277,7 @@ impl Store for Sqlite {
                 return Ok(false);
             };
             if self.is_alive(&row)? {
-                change.prepare_cached("UPDATE run SET cancel = 1 WHERE id = ?")?.execute([row.id])?;
+                mark(change, &row, &super::asked_to_end(), at)?;
             } else {
                 let state = super::cancelled();
                 let (_, due, ended) = row::facts(&state, at);
@@ -347,10 +352,21 @@ fn one(connection: &Connection, name: &str) -> Result<Option<Row>, Fault> {
 fn ours(connection: &Connection, name: &str, holder: &Holder) -> Result<Row, Fault> {
     let row = one(connection, name)?.ok_or_else(|| fenced(name, "it is not in the journal any more"))?;
     let (state, now) = (row.state()?, row.holder()?);
-    if state != RunState::Running || now.as_ref().is_none_or(|now| now.nonce != holder.nonce) {
+    // What is left keeps its last holder's name, but not the nonce.
+    let held = || connection.prepare_cached("SELECT 1 FROM run WHERE id = ? AND nonce = ?")?.exists(params![row.id, holder.nonce]);
+    if !super::may_be_held(&state) || now.as_ref().is_none_or(|now| now.nonce != holder.nonce) || !held()? {
         return Err(not_ours(name, &state, now.as_ref(), holder).into());
     }
     Ok(row)
+}
+
+/// Gives a run that is held a state in which nobody continues it; its holder stays.
+fn mark(change: &Transaction<'_>, row: &Row, state: &RunState, at: Timestamp) -> Result<(), Fault> {
+    let (unfinished, due, ended) = row::facts(state, at);
+    change
+        .prepare_cached("UPDATE run SET cancel = 1, state = ?2, unfinished = ?3, due = ?4, ended = ?5, updated = ?6 WHERE id = ?1")?
+        .execute(params![row.id, json(state), unfinished, due, ended, at.to_string()])?;
+    Ok(())
 }
 
 /// The steps of a run, unless its records are not what was written.

@@ -238,7 +238,8 @@ fn cancel_ends_what_nobody_works_on_and_asks_who_works() {
     let ran = runs(&folder, &["cancel", "held"]);
     assert!(ran.code == 0 && ran.stderr.contains("asked process 42 on build-1 to end `held`"), "{ran:?}");
     assert!(store.beat("held", &holder()).expect("a beat"));
-    assert!(runs(&folder, &["show", "held"]).stdout.contains("state       Running"));
+    let shown = runs(&folder, &["show", "held"]).stdout;
+    assert!(shown.contains("state       Cancelled") && shown.contains("process 42 on build-1: is there"), "{shown}");
 }
 
 #[test]

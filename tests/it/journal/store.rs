@@ -233,13 +233,58 @@ fn what_is_due_and_what_is_cancelled(place: &Place) {
     assert!(!store.cancel("no such run", at(51)).expect("there is none"));
     assert!(matches!(store.run("soon").expect("a look").expect("a run").state, RunState::Cancelled { .. }));
     assert_eq!(names(&store.due(at(300)).expect("runs")), ["late"]);
-    // A held one is asked.
+    // A held one is cancelled at once, and its holder told.
     fresh(&store, "held", "p1");
     assert!(place.open().cancel("held", at(60)).expect("a cancel"));
-    assert_eq!(store.run("held").expect("a look").expect("a run").state, RunState::Running);
+    assert!(!place.open().cancel("held", at(61)).expect("it is cancelled already"));
+    assert!(matches!(store.run("held").expect("a look").expect("a run").state, RunState::Cancelled { .. }));
     assert!(store.beat("held", &holder("p1")).expect("a beat"));
     assert!(store.cancel("late", at(70)).expect("a cancel"));
-    assert_eq!(store.prune(at(71)).expect("a number"), 2);
+    assert_eq!(store.prune(at(60)).expect("a number"), 1);
+}
+
+fn cancelled_run_is_final_before_its_holder_leaves_it(place: &Place) {
+    let ways: [(&str, fn(&Journal)); 2] = [
+        ("by its holder", |store| store.mark_cancelled("night", &holder("p1"), "Ctrl-C", at(5)).expect("marked")),
+        ("by hand", |store| assert!(store.cancel("night", at(5)).expect("a cancel"))),
+    ];
+    for (way, cancel) in ways {
+        let store = place.open();
+        fresh(&store, "night", "p1");
+        cancel(&store);
+        let run = store.run("night").expect("a look").expect("a run");
+        assert!(matches!(run.state, RunState::Cancelled { .. }) && run.alive, "{way}: {run:?}");
+        assert!(names(&store.runs(true, 10).expect("runs")).is_empty(), "{way}: nobody continues it");
+        // Nobody else gets it, whatever is asked for, while its holder leaves.
+        let other = place.open();
+        for begin in [Begin::Anew, Begin::UnlessSucceeded, Begin::UnlessEnded] {
+            let claim = other.claim_if(&new_run("night"), &holder("p2"), begin).expect("a claim");
+            let fits = if begin == Begin::UnlessEnded { matches!(claim, Claim::Ended(_)) } else { matches!(claim, Claim::Held(_)) };
+            assert!(fits, "{way}, {begin:?}: {claim:?}");
+        }
+        assert!(other.mark_cancelled("night", &holder("p2"), "not theirs", at(6)).is_err_and(|error| error.kind() == Kind::Fenced));
+        // Its holder has the rest to write.
+        store.write("night", &holder("p1"), &[step("1", StepState::Done, 1)]).expect("a write");
+        assert!(store.beat("night", &holder("p1")).is_ok());
+        let stopped = RunState::Stopped { exit_code: 8, reason: "in doubt".into() };
+        store.put_down("night", &holder("p1"), &stopped, at(7)).expect("put down");
+        let run = store.run("night").expect("a look").expect("a run");
+        assert!(matches!(run.state, RunState::Cancelled { .. }) && !run.alive && run.steps == 1, "{way}: {run:?}");
+        for late in [store.put_down("night", &holder("p1"), &stopped, at(8)), store.mark_cancelled("night", &holder("p1"), "", at(8))] {
+            assert!(late.is_err_and(|error| error.kind() == Kind::Fenced), "{way}: it was left");
+        }
+        assert!(store.write("night", &holder("p1"), &[step("2", StepState::Done, 2)]).is_err(), "{way}");
+        assert!(matches!(other.claim_if(&new_run("night"), &holder("p2"), Begin::Anew).expect("a claim"), Claim::Fresh));
+        end(&other, "night", "p2", 9);
+    }
+}
+
+fn run_that_ended_well_while_it_was_cancelled_has_succeeded(place: &Place) {
+    let store = place.open();
+    fresh(&store, "night", "p1");
+    store.mark_cancelled("night", &holder("p1"), "Ctrl-C", at(5)).expect("marked");
+    end(&store, "night", "p1", 6);
+    assert!(matches!(store.run("night").expect("a look").expect("a run").state, RunState::Succeeded { .. }));
 }
 
 fn cells_change_one_step_at_a_time(place: &Place) {
@@ -333,6 +378,8 @@ suite! {
     a_writer_that_was_taken_for_dead_is_fenced
     ended_runs_make_room_and_are_pruned
     what_is_due_and_what_is_cancelled
+    cancelled_run_is_final_before_its_holder_leaves_it
+    run_that_ended_well_while_it_was_cancelled_has_succeeded
     cells_change_one_step_at_a_time
     of_several_processes_one_gets_a_run
     what_was_done_to_a_journal_is_seen

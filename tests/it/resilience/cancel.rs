@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use crate::support::{octorhai_command, standalone::Standalone, until};
+use octorhai::journal::{self, RunState};
 use std::{
     io::{BufRead, BufReader, Read},
     process::Command,
@@ -144,7 +145,16 @@ fn a_second_signal_ends_at_once() {
     assert_eq!(ended.code, Some(4), "{}", ended.err);
     assert!(ended.err.contains("ended at once"), "{}", ended.err);
     // It was not put down in order, but it is in its journal.
-    assert!(ended.err.contains(&format!("go on with it: octorhai runs --store {store} resume night")), "{}", ended.err);
+    let state = journal::open(store).expect("a store").run("night").expect("read").expect("there").state;
+    assert!(matches!(state, RunState::Cancelled { .. }), "{state:?}");
+    for part in [
+        "Project A 2.0.0 → Test (ServerTasks-".to_owned(),
+        "run `night` is cancelled and is not continued".to_owned(),
+        format!("octorhai run --store {store} --run-id night --anew"),
+        format!("octorhai runs --store {store} show night"),
+    ] {
+        assert!(ended.err.contains(&part), "{part} is not in\n{}", ended.err);
+    }
 }
 
 #[test]

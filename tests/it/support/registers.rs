@@ -40,6 +40,9 @@ impl Store for Memory {
     fn write(&self, _: &str, _: &Holder, _: &[Step]) -> Result<()> {
         unreachable!("only cells are used")
     }
+    fn mark_cancelled(&self, _: &str, _: &Holder, _: &str, _: Timestamp) -> Result<()> {
+        unreachable!("only cells are used")
+    }
     fn put_down(&self, _: &str, _: &Holder, _: &RunState, _: Timestamp) -> Result<()> {
         unreachable!("only cells are used")
     }
