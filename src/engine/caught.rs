@@ -43,9 +43,11 @@ pub(super) fn call(context: &NativeCallContext, closure: &FnPtr, args: impl Func
 }
 
 impl Explainer {
-    /// Our error for `error` without its wrappers, which stands at `position` of `file`, and the place that is more to the point.
+    /// Our error for `error` without its wrappers, which was raised at `position` of the running text of `file`, and the place in the
+    /// written text that is more to the point.
     pub(super) fn explain(&self, error: &EvalAltResult, file: &str, position: Position, engine: &Engine) -> (Error, Position) {
         let text = self.shelf.text(file).unwrap_or_default();
+        let position = self.shelf.written(file, position);
         let around = Surroundings { engine, shelf: &self.shelf, docs: &self.docs, text: &text, file, position, better: Cell::new(None) };
         let error = explain::explain(error, &around);
         (error, around.better.get().unwrap_or(position))
@@ -64,7 +66,7 @@ impl Explainer {
             own => {
                 let (ours, position) = self.explain(own, file, own.position(), engine);
                 let mut raised = *thrown::raise(placed(ours, file, position));
-                raised.set_position(position);
+                raised.set_position(self.shelf.in_running(file, position));
                 *own = raised;
             }
         }

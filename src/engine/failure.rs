@@ -63,7 +63,7 @@ impl Failure {
                 EvalAltResult::ErrorInModule(name, inner, _) => (inner, name.clone(), None),
                 other => break other,
             };
-            trace.extend(frame(&file, current.position(), function.as_ref()));
+            trace.extend(frame(&file, explainer.shelf.written(&file, current.position()), function.as_ref()));
             (file, function, current) = (next_file, next_function, inner);
         };
         let (error, position) = explainer.explain(innermost, &file, innermost.position(), engine);

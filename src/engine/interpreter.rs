@@ -7,6 +7,7 @@ use super::{
     modules::{Resolver, Shelf, Unit},
     sizes::Sizes,
     standard, thrown,
+    unlocked::MayWait,
 };
 use crate::cancel::Cancel;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope};
@@ -146,7 +147,12 @@ impl Interpreter {
         for (name, _) in &constants {
             names.push_dynamic(name.as_str(), Dynamic::UNIT);
         }
-        let shelf = Arc::new(Shelf::new(names));
+        let waiting = MayWait {
+            functions: docs.functions.iter().map(|function| function.name).collect(),
+            properties: docs.types.iter().flat_map(|kind| kind.properties).filter(|p| p.asks).map(|p| p.name).collect(),
+            is_standard: standard::has,
+        };
+        let shelf = Arc::new(Shelf::new(names, waiting));
         engine.set_module_resolver(Resolver(shelf.clone()));
         let explainer = Arc::new(Explainer { shelf, docs });
         engine.set_default_tag(Dynamic::from(Tag { state, explainer: explainer.clone() }));
@@ -207,7 +213,7 @@ impl Interpreter {
 
     /// Like [`Interpreter::run`], with variables that stay in `scope`.
     pub fn run_in(&self, scope: &mut Scope, program: &Program) -> Result<Dynamic, Failure> {
-        self.run_ast(scope, &program.main.ast, &program.main.name)
+        self.run_ast(scope, &program.main.running, &program.main.name)
     }
 
     /// Evaluates what is compiled; `file` is where its outermost frame is.

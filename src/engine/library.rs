@@ -79,6 +79,8 @@ pub struct PropertyDoc {
     pub kind: &'static str,
     /// What it is.
     pub doc: &'static str,
+    /// Whether reading it may ask the server: its code takes the call.
+    pub asks: bool,
 }
 
 /// A type of values that functions return.
@@ -410,7 +412,7 @@ macro_rules! script_type {
             const DOC: $crate::engine::library::TypeDoc = $crate::engine::library::TypeDoc {
                 name: $name,
                 doc: concat!($($doc, "\n"),+),
-                properties: &[$($crate::engine::library::PropertyDoc { name: stringify!($property), kind: $kind, doc: concat!($($prose, "\n"),+) },)*],
+                properties: &[$($crate::engine::library::PropertyDoc { name: stringify!($property), kind: $kind, doc: concat!($($prose, "\n"),+), asks: !matches!(stringify!($call).as_bytes(), [b'_', ..]) },)*],
             };
             fn property(&self, call: &$crate::engine::library::Call<'_>, name: &str) -> Option<$crate::engine::thrown::HostResult<rhai::Dynamic>> {
                 #[allow(unused_imports, reason = "a type may have no properties")]

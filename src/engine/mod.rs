@@ -13,6 +13,7 @@ mod sizes;
 mod standard;
 mod syntax;
 mod thread;
+mod unlocked;
 mod words;
 
 pub mod baton;

@@ -3,6 +3,7 @@
 use super::{
     syntax,
     thrown::{HostResult, raise},
+    unlocked::{self, Columns, MayWait},
 };
 use crate::error::{Error, Kind, size};
 use include_dir::{Dir, include_dir};
@@ -48,7 +49,10 @@ pub(super) struct Unit {
     /// As messages show it; also Rhai's `source` and the key on the shelf.
     pub(super) name: String,
     pub(super) text: String,
+    /// As it was written, for those who read it.
     pub(super) ast: AST,
+    /// As it runs, see [`unlocked`].
+    pub(super) running: AST,
     /// Its place in the script's folder, `None` for embedded files.
     relative: Option<PathBuf>,
 }
@@ -57,6 +61,10 @@ pub(super) struct Unit {
 pub(super) struct Shelf {
     /// Names that the parser accepts without a declaration.
     names: Scope<'static>,
+    /// Which functions and properties may wait.
+    waiting: MayWait,
+    /// What the running texts of files have more than the written ones.
+    columns: Mutex<BTreeMap<String, Columns>>,
     /// The main file's name, and what it may import.
     root: Mutex<(String, Files)>,
     units: Mutex<BTreeMap<String, Arc<Unit>>>,
@@ -98,8 +106,16 @@ fn parse(engine: &Engine, names: &Scope, text: &str) -> Result<AST, rhai::ParseE
 }
 
 impl Shelf {
-    pub(super) fn new(names: Scope<'static>) -> Self {
-        Self { names, root: Mutex::default(), units: Mutex::default(), texts: Mutex::default(), modules: Mutex::default() }
+    pub(super) fn new(names: Scope<'static>, waiting: MayWait) -> Self {
+        Self {
+            names,
+            waiting,
+            columns: Mutex::default(),
+            root: Mutex::default(),
+            units: Mutex::default(),
+            texts: Mutex::default(),
+            modules: Mutex::default(),
+        }
     }
 
     /// The names that scripts know without declaring them.
@@ -191,7 +207,8 @@ impl Shelf {
         self.texts.lock().insert(name.clone(), text.clone());
         let mut ast = parse(engine, &self.names, &text)?;
         ast.set_source(name.as_str());
-        let unit = Arc::new(Unit { name: name.clone(), text, ast, relative });
+        let running = self.running(engine, &self.names, &name, &text, &ast);
+        let unit = Arc::new(Unit { name: name.clone(), text, ast, running, relative });
         self.units.lock().insert(name, unit.clone());
         Ok(unit)
     }
@@ -206,10 +223,31 @@ impl Shelf {
         }
         let mut ast = parse(engine, &names, text).map_err(Box::new)?;
         ast.set_source(source.name.as_str());
-        let unit =
-            Unit { name: source.name.clone(), text: source.text.clone(), ast: ast.clone(), relative: Some(PathBuf::from(&source.name)) };
-        self.units.lock().insert(source.name.clone(), Arc::new(unit));
-        Ok(ast)
+        let running = self.running(engine, &names, &source.name, text, &ast);
+        let (name, relative) = (source.name.clone(), Some(PathBuf::from(&source.name)));
+        let unit = Unit { name: name.clone(), text: source.text.clone(), ast, running: running.clone(), relative };
+        self.units.lock().insert(name, Arc::new(unit));
+        Ok(running)
+    }
+
+    /// `ast` as it runs. What was added to the lines of `text` is kept for [`Shelf::written`].
+    fn running(&self, engine: &Engine, names: &Scope, name: &str, text: &str, ast: &AST) -> AST {
+        let Some((running, columns)) = unlocked::running(ast, text, &self.waiting) else { return ast.clone() };
+        // That each running text compiles is a test of ours; a script that runs as written is better than none.
+        let Ok(mut running) = engine.compile_with_scope(names, running) else { return ast.clone() };
+        running.set_source(name);
+        self.columns.lock().entry(name.to_owned()).or_default().extend(columns);
+        running
+    }
+
+    /// Where a place in the running text of a file stands in the written one.
+    pub(super) fn written(&self, file: &str, running: Position) -> Position {
+        self.columns.lock().get(file).map_or(running, |columns| columns.written(running))
+    }
+
+    /// Where a place in the written text of a file stands in the running one.
+    pub(super) fn in_running(&self, file: &str, written: Position) -> Position {
+        self.columns.lock().get(file).map_or(written, |columns| columns.running(written))
     }
 
     /// Which file `import "path"` in `importer` means.
@@ -393,7 +431,7 @@ impl ModuleResolver for Resolver {
             self.0.unit(engine, wanted).map_err(|e| if matches!(*e, EvalAltResult::ErrorParsing(..)) { inside(e) } else { at(e) })?;
         EVALUATING.with_borrow_mut(|stack| stack.push(name.clone()));
         let _leave = Leave;
-        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &unit.ast).map_err(inside)?;
+        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &unit.running).map_err(inside)?;
         let module: Shared<Module> = module.into();
         self.0.modules.lock().insert(name.clone(), module.clone());
         Ok(module)

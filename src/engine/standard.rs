@@ -6,13 +6,13 @@ use super::{
 };
 use crate::error::{Error, Kind};
 use rhai::{
-    Array, Dynamic, ImmutableString, Module, Shared,
+    Array, Dynamic, Engine, ImmutableString, Module, Shared,
     packages::{
         ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage,
         LanguageCorePackage, LogicPackage, MoreStringPackage, Package,
     },
 };
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 rhai::def_package! {
     /// What scripts have without us. Rhai's clock (`timestamp`) is not in it: time comes from the run's clock.
@@ -61,4 +61,14 @@ static STANDARD: LazyLock<Shared<Module>> = LazyLock::new(|| StandardFunctions::
 /// One module for all engines of the process: building it is most of what a new engine costs (deps.md §1).
 pub(super) fn module() -> Shared<Module> {
     STANDARD.clone()
+}
+
+/// Whether one of Rhai's own functions has this name.
+pub(super) fn has(name: &str) -> bool {
+    static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let mut engine = Engine::new_raw();
+        engine.register_global_module(module());
+        engine.collect_fn_metadata(None, |info| Some(info.metadata.name.to_string()), true).into_iter().collect()
+    });
+    NAMES.contains(name)
 }

@@ -195,11 +195,11 @@ const UNITS: TypeDoc = TypeDoc {
     name: "whole number",
     doc: " A number with a unit is a duration: `5.minutes`, `1.hour`, also `1.5.hours`.",
     properties: &[
-        PropertyDoc { name: "seconds", kind: "duration", doc: " So many seconds; also `1.second`." },
-        PropertyDoc { name: "minutes", kind: "duration", doc: " So many minutes; also `1.minute`." },
-        PropertyDoc { name: "hours", kind: "duration", doc: " So many hours; also `1.hour`." },
-        PropertyDoc { name: "days", kind: "duration", doc: " So many times 24 hours; also `1.day`." },
-        PropertyDoc { name: "weeks", kind: "duration", doc: " So many times 7 days; also `1.week`." },
+        PropertyDoc { name: "seconds", kind: "duration", doc: " So many seconds; also `1.second`.", asks: false },
+        PropertyDoc { name: "minutes", kind: "duration", doc: " So many minutes; also `1.minute`.", asks: false },
+        PropertyDoc { name: "hours", kind: "duration", doc: " So many hours; also `1.hour`.", asks: false },
+        PropertyDoc { name: "days", kind: "duration", doc: " So many times 24 hours; also `1.day`.", asks: false },
+        PropertyDoc { name: "weeks", kind: "duration", doc: " So many times 7 days; also `1.week`.", asks: false },
     ],
 };
 
@@ -207,9 +207,9 @@ const SPAN: TypeDoc = TypeDoc {
     name: "duration",
     doc: " A length of time. Durations add, subtract and compare; a number times a duration is one; time minus time is one.",
     properties: &[
-        PropertyDoc { name: "in_seconds", kind: "number", doc: " As seconds." },
-        PropertyDoc { name: "in_minutes", kind: "number", doc: " As minutes." },
-        PropertyDoc { name: "in_hours", kind: "number", doc: " As hours." },
+        PropertyDoc { name: "in_seconds", kind: "number", doc: " As seconds.", asks: false },
+        PropertyDoc { name: "in_minutes", kind: "number", doc: " As minutes.", asks: false },
+        PropertyDoc { name: "in_hours", kind: "number", doc: " As hours.", asks: false },
     ],
 };
 

@@ -1,5 +1,6 @@
 //! Runs in trouble: lost answers, cancellation, people, resumption.
 
+mod branches;
 mod cancel;
 mod people;
 mod resume;

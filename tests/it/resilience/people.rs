@@ -16,7 +16,7 @@ fn waits(ran: &InProcess) -> Vec<String> {
 }
 
 /// `shop` where a person has to approve Project A after its first step; `more` is added to the manual step.
-fn with_approval(more: &str) -> String {
+pub(super) fn with_approval(more: &str) -> String {
     shop(&[(
         "{ name = \"Back up database\",    takes = \"6m\" }",
         &format!("{{ name = \"Approve\", manual = {{ instructions = \"Check the tide table\", teams = [\"Release managers\"]{more} }} }}"),
@@ -24,7 +24,7 @@ fn with_approval(more: &str) -> String {
 }
 
 /// `shop` where the migration of Project A fails once and a person is asked what to do.
-fn with_guided_failure() -> String {
+pub(super) fn with_guided_failure() -> String {
     shop(&[
         (
             "takes = \"8m\", log = [\"12 migrations applied\"] }",
