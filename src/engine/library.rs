@@ -328,6 +328,12 @@ impl Library {
         }
     }
 
+    /// Describes values of `T` in records of what a run did by `describe`: for types whose text changes while the run goes on. A run
+    /// that is continued compares the descriptions.
+    pub fn recorded_as<T: Scripted>(&mut self, describe: fn(&T) -> String) {
+        site::lasting(describe);
+    }
+
     /// What a type is called in messages.
     pub fn name<T: 'static>(&mut self, name: &'static str) {
         self.module.set_custom_type::<T>(name);

@@ -1,9 +1,10 @@
 //! Which function of the library the script calls just now, and with what: for records of what a run did.
 
 use super::thrown::shown;
+use parking_lot::RwLock;
 use rhai::{Array, Dynamic, FnPtr, Map};
 use serde_json::Value;
-use std::cell::RefCell;
+use std::{any::TypeId, cell::RefCell, collections::BTreeMap, sync::Arc};
 
 /// A text longer than this is kept as its beginning and its digest.
 const LONGEST: usize = 400;
@@ -42,6 +43,35 @@ pub fn current() -> (String, Value) {
     })
 }
 
+type Describe = Arc<dyn Fn(&Dynamic) -> Option<String> + Send + Sync>;
+
+static LASTING: RwLock<BTreeMap<TypeId, Describe>> = RwLock::new(BTreeMap::new());
+
+/// Says how values of type `T` are described whose text changes while the run goes on.
+pub(super) fn lasting<T: Clone + Send + Sync + 'static>(describe: fn(&T) -> String) {
+    let describe = move |value: &Dynamic| value.clone().try_cast::<T>().map(|v| describe(&v));
+    LASTING.write().insert(TypeId::of::<T>(), Arc::new(describe));
+}
+
+/// Whether two descriptions of the arguments of a call mean the same. Version 0.1.0 kept the text that was shown, with what changes in
+/// it: `a saga of 2 steps`, `Project A 2.0.0 → Test (ServerTasks-7, Executing)`.
+pub fn is_same(recorded: &Value, now: &Value) -> bool {
+    match (recorded, now) {
+        (Value::String(old), Value::String(new)) => {
+            let shown_then = |old: &str, new: &str| match new.strip_suffix(')') {
+                Some(start) => old.strip_prefix(start).is_some_and(|rest| rest.starts_with(", ") && rest.ends_with(')')),
+                None => new == "a saga" && old.starts_with("a saga of ") && old.ends_with(" steps"),
+            };
+            old == new || shown_then(old, new)
+        }
+        (Value::Array(old), Value::Array(new)) => old.len() == new.len() && old.iter().zip(new).all(|(old, new)| is_same(old, new)),
+        (Value::Object(old), Value::Object(new)) => {
+            old.len() == new.len() && old.iter().all(|(key, old)| new.get(key).is_some_and(|new| is_same(old, new)))
+        }
+        (old, new) => old == new,
+    }
+}
+
 /// A value such that the same value is described the same in another process: closures have names by chance.
 fn described(value: &Dynamic) -> Value {
     if value.is::<FnPtr>() {
@@ -52,6 +82,10 @@ fn described(value: &Dynamic) -> Value {
     }
     if let Some(map) = value.read_lock::<Map>() {
         return Value::Object(map.iter().map(|(name, value)| (name.to_string(), described(value))).collect());
+    }
+    let lasting = LASTING.read().get(&value.type_id()).cloned();
+    if let Some(text) = lasting.and_then(|describe| describe(value)) {
+        return text.into();
     }
     match super::thrown::to_json(value) {
         Value::String(text) if text.len() > LONGEST => short(&text).into(),
@@ -65,4 +99,22 @@ fn short(text: &str) -> String {
     let begin: String = text.chars().take(60).collect();
     let digest = hex::encode(&Sha256::digest(text)[..8]);
     format!("{begin}... ({} characters, {digest})", text.chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_an_older_version_recorded_is_the_same_call() {
+        let same = |old: Value, new: Value| is_same(&old, &new);
+        assert!(same(json!(["a saga of 2 steps", "Project A"]), json!(["a saga", "Project A"])));
+        assert!(same(json!([["A 2 (ServerTasks-7, Executing)"]]), json!([["A 2 (ServerTasks-7)"]])));
+        assert!(same(json!([{"to": "a"}, 1]), json!([{"to": "a"}, 1])));
+        assert!(!same(json!(["A 2 (ServerTasks-70, Executing)"]), json!(["A 2 (ServerTasks-7)"])));
+        assert!(!same(json!(["a saga of 2 steps"]), json!(["a saga", "Project A"])));
+        assert!(!same(json!([{"to": "a"}]), json!([{"to": "b"}])));
+        assert!(!same(json!(["Project A"]), json!(["Project"])));
+    }
 }

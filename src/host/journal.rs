@@ -175,7 +175,7 @@ impl Recorder {
             return Err(error.clone());
         }
         let Some(step) = state.known.remove(&(place.branch.clone(), place.number)) else { return Ok(None) };
-        if step.kind != kind || step.arguments != *arguments {
+        if step.kind != kind || !site::is_same(&step.arguments, arguments) {
             let (then, now) = (described(&step.kind, &step.arguments), described(kind, arguments));
             let error = self.diverged(format!("step {} was `{then}`, and is `{now}` now", step.path));
             state.diverged = Some(error.clone());

@@ -306,6 +306,8 @@ pub fn library() -> Library {
     library.equals::<context::Secret>(context::Secret::same);
     library.equals::<deployments::Deployment>(deployments::Deployment::same);
     library.equals::<tasks::Task>(tasks::Task::same);
+    library.recorded_as::<tasks::Task>(tasks::Task::lasting_name);
+    library.recorded_as::<saga::Saga>(|_| "a saga".to_owned());
     context::register(&mut library);
     projects::register(&mut library);
     environments::register(&mut library);

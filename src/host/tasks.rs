@@ -186,6 +186,11 @@ impl Task {
         self.id == other.id && self.place.client.address() == other.place.client.address()
     }
 
+    /// What it is called in records: its state changes.
+    pub fn lasting_name(&self) -> String {
+        format!("{} ({})", self.subject.title, self.id)
+    }
+
     /// What was last seen.
     pub fn last(&self) -> Arc<api::Task> {
         Arc::clone(&self.last.lock())

@@ -3,7 +3,7 @@
 use crate::support::{self, Ran, octorhai, standalone::Standalone};
 use octorhai::journal::{self, Holder, RunState};
 use serde_json::Value;
-use std::{fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 use tempfile::TempDir;
 
 /// A sandbox in virtual time, and a folder for scripts and journal.
@@ -223,4 +223,32 @@ fn an_undo_that_was_killed_goes_on() {
         assert_eq!((ran.code, ground.deployed()), (5, wanted.clone()), "killed at {at}: {}", ran.stderr);
     }
     assert!(killed >= 3, "only {killed} kills");
+}
+
+/// Two branches on one saga inside of a lock, every fourth request turned away: killed anywhere, it ends as if nothing had happened.
+#[test]
+fn branches_that_share_a_value_go_on_after_a_kill() {
+    let mut world = shop();
+    for nth in (3..200).step_by(4) {
+        let _ = write!(world, "\n[[faults]]\nmatch = \"* /api/*\"\nnth = {nth}\naction = \"status=429\"\nretry_after = 1\n");
+    }
+    let script =
+        "lock(\"shop\", || saga(|s| {\n    parallel([\"Project A\", \"Project B\"], |p| wait(s.deploy(p, \"2.0.0\", \"Test\")));\n}));\n";
+    let mut kills = 0;
+    for at in (9..).step_by(13) {
+        let ground = Ground::new(&world);
+        ground.write("night.rhai", script);
+        let first = ground.run(&ground.path("night.rhai"), Some(at), &[]);
+        if first.code == 0 {
+            break;
+        }
+        assert_eq!(first.code, -1, "it ended before it was killed at {at}: {}", first.stderr);
+        kills += 1;
+        let second = ground.run(&ground.path("night.rhai"), None, &[]);
+        assert_eq!(second.code, 0, "killed at {at}: {}\n{}", first.stderr, second.stderr);
+        let mut deployed = ground.deployed();
+        deployed.sort();
+        assert_eq!(deployed, ["Project A 2.0.0 Success", "Project B 2.0.0 Success"], "killed at {at}: {}", second.stderr);
+    }
+    assert!(kills >= 8, "only {kills}");
 }
