@@ -14,7 +14,7 @@ use std::{
 };
 
 fn holder() -> Holder {
-    Holder { nonce: "bench".into(), host: "here".into(), pid: 1, mode: serde_json::Value::Null }
+    Holder { nonce: "bench".into(), host: "here".into(), pid: 1, mode: serde_json::Value::Null, identity: None }
 }
 
 fn begin(store: &Journal, name: &str) {

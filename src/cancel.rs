@@ -189,13 +189,13 @@ impl Cancel {
     }
 
     /// `Err` when the token is set or the run was halted: asked before something is begun.
-    pub fn go_on(&self) -> crate::error::Result<()> {
+    pub fn go_on(&self) -> Result<()> {
         self.check()?;
         self.0.halted.lock().clone().map_or(Ok(()), Err)
     }
 
     /// Runs a wait until it ends, the token is set or the run is halted, whichever is first.
-    pub async fn guard_wait<T>(&self, wait: impl Future<Output = crate::error::Result<T>>) -> crate::error::Result<T> {
+    pub async fn guard_wait<T>(&self, wait: impl Future<Output = Result<T>>) -> Result<T> {
         let ended = async {
             loop {
                 let notified = self.0.notify.notified();

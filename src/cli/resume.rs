@@ -162,11 +162,8 @@ impl Work<'_> {
             RunState::Cancelled { reason } => {
                 Err(Error::new(Kind::Cancelled, format!("run `{name}` was cancelled, {since}: {reason}")).help(anew))
             }
-            RunState::Running if run.alive => {
-                let who = run.holder.as_ref().map_or_else(String::new, |holder| format!(" by {}", holder.shown()));
-                Err(Error::new(Kind::LockBusy, format!("run `{name}` is being worked on{who}"))
-                    .help(format!("see it: octorhai runs show {name}\nend it: octorhai runs cancel {name}")))
-            }
+            RunState::Running if run.alive => Err(Error::new(Kind::LockBusy, run.worked_on())
+                .help(format!("see it: octorhai runs show {name}\nend it: octorhai runs cancel {name}"))),
             RunState::Running | RunState::Stopped { .. } | RunState::Suspended { .. } => self.go_on(&run),
         }
     }

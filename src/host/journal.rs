@@ -471,7 +471,7 @@ mod tests {
             engine: "0".into(),
             created: Timestamp::UNIX_EPOCH,
         };
-        let holder = |nonce: &str| Holder { nonce: nonce.into(), host: "here".into(), pid: 1, mode: Value::Null };
+        let holder = |nonce: &str| Holder { nonce: nonce.into(), host: "here".into(), pid: 1, mode: Value::Null, identity: None };
         store.claim(&new, &holder("theirs")).expect("claimed");
         let recorder = Recorder::new(store.clone(), new.name, holder("ours"), steps, Arc::new(str::to_owned), None);
         (store, recorder)

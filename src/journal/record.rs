@@ -1,6 +1,10 @@
 //! What a store keeps.
 
-use crate::error::Error;
+use crate::{
+    clock::text,
+    error::Error,
+    platform::process::{ProcessIdentity, ProcessState},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,9 +24,18 @@ pub struct Holder {
     /// What it goes by on the server (see the module `doctor`), for reports; null when that is not known.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub mode: Value,
+    /// Tells other processes of the same machine at once that it has ended; absent where that cannot be told, and in what
+    /// version 0.1.0 wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<ProcessIdentity>,
 }
 
 impl Holder {
+    /// Whether it ran on this machine and has ended, for sure.
+    pub fn has_ended(&self) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.state() == ProcessState::Ended)
+    }
+
     /// For people: `process 4711 on build-1`.
     pub fn shown(&self) -> String {
         format!("process {} on {}", self.pid, self.host)
@@ -123,12 +136,24 @@ pub struct Run {
     pub holder: Option<Holder>,
     /// Whether the holder is known to be there: it works on the run, or leaves it after it was cancelled.
     pub alive: bool,
+    /// After how long the holder counts as gone unless it gives a sign of life before; none when the store knows at once.
+    pub gone_in: Option<SignedDuration>,
     /// When something was last written.
     pub updated: Timestamp,
     /// How often it was taken up: 1 for a run that was never continued.
     pub attempts: u32,
     /// How many steps it has.
     pub steps: usize,
+}
+
+impl Run {
+    /// For people: who works on it, and when that is known to be over if the process died on another machine.
+    pub fn worked_on(&self) -> String {
+        let who = self.holder.as_ref().map_or_else(String::new, |holder| format!(" by {}", holder.shown()));
+        let left = self.gone_in.map(|left| SignedDuration::from_secs(left.as_secs() + 1));
+        let until = left.map_or_else(String::new, |left| format!("; known to be dead in {} unless it says something", text::show(left)));
+        format!("run `{}` is being worked on{who}{until}", self.new.name)
+    }
 }
 
 /// How a step stands.

@@ -4,7 +4,7 @@ use super::{
     Holder, NewRun, Run, RunState,
     chain::{self, json},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// What a new run's row holds of what it was begun with.
 pub struct Begun {
@@ -79,11 +79,12 @@ impl Row {
     }
 
     /// The run, with the texts of its sources.
-    pub fn run(&self, sources: Vec<(String, String)>, alive: bool) -> Result<Run, String> {
+    pub fn run(&self, sources: Vec<(String, String)>, alive: bool, gone_in: Option<SignedDuration>) -> Result<Run, String> {
         let new: NewRun = serde_json::from_str(&self.new).map_err(|error| self.unreadable(&error))?;
         let state = self.state()?;
         Ok(Run {
             alive: alive && super::may_be_held(&state),
+            gone_in,
             state,
             holder: self.holder()?,
             new: NewRun { name: self.name.clone(), sources, ..new },

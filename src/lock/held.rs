@@ -140,6 +140,8 @@ impl Held {
             return Ok(false);
         }
         owner.beat += 1;
+        // Version 0.1.0 drops what it does not know when it writes the record.
+        owner.identity.clone_from(&self.0.locks.me.identity);
         owner.until = until;
         let beat = owner.beat;
         register.swap(&cell(&self.0.name), found.version, &record.to_value()).await?;

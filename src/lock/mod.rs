@@ -18,7 +18,7 @@ pub use record::{Owner, Record};
 pub use taker::{Busy, Seen, Taker, Wanted};
 pub use waits::within;
 
-use crate::{clock::Clock, error::Result};
+use crate::{clock::Clock, error::Result, platform::process::ProcessIdentity};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -127,6 +127,8 @@ pub struct Me {
     pub host: String,
     /// The process id.
     pub pid: u32,
+    /// Tells other processes of this machine whether we have ended.
+    pub identity: Option<ProcessIdentity>,
     /// The key our changes are sent with, when it is ours alone (`Users-1/apikeys-...`).
     pub key: Option<String>,
     /// Where a person looks at us.
@@ -148,6 +150,7 @@ impl Me {
             process: random(),
             host: hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown".to_owned()),
             pid: std::process::id(),
+            identity: ProcessIdentity::own(),
             key: None,
             url: None,
             parent: None,
@@ -269,6 +272,7 @@ impl Locks {
         match self.owners.life(owner).await? {
             // Another process in our own task: the task says nothing about it.
             Some(life) if owner.task.is_none() || owner.task != self.me.task => Ok(life),
+            _ if owner.has_ended() => Ok(Life::Dead("its process, on this machine, has ended".to_owned())),
             _ if self.register.now() <= owner.until => Ok(Life::Alive("it gave a sign of life within its lease".to_owned())),
             _ => Ok(Life::Unknown("its lease is over; who waits for the lock watches for a sign of life".to_owned())),
         }

@@ -1,6 +1,9 @@
 //! What stands in a register about a lock: its generation, who holds it, and who broke it.
 
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    platform::process::{ProcessIdentity, ProcessState},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,6 +33,10 @@ pub struct Owner {
     pub host: String,
     /// The process id on it, for people.
     pub pid: u32,
+    /// Tells other processes of the same machine at once that it has ended; absent where that cannot be told, and in what
+    /// version 0.1.0 wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<ProcessIdentity>,
     /// The generation in which it took the lock: its fencing token.
     pub generation: u64,
     /// The key all its changes are sent with (`Users-1/apikeys-...`, never the key itself), when it has one of its own.
@@ -53,6 +60,11 @@ impl Owner {
     /// After how long without a sign of life it counts as gone.
     pub fn lease(&self) -> SignedDuration {
         SignedDuration::from_millis(self.lease.clamp(1, 30 * 24 * 3_600_000))
+    }
+
+    /// Whether its process ran on this machine and has ended, for sure.
+    pub fn has_ended(&self) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.state() == ProcessState::Ended)
     }
 
     /// E.g. `run 4f2c (ServerTasks-12) on build-1, process 4711`.

@@ -227,6 +227,10 @@ impl Taker {
         {
             return Ok(life);
         }
+        // What it sent before may still be under way: the caller lets that time pass.
+        if owner.has_ended() {
+            return Ok(Life::Dead("its process, on this machine, has ended".to_owned()));
+        }
         Ok(if silent > owner.lease() {
             Life::Dead(format!("no sign of life for {}", text::show(owner.lease())))
         } else {
@@ -266,6 +270,7 @@ impl Taker {
             branch: self.wanted.branch.clone(),
             host: me.host.clone(),
             pid: me.pid,
+            identity: me.identity.clone(),
             generation: record.generation,
             key: me.key.clone(),
             until: later(now, lease),

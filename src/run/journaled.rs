@@ -2,17 +2,19 @@
 
 use super::{Outcome, Settings, Stats};
 use crate::{
-    clock::Clock,
+    clock::{Clock, later},
     doctor::Advice,
     engine::Failure,
     error::{Error, Kind, Result},
     event::{Events, Level},
     host::journal::{Clean, LONG, Recorder, cleaned},
     journal::{Begin, Claim, Holder, Journal, NewRun, Run, RunState, Step},
+    platform::process::ProcessIdentity,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::path::Path;
+use tokio::runtime::Runtime;
 
 /// Where and under which name a run is journaled.
 pub struct Journaling {
@@ -62,6 +64,7 @@ pub(super) fn take_up(
     mark: String,
     clock: &Clock,
     events: &Events,
+    runtime: &Runtime,
 ) -> Result<Begun, Failure> {
     let files = sources(settings)?;
     let new = NewRun {
@@ -80,8 +83,9 @@ pub(super) fn take_up(
         host: hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         pid: std::process::id(),
         mode: advice.json(),
+        identity: ProcessIdentity::own(),
     };
-    let (mark, steps, goes_on) = match journaling.store.claim_if(&new, &holder, journaling.begin)? {
+    let (mark, steps, goes_on) = match claim(journaling, &new, &holder, settings, events, runtime)? {
         Claim::Fresh => (new.mark, Vec::new(), false),
         Claim::Held(run) => return Err(held(&run).into()),
         Claim::Ended(run) => return Ok(Begun::Over(Box::new(over(&run, events)))),
@@ -121,6 +125,36 @@ pub(super) fn take_up(
         clean: settings.clean.clone(),
         suspend: journaling.suspend,
     })))
+}
+
+/// How long an attempt of a step waits at most for the process that works on its run.
+const STEP_WAITS: SignedDuration = SignedDuration::from_mins(30);
+
+/// Takes the run. Octopus starts a step again on its own, also while the process of the attempt before is not yet known to be
+/// gone: then this attempt waits until that process has ended, instead of failing a deployment that can go on.
+fn claim(journaling: &Journaling, new: &NewRun, holder: &Holder, settings: &Settings, events: &Events, runtime: &Runtime) -> Result<Claim> {
+    // Leases are about processes: they last as long as they say, also when a run's clock is faster.
+    let clock = Clock::real();
+    let until = later(clock.now(), STEP_WAITS);
+    let mut told_at = None;
+    loop {
+        let claim = journaling.store.claim_if(new, holder, journaling.begin)?;
+        let Claim::Held(run) = &claim else { return Ok(claim) };
+        let now = clock.now();
+        if settings.context.step.is_none() || now >= until {
+            return Ok(claim);
+        }
+        if told_at.is_none_or(|told| now.duration_since(told) >= SignedDuration::from_secs(15)) {
+            told_at = Some(now);
+            events.note(Level::Info, format!("{}; this attempt of the step waits for it", run.worked_on()));
+        }
+        let pause = run.gone_in.map_or(SignedDuration::from_secs(2), |left| left.min(SignedDuration::from_secs(2)));
+        let pause = pause.max(SignedDuration::from_millis(100));
+        runtime.block_on(settings.cancel.guard(async {
+            clock.sleep(pause).await;
+            Ok(())
+        }))?;
+    }
 }
 
 /// Name and text of the script's files.
@@ -166,8 +200,7 @@ fn is_requeued(result: &Value) -> bool {
 }
 
 fn held(run: &Run) -> Error {
-    let who = run.holder.as_ref().map_or_else(String::new, |holder| format!(" by {}", holder.shown()));
-    Error::new(Kind::LockBusy, format!("run `{}` is being worked on{who}, begun {:.0}", run.new.name, run.new.created))
+    Error::new(Kind::LockBusy, format!("{} (begun {:.0})", run.worked_on(), run.new.created))
         .help("wait for it, or give this run another name with --run-id")
         .help(format!("see it: octorhai runs show {0}\nend it: octorhai runs cancel {0}", run.new.name))
         .with("run", run.new.name.clone())
@@ -259,7 +292,7 @@ fn difference(before: &Value, after: &Value) -> Option<(String, String, String)>
 impl TakenUp {
     /// The recorder for the script's functions.
     pub(super) fn recorder(&mut self, clock: &Clock) -> Recorder {
-        let suspend_after = self.suspend.then(|| crate::clock::later(clock.now(), LONG));
+        let suspend_after = self.suspend.then(|| later(clock.now(), LONG));
         Recorder::new(
             self.store.clone(),
             self.name.clone(),
@@ -275,7 +308,7 @@ impl TakenUp {
         // Leases are about processes: they last as long as they say, also when a run's clock is faster.
         let clock = Clock::real();
         loop {
-            clock.sleep(jiff::SignedDuration::from_secs(10)).await;
+            clock.sleep(SignedDuration::from_secs(10)).await;
             let (store, name, holder) = (store.clone(), name.clone(), holder.clone());
             let asked = tokio::task::spawn_blocking(move || store.beat(&name, &holder)).await;
             match asked {

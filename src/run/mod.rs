@@ -321,8 +321,12 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         store.be_patient(patience.clone());
     }
     let (mark, advice) = (run_id(&settings, clock), settings.advice());
+    if settings.context.step.is_some() {
+        runtime.spawn(parent::watch_process(settings.cancel.clone()));
+    }
     let mut taken_up =
-        match settings.journal.as_ref().map(|journal| journaled::take_up(journal, &settings, advice, mark.clone(), clock, events)) {
+        match settings.journal.as_ref().map(|journal| journaled::take_up(journal, &settings, advice, mark.clone(), clock, events, runtime))
+        {
             None => None,
             Some(Ok(Begun::Ours(taken_up))) => Some(taken_up),
             Some(Ok(Begun::Over(outcome))) => return *outcome,
@@ -333,9 +337,6 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     if let Some(taken_up) = &taken_up {
         let (store, name, holder) = taken_up.life();
         runtime.spawn(TakenUp::keep_alive(store, name, holder, settings.cancel.clone()));
-    }
-    if settings.context.step.is_some() {
-        runtime.spawn(parent::watch_process(settings.cancel.clone()));
     }
     let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, advice, clock, events, mark, recorder, None))) {
         Ok(grounds) => grounds,

@@ -168,31 +168,32 @@ impl Postgres {
         let change = client.transaction().await?;
         let (open, ended) = match rows::one(&change, &new.name, true).await? {
             Some(found) if found.row.state()?.is_unfinished() => (Some(found), None),
-            Some(Found { row, alive }) if begin.leaves(&row.state()?) || alive => {
-                let sources = rows::sources(&change, &[&row]).await?;
-                let run = Box::new(row.run(sources[&row.sources].clone(), alive)?);
+            Some(found) if begin.leaves(&found.row.state()?) || found.alive => {
+                let sources = rows::sources(&change, &[&found.row]).await?;
+                let run = Box::new(found.run(sources[&found.row.sources].clone())?);
                 return Ok(Some(if begin.leaves(&run.state) { Claim::Ended(run) } else { Claim::Held(run) }));
             }
             Some(found) => (None, Some(found)),
             None => (None, None),
         };
-        let claim = if let Some(Found { row, alive }) = open {
+        let claim = if let Some(found) = open {
+            let row = &found.row;
             // The first answer was lost, and the claim had been made.
             let made = again && row.holder()?.is_some_and(|now| now.nonce == holder.nonce);
-            let sources = rows::sources(&change, &[&row]).await?;
-            let mut run = row.run(sources[&row.sources].clone(), alive)?;
+            let sources = rows::sources(&change, &[row]).await?;
+            let mut run = found.run(sources[&row.sources].clone())?;
             if run.alive && !made {
                 Claim::Held(Box::new(run))
             } else if made && run.attempts == 1 {
-                self.claimed(&row, holder);
+                self.claimed(row, holder);
                 Claim::Fresh
             } else {
-                let steps = rows::steps(&change, &row).await?;
+                let steps = rows::steps(&change, row).await?;
                 if !made {
-                    rows::take_over(&change, &row, holder, new.created).await?;
+                    rows::take_over(&change, row, holder, new.created).await?;
                     run.attempts += 1;
                 }
-                self.claimed(&row, holder);
+                self.claimed(row, holder);
                 Claim::Resumed(Box::new(run), steps)
             }
         } else {
@@ -359,7 +360,7 @@ impl Store for Postgres {
     fn cancel(&self, name: &str, at: Timestamp) -> Result<bool> {
         self.change("cancel", async |client, again| {
             let change = client.transaction().await?;
-            let Some(Found { row, alive }) = rows::one(&change, name, true).await? else { return Ok(false) };
+            let Some(Found { row, alive, .. }) = rows::one(&change, name, true).await? else { return Ok(false) };
             let state = row.state()?;
             if !state.is_unfinished() {
                 return Ok(again && (state == super::cancelled() || state == super::asked_to_end()));

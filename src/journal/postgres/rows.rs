@@ -7,7 +7,7 @@ use super::super::{
     row::{self, Begun, COLUMNS, Row},
 };
 use super::connection::Fault;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use tokio_postgres::{
     GenericClient, Transaction,
@@ -16,20 +16,38 @@ use tokio_postgres::{
 
 type Texts = Vec<(String, String)>;
 
-/// A run's row, and whether its holder's last beat is fresh.
+/// A run's row, and what is known of its holder.
 pub struct Found {
     pub row: Row,
+    /// Its last beat is fresh, and it is no process of this machine that has ended.
     pub alive: bool,
+    /// How long the last beat stays fresh.
+    pub fresh_for: SignedDuration,
+}
+
+impl Found {
+    fn new(row: Row, fresh_for: f64) -> Self {
+        let ended = || row.holder().is_ok_and(|holder| holder.is_some_and(|holder| holder.has_ended()));
+        let alive = fresh_for > 0.0 && !ended();
+        Self { row, alive, fresh_for: SignedDuration::try_from_secs_f64(fresh_for.max(0.0)).unwrap_or(LEASE) }
+    }
+
+    /// The run, with the texts of its sources.
+    pub fn run(&self, sources: Texts) -> Result<Run, String> {
+        self.row.run(sources, self.alive, self.alive.then_some(self.fresh_for))
+    }
 }
 
 /// The rows that a condition selects.
 pub async fn some(client: &impl GenericClient, rest: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Found>, Fault> {
     let lease = LEASE.as_secs();
-    let sql = format!(
-        "SELECT {COLUMNS}, run.nonce IS NOT NULL AND run.beat > clock_timestamp() - interval '{lease} s' FROM octorhai.run AS run {rest}"
+    let fresh_for = format!(
+        "CASE WHEN run.nonce IS NULL THEN 0 ELSE extract(epoch FROM run.beat + interval '{lease} s' - clock_timestamp())::float8 END"
     );
-    let found = client.query_typed(&sql, params).await?.into_iter().map(|row| Found {
-        row: Row {
+    let sql = format!("SELECT {COLUMNS}, {fresh_for} FROM octorhai.run AS run {rest}");
+    let found = client.query_typed(&sql, params).await?.into_iter().map(|row| {
+        let fresh_for = row.get(12);
+        let row = Row {
             id: row.get(0),
             name: row.get(1),
             new: row.get(2),
@@ -42,8 +60,8 @@ pub async fn some(client: &impl GenericClient, rest: &str, params: &[(&(dyn ToSq
             records: row.get(9),
             head: row.get(10),
             cancel: row.get(11),
-        },
-        alive: row.get(12),
+        };
+        Found::new(row, fresh_for)
     });
     Ok(found.collect())
 }
@@ -75,7 +93,7 @@ pub async fn sources(client: &impl GenericClient, rows: &[&Row]) -> Result<HashM
 /// The runs of some rows.
 pub async fn whole(client: &impl GenericClient, found: &[Found]) -> Result<Vec<Run>, Fault> {
     let texts = sources(client, &found.iter().map(|found| &found.row).collect::<Vec<_>>()).await?;
-    let runs: Result<Vec<Run>, String> = found.iter().map(|found| found.row.run(texts[&found.row.sources].clone(), found.alive)).collect();
+    let runs: Result<Vec<Run>, String> = found.iter().map(|found| found.run(texts[&found.row.sources].clone())).collect();
     Ok(runs?)
 }
 

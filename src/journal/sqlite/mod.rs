@@ -142,7 +142,7 @@ impl Sqlite {
     }
 
     fn whole(&self, connection: &Connection, row: &Row) -> Result<Run, Fault> {
-        Ok(row.run(sources(connection, &row.sources)?, self.is_alive(row)?)?)
+        Ok(row.run(sources(connection, &row.sources)?, self.is_alive(row)?, None)?)
     }
 
     /// The runs that a condition selects.
@@ -154,7 +154,7 @@ impl Sqlite {
                 if !known.contains_key(&row.sources) {
                     known.insert(row.sources.clone(), sources(view, &row.sources)?);
                 }
-                runs.push(row.run(known[&row.sources].clone(), self.is_alive(&row)?)?);
+                runs.push(row.run(known[&row.sources].clone(), self.is_alive(&row)?, None)?);
             }
             Ok(runs)
         })

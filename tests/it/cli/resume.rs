@@ -166,7 +166,7 @@ fn who_works_on_it_is_named() {
     ground.killed("night", "scripts/night.rhai", &[]);
     let store = ground.journal();
     let run = store.run("night").expect("read").expect("there");
-    let holder = journal::Holder { nonce: "n".into(), host: "build-1".into(), pid: 42, mode: Value::Null };
+    let holder = journal::Holder { nonce: "n".into(), host: "build-1".into(), pid: 42, mode: Value::Null, identity: None };
     assert!(matches!(store.claim(&run.new, &holder).expect("claimed"), journal::Claim::Resumed(..)));
     told(&ground.resume(&["night"]), 6, &["run `night` is being worked on by process 42 on build-1", "octorhai runs cancel night"]);
     told(&ground.resume(&["--due"]), 0, &["nothing is due"]);

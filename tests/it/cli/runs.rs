@@ -11,7 +11,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn holder() -> Holder {
-    Holder { nonce: "n".into(), host: "build-1".into(), pid: 42, mode: Value::Null }
+    Holder { nonce: "n".into(), host: "build-1".into(), pid: 42, mode: Value::Null, identity: None }
 }
 
 fn begin(store: &Journal, name: &str) {

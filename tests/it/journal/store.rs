@@ -8,7 +8,8 @@ use crate::support::{
 };
 use octorhai::{
     error::Kind,
-    journal::{self, Begin, Claim, Journal, RunState, Step, StepState},
+    journal::{self, Begin, Claim, Holder, Journal, RunState, Step, StepState},
+    platform::process::ProcessIdentity,
 };
 use serde_json::{Value, json};
 use std::{
@@ -102,6 +103,7 @@ fn another_process() {
     let (Ok(task), Ok(address)) = (std::env::var("JOURNAL_TEST_TASK"), std::env::var("JOURNAL_TEST_ADDRESS")) else { return };
     let store = journal::open(&address).expect("a store");
     let nonce = format!("process-{}", std::process::id());
+    let holder = |nonce: &str| Holder { identity: ProcessIdentity::own(), ..holder(nonce) };
     match task.as_str() {
         "race" => {
             let won = (0..20).filter(|n| matches!(store.claim(&new_run(&format!("race-{n}")), &holder(&nonce)), Ok(Claim::Fresh))).count();
@@ -332,8 +334,43 @@ fn of_several_processes_one_gets_a_run(place: &Place) {
         process.kill().expect("SIGKILL");
         process.wait().expect("its end");
     }
-    if place.folder.is_some() {
-        assert!(store.runs(true, 100).expect("runs").iter().all(|run| !run.alive), "the kernel knows at once");
+    assert!(store.runs(true, 100).expect("runs").iter().all(|run| !run.alive), "this machine knows at once");
+    let claim = store.claim(&new_run("race-0"), &holder("next")).expect("a claim");
+    assert!(matches!(claim, Claim::Resumed(..)), "{claim:?}");
+}
+
+/// In a database the holder may be on another machine. Only what this machine knows for sure counts before the lease is over.
+#[test]
+fn in_a_database_a_holder_counts_as_there_unless_this_machine_knows_better() {
+    let place = Place::database();
+    let store = place.open();
+    let own = ProcessIdentity::own().expect("Linux tells");
+    let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().expect("it starts");
+    let killed = ProcessIdentity::of(child.id()).expect("it runs");
+    child.kill().expect("SIGKILL");
+    child.wait().expect("its end");
+    let cases = [
+        ("lives", Some(own.clone()), true),
+        ("killed", Some(killed.clone()), false),
+        ("number used again", Some(ProcessIdentity { started: own.started + 1, ..own }), false),
+        ("another start of the kernel", Some(ProcessIdentity { boot: "another".into(), ..killed.clone() }), true),
+        ("another container", Some(ProcessIdentity { namespace: "pid:[1] time:[1]".into(), ..killed }), true),
+        ("written by 0.1.0", None, true),
+    ];
+    for (name, identity, alive) in cases {
+        let holder = Holder { identity, ..holder("p1") };
+        assert!(matches!(store.claim(&new_run(name), &holder).expect("a claim"), Claim::Fresh), "{name}");
+        let run = store.run(name).expect("a look").expect("a run");
+        assert_eq!((run.alive, run.gone_in.is_some(), run.holder.as_ref()), (alive, alive, Some(&holder)), "{name}");
+        match store.claim(&new_run(name), &Holder { identity: None, ..holder.clone() }).expect("a claim") {
+            Claim::Held(run) => {
+                let left = run.gone_in.expect("the lease is known");
+                assert!(alive && left <= journal::record::LEASE && left.is_positive(), "{name}: {left}");
+                let text = run.worked_on();
+                assert!(text.contains("known to be dead in ") && text.ends_with(" unless it says something"), "{text}");
+            }
+            other => assert!(!alive && matches!(other, Claim::Resumed(..)), "{name}: {other:?}"),
+        }
     }
 }
 

@@ -1,6 +1,12 @@
 //! Locks between processes: two copies of a script, and runs that are killed while they hold one and go on.
 
 use crate::support::{self, Ran, ground::Ground, shop};
+use octorhai::{
+    api,
+    cancel::Cancel,
+    clock::Clock,
+    lock::{Register, Swap, octopus::OctopusRegister},
+};
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
@@ -129,6 +135,22 @@ fn a_run_killed_inside_goes_on_inside() {
     assert!(octorhai(&ground, &["locks", "list"]).stdout.is_empty());
 }
 
+/// Makes the holder of a lock one of another machine, of which nothing is known here.
+fn is_elsewhere(ground: &Ground, lock: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let key = api::Credential::ApiKey("API-SANDBOX".to_owned());
+        let settings = api::Settings::new(&ground.sandbox.url, Some(key), Clock::real(), Cancel::new());
+        let space = api::Client::new(settings).expect("a client").space(None).await.expect("a space");
+        let register = OctopusRegister::new(space, jiff::SignedDuration::ZERO);
+        let name = format!("lock/{lock}");
+        let found = register.read(&name).await.expect("an answer");
+        let mut record = found.value.expect("a record");
+        record["owners"][0]["identity"]["boot"] = "another".into();
+        assert_eq!(register.swap(&name, found.version, &record).await.expect("an answer"), Swap::Done);
+    });
+}
+
 #[test]
 fn a_run_whose_lock_was_taken_meanwhile_does_nothing_until_it_has_it_again() {
     let ground = Ground::new();
@@ -136,13 +158,16 @@ fn a_run_whose_lock_was_taken_meanwhile_does_nothing_until_it_has_it_again() {
 
     let told = octorhai(&ground, &["locks", "break", "shop", "--reason", "the machine is gone"]);
     assert_eq!(told.code, 2, "{told:?}");
-    assert!(told.stderr.contains("two may work at once") && told.stderr.contains("--yes"), "{}", told.stderr);
+    assert!(told.stderr.contains("the holder is gone") && told.stderr.contains("--yes"), "{}", told.stderr);
     let broken = octorhai(&ground, &["locks", "break", "shop", "--reason", "the machine is gone", "--yes"]);
     assert_eq!(broken.code, 0, "{broken:?}");
     assert!(broken.stdout.contains("lock `shop` was taken from run `night`"), "{}", broken.stdout);
 
     let other = "lock(\"shop\", || sleep(\"9h\"));";
     dies_inside(&ground, "other", other, |_| true);
+    is_elsewhere(&ground, "shop");
+    let risk = octorhai(&ground, &["locks", "break", "shop", "--reason", "test"]);
+    assert!(risk.stderr.contains("two may work at once") && risk.stderr.contains("--yes"), "{}", risk.stderr);
     let shown = octorhai(&ground, &["locks", "show", "shop"]).stdout;
     assert!(shown.contains("run `other`") && shown.contains("the machine is gone") && shown.contains("taken from run `night`"), "{shown}");
 

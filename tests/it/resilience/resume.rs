@@ -174,7 +174,7 @@ fn a_call_that_differs_from_the_record_stops_with_both_sides() {
     // The same run in another journal, with a first call that was another one.
     steps[0].kind = "projects".to_owned();
     let other = journal::open(&ground.path("other")).expect("opened");
-    let holder = Holder { nonce: "1".into(), host: "here".into(), pid: 1, mode: Value::Null };
+    let holder = Holder { nonce: "1".into(), host: "here".into(), pid: 1, mode: Value::Null, identity: None };
     other.claim(&run.new, &holder).expect("claimed");
     other.write("night", &holder, &steps).expect("written");
     let state = RunState::Stopped { exit_code: 10, reason: "away".into() };

@@ -3,7 +3,7 @@
 
 use crate::support::{
     ground::{Ground, told},
-    shop,
+    postgres, shop,
     step::{Heard, Step},
     until,
 };
@@ -194,6 +194,37 @@ fn with_a_journal_a_step_that_was_killed_goes_on() {
     assert_eq!((again.variable("T"), again.variable("TaskIds")), (Some("ServerTasks-20"), Some("ServerTasks-20")));
     assert_eq!(ground.deployed(), ["Project C", "Project A"]);
     step().run().ended(0).says("default", "has succeeded before");
+}
+
+#[test]
+fn in_a_database_a_killed_step_goes_on_at_once_and_waits_for_another_machine() {
+    let ground = Ground::new();
+    let parent = parent(&ground, "Project C");
+    let store = postgres::database();
+    let step = || {
+        let script = "let t = deploy(\"Project A\", \"latest\", \"Test\"); wait(t);";
+        Step::new(&ground.sandbox.url, script, &[("Octopus.Task.Id", &parent)]).env("OCTORHAI_STORE", &store)
+    };
+    let kill = |kills: &str| {
+        let output = step().env("OCTORHAI_CRASH_AT", kills).command().output().expect("it runs");
+        assert_eq!(output.status.code(), None, "kill number {kills}: {}", String::from_utf8_lossy(&output.stdout));
+    };
+    // Each attempt goes on where the killed one before was, on the same machine, without waiting for anything.
+    for at in ["4", "9", "12"] {
+        kill(at);
+    }
+    // As if the killed process had been on another machine, that gave a sign of life 57 seconds ago.
+    let elsewhere = "UPDATE octorhai.run SET beat = clock_timestamp() - interval '57 s', \
+                     holder = replace(replace(holder, '\"boot\":\"', '\"boot\":\"another'), '\"host\":\"', '\"host\":\"another-')";
+    postgres::execute(&store, elsewhere).expect("a change");
+    let heard = step().run();
+    heard
+        .ended(0)
+        .says("default", " is being worked on by process ")
+        .says("default", " on another-")
+        .says("default", "known to be dead in ");
+    heard.says("default", "this attempt of the step waits for it").says("default", &format!("continuing run `{parent}/act-1/x-"));
+    assert_eq!(ground.deployed(), ["Project C", "Project A"]);
 }
 
 #[test]

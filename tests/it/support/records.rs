@@ -9,7 +9,7 @@ pub fn at(seconds: i64) -> Timestamp {
 }
 
 pub fn holder(nonce: &str) -> Holder {
-    Holder { nonce: nonce.into(), host: "build-1".into(), pid: 42, mode: Value::Null }
+    Holder { nonce: nonce.into(), host: "build-1".into(), pid: 42, mode: Value::Null, identity: None }
 }
 
 pub fn new_run(name: &str) -> NewRun {
