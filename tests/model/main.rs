@@ -12,11 +12,13 @@
 mod create;
 mod explore;
 mod lock;
+mod queue;
 mod readers;
 mod rules;
 
 use create::{Create, Doubt};
 use explore::{Found, Model, Verdict, explore};
+use queue::{Place, Queue};
 use readers::{Readers, Rule};
 use rules::{Fence, Rules};
 use std::env;
@@ -120,6 +122,32 @@ fn the_lock_with_three_processes() {
         look("B6-2", "B6, each takes the lock twice", Holds, &Rules { fence: Fence::Lease, ..twice });
         look("B12-2", "B12, each takes the lock twice", Holds, &Rules { one_task: true, restarts: true, zombies: false, ..twice });
         look("B5-d", "B5, two deployments and two late answers", Holds, &Rules { deploys: 2, late_posts: 2, ..PROTOCOL });
+    }
+}
+
+const TICKETS: Queue = Queue::PROTOCOL;
+/// Nobody is killed and the queue is right.
+const ORDERLY: Queue = Queue { n: 3, crashes: false, late: 0, mess: false, lapses: false, order: true, ..TICKETS };
+
+#[test]
+fn waiters_with_tickets() {
+    look("D1", "tickets beside the record, struck when their turn has passed", Holds, &TICKETS);
+    look("D1-3", "D1, three processes", Holds, &Queue { n: 3, late: 0, mess: false, ..TICKETS });
+    look("D1o", "D1, and one knows no tickets", Holds, &Queue { old: true, ..TICKETS });
+    look("D2", "a ticket is honoured for ever", DeadEnd, &Queue { lapses: false, mess: false, ..TICKETS });
+    look("D3", "the first ticket is trusted instead of the record", Violated, &Queue { trusted: true, ..TICKETS });
+    look("D4", "tickets in the record of the lock", Violated, &Queue { place: Place::Record, mess: false, ..TICKETS });
+    look(
+        "D4h",
+        "the same, written only while it is held",
+        Violated,
+        &Queue { place: Place::RecordHeld, mess: false, n: 3, late: 0, ..TICKETS },
+    );
+    look("D5", "nobody is killed: first come, first served", Holds, &ORDERLY);
+    look("D6", "D5, tickets are not looked at", Violated, &Queue { looks: false, ..ORDERLY });
+    if full() {
+        let exact = Queue { n: 3, atomic: true, ..TICKETS };
+        look("D1-3e", "D1, three processes, late answers, a server with an exact check", Holds, &exact);
     }
 }
 

@@ -1,4 +1,5 @@
 //! Holders whose process has ended on this machine: known at once, in each place where locks are kept. Any doubt counts as alive.
+#![allow(clippy::print_stdout)] // a child tells the test that it holds the lock
 
 use crate::support::{
     postgres,
