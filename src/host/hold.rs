@@ -175,8 +175,10 @@ impl Host {
         // In virtual time nobody gives signs of life, and nobody is ever silent.
         let lease = if self.clock.is_virtual() { SignedDuration::from_hours(24 * 30) } else { options.lease };
         let slots = u32::try_from(options.slots).unwrap_or(1);
+        let impatient = !back && options.on_busy != Otherwise::Wait;
         let mut taker =
-            Taker::new(&locks, Wanted { name: name.to_owned(), slots, lease: Some(lease), branch: branch.to_owned() }).raise()?;
+            Taker::new(&locks, Wanted { name: name.to_owned(), slots, lease: Some(lease), branch: branch.to_owned(), impatient })
+                .raise()?;
         let mut last: Option<Busy> = None;
         let found = until(self, deadline, || match self.block(taker.look())? {
             Seen::Taken(held) => Ok(Look::Done(Ok(held))),

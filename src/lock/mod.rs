@@ -8,6 +8,7 @@
 pub mod held;
 pub mod memo;
 pub mod octopus;
+pub mod queue;
 pub mod record;
 pub mod store;
 pub mod taker;
@@ -61,6 +62,8 @@ pub trait Register: Send + Sync {
     fn swap<'a>(&'a self, name: &'a str, version: u64, value: &'a Value) -> Work<'a, Swap>;
     /// All whose name begins with `prefix`, in the order of names.
     fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<(String, Versioned)>>;
+    /// Where tickets of waiters are kept: a write there never changes the version of anything here.
+    fn queues(&self) -> &dyn Register;
 }
 
 /// What is known of a holder's life.

@@ -14,6 +14,9 @@ use serde_json::Value;
 
 /// The name of the library variable set.
 pub const SET: &str = "octorhai-locks";
+/// The name of the library variable set with the tickets of waiters. Not the same one: a set has one version for all it holds,
+/// so each ticket would be a change of every lock.
+pub const QUEUES: &str = "octorhai-locks-waiting";
 /// How long a write that passed the version check may be under way, on a server that was not measured (reliability.md §3.3, 7).
 pub const SETTLE: SignedDuration = SignedDuration::from_secs(2);
 /// The longest value we write: a variable is no data base.
@@ -22,10 +25,12 @@ const LONGEST: usize = 16 * 1024;
 /// Variables of a library variable set.
 pub struct OctopusRegister {
     space: SpaceClient,
-    set: String,
+    set: &'static str,
     settle: SignedDuration,
     /// The set's id, and the set as it was last read.
     known: Mutex<Known>,
+    /// The set with the tickets; none in that one.
+    queues: Option<Box<Self>>,
 }
 
 #[derive(Default)]
@@ -37,14 +42,15 @@ struct Known {
 impl OctopusRegister {
     /// The set in a space; `settle` is zero when the server's version check was measured to be atomic.
     pub fn new(space: SpaceClient, settle: SignedDuration) -> Self {
-        Self { space, set: SET.to_owned(), settle, known: Mutex::default() }
+        let queues = Self { space: space.clone(), set: QUEUES, settle, known: Mutex::default(), queues: None };
+        Self { space, set: SET, settle, known: Mutex::default(), queues: Some(Box::new(queues)) }
     }
 
     /// The set, if there is one: of several that two creators made at once, all take the one with the smallest id.
     async fn find(&self) -> Result<Option<crate::api::VariableSetId>> {
-        let route = self.space.route("libraryvariablesets").with("partialName", &self.set);
+        let route = self.space.route("libraryvariablesets").with("partialName", self.set);
         let all: Vec<crate::api::LibraryVariableSet> = self.space.client().list(&route, None).await?;
-        let ours = all.into_iter().filter(|set| set.name.eq_ignore_ascii_case(&self.set));
+        let ours = all.into_iter().filter(|set| set.name.eq_ignore_ascii_case(self.set));
         let first = ours.min_by_key(|set| {
             let id = set.id.as_str().to_owned();
             (id.len(), id)
@@ -60,7 +66,7 @@ impl OctopusRegister {
         let mut found = self.find().await?;
         if found.is_none() && make {
             const ABOUT: &str = "Locks and small values of octorhai scripts. Do not edit; `octorhai locks` shows and breaks them.";
-            let made = self.space.create_library_variable_set(&self.set, ABOUT).await;
+            let made = self.space.create_library_variable_set(self.set, ABOUT).await;
             // Somebody else may be making it too: everybody waits until that is over before one is chosen.
             self.space.clock().sleep(self.settle).await;
             found = self.find().await?;
@@ -156,6 +162,10 @@ impl OctopusRegister {
 }
 
 impl Register for OctopusRegister {
+    fn queues(&self) -> &dyn Register {
+        self.queues.as_deref().map_or(self, |queues| queues)
+    }
+
     fn place(&self) -> String {
         format!("library variable set `{}` in space {}", self.set, self.space.space().name)
     }

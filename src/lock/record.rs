@@ -69,9 +69,14 @@ impl Owner {
 
     /// E.g. `run 4f2c (ServerTasks-12) on build-1, process 4711`.
     pub fn shown(&self) -> String {
-        let task = self.task.as_ref().map(|task| format!(" ({task})")).unwrap_or_default();
-        format!("run `{}`{task} on {}, process {}", self.run, self.host, self.pid)
+        shown(&self.run, self.task.as_deref(), &self.host, self.pid)
     }
+}
+
+/// A process that holds a lock or waits for one, for people.
+pub(super) fn shown(run: &str, task: Option<&str>, host: &str, pid: u32) -> String {
+    let task = task.map(|task| format!(" ({task})")).unwrap_or_default();
+    format!("run `{run}`{task} on {host}, process {pid}")
 }
 
 /// Who took a lock away by hand, and why.

@@ -29,6 +29,11 @@ impl StoreRegister {
 }
 
 impl Register for StoreRegister {
+    // Each cell has a version of its own.
+    fn queues(&self) -> &dyn Register {
+        self
+    }
+
     fn place(&self) -> String {
         self.store.place()
     }

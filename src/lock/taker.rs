@@ -3,6 +3,7 @@
 use super::{
     Held, Life, Locks, Owner, Record, Swap, cell,
     held::{let_go, sensible},
+    queue::{Line, Ticket, Try, Waiter},
     record::FORMAT,
     spread, waits,
 };
@@ -12,6 +13,10 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
+
+/// The longest pause of the first in the queue, and of those behind, in halves of [`super::Rules::every`].
+const FIRST: i32 = 10;
+const BEHIND: i32 = 20;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +29,8 @@ pub struct Wanted {
     pub lease: Option<SignedDuration>,
     /// The branch of the script that asks.
     pub branch: String,
+    /// Leaves when somebody holds the lock, so it takes no ticket.
+    pub impatient: bool,
 }
 
 /// Why a lock cannot be had now.
@@ -56,11 +63,13 @@ struct Watched {
     /// Since when it is known that nothing new is sent: it is gone, or its key is revoked.
     quiet_since: Option<Timestamp>,
     fenced: bool,
+    /// When the server last said that its task goes on, or nothing.
+    asked: Option<(Timestamp, Life)>,
 }
 
 impl Watched {
     fn new(beat: u64, now: Timestamp) -> Self {
-        Self { beat, unchanged_since: now, quiet_since: None, fenced: false }
+        Self { beat, unchanged_since: now, quiet_since: None, fenced: false, asked: None }
     }
 }
 
@@ -83,6 +92,13 @@ pub struct Taker {
     doubt: bool,
     /// We stand among those who wait.
     registered: bool,
+    line: Line,
+    /// Looks since we are the first that waits.
+    first_looks: u32,
+    /// When we first saw the lock held, and in which generation: how fast it goes from one to the next.
+    begun: Option<(Timestamp, u64)>,
+    /// The lock's generation when it was last seen held.
+    generation: u64,
 }
 
 impl Taker {
@@ -103,6 +119,10 @@ impl Taker {
             looks: 0,
             doubt: false,
             registered: false,
+            line: Line::new(),
+            first_looks: 0,
+            begun: None,
+            generation: 0,
         })
     }
 
@@ -143,10 +163,15 @@ impl Taker {
                 why.push(line);
             }
         }
-        if record.owners.len() - gone.len() < limit as usize {
+        let free = (limit as usize).saturating_sub(record.owners.len() - gone.len());
+        if free > 0 {
+            if let Try::After(before, first) = self.turn(&record, &gone, free).await? {
+                return Ok(Seen::Busy(self.not_yet(before, &first)));
+            }
             return self.take(found.version, record, &gone).await;
         }
         self.wait_in_view(&record).await?;
+        self.stand_in_line(&record).await?;
         let pause = taking_over.unwrap_or_else(|| self.pause()).max(SignedDuration::from_millis(1));
         let url = record.owners.iter().find_map(|owner| owner.url.clone());
         Ok(Seen::Busy(Busy { why: why.join("; "), owners: record.owners, url, pause, taking_over: taking_over.is_some() }))
@@ -155,6 +180,7 @@ impl Taker {
     /// Gives up: a take whose answer was lost must not land later.
     pub async fn give_up(&mut self) -> Result<()> {
         self.leave_view().await;
+        self.leave_line().await;
         let given_up = if self.doubt { self.take_back().await } else { Ok(()) };
         self.locks.in_use.lock().remove(&self.nonce);
         given_up
@@ -223,7 +249,7 @@ impl Taker {
         }
         // Another process in our own task: its task tells nothing, for it is ours too.
         if (owner.task.is_none() || owner.task != self.locks.me.task)
-            && let Some(life) = self.locks.owners.life(owner).await?
+            && let Some(life) = self.ask_server(owner).await?
         {
             return Ok(life);
         }
@@ -236,6 +262,22 @@ impl Taker {
         } else {
             Life::Alive("it gives signs of life".to_owned())
         })
+    }
+
+    /// How the task of a holder is. An answer that it goes on stands for a while: each waiter asks.
+    async fn ask_server(&mut self, owner: &Owner) -> Result<Option<Life>> {
+        let stands = self.locks.rules.every * 10;
+        let seen = self.watched.get(&owner.nonce).and_then(|seen| seen.asked.clone());
+        if let Some((at, life)) = seen
+            && self.locks.clock.since(at) < stands
+        {
+            return Ok(Some(life));
+        }
+        let life = self.locks.owners.life(owner).await?;
+        if let Some(seen) = self.watched.get_mut(&owner.nonce) {
+            seen.asked = life.clone().filter(|life| !matches!(life, Life::Dead(_))).map(|life| (self.locks.clock.now(), life));
+        }
+        Ok(life)
     }
 
     /// Makes sure that nothing a dead holder sent takes effect after we enter. The record must have been `asked` for after
@@ -300,6 +342,7 @@ impl Taker {
             Some(held) => {
                 self.doubt = false;
                 self.leave_view().await;
+                self.leave_line().await;
                 Ok(Seen::Taken(held))
             }
             None => Ok(Seen::Busy(self.again("somebody else was quicker"))),
@@ -313,11 +356,61 @@ impl Taker {
         Busy { why: why.to_owned(), owners: Vec::new(), url: None, pause, taking_over: false }
     }
 
-    /// Two seconds, growing to half a minute (reliability.md §3.3, 4): the first looks come soon, for many locks are held for
-    /// seconds only.
-    fn pause(&self) -> SignedDuration {
-        let base = self.locks.rules.every * i32::try_from(2 + self.looks / 4).unwrap_or(30).min(30) / 2;
+    /// When it is worth looking again: two seconds at first, growing to ten for the first in the queue and to twenty for those
+    /// behind. Where the lock goes quickly from one to the next, those behind look more often: at half of the way to the front.
+    fn pause(&mut self) -> SignedDuration {
+        let every = self.locks.rules.every;
+        let halves = |halves: u32, most: i32| every * i32::try_from(halves).unwrap_or(most).min(most) / 2;
+        let base = match self.line.place {
+            Some(0) => {
+                self.first_looks = self.first_looks.saturating_add(1);
+                halves(2 + self.first_looks / 2, FIRST)
+            }
+            place => {
+                let usual = halves(2 + self.looks / 2, BEHIND);
+                let way = self.each_takes().zip(place).map(|(each, place)| each * i32::try_from(place).unwrap_or(i32::MAX) / 2);
+                way.map_or(usual, |way| way.max(every).min(halves(u32::MAX, BEHIND)))
+            }
+        };
         spread(base, &self.nonce, self.looks)
+    }
+
+    /// How long the lock takes from one holder to the next, by what we have seen.
+    fn each_takes(&self) -> Option<SignedDuration> {
+        let (at, generation) = self.begun?;
+        let taken = i32::try_from(self.generation.checked_sub(generation)?).ok().filter(|taken| *taken > 0)?;
+        Some(self.locks.clock.since(at) / taken)
+    }
+
+    /// The lock is held: takes a ticket, and looks how far it has come.
+    async fn stand_in_line(&mut self, record: &Record) -> Result<()> {
+        self.generation = record.generation;
+        self.begun.get_or_insert((self.locks.clock.now(), record.generation));
+        if self.wanted.impatient {
+            return Ok(());
+        }
+        self.line.stand(&waiter(&self.locks, &self.wanted, &self.nonce), record).await
+    }
+
+    /// The lock is free: whether we may take it now.
+    async fn turn(&mut self, record: &Record, gone: &[String], free: usize) -> Result<Try> {
+        // What an earlier process of our run held is ours still.
+        if record.owners.iter().any(|owner| self.was_ours(owner)) {
+            return Ok(Try::Now);
+        }
+        let staying: Vec<&Owner> = record.owners.iter().filter(|owner| !gone.contains(&owner.nonce)).collect();
+        self.line.may_try(&waiter(&self.locks, &self.wanted, &self.nonce), record, &staying, free).await
+    }
+
+    /// It is the turn of somebody else: look again sooner the nearer we are.
+    fn not_yet(&self, before: usize, first: &Ticket) -> Busy {
+        let base = self.locks.rules.every * i32::try_from(before + 1).unwrap_or(5).min(5);
+        let why = format!("free, and it is the turn of {}", first.shown());
+        Busy { why, owners: Vec::new(), url: None, pause: spread(base, &self.nonce, self.looks), taking_over: false }
+    }
+
+    async fn leave_line(&mut self) {
+        self.line.leave(&waiter(&self.locks, &self.wanted, &self.nonce)).await;
     }
 
     /// Lets others see what we wait for, and looks whether they wait for us. Who holds nothing cannot be part of a cycle.
@@ -340,4 +433,9 @@ impl Taker {
             waits::forget(&self.locks, &self.nonce).await;
         }
     }
+}
+
+fn waiter<'a>(locks: &'a Locks, wanted: &'a Wanted, nonce: &'a str) -> Waiter<'a> {
+    // `spread` adds half.
+    Waiter { locks, wanted, nonce, longest: locks.rules.every * BEHIND * 3 / 4 }
 }

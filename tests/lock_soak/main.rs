@@ -77,7 +77,7 @@ async fn locks(place: &str, url: &str, name: &str, settle: i64) -> Locks {
 }
 
 async fn take(locks: &Locks, slots: u32) -> Held {
-    let wanted = Wanted { name: LOCK.to_owned(), slots, lease: Some(LEASE), branch: String::new() };
+    let wanted = Wanted { name: LOCK.to_owned(), slots, lease: Some(LEASE), branch: String::new(), impatient: false };
     let mut taker = Taker::new(locks, wanted).expect("a name");
     loop {
         match taker.look().await {

@@ -124,6 +124,11 @@ impl State {
         }
     }
 
+    fn settles(&mut self, p: usize) {
+        self.goes(p, at::SETTLE);
+        self.awaits(p);
+    }
+
     fn awaits_nothing(&self, p: usize) -> bool {
         self.processes.iter().flat_map(|o| &o.puts).all(|put| put.awaited & (1 << p) == 0)
     }
@@ -217,11 +222,6 @@ impl Queue {
         !(self.old && p == self.n - 1)
     }
 
-    fn settles(&self, s: &mut State, p: usize) {
-        s.goes(p, at::SETTLE);
-        s.awaits(p);
-    }
-
     fn client(&self, s: &State, p: usize, out: &mut Steps<State>) {
         let me = s.processes[p];
         let mut step = |what, change: &mut dyn FnMut(&mut State)| {
@@ -233,7 +233,7 @@ impl Queue {
         let may_enrol = self.knows(p) && !has_ticket && (self.place == Place::Beside || me.writes > 0);
         let holder = usize::from(s.owner);
         match me.at {
-            at::START if s.owns(p) => step("reads the record: it is mine", &mut |t| self.settles(t, p)),
+            at::START if s.owns(p) => step("reads the record: it is mine", &mut |t| t.settles(p)),
             at::START if s.held == 0 => {
                 step("reads the record: free", &mut |t| {
                     t.reads(p);
@@ -306,7 +306,7 @@ impl Queue {
             }),
             at::TAKING if me.puts[0].at == request::WRITTEN => step("is told that it took the lock", &mut |t| {
                 t.processes[p].puts[0] = Put::default();
-                self.settles(t, p);
+                t.settles(p);
             }),
             at::TAKING | at::FREEING if matches!(me.puts[0].at, request::NONE | request::WRITTEN) => {
                 step("is told something, or nothing, of its change", &mut |t| {
@@ -405,7 +405,7 @@ impl Model for Queue {
         let mut s = State { mess: u8::from(self.mess), ..State::default() };
         for (i, p) in s.processes.iter_mut().enumerate() {
             if i < self.n {
-                (p.late, p.writes) = (self.late, if self.place == Place::Beside { 0 } else { 1 });
+                (p.late, p.writes) = (self.late, u8::from(self.place != Place::Beside));
             } else {
                 p.at = at::GONE;
             }

@@ -148,7 +148,7 @@ fn clock() -> Clock {
 
 /// The lock `name` for one; with a lease that is not over because the machine is busy.
 pub fn wanted(name: &str) -> Wanted {
-    Wanted { name: name.to_owned(), slots: 1, lease: Some(seconds(900)), branch: String::new() }
+    Wanted { name: name.to_owned(), slots: 1, lease: Some(seconds(900)), branch: String::new(), impatient: false }
 }
 
 /// A span.
