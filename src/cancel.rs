@@ -25,7 +25,7 @@ const RECORD_WITHIN: Duration = Duration::from_secs(1);
 pub const LEAVE_LOCKS: Duration = Duration::from_millis(2500);
 
 /// Writes down why a run is stopped.
-type Record = Box<dyn FnOnce(&str) -> Result<()> + Send>;
+type StopRecord = Box<dyn FnOnce(&str) -> Result<()> + Send>;
 
 /// Tells everybody who holds a clone that the run shall end. Once set it stays set, in a run; a session takes it back for its
 /// next input.
@@ -39,21 +39,21 @@ struct Inner {
     /// What ended the run in one of its branches: the others begin nothing more.
     halted: parking_lot::Mutex<Option<Error>>,
     notify: Notify,
-    record: parking_lot::Mutex<Option<Record>>,
+    record: parking_lot::Mutex<Option<StopRecord>>,
     /// The stop is being recorded, and sets the token itself.
     recording: AtomicBool,
-    stop: Stop,
+    stop: Stopping,
 }
 
 /// What is true of a run that is being stopped: for the last words of a process that is ended before its run could say it.
 #[derive(Default)]
-pub struct Stop {
+pub struct Stopping {
     recorded: parking_lot::Mutex<Option<Result<()>>>,
     locks: parking_lot::Mutex<BTreeSet<String>>,
     leaves_locks: parking_lot::Mutex<Option<Stopwatch>>,
 }
 
-impl Stop {
+impl Stopping {
     /// Whether the stop is on record; none when nothing came of it yet, or the run has no record.
     pub fn recorded(&self) -> Option<Result<()>> {
         self.recorded.lock().clone()
@@ -148,8 +148,8 @@ impl Cancel {
         *self.0.record.lock() = Some(Box::new(record));
     }
 
-    /// See [`Stop`].
-    pub fn stop(&self) -> &Stop {
+    /// See [`Stopping`].
+    pub fn stop(&self) -> &Stopping {
         &self.0.stop
     }
 

@@ -66,7 +66,13 @@ impl Failure {
             trace.extend(frame(&file, explainer.shelf.written(&file, current.position()), function.as_ref()));
             (file, function, current) = (next_file, next_function, inner);
         };
-        let (error, position) = explainer.explain(innermost, &file, innermost.position(), engine);
+        let mut at = innermost.position();
+        // Where the call is that ended the script, when Rhai has forgotten it on the way out of a closure.
+        if let Some((ended_in, place)) = super::thrown::place(innermost).filter(|(_, place)| !place.is_none() && *place != at) {
+            trace.extend(frame(&file, explainer.shelf.written(&file, at), function.as_ref()));
+            (file, function, at) = (if ended_in.is_empty() { file } else { ended_in }, Some(CLOSURE.to_owned()), place);
+        }
+        let (error, position) = explainer.explain(innermost, &file, at, engine);
         trace.extend(frame(&file, position, function.as_ref()));
         trace.reverse();
         // A native function and the closure it calls are one place: `list.map(|x| ...)`.

@@ -355,7 +355,8 @@ impl Library {
         let func = RhaiFunc::Pure {
             func: Arc::new(move |ctx, args| {
                 let ctx = ctx.ok_or_else(|| raise(Error::bug(format!("`{shown}` was called without a context"))))?;
-                thrown::leaving(code(ctx, args))
+                let (file, position) = (ctx.call_source().unwrap_or_default().to_owned(), ctx.call_position());
+                thrown::leaving(thrown::placed(code(ctx, args), &file, position))
             }),
             has_context: true,
             is_pure: true,

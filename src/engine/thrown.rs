@@ -18,6 +18,8 @@ struct Terminated {
     error: Error,
     /// The script ended itself, and all is well.
     exit: bool,
+    /// File and place of the call that ended it: Rhai forgets the place of such an error where it leaves a closure.
+    place: Option<(String, Position)>,
 }
 
 thread_local! {
@@ -37,13 +39,40 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
 
 /// What `on_progress` returns to end a script; [`ours`] finds `error` again.
 pub(super) fn token(error: Error) -> Dynamic {
-    Dynamic::from(Terminated { error, exit: false })
+    Dynamic::from(Terminated { error, exit: false, place: None })
 }
 
 /// What `exit()` returns. To whoever keeps a record of it, the work it came out of was cancelled.
 pub fn exit() -> Box<EvalAltResult> {
     let error = Error::new(Kind::Cancelled, "the script ended itself with `exit()`");
-    EvalAltResult::ErrorTerminated(Dynamic::from(Terminated { error, exit: true }), Position::NONE).into()
+    EvalAltResult::ErrorTerminated(Dynamic::from(Terminated { error, exit: true, place: None }), Position::NONE).into()
+}
+
+/// Notes where the call is that ended the script, unless that is known.
+pub(super) fn placed<T>(mut result: HostResult<T>, file: &str, position: Position) -> HostResult<T> {
+    fn place(error: &mut EvalAltResult, file: &str, at: Position) {
+        match error {
+            EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => place(inner, file, at),
+            EvalAltResult::ErrorTerminated(token, _) => {
+                if let Some(mut token) = token.write_lock::<Terminated>() {
+                    token.place.get_or_insert_with(|| (file.to_owned(), at));
+                }
+            }
+            _ => {}
+        }
+    }
+    if let Err(error) = &mut result {
+        place(error, file, position);
+    }
+    result
+}
+
+/// File and place of the call that ended the script.
+pub(super) fn place(error: &EvalAltResult) -> Option<(String, Position)> {
+    match error {
+        EvalAltResult::ErrorTerminated(token, _) => token.read_lock::<Terminated>()?.place.clone(),
+        _ => None,
+    }
 }
 
 /// Whether this is `exit()` on its way out.

@@ -164,3 +164,19 @@ fn a_record_of_a_lock_that_cannot_be_read_undoes_nothing() {
     let begun = ran.outcome.truth["deployments"].as_array().expect("a list").iter().filter(|d| d["history"] != true).count();
     assert_eq!(begun, 1, "A, and nothing after it");
 }
+
+#[test]
+fn the_place_of_trouble_is_the_call_that_met_it() {
+    for script in [
+        "deploy(\"Project B\", \"latest\", \"Test\");",
+        "attempt(|| {\n  1;\n  deploy(\"Project B\", \"latest\", \"Test\")\n});",
+        "saga(|s| attempt(|| {\n  parallel([1], |n| {\n    deploy(\"Project B\", \"latest\", \"Test\") }) }));",
+        "[1].map(|n| {\n deploy(\"Project B\", \"latest\", \"Test\") });",
+    ] {
+        let ran = with("match = \"POST */deployments\"\naction = \"status=502\"", script);
+        let failure = ran.outcome.failure.expect("a doubt");
+        let line = script.lines().position(|line| line.contains("deploy(")).expect("there is one");
+        let column = script.lines().nth(line).and_then(|text| text.find("deploy(")).expect("there is one");
+        assert_eq!(failure.trace.first().map(|at| (at.line, at.column)), Some((line + 1, column + 1)), "{script}: {:?}", failure.trace);
+    }
+}
