@@ -49,14 +49,19 @@ struct Inner {
 #[derive(Default)]
 pub struct Stopping {
     recorded: parking_lot::Mutex<Option<Result<()>>>,
+    recording: parking_lot::Condvar,
     locks: parking_lot::Mutex<BTreeSet<String>>,
     leaves_locks: parking_lot::Mutex<Option<Stopwatch>>,
 }
 
 impl Stopping {
-    /// Whether the stop is on record; none when nothing came of it yet, or the run has no record.
-    pub fn recorded(&self) -> Option<Result<()>> {
-        self.recorded.lock().clone()
+    /// Whether the stop is on record; none when nothing comes of it within a moment, or the run has no record.
+    pub fn recorded(&self, moment: Duration) -> Option<Result<()>> {
+        let mut recorded = self.recorded.lock();
+        if recorded.is_none() {
+            let _in_time = self.recording.wait_for(&mut recorded, moment);
+        }
+        recorded.clone()
     }
 
     /// The run holds this lock from now on, or does not any more.
@@ -117,6 +122,7 @@ impl Cancel {
         let recording = thread::Builder::new().name("stop-record".to_owned()).spawn(move || {
             let recorded = record(&message(&reason));
             *recorder.0.stop.recorded.lock() = Some(recorded);
+            recorder.0.stop.recording.notify_all();
             let _ = done.send(());
         });
         let setter = self.clone();
@@ -239,10 +245,10 @@ mod tests {
         });
         cancel.cancel("Ctrl-C");
         cancel.cancel("SIGTERM");
-        assert!(!cancel.is_cancelled() && cancel.stop().recorded().is_none());
+        assert!(!cancel.is_cancelled() && cancel.stop().recorded(Duration::ZERO).is_none());
         go_on.send(()).expect("it waits");
         cancel.cancelled().await;
-        assert!(matches!(cancel.stop().recorded(), Some(Ok(()))));
+        assert!(matches!(cancel.stop().recorded(Duration::ZERO), Some(Ok(()))));
     }
 
     #[tokio::test]
@@ -255,7 +261,7 @@ mod tests {
         });
         cancel.cancel("Ctrl-C");
         cancel.cancelled().await;
-        assert!(cancel.stop().recorded().is_none());
+        assert!(cancel.stop().recorded(Duration::ZERO).is_none());
     }
 
     #[tokio::test]

@@ -21,22 +21,31 @@ use crate::{
 };
 use clap::{Args, Parser as _};
 use jiff::tz::TimeZone;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
 };
+
+/// So many runs go on at the same time.
+const SIDE_BY_SIDE: usize = 8;
+
+/// The stack of a thread that compiles scripts, as the first thread of a process has it.
+const STACK: usize = 8 << 20;
 
 /// What `octorhai runs resume` takes.
 #[derive(Args, Debug)]
 #[command(
     group(clap::ArgGroup::new("which").required(true).args(["name", "due"])),
     after_help = format!(
-        "Script, parameters, server and options are those of the run's record. Secrets are not in it: the API key comes from \
+        "Script, parameters, server and options are those of the run's record. A run that was cancelled is not continued. Secrets are not in it: the API key comes from \
          OCTOPUS_API_KEY or the file that was named, secret parameters from {variable} or the --params file.\n\n\
          --due goes on with runs whose time has come, whose process is gone, and whose server could not be reached. It leaves \
          those that stopped for a person to look at (in doubt, diverged, refused key). Its exit code is 0, or the highest one of \
-         the runs that did not go well; a run that is put down again, or that another process works on, went well.",
+         the runs that did not go well; a run that is put down again, or that another process works on, went well. When several are \
+         due, each line names its run.",
         variable = param_names::ANY_VARIABLE
     )
 )]
@@ -44,7 +53,7 @@ pub struct ResumeArgs {
     /// The run
     pub name: Option<String>,
 
-    /// Go on with all that are due, one after the other, each result one line; none is waited for longer than a minute
+    /// Go on with all that are due, eight at a time, each result one line; none is waited for longer than a minute
     #[arg(long)]
     pub due: bool,
 
@@ -160,15 +169,15 @@ impl Work<'_> {
                 Err(Error::new(Kind::of_exit_code(*exit_code), format!("run `{name}` has failed, {since}: {reason}")).help(anew))
             }
             RunState::Cancelled { reason } => {
-                Err(Error::new(Kind::Cancelled, format!("run `{name}` was cancelled, {since}: {reason}")).help(anew))
+                Err(Error::new(Kind::Cancelled, format!("run `{name}` was cancelled, {since}, and is not continued: {reason}")).help(anew))
             }
             RunState::Running if run.alive => Err(Error::new(Kind::LockBusy, run.worked_on())
                 .help(format!("see it: octorhai runs show {name}\nend it: octorhai runs cancel {name}"))),
-            RunState::Running | RunState::Stopped { .. } | RunState::Suspended { .. } => self.go_on(&run),
+            RunState::Running | RunState::Stopped { .. } | RunState::Suspended { .. } => self.go_on(&run, self.ui),
         }
     }
 
-    /// Goes on with all that need nobody's decision, one after the other.
+    /// Goes on with all that need nobody's decision, side by side: one that waits does not hold up the others.
     fn due(&self) -> Result<u8> {
         let mut runs = self.journal.due(Clock::real().now())?;
         let open = self.journal.runs(true, usize::MAX)?;
@@ -180,33 +189,50 @@ impl Work<'_> {
             }
             return Ok(0);
         }
-        let (mut worst, mut left) = (0, runs.len());
-        for run in &runs {
-            let name = &run.new.name;
-            let code = self.ui.exit_code(self.go_on(run));
-            left -= 1;
-            let now = self.journal.run(name)?;
-            let (well, words) = result(code, now.as_ref());
-            if self.args.output == Output::Json {
-                let state = now.as_ref().map(state);
-                self.ui.data(&json!({"event": "run_resumed", "run": name, "exit_code": code, "state": state, "result": words}).to_string());
-            } else {
-                self.ui.data(&format!("{name}: {words}"));
+        let (next, worst) = (AtomicUsize::new(0), Mutex::new(Ok(0)));
+        let work = || {
+            while !signals::came()
+                && let Some(run) = runs.get(next.fetch_add(1, Ordering::SeqCst))
+            {
+                let ui = if runs.len() > 1 { self.ui.of_run(&run.new.name) } else { self.ui.clone() };
+                let code = self.one_of_due(run, &ui);
+                let mut worst = worst.lock();
+                *worst = match (std::mem::replace(&mut *worst, Ok(0)), code) {
+                    (Ok(before), Ok(code)) => Ok(before.max(code)),
+                    (Err(error), _) | (_, Err(error)) => Err(error),
+                };
             }
-            if !well {
-                worst = worst.max(code);
+        };
+        std::thread::scope(|scope| {
+            // The first works here: it has a stack for scripts already.
+            for _ in 1..SIDE_BY_SIDE.min(runs.len()) {
+                let _a_thread_less = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
             }
-            if signals::came() {
-                if left > 0 {
-                    self.ui.talk(&format!("{left} more are due: `octorhai runs resume --due` goes on with them"));
-                }
-                break;
-            }
+            work();
+        });
+        let left = runs.len().saturating_sub(next.into_inner());
+        if left > 0 {
+            self.ui.talk(&format!("{left} more are due: `octorhai runs resume --due` goes on with them"));
         }
-        Ok(worst)
+        worst.into_inner()
     }
 
-    fn go_on(&self, run: &Run) -> Result<u8> {
+    /// Goes on with one that is due, and says what came of it. Returns the exit code when it did not go well.
+    fn one_of_due(&self, run: &Run, ui: &Ui) -> Result<u8> {
+        let name = &run.new.name;
+        let code = ui.exit_code(self.go_on(run, ui));
+        let now = self.journal.run(name)?;
+        let (well, words) = result(code, now.as_ref());
+        if self.args.output == Output::Json {
+            let state = now.as_ref().map(state);
+            self.ui.data(&json!({"event": "run_resumed", "run": name, "exit_code": code, "state": state, "result": words}).to_string());
+        } else {
+            self.ui.data(&format!("{name}: {words}"));
+        }
+        Ok(if well { 0 } else { code })
+    }
+
+    fn go_on(&self, run: &Run, ui: &Ui) -> Result<u8> {
         let args = self.arguments(run)?;
         let recorded = Recorded {
             name: &run.new.name,
@@ -217,7 +243,7 @@ impl Work<'_> {
         // Where the run works says its record.
         let mut environment = self.environment.clone();
         environment.retain(|name, _| !["OCTOPUS_URL", "OCTOPUS_SPACE"].contains(&name.as_str()));
-        Ok(run::go(&args, &From::Record(&recorded), self.ui, &environment).exit_code)
+        Ok(run::go(&args, &From::Record(&recorded), ui, &environment).exit_code)
     }
 
     /// The arguments that the run was begun with.

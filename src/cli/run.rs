@@ -26,7 +26,7 @@ use crate::{
 };
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 /// Parameter files are not larger.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -240,6 +240,8 @@ fn perform(args: &RunArgs, ui: &Ui, Prepared { settings, timeline, zone }: Prepa
 fn last_words(settings: &Settings, ui: &Ui, timeline: &Arc<Timeline>) -> signals::LastWords {
     /// So many tasks are named.
     const MOST: usize = 10;
+    /// How long to wait for the journal.
+    const MOMENT: Duration = Duration::from_millis(300);
     let (cancel, ui, timeline, script) = (settings.cancel.clone(), ui.clone(), Arc::clone(timeline), settings.script.name.clone());
     let run = settings.journal.as_ref().map(|journal| journal.name.clone());
     Box::new(move || {
@@ -256,7 +258,7 @@ fn last_words(settings: &Settings, ui: &Ui, timeline: &Arc<Timeline>) -> signals
             lines.push(format!("locks that were not given back: {named}; the next run takes them over when their lease has ended"));
         }
         if let Some(run) = &run {
-            let problem = match cancel.stop().recorded() {
+            let problem = match cancel.stop().recorded(MOMENT) {
                 Some(Ok(())) => None,
                 Some(Err(error)) => Some(error.message().to_owned()),
                 None => Some("its journal did not answer".to_owned()),

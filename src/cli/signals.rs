@@ -75,7 +75,7 @@ pub type LastWords = Box<dyn Fn() -> Vec<String> + Send>;
 
 /// Starts watching on a thread of its own, so that a run that is busy cannot delay it.
 pub fn watch(cancel: Cancel, ui: Ui, last_words: LastWords) -> Watch {
-    let grace = grace(&ui);
+    let (grace, asked) = (grace(&ui), cancel.clone());
     WATCHING.fetch_add(1, Ordering::SeqCst);
     let over = Arc::new(AtomicBool::new(false));
     let done = Arc::clone(&over);
@@ -124,6 +124,10 @@ pub fn watch(cancel: Cancel, ui: Ui, last_words: LastWords) -> Watch {
     });
     // A signal between here and the first line of the script must not be missed.
     let _ = wait_ready.recv_timeout(Duration::from_secs(1));
+    // One that came just before, for a run beside this one, was meant for all.
+    if came() {
+        asked.cancel("stopped with the other runs");
+    }
     Watch(over)
 }
 

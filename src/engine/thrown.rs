@@ -67,6 +67,19 @@ pub(super) fn placed<T>(mut result: HostResult<T>, file: &str, position: Positio
     result
 }
 
+/// Puts another error of ours in the place of one, and leaves what is known about where it happened.
+pub fn put(error: &mut EvalAltResult, changed: Error) {
+    if let EvalAltResult::ErrorTerminated(token, _) = error
+        && let Some(mut token) = token.write_lock::<Terminated>()
+    {
+        token.error = changed;
+        return;
+    }
+    let at = error.position();
+    *error = *raise(changed);
+    error.set_position(at);
+}
+
 /// File and place of the call that ended the script.
 pub(super) fn place(error: &EvalAltResult) -> Option<(String, Position)> {
     match error {

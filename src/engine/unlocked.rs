@@ -300,7 +300,7 @@ mod tests {
         let mut engine = rhai::Engine::new();
         engine.set_strict_variables(false);
         let ast = engine.compile(text).expect("a script");
-        let Some((running, columns)) = super::running(&ast, text, &waiting) else { return text.to_owned() };
+        let Some((running, columns)) = running(&ast, text, &waiting) else { return text.to_owned() };
         engine.compile(&running).expect("the running text is a script too");
         // Each character is found again, from both sides.
         for (line, (written, running)) in text.lines().zip(running.lines()).enumerate() {

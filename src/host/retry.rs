@@ -104,11 +104,7 @@ pub fn with_place(mut error: Box<EvalAltResult>, changed: Error) -> Box<EvalAltR
     fn put(error: &mut EvalAltResult, changed: Error) {
         match error {
             EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => put(inner, changed),
-            other => {
-                let mut raised = *raise(changed);
-                raised.set_position(other.position());
-                *other = raised;
-            }
+            other => crate::engine::thrown::put(other, changed),
         }
     }
     put(&mut error, changed);

@@ -16,7 +16,7 @@ use crate::{
         library::Call,
         thrown::{HostResult, is_exit, message, stops},
     },
-    error::Error,
+    error::{Error, Kind},
     event::Level,
 };
 use jiff::SignedDuration;
@@ -105,7 +105,18 @@ impl Undone {
     /// Lists steps that the undo did not come to, the next one first.
     fn left(&mut self, steps: &[Step]) {
         let title = |step: &Step| step.task().map_or("a step of the script's own", |task| task.subject.title.as_str()).to_owned();
-        self.not.extend(steps.iter().rev().map(|step| format!("{} (the run ended before)", title(step))));
+        // One that never began leaves nothing to undo.
+        let began = |step: &&Step| step.task().is_none_or(|task| task.last().start_time.is_some());
+        self.not.extend(steps.iter().rev().filter(began).map(|step| format!("{} (the run was stopped before that)", title(step))));
+    }
+
+    fn tell(&self, host: &Host) {
+        for line in &self.done {
+            host.note(Level::Info, format!("undone: {line}"));
+        }
+        for line in &self.not {
+            host.note(Level::Warning, format!("not undone: {line}"));
+        }
     }
 
     fn add_to(&self, error: Error) -> Error {
@@ -138,7 +149,10 @@ fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions, undone
                     undone.done.push("a step of the script's own".to_owned());
                     Ok(())
                 }
-                Err(error) if stops(&error) => Err(error),
+                Err(error) if stops(&error) => {
+                    undone.not.push("a step of the script's own (the run was stopped in it)".to_owned());
+                    Err(error)
+                }
                 Err(error) => {
                     undone.failed("a step of the script's own", &error);
                     Ok(())
@@ -152,7 +166,7 @@ fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions, undone
             }
             Step::Deployed { plan, task, before } => put_back(call, host, options, (plan, task, before.as_deref()), undone),
         };
-        done.inspect_err(|_| undone.left(&steps[..=index]))?;
+        done.inspect_err(|_| undone.left(&steps[..index]))?;
     }
     Ok(())
 }
@@ -209,16 +223,24 @@ fn put_back(
         return Ok(());
     }
     let back = Plan { release: before.clone(), ..plan.clone() };
+    let mut under_way = None;
     let as_before = host.as_before(&plan.place, deployment, &DeployOptions::default());
     let started = as_before.and_then(|as_before| host.start(&back, &as_before, "undo")).and_then(|task| {
         // A cancelled run leaves it alone: half an undo is worse than a whole one.
         host.started.lock().retain(|other| other.id != task.id);
+        under_way = Some(task.id.clone());
         let wait = WaitOptions { timeout: options.timeout, ..WaitOptions::default() };
         for_tasks(call, host, std::slice::from_ref(&task), &wait, Until::All)?;
         Ok(task)
     });
     match started {
-        Err(error) if stops(&error) => return Err(error),
+        Err(error) if stops(&error) => {
+            undone.not.push(match under_way {
+                Some(id) => format!("{title} (going back to {} goes on as {id})", before.version),
+                None => format!("{title} (the run was stopped before that)"),
+            });
+            return Err(error);
+        }
         Err(error) => undone.failed(title, &error),
         Ok(task) if task.last().finished_successfully() => {
             undone.done.push(format!("{} is back on {} in {where_to}", plan.project.name, before.version));
@@ -253,14 +275,12 @@ crate::functions! {
                 let ours = as_error(&error);
                 host.note(Level::Warning, format!("undoing because {}", ours.message()));
                 let mut undone = Undone::default();
-                let ended = Limit::lifted(|| undo(call, &host, &saga, &options, &mut undone));
-                for line in &undone.done {
-                    host.note(Level::Info, format!("undone: {line}"));
+                let ended = Limit::lifted(|| undo(call, &host, &saga, &options, &mut undone)).err();
+                // A run that is put down goes on with its undo: there is nothing to list yet.
+                if ended.as_ref().is_none_or(|ended| as_error(ended).kind() != Kind::Suspended) {
+                    undone.tell(&host);
                 }
-                for line in &undone.not {
-                    host.note(Level::Warning, format!("not undone: {line}"));
-                }
-                if let Err(ended) = ended {
+                if let Some(ended) = ended {
                     let why = as_error(&ended).help(format!("the undo was under way because {}", ours.message()));
                     return Err(super::retry::with_place(ended, undone.add_to(why)));
                 }

@@ -38,6 +38,7 @@ pub struct Journaling {
 pub(super) struct TakenUp {
     store: Journal,
     name: String,
+    script: String,
     holder: Holder,
     /// Stands in markers.
     pub(super) mark: String,
@@ -118,6 +119,7 @@ pub(super) fn take_up(
     Ok(Begun::Ours(Box::new(TakenUp {
         store: journaling.store.clone(),
         name: new.name,
+        script: new.script,
         holder,
         mark,
         steps,
@@ -163,9 +165,16 @@ fn sources(settings: &Settings) -> Result<Vec<(String, String)>, Failure> {
     Ok(program.files().map(|(name, text)| (name.to_owned(), text.to_owned())).collect())
 }
 
+/// How a run that has ended is begun anew.
+fn begin_anew(name: &str, script: &str) -> String {
+    format!("begin it anew: octorhai run --run-id {name} --anew {script}\nwhat it did: octorhai runs show {name}")
+}
+
 fn over(run: &Run, events: &Events) -> Outcome {
     let name = &run.new.name;
-    let anew = format!("begin it anew: --run-id {name} --anew; what it did: octorhai runs show {name}");
+    let anew = begin_anew(name, &run.new.script);
+    let stays = "every start under this name ends like this until it is begun anew, or gets another --run-id";
+    let again = format!("begin it anew: --run-id {name} --anew; what it did: octorhai runs show {name}");
     let (exit_code, result, failure) = match &run.state {
         RunState::Succeeded { result } if is_requeued(result) => {
             let at = result["requeued"].as_str().unwrap_or_default();
@@ -176,17 +185,21 @@ fn over(run: &Run, events: &Events) -> Outcome {
             (error.kind().exit_code(), Value::Null, Some(Failure::from(error)))
         }
         RunState::Succeeded { result } => {
-            events.note(Level::Info, format!("run `{name}` has succeeded before, {:.0}: nothing is done again ({anew})", run.updated));
+            events.note(Level::Info, format!("run `{name}` has succeeded before, {:.0}: nothing is done again ({again})", run.updated));
             (0, result.clone(), None)
         }
         RunState::Failed { exit_code, reason } => {
             let error = Error::new(Kind::of_exit_code(*exit_code), format!("run `{name}` has failed before, {:.0}: {reason}", run.updated))
+                .help(stays)
                 .help(anew);
             (*exit_code, Value::Null, Some(Failure::from(error)))
         }
         other => {
             let reason = if let RunState::Cancelled { reason } = other { reason.as_str() } else { "" };
-            let error = Error::new(Kind::Cancelled, format!("run `{name}` was cancelled, {:.0}: {reason}", run.updated)).help(anew);
+            let error =
+                Error::new(Kind::Cancelled, format!("run `{name}` was cancelled, {:.0}, and is not continued: {reason}", run.updated))
+                    .help(stays)
+                    .help(anew);
             (Kind::Cancelled.exit_code(), Value::Null, Some(Failure::from(error)))
         }
     };
@@ -364,6 +377,11 @@ impl TakenUp {
             && let Some(failure) = &mut outcome.failure
         {
             failure.error = failure.error.clone().help(format!("go on with it: octorhai runs resume {}", self.name));
+        } else if let RunState::Cancelled { .. } = state
+            && let Some(failure) = &mut outcome.failure
+        {
+            let help = format!("a cancelled run is not continued\n{}", begin_anew(&self.name, &self.script));
+            failure.error = failure.error.clone().help(help);
         }
     }
 }

@@ -4,6 +4,7 @@ mod branches;
 mod cancel;
 mod people;
 mod resume;
+mod stop;
 mod trouble;
 mod upgrade;
 mod wait;
