@@ -18,6 +18,7 @@ mod json;
 mod lines;
 mod locks;
 mod log;
+mod narrow;
 mod params;
 mod progress;
 mod reap;

@@ -2,7 +2,7 @@
 //!
 //! In a step of Octopus all of it goes through one [`Voice`] on stdout: each line on stderr would be an error there.
 
-use super::{columns::columns, redact::Redactor};
+use super::{columns::columns, narrow::Narrow, redact::Redactor};
 use crate::{
     error::Error,
     step::voice::{Level, Voice},
@@ -308,7 +308,11 @@ impl Ui {
     /// [`Ui::is_live`].
     pub fn start_bars(&self) -> indicatif::MultiProgress {
         // 8 pictures a second: more is work that nobody sees.
-        let target = if self.is_live() { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let target = if self.is_live() {
+            ProgressDrawTarget::term_like_with_hz(Box::new(Narrow::stderr()), 8)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bars = indicatif::MultiProgress::with_draw_target(target);
         self.inner.out.lock().bars = Some(bars.clone());
         bars

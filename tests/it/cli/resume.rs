@@ -57,23 +57,22 @@ fn due_goes_on_with_what_is_due_and_with_what_was_killed() {
     ground.killed("killed", "scripts/night.rhai", &[]);
     // Its clock has gone on with the killed one's wait, if it got there, but by less than what `sleeps` waits for.
     let ran = ground.resume(&["--due"]);
-    let lines: Vec<&str> = ran.stdout.lines().collect();
-    assert!(ran.code == 0 && lines[0].starts_with("sleeps: put down until 2026-03-02 10:00:00: "), "{ran:?}");
-    assert_eq!(&lines[1..], ["after", "killed: succeeded"], "{ran:?}");
+    // Side by side, so each line says its run.
+    let (sleeps, killed): (Vec<&str>, Vec<&str>) = ran.stdout.lines().partition(|line| line.starts_with("sleeps: "));
+    assert!(ran.code == 0 && sleeps.len() == 1 && sleeps[0].starts_with("sleeps: put down until 2026-03-02 10:00:00: "), "{ran:?}");
+    assert_eq!(killed, ["killed: after", "killed: succeeded"], "{ran:?}");
     assert!(ran.stderr.lines().all(|line| line.contains("warning: ")), "only what went wrong is told: {}", ran.stderr);
     assert_eq!(ground.run("fails", "scripts/fails.rhai", &["--suspend"], &[]).code, 7);
     // Time passes.
     assert_eq!(ground.run("other", "scripts/sleeps.rhai", &[], &[]).code, 0);
     let ran = ground.resume(&["--due", "--output", "json"]);
     assert_eq!(ran.code, 1, "{ran:?}");
-    let results: Vec<Value> = ran
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
-        .filter(|line| line["event"] == "run_resumed")
-        .collect();
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(lines.iter().all(|line| ["fails", "sleeps"].iter().any(|run| line["run"] == **run)), "each says its run: {}", ran.stdout);
+    let mut results: Vec<&Value> = lines.iter().filter(|line| line["event"] == "run_resumed").collect();
+    results.sort_by_key(|line| line["run"].to_string());
     let short: Vec<String> = results.iter().map(|r| format!("{} {} {}", r["run"], r["exit_code"], r["state"]).replace('"', "")).collect();
-    assert_eq!(short, ["fails 1 Failed", "sleeps 0 Succeeded"], "the longest due first");
+    assert_eq!(short, ["fails 1 Failed", "sleeps 0 Succeeded"]);
     assert!(results[0]["result"].as_str().expect("a text").contains("the moon is full") && ran.stderr.contains("the moon is full"));
     told(&ground.resume(&["--due", "--quiet"]), 0, &[]);
     assert_eq!(ground.deployed(), ["Project A"; 3]);
@@ -82,6 +81,25 @@ fn due_goes_on_with_what_is_due_and_with_what_was_killed() {
         1,
         &["run `fails` has failed", "the moon is full", "octorhai run --run-id fails --anew scripts/fails.rhai"],
     );
+}
+
+#[test]
+fn name_of_a_run_that_has_ended_says_how_to_begin_anew() {
+    let ground = Ground::new();
+    ground.write("fails.rhai", "fail(\"the moon is full\");\n");
+    let start = || ground.run("nightly", "scripts/fails.rhai", &[], &[]);
+    assert_eq!(start().code, 1);
+    // As cron starts it every night.
+    let stays = "every start under this name ends like this until it is begun anew, or gets another --run-id";
+    let anew = "octorhai run --run-id nightly --anew scripts/fails.rhai";
+    told(&start(), 1, &["run `nightly` has failed before", "the moon is full", stays, anew, "octorhai runs show nightly"]);
+    let run = ground.journal().run("nightly").expect("read").expect("there");
+    assert_eq!(run.attempts, 1);
+    let holder = journal::Holder { nonce: "n".into(), host: "build-1".into(), pid: 42, mode: Value::Null };
+    let store = ground.journal();
+    assert!(matches!(store.claim(&run.new, &holder).expect("claimed"), journal::Claim::Fresh));
+    store.put_down("nightly", &holder, &RunState::Cancelled { reason: "asked to".into() }, run.updated).expect("ended");
+    told(&start(), 4, &["run `nightly` was cancelled", "and is not continued: asked to", stays, anew]);
 }
 
 #[test]

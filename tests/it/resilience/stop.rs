@@ -1,7 +1,7 @@
 //! A stop is final and says what is left: every way to stop a run, in everything a run can be in, on a server that nobody measured.
 #![cfg(unix)]
 
-use crate::support::{Ran, finish, octorhai, octorhai_command, standalone::Standalone, until};
+use crate::support::{Ran, finish, octorhai, octorhai_command, standalone::Standalone, terminal::Terminal, until};
 use octorhai::journal::{self, RunState};
 use std::{
     fs,
@@ -250,6 +250,124 @@ fn second_signal_is_final_everywhere() {
 #[test]
 fn cancel_by_hand_is_final_everywhere() {
     everywhere(Way::ByHand);
+}
+
+#[test]
+fn lock_that_takes_too_long_to_give_back_is_left_and_named() {
+    let slow = Scene {
+        name: "a server that saves variables slowly",
+        script: r#"lock("area", || { post("~/sandbox/faults", #{"match": "PUT *variables*", action: "delay", by: "5m"}); GO; wait(b); });"#,
+        locks: "octopus",
+        told: &[],
+    };
+    let ground = Ground::new();
+    let (code, told) = ground.stopped(&slow, Way::Signal("-TERM"));
+    assert_eq!(code, Some(4), "{told}");
+    assert!(told.contains("lock `area` could not be given back (a stopped run waits no longer)"), "{told}");
+    assert!(told.contains("Project B 2.0.0 → Test (ServerTasks-19): cancelled"), "tasks first: {told}");
+    assert!(matches!(ground.state(), RunState::Cancelled { .. }));
+}
+
+#[test]
+fn journal_that_does_not_answer_is_said_and_holds_up_nothing() {
+    let ground = Ground::new();
+    fs::write(ground.folder.path().join("night.rhai"), format!("{BEGIN}print(\"go\");\nwait(b);\n")).expect("written");
+    let mut command = octorhai_command();
+    command.current_dir(ground.folder.path()).args(["run", "--run-id", "night", "--env", "Test", "night.rhai"]);
+    command.env("OCTOPUS_URL", &ground.server.url).env("OCTOPUS_API_KEY", "API-SANDBOX").env("OCTORHAI_STORE", ground.store());
+    let mut child = command.env("OCTORHAI_STATE", ground.folder.path()).spawn().expect("it starts");
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut first).expect("a line");
+    assert_eq!(first, "go\n");
+    let other = rusqlite::Connection::open(ground.store().join("runs.sqlite")).expect("the journal");
+    other.busy_timeout(std::time::Duration::from_secs(60)).expect("patient");
+    other.execute_batch("BEGIN EXCLUSIVE").expect("it is ours");
+    assert!(Command::new("kill").args(["-TERM", child.id().to_string().as_str()]).status().expect("kill runs").success());
+    let mut told = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().expect("a pipe"), &mut told).expect("text");
+    assert_eq!(child.wait().expect("it ends").code(), Some(4), "{told}");
+    let wanted = "run `night` could not be marked as cancelled (its journal did not answer): `octorhai runs cancel night` does it";
+    assert!(told.contains(wanted), "{told}");
+    // Nothing more is done before its journal knows of it, so the task goes on, and is named.
+    assert!(told.contains("look there: Project B 2.0.0 → Test (ServerTasks-19)"), "{told}");
+    drop(other);
+    assert_eq!(ground.state(), RunState::Running);
+    assert_eq!(ground.octorhai(&["runs", "cancel", "night"]).code, 0);
+    assert!(matches!(ground.state(), RunState::Cancelled { .. }));
+}
+
+#[test]
+fn no_live_line_is_left_on_a_terminal() {
+    let ground = Ground::new();
+    let held_up = r#"post("~/sandbox/faults", #{"match": "POST *cancel", action: "delay", by: "5m"});"#;
+    fs::write(ground.folder.path().join("night.rhai"), format!("{BEGIN}{held_up}\nwait(b);\n")).expect("written");
+    let environment = [("OCTOPUS_URL", ground.server.url.as_str()), ("OCTOPUS_API_KEY", "API-SANDBOX")];
+    let mut terminal = Terminal::start(ground.folder.path(), &["run", "--run-id", "night", "--env", "Test", "night.rhai"], &environment);
+    let is_live = |screen: &str| screen.chars().any(|letter| ('\u{2800}'..='\u{28ff}').contains(&letter));
+    terminal.until("a live line", |screen| is_live(screen) && screen.contains("Executing"));
+    terminal.types("\x03");
+    terminal.shows("Ctrl-C: ending the run");
+    ground.is_asked();
+    terminal.types("\x03");
+    let last = "begin it anew: octorhai run --run-id night --anew night.rhai";
+    let screen = terminal.until(last, |screen| screen.lines().last() == Some(last));
+    assert!(screen.contains("ended at once") && !is_live(&screen), "{screen}");
+}
+
+/// Leaves a run as if its process had been killed at its beginning.
+fn killed(ground: &Ground, name: &str, script: &str) {
+    fs::write(ground.folder.path().join(format!("{name}.rhai")), script).expect("written");
+    for at in 1.. {
+        let mut command = octorhai();
+        command.current_dir(ground.folder.path()).env("OCTOPUS_URL", &ground.server.url).env("OCTOPUS_API_KEY", "API-SANDBOX");
+        command.env("OCTORHAI_STORE", ground.store()).env("OCTORHAI_STATE", ground.folder.path()).env("OCTORHAI_CRASH_AT", at.to_string());
+        let ran = finish(command.args(["run", "--run-id", name, &format!("{name}.rhai")]));
+        assert_eq!(ran.code, -1, "{ran:?}");
+        let store = journal::open(ground.store().to_str().expect("a path")).expect("a store");
+        if store.run(name).expect("read").is_some() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn due_run_that_waits_long_does_not_hold_up_the_others() {
+    let ground = Ground::new();
+    // In a lock it is not suspended. It is the oldest, so it would be the first of a row.
+    killed(&ground, "long", "lock(\"area\", || { print(\"inside\"); sleep(\"1h\"); });\n");
+    let others: Vec<String> = (1..=10).map(|number| format!("short-{number}")).collect();
+    for name in &others {
+        killed(&ground, name, "print(get(\"projects\").TotalResults);\nprint(\"two\\nlines\");\n");
+    }
+    let mut command = octorhai_command();
+    command.current_dir(ground.folder.path()).args(["runs", "resume", "--due"]).env("OCTOPUS_API_KEY", "API-SANDBOX");
+    command.env("OCTORHAI_STORE", ground.store()).env("OCTORHAI_STATE", ground.folder.path()).env("OCTORHAI_LOCKS", "store");
+    let mut child = command.env("OCTORHAI_STOP_WITHIN", "10m").spawn().expect("it starts");
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut lines = Vec::new();
+    let is_over = |lines: &[String]| {
+        others.iter().all(|name| lines.contains(&format!("{name}: succeeded"))) && lines.contains(&"long: inside".to_owned())
+    };
+    while !is_over(&lines) {
+        let mut line = String::new();
+        assert_ne!(out.read_line(&mut line).expect("a line"), 0, "it ended: {lines:?}");
+        lines.push(line.trim_end().to_owned());
+    }
+    for name in &others {
+        let own: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix(&format!("{name}: "))).collect();
+        assert_eq!(own, ["3", "two", "lines", "succeeded"], "{lines:?}");
+    }
+    assert!(Command::new("kill").args(["-TERM", child.id().to_string().as_str()]).status().expect("kill runs").success());
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut out, &mut rest).expect("text");
+    assert_eq!(rest, "long: cancelled (exit code 4): the run was cancelled (SIGTERM)\n");
+    let mut told = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().expect("a pipe"), &mut told).expect("text");
+    assert_eq!(child.wait().expect("it ends").code(), Some(4), "the worst: {told}");
+    let store = journal::open(ground.store().to_str().expect("a path")).expect("a store");
+    assert!(matches!(store.run("long").expect("read").expect("there").state, RunState::Cancelled { .. }));
+    let locks = ground.octorhai(&["locks", "list", "--locks", "store", "--output", "json"]);
+    assert_eq!(locks.stdout, "", "the lock was given back: {told}");
 }
 
 #[test]
