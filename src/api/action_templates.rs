@@ -46,23 +46,26 @@ impl SpaceClient {
         Ok(self.action_templates().await?.into_iter().find(|template| template.name.eq_ignore_ascii_case(name)))
     }
 
-    /// Makes a step template. After a lost answer it is looked for by its name, which no other can have.
+    /// Makes a step template. After a lost answer, or when the request was delivered twice, it is looked for by its name, which no other
+    /// can have.
     pub async fn create_action_template(&self, new: &Value) -> Result<ActionTemplate> {
-        match self.client().send("POST", self.templates().as_str(), Some(new)).await {
-            Ok(made) => self.client().decode(made, &self.templates()),
-            Err(error) if error.kind() == Kind::InDoubt => {
-                let name = new["Name"].as_str().unwrap_or_default();
-                self.action_template(name).await?.ok_or_else(|| error.context(format!("step template `{name}`")))
-            }
-            Err(error) => Err(error),
-        }
+        let send =
+            async || self.client().decode(self.client().send("POST", self.templates().as_str(), Some(new)).await?, &self.templates());
+        let name = new["Name"].as_str().unwrap_or_default();
+        let look = async || Ok(self.action_template(name).await?.filter(|there| there.raw["Properties"] == new["Properties"]));
+        self.client().repeat(send, look).await
     }
 
     /// Changes a step template. A lost answer does no harm: the same change once more is none.
     pub async fn update_action_template(&self, id: &ActionTemplateId, changed: &Value) -> Result<ActionTemplate> {
         let route = self.templates().then(id);
-        let made = self.client().send("PUT", route.as_str(), Some(changed)).await?;
-        self.client().decode(made, &route)
+        let send = async || self.client().decode(self.client().send("PUT", route.as_str(), Some(changed)).await?, &route);
+        let look = async || {
+            let there: ActionTemplate = self.client().fetch(&route).await?;
+            Ok(Some(there)
+                .filter(|there| there.raw["Properties"] == changed["Properties"] && there.raw["Parameters"] == changed["Parameters"]))
+        };
+        self.client().repeat(send, look).await
     }
 
     /// The steps that are made from a template.

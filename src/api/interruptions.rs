@@ -4,7 +4,7 @@ use super::decode::{document, part};
 use super::id::{InterruptionId, TaskId, TeamId, UserId};
 use super::spaces::SpaceClient;
 use super::users::User;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -83,6 +83,13 @@ impl Interruption {
         let buttons = ["Result", "Guidance"].iter().find_map(|name| self.element(name)?.control.get("Buttons")?.as_array());
         buttons.into_iter().flatten().filter_map(|b| b.get("Value")?.as_str().map(str::to_owned)).collect()
     }
+
+    /// Whether it was answered with what these values say.
+    pub fn has_answer(&self, values: &BTreeMap<String, String>) -> bool {
+        let answered = |name: &str| self.form.as_ref().and_then(|f| f.values.get(name)).and_then(Value::as_str);
+        let ours = ["Result", "Guidance"].iter().all(|name| values.get(*name).is_none_or(|v| answered(name).is_none_or(|a| a == v)));
+        !self.is_pending && ours
+    }
 }
 
 impl SpaceClient {
@@ -102,28 +109,18 @@ impl SpaceClient {
     /// Takes responsibility, which submitting needs; having it already is no error. Returns who has it.
     pub async fn take_responsibility(&self, id: &InterruptionId) -> Result<User> {
         let route = self.route("interruptions").then(id).then("responsible");
-        match self.client().submit("PUT", &route, None).await {
-            Err(error) if error.kind() == Kind::InDoubt => {
-                if !self.interruption(id).await?.has_responsibility {
-                    return Err(error);
-                }
-                self.client().fetch(&route).await
-            }
-            other => other,
-        }
+        let ours =
+            async || if self.interruption(id).await?.has_responsibility { self.client().fetch(&route).await.map(Some) } else { Ok(None) };
+        self.client().repeat(|| self.client().submit("PUT", &route, None), ours).await
     }
 
-    /// Answers an interruption, e.g. `Notes` and `Result`. After a lost answer it is looked up whether ours arrived.
+    /// Answers an interruption, e.g. `Notes` and `Result`. After a lost answer, or when the request was delivered twice, it is looked up
+    /// whether ours arrived.
     pub async fn submit_interruption(&self, id: &InterruptionId, values: &BTreeMap<String, String>) -> Result<Interruption> {
         let body: Map<String, Value> = values.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
+        let body = Value::Object(body);
         let route = self.route("interruptions").then(id).then("submit");
-        let doubt: Error = match self.client().submit("POST", &route, Some(&Value::Object(body))).await {
-            Err(error) if error.kind() == Kind::InDoubt => error,
-            other => return other,
-        };
-        let now = self.interruption(id).await?;
-        let answered = |name: &str| now.form.as_ref().and_then(|f| f.values.get(name)).and_then(Value::as_str);
-        let ours = ["Result", "Guidance"].iter().all(|name| values.get(*name).is_none_or(|v| answered(name).is_none_or(|a| a == v)));
-        if !now.is_pending && ours { Ok(now) } else { Err(doubt) }
+        let ours = async || Ok(Some(self.interruption(id).await?).filter(|now| now.has_answer(values)));
+        self.client().repeat(|| self.client().submit("POST", &route, Some(&body)), ours).await
     }
 }

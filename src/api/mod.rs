@@ -29,6 +29,7 @@ pub mod processes;
 pub mod projects;
 mod read;
 pub mod releases;
+mod repeated;
 pub mod resource;
 mod retry;
 pub mod runbooks;

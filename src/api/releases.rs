@@ -5,6 +5,7 @@ use super::decode::{Links, document};
 use super::encode::editable;
 use super::id::{ChannelId, DefectId, ProjectId, ReleaseId};
 use super::projects::Project;
+use super::repeated::is_doubt;
 use super::spaces::SpaceClient;
 use super::version::{Version, VersionRange};
 use crate::error::{Error, Kind, Result, suggestion};
@@ -101,6 +102,22 @@ impl NewRelease {
         }
     }
 
+    /// Whether a release is what was asked for: what was left to the server may be anything.
+    pub fn is(&self, release: &Release) -> bool {
+        let lines = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+        let holds = |wanted: &SelectedPackage| {
+            release.selected_packages.iter().any(|one| {
+                one.action_name == wanted.action_name
+                    && one.package_reference_name == wanted.package_reference_name
+                    && one.version == wanted.version
+            })
+        };
+        self.project == release.project_id
+            && self.channel.as_ref().is_none_or(|channel| release.channel_id.as_ref().is_none_or(|its| its == channel))
+            && self.release_notes.as_ref().is_none_or(|notes| lines(notes) == lines(&release.release_notes))
+            && self.packages.iter().all(holds)
+    }
+
     fn body(&self) -> Value {
         let packages: Vec<Value> = self
             .packages
@@ -127,6 +144,12 @@ impl NewRelease {
         }
         body
     }
+}
+
+/// The error for a release that somebody else made while ours was under way.
+pub(crate) fn not_ours(version: &str) -> Error {
+    Error::new(Kind::Refused, format!("release `{version}` was made by somebody else meanwhile, with other contents"))
+        .help("look at its packages, channel and notes; `#{ignore_existing: true}` takes it as it is")
 }
 
 impl SpaceClient {
@@ -204,24 +227,26 @@ impl SpaceClient {
     /// Creates a release.
     ///
     /// A lost answer is no doubt here, because versions are unique in a project (octopus-api.md §12.2): the release is
-    /// looked for, and created again when it is not there; if the first request arrives late after all, one of the
-    /// two is refused.
+    /// looked for, and created again when it is not there; if the first request arrives late after all, or the request was delivered
+    /// twice, one of the two is refused. A release that was not there before and has what was asked for is ours; one of that version
+    /// with other contents is somebody else's.
+    ///
+    /// # Errors
+    /// `refused` when a release of that version is there, or comes from somebody else meanwhile.
     pub async fn create_release(&self, new: &NewRelease) -> Result<Release> {
         let route = self.route("releases");
         let route = if new.ignore_channel_rules { route.with("ignoreChannelRules", true) } else { route };
-        let mut doubted = false;
+        let was_there = self.find_release(&new.project, &new.version).await?.is_some();
         for _ in 0..3 {
             match self.client().submit::<Release>("POST", &route, Some(&new.body())).await {
-                Err(error) if error.kind() == Kind::InDoubt => {
+                Err(error) if is_doubt(&error) || error.kind() == Kind::Refused => {
                     self.client().cancel().check()?;
-                    doubted = true;
-                    if let Some(release) = self.find_release(&new.project, &new.version).await? {
-                        return Ok(release);
+                    match self.find_release(&new.project, &new.version).await? {
+                        Some(release) if !was_there && new.is(&release) => return Ok(release),
+                        Some(_) if is_doubt(&error) => return Err(not_ours(&new.version)),
+                        _ if error.kind() == Kind::Refused => return Err(error),
+                        _ => {}
                     }
-                }
-                // The first one was late, not lost.
-                Err(error) if error.kind() == Kind::Refused && doubted => {
-                    return self.find_release(&new.project, &new.version).await?.ok_or(error);
                 }
                 other => return other,
             }
@@ -239,11 +264,9 @@ impl SpaceClient {
         if self.is_blocked(release).await? {
             return Ok(());
         }
-        let route = self.route("releases").then(release).then("defects");
-        match self.client().send("POST", route.as_str(), Some(&json!({"Description": reason}))).await {
-            Err(error) if error.kind() == Kind::InDoubt && self.is_blocked(release).await? => Ok(()),
-            other => other.map(drop),
-        }
+        let (route, body) = (self.route("releases").then(release).then("defects"), json!({"Description": reason}));
+        let send = async || self.client().send("POST", route.as_str(), Some(&body)).await.map(drop);
+        self.client().repeat(send, async || Ok(self.is_blocked(release).await?.then_some(()))).await
     }
 
     /// Lets a blocked release go on; one that is not blocked stays as it is.
@@ -252,14 +275,37 @@ impl SpaceClient {
             return Ok(());
         }
         let route = self.route("releases").then(release).then("defects").then("resolve");
-        match self.client().send("POST", route.as_str(), Some(&json!({}))).await {
-            Err(error) if error.kind() == Kind::InDoubt && !self.is_blocked(release).await? => Ok(()),
-            other => other.map(drop),
-        }
+        let send = async || self.client().send("POST", route.as_str(), Some(&json!({}))).await.map(drop);
+        self.client().repeat(send, async || Ok((!self.is_blocked(release).await?).then_some(()))).await
     }
 
     /// Whether a release has an unresolved defect.
     pub async fn is_blocked(&self, release: &ReleaseId) -> Result<bool> {
         Ok(self.defects(release).await?.iter().any(|d| d.status.eq_ignore_ascii_case("Unresolved")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::decode::Document as _;
+
+    #[test]
+    fn a_release_is_ours_when_it_has_what_was_asked_for() {
+        let made = |notes: &str, version: &str| {
+            Release::decode(json!({
+                "Id": "Releases-7", "ProjectId": "Projects-1", "ChannelId": "Channels-1", "Version": "3.0.0", "ReleaseNotes": notes,
+                "SelectedPackages": [{"ActionName": "Deploy", "PackageReferenceName": "", "Version": version}],
+            }))
+            .expect("a release")
+        };
+        let mut new = NewRelease::new(&"Projects-1".into(), "3.0.0");
+        new.packages = vec![SelectedPackage::new("Deploy", "1.8.0")];
+        assert!(new.is(&made("what the server writes by itself", "1.8.0")));
+        assert!(!new.is(&made("", "1.9.0")));
+        new.release_notes = Some("one\ntwo".to_owned());
+        assert!(new.is(&made("one\r\ntwo\r\n", "1.8.0")) && !new.is(&made("one", "1.8.0")));
+        new.channel = Some("Channels-2".into());
+        assert!(!new.is(&made("one\ntwo", "1.8.0")));
     }
 }

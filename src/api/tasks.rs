@@ -5,6 +5,7 @@ use super::client::Client;
 use super::decode::{Links, document, part, words};
 use super::deployments::Deployment;
 use super::id::{DeploymentId, EnvironmentId, ProjectId, RunbookId, RunbookRunId, SpaceId, TaskId, TenantId};
+use super::repeated::is_doubt;
 use super::runbooks::RunbookRun;
 use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
@@ -445,8 +446,8 @@ impl SpaceClient {
             let task = self.task(id).await?;
             match outcome {
                 Ok(_) => return Ok(task),
-                Err(error) if matches!(error.kind(), Kind::InDoubt | Kind::Refused) && is(&task) => return Ok(task),
-                Err(error) if error.kind() == Kind::InDoubt && attempt < 5 => {}
+                Err(error) if (is_doubt(&error) || error.kind() == Kind::Refused) && is(&task) => return Ok(task),
+                Err(error) if is_doubt(&error) && attempt < 5 => {}
                 Err(error) => return Err(error),
             }
             self.client().rest(pause).await?;

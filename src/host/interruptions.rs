@@ -130,19 +130,13 @@ impl Interruption {
 async fn submit(place: &Place, id: &api::InterruptionId, body: &BTreeMap<String, String>, may_be_done: bool) -> Result<api::Interruption> {
     if may_be_done {
         let seen = place.space.interruption(id).await?;
-        if !seen.is_pending {
+        if seen.has_answer(body) {
             return Ok(seen);
         }
     }
     // Responsibility is one person's; the server refuses answers of others (octopus-api.md §19).
     place.space.take_responsibility(id).await?;
-    match place.space.submit_interruption(id, body).await {
-        Err(error) if error.kind() == Kind::InDoubt => {
-            let seen = place.space.interruption(id).await?;
-            if seen.is_pending { Err(error) } else { Ok(seen) }
-        }
-        other => other,
-    }
+    place.space.submit_interruption(id, body).await
 }
 
 crate::options! {

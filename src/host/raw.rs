@@ -1,8 +1,12 @@
 //! The raw API, for what has no function of its own.
 
-use super::Host;
-use crate::engine::thrown::to_json;
+use super::{Host, place::Place};
+use crate::{
+    engine::thrown::to_json,
+    error::{Kind, Result},
+};
 use rhai::Dynamic;
+use serde_json::Value;
 
 crate::functions! {
     group "query";
@@ -50,12 +54,67 @@ crate::functions! {
     }
 }
 
-fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> crate::engine::thrown::HostResult<serde_json::Value> {
+fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> crate::engine::thrown::HostResult<Value> {
     let place = host.place();
     let body = body.map(to_json);
     let arguments = serde_json::json!({"method": method, "path": path, "body": body});
     host.effect("raw", &arguments, |attempt| async move {
-        attempt.once(&format!("`{method} {path}`"))?;
-        place.space.raw(method, path, body.as_ref()).await
+        match (method, &body) {
+            ("DELETE", _) => delete(&place, &path, attempt.may_be_done()).await,
+            ("PUT", Some(body)) => {
+                let there = if attempt.may_be_done() { read(&place, &path).await? } else { None };
+                match there.filter(|now| is_as(now, body)) {
+                    Some(now) => Ok(now),
+                    // Sent again, it might undo what others did since.
+                    None => {
+                        attempt.once(&format!("`{method} {path}`"))?;
+                        put(&place, &path, body).await
+                    }
+                }
+            }
+            _ => {
+                attempt.once(&format!("`{method} {path}`"))?;
+                place.space.raw(method, &path, body.as_ref()).await
+            }
+        }
     })
+}
+
+/// What is there, if it can be read.
+async fn read(place: &Place, path: &str) -> Result<Option<Value>> {
+    match place.space.raw("GET", path, None).await {
+        Ok(document) => Ok(Some(document)),
+        // What can only be deleted or written has nothing to say.
+        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Refused | Kind::Forbidden) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes what is there: gone is gone, whoever of two deliveries was the first.
+async fn delete(place: &Place, path: &str, may_be_done: bool) -> Result<Value> {
+    let was_there = read(place, path).await?.is_some();
+    let gone = async || Ok(if was_there && read(place, path).await?.is_none() { Some(Value::Null) } else { None });
+    if may_be_done && !was_there {
+        return Ok(Value::Null);
+    }
+    place.space.client().repeat(|| place.space.raw("DELETE", path, None), gone).await
+}
+
+/// Puts a document: one that is there as it was sent is done.
+async fn put(place: &Place, path: &str, body: &Value) -> Result<Value> {
+    let same = async || Ok(read(place, path).await?.filter(|now| is_as(now, body)));
+    place.space.client().repeat(|| place.space.raw("PUT", path, Some(body)), same).await
+}
+
+/// Whether a document holds what was sent, but for what the server counts and writes itself.
+fn is_as(now: &Value, sent: &Value) -> bool {
+    const SERVERS: [&str; 5] = ["Version", "Links", "LastModifiedOn", "LastModifiedBy", "LastModifiedByUserId"];
+    match (now, sent) {
+        (Value::Object(now), Value::Object(sent)) => sent
+            .iter()
+            .filter(|(name, _)| !SERVERS.contains(&name.as_str()))
+            .all(|(name, sent)| now.get(name).map_or(sent.is_null(), |now| is_as(now, sent))),
+        (Value::Array(now), Value::Array(sent)) => now.len() == sent.len() && now.iter().zip(sent).all(|(now, sent)| is_as(now, sent)),
+        (now, sent) => now == sent,
+    }
 }

@@ -332,28 +332,23 @@ fn no_package(package: &api::TemplatePackage, channel: &api::Channel) -> Error {
 }
 
 async fn create(place: &Place, project: &api::Project, plan: Plan, options: &CreateOptions, may_be_done: bool) -> Result<api::Release> {
-    let version = plan.version;
-    if may_be_done {
-        match place.space.release_by_version(project, &version).await {
-            Err(error) if error.kind() == Kind::NotFound => {}
-            other => return other,
-        }
-    }
-    let mut new = api::NewRelease::new(&project.id, version.clone());
+    let mut new = api::NewRelease::new(&project.id, plan.version.clone());
     new.channel = Some(plan.channel.id);
     new.release_notes = options.notes.clone();
     new.ignore_channel_rules = options.ignore_channel_rules;
     new.git = options.git_ref.clone().map(|git| (git, None));
     new.packages = plan.packages;
+    let there = async || match place.space.release_by_version(project, &plan.version).await {
+        Ok(release) => Ok(Some(release)),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    // An earlier start of the run may have made it.
+    if may_be_done && let Some(made) = there().await?.filter(|made| new.is(made)) {
+        return Ok(made);
+    }
     match place.space.create_release(&new).await {
-        // Versions are unique in a project, so the server itself tells a repetition (octopus-api.md §12.2): a release
-        // of that version after a lost answer, or one that was there, is found by its version.
-        Err(error) if error.kind() == Kind::InDoubt || (options.ignore_existing && error.kind() == Kind::Refused) => {
-            match place.space.release_by_version(project, &version).await {
-                Ok(found) => Ok(found),
-                Err(_) => Err(error),
-            }
-        }
+        Err(error) if error.kind() == Kind::Refused && options.ignore_existing => there().await?.ok_or(error),
         other => other,
     }
 }

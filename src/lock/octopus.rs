@@ -48,14 +48,17 @@ impl OctopusRegister {
 
     /// The set, if there is one: of several that two creators made at once, all take the one with the smallest id.
     async fn find(&self) -> Result<Option<crate::api::VariableSetId>> {
+        Ok(self.find_set().await?.map(|set| set.variables()))
+    }
+
+    async fn find_set(&self) -> Result<Option<crate::api::LibraryVariableSet>> {
         let route = self.space.route("libraryvariablesets").with("partialName", self.set);
         let all: Vec<crate::api::LibraryVariableSet> = self.space.client().list(&route, None).await?;
         let ours = all.into_iter().filter(|set| set.name.eq_ignore_ascii_case(self.set));
-        let first = ours.min_by_key(|set| {
+        Ok(ours.min_by_key(|set| {
             let id = set.id.as_str().to_owned();
             (id.len(), id)
-        });
-        Ok(first.map(|set| set.variables()))
+        }))
     }
 
     /// The set's id; makes the set if wanted.
@@ -66,9 +69,17 @@ impl OctopusRegister {
         let mut found = self.find().await?;
         if found.is_none() && make {
             const ABOUT: &str = "Locks and small values of octorhai scripts. Do not edit; `octorhai locks` shows and breaks them.";
-            let made = self.space.create_library_variable_set(self.set, ABOUT).await;
-            // Somebody else may be making it too: everybody waits until that is over before one is chosen.
-            self.space.clock().sleep(self.settle).await;
+            // Delivered twice, or made by somebody else at the same time, it is refused as one that is there: it is looked for anyway.
+            let send = || self.space.create_library_variable_set(self.set, ABOUT);
+            let look = || async {
+                // Somebody else may be making it too: everybody waits until that is over before one is chosen.
+                self.space.clock().sleep(self.settle).await;
+                self.find_set().await
+            };
+            let made = self.space.client().repeat(send, look).await;
+            if made.is_ok() {
+                self.space.clock().sleep(self.settle).await;
+            }
             found = self.find().await?;
             if found.is_none() {
                 made.map_err(|error| match error.kind() {

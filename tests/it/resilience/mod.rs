@@ -7,5 +7,6 @@ mod resume;
 mod stop;
 mod trouble;
 mod upgrade;
+mod verbs;
 mod wait;
 mod writes;

@@ -95,49 +95,6 @@ fn a_deployment_is_found_when_the_server_is_away_right_after_making_it() {
 }
 
 #[test]
-fn runbook_runs_are_started_once() {
-    let script = r#"
-        let t = run_runbook("Project A", "Smoke test", "Test");
-        wait(t);
-        print(t.state);
-        get("~/sandbox/state").runbook_runs
-    "#;
-    for action in DONE {
-        let ran = simulate(&with_fault(&format!("match = \"POST */runbook*\"\nnth = 1\naction = \"{action}\"")), script);
-        assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", "Success"), "{action}");
-        assert_eq!(list(&ran).len(), 1, "{action}");
-    }
-}
-
-#[test]
-fn releases_are_created_once() {
-    let script = r#"
-        let r = create_release("Project A", #{version: "3.0.0"});
-        print(r.version);
-        get("~/sandbox/requests").filter(|q| q.method == "POST" && q.path.contains("releases")).len()
-    "#;
-    for action in DONE.iter().chain(&NOT_DONE) {
-        let ran = simulate(&with_fault(&format!("match = \"POST */releases*\"\nnth = 1\naction = \"{action}\"")), script);
-        assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", "3.0.0"), "{action}");
-    }
-}
-
-#[test]
-fn cancelling_twice_is_cancelling() {
-    let script = r#"
-        let t = deploy("Project A", "latest", "Test");
-        sleep("2m");
-        t.cancel();
-        settle(t);
-        print(t.state);
-    "#;
-    for action in DONE.iter().chain(&NOT_DONE) {
-        let ran = simulate(&with_fault(&format!("match = \"POST */cancel\"\nnth = 1\naction = \"{action}\"")), script);
-        assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", "Canceled"), "{action}");
-    }
-}
-
-#[test]
 fn a_requeue_is_made_once() {
     for action in DONE {
         let world = shop(&[("[context]", "[context]\nproject = \"Project A\"")]);
