@@ -10,14 +10,14 @@ use std::io;
 /// Room for `^C`.
 const ROOM: u16 = 3;
 
-/// Stderr, if it is a terminal.
+/// A terminal, if it is one.
 #[derive(Debug)]
 pub struct Narrow(Term);
 
 impl Narrow {
-    /// Stderr.
-    pub fn stderr() -> Self {
-        Self(Term::buffered_stderr())
+    /// That terminal.
+    pub fn new(terminal: Term) -> Self {
+        Self(terminal)
     }
 }
 

@@ -130,6 +130,15 @@ macro_rules! documents {
 }
 documents!(api::Deployment: "deployment", api::RunbookRun: "runbook run", api::Release: "release", api::Interruption: "interruption");
 
+/// The member of an intent that says when a later start of the run went on with the effect.
+const AGAIN_AT: &str = "again_at";
+
+/// Since when the process that brought the step to its end was at work on it. What lies between the end of an earlier process and
+/// that is no work: it must not move the limits around.
+fn at_work_since(step: &Step) -> Timestamp {
+    step.intent[AGAIN_AT].as_str().and_then(|at| at.parse().ok()).unwrap_or(step.began)
+}
+
 /// An error that is an answer: a mail that could not be sent.
 impl<T: Outcome> Outcome for Result<T> {
     fn record(&self) -> Value {
@@ -174,7 +183,7 @@ impl Host {
         let known = recorder.known(&place, kind, &arguments).raise()?;
         if let Some(step) = &known {
             if let Some(ended) = step.ended {
-                self.was_busy(ended.duration_since(step.began));
+                self.was_busy(ended.duration_since(at_work_since(step)));
             }
             match step.state {
                 StepState::Done => return T::restore(&step.outcome).raise(),
@@ -186,14 +195,23 @@ impl Host {
         self.before_live().raise()?;
         self.still_inside().raise()?;
         let earlier = known.as_ref().map(|step| step.intent.clone());
-        let step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).raise()?;
+        let mut step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).raise()?;
+        if earlier.is_some() {
+            step.intent = match step.intent {
+                Value::Object(mut intent) => {
+                    intent.insert(AGAIN_AT.to_owned(), self.clock.now().to_string().into());
+                    intent.into()
+                }
+                _ => json!({AGAIN_AT: self.clock.now().to_string()}),
+            };
+        }
         let attempted = self.attempted(&marker);
         let attempt = Attempt { marker, earlier, host: self.clone(), began: step.began, step: Some(step.clone()), attempted };
         let result = self.unrecorded(|| self.finish(act(attempt)));
         let outcome = result.as_ref().map(Outcome::record).map_err(Clone::clone);
         // What was done stands on the server, and its marker finds it: an error of the journal comes second.
         let ended = self.clock.now();
-        self.was_busy(ended.duration_since(step.began));
+        self.was_busy(ended.duration_since(at_work_since(&step)));
         recorder.settle(&place, step, &outcome, ended);
         let written = recorder.write(None);
         match (result, written) {
@@ -218,7 +236,7 @@ impl Host {
         })
     }
 
-    /// Counts the time from the intent of an effect to its outcome: by the record, so that it is the same at each start.
+    /// Counts the time from the intent of an effect, or since a later start goes on with it, to its outcome: by the record, so that it is the same at each start.
     fn was_busy(&self, span: SignedDuration) {
         let mut busy = self.busy.lock();
         let all = busy.entry(crate::engine::branch()).or_default();

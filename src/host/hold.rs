@@ -295,35 +295,38 @@ impl Host {
         }
         self.holds.lock().retain(|other| !Arc::ptr_eq(other, hold));
         if error.is_some_and(|kind| kind.class() == Class::Stop) {
-            self.give_back(hold);
+            let _told = self.give_back(hold);
             return Ok(());
         }
         let left = self.waited(
             "unlock",
             json!({"name": hold.name}),
-            |_| {
-                self.give_back(hold);
-                Ok(((), Value::Null))
+            |_| match self.give_back(hold) {
+                // What a run with a record could not give back it gives back when it goes on.
+                Err(error) if error.stops() && self.recorder.is_some() => Err(raise(error)),
+                _ => Ok(((), Value::Null)),
             },
             |_| {
                 // It was taken again on the way, for something that the record has no outcome of.
                 if hold.held().is_some() {
-                    self.give_back(hold);
+                    let _told = self.give_back(hold);
                 }
                 *hold.state.lock() = State::Over;
                 Ok(())
             },
         );
         if left.is_err() {
-            self.give_back(hold);
+            let _told = self.give_back(hold);
         }
         left
     }
 
-    fn give_back(&self, hold: &Hold) {
+    /// Gives a lock back; that it could not be is told.
+    fn give_back(&self, hold: &Hold) -> Result<()> {
         let locks = hold.is_earlier().then(|| self.locks());
         let given = self.finish(self.given_back(hold, locks));
-        self.tell_given(hold, given);
+        self.tell_given(hold, given.clone());
+        given
     }
 
     /// Gives a lock back; `locks` are needed for one that an earlier start of the run took.

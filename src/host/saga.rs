@@ -281,8 +281,9 @@ crate::functions! {
                     undone.tell(&host);
                 }
                 if let Some(ended) = ended {
-                    let why = as_error(&ended).help(format!("the undo was under way because {}", ours.message()));
-                    return Err(super::retry::with_place(ended, undone.add_to(why)));
+                    host.note(Level::Warning, format!("the undo was interrupted; it was under way because {}", ours.message()));
+                    let changed = undone.add_to(as_error(&ended));
+                    return Err(super::retry::with_place(ended, changed));
                 }
                 // What the script threw itself stays as it is, for its own `catch`.
                 let thrown_by_script = crate::engine::thrown::ours(&error).is_none();

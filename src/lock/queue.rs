@@ -135,7 +135,7 @@ impl Locks {
 }
 
 /// A waiter's view of the queue.
-pub(super) struct Line {
+pub(super) struct WaitingLine {
     /// A ticket of ours may stand there.
     pending: bool,
     /// This account may not write tickets.
@@ -152,6 +152,8 @@ pub(super) struct Line {
     generation: u64,
     /// When our ticket must be renewed.
     renew: Option<Timestamp>,
+    /// The queue when the lock was last seen free, with its version: if nobody came since, our ticket is given back with one request.
+    last: Option<(u64, Queue)>,
     /// Whose turn we wait for, and since when.
     turn: Option<(u64, Option<u64>, String, Timestamp)>,
 }
@@ -219,7 +221,7 @@ impl Waiter<'_> {
     }
 }
 
-impl Line {
+impl WaitingLine {
     pub(super) fn new() -> Self {
         Self {
             pending: false,
@@ -230,6 +232,7 @@ impl Line {
             place: None,
             generation: 0,
             renew: None,
+            last: None,
             turn: None,
         }
     }
@@ -240,17 +243,10 @@ impl Line {
         self.turn = None;
         let taken = record.generation.saturating_sub(self.generation);
         let renew = self.renew.is_none_or(|renew| waiter.locks.register.now() >= renew);
-        if self.written && self.seen && !renew && taken == 0 {
-            return Ok(());
-        }
+        // The number of takes says how far we have come.
         self.place = self.place.map(|place| place.saturating_sub(usize::try_from(taken).unwrap_or(usize::MAX)));
-        // Far behind, the number of takes says enough.
-        if self.written && self.seen && !renew && self.place.is_some_and(|place| place > 0) {
-            self.generation = record.generation;
-            return Ok(());
-        }
         self.generation = record.generation;
-        if self.refused {
+        if self.refused || (self.written && self.seen && !renew) {
             return Ok(());
         }
         let stood = self.stand_once(waiter, renew).await;
@@ -267,24 +263,31 @@ impl Line {
                 self.stands(&queue, place);
                 return Ok(());
             }
-            let ticket = waiter.ticket();
-            let until = ticket.until;
-            let place = self.insert(waiter, &mut queue, ticket);
-            let Some(place) = place else { return Ok(()) };
-            // Also when this look is torn off while the request is under way.
-            self.pending = true;
-            match waiter.write(version, &queue).await? {
-                Swap::Lost => waiter.locks.clock.sleep(spread(waiter.locks.rules.every / 10, waiter.nonce, attempt)).await,
-                swap => {
-                    self.stands(&queue, place);
-                    // Where two writers may be let through, the next look says whether it stayed.
-                    self.seen = swap == Swap::Done && waiter.queues().settle().is_zero();
-                    self.renew = Some(later(until, -(VALID / 2)));
-                    return Ok(());
-                }
+            if self.add(waiter, version, &mut queue).await? {
+                return Ok(());
             }
+            waiter.locks.clock.sleep(spread(waiter.locks.rules.every / 10, waiter.nonce, attempt)).await;
         }
         Ok(())
+    }
+
+    /// Writes our ticket into a queue as it was read. Whether that is done: somebody else may have written meanwhile.
+    async fn add(&mut self, waiter: &Waiter<'_>, version: u64, queue: &mut Queue) -> Result<bool> {
+        let ticket = waiter.ticket();
+        let until = ticket.until;
+        let Some(place) = self.insert(waiter, queue, ticket) else { return Ok(true) };
+        // Also when this look is torn off while the request is under way.
+        self.pending = true;
+        self.last = None;
+        let swap = waiter.write(version, queue).await?;
+        if swap == Swap::Lost {
+            return Ok(false);
+        }
+        self.stands(queue, place);
+        // Where two writers may be let through, the next look says whether it stayed.
+        self.seen = swap == Swap::Done && waiter.queues().settle().is_zero();
+        self.renew = Some(later(until, -(VALID / 2)));
+        Ok(true)
     }
 
     fn stands(&mut self, queue: &Queue, place: usize) {
@@ -325,6 +328,9 @@ impl Line {
         let (version, mut queue, _) = waiter.read().await?;
         let own = queue.tickets.iter().position(|ticket| ticket.nonce == waiter.nonce || waiter.is_earlier(ticket));
         self.pending |= own.is_some();
+        // It was overwritten or struck: when the lock is held again, it is put back.
+        self.seen &= own.is_some();
+        self.last = Some((version, queue.clone()));
         let ahead = &queue.tickets[..own.unwrap_or(queue.tickets.len())];
         // Who asks for fewer holders at once than there are now cannot take it, so nobody waits for that.
         let can =
@@ -348,6 +354,9 @@ impl Line {
             first.turn()
         };
         if waiter.locks.clock.since(since) <= lapses {
+            if own.is_none() && !waiter.wanted.impatient && !self.refused {
+                self.add(waiter, version, &mut queue).await?;
+            }
             return Ok(Try::After(ahead.len(), Box::new(first)));
         }
         queue.tickets.retain(|ticket| ticket.nonce != first.nonce);
@@ -363,7 +372,13 @@ impl Line {
             return;
         }
         for attempt in 0..ATTEMPTS {
-            let Ok((version, mut queue, changed)) = waiter.read().await else { return };
+            let (version, mut queue, changed) = match self.last.take() {
+                Some((version, queue)) => (version, queue, false),
+                None => match waiter.read().await {
+                    Ok(found) => found,
+                    Err(_) => return,
+                },
+            };
             let before = queue.tickets.len();
             queue.tickets.retain(|ticket| ticket.nonce != waiter.nonce && !waiter.is_earlier(ticket));
             if queue.tickets.len() == before && !changed {

@@ -3,7 +3,7 @@
 use super::{
     Held, Life, Locks, Owner, Record, Swap, cell,
     held::{let_go, sensible},
-    queue::{Line, Ticket, Try, Waiter},
+    queue::{Ticket, Try, Waiter, WaitingLine},
     record::FORMAT,
     spread, waits,
 };
@@ -92,7 +92,7 @@ pub struct Taker {
     doubt: bool,
     /// We stand among those who wait.
     registered: bool,
-    line: Line,
+    line: WaitingLine,
     /// Looks since we are the first that waits.
     first_looks: u32,
     /// When we first saw the lock held, and in which generation: how fast it goes from one to the next.
@@ -119,7 +119,7 @@ impl Taker {
             looks: 0,
             doubt: false,
             registered: false,
-            line: Line::new(),
+            line: WaitingLine::new(),
             first_looks: 0,
             begun: None,
             generation: 0,
@@ -357,22 +357,36 @@ impl Taker {
     }
 
     /// When it is worth looking again: two seconds at first, growing to ten for the first in the queue and to twenty for those
-    /// behind. Where the lock goes quickly from one to the next, those behind look more often: at half of the way to the front.
+    /// behind. Where the lock was seen to go from one to the next, those behind look again when they should be nearly the first.
     fn pause(&mut self) -> SignedDuration {
         let every = self.locks.rules.every;
         let halves = |halves: u32, most: i32| every * i32::try_from(halves).unwrap_or(most).min(most) / 2;
-        let base = match self.line.place {
+        let most = every * BEHIND / 2;
+        match self.line.place {
             Some(0) => {
                 self.first_looks = self.first_looks.saturating_add(1);
-                halves(2 + self.first_looks / 2, FIRST)
+                let third = self.each_takes().map_or(every, |each| each / 3);
+                let base = halves(2 + self.first_looks / 2, FIRST).max(third.min(every * FIRST / 2));
+                spread(base, &self.nonce, self.looks)
             }
-            place => {
-                let usual = halves(2 + self.looks / 2, BEHIND);
-                let way = self.each_takes().zip(place).map(|(each, place)| each * i32::try_from(place).unwrap_or(i32::MAX) / 2);
-                way.map_or(usual, |way| way.max(every).min(halves(u32::MAX, BEHIND)))
-            }
-        };
-        spread(base, &self.nonce, self.looks)
+            place => match self.way() {
+                // Those with a place do not meet: it is near to what was computed.
+                Some(way) => {
+                    let base = way.clamp(every, most);
+                    base * 3 / 4 + spread(base / 4, &self.nonce, self.looks)
+                }
+                None => {
+                    let before = u32::try_from(place.unwrap_or(0)).unwrap_or(u32::MAX);
+                    spread(halves((2 + self.looks / 2).saturating_add(before), BEHIND), &self.nonce, self.looks)
+                }
+            },
+        }
+    }
+
+    /// How long it takes until we are nearly the first, if the lock goes on from one to the next as it did.
+    fn way(&self) -> Option<SignedDuration> {
+        let place = i32::try_from(self.line.place?).unwrap_or(i32::MAX).min(1000);
+        Some(self.each_takes()? * (3 * place - 2).max(0) / 4)
     }
 
     /// How long the lock takes from one holder to the next, by what we have seen.
@@ -404,7 +418,8 @@ impl Taker {
 
     /// It is the turn of somebody else: look again sooner the nearer we are.
     fn not_yet(&self, before: usize, first: &Ticket) -> Busy {
-        let base = self.locks.rules.every * i32::try_from(before + 1).unwrap_or(5).min(5);
+        let soon = self.locks.rules.every * i32::try_from(before + 1).unwrap_or(5).min(5);
+        let base = self.way().map_or(soon, |way| way.clamp(soon, self.locks.rules.every * BEHIND / 2));
         let why = format!("free, and it is the turn of {}", first.shown());
         Busy { why, owners: Vec::new(), url: None, pause: spread(base, &self.nonce, self.looks), taking_over: false }
     }

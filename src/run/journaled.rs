@@ -43,8 +43,6 @@ pub(super) struct TakenUp {
     /// Stands in markers.
     pub(super) mark: String,
     steps: Vec<Step>,
-    /// An earlier start began it.
-    goes_on: bool,
     clean: Clean,
     suspend: bool,
 }
@@ -86,8 +84,17 @@ pub(super) fn take_up(
         mode: advice.json(),
         identity: ProcessIdentity::own(),
     };
-    let (mark, steps, goes_on) = match claim(journaling, &new, &holder, settings, events, runtime)? {
-        Claim::Fresh => (new.mark, Vec::new(), false),
+    let claimed = match claim(journaling, &new, &holder, settings, events, runtime)? {
+        // It came to nothing, e.g. because the server's address was wrong: whoever asks for something else now begins anew.
+        Claim::Resumed(run, steps) if steps.is_empty() && same(&run.new, &new).is_err() => {
+            let over = RunState::Failed { exit_code: Kind::Usage.exit_code(), reason: "it did nothing, and was begun anew".to_owned() };
+            journaling.store.put_down(&new.name, &holder, &over, clock.now())?;
+            journaling.store.claim_if(&new, &holder, Begin::Anew)?
+        }
+        claimed => claimed,
+    };
+    let (mark, steps) = match claimed {
+        Claim::Fresh => (new.mark, Vec::new()),
         Claim::Held(run) => return Err(held(&run).into()),
         Claim::Ended(run) => return Ok(Begun::Over(Box::new(over(&run, events)))),
         Claim::Resumed(run, steps) => {
@@ -109,7 +116,7 @@ pub(super) fn take_up(
             if run.new.engine != new.engine {
                 events.note(Level::Warning, format!("the run was begun by octorhai {}, this is {}", run.new.engine, new.engine));
             }
-            (run.new.mark, steps, true)
+            (run.new.mark, steps)
         }
     };
     events.note(Level::Verbose, format!("run `{}` in the journal at {}", new.name, journaling.store.place()));
@@ -123,7 +130,6 @@ pub(super) fn take_up(
         holder,
         mark,
         steps,
-        goes_on,
         clean: settings.clean.clone(),
         suspend: journaling.suspend,
     })))
@@ -338,10 +344,10 @@ impl TakenUp {
         (self.store.clone(), self.name.clone(), self.holder.clone())
     }
 
-    /// Ends a run that did not come to its script. One that was begun before goes on another time, whatever kept it from it.
+    /// Ends a run that did not come to its script: it goes on another time, whatever kept it from it.
     pub(super) fn give_back(&self, outcome: &mut Outcome, clock: &Clock) {
         let state = match state_of(outcome) {
-            RunState::Failed { exit_code, reason } if self.goes_on => RunState::Stopped { exit_code, reason },
+            RunState::Failed { exit_code, reason } => RunState::Stopped { exit_code, reason },
             state => state,
         };
         self.write(state, outcome, clock, Ok(()));

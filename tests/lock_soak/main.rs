@@ -9,7 +9,7 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use octorhai::{
     api,
     cancel::Cancel,
@@ -17,7 +17,7 @@ use octorhai::{
     error::Kind,
     journal,
     lock::{
-        Held, Locks, Me, NoServer, Owners, Register, Rules, Seen, Taker, Wanted,
+        Held, Locks, Me, NoServer, Owners, Register, Rules, Seen, Swap, Taker, Versioned, Wanted, Work,
         octopus::{OctopusOwners, OctopusRegister},
         store::StoreRegister,
     },
@@ -28,7 +28,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use support::postgres;
@@ -56,8 +59,86 @@ async fn space(url: &str) -> api::SpaceClient {
     }
 }
 
+/// How often a waiter looks at first: two seconds where nobody tests, fifty times as fast here. All that is told in minutes below
+/// is counted in these.
+const EVERY: i64 = 40;
+
+/// A register that counts what it is asked.
+struct Counted {
+    inner: Arc<dyn Register>,
+    queues: Option<Box<Counted>>,
+    count: Arc<AtomicU64>,
+}
+
+/// The queues of another register.
+struct Queues(Arc<dyn Register>);
+
+impl Register for Queues {
+    fn place(&self) -> String {
+        self.0.queues().place()
+    }
+    fn settle(&self) -> SignedDuration {
+        self.0.queues().settle()
+    }
+    fn now(&self) -> Timestamp {
+        self.0.queues().now()
+    }
+    fn read<'a>(&'a self, name: &'a str) -> Work<'a, Versioned> {
+        self.0.queues().read(name)
+    }
+    fn swap<'a>(&'a self, name: &'a str, version: u64, value: &'a Value) -> Work<'a, Swap> {
+        self.0.queues().swap(name, version, value)
+    }
+    fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<(String, Versioned)>> {
+        self.0.queues().list(prefix)
+    }
+    fn queues(&self) -> &dyn Register {
+        self
+    }
+}
+
+impl Counted {
+    fn new(inner: Arc<dyn Register>, count: &Arc<AtomicU64>) -> Self {
+        let queues = Self { inner: Arc::new(Queues(inner.clone())), queues: None, count: count.clone() };
+        Self { inner, queues: Some(Box::new(queues)), count: count.clone() }
+    }
+    fn one_more(&self) -> &dyn Register {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        &*self.inner
+    }
+}
+
+impl Register for Counted {
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+    fn settle(&self) -> SignedDuration {
+        self.inner.settle()
+    }
+    fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+    fn read<'a>(&'a self, name: &'a str) -> Work<'a, Versioned> {
+        self.one_more().read(name)
+    }
+    fn swap<'a>(&'a self, name: &'a str, version: u64, value: &'a Value) -> Work<'a, Swap> {
+        self.one_more().swap(name, version, value)
+    }
+    fn list<'a>(&'a self, prefix: &'a str) -> Work<'a, Vec<(String, Versioned)>> {
+        self.one_more().list(prefix)
+    }
+    fn queues(&self) -> &dyn Register {
+        self.queues.as_deref().map_or(self, |queues| queues)
+    }
+}
+
 /// The locks as one process sees them: `place` is `octopus`, a folder or an address.
 async fn locks(place: &str, url: &str, name: &str, settle: i64) -> Locks {
+    counted(place, url, name, settle, &Arc::default()).await
+}
+
+/// The same; each request is counted.
+async fn counted(place: &str, url: &str, name: &str, settle: i64, count: &Arc<AtomicU64>) -> Locks {
     let clock = Clock::real();
     let (register, owners): (Arc<dyn Register>, Arc<dyn Owners>) = if place == "octopus" {
         let space = space(url).await;
@@ -73,11 +154,14 @@ async fn locks(place: &str, url: &str, name: &str, settle: i64) -> Locks {
         let store = tokio::task::spawn_blocking(open).await.expect("no panic");
         (Arc::new(StoreRegister::new(store, clock.clone())), Arc::new(NoServer))
     };
-    Locks::new(register, owners, clock, Me::new(name), Rules { drain: milliseconds(500), every: milliseconds(40) })
+    let register = Arc::new(Counted::new(register, count));
+    Locks::new(register, owners, clock, Me::new(name), Rules { drain: milliseconds(500), every: milliseconds(EVERY) })
 }
 
 async fn take(locks: &Locks, slots: u32) -> Held {
-    let wanted = Wanted { name: LOCK.to_owned(), slots, lease: Some(LEASE), branch: String::new(), impatient: false };
+    // Without tickets, to see what they are good for.
+    let impatient = std::env::var_os("OCTORHAI_SOAK_NO_TICKETS").is_some();
+    let wanted = Wanted { name: LOCK.to_owned(), slots, lease: Some(LEASE), branch: String::new(), impatient };
     let mut taker = Taker::new(locks, wanted).expect("a name");
     loop {
         match taker.look().await {
@@ -101,19 +185,25 @@ fn worker() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let (who, url) = (text("who"), text("url"));
-        let locks = locks(&text("place"), &url, &who, number("settle")).await;
+        let count = Arc::new(AtomicU64::new(0));
+        let locks = counted(&text("place"), &url, &who, number("settle"), &count).await;
         let marks = space(&url).await;
         let mark = async |what: String| {
             marks.raw("POST", "/sandbox/mark", Some(&json!({"who": who, "what": what}))).await.expect("a mark");
         };
         for round in number("from")..number("rounds") {
+            let (came, before) = (locks.clock.now().as_millisecond(), count.load(Ordering::SeqCst));
             let held = take(&locks, u32::try_from(number("slots")).expect("few")).await;
-            mark(format!("in {round}")).await;
+            let (inside, requests) = (locks.clock.now().as_millisecond(), count.load(Ordering::SeqCst) - before);
+            mark(format!("in {round} {came} {inside} {requests}")).await;
             locks.clock.sleep(milliseconds(number("stay"))).await;
             mark(format!("out {round}")).await;
             while let Err(error) = held.release().await {
                 eprintln!("{error:?}");
             }
+            // Not all come again at once: half of what one stays inside, to one and a half.
+            let pause = number("stay") * (50 + (round * 37 + i64::from(std::process::id()) * 13) % 101) / 100;
+            locks.clock.sleep(milliseconds(pause)).await;
         }
     });
 }
@@ -129,6 +219,8 @@ struct Soak {
     settle: i64,
     /// How long one stays inside.
     stay: i64,
+    /// Only kills, no other trouble: then waiters are served in order.
+    orderly: bool,
 }
 
 struct Process {
@@ -207,7 +299,7 @@ impl Soak {
             turns += 1;
             // Not faster than requests come, or nobody would get an answer any more.
             let many = all.iter().filter(|one| one.child.is_some()).count() > 3;
-            if many && turns % 6 == 0 {
+            if many && !self.orderly && turns % 6 == 0 {
                 self.disturb(&control, &mut chance).await;
                 faults += 1;
             }
@@ -246,6 +338,11 @@ impl Soak {
             "{}, slots = {}: {PROCESSES} processes, {rounds} rounds, {kills} killed, {faults} faults: at most {most} inside",
             self.name, self.slots
         );
+        let order = Order::of(&marks);
+        println!("    {order}");
+        if self.orderly {
+            order.is_fair();
+        }
         assert_eq!(rounds, PROCESSES * usize::try_from(self.rounds).expect("few"), "no round is lost, none done twice");
         assert!(most <= self.slots as usize, "{most} were inside at once");
         assert!(kills > 0, "nobody was killed");
@@ -262,6 +359,7 @@ impl Soak {
         let locks = eye().await;
         assert!(locks.record(LOCK).await.expect("a record").owners.is_empty(), "a lock is left");
         assert!(locks.register.list("wait/").await.expect("a list").is_empty(), "somebody still waits");
+        assert_eq!(locks.waiting(LOCK).await, [], "a ticket is left");
     }
 }
 
@@ -300,6 +398,7 @@ fn most_inside(marks: &[Mark]) -> usize {
         match what {
             "in" => {
                 assert!(now.insert(mark.who.clone()), "{mark:?}: it was inside already");
+                let round = round.split(' ').next().unwrap_or_default();
                 assert_eq!(round.parse::<i64>().expect("a number"), done.get(&mark.who).copied().unwrap_or(0), "{mark:?}");
             }
             "out" => {
@@ -313,6 +412,77 @@ fn most_inside(marks: &[Mark]) -> usize {
         most = most.max(now.len());
     }
     most
+}
+
+/// In which order waiters were served, by what each says of itself: all clocks are this machine's.
+struct Order {
+    /// Pairs of waits at the same time, of which one began clearly before the other: by more than the first pause between two looks.
+    pairs: usize,
+    /// Those of which the later one was served first.
+    inverted: usize,
+    /// How many others were served while one waited.
+    longest: usize,
+    mean: f64,
+    /// In two seconds that a waiter's first pause stands for.
+    requests_a_minute: f64,
+}
+
+impl Order {
+    fn of(marks: &[Mark]) -> Self {
+        let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok()).expect("a number");
+        let waits: Vec<(i64, i64, i64)> = marks
+            .iter()
+            .filter_map(|mark| mark.what.strip_prefix("in "))
+            .map(|rest| {
+                let mut words = rest.split(' ').skip(1);
+                (number(words.next()), number(words.next()), number(words.next()))
+            })
+            .collect();
+        let (mut pairs, mut inverted, mut queues) = (0, 0, Vec::new());
+        for (came, inside, _) in &waits {
+            let others = || waits.iter().filter(|(other, _, _)| *other > came + EVERY && other < inside);
+            pairs += others().count();
+            inverted += others().filter(|(_, other, _)| other < inside).count();
+            queues.push(waits.iter().filter(|(_, other, _)| came < other && other < inside).count());
+        }
+        let waited: i64 = waits.iter().map(|(came, inside, _)| inside - came).sum();
+        let requests: i64 = waits.iter().map(|(_, _, requests)| requests).sum();
+        // A minute is thirty times two seconds.
+        let minutes = waited as f64 / (30 * EVERY) as f64;
+        Self {
+            pairs,
+            inverted,
+            longest: queues.iter().copied().max().unwrap_or(0),
+            mean: queues.iter().sum::<usize>() as f64 / waits.len().max(1) as f64,
+            requests_a_minute: requests as f64 / minutes,
+        }
+    }
+
+    fn percent(&self) -> f64 {
+        100.0 * self.inverted as f64 / self.pairs.max(1) as f64
+    }
+
+    fn is_fair(&self) {
+        assert!(self.pairs > 100, "{} waits at the same time", self.pairs);
+        assert!(self.percent() < 5.0, "{self}");
+        assert!(self.longest as f64 <= 2.0 * self.mean, "{self}");
+        assert!(self.requests_a_minute <= 10.0, "{self}");
+    }
+}
+
+impl std::fmt::Display for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} of {} pairs inverted ({:.1} %); others served meanwhile: {:.1} on average, {} at most; {:.1} requests a waiter and minute",
+            self.inverted,
+            self.pairs,
+            self.percent(),
+            self.mean,
+            self.longest,
+            self.requests_a_minute
+        )
+    }
 }
 
 /// Numbers that repeat from run to run.
@@ -346,30 +516,50 @@ fn settle() -> i64 {
 #[test]
 fn in_a_folder_never_two_are_inside() {
     let folder = tempfile::tempdir().expect("a folder");
-    Soak { name: "a folder", place: folder.path().display().to_string(), slots: 1, rounds: rounds(20), gap: None, settle: 0, stay: 0 }
-        .run();
+    Soak {
+        name: "a folder",
+        place: folder.path().display().to_string(),
+        slots: 1,
+        rounds: rounds(20),
+        gap: None,
+        settle: 0,
+        stay: 0,
+        orderly: false,
+    }
+    .run();
 }
 
 #[test]
 fn in_a_folder_never_four_are_inside_of_three() {
     let folder = tempfile::tempdir().expect("a folder");
-    Soak { name: "a folder", place: folder.path().display().to_string(), slots: 3, rounds: rounds(20), gap: None, settle: 0, stay: 150 }
-        .run();
+    Soak {
+        name: "a folder",
+        place: folder.path().display().to_string(),
+        slots: 3,
+        rounds: rounds(20),
+        gap: None,
+        settle: 0,
+        stay: 150,
+        orderly: false,
+    }
+    .run();
 }
 
 #[test]
 fn in_postgresql_never_two_are_inside() {
-    Soak { name: "PostgreSQL", place: postgres::database(), slots: 1, rounds: rounds(20), gap: None, settle: 0, stay: 0 }.run();
+    Soak { name: "PostgreSQL", place: postgres::database(), slots: 1, rounds: rounds(20), gap: None, settle: 0, stay: 0, orderly: false }
+        .run();
 }
 
 #[test]
 fn in_postgresql_never_four_are_inside_of_three() {
-    Soak { name: "PostgreSQL", place: postgres::database(), slots: 3, rounds: rounds(20), gap: None, settle: 0, stay: 150 }.run();
+    Soak { name: "PostgreSQL", place: postgres::database(), slots: 3, rounds: rounds(20), gap: None, settle: 0, stay: 150, orderly: false }
+        .run();
 }
 
 #[test]
 fn on_a_server_that_checks_exactly_never_two_are_inside() {
-    Soak { name: "Octopus", place: "octopus".to_owned(), slots: 1, rounds: rounds(4), gap: None, settle: 0, stay: 0 }.run();
+    Soak { name: "Octopus", place: "octopus".to_owned(), slots: 1, rounds: rounds(4), gap: None, settle: 0, stay: 0, orderly: false }.run();
 }
 
 #[test]
@@ -382,6 +572,7 @@ fn on_a_server_that_lets_two_writers_through_never_two_are_inside() {
         gap: Some("5ms"),
         settle: settle(),
         stay: 0,
+        orderly: false,
     }
     .run();
 }
@@ -396,6 +587,27 @@ fn on_a_server_that_lets_two_writers_through_never_four_are_inside_of_three() {
         gap: Some("5ms"),
         settle: settle(),
         stay: 150,
+        orderly: false,
     }
     .run();
+}
+
+/// Waiters are served in the order in which they came, in each place where locks are kept, while some are killed.
+#[test]
+fn waiters_take_turns_in_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().display().to_string();
+    Soak { name: "a folder, in order", place, slots: 1, rounds: rounds(2), gap: None, settle: 0, stay: 160, orderly: true }.run();
+}
+
+#[test]
+fn waiters_take_turns_in_postgresql() {
+    let place = postgres::database();
+    Soak { name: "PostgreSQL, in order", place, slots: 1, rounds: rounds(2), gap: None, settle: 0, stay: 160, orderly: true }.run();
+}
+
+#[test]
+fn waiters_take_turns_on_a_server() {
+    let place = "octopus".to_owned();
+    Soak { name: "Octopus, in order", place, slots: 1, rounds: rounds(2), gap: None, settle: 0, stay: 160, orderly: true }.run();
 }

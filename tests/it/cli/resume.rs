@@ -95,7 +95,7 @@ fn name_of_a_run_that_has_ended_says_how_to_begin_anew() {
     told(&start(), 1, &["run `nightly` has failed before", "the moon is full", stays, anew, "octorhai runs show nightly"]);
     let run = ground.journal().run("nightly").expect("read").expect("there");
     assert_eq!(run.attempts, 1);
-    let holder = journal::Holder { nonce: "n".into(), host: "build-1".into(), pid: 42, mode: Value::Null };
+    let holder = journal::Holder { nonce: "n".into(), host: "build-1".into(), pid: 42, mode: Value::Null, identity: None };
     let store = ground.journal();
     assert!(matches!(store.claim(&run.new, &holder).expect("claimed"), journal::Claim::Fresh));
     store.put_down("nightly", &holder, &RunState::Cancelled { reason: "asked to".into() }, run.updated).expect("ended");
