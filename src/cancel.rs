@@ -25,7 +25,7 @@ const RECORD_WITHIN: Duration = Duration::from_secs(1);
 pub const LEAVE_LOCKS: Duration = Duration::from_millis(2500);
 
 /// Writes down why a run is stopped.
-type StopRecord = Box<dyn FnOnce(&str) -> Result<()> + Send>;
+type RecordStop = Box<dyn FnOnce(&str) -> Result<()> + Send>;
 
 /// Tells everybody who holds a clone that the run shall end. Once set it stays set, in a run; a session takes it back for its
 /// next input.
@@ -39,10 +39,10 @@ struct Inner {
     /// What ended the run in one of its branches: the others begin nothing more.
     halted: parking_lot::Mutex<Option<Error>>,
     notify: Notify,
-    record: parking_lot::Mutex<Option<StopRecord>>,
+    record: parking_lot::Mutex<Option<RecordStop>>,
     /// The stop is being recorded, and sets the token itself.
     recording: AtomicBool,
-    stop: Stopping,
+    stopping: Stopping,
 }
 
 /// What is true of a run that is being stopped: for the last words of a process that is ended before its run could say it.
@@ -121,8 +121,8 @@ impl Cancel {
         let recorder = self.clone();
         let recording = thread::Builder::new().name("stop-record".to_owned()).spawn(move || {
             let recorded = record(&message(&reason));
-            *recorder.0.stop.recorded.lock() = Some(recorded);
-            recorder.0.stop.recording.notify_all();
+            *recorder.0.stopping.recorded.lock() = Some(recorded);
+            recorder.0.stopping.recording.notify_all();
             let _ = done.send(());
         });
         let setter = self.clone();
@@ -155,13 +155,13 @@ impl Cancel {
     }
 
     /// See [`Stopping`].
-    pub fn stop(&self) -> &Stopping {
-        &self.0.stop
+    pub fn stopping(&self) -> &Stopping {
+        &self.0.stopping
     }
 
     /// Takes it back: what ended was one input of a session. Call it only when nobody waits any more.
     pub fn take_back(&self) {
-        *self.0.stop.leaves_locks.lock() = None;
+        *self.0.stopping.leaves_locks.lock() = None;
         self.0.reason.lock().clear();
         *self.0.halted.lock() = None;
         self.0.set.store(false, Ordering::SeqCst);
@@ -245,10 +245,10 @@ mod tests {
         });
         cancel.cancel("Ctrl-C");
         cancel.cancel("SIGTERM");
-        assert!(!cancel.is_cancelled() && cancel.stop().recorded(Duration::ZERO).is_none());
+        assert!(!cancel.is_cancelled() && cancel.stopping().recorded(Duration::ZERO).is_none());
         go_on.send(()).expect("it waits");
         cancel.cancelled().await;
-        assert!(matches!(cancel.stop().recorded(Duration::ZERO), Some(Ok(()))));
+        assert!(matches!(cancel.stopping().recorded(Duration::ZERO), Some(Ok(()))));
     }
 
     #[tokio::test]
@@ -261,7 +261,7 @@ mod tests {
         });
         cancel.cancel("Ctrl-C");
         cancel.cancelled().await;
-        assert!(cancel.stop().recorded(Duration::ZERO).is_none());
+        assert!(cancel.stopping().recorded(Duration::ZERO).is_none());
     }
 
     #[tokio::test]

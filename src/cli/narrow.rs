@@ -10,13 +10,13 @@ use std::io;
 /// Room for `^C`.
 const ROOM: u16 = 3;
 
-/// A terminal, if it is one.
+/// A terminal.
 #[derive(Debug)]
 pub struct Narrow(Term);
 
 impl Narrow {
-    /// That terminal.
-    pub fn new(terminal: Term) -> Self {
+    /// What is drawn on `terminal`.
+    pub fn on(terminal: Term) -> Self {
         Self(terminal)
     }
 }

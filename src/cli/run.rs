@@ -252,13 +252,13 @@ fn last_words(settings: &Settings, ui: &Ui, timeline: &Arc<Timeline>) -> signals
             let named = open.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
             lines.push(format!("open on the server when it ended, look there: {named}{more}"));
         }
-        let locks = cancel.stop().locks();
+        let locks = cancel.stopping().locks();
         if !locks.is_empty() {
             let named = locks.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             lines.push(format!("locks that were not given back: {named}; the next run takes them over when their lease has ended"));
         }
         if let Some(run) = &run {
-            let problem = match cancel.stop().recorded(MOMENT) {
+            let problem = match cancel.stopping().recorded(MOMENT) {
                 Some(Ok(())) => None,
                 Some(Err(error)) => Some(error.message().to_owned()),
                 None => Some("its journal did not answer".to_owned()),

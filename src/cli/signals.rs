@@ -102,7 +102,7 @@ pub fn watch(cancel: Cancel, ui: Ui, last_words: LastWords) -> Watch {
             }
             cancel.cancel(name);
             let mut second = real_limit(grace, signals.next()).await;
-            if second.is_none() && !done.load(Ordering::SeqCst) && cancel.stop().leaves_locks() {
+            if second.is_none() && !done.load(Ordering::SeqCst) && cancel.stopping().leaves_locks() {
                 second = real_limit(LOCKS, signals.next()).await;
             }
             let why = match second {

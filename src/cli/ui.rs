@@ -309,7 +309,7 @@ impl Ui {
     pub fn start_bars(&self) -> indicatif::MultiProgress {
         // 8 pictures a second: more is work that nobody sees.
         let target = if self.is_live() {
-            ProgressDrawTarget::term_like_with_hz(Box::new(Narrow::new(console::Term::buffered_stderr())), 8)
+            ProgressDrawTarget::term_like_with_hz(Box::new(Narrow::on(console::Term::buffered_stderr())), 8)
         } else {
             ProgressDrawTarget::hidden()
         };

@@ -154,7 +154,7 @@ impl Host {
                     left: AtomicBool::new(false),
                 };
                 let hold = Arc::new(hold);
-                self.cancel.stop().holds_lock(name, true);
+                self.cancel.stopping().holds_lock(name, true);
                 self.holds.lock().push(hold.clone());
                 Asked::Inside(hold)
             }
@@ -207,7 +207,7 @@ impl Host {
         }
         // What was sent last may still land: an error in taking it back comes second, the lease ends it.
         let given_up = if self.cancel.is_cancelled() {
-            let within = self.cancel.stop().leave_locks();
+            let within = self.cancel.stopping().leave_locks();
             self.finish(real_limit(within, taker.give_up())).unwrap_or_else(|| Err(too_slow()))
         } else {
             self.finish(taker.give_up())
@@ -347,7 +347,7 @@ impl Host {
             }
             State::Over => return Ok(()),
         }
-        self.cancel.stop().holds_lock(&hold.name, false);
+        self.cancel.stopping().holds_lock(&hold.name, false);
         Ok(())
     }
 
@@ -361,7 +361,7 @@ impl Host {
 
     /// Gives back the locks of a run that is stopped, all at once and within a limit: what takes longer is left to the next taker.
     fn give_back_within(&self, all: &[Arc<Hold>]) {
-        let within = self.cancel.stop().leave_locks();
+        let within = self.cancel.stopping().leave_locks();
         let locks = all.iter().any(|hold| hold.is_earlier()).then(|| self.locks());
         let give = |hold: &Arc<Hold>| {
             let (hold, locks) = (hold.clone(), locks.clone());

@@ -246,7 +246,8 @@ fn what_is_due_and_what_is_cancelled(place: &Place) {
 }
 
 fn cancelled_run_is_final_before_its_holder_leaves_it(place: &Place) {
-    let ways: [(&str, fn(&Journal)); 2] = [
+    type Way = fn(&Journal);
+    let ways: [(&str, Way); 2] = [
         ("by its holder", |store| store.mark_cancelled("night", &holder("p1"), "Ctrl-C", at(5)).expect("marked")),
         ("by hand", |store| assert!(store.cancel("night", at(5)).expect("a cancel"))),
     ];
