@@ -16,6 +16,7 @@ use crate::{
     lock::{
         Life, Locks, Me, NoServer, Owner, Record, Rules,
         octopus::{OctopusOwners, OctopusRegister},
+        queue::Ticket,
         store::StoreRegister,
     },
     run::LocksAt,
@@ -52,9 +53,9 @@ pub struct LocksArgs {
 /// The subcommands of `octorhai locks`.
 #[derive(Debug, Subcommand)]
 pub enum LocksCommand {
-    /// List locks that are held, with holder and whether it lives
+    /// List locks that are held, with holder, whether it lives, and how many runs wait
     List(LocksListArgs),
-    /// Show a lock: its holders, since when, whether they live, and who broke it last
+    /// Show a lock: its holders, since when, whether they live, waiting runs in their order, and who broke it last
     Show(LocksShowArgs),
     /// Take a lock away from its holders; says what that risks
     Break(BreakArgs),
@@ -132,10 +133,12 @@ fn perform(args: &LocksArgs, ui: &Ui, environment: &Environment) -> Result<()> {
 
 async fn list(args: &LocksListArgs, ui: &Ui, locks: &Locks) -> Result<()> {
     let all = locks.all().await?;
+    let mut waiting = locks.all_waiting().await;
     let wanted: Vec<_> = all.iter().filter(|(_, record)| args.all || !record.owners.is_empty()).collect();
     if args.output == Output::Json {
         for (name, record) in wanted {
-            ui.data(&facts(name, record, &lives(locks, record).await?).to_string());
+            let waiting = waiting.remove(name).unwrap_or_default();
+            ui.data(&facts(name, record, &lives(locks, record).await?, &waiting).to_string());
         }
         return Ok(());
     }
@@ -145,15 +148,16 @@ async fn list(args: &LocksListArgs, ui: &Ui, locks: &Locks) -> Result<()> {
         return Ok(());
     }
     let zone = TimeZone::system();
-    let mut table = vec![["LOCK", "STATE", "HOLDER", "SINCE", "LIFE"].map(str::to_owned)];
+    let mut table = vec![["LOCK", "STATE", "HOLDER", "SINCE", "LIFE", "WAITING"].map(str::to_owned)];
     for (name, record) in wanted {
+        let waits = waiting.get(name).map(Vec::len).filter(|waiting| *waiting > 0).map(|waiting| waiting.to_string()).unwrap_or_default();
         if record.owners.is_empty() {
-            table.push([tame(name, MOST_LETTERS), "free".to_owned(), String::new(), String::new(), String::new()]);
+            table.push([tame(name, MOST_LETTERS), "free".to_owned(), String::new(), String::new(), String::new(), waits.clone()]);
         }
         for (owner, life) in record.owners.iter().zip(lives(locks, record).await?) {
             let state = if record.slots > 1 { format!("held ({} of {})", record.owners.len(), record.slots) } else { "held".to_owned() };
             let since = moment(owner.since, &zone);
-            table.push([tame(name, MOST_LETTERS), state, tame(&owner.shown(), MOST_LETTERS), since, life.word().to_owned()]);
+            table.push([tame(name, MOST_LETTERS), state, tame(&owner.shown(), MOST_LETTERS), since, life.word().to_owned(), waits.clone()]);
         }
     }
     ui.table(&table);
@@ -169,7 +173,11 @@ async fn lives(locks: &Locks, record: &Record) -> Result<Vec<Life>> {
 }
 
 /// What programs are told of a lock.
-fn facts(name: &str, record: &Record, lives: &[Life]) -> Value {
+fn facts(name: &str, record: &Record, lives: &[Life], waiting: &[Ticket]) -> Value {
+    let waiting: Vec<Value> = waiting
+        .iter()
+        .map(|ticket| json!({"run": ticket.run, "task": ticket.task, "host": ticket.host, "pid": ticket.pid, "since": ticket.since}))
+        .collect();
     let owners: Vec<Value> = record
         .owners
         .iter()
@@ -183,7 +191,7 @@ fn facts(name: &str, record: &Record, lives: &[Life]) -> Value {
         .collect();
     json!({
         "name": name, "held": !owners.is_empty(), "generation": record.generation, "slots": record.slots, "owners": owners,
-        "broken": record.broken,
+        "waiting": waiting, "broken": record.broken,
     })
 }
 
@@ -203,17 +211,18 @@ async fn known(name: &str, locks: &Locks) -> Result<Record> {
 async fn show(args: &LocksShowArgs, ui: &Ui, locks: &Locks) -> Result<()> {
     let record = known(&args.name, locks).await?;
     let lives = lives(locks, &record).await?;
+    let waiting = locks.waiting(&args.name).await;
     if args.output == Output::Json {
-        ui.data(&facts(&args.name, &record, &lives).to_string());
+        ui.data(&facts(&args.name, &record, &lives, &waiting).to_string());
         return Ok(());
     }
-    for line in columns(&described(&args.name, &record, &lives, locks)) {
+    for line in columns(&described(&args.name, &record, &lives, &waiting, locks)) {
         ui.data(&line);
     }
     Ok(())
 }
 
-fn described(name: &str, record: &Record, lives: &[Life], locks: &Locks) -> Vec<[String; 2]> {
+fn described(name: &str, record: &Record, lives: &[Life], waiting: &[Ticket], locks: &Locks) -> Vec<[String; 2]> {
     let zone = TimeZone::system();
     let state = match record.owners.len() {
         0 => "free".to_owned(),
@@ -231,6 +240,11 @@ fn described(name: &str, record: &Record, lives: &[Life], locks: &Locks) -> Vec<
         lines.push(["since".to_owned(), moment(owner.since, &zone)]);
         lines.push(["life".to_owned(), format!("{}: {}", life.word(), life.why())]);
         lines.extend(owner.url.iter().map(|url| ["link".to_owned(), url.clone()]));
+    }
+    // In the order in which they will be served.
+    for (place, ticket) in (1..).zip(waiting) {
+        let text = format!("{place}. {} since {}", ticket.shown(), moment(ticket.since, &zone));
+        lines.push(["waiting".to_owned(), tame(&text, 1000)]);
     }
     if let Some(broken) = &record.broken {
         let from = broken.from.join(", ");
@@ -251,7 +265,8 @@ async fn break_open(args: &BreakArgs, ui: &Ui, locks: &Locks, environment: &Envi
         return Ok(());
     }
     let lives = lives(locks, &record).await?;
-    for line in columns(&described(&args.name, &record, &lives, locks)) {
+    let waiting = locks.waiting(&args.name).await;
+    for line in columns(&described(&args.name, &record, &lives, &waiting, locks)) {
         ui.talk(&line);
     }
     ui.warning(&risk(&lives));

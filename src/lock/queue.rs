@@ -16,6 +16,7 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The format of queues; another one is left alone.
 pub const FORMAT: u32 = 1;
@@ -121,6 +122,17 @@ impl Locks {
         };
         self.drop_gone(&mut queue);
         queue.tickets
+    }
+
+    /// The same of all locks, by name.
+    pub async fn all_waiting(&self) -> BTreeMap<String, Vec<Ticket>> {
+        let found = self.register.queues().list(QUEUE).await.unwrap_or_default();
+        let tickets = found.into_iter().map(|(name, found)| {
+            let mut queue = Queue::read(found.value.as_ref());
+            self.drop_gone(&mut queue);
+            (name.trim_start_matches(QUEUE).to_owned(), queue.tickets)
+        });
+        tickets.collect()
     }
 
     /// Drops tickets of waiters that are known to be gone.

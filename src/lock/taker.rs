@@ -154,9 +154,14 @@ impl Taker {
                         Last::Over => gone.push(owner.nonce.clone()),
                         Last::Possible(left) => {
                             taking_over = Some(taking_over.map_or(left, |other: SignedDuration| other.min(left)));
-                            line = format!("{line}; it is gone ({reason}), and we wait until nothing it sent can still take effect");
+                            line = format!(
+                                "{line}; it is gone ({reason}), and we wait until nothing it sent can still take effect, at most {}",
+                                text::show(rounded(left))
+                            );
                         }
                     }
+                } else if let Some(left) = self.silent_until(owner) {
+                    line = format!("{line}; known to be dead in {} unless it says something", text::show(rounded(left)));
                 } else if let Life::Unknown(reason) = &life {
                     line = format!("{line}; whether it lives cannot be told ({reason}), so it counts as alive");
                 }
@@ -264,6 +269,15 @@ impl Taker {
         })
     }
 
+    /// How long a holder whose life only its own signs tell may still be silent, when one is overdue.
+    fn silent_until(&self, owner: &Owner) -> Option<SignedDuration> {
+        let seen = self.watched.get(&owner.nonce)?;
+        let by_signs = seen.asked.is_none() && owner.process != self.locks.me.process;
+        let silent = self.locks.clock.since(seen.unchanged_since);
+        // A sign comes each third of the lease.
+        (by_signs && silent > owner.lease() / 2).then(|| owner.lease() - silent)
+    }
+
     /// How the task of a holder is. An answer that it goes on stands for a while: each waiter asks.
     async fn ask_server(&mut self, owner: &Owner) -> Result<Option<Life>> {
         let stands = self.locks.rules.every * 10;
@@ -369,17 +383,14 @@ impl Taker {
                 let base = halves(2 + self.first_looks / 2, FIRST).max(third.min(every * FIRST / 2));
                 spread(base, &self.nonce, self.looks)
             }
-            place => match self.way() {
-                // Those with a place do not meet: it is near to what was computed.
-                Some(way) => {
-                    let base = way.clamp(every, most);
-                    base * 3 / 4 + spread(base / 4, &self.nonce, self.looks)
+            place => {
+                if let Some(way) = self.way() {
+                    // Those with a place do not meet: it is near to what was computed.
+                    return way.clamp(every, most) * 3 / 4 + spread(way.clamp(every, most) / 4, &self.nonce, self.looks);
                 }
-                None => {
-                    let before = u32::try_from(place.unwrap_or(0)).unwrap_or(u32::MAX);
-                    spread(halves((2 + self.looks / 2).saturating_add(before), BEHIND), &self.nonce, self.looks)
-                }
-            },
+                let before = u32::try_from(place.unwrap_or(0)).unwrap_or(u32::MAX);
+                spread(halves((2 + self.looks / 2).saturating_add(before), BEHIND), &self.nonce, self.looks)
+            }
         }
     }
 
@@ -448,6 +459,11 @@ impl Taker {
             waits::forget(&self.locks, &self.nonce).await;
         }
     }
+}
+
+/// In steps of fifteen seconds, upwards: what is told changes from time to time, not with each look.
+fn rounded(left: SignedDuration) -> SignedDuration {
+    SignedDuration::from_secs((left.as_secs() / 15 + 1) * 15)
 }
 
 fn waiter<'a>(locks: &'a Locks, wanted: &'a Wanted, nonce: &'a str) -> Waiter<'a> {

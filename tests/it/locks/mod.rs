@@ -4,3 +4,4 @@ mod dead;
 mod runs;
 mod scripts;
 mod takers;
+mod turns;

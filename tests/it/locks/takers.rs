@@ -15,7 +15,7 @@ use std::{
 };
 
 /// Runs a test on a server with an exact check, on one whose check lets a second writer through, and on a store.
-fn on_each<F: Future<Output = ()>>(test: impl Fn(Ground) -> F) {
+pub(super) fn on_each<F: Future<Output = ()>>(test: impl Fn(Ground) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         test(Ground::store()).await;
@@ -24,19 +24,19 @@ fn on_each<F: Future<Output = ()>>(test: impl Fn(Ground) -> F) {
     });
 }
 
-async fn look(taker: &mut Taker) -> Result<Held, Busy> {
+pub(super) async fn look(taker: &mut Taker) -> Result<Held, Busy> {
     match taker.look().await.expect("the register answers") {
         Seen::Taken(held) => Ok(held),
         Seen::Busy(busy) => Err(busy),
     }
 }
 
-async fn take(locks: &Locks, wanted: Wanted) -> Held {
+pub(super) async fn take(locks: &Locks, wanted: Wanted) -> Held {
     try_take(locks, wanted).await.expect("it can be taken")
 }
 
 /// Looks as often as a script would, for two hours.
-async fn try_take(locks: &Locks, wanted: Wanted) -> Result<Held, Error> {
+pub(super) async fn try_take(locks: &Locks, wanted: Wanted) -> Result<Held, Error> {
     let mut taker = Taker::new(locks, wanted)?;
     let begun = locks.clock.now();
     loop {
