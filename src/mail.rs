@@ -155,7 +155,7 @@ impl Mailer {
     /// by which mail servers recognise them.
     ///
     /// # Errors
-    /// [`Kind::Mail`] with the server's own words; an address that is none is named.
+    /// [`Kind::Mail`] with the server's own words, and the fact `temporary` when a later try may succeed; an address that is none is named.
     pub async fn send(&self, letter: &Letter) -> Result<()> {
         let (envelope, bytes) = letter::written(letter, self.from.as_ref(), self.clock.now())?;
         let mut waits = BACKOFF.iter();
@@ -176,13 +176,26 @@ impl Mailer {
         }
     }
 
+    /// Tries once. See [`Mailer::send`].
+    ///
+    /// # Errors
+    /// [`Kind::Mail`], with the fact `temporary` when another try may succeed.
+    pub async fn send_once(&self, letter: &Letter) -> Result<()> {
+        let (envelope, bytes) = letter::written(letter, self.from.as_ref(), self.clock.now())?;
+        crash::point("mail: before", "a letter");
+        let tried = self.limited(&envelope, &bytes).await;
+        crash::point("mail: after", "a letter");
+        tried.map_err(|failure| self.error(&failure, 1))
+    }
+
     fn error(&self, failure: &Failure, tries: u32) -> Error {
         let words = match &self.login {
             Some(login) if !login.password.is_empty() => failure.words.replace(&login.password, "***"),
             _ => failure.words.clone(),
         };
         let tried = if tries > 1 { format!(" (tried {tries} times)") } else { String::new() };
-        Error::new(Kind::Mail, format!("the mail server `{}` did not take the mail{tried}: {words}", self.server()))
+        let error = Error::new(Kind::Mail, format!("the mail server `{}` did not take the mail{tried}: {words}", self.server()));
+        if failure.again { error.with("temporary", true) } else { error }
     }
 
     async fn limited(&self, envelope: &Envelope, bytes: &[u8]) -> Result<(), Failure> {

@@ -53,6 +53,15 @@ impl Attempt {
         self.earlier.is_some()
     }
 
+    /// Writes an intent that stays when the function returns, see [`Outcome::goes_on`]; the step, if the run is journaled.
+    pub(super) fn keep(&self, intent: Value) -> Result<Option<Step>> {
+        let step = self.step.as_ref().map(|step| Step { intent, ..step.clone() });
+        if let (Some(recorder), Some(step)) = (&self.host.recorder, &step) {
+            recorder.write(Some(step.clone()))?;
+        }
+        Ok(step)
+    }
+
     /// The error for what must not be done twice and cannot be looked for.
     pub fn once(&self, what: &str) -> Result<()> {
         if !self.may_be_done() {
@@ -96,6 +105,10 @@ pub trait Outcome: Sized {
     fn record(&self) -> Value;
     /// From what [`Outcome::record`] made.
     fn restore(record: &Value) -> Result<Self>;
+    /// Whether the effect goes on when its function returns: then its step keeps its intent, and whoever ends it writes the outcome.
+    fn goes_on(&self) -> bool {
+        false
+    }
 }
 
 impl Outcome for () {
@@ -137,22 +150,6 @@ const AGAIN_AT: &str = "again_at";
 /// that is no work: it must not move the limits around.
 fn at_work_since(step: &Step) -> Timestamp {
     step.intent[AGAIN_AT].as_str().and_then(|at| at.parse().ok()).unwrap_or(step.began)
-}
-
-/// An error that is an answer: a mail that could not be sent.
-impl<T: Outcome> Outcome for Result<T> {
-    fn record(&self) -> Value {
-        match self {
-            Ok(value) => json!({"ok": value.record()}),
-            Err(error) => json!({"error": error.to_record()}),
-        }
-    }
-    fn restore(record: &Value) -> Result<Self> {
-        match record.get("error") {
-            Some(error) => Ok(Err(Error::from_record(error))),
-            None => T::restore(&record["ok"]).map(Ok),
-        }
-    }
 }
 
 impl Host {
@@ -208,6 +205,10 @@ impl Host {
         let attempted = self.attempted(&marker);
         let attempt = Attempt { marker, earlier, host: self.clone(), began: step.began, step: Some(step.clone()), attempted };
         let result = self.unrecorded(|| self.finish(act(attempt)));
+        if result.as_ref().is_ok_and(Outcome::goes_on) {
+            self.was_busy(self.clock.now().duration_since(at_work_since(&step)));
+            return result.raise();
+        }
         let outcome = result.as_ref().map(Outcome::record).map_err(Clone::clone);
         // What was done stands on the server, and its marker finds it: an error of the journal comes second.
         let ended = self.clock.now();

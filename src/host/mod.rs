@@ -21,6 +21,7 @@ pub mod lock;
 pub mod memory;
 pub mod nouns;
 pub mod order;
+pub mod outbox;
 pub mod outputs;
 pub mod place;
 pub mod projects;
@@ -88,6 +89,8 @@ pub struct Inner {
     pub servers: BTreeMap<String, (String, api::Credential)>,
     /// How mail leaves; none when no SMTP server is known.
     pub mailer: Option<Mailer>,
+    /// Mails that the mail server did not take yet.
+    pub outbox: Arc<outbox::Outbox>,
     /// The zone of times without one.
     pub zone: TimeZone,
     /// What `ctx` says.
@@ -169,6 +172,7 @@ impl Host {
             measured: inner.measured.clone(),
             servers: inner.servers.clone(),
             mailer: inner.mailer.clone(),
+            outbox: Arc::clone(&inner.outbox),
             zone: inner.zone.clone(),
             context: inner.context.clone(),
             surroundings: std::sync::OnceLock::new(),

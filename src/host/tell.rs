@@ -1,13 +1,13 @@
 //! Telling people: e-mail, notes to channels, reports.
 
-use super::{Host, dashboard, deployments, events, interruptions, promote, releases, rollout, tasks};
+use super::{Host, dashboard, deployments, events, interruptions, outbox::Posted, promote, releases, rollout, tasks};
 use crate::{
     engine::{
         library::{Call, Scripted},
         thrown::{HostResult, raise, shown, to_json},
     },
     error::{Error, Kind, suggestion},
-    event::What,
+    event::{Level, What},
     mail::{Attachment, Letter, Mailer, one_line},
     report::{self, Format, Rows},
 };
@@ -35,7 +35,7 @@ crate::options! {
         html: Option<String> = None, "none";
         /// Files: a map from file name to text.
         attachments: Map = Map::new(), "#{}";
-        /// Whether a mail that cannot be sent is an error (kind `mail`), not a warning.
+        /// Whether a mail that is not sent within half a minute is an error (kind `mail`), not a warning.
         required: bool = false, "false";
     }
 }
@@ -199,9 +199,10 @@ fn mailer(host: &Host, has_sender: bool) -> HostResult<Option<Mailer>> {
 crate::functions! {
     group "tell";
 
-    /// Sends a mail over SMTP (`--smtp URL`; a sandbox brings its own mail box). A mail that cannot be sent is tried
-    /// again, then a warning: it never stops a deployment (`required: true` makes it an error of kind `mail`).
-    /// Returns whether it was sent.
+    /// Sends a mail over SMTP (`--smtp URL`; a sandbox brings its own mail box). It is tried for half a minute. When the mail
+    /// server is away, the mail is kept and tried again as long as the run goes on, and once more at its end; that is a warning
+    /// and never stops a deployment. What the server refuses is given up at once. `required: true` makes a mail that is not
+    /// sent within the half minute an error of kind `mail`. Returns whether it was sent by then.
     ///
     /// ```rhai
     /// email(#{to: "team@example.com", subject: "What is in Test", body: dashboard(#{env: "Test"})});
@@ -210,25 +211,33 @@ crate::functions! {
         let host = Host::of(call)?;
         let letter = letter(call, &options)?;
         let arguments = serde_json::json!({"to": letter.to, "subject": letter.subject});
-        let sent = match &mailer(&host, letter.from.is_some())? {
-            Some(mailer) => host.effect("email", &arguments, |attempt| {
+        let posted = if let Some(mailer) = &mailer(&host, letter.from.is_some())? {
+            host.effect("email", &arguments, |attempt| {
                 // The same after a restart: a second copy is recognised by its Message-ID.
                 let letter = Letter { message_id: format!("{}@octorhai", attempt.marker.as_str().replace(':', ".")), ..letter.clone() };
-                let cancel = &host.cancel;
+                let (host, required) = (&host, options.required);
                 // A mail server that hangs must not hold up the end.
-                async move { Box::pin(cancel.guard(async { Ok(mailer.send(&letter).await) })).await }
-            })?,
-            None => Err(Error::new(Kind::Mail, "no mail server is known").help("give one with `--smtp smtp://HOST:PORT` or OCTORHAI_SMTP_URL")),
+                async move { Box::pin(host.post(&attempt, mailer, letter, required)).await }
+            })?
+        } else {
+            let error = Error::new(Kind::Mail, "no mail server is known");
+            Posted::Failed(error.help("give one with `--smtp smtp://HOST:PORT` or OCTORHAI_SMTP_URL"))
         };
-        let mut to = letter.to.clone();
-        to.extend(letter.cc.iter().cloned());
-        to.extend(letter.bcc.iter().cloned());
-        let problem = sent.as_ref().err().map(|e| e.message().to_owned());
-        host.emit(What::Mail { to, subject: letter.subject.clone(), problem: problem.clone() });
-        match sent {
-            Ok(()) => Ok(true),
-            Err(error) if options.required || error.kind() == Kind::Script => Err(raise(error)),
-            Err(_) => Ok(false),
+        let (to, subject) = (letter.recipients(), letter.subject.clone());
+        match posted {
+            Posted::Sent => {
+                host.emit(What::Mail { to, subject, problem: None });
+                Ok(true)
+            }
+            Posted::Kept(error) => {
+                let told = format!("mail to {}: {subject}: {}; it is kept and tried again as long as the run goes on", to.join(", "), error.message());
+                host.note(Level::Warning, told);
+                Ok(false)
+            }
+            Posted::Failed(error) => {
+                host.emit(What::Mail { to, subject, problem: Some(error.message().to_owned()) });
+                if options.required || error.kind() == Kind::Script { Err(raise(error)) } else { Ok(false) }
+            }
         }
     }
 

@@ -245,6 +245,7 @@ async fn grounds(
         connection,
         servers: settings.servers.clone(),
         mailer,
+        outbox: Arc::default(),
         zone: settings.zone.clone(),
         context: settings.context.clone(),
         surroundings: std::sync::OnceLock::new(),
@@ -353,15 +354,18 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         runtime.spawn(parent::watch_task(host.home.space.clone(), step.task.clone(), settings.cancel.clone()));
     }
     let interpreter = interpreter(&settings, &host, events);
+    let mut still = None;
     let ran = interpreter.load(&settings.script).and_then(|program| {
-        on_script_thread(|| {
+        let (ran, token) = on_script_thread(|| {
             // The token moves to the thread that works: time stands until the script waits.
-            let _busy = clock.enter();
+            let token = clock.enter();
             drop(busy);
-            interpreter.run(&program).map(|value| to_json(&value))
+            (interpreter.run(&program).map(|value| to_json(&value)), token)
         })
-        .map_err(Failure::from)
-        .and_then(|ran| ran)
+        .map_err(Failure::from)?;
+        // And back: what waits for a later time has to wait until the run has tidied up.
+        still = Some(token);
+        ran
     });
     host.unrecorded(|| {
         if settings.cancel.is_cancelled() && settings.on_cancel == OnCancel::Cancel {
@@ -373,10 +377,12 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     let ended_by = ran.as_ref().err().map(|failure| failure.error.kind());
     let left = host.leave_all(ended_by).map_err(Failure::from);
     let ran = ran.and_then(|value| left.map(|()| value));
+    host.unrecorded(|| host.close_outbox(ran.as_ref().err().map(|failure| failure.error.kind())));
     let mut outcome = match ran {
         Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), mode: None, truth: Value::Null },
         Err(failure) => failed(failure),
     };
+    drop(still);
     outcome.mode = Some(host.home.advice);
     if let (Some(taken_up), Some(recorder)) = (&taken_up, &host.recorder) {
         taken_up.put_down(recorder, &mut outcome, clock);

@@ -231,6 +231,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         // What is held to the end of a script is held to the end of the session.
         let _said = self.host.leave_all(Some(Kind::Cancelled).filter(|_| self.settings.cancel.is_cancelled()));
+        self.host.close_outbox(None);
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

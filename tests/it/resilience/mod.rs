@@ -2,6 +2,7 @@
 
 mod branches;
 mod cancel;
+mod mails;
 mod people;
 mod resume;
 mod stop;

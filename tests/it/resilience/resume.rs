@@ -7,13 +7,13 @@ use std::{fmt::Write as _, fs, path::Path};
 use tempfile::TempDir;
 
 /// A sandbox in virtual time, and a folder for scripts and journal.
-struct Ground {
+pub(super) struct Ground {
     sandbox: Standalone,
     folder: TempDir,
 }
 
 impl Ground {
-    fn new(world: &str) -> Self {
+    pub(super) fn new(world: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("world.toml");
         fs::write(&file, world).expect("written");
@@ -22,16 +22,16 @@ impl Ground {
         Self { sandbox, folder }
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(super) fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).expect("written");
     }
 
     /// Runs the script under the name `night`; dies at the given place, if one is given.
-    fn run(&self, script: &str, crash_at: Option<u32>, arguments: &[&str]) -> Ran {
+    pub(super) fn run(&self, script: &str, crash_at: Option<u32>, arguments: &[&str]) -> Ran {
         self.run_in("journal", script, crash_at, arguments)
     }
 
@@ -56,7 +56,7 @@ impl Ground {
         })
     }
 
-    fn state(&self) -> Value {
+    pub(super) fn state(&self) -> Value {
         self.ask("GET", "/sandbox/state", &Value::Null)
     }
 
