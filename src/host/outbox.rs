@@ -9,7 +9,7 @@ use super::{
     effect::{Attempt, Outcome},
 };
 use crate::{
-    clock::later,
+    clock::{Busy, later},
     error::{Class, Error, Kind, Result},
     event::{Level, What},
     journal::{Step, StepState},
@@ -100,15 +100,15 @@ impl Host {
         let kept = KeptMail { letter, mailer: mailer.clone(), step, error: error.clone(), due, pause: FIRST_PAUSE };
         self.outbox.kept.lock().push(kept);
         if !self.outbox.at_work.swap(true, Ordering::SeqCst) {
-            let host = self.clone();
-            self.handle.spawn(async move { host.try_kept().await });
+            // Taken here: time must not go on before the new task holds it still.
+            let (host, busy) = (self.clone(), self.clock.enter());
+            self.handle.spawn(async move { host.try_kept(busy).await });
         }
         Ok(Posted::Kept(error))
     }
 
     /// Tries what is due, until nothing is kept.
-    async fn try_kept(self) {
-        let _busy = self.clock.enter();
+    async fn try_kept(self, _busy: Busy) {
         loop {
             let due = self.outbox.kept.lock().iter().map(|kept| kept.due).min();
             let Some(due) = due else {

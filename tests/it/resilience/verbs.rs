@@ -101,6 +101,7 @@ const FAULTS: &[(&str, &str)] = &[
     ("the answer is lost", "action = \"drop_after\""),
     ("the answer is cut", "action = \"truncate\""),
     ("the page of a proxy", "action = \"html\""),
+    ("an empty object", "action = \"empty\""),
     ("502 after it was done", "action = \"status_after=502\""),
     ("503 with Retry-After", "action = \"status=503\"\nretry_after = 3"),
     ("the connection is reset", "action = \"reset\""),
