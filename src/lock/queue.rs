@@ -147,7 +147,7 @@ impl Locks {
 }
 
 /// A waiter's view of the queue.
-pub(super) struct WaitingLine {
+pub(super) struct Standing {
     /// A ticket of ours may stand there.
     pending: bool,
     /// This account may not write tickets.
@@ -181,7 +181,12 @@ pub(super) enum Try {
 /// A waiter: who it is, what it asks for, and how it stands in the queue.
 pub(super) struct Waiter<'a> {
     pub(super) locks: &'a Locks,
-    pub(super) wanted: &'a super::Wanted,
+    /// The lock.
+    pub(super) name: &'a str,
+    /// How many may hold it at once, the branch that asks, and whether it leaves when somebody holds it.
+    pub(super) slots: u32,
+    pub(super) branch: &'a str,
+    pub(super) impatient: bool,
     pub(super) nonce: &'a str,
     /// The longest pause between two looks.
     pub(super) longest: SignedDuration,
@@ -200,12 +205,12 @@ impl Waiter<'_> {
             run: me.run.chars().take(100).collect(),
             mark: me.mark.clone(),
             process: me.process.clone(),
-            branch: self.wanted.branch.clone(),
+            branch: self.branch.to_owned(),
             task: me.task.clone(),
             host: me.host.clone(),
             pid: me.pid,
             identity: me.identity.clone(),
-            slots: self.wanted.slots,
+            slots: self.slots,
             since: now,
             until: later(now, VALID),
             turn: turn.as_millis() as i64,
@@ -213,7 +218,7 @@ impl Waiter<'_> {
     }
 
     async fn read(&self) -> Result<(u64, Queue, bool)> {
-        let found = self.queues().read(&cell(&self.wanted.name)).await?;
+        let found = self.queues().read(&cell(self.name)).await?;
         let before = Queue::read(found.value.as_ref());
         let mut queue = before.clone();
         self.locks.drop_gone(&mut queue);
@@ -222,18 +227,18 @@ impl Waiter<'_> {
     }
 
     async fn write(&self, version: u64, queue: &Queue) -> Result<Swap> {
-        self.queues().swap(&cell(&self.wanted.name), version, &queue.to_value()).await
+        self.queues().swap(&cell(self.name), version, &queue.to_value()).await
     }
 
     /// An earlier process of our run that waited: its turn is ours.
     fn is_earlier(&self, ticket: &Ticket) -> bool {
         let me = &self.locks.me;
-        let same = ticket.run == me.run && ticket.mark == me.mark && ticket.branch == self.wanted.branch;
+        let same = ticket.run == me.run && ticket.mark == me.mark && ticket.branch == self.branch;
         me.only_one && same && ticket.process != me.process
     }
 }
 
-impl WaitingLine {
+impl Standing {
     pub(super) fn new() -> Self {
         Self {
             pending: false,
@@ -366,7 +371,7 @@ impl WaitingLine {
             first.turn()
         };
         if waiter.locks.clock.since(since) <= lapses {
-            if own.is_none() && !waiter.wanted.impatient && !self.refused {
+            if own.is_none() && !waiter.impatient && !self.refused {
                 self.add(waiter, version, &mut queue).await?;
             }
             return Ok(Try::After(ahead.len(), Box::new(first)));

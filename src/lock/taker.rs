@@ -3,7 +3,7 @@
 use super::{
     Held, Life, Locks, Owner, Record, Swap, cell,
     held::{let_go, sensible},
-    queue::{Ticket, Try, Waiter, WaitingLine},
+    queue::{Standing, Ticket, Try, Waiter},
     record::FORMAT,
     spread, waits,
 };
@@ -92,7 +92,7 @@ pub struct Taker {
     doubt: bool,
     /// We stand among those who wait.
     registered: bool,
-    line: WaitingLine,
+    line: Standing,
     /// Looks since we are the first that waits.
     first_looks: u32,
     /// When we first saw the lock held, and in which generation: how fast it goes from one to the next.
@@ -119,7 +119,7 @@ impl Taker {
             looks: 0,
             doubt: false,
             registered: false,
-            line: WaitingLine::new(),
+            line: Standing::new(),
             first_looks: 0,
             begun: None,
             generation: 0,
@@ -468,5 +468,7 @@ fn rounded(left: SignedDuration) -> SignedDuration {
 
 fn waiter<'a>(locks: &'a Locks, wanted: &'a Wanted, nonce: &'a str) -> Waiter<'a> {
     // `spread` adds half.
-    Waiter { locks, wanted, nonce, longest: locks.rules.every * BEHIND * 3 / 4 }
+    let longest = locks.rules.every * BEHIND * 3 / 4;
+    let Wanted { name, slots, branch, impatient, .. } = wanted;
+    Waiter { locks, name, slots: *slots, branch, impatient: *impatient, nonce, longest }
 }
