@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use parking_lot::Mutex;
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -224,7 +224,7 @@ struct Signals {
 /// Whether SIGHUP was ignored when this process started. Only Linux tells.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
-    static IGNORED: OnceLock<bool> = OnceLock::new();
+    static IGNORED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     *IGNORED.get_or_init(|| std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored(&status, 1)))
 }
 
