@@ -108,10 +108,12 @@ impl Own {
             }
         }
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        // The shell reads from us until we are gone, however we went; then it stops the server and removes the folder.
+        // The shell reads from us until we are gone, however we went; then it stops the server and removes the folder. Until then
+        // it starts the server again when it ended, as the init of a machine does.
         let script = format!(
-            "\"$BIN\"/postgres -D data -p {port} -k \"$PWD\" -c listen_addresses=127.0.0.1 -c max_connections=200 {settings} >log 2>&1 </dev/null & \
-             server=$!; cat >/dev/null; kill -INT $server; wait $server; cd / && rm -rf {}",
+            "serve() {{ while [ ! -e gone ]; do \"$BIN\"/postgres -D data -p {port} -k \"$PWD\" -c listen_addresses=127.0.0.1 \
+             -c max_connections=200 {settings} >>log 2>&1 </dev/null; sleep 0.2; done; }}; serve & server=$!; cat >/dev/null; \
+             touch gone; kill -INT $(head -n 1 data/postmaster.pid); wait $server; cd / && rm -rf {}",
             folder.display()
         );
         let mut keeper = shell(&script).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a shell");
@@ -126,6 +128,15 @@ impl Own {
         }
         panic!("PostgreSQL does not start: {}", log(&folder));
     }
+}
+
+/// Stops the server whose folder this is at once, as a power failure does (its immediate mode); a moment later it starts again.
+/// Returns when it is gone.
+pub fn crash(folder: &Path) {
+    let about = || fs::read_to_string(folder.join("data/postmaster.pid")).unwrap_or_default();
+    let process = about().lines().next().expect("it runs").trim().to_owned();
+    Command::new("kill").args(["-QUIT", &process]).status().expect("kill runs");
+    super::until("the end of PostgreSQL", || (!about().starts_with(&format!("{process}\n"))).then_some(()));
 }
 
 fn log(folder: &Path) -> String {
