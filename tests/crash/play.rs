@@ -3,8 +3,10 @@
 use crate::{
     oracle::Ended,
     scenes::Scene,
-    support::{octorhai, root, settings},
+    support::{octorhai_command, settings},
 };
+use assert_cmd::Command;
+use jiff::Timestamp;
 use octorhai::{
     api::Credential,
     clock::Clock,
@@ -13,10 +15,13 @@ use octorhai::{
     sandbox::{Sandbox, World},
 };
 use serde_json::{Value, json};
-use std::{fmt::Write as _, os::unix::process::ExitStatusExt as _, path::Path, sync::Arc, time::Duration};
+use std::{ffi::OsStr, fmt::Write as _, os::unix::process::ExitStatusExt as _, path::Path, sync::Arc, time::Duration};
 
 /// How often a run is started again before we say that it does not end.
 const MOST_STARTS: usize = 5;
+
+/// How long a start may take on a very busy machine before it hangs.
+pub const LONGEST: Duration = Duration::from_secs(120);
 
 /// What disturbs a run.
 #[derive(Clone, Debug, Default)]
@@ -46,19 +51,24 @@ pub struct Played {
 }
 
 /// A server, its runtime and its clock.
-struct Stage {
-    runtime: tokio::runtime::Runtime,
-    sandbox: Sandbox,
-    clock: Clock,
+pub struct Stage {
+    pub runtime: tokio::runtime::Runtime,
+    pub sandbox: Sandbox,
+    pub clock: Clock,
     http: reqwest::Client,
 }
 
 impl Stage {
-    fn set(scene: &Scene) -> Self {
+    pub fn set(scene: &Scene) -> Self {
+        Self::on(scene, Clock::virtual_at)
+    }
+
+    /// The same on another clock, which begins with the world.
+    pub fn on(scene: &Scene, clock: fn(Timestamp) -> Clock) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let world = World::from_toml("world.toml", &scene.world).expect("a good world");
-        let clock = Clock::virtual_at(world.start());
+        let clock = clock(world.start());
         let listen = "127.0.0.1:0".parse().expect("an address");
         let sandbox = runtime.block_on(Sandbox::start(world, clock.clone(), listen)).expect("it starts");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
@@ -67,21 +77,21 @@ impl Stage {
             let credential = Credential::ApiKey(stage.sandbox.api_key());
             let target = Target::Server { url: stage.sandbox.url(), credential, space: None, ca_cert: None };
             let mut settings = settings(target, scene.before, Arc::new(Recorder::default()));
-            settings.virtual_time = true;
+            settings.virtual_time = stage.clock.is_virtual();
             let outcome = octorhai::run::run(settings);
             assert_eq!(outcome.exit_code, 0, "{}: {:?}", scene.name, outcome.failure.map(|f| f.error));
         }
         stage
     }
 
-    fn ask(&self, path: &str, body: Option<&Value>) -> Value {
+    pub fn ask(&self, path: &str, body: Option<&Value>) -> Value {
         let url = format!("{}{path}", self.sandbox.url());
         let request = body.map_or_else(|| self.http.get(&url), |body| self.http.post(&url).json(body));
         let request = request.header("X-Octopus-ApiKey", self.sandbox.api_key());
         self.runtime.block_on(async { request.send().await.expect("an answer").json().await.expect("JSON") })
     }
 
-    fn variables(&self) -> Vec<String> {
+    pub fn variables(&self) -> Vec<String> {
         let sets = self.ask("/api/Spaces-1/libraryvariablesets/all", None);
         let mut lines = Vec::new();
         for set in sets.as_array().into_iter().flatten() {
@@ -94,7 +104,7 @@ impl Stage {
     }
 }
 
-/// What stands in a variable; of a lock not how often it was taken, for a run that goes on takes its lock again.
+/// What stands in a variable, but for times and marks; of a lock not how often it was taken, for a run that goes on takes its lock again.
 fn without_generation(value: &Value) -> String {
     let record = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
     record.map_or_else(
@@ -102,6 +112,13 @@ fn without_generation(value: &Value) -> String {
         |mut record| {
             if let Some(members) = record.as_object_mut() {
                 members.remove("gen");
+                for time in members.values_mut().filter(|v| v.as_str().is_some_and(|text| text.parse::<Timestamp>().is_ok())) {
+                    *time = json!("a time");
+                }
+                // Of `once`: a run that could not begin at first has another mark.
+                if let Some(mark) = members.get_mut("run") {
+                    *mark = json!("a run");
+                }
             }
             record.to_string()
         },
@@ -153,23 +170,37 @@ fn written(place: Option<&String>) -> bool {
     place.is_some_and(|place| place.contains("journal") && place.contains("after"))
 }
 
-/// One start; whether it was killed.
-fn once(scene: &Scene, stage: &Stage, folder: &Path, kill: Option<u64>, played: &mut Played) -> bool {
-    let (store, artifacts) = (folder.join("store"), folder.join("artifacts"));
-    let script = root().join(format!("scripts/{}.rhai", scene.script));
+/// The run on the server at `url`, with its store at an address and more options.
+pub fn command(
+    scene: &Scene,
+    stage: &Stage,
+    url: &str,
+    folder: &Path,
+    store: impl AsRef<OsStr>,
+    options: &[&str],
+) -> std::process::Command {
+    let script = scene.file(folder);
     let (ours, theirs) = scene.arguments.split_at(if scene.arguments.first() == Some(&"--deployment") { 2 } else { 0 });
-    crate::support::measured(folder, &stage.sandbox.url());
-    let mut command = octorhai();
+    let mut command = octorhai_command();
     command
         .env("OCTOPUS_API_KEY", stage.sandbox.api_key())
         .env("OCTORHAI_STATE", folder)
-        .env("RUST_LOG", if kill.is_some() { "octorhai::crash=debug" } else { "octorhai::crash=trace" })
-        .timeout(Duration::from_secs(120))
-        .args(["run", "--virtual-time", "--server", &stage.sandbox.url(), "--run-id", "crash"])
-        .args([Path::new("--store"), &store, Path::new("--artifacts"), &artifacts])
+        .args(["run", "--server", url, "--run-id", "crash"])
+        .args(stage.clock.is_virtual().then_some("--virtual-time"))
+        .args([OsStr::new("--store"), store.as_ref()])
+        .args([Path::new("--artifacts"), &folder.join("artifacts")])
+        .args(options)
         .args(ours)
         .arg(&script)
         .args(theirs);
+    command
+}
+
+/// One start; whether it was killed.
+fn once(scene: &Scene, stage: &Stage, folder: &Path, kill: Option<u64>, played: &mut Played) -> bool {
+    crate::support::measured(folder, &stage.sandbox.url());
+    let mut command = Command::from_std(command(scene, stage, &stage.sandbox.url(), folder, folder.join("store"), &[]));
+    command.timeout(LONGEST).env("RUST_LOG", if kill.is_some() { "octorhai::crash=debug" } else { "octorhai::crash=trace" });
     if let Some(kill) = kill {
         command.env("OCTORHAI_CRASH_AT", kill.to_string());
     }

@@ -2,14 +2,17 @@
 
 use crate::support::{self, root};
 use octorhai::sandbox::World;
+use std::path::{Path, PathBuf};
 
 /// A script, where it runs, and what it is told.
 #[derive(Clone)]
 pub struct Scene {
     /// For messages.
     pub name: &'static str,
-    /// `scripts/SCRIPT.rhai`
+    /// `scripts/SCRIPT.rhai`, or what a script is called that is here only.
     pub script: &'static str,
+    /// A script that is not in `scripts/`.
+    pub text: Option<&'static str>,
     pub world: String,
     /// What others did just before, on the same server.
     pub before: &'static str,
@@ -22,7 +25,12 @@ pub struct Scene {
 const LIVE: &str = "live = { Production = \"1.0.0\", Test = \"1.1.0\", Development = \"2.0.0\" }";
 
 fn scene(name: &'static str, script: &'static str) -> Scene {
-    Scene { name, script, world: quick(&support::shop(&[])), before: "", arguments: &[], code: 0 }
+    Scene { name, script, text: None, world: quick(&support::shop(&[])), before: "", arguments: &[], code: 0 }
+}
+
+/// A script that is here only, in the shop.
+pub fn own(name: &'static str, text: &'static str) -> Scene {
+    Scene { text: Some(text.trim_start()), ..scene(name, "own") }
 }
 
 /// The world with steps that take seconds instead of minutes: less polling between the places that matter, so that there is
@@ -86,6 +94,14 @@ pub fn named(name: &str) -> Scene {
 }
 
 impl Scene {
+    /// The file with its script; one that is here only is written into a folder.
+    pub fn file(&self, folder: &Path) -> PathBuf {
+        let Some(text) = self.text else { return root().join(format!("scripts/{}.rhai", self.script)) };
+        let file = folder.join(format!("{}.rhai", self.script));
+        std::fs::write(&file, text).expect("written");
+        file
+    }
+
     fn told(self, arguments: &'static [&'static str], code: i32) -> Self {
         Self { arguments, code, ..self }
     }

@@ -82,12 +82,16 @@ impl super::Point for Point<'_> {
         let gate = ground.behind_gate();
         signals::signalled(&mut ground, &gate, "-KILL", self.nth, self.moment);
         ground.stage.clock.advance(AWAY);
-        let killed = ground.world();
+        let (killed, in_doubt) = (ground.world(), ground.is_in_doubt());
         while ground.starts.len() < 4 && ground.starts.last().is_some_and(|last| last.state.as_ref().is_none_or(RunState::is_unfinished)) {
             ground.start();
             ground.measured |= ground.starts.last().is_some_and(|start| start.code == Some(Kind::InDoubt.exit_code().into()));
         }
-        let wrong = wrong(self.quiet, &ground, &killed);
+        let mut wrong = wrong(self.quiet, &ground, &killed);
+        if in_doubt && ground.is_over() {
+            // The hours of a doubt are not counted in the limits around it.
+            wrong = differences(&self.quiet.wanted, &ground.end(), false);
+        }
         End { at: self.at.clone(), wrong: (!wrong.is_empty()).then_some(wrong), talk: ground.talk() }
     }
 }

@@ -11,7 +11,7 @@ use assert_cmd::Command;
 use jiff::SignedDuration;
 use octorhai::{
     error::Kind,
-    journal::{self, RunState},
+    journal::{self, RunState, StepState},
 };
 use std::{
     fmt::Write as _,
@@ -76,18 +76,25 @@ impl<'a> Ground<'a> {
         gate
     }
 
-    /// The run, to be started.
-    pub fn prepared(&self) -> std::process::Command {
+    /// The run with more options, to be started.
+    pub fn prepared(&self, options: &[&str]) -> std::process::Command {
         if self.measured {
             measured(self.folder(), &self.url);
         }
-        command(self.scene, &self.stage, &self.url, self.folder(), &self.store)
+        command(self.scene, &self.stage, &self.url, self.folder(), &self.store, options)
     }
 
     pub fn command(&self) -> Command {
-        let mut command = Command::from_std(self.prepared());
+        let mut command = Command::from_std(self.prepared(&[]));
         command.timeout(LONGEST);
         command
+    }
+
+    /// Begins the run anew: the one of its name has ended.
+    pub fn start_anew(&mut self) {
+        let mut command = Command::from_std(self.prepared(&["--anew"]));
+        command.timeout(LONGEST);
+        self.run(command);
     }
 
     /// Another command of the program, on the same server.
@@ -120,6 +127,12 @@ impl<'a> Ground<'a> {
             return None;
         }
         journal::open(&self.store).and_then(|store| store.run("crash")).ok().flatten().map(|run| run.state)
+    }
+
+    /// Whether a deployment was sent, or about to be, of which the record does not know what came of it.
+    pub fn is_in_doubt(&self) -> bool {
+        let steps = journal::open(&self.store).and_then(|store| store.steps("crash")).unwrap_or_default();
+        steps.iter().any(|step| step.state == StepState::Intent && step.kind == "deploy")
     }
 
     /// Whether the last start ended the run.
@@ -172,9 +185,9 @@ impl<'a> Ground<'a> {
         if locks.is_empty() {
             return true;
         }
-        let takes: String = locks.iter().map(|name| format!("lock({name:?}, #{{wait_up_to: \"10m\"}}, || ());\n")).collect();
+        let takes: Vec<String> = locks.iter().map(|name| format!("lock({name:?}, #{{wait_up_to: \"10m\"}}, || ());")).collect();
         let script = self.folder().join("next.rhai");
-        std::fs::write(&script, takes).expect("written");
+        std::fs::write(&script, takes.join("\n")).expect("written");
         let mut next = self.octorhai(&["run", "--store", "none", "--server", &self.url]);
         next.args(self.stage.clock.is_virtual().then_some("--virtual-time")).arg(&script);
         self.run(next);

@@ -15,7 +15,10 @@ pub fn ended(quiet: &Quiet, ground: &mut Ground<'_>, one_more_mail: bool) -> Opt
     let mut problems = Vec::new();
     if !ground.is_over() {
         let (first, world) = (ground.starts.first().expect("it was started"), ground.world());
+        // Who never was answered by an Octopus Server has the wrong address, for all it knows: that run ends, and has done nothing.
+        let never_met = first.code == Some(USAGE) && ground.requests().iter().all(|(name, _)| is_first_contact(quiet, name));
         let can_go_on = match &first.state {
+            _ if never_met => world.deployments.len() == ground.before.deployments.len() && world.mails.is_empty(),
             // It has not begun.
             None => world.deployments.len() == ground.before.deployments.len() && world.runbook_runs.is_empty() && world.mails.is_empty(),
             // Only the last word of the process was another.
@@ -30,6 +33,9 @@ pub fn ended(quiet: &Quiet, ground: &mut Ground<'_>, one_more_mail: bool) -> Opt
             problems.extend(created_after_doubt(&ground.requests()));
         }
         ground.stage.clock.advance(OVER);
+        if never_met {
+            ground.start_anew();
+        }
         ground.go_on();
     }
     if !ground.is_over() {
@@ -45,6 +51,13 @@ pub fn ended(quiet: &Quiet, ground: &mut Ground<'_>, one_more_mail: bool) -> Opt
         problems.push(format!("at the end:\n{}", show(&world)));
     }
     (!problems.is_empty()).then_some(problems)
+}
+
+const USAGE: i32 = octorhai::error::Kind::Usage.exit_code() as i32;
+
+/// Whether a request is the first of a run, or what it was redirected to.
+fn is_first_contact(quiet: &Quiet, request: &str) -> bool {
+    request.starts_with("GET /login") || quiet.requests.first().is_some_and(|first| first == request)
 }
 
 /// What was done to the server at a stop that an undisturbed run does not do: something put back, or cancelled.

@@ -88,7 +88,7 @@ pub fn signalled(ground: &mut Ground<'_>, gate: &Gate, signal: &'static str, nth
         let process = until("the process", || Some(told.load(Ordering::SeqCst)).filter(|id| *id > 0));
         send(signal, process);
     });
-    let mut child = ground.prepared().spawn().expect("it starts");
+    let mut child = ground.prepared(&[]).spawn().expect("it starts");
     process.store(child.id(), Ordering::SeqCst);
     let mut out = child.stdout.take().expect("a pipe");
     std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
