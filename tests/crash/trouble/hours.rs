@@ -82,36 +82,34 @@ impl super::Point for Point<'_> {
         let gate = ground.behind_gate();
         signals::signalled(&mut ground, &gate, "-KILL", self.nth, self.moment);
         ground.stage.clock.advance(AWAY);
-        let (killed, in_doubt) = (ground.world(), ground.is_in_doubt());
+        let (killed, in_doubt) = (ground.world(), ground.in_doubt());
         while ground.starts.len() < 4 && ground.starts.last().is_some_and(|last| last.state.as_ref().is_none_or(RunState::is_unfinished)) {
             ground.start();
             ground.measured |= ground.starts.last().is_some_and(|start| start.code == Some(Kind::InDoubt.exit_code().into()));
         }
-        let mut wrong = wrong(self.quiet, &ground, &killed);
-        if in_doubt && ground.is_over() {
-            // The hours of a doubt are not counted in the limits around it.
-            wrong = differences(&self.quiet.wanted, &ground.end(), false);
-        }
+        let wrong = wrong(self.quiet, &ground, &killed, in_doubt);
         End { at: self.at.clone(), wrong: (!wrong.is_empty()).then_some(wrong), talk: ground.talk() }
     }
 }
 
-fn wrong(quiet: &Quiet, ground: &Ground<'_>, killed: &Ended) -> Vec<String> {
+/// One that was begun before the limit and never came to the server, `in_doubt`, may still be sent.
+fn wrong(quiet: &Quiet, ground: &Ground<'_>, killed: &Ended, in_doubt: usize) -> Vec<String> {
     let world = ground.end();
     let last = ground.starts.last().expect("it was started");
     let others = differences(&quiet.wanted, &world, false);
     let mut problems = Vec::new();
+    let late = world.deployments.len().saturating_sub(killed.deployments.len());
     if ground.is_over() && others.is_empty() {
         // Nothing had begun, and so no limit; or all had.
-        if !killed.deployments.is_empty() && killed.deployments.len() < world.deployments.len() {
-            problems.push(format!("{} deployments began after the limit", world.deployments.len() - killed.deployments.len()));
+        if !killed.deployments.is_empty() && late > in_doubt {
+            problems.push(format!("{late} deployments began after the limit"));
         }
     } else {
         if last.code != Some(TIMEOUT) || !matches!(last.state, Some(RunState::Failed { .. })) {
             problems.push(format!("it did not end by its limit: {:?}, {}", last.code, shown(last.state.as_ref())));
         }
-        if world.deployments.len() > killed.deployments.len() {
-            problems.push(format!("{} deployments began after the limit", world.deployments.len() - killed.deployments.len()));
+        if late > in_doubt {
+            problems.push(format!("{late} deployments began after the limit"));
         }
         problems.extend(others.into_iter().filter(|problem| problem.contains("too often") && !problem.starts_with("live")));
     }

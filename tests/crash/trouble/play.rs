@@ -129,10 +129,10 @@ impl<'a> Ground<'a> {
         journal::open(&self.store).and_then(|store| store.run("crash")).ok().flatten().map(|run| run.state)
     }
 
-    /// Whether a deployment was sent, or about to be, of which the record does not know what came of it.
-    pub fn is_in_doubt(&self) -> bool {
+    /// How many deployments were sent, or about to be, of which the record does not know what came of them.
+    pub fn in_doubt(&self) -> usize {
         let steps = journal::open(&self.store).and_then(|store| store.steps("crash")).unwrap_or_default();
-        steps.iter().any(|step| step.state == StepState::Intent && step.kind == "deploy")
+        steps.iter().filter(|step| step.state == StepState::Intent && step.kind == "deploy").count()
     }
 
     /// Whether the last start ended the run.
