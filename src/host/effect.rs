@@ -14,7 +14,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use rhai::EvalAltResult;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// The key of one effect.
@@ -85,7 +85,10 @@ impl api::marked::Sending for Attempt {
     fn about_to(&self, intent: Value) -> Result<()> {
         self.host.in_time(self.began)?;
         match (&self.host.recorder, &self.step) {
-            (Some(recorder), Some(step)) => recorder.write(Some(Step { intent, ..step.clone() })),
+            (Some(recorder), Some(step)) => {
+                let intent = if let Some(at) = step.intent.get(AGAIN_AT) { going_on(intent, at) } else { intent };
+                recorder.write(Some(Step { intent, ..step.clone() }))
+            }
             _ => Ok(()),
         }
     }
@@ -146,8 +149,15 @@ documents!(api::Deployment: "deployment", api::RunbookRun: "runbook run", api::R
 /// The member of an intent that says when a later start of the run went on with the effect.
 const AGAIN_AT: &str = "again_at";
 
-/// Since when the process that brought the step to its end was at work on it. What lies between the end of an earlier process and
-/// that is no work: it must not move the limits around.
+/// An intent that says so.
+fn going_on(intent: Value, at: &Value) -> Value {
+    let mut members = if let Value::Object(members) = intent { members } else { serde_json::Map::new() };
+    members.insert(AGAIN_AT.to_owned(), at.clone());
+    members.into()
+}
+
+/// Since when the step was worked on by processes that went on with it, or else since its intent. What lies between the end of the first
+/// process and that is no work, hours perhaps: it must not move the limits around.
 fn at_work_since(step: &Step) -> Timestamp {
     step.intent[AGAIN_AT].as_str().and_then(|at| at.parse().ok()).unwrap_or(step.began)
 }
@@ -193,14 +203,9 @@ impl Host {
         self.still_inside().raise()?;
         let earlier = known.as_ref().map(|step| step.intent.clone());
         let mut step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).raise()?;
-        if earlier.is_some() {
-            step.intent = match step.intent {
-                Value::Object(mut intent) => {
-                    intent.insert(AGAIN_AT.to_owned(), self.clock.now().to_string().into());
-                    intent.into()
-                }
-                _ => json!({AGAIN_AT: self.clock.now().to_string()}),
-            };
+        if earlier.is_some() && step.intent.get(AGAIN_AT).is_none() {
+            step.intent = going_on(step.intent, &self.clock.now().to_string().into());
+            recorder.write(Some(step.clone())).raise()?;
         }
         let attempted = self.attempted(&marker);
         let attempt = Attempt { marker, earlier, host: self.clone(), began: step.began, step: Some(step.clone()), attempted };

@@ -60,21 +60,19 @@ fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> crate:
     let arguments = serde_json::json!({"method": method, "path": path, "body": body});
     host.effect("raw", &arguments, |attempt| async move {
         match (method, &body) {
-            ("DELETE", _) => delete(&place, &path, attempt.may_be_done()).await,
+            ("DELETE", _) => delete(&place, path, attempt.may_be_done()).await,
             ("PUT", Some(body)) => {
-                let there = if attempt.may_be_done() { read(&place, &path).await? } else { None };
-                match there.filter(|now| is_as(now, body)) {
-                    Some(now) => Ok(now),
-                    // Sent again, it might undo what others did since.
-                    None => {
-                        attempt.once(&format!("`{method} {path}`"))?;
-                        put(&place, &path, body).await
-                    }
+                let there = if attempt.may_be_done() { read(&place, path).await? } else { None };
+                if let Some(now) = there.filter(|now| is_as(now, body)) {
+                    return Ok(now);
                 }
+                // Sent again, it might undo what others did since.
+                attempt.once(&format!("`{method} {path}`"))?;
+                put(&place, path, body).await
             }
             _ => {
                 attempt.once(&format!("`{method} {path}`"))?;
-                place.space.raw(method, &path, body.as_ref()).await
+                place.space.raw(method, path, body.as_ref()).await
             }
         }
     })
