@@ -36,9 +36,13 @@ impl Ground {
     }
 
     fn run_in(&self, journal: &str, script: &str, crash_at: Option<u32>, arguments: &[&str]) -> Ran {
+        self.run_with("API-SANDBOX", journal, script, crash_at, arguments)
+    }
+
+    fn run_with(&self, key: &str, journal: &str, script: &str, crash_at: Option<u32>, arguments: &[&str]) -> Ran {
         let mut command = octorhai();
         command.args(["run", "--server", &self.sandbox.url, "--virtual-time", "--store", &self.path(journal)]);
-        command.args(["--run-id", "night", "--env", "Test"]).arg(script).args(arguments).env("OCTOPUS_API_KEY", "API-SANDBOX");
+        command.args(["--run-id", "night", "--env", "Test"]).arg(script).args(arguments).env("OCTOPUS_API_KEY", key);
         command.env("OCTORHAI_STATE", self.folder.path());
         if let Some(at) = crash_at {
             command.env("OCTORHAI_CRASH_AT", at.to_string());
@@ -251,4 +255,25 @@ fn branches_that_share_a_value_go_on_after_a_kill() {
         assert_eq!(deployed, ["Project A 2.0.0 Success", "Project B 2.0.0 Success"], "killed at {at}: {}", second.stderr);
     }
     assert!(kills >= 8, "only {kills}");
+}
+
+#[test]
+fn a_key_that_expired_is_no_outcome_whatever_was_around_it() {
+    let world = format!(
+        "{}\n[[users]]\nname = \"robot\"\nkeys = [\n  {{ key = \"API-SHORT\", purpose = \"an hour\", \
+         expires = \"2026-03-02T08:30:00Z\" }},\n  {{ key = \"API-NEXT\", purpose = \"the next\" }},\n]\n",
+        shop()
+    );
+    for around in ["ACT", "attempt(|| { ACT });", "try { ACT } catch { print(1); }", "retry(3, || { ACT });", "saga(|s| { ACT });"] {
+        let ground = Ground::new(&world);
+        let act = "wait(deploy(\"Project A\", \"latest\", \"Test\"));";
+        ground.write("x.rhai", &format!("wait(deploy(\"Project B\", \"latest\", \"Test\")); sleep(\"1h\"); {} print(\"done\");", around.replace("ACT", act)));
+        let script = ground.path("x.rhai");
+        let first = ground.run_with("API-SHORT", "journal", &script, None, &[]);
+        assert_eq!((first.code, first.stdout.as_str()), (2, ""), "{around}: {}", first.stderr);
+        assert_eq!(ground.deployed(), ["Project B 2.0.0 Success"], "{around}");
+        let second = ground.run_with("API-NEXT", "journal", &script, None, &[]);
+        assert_eq!((second.code, second.stdout.trim()), (0, "done"), "{around}: {}", second.stderr);
+        assert_eq!(ground.deployed(), ["Project B 2.0.0 Success", "Project A 2.0.0 Success"], "{around}");
+    }
 }
