@@ -159,7 +159,13 @@ fn options(args: &RunArgs, given: &Given<'_>) -> Value {
         let secret = url::Url::parse(url).map_or(true, |url| url.password().is_some());
         if secret { json!({"secret": true}) } else { json!(url) }
     });
+    let locks = args.locks.as_deref().map(|locks| {
+        let secret = url::Url::parse(locks).is_ok_and(|url| url.password().is_some());
+        let folder = !matches!(locks, "octopus" | "store") && !locks.contains("://");
+        if secret { json!({"secret": true}) } else { json!(if folder { place(Path::new(locks)) } else { locks.to_owned() }) }
+    });
     let mut options = json!({
+        "locks": locks,
         "folder": std::env::current_dir().ok().map(|folder| folder.display().to_string()),
         "zone": given.zone.iana_name(),
         "artifacts": place(&args.artifacts),

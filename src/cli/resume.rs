@@ -259,8 +259,15 @@ impl Work<'_> {
                 .help("give its address again as OCTORHAI_SMTP_URL")
                 .help("nothing was sent"));
         }
+        let locks = text(options, "locks").map(str::to_owned);
+        if options.get("locks").is_some() && locks.is_none() && variable(self.environment, "OCTORHAI_LOCKS").is_none() {
+            return Err(Error::usage(format!("run `{name}` was begun with its locks in a store whose password its journal does not hold"))
+                .help("give its address again as OCTORHAI_LOCKS, or without the password and that in PGPASSWORD")
+                .help("nothing was sent"));
+        }
         let plain = plain(self.script(run)?)?;
         Ok(RunArgs {
+            locks,
             run_id: Some(name.clone()),
             store: self.store.map(str::to_owned),
             suspend: given.due || given.suspend || options["suspend"] == true,

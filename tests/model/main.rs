@@ -15,6 +15,7 @@ mod lock;
 mod queue;
 mod readers;
 mod rules;
+mod trouble;
 
 use create::{Create, Doubt};
 use explore::{Found, Model, Verdict, explore};
@@ -22,6 +23,7 @@ use queue::{Place, Queue};
 use readers::{Readers, Rule};
 use rules::{Fence, Rules};
 use std::env;
+use trouble::{Taken, Trouble};
 
 /// What is expected of a variant.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -167,4 +169,15 @@ fn creating_once() {
     look("C6w", "C6 that does not watch whether it starts", Violated, &Create { watch: false, ..CREATE });
     look("C6t", "C6, and a request may be delivered twice", Violated, &Create { twice: true, ..CREATE });
     look("C7", "the mark looked for once, else stopped", Holds, &Create { doubt: Doubt::Stop, ..PLAIN });
+}
+
+const STOPS: Trouble = Trouble { taken: Taken::Stop, odd: true, doubt: true };
+
+#[test]
+fn trouble_and_failure() {
+    look("E1", "trouble is taken for a failure, and undone", Violated, &Trouble { taken: Taken::Failure, doubt: false, ..STOPS });
+    look("E2", "the same, and a request is late", Violated, &Trouble { taken: Taken::Failure, odd: false, ..STOPS });
+    look("E3", "trouble is counted or caught, and the script goes on", Violated, &Trouble { taken: Taken::Counted, ..STOPS });
+    look("E4", "trouble stops, and is on record as what came of the step", DeadEnd, &Trouble { taken: Taken::Outcome, ..STOPS });
+    look("E5", "trouble stops, and the step is tried again", Holds, &STOPS);
 }

@@ -159,6 +159,18 @@ fn a_mail_server_with_a_password_is_named_again() {
 }
 
 #[test]
+fn locks_are_taken_again_where_they_were() {
+    let ground = Ground::new();
+    ground.write("night.rhai", "lock(\"shop\", || wait(deploy(\"Project A\", \"2.0.0\", \"Test\")));\n");
+    let folder = ground.folder.path().join("locks");
+    let locks = ["--locks", &folder.display().to_string()];
+    ground.killed("night", "scripts/night.rhai", &locks);
+    told(&ground.resume(&["night"]), 0, &["continuing run `night`"]);
+    let cell = journal::open(locks[1]).expect("a store").cell("lock/shop").expect("read").expect("it was taken there");
+    assert!(cell.value["gen"].as_u64() >= Some(2), "{}", cell.value);
+}
+
+#[test]
 fn a_script_that_was_changed_or_moved_is_said_and_nothing_is_sent() {
     let ground = Ground::new();
     ground.write("night.rhai", DEPLOY);

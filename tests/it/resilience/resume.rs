@@ -267,7 +267,10 @@ fn a_key_that_expired_is_no_outcome_whatever_was_around_it() {
     for around in ["ACT", "attempt(|| { ACT });", "try { ACT } catch { print(1); }", "retry(3, || { ACT });", "saga(|s| { ACT });"] {
         let ground = Ground::new(&world);
         let act = "wait(deploy(\"Project A\", \"latest\", \"Test\"));";
-        ground.write("x.rhai", &format!("wait(deploy(\"Project B\", \"latest\", \"Test\")); sleep(\"1h\"); {} print(\"done\");", around.replace("ACT", act)));
+        ground.write(
+            "x.rhai",
+            &format!("wait(deploy(\"Project B\", \"latest\", \"Test\")); sleep(\"1h\"); {} print(\"done\");", around.replace("ACT", act)),
+        );
         let script = ground.path("x.rhai");
         let first = ground.run_with("API-SHORT", "journal", &script, None, &[]);
         assert_eq!((first.code, first.stdout.as_str()), (2, ""), "{around}: {}", first.stderr);
