@@ -100,7 +100,7 @@ pub trait Store: Send + Sync {
     fn mark_cancelled(&self, run: &str, holder: &Holder, reason: &str, at: Timestamp) -> Result<()>;
 
     /// Ends the run, or puts it down until something is due; the holder leaves it. A run that was asked to end, or is marked as
-    /// cancelled, is not put down: it is cancelled ([`left_as`]).
+    /// cancelled, is not put down: it is cancelled.
     fn put_down(&self, run: &str, holder: &Holder, state: &RunState, at: Timestamp) -> Result<()>;
 
     /// One run.
