@@ -356,7 +356,7 @@ impl Client {
         let now = self.clock().now();
         let path = shown_path(url);
         let left = setback.limit.duration_since(now);
-        if let Some(error) = setback.is_first_and_last(attempt) {
+        if let Some(error) = setback.first_and_last(attempt) {
             return Err(self.mask(error.clone()));
         }
         if setback.is_hopeless(left) {
@@ -367,7 +367,7 @@ impl Client {
             return Err(self.mask(with_request(error, method, &path, url.as_str())));
         }
         if !self.inner.outage_told.swap(true, Ordering::Relaxed) {
-            self.tell(&format!("{}, trying again for up to {}", setback.last, show(left)));
+            self.tell(&format!("{}, trying again {}", setback.last, setback.how_long(left)));
         }
         self.rest(setback.asked.unwrap_or_else(|| backoff(&path, attempt)).min(left)).await
     }

@@ -68,9 +68,19 @@ impl Setback {
         Self { last: error.message().to_owned(), asked: None, limit, limited: None, odd: Some((error, known)) }
     }
 
+    /// Whether nobody ever answered as Octopus does at this address.
+    fn is_of_a_stranger(&self) -> bool {
+        self.odd.as_ref().is_some_and(|(_, known)| !known)
+    }
+
+    /// How long it is tried again, in words.
+    pub(crate) fn how_long(&self, left: SignedDuration) -> String {
+        if self.is_of_a_stranger() { format!("{} more times", FIRST_TRIES - 1) } else { format!("for up to {}", show(left)) }
+    }
+
     /// The error of an address at which nobody ever answered as Octopus does, when that was the last of the tries it has.
-    pub(crate) fn is_first_and_last(&self, attempt: u32) -> Option<&Error> {
-        self.odd.as_ref().filter(|(_, known)| !known && attempt + 1 >= FIRST_TRIES).map(|(error, _)| error)
+    pub(crate) fn first_and_last(&self, attempt: u32) -> Option<&Error> {
+        self.odd.as_ref().filter(|_| self.is_of_a_stranger() && attempt + 1 >= FIRST_TRIES).map(|(error, _)| error)
     }
 
     /// Whether another attempt cannot be made in the time that is left.

@@ -462,13 +462,14 @@ impl Order {
         100.0 * self.inverted as f64 / self.pairs.max(1) as f64
     }
 
-    /// A short soak on a busy machine may show twice as much of what chance does; without tickets it is ten times as much.
+    /// A short soak on a busy machine may show twice as much of what chance does; without tickets it is ten times as much. In its few
+    /// rounds the requests that begin and end a wait weigh more: 13 a minute are allowed there, where it was 15 without tickets.
     fn is_fair(&self) {
-        let chance = if std::env::var_os("OCTORHAI_SOAK_ROUNDS").is_some() { 1.0 } else { 2.0 };
+        let (chance, requests) = if std::env::var_os("OCTORHAI_SOAK_ROUNDS").is_some() { (1.0, 10.0) } else { (2.0, 13.0) };
         assert!(self.pairs > 100, "{} waits at the same time", self.pairs);
         assert!(self.percent() < 5.0 * chance, "{self}");
         assert!(self.longest as f64 <= 2.0 * self.mean * chance, "{self}");
-        assert!(self.requests_a_minute <= 10.0, "{self}");
+        assert!(self.requests_a_minute <= requests, "{self}");
     }
 }
 
@@ -588,7 +589,7 @@ fn on_a_server_that_lets_two_writers_through_never_four_are_inside_of_three() {
         rounds: rounds(2),
         gap: Some("5ms"),
         settle: settle(),
-        stay: 150,
+        stay: 400,
         orderly: false,
     }
     .run();
