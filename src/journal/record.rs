@@ -138,6 +138,8 @@ pub struct Run {
     pub alive: bool,
     /// After how long the holder counts as gone unless it gives a sign of life before; none when the store knows at once.
     pub gone_in: Option<SignedDuration>,
+    /// Whether somebody asked it to end, and no process has done so: octorhai 0.1.0 left it to the holder, who may be dead since.
+    pub asked_to_end: bool,
     /// When something was last written.
     pub updated: Timestamp,
     /// How often it was taken up: 1 for a run that was never continued.

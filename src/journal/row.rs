@@ -85,6 +85,7 @@ impl Row {
         Ok(Run {
             alive: alive && super::may_be_held(&state),
             gone_in,
+            asked_to_end: self.cancel && state.is_unfinished(),
             state,
             holder: self.holder()?,
             new: NewRun { name: self.name.clone(), sources, ..new },

@@ -97,6 +97,12 @@ pub(super) fn take_up(
         Claim::Fresh => (new.mark, Vec::new()),
         Claim::Held(run) => return Err(held(&run).into()),
         Claim::Ended(run) => return Ok(Begun::Over(Box::new(over(&run, events)))),
+        // What a person stopped stays stopped.
+        Claim::Resumed(mut run, _) if run.asked_to_end => {
+            run.state = RunState::Cancelled { reason: "cancelled by hand: octorhai runs cancel".to_owned() };
+            journaling.store.put_down(&new.name, &holder, &run.state, clock.now())?;
+            return Ok(Begun::Over(Box::new(over(&run, events))));
+        }
         Claim::Resumed(run, steps) => {
             if let Err(error) = same(&run.new, &new) {
                 // Put back as it was found.

@@ -159,6 +159,21 @@ fn a_mail_server_with_a_password_is_named_again() {
 }
 
 #[test]
+fn a_run_that_version_0_1_0_was_asked_to_end_is_not_continued() {
+    let ground = Ground::new();
+    ground.write("night.rhai", DEPLOY);
+    ground.killed("night", "scripts/night.rhai", &[]);
+    let before = ground.deployed();
+    // It wrote down the wish, and its holder died before it saw that.
+    let file = std::path::Path::new(&ground.journal().place()).to_owned();
+    rusqlite::Connection::open(file).and_then(|journal| journal.execute("UPDATE run SET cancel = 1", [])).expect("a change");
+    told(&ground.resume(&["--due"]), 4, &["run `night` was cancelled"]);
+    assert!(matches!(ground.journal().run("night").expect("read").expect("there").state, RunState::Cancelled { .. }));
+    told(&ground.resume(&["--due"]), 0, &["nothing is due"]);
+    assert_eq!(ground.deployed(), before);
+}
+
+#[test]
 fn locks_are_taken_again_where_they_were() {
     let ground = Ground::new();
     ground.write("night.rhai", "lock(\"shop\", || wait(deploy(\"Project A\", \"2.0.0\", \"Test\")));\n");
