@@ -1,13 +1,8 @@
 //! Ctrl-C and SIGTERM in the middle of things, on a sandbox in another process and in real time.
 #![cfg(unix)]
 
-use crate::support::{octorhai_command, standalone::Standalone, until};
+use crate::support::{going::Going, octorhai_command, standalone::Standalone, until};
 use octorhai::journal::{self, RunState};
-use std::{
-    io::{BufRead, BufReader, Read},
-    process::Command,
-    sync::mpsc,
-};
 
 /// A stand-alone sandbox; ends with the test.
 struct Server(Standalone);
@@ -23,14 +18,6 @@ impl Server {
         let made = state["deployments"].as_array().expect("a list").iter().filter(|d| d["history"] == false);
         made.map(|d| format!("{} {}", d["project"].as_str().unwrap_or_default(), d["state"].as_str().unwrap_or_default())).collect()
     }
-
-    /// Waits until a request has arrived for which there is a fault.
-    fn is_asked(&self) {
-        until("a request with a fault", || {
-            let faults = self.0.get("/sandbox/faults");
-            faults.as_array().expect("a list").iter().any(|fault| fault["seen"] != 0).then_some(())
-        });
-    }
 }
 
 struct Ended {
@@ -44,46 +31,19 @@ struct Ended {
 fn interrupted(server: &Server, script: &str, more: &[&str], signals: &[&str], ready: impl Fn()) -> Ended {
     let file = tempfile::Builder::new().suffix(".rhai").tempfile().expect("a file");
     std::fs::write(file.path(), script).expect("written");
-    let mut child = octorhai_command()
-        .args(["run", "--env", "Test"])
-        .args(more)
-        .arg(file.path())
-        .env("OCTOPUS_URL", &server.0.url)
-        .env("OCTOPUS_API_KEY", "API-SANDBOX")
-        .env("OCTORHAI_STOP_WITHIN", "10m")
-        .spawn()
-        .expect("it starts");
-    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
-    let err = BufReader::new(child.stderr.take().expect("a pipe"));
-    let (heard, hear) = mpsc::channel();
-    let errors = std::thread::spawn(move || {
-        let mut text = String::new();
-        for line in err.lines().map_while(Result::ok) {
-            if line.contains(": ending the run") {
-                let _ = heard.send(());
-            }
-            text.extend([line.as_str(), "\n"]);
-        }
-        text
-    });
-    let mut first = String::new();
-    out.read_line(&mut first).expect("a line");
-    if first.trim() != "go" {
-        let _ = child.kill();
-        panic!("{first}{}", errors.join().expect("no panic"));
-    }
+    let mut command = octorhai_command();
+    command.args(["run", "--env", "Test"]).args(more).arg(file.path()).env("OCTOPUS_URL", &server.0.url);
+    command.env("OCTOPUS_API_KEY", "API-SANDBOX").env("OCTORHAI_STOP_WITHIN", "10m");
+    let going = Going::start(&mut command, "not in its place");
     ready();
     for (number, signal) in signals.iter().enumerate() {
         if number > 0 {
-            hear.recv().expect("the signal before is told");
+            going.has_heard();
         }
-        let sent = Command::new("kill").args([*signal, child.id().to_string().as_str()]).status().expect("kill runs");
-        assert!(sent.success());
+        going.signal(signal);
     }
-    let code = child.wait().expect("it ends").code();
-    let mut rest = String::new();
-    let _ = out.read_to_string(&mut rest);
-    Ended { code, out: rest, err: errors.join().expect("no panic") }
+    let (code, out, err) = going.ended();
+    Ended { code, out, err }
 }
 
 /// Interrupts a run that waits, or is about to.
@@ -201,7 +161,7 @@ fn a_server_that_hangs_does_not_hold_up_the_end() {
         get("projects");
         print("went on");
     "#;
-    left_in_order(&interrupted(&server, hanging, &[], &["-INT"], || server.is_asked()));
+    left_in_order(&interrupted(&server, hanging, &[], &["-INT"], || server.0.is_asked()));
 }
 
 #[test]
@@ -214,6 +174,6 @@ fn a_deployment_that_is_being_created_is_cancelled_too() {
         sleep("1h");
         print("went on");
     "#;
-    left_in_order(&interrupted(&server, script, &[], &["-INT"], || server.is_asked()));
+    left_in_order(&interrupted(&server, script, &[], &["-INT"], || server.0.is_asked()));
     until("the deployment, stopped", || matches!(&server.deployments()[..], [one] if stopped(one)).then_some(()));
 }

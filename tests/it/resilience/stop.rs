@@ -1,14 +1,13 @@
 //! A stop is final and says what is left: every way to stop a run, in everything a run can be in, on a server that nobody measured.
 #![cfg(unix)]
 
-use crate::support::{Ran, finish, octorhai, octorhai_command, standalone::Standalone, terminal::Terminal, until};
+use crate::support::{Ran, finish, going::Going, octorhai, octorhai_command, standalone::Standalone, terminal::Terminal};
 use octorhai::journal::{self, RunState};
 use std::{
     fs,
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Command, Stdio},
-    sync::mpsc,
     thread,
 };
 use tempfile::TempDir;
@@ -101,13 +100,6 @@ impl Ground {
         made.map(|d| format!("{} {}", d["project"].as_str().unwrap_or_default(), d["state"].as_str().unwrap_or_default())).collect()
     }
 
-    fn is_asked(&self) {
-        until("a request with a fault", || {
-            let faults = self.server.get("/sandbox/faults");
-            faults.as_array().expect("a list").iter().any(|fault| fault["seen"] != 0).then_some(())
-        });
-    }
-
     /// Runs the scene's script until it says that it is there, and stops it; the exit code and all that was told.
     fn stopped(&self, scene: &Scene, way: Way) -> (Option<i32>, String) {
         let held_up = "post(\"~/sandbox/faults\", #{\"match\": \"POST *cancel\", action: \"delay\", by: \"5m\"}); ";
@@ -119,47 +111,23 @@ impl Ground {
         command.env("OCTOPUS_URL", &self.server.url).env("OCTOPUS_API_KEY", "API-SANDBOX").env("OCTORHAI_STORE", self.store());
         // The machine may be busy; how long it may take is said elsewhere.
         command.env("OCTORHAI_STATE", self.folder.path()).env("OCTORHAI_STOP_WITHIN", "10m");
-        let mut child = command.spawn().expect("it starts");
-        let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
-        let err = BufReader::new(child.stderr.take().expect("a pipe"));
-        let (heard, hear) = mpsc::channel();
-        let told = thread::spawn(move || {
-            let mut text = String::new();
-            for line in err.lines().map_while(Result::ok) {
-                if line.contains(": ending the run") {
-                    let _ = heard.send(());
-                }
-                text.extend([line.as_str(), "\n"]);
-            }
-            text
-        });
-        let mut first = String::new();
-        out.read_line(&mut first).expect("a line");
-        if first.trim() != "go" {
-            let _ = child.kill();
-            panic!("{}: {first}{}", scene.name, told.join().expect("no panic"));
-        }
-        let kill = |signal: &str| {
-            assert!(Command::new("kill").args([signal, child.id().to_string().as_str()]).status().expect("kill runs").success());
-        };
+        let going = Going::start(&mut command, scene.name);
         match way {
-            Way::Signal(signal) => kill(signal),
+            Way::Signal(signal) => going.signal(signal),
             Way::Twice => {
-                kill("-TERM");
-                hear.recv().expect("the signal is told");
-                self.is_asked();
-                kill("-TERM");
+                going.signal("-TERM");
+                going.has_heard();
+                self.server.is_asked();
+                going.signal("-TERM");
             }
             Way::ByHand => {
                 let ran = self.octorhai(&["runs", "cancel", "night"]);
                 assert!(ran.code == 0 && ran.stderr.contains("to end `night`"), "{ran:?}");
             }
         }
-        let code = child.wait().expect("it ends").code();
-        let mut rest = String::new();
-        while out.read_line(&mut rest).is_ok_and(|read| read > 0) {}
+        let (code, rest, told) = going.ended();
         assert_eq!(rest, "", "{}: nothing goes on", scene.name);
-        (code, told.join().expect("no panic"))
+        (code, told)
     }
 }
 
@@ -307,7 +275,7 @@ fn no_live_line_is_left_on_a_terminal() {
     terminal.until("a live line", |screen| is_live(screen) && screen.contains("Executing"));
     terminal.types("\x03");
     terminal.shows("Ctrl-C: ending the run");
-    ground.is_asked();
+    ground.server.is_asked();
     terminal.types("\x03");
     let last = "begin it anew: octorhai run --run-id night --anew night.rhai";
     let screen = terminal.until(last, |screen| screen.lines().last() == Some(last));

@@ -1,6 +1,8 @@
 //! What the tests of whole runs share: the binary in a sealed environment, worlds made from the built-in ones.
 #![allow(dead_code, reason = "the programs that run alone use a part of it")]
 
+#[cfg(unix)]
+pub mod going;
 pub mod golden;
 pub mod ground;
 pub mod http;

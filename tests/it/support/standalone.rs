@@ -41,6 +41,14 @@ impl Standalone {
         serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"))
     }
 
+    /// Waits until a request has arrived for which there is a fault.
+    pub fn is_asked(&self) {
+        super::until("a request with a fault", || {
+            let faults = self.get("/sandbox/faults");
+            faults.as_array().expect("a list").iter().any(|fault| fault["seen"] != 0).then_some(())
+        });
+    }
+
     /// Waits for its end: exit code and what it told after its address.
     pub fn ends(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().expect("it ends").code();
