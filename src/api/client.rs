@@ -179,18 +179,18 @@ impl Client {
             }
             None => {}
         }
-        let (cancel, settings_known) = (settings.cancel.clone(), settings.known);
+        let cancel = settings.cancel.clone();
         Ok(Self {
             inner: Arc::new(Inner {
                 base,
                 shown,
+                answered: AtomicBool::new(settings.known),
                 settings,
                 headers,
                 http: OnceLock::new(),
                 counter: Mutex::default(),
                 server_clock: Mutex::default(),
                 reached: AtomicBool::new(false),
-                answered: AtomicBool::new(settings_known),
                 outage_told: AtomicBool::new(false),
                 drops_deadlines: AtomicBool::new(false),
             }),

@@ -159,7 +159,7 @@ fn cancelled_by(reason: &str) -> RunState {
 }
 
 /// The state of a held run that somebody cancels by hand.
-fn asked_to_end() -> RunState {
+pub fn asked_to_end() -> RunState {
     cancelled_by("cancelled by hand: octorhai runs cancel")
 }
 

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Kind, Result},
     event::{Events, Level},
     host::journal::{Clean, LONG, Recorder, cleaned},
-    journal::{Begin, Claim, Holder, Journal, NewRun, Run, RunState, Step},
+    journal::{Begin, Claim, Holder, Journal, NewRun, Run, RunState, Step, asked_to_end},
     platform::process::ProcessIdentity,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -99,7 +99,7 @@ pub(super) fn take_up(
         Claim::Ended(run) => return Ok(Begun::Over(Box::new(over(&run, events)))),
         // What a person stopped stays stopped.
         Claim::Resumed(mut run, _) if run.asked_to_end => {
-            run.state = RunState::Cancelled { reason: "cancelled by hand: octorhai runs cancel".to_owned() };
+            run.state = asked_to_end();
             journaling.store.put_down(&new.name, &holder, &run.state, clock.now())?;
             return Ok(Begun::Over(Box::new(over(&run, events))));
         }
