@@ -56,7 +56,21 @@ pub struct EventQuery {
     pub limit: Option<usize>,
 }
 
+document! {
+    /// A category of events.
+    EventCategory, "event category" {
+        /// As events name it.
+        id: String = "Id",
+    }
+}
+
 impl SpaceClient {
+    /// The categories of events that the server has.
+    pub async fn event_categories(&self) -> Result<Vec<String>> {
+        let all: Vec<EventCategory> = self.client().list(&self.route("events/categories"), None).await?;
+        Ok(all.into_iter().map(|category| category.id).collect())
+    }
+
     /// Events, newest first.
     pub async fn events(&self, query: &EventQuery) -> Result<Vec<Event>> {
         let route = self

@@ -121,6 +121,25 @@ impl<'a> File<'a> {
         calls::literal(self.text, &self.pieces, range)
     }
 
+    /// The value that a range of pieces is, if it is one that is written out: a text, a number, a list or a map of such.
+    pub(crate) fn value(&self, range: &Range<usize>) -> Option<rhai::Dynamic> {
+        /// Longer ones are data.
+        const LONGEST: usize = 1000;
+        let pieces = self.pieces.get(range.clone()).filter(|pieces| !pieces.is_empty() && pieces.len() < LONGEST)?;
+        let constant = |(at, piece): (usize, &Piece)| match piece.kind {
+            scan::Kind::Word => matches!(piece.of(self.text), "true" | "false") || self.word(range.start + at + 1) == ":",
+            scan::Kind::Text => piece.closed && !piece.of(self.text).starts_with(['}', '\'']) && !piece.of(self.text).ends_with("${"),
+            scan::Kind::Number => true,
+            scan::Kind::Sign => matches!(piece.of(self.text), "[" | "]" | "#{" | "}" | "(" | ")" | "," | ":" | "-"),
+            scan::Kind::Comment => false,
+        };
+        if !pieces.iter().enumerate().all(constant) {
+            return None;
+        }
+        let text = &self.text[pieces[0].range.start..pieces[pieces.len() - 1].range.end];
+        rhai::Engine::new_raw().eval_expression(text).ok()
+    }
+
     /// The entries of the map that a range of pieces is, if it is one that is written out.
     fn map(&self, range: &Range<usize>) -> Option<Vec<Pair<'a>>> {
         calls::map(self.text, &self.pieces, range)

@@ -7,7 +7,7 @@ use super::{
     risks::DEPLOYS,
 };
 use crate::{
-    engine::{Program, scene::Scene},
+    engine::{Program, options::Takes, scene::Scene},
     error::{Kind, Result, suggestion},
     host::{
         Host,
@@ -38,14 +38,16 @@ pub fn check(program: &Program, scene: &Scene, host: &Host) -> Result<Vec<Findin
             let mut places = Vec::new();
             for (at, argument) in call.args.iter().enumerate() {
                 if let Some(param) = entry.params.get(at + shift).filter(|param| param.options.is_empty()) {
-                    places.push((param.name, argument.clone()));
+                    places.push((param.name, &param.takes, argument.clone()));
                 } else {
-                    let pairs = file.map(argument).unwrap_or_default();
-                    places.extend(pairs.into_iter().map(|pair| (pair.key, pair.value)));
+                    for pair in file.map(argument).unwrap_or_default() {
+                        let option = entry.options.iter().find(|option| option.name == pair.key);
+                        places.extend(option.map(|option| (option.name, &option.takes, pair.value)));
+                    }
                 }
             }
-            for (name, place) in &places {
-                let Some(noun) = nouns::of(call.name, name, about) else { continue };
+            for (_, takes, place) in &places {
+                let Some(noun) = nouns::of(takes, about) else { continue };
                 // A list of names is where one name is.
                 let items = if file.word(place.start) == "[" {
                     (place.start + 1..place.end).map(|at| at..at + 1).collect()
@@ -110,28 +112,28 @@ fn of_project(
     host: &Host,
     call: &calls::Call<'_>,
     project: &str,
-    places: &[(&str, std::ops::Range<usize>)],
+    places: &[(&str, &Takes, std::ops::Range<usize>)],
 ) -> Result<Vec<Finding>> {
     let known = match host.block_plain(host.home.project(project)) {
         Err(error) if error.kind() == Kind::NotFound => return Ok(Vec::new()),
         known => known?,
     };
-    let says = |option: &str| places.iter().any(|(name, _)| *name == option);
+    let says = |option: &str| places.iter().any(|(name, ..)| *name == option);
     let mut found = Vec::new();
     if known.tenanted_deployment_mode.as_str() == "Tenanted" && !says("tenant") {
         let message = format!("{} is deployed only for tenants, and `{}` names none", known.name, call.name);
         let finding = file.finding(&TENANT_MISSING, call.at..call.at + 1, message);
         found.push(finding.help("name one with #{tenant: \"...\"}, or go through `tenants(#{project: ...})`"));
     }
-    let version = places.iter().find(|(name, _)| *name == "version");
-    let latest = version.is_some_and(|(_, place)| file.literal(place) == Some("latest"));
+    let version = places.iter().find(|(name, ..)| *name == "version");
+    let latest = version.is_some_and(|(.., place)| file.literal(place) == Some("latest"));
     if latest && !says("channel") {
         let channels = host.block_plain(host.home.space.channels(&known.id))?;
         if channels.len() > 1 {
             let names: Vec<String> = channels.iter().map(|channel| format!("`{}`", channel.name)).collect();
             let message =
                 format!("{} has the channels {}: `latest` means the newest release of the default one", known.name, names.join(", "));
-            let place = version.map_or(call.at..call.at + 1, |(_, place)| place.clone());
+            let place = version.map_or(call.at..call.at + 1, |(.., place)| place.clone());
             found.push(file.finding(&LATEST_WITHOUT_CHANNEL, place, message).help("say which one: #{channel: \"...\"}"));
         }
     }

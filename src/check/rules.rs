@@ -5,7 +5,6 @@ use super::{
     calls::{Call, calls},
 };
 use crate::{
-    clock::text,
     engine::{docs::Entry, options::OptionDoc, scan::Kind, scene::Scene},
     error::suggestion,
 };
@@ -214,9 +213,9 @@ impl<'a> Sheet<'a> {
                     continue;
                 };
                 if let Some(why) = self.wrong_value(option, &pair.value) {
-                    let message = format!("option `{}` of `{}` must be: {}; {why}", option.name, call.name, option.kind);
+                    let message = format!("option `{}` of `{}` must be: {}; {why}", option.name, call.name, option.takes.shown());
                     let finding = self.file.finding(&WRONG_OPTION, pair.value.clone(), message);
-                    told.push(if option.kind == "duration" {
+                    told.push(if option.takes.kind == "duration" {
                         finding.help(format!("write it with its unit, e.g. `{}: \"45m\"`", option.name))
                     } else {
                         finding
@@ -229,20 +228,8 @@ impl<'a> Sheet<'a> {
 
     /// Why a value that is written out cannot be that of an option.
     fn wrong_value(&self, option: &OptionDoc, value: &Range<usize>) -> Option<String> {
-        let piece = self.file.pieces.get(value.start).filter(|_| value.len() == 1)?;
-        let word = piece.of(self.file.text);
-        let literal = self.file.literal(value);
-        let truth = matches!(word, "true" | "false");
-        match (option.kind, piece.kind, literal) {
-            ("duration", Kind::Text, Some(written)) => text::duration(written).err().map(|error| error.message().to_owned()),
-            ("duration", Kind::Number, _) => Some(format!("`{word}` has no unit")),
-            ("true or false" | "whole number" | "closure" | "map", Kind::Text, Some(_)) => Some(format!("got text: {word}")),
-            ("true or false" | "closure" | "map", Kind::Number, _) => Some(format!("got a number: {word}")),
-            ("duration" | "whole number" | "text" | "closure" | "map" | "name, slug or id", Kind::Word, _) if truth => {
-                Some(format!("got `{word}`"))
-            }
-            _ => None,
-        }
+        let written = self.file.value(value)?;
+        (option.takes.vet)(written).err()
     }
 
     fn properties(&mut self) {

@@ -9,6 +9,7 @@ use crate::{
     engine::docs::Entry,
     error::{Error, Result, suggestion},
 };
+use std::borrow::Cow;
 
 /// Shows help and returns the exit code.
 pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
@@ -114,18 +115,29 @@ fn whole(ui: &Ui, doc: &Entry) {
     ui.data(&ui.paint(Tone::Strong, &doc.signature));
     ui.data(&format!("\n{}", doc.prose));
     let params = doc.params.iter().filter(|p| p.options.is_empty());
-    table(ui, "Arguments", params.map(|p| vec![p.name, p.kind, if p.optional { "may be left out" } else { "" }].into()));
+    table(
+        ui,
+        "Arguments",
+        params.map(|p| vec![p.name.into(), p.takes.shown().into(), if p.optional { "may be left out" } else { "" }.into()].into()),
+    );
     table(
         ui,
         "Options (name, type, default)",
-        doc.options.iter().map(|o| Row { cells: vec![o.name, o.kind, o.default], prose: flow(o.prose) }),
+        doc.options.iter().map(|o| {
+            let (kind, prose) = o.shown();
+            Row { cells: vec![o.name.into(), kind.into(), o.default.into()], prose }
+        }),
     );
     if doc.errors.is_empty() && !doc.is_type() {
         ui.data("\nErrors: none");
     }
-    table(ui, "Errors (err.kind)", doc.errors.iter().map(|(kind, meaning)| Row { cells: vec![kind], prose: (*meaning).to_owned() }));
-    table(ui, "Properties", doc.properties.iter().map(|p| Row { cells: vec![p.name, p.kind], prose: flow(p.doc) }));
-    table(ui, "Functions", doc.functions.iter().map(|f| vec![f.as_str()].into()));
+    table(
+        ui,
+        "Errors (err.kind)",
+        doc.errors.iter().map(|(kind, meaning)| Row { cells: vec![(*kind).into()], prose: (*meaning).to_owned() }),
+    );
+    table(ui, "Properties", doc.properties.iter().map(|p| Row { cells: vec![p.name.into(), p.kind.into()], prose: flow(p.doc) }));
+    table(ui, "Functions", doc.functions.iter().map(|f| vec![f.as_str().into()].into()));
     if !doc.example.is_empty() {
         ui.data("\nExample:");
         for line in doc.example.trim_end().lines() {
@@ -137,12 +149,12 @@ fn whole(ui: &Ui, doc: &Entry) {
 
 /// A row of a table: short cells side by side, then prose.
 struct Row<'a> {
-    cells: Vec<&'a str>,
+    cells: Vec<Cow<'a, str>>,
     prose: String,
 }
 
-impl<'a> From<Vec<&'a str>> for Row<'a> {
-    fn from(cells: Vec<&'a str>) -> Self {
+impl<'a> From<Vec<Cow<'a, str>>> for Row<'a> {
+    fn from(cells: Vec<Cow<'a, str>>) -> Self {
         Self { cells, prose: String::new() }
     }
 }
@@ -186,7 +198,7 @@ fn show(ui: &Ui, command: &mut clap::Command) {
 mod tests {
     use super::super::ui::{Loudness, testing};
     use super::*;
-    use crate::engine::options::OptionDoc;
+    use crate::engine::options::{OptionDoc, Takes};
 
     fn doc(name: &str, group: &str, prose: &str) -> Entry {
         Entry {
@@ -228,8 +240,8 @@ mod tests {
     #[test]
     fn one_function_is_shown_whole() {
         const OPTIONS: &[OptionDoc] = &[
-            OptionDoc { name: "timeout", kind: "duration", default: "30m", prose: " How long\n at most." },
-            OptionDoc { name: "to", kind: "text", default: "none", prose: " Whom." },
+            OptionDoc { name: "timeout", takes: Takes::of::<jiff::SignedDuration>(), default: "30m", prose: " How long\n at most." },
+            OptionDoc { name: "to", takes: Takes::of::<String>(), default: "none", prose: " Whom." },
         ];
         let (ui, data, _) = testing::ui(Loudness::Normal);
         whole(&ui, &Entry { options: OPTIONS, ..doc("deploy", "act", "Deploys a release.") });

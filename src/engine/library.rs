@@ -8,7 +8,7 @@
 
 use super::{
     caught,
-    options::{OptionDoc, OptionValue},
+    options::{OptionDoc, OptionValue, Takes},
     site,
     thrown::{self, HostResult, raise, to_dynamic},
     words::counted,
@@ -23,8 +23,8 @@ use std::{any::TypeId, sync::Arc};
 pub struct ParamDoc {
     /// Its name.
     pub name: &'static str,
-    /// What it may be, in words of users.
-    pub kind: &'static str,
+    /// What it may be.
+    pub takes: Takes,
     /// Whether a call may leave it out.
     pub optional: bool,
     /// The keys of the map, when it is an options map.
@@ -376,15 +376,15 @@ macro_rules! functions {
         /// Adds the functions of this file.
         pub fn register(library: &mut $crate::engine::library::Library) {
             #[allow(unused_imports, reason = "not every group has parameters")]
-            use $crate::engine::{library::{FunctionDoc, Give, ParamDoc}, options::OptionValue};
+            use $crate::engine::{library::{FunctionDoc, Give, ParamDoc}, options::{OptionValue, Takes}};
             $($({
                 const DOC: FunctionDoc = FunctionDoc {
                     name: stringify!($name),
                     group: $group,
                     receiver: $crate::functions!(@receiver $($receiver)?),
                     params: &[
-                        $(ParamDoc { name: stringify!($param), kind: <$type as OptionValue>::KIND, optional: false, options: <$type as OptionValue>::OPTIONS },)*
-                        $($(ParamDoc { name: stringify!($optional), kind: <$opttype as OptionValue>::KIND, optional: true, options: <$opttype as OptionValue>::OPTIONS },)+)?
+                        $(ParamDoc { name: stringify!($param), takes: Takes::of::<$type>(), optional: false, options: <$type as OptionValue>::OPTIONS },)*
+                        $($(ParamDoc { name: stringify!($optional), takes: Takes::of::<$opttype>(), optional: true, options: <$opttype as OptionValue>::OPTIONS },)+)?
                     ],
                     returns: $returns,
                     raises: concat!($($raises)?),

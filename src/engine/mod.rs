@@ -17,6 +17,7 @@ mod unlocked;
 mod words;
 
 pub mod baton;
+pub mod choice;
 pub mod docs;
 pub mod library;
 pub mod options;

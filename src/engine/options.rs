@@ -16,12 +16,69 @@ use rhai::{Array, Dynamic, FnPtr, Map};
 pub struct OptionDoc {
     /// The key in the map.
     pub name: &'static str,
-    /// What a value may be, in words of users: `text`, `duration`, `list of text`, ...
-    pub kind: &'static str,
+    /// What a value may be.
+    pub takes: Takes,
     /// The default as it is written in a script, or prose such as `none`.
     pub default: &'static str,
     /// What it does.
     pub prose: &'static str,
+}
+
+impl OptionDoc {
+    /// Type and prose as a table shows them: many words stand behind the prose, where there is room for them.
+    pub fn shown(&self) -> (String, String) {
+        const FEW: usize = 5;
+        let prose = self.prose.split_whitespace().collect::<Vec<_>>().join(" ");
+        if self.takes.words.len() <= FEW {
+            return (self.takes.shown(), prose);
+        }
+        let words = Takes { kind: WORD, ..self.takes }.shown();
+        (self.takes.kind.to_owned(), format!("{prose} One of {words}."))
+    }
+}
+
+/// What a parameter or an option takes: for help, for completion, and to judge a value that is written out without running the script.
+#[derive(Clone, Copy, Debug)]
+pub struct Takes {
+    /// The type in words of users: `text`, `duration`, `list of text`, ...
+    pub kind: &'static str,
+    /// All words it can be, when the set of words is closed.
+    pub words: &'static [&'static str],
+    /// What a text names on the server: `project`, `environment`, ...
+    pub names: Option<&'static str>,
+    /// The script types that stand for such a name; empty when that is not limited.
+    pub types: &'static [&'static str],
+    /// Says why a value cannot be it, as a run would, as far as that is known without a server.
+    pub vet: fn(Dynamic) -> Result<(), String>,
+}
+
+impl Takes {
+    /// What `T` takes.
+    pub const fn of<T: OptionValue>() -> Self {
+        Self { kind: T::KIND, words: T::WORDS, names: T::NAMES, types: T::TYPES, vet: T::vet }
+    }
+
+    /// As help shows it: `duration`; `"leave" or "cancel"`; `"wait", "fail" or a closure`.
+    pub fn shown(&self) -> String {
+        let mut all: Vec<String> = self.words.iter().map(|word| format!("\"{word}\"")).collect();
+        match self.kind {
+            WORD if !all.is_empty() => {}
+            kind if all.is_empty() => all.push(kind.to_owned()),
+            kind => all.push(format!("a {kind}")),
+        }
+        one_of(&all)
+    }
+}
+
+/// The kind of a value that is one of some words, and nothing else.
+pub const WORD: &str = "word";
+
+/// `a, b or c`
+fn one_of(all: &[String]) -> String {
+    match all {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => all.concat(),
+    }
 }
 
 /// A struct made by [`options!`](crate::options).
@@ -42,14 +99,22 @@ pub trait OptionValue: Sized {
     const WORDS: &'static [&'static str] = &[];
     /// The keys, when the value is an options map.
     const OPTIONS: &'static [OptionDoc] = &[];
+    /// What a text of it names on the server: `project`, `environment`, ...
+    const NAMES: Option<&'static str> = None;
+    /// The script types that it can be read from, when that is limited.
+    const TYPES: &'static [&'static str] = &[];
     /// Reads a script value; `Err` holds why it cannot be, e.g. `` `soon` is not a duration ``.
     fn read(value: Dynamic) -> Result<Self, String>;
+    /// Says what [`OptionValue::read`], and whatever later reads the value, would find wrong with one that is written out.
+    fn vet(value: Dynamic) -> Result<(), String> {
+        Self::read(value).map(drop)
+    }
     /// Reads the argument `name` of a call to `function`.
     fn argument(function: &str, name: &str, value: Dynamic) -> HostResult<Self> {
+        let word = word_of::<Self>(&value);
         Self::read(value).map_err(|why| {
-            raise(
-                Error::new(Kind::Script, format!("`{function}`: argument `{name}` must be: {}; {why}", Self::KIND)).with("argument", name),
-            )
+            let place = format!("`{function}`: argument `{name}`");
+            raise(wrong_value(&place, name, &Takes::of::<Self>(), word.as_deref(), &why).with("argument", name))
         })
     }
 }
@@ -117,6 +182,12 @@ impl OptionValue for Dynamic {
 /// One value stands for a list of one.
 impl<T: OptionValue + ListKind> OptionValue for Vec<T> {
     const KIND: &'static str = T::LIST;
+    const WORDS: &'static [&'static str] = T::WORDS;
+    const NAMES: Option<&'static str> = T::NAMES;
+    const TYPES: &'static [&'static str] = T::TYPES;
+    fn vet(value: Dynamic) -> Result<(), String> {
+        if value.is_array() { value.into_array().unwrap_or_default().into_iter().try_for_each(T::vet) } else { T::vet(value) }
+    }
     fn read(value: Dynamic) -> Result<Self, String> {
         if value.is_array() {
             value.into_array().unwrap_or_default().into_iter().map(T::read).collect()
@@ -144,8 +215,13 @@ impl ListKind for Dynamic {
 impl<T: OptionValue> OptionValue for Option<T> {
     const KIND: &'static str = T::KIND;
     const WORDS: &'static [&'static str] = T::WORDS;
+    const NAMES: Option<&'static str> = T::NAMES;
+    const TYPES: &'static [&'static str] = T::TYPES;
     fn read(value: Dynamic) -> Result<Self, String> {
         if value.is_unit() { Ok(None) } else { T::read(value).map(Some) }
+    }
+    fn vet(value: Dynamic) -> Result<(), String> {
+        if value.is_unit() { Ok(()) } else { T::vet(value) }
     }
 }
 
@@ -166,7 +242,7 @@ fn is_plain(value: &Dynamic) -> bool {
 }
 
 /// `got a whole number: 5`, for messages about a wrong type.
-fn wrong(value: &Dynamic) -> String {
+pub fn wrong(value: &Dynamic) -> String {
     let article = type_in_words(value);
     let shown: String = shown(value).chars().take(40).collect();
     if value.is_unit() {
@@ -203,26 +279,34 @@ pub fn type_in_words(value: &Dynamic) -> String {
     }
 }
 
+/// The text of a value that must be one of some words. Other values are not kept: they may be big.
+fn word_of<T: OptionValue>(value: &Dynamic) -> Option<String> {
+    (value.is_string() && !T::WORDS.is_empty()).then(|| value.to_string())
+}
+
+/// The error for a value that cannot be what `place` takes; `name` is that of the parameter or option, `word` the text that was given
+/// where one of some words is wanted.
+pub fn wrong_value(place: &str, name: &str, takes: &Takes, word: Option<&str>, why: &str) -> Error {
+    if let Some(word) = word {
+        let error = Error::new(Kind::Script, format!("{place} must be {}, not `{word}`", takes.shown()));
+        return match nearest(word, takes.words.iter().copied()) {
+            Some(near) => error.help(format!("did you mean \"{near}\"?")),
+            None => error.help(format!("write it like `{name}: \"{}\"`", takes.words.first().copied().unwrap_or_default())),
+        };
+    }
+    let error = Error::new(Kind::Script, format!("{place} must be: {}; {why}", takes.shown()));
+    if takes.kind == SignedDuration::KIND { error.help(format!("write it with its unit, e.g. `{name}: \"45m\"`")) } else { error }
+}
+
 /// Takes `name` out of `map` and reads it.
 pub fn take<T: OptionValue>(function: &str, map: &mut Map, name: &str) -> HostResult<Option<T>> {
     match map.remove(name) {
         None => Ok(None),
         Some(value) => {
-            // Only a word has to be known afterwards; other values may be big.
-            let word = (value.is_string() && !T::WORDS.is_empty()).then(|| value.to_string());
+            let word = word_of::<T>(&value);
             T::read(value).map(Some).map_err(|why| {
-                if let Some(word) = &word {
-                    let error = Error::new(Kind::Script, format!("option `{name}` of `{function}`: {why}")).with("option", name);
-                    let near = nearest(word, T::WORDS.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-                    return raise(near.into_iter().fold(error, Error::help));
-                }
-                let error =
-                    Error::new(Kind::Script, format!("option `{name}` of `{function}` must be: {}; {why}", T::KIND)).with("option", name);
-                raise(if T::KIND == SignedDuration::KIND {
-                    error.help(format!("write it with its unit, e.g. `{name}: \"45m\"`"))
-                } else {
-                    error
-                })
+                let place = format!("option `{name}` of `{function}`");
+                raise(wrong_value(&place, name, &Takes::of::<T>(), word.as_deref(), &why).with("option", name))
             })
         }
     }
@@ -276,7 +360,7 @@ macro_rules! options {
             const FUNCTIONS: &'static [&'static str] = &[$($function),+];
             const DOCS: &'static [$crate::engine::options::OptionDoc] = &[$($crate::engine::options::OptionDoc {
                 name: stringify!($field),
-                kind: <$type as $crate::engine::options::OptionValue>::KIND,
+                takes: $crate::engine::options::Takes::of::<$type>(),
                 default: $shown,
                 prose: concat!($($prose, "\n"),+),
             },)*];

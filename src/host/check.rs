@@ -1,9 +1,13 @@
 //! Conditions that end a script when they do not hold.
 
-use super::{Host, deployments::live_version, place::Ref};
+use super::{
+    Host,
+    deployments::live_version,
+    place::{EnvironmentRef, ProjectRef, TenantRef},
+};
 use crate::{
     api::version::{Version, VersionRange},
-    engine::thrown::{HostResult, Raise, exit, raise},
+    engine::thrown::{HostResult, exit, raise},
     error::{Error, Kind},
 };
 use rhai::Dynamic;
@@ -52,13 +56,12 @@ crate::functions! {
     /// ```rhai
     /// require_deployed("Project B", ">=1.0 <3", "Test");
     /// ```
-    fn require_deployed(call, project: Ref, range: String, env: Ref; tenant: Option<Ref>) -> "text" raises "failed, not_found, ambiguous, request" {
+    fn require_deployed(call, project: ProjectRef, range: VersionRange, env: EnvironmentRef; tenant: Option<TenantRef>) -> "text" raises "failed, not_found, ambiguous, request" {
         let host = Host::of(call)?;
-        let wanted = VersionRange::parse(&range).raise()?;
         let place = host.place();
-        let live = host.block(live_version(&place, &project, &env, tenant.as_ref()))?;
+        let live = host.block(live_version(&place, &project, &env, tenant.as_deref()))?;
         match live.version() {
-            Some(version) if wanted.matches(&Version::parse(version)) => Ok(version.to_owned()),
+            Some(version) if range.matches(&Version::parse(version)) => Ok(version.to_owned()),
             other => Err(raise(
                 Error::new(Kind::Failed, match other {
                     Some(version) => format!("{} in {} is {version}, not in `{range}`", live.project, live.environment),
@@ -66,7 +69,7 @@ crate::functions! {
                 })
                 .with("project", live.project.clone())
                 .with("environment", live.environment.clone())
-                .with("range", range.clone())
+                .with("range", range.to_string())
                 .with("version", other.map(str::to_owned)),
             )),
         }
@@ -77,9 +80,8 @@ crate::functions! {
     /// ```rhai
     /// print(version_in("2.4.1", "2.4.*"));
     /// ```
-    fn version_in(call, version: String, range: String) -> "true or false" {
-        let range = VersionRange::parse(&range).raise()?;
-        Ok(range.matches(&Version::parse(&version)))
+    fn version_in(call, version: Version, range: VersionRange) -> "true or false" {
+        Ok(range.matches(&version))
     }
 
     /// Whether a value is missing: `()`, empty text, an empty list or an empty map.

@@ -243,8 +243,8 @@ crate::functions! {
     /// ```rhai
     /// wait(space("Default").deploy("Project A", "latest", "Test"));
     /// ```
-    fn space(call, name: String) -> "Space" raises "not_found, ambiguous, request" {
-        Host::of(call)?.space(&name)
+    fn space(call, name: super::place::SpaceRef) -> "Space" raises "not_found, ambiguous, request" {
+        Host::of(call)?.space(name.as_str())
     }
 
     /// Another server, in its default space: `server("dr")` is at OCTOPUS_URL_DR, with the key OCTOPUS_API_KEY_DR.

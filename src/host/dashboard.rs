@@ -3,11 +3,12 @@
 use super::{
     Host,
     deployments::{Live as LiveInfo, live_version},
-    place::{Place, Ref},
+    place::{EnvironmentRef, GroupRef, Place, ProjectRef, TenantRef},
     time::Moment,
 };
 use crate::{
     api::{self, DeploymentId, ProjectId, ReleaseId, TaskId, TenantId, Version},
+    engine::choice::Chosen,
     error::Result,
 };
 use jiff::Timestamp;
@@ -135,31 +136,46 @@ crate::script_type! {
 
 crate::options! {
     /// Which rows.
-    pub struct DashboardOptions for ["dashboard", "compare"] {
+    pub struct DashboardOptions for ["dashboard"] {
         /// Only these environments.
-        env: Vec<Ref> = Vec::new(), "all";
+        env: Chosen<EnvironmentRef> = Chosen::All, "all";
         /// Only these projects.
-        projects: Vec<Ref> = Vec::new(), "all";
+        projects: Chosen<ProjectRef> = Chosen::All, "all";
         /// Only the projects of a project group.
-        group: Option<Ref> = None, "none";
+        group: Option<GroupRef> = None, "none";
         /// Only these tenants.
-        tenants: Vec<Ref> = Vec::new(), "all";
+        tenants: Chosen<TenantRef> = Chosen::All, "all";
         /// Only what was deployed well: where the newest deployment failed, the one before it.
         successful: bool = false, "false";
+    }
+}
+
+crate::options! {
+    /// What to compare.
+    pub struct CompareOptions for ["compare"] {
+        /// Only these projects.
+        projects: Chosen<ProjectRef> = Chosen::All, "all";
+        /// Only the projects of a project group.
+        group: Option<GroupRef> = None, "none";
+        /// Only these tenants.
+        tenants: Chosen<TenantRef> = Chosen::All, "all";
     }
 }
 
 /// Rows of the dashboard, by project, environment (in sort order) and tenant.
 pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>> {
     let mut environments = Vec::new();
-    if options.env.is_empty() {
+    if options.env.is_nothing() || options.projects.is_nothing() || options.tenants.is_nothing() {
+        return Ok(Vec::new());
+    }
+    if options.env == Chosen::All {
         environments = place.space.environments().await?;
     } else {
-        for env in &options.env {
+        for env in options.env.named() {
             environments.push(place.environment(env.as_str()).await?);
         }
     }
-    let projects = if options.projects.is_empty() {
+    let projects = if options.projects == Chosen::All {
         let group = match &options.group {
             Some(group) => Some(place.space.find_project_group(group.as_str()).await?.id),
             None => None,
@@ -169,13 +185,13 @@ pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>
         projects
     } else {
         let mut projects = Vec::new();
-        for project in &options.projects {
+        for project in options.projects.named() {
             projects.push(place.project(project.as_str()).await?);
         }
         projects
     };
     let mut tenants = Vec::new();
-    for tenant in &options.tenants {
+    for tenant in options.tenants.named() {
         tenants.push(place.tenant(tenant.as_str()).await?.id);
     }
     let project_ids: Vec<_> = projects.iter().map(|p| p.id.clone()).collect();
@@ -252,11 +268,11 @@ crate::functions! {
     /// let live = deployed("Project A", "Production");
     /// if live != () { print(live.release); }
     /// ```
-    fn deployed(call, project: Ref, env: Ref; tenant: Option<Ref>) -> "Live" raises "not_found, ambiguous, request" {
+    fn deployed(call, project: ProjectRef, env: EnvironmentRef; tenant: Option<TenantRef>) -> "Live" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         host.block(async {
-            let LiveInfo { project, environment, tenant, deployment, release } = live_version(&place, &project, &env, tenant.as_ref()).await?;
+            let LiveInfo { project, environment, tenant, deployment, release } = live_version(&place, &project, &env, tenant.as_deref()).await?;
             let Some((deployment, release)) = deployment.zip(release) else { return Ok(None) };
             // Retention may have taken the task (octopus-api.md §15).
             let task = place.space.task(&deployment.task_id).await.ok();
@@ -285,13 +301,19 @@ crate::functions! {
     /// ```rhai
     /// for d in compare("Test", "Production") { if d.state != "same" { print(d); } }
     /// ```
-    fn compare(call, env_a: Ref, env_b: Ref; options: DashboardOptions) -> "list of Difference" raises "not_found, ambiguous, request" {
+    fn compare(call, env_a: EnvironmentRef, env_b: EnvironmentRef; options: CompareOptions) -> "list of Difference" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let (left, right, found) = host.block(async {
             let left = place.environment(env_a.as_str()).await?.name;
             let right = place.environment(env_b.as_str()).await?.name;
-            let both = DashboardOptions { env: vec![env_a.clone(), env_b.clone()], successful: true, ..options.clone() };
+            let both = DashboardOptions {
+                env: Chosen::These(vec![env_a.clone(), env_b.clone()]),
+                projects: options.projects.clone(),
+                group: options.group.clone(),
+                tenants: options.tenants.clone(),
+                successful: true,
+            };
             Ok((left, right, rows(&place, &both).await?))
         })?;
         let mut pairs: BTreeMap<(String, Option<String>), Difference> = BTreeMap::new();

@@ -2,13 +2,16 @@
 
 use super::{
     Host,
-    place::{Place, Ref},
+    place::{ChannelRef, EnvironmentRef, Place, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TenantRef},
     tasks::Task,
     time::{Moment, When},
 };
 use crate::{
     api,
-    engine::thrown::{HostResult, raise},
+    engine::{
+        choice::{Chosen, Name},
+        thrown::{HostResult, raise},
+    },
     error::{Error, Kind, Result},
     event::Level,
 };
@@ -154,37 +157,106 @@ pub async fn live(place: &Place, project: &api::Project, environment: &api::Envi
     })
 }
 
-crate::options! {
+/// Declares the options of a function that deploys: its own first, then those of all.
+macro_rules! deploy_options {
+    ($(#[$meta:meta])* pub struct $name:ident for [$($function:literal),+] { $($(#[doc = $prose:literal])+ $field:ident: $type:ty = $default:expr, $shown:literal;)* }) => {
+        crate::options! {
+            $(#[$meta])*
+            pub struct $name for [$($function),+] {
+                $($(#[doc = $prose])+ $field: $type = $default, $shown;)*
+                /// Values of prompted variables by name, e.g. `#{"Change number": "CHG-1"}`.
+                variables: Map = Map::new(), "#{}";
+                /// Only these deployment targets, by name. An empty list is an error: it would deploy to none.
+                machines: Chosen<TargetRef> = Chosen::All, "all";
+                /// Not these deployment targets, by name.
+                exclude_machines: Vec<TargetRef> = Vec::new(), "[]";
+                /// Steps to skip, by name.
+                skip_steps: Vec<StepRef> = Vec::new(), "[]";
+                /// When the server shall start it; otherwise at once.
+                at: Option<When> = None, "none";
+                /// How long the server may keep it queued before it gives up.
+                expires: Option<SignedDuration> = None, "6h";
+                /// A comment on the deployment.
+                comment: Option<String> = None, "none";
+                /// Whether a failing step asks a person; otherwise as the project and environment say.
+                guided_failure: Option<bool> = None, "none";
+                /// Download packages again.
+                force_package_download: bool = false, "false";
+                /// Deploy packages again that are installed already.
+                force_package_redeployment: bool = false, "false";
+                /// Priority in the server's queue; otherwise as the lifecycle says.
+                priority: Option<Priority> = None, "none";
+                /// Why a deployment freeze may be overridden. Without it a freeze is an error.
+                override_freeze: Option<Name> = None, "none";
+            }
+        }
+    };
+}
+
+/// The same with the options that [`DeployOptions`] has besides; they are not given.
+macro_rules! as_deploy_options {
+    ($given:ident { $($own:ident: $value:expr),* }) => {
+        DeployOptions {
+            $($own: $value,)*
+            variables: $given.variables,
+            machines: $given.machines,
+            exclude_machines: $given.exclude_machines,
+            skip_steps: $given.skip_steps,
+            at: $given.at,
+            expires: $given.expires,
+            comment: $given.comment,
+            guided_failure: $given.guided_failure,
+            force_package_download: $given.force_package_download,
+            force_package_redeployment: $given.force_package_redeployment,
+            priority: $given.priority,
+            override_freeze: $given.override_freeze,
+        }
+    };
+}
+
+crate::words! {
+    /// Priority in the server's queue.
+    pub enum Priority {
+        /// Before the others.
+        On = "on",
+        /// In its turn.
+        Off = "off",
+    }
+}
+
+deploy_options! {
     /// How to deploy.
-    pub struct DeployOptions for ["deploy"] {
+    pub struct DeployOptions for ["deploy", "ensure"] {
         /// The tenant.
-        tenant: Option<Ref> = None, "none";
-        /// The channel in which `"latest"` or a range is looked for; otherwise the project's default channel.
-        channel: Option<String> = None, "none";
-        /// Values of prompted variables by name, e.g. `#{"Change number": "CHG-1"}`.
-        variables: Map = Map::new(), "#{}";
-        /// Only these deployment targets, by name.
-        machines: Vec<String> = Vec::new(), "all";
-        /// Not these deployment targets, by name.
-        exclude_machines: Vec<String> = Vec::new(), "[]";
-        /// Steps to skip, by name.
-        skip_steps: Vec<String> = Vec::new(), "[]";
-        /// When the server shall start it; otherwise at once.
-        at: Option<When> = None, "none";
-        /// How long the server may keep it queued before it gives up.
-        expires: Option<SignedDuration> = None, "6h";
-        /// A comment on the deployment.
-        comment: Option<String> = None, "none";
-        /// Whether a failing step asks a person; otherwise as the project and environment say.
-        guided_failure: Option<bool> = None, "none";
-        /// Download packages again.
-        force_package_download: bool = false, "false";
-        /// Deploy packages again that are installed already.
-        force_package_redeployment: bool = false, "false";
-        /// `"on"` or `"off"` for priority in the server's queue; otherwise as the lifecycle says.
-        priority: Option<String> = None, "none";
-        /// Why a deployment freeze may be overridden. Without it a freeze is an error.
-        override_freeze: Option<String> = None, "none";
+        tenant: Option<TenantRef> = None, "none";
+        /// The channel in which `"latest"` or a range is looked for, otherwise the project's default channel. A version that is
+        /// written out must be in it.
+        channel: Option<ChannelRef> = None, "none";
+    }
+}
+
+deploy_options! {
+    /// How to deploy a release that was chosen by where it is live.
+    pub struct MoveOptions for ["promote", "redeploy", "rollback"] {
+        /// The tenant.
+        tenant: Option<TenantRef> = None, "none";
+    }
+}
+
+deploy_options! {
+    /// How to deploy what a row says.
+    pub struct RowOptions for ["deploy"] {}
+}
+
+impl From<MoveOptions> for DeployOptions {
+    fn from(given: MoveOptions) -> Self {
+        as_deploy_options!(given { tenant: given.tenant, channel: None })
+    }
+}
+
+impl From<RowOptions> for DeployOptions {
+    fn from(given: RowOptions) -> Self {
+        as_deploy_options!(given { tenant: None, channel: None })
     }
 }
 
@@ -211,7 +283,7 @@ impl Host {
             Ok((
                 place.project(project.as_str()).await?,
                 place.environment(env.as_str()).await?,
-                place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?,
+                place.tenant_or_none(options.tenant.as_ref().map(|t| t.as_str())).await?,
             ))
         })?;
         if tenant.is_none() && project.tenanted_deployment_mode.as_str() == "Tenanted" {
@@ -223,7 +295,7 @@ impl Host {
         if version.1.as_ref().is_some_and(|of| *of != project.id) {
             return Err(raise(Error::new(Kind::Script, format!("the release given is one of another project, not of {}", project.name))));
         }
-        let release = self.choose(&place, &project, version.as_str(), options.channel.as_deref())?;
+        let release = self.choose(&place, &project, version.as_str(), options.channel.as_ref())?;
         Ok(Plan { place, project, environment, tenant, release })
     }
 
@@ -246,23 +318,17 @@ impl Host {
                 new.doubt_patience = new.doubt_patience.max(expires + SignedDuration::from_mins(1));
             }
         }
-        new.priority = match options.priority.as_deref() {
-            None => None,
-            Some("on") => Some("On".to_owned()),
-            Some("off") => Some("Off".to_owned()),
-            Some(other) => {
-                return Err(raise(
-                    Error::new(Kind::Script, format!("option `priority` cannot be `{other}`")).help("it can be \"on\" or \"off\""),
-                ));
-            }
-        };
+        new.priority = options.priority.map(|priority| match priority {
+            Priority::On => "On".to_owned(),
+            Priority::Off => "Off".to_owned(),
+        });
         if let Some(reason) = &options.override_freeze {
             let now = self.now();
             let tenant = new.tenant.clone();
             let mut active = self.block(place.client.freezes())?;
             active.retain(|f| f.stops(now, &new.project, &new.environment, tenant.as_ref()));
             if !active.is_empty() {
-                new.freeze_override = Some((active.into_iter().map(|f| f.id).collect(), reason.clone()));
+                new.freeze_override = Some((active.into_iter().map(|f| f.id).collect(), reason.to_string()));
             }
         }
         self.block(fill_in(plan, options, &mut new))?;
@@ -294,7 +360,15 @@ impl Host {
 
 /// Names of prompted variables, steps and deployment targets become what the server wants: form elements and ids.
 async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeployment) -> Result<()> {
-    if options.variables.is_empty() && options.skip_steps.is_empty() && options.machines.is_empty() && options.exclude_machines.is_empty() {
+    if options.machines.is_nothing() {
+        return Err(Error::new(Kind::Script, format!("option `machines`: no deployment target was chosen for {}", plan.project.name))
+            .help("an empty list selects none; leave the option out to deploy to all"));
+    }
+    if options.variables.is_empty()
+        && options.skip_steps.is_empty()
+        && options.machines == Chosen::All
+        && options.exclude_machines.is_empty()
+    {
         return Ok(());
     }
     let preview = plan.place.space.deployment_preview(&plan.release.id, &plan.environment.id, plan.tenant.as_ref().map(|t| &t.id)).await?;
@@ -304,12 +378,16 @@ async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeploym
     };
     new.form_values = form_values(&preview, &whole, &options.variables)?;
     for name in &options.skip_steps {
+        let name = name.as_str();
         let found = preview.steps.iter().find(|s| s.name.eq_ignore_ascii_case(name));
         let step = found.ok_or_else(|| missing("step", name, preview.steps.iter().map(|s| s.name.as_str()).collect()))?;
         new.skip_actions.push(step.action_id.clone());
     }
-    for (names, into) in [(&options.machines, &mut new.specific_machines), (&options.exclude_machines, &mut new.excluded_machines)] {
+    for (names, into) in
+        [(options.machines.named(), &mut new.specific_machines), (options.exclude_machines.as_slice(), &mut new.excluded_machines)]
+    {
         for name in names {
+            let name = name.as_str();
             let machines: Vec<&api::previews::PreviewMachine> = preview.steps.iter().flat_map(|s| s.machines.iter()).collect();
             let found = machines.iter().find(|m| m.name.eq_ignore_ascii_case(name) || m.id.eq_ignore_ascii_case(name));
             let machine = found.ok_or_else(|| missing("deployment target", name, machines.iter().map(|m| m.name.as_str()).collect()))?;
@@ -339,11 +417,11 @@ crate::options! {
     /// Which deployments.
     pub struct DeploymentFilter for ["deployments"] {
         /// Only these projects.
-        projects: Vec<Ref> = Vec::new(), "all";
+        projects: Chosen<ProjectRef> = Chosen::All, "all";
         /// Only these environments.
-        env: Vec<Ref> = Vec::new(), "all";
+        env: Chosen<EnvironmentRef> = Chosen::All, "all";
         /// Only these tenants.
-        tenants: Vec<Ref> = Vec::new(), "all";
+        tenants: Chosen<TenantRef> = Chosen::All, "all";
         /// Only those whose task is in this state, e.g. `"Failed"`.
         state: Option<api::TaskState> = None, "none";
         /// Only those created since then.
@@ -354,19 +432,22 @@ crate::options! {
 }
 
 async fn past(place: &Place, filter: &DeploymentFilter, since: Option<jiff::Timestamp>) -> Result<Vec<Deployment>> {
+    if filter.projects.is_nothing() || filter.env.is_nothing() || filter.tenants.is_nothing() {
+        return Ok(Vec::new());
+    }
     let mut query = api::DeploymentQuery {
         state: filter.state.clone(),
         created_after: since,
         limit: Some(usize::try_from(filter.limit).unwrap_or(0)),
         ..api::DeploymentQuery::default()
     };
-    for name in &filter.projects {
+    for name in filter.projects.named() {
         query.projects.push(place.project(name.as_str()).await?.id);
     }
-    for name in &filter.env {
+    for name in filter.env.named() {
         query.environments.push(place.environment(name.as_str()).await?.id);
     }
-    for name in &filter.tenants {
+    for name in filter.tenants.named() {
         query.tenants.push(place.tenant(name.as_str()).await?.id);
     }
     let found = place.space.deployments(&query).await?;
@@ -409,7 +490,7 @@ crate::functions! {
     /// ```rhai
     /// wait(deploy("Project A", "latest", "Test"));
     /// ```
-    fn deploy(call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn deploy(call, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let plan = host.plan(&project, &version, &env, &options)?;
         host.start(&plan, &options, "deploy")
@@ -422,7 +503,7 @@ crate::functions! {
     /// wait(ensure("Project A", "latest", "Test"));
     /// wait(ensure("Project A", "latest", "Test")); // nothing to do now
     /// ```
-    fn ensure(call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn ensure(call, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let plan = host.plan(&project, &version, &env, &options)?;
         let tenant = plan.tenant.as_ref().map(|t| t.id.clone());

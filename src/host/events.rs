@@ -2,10 +2,17 @@
 
 use super::{
     Host,
-    place::Ref,
+    place::{EnvironmentRef, Place, ProjectRef, unknown},
     time::{Moment, When},
 };
-use crate::api;
+use crate::{
+    api,
+    engine::{
+        choice::{Chosen, Name},
+        options::{ListKind, OptionValue},
+    },
+    error::nearest,
+};
 use rhai::{Array, Dynamic};
 use std::fmt;
 
@@ -39,15 +46,72 @@ crate::script_type! {
     }
 }
 
+/// A category of events. Octopus has more from version to version, so that the set is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Category(Name);
+
+impl Category {
+    /// Those that scripts ask for most.
+    const KNOWN: &'static [&'static str] = &[
+        "DeploymentQueued",
+        "DeploymentStarted",
+        "DeploymentResumed",
+        "DeploymentSucceeded",
+        "DeploymentFailed",
+        "ManualInterventionInterruptionRaised",
+        "GuidedFailureInterruptionRaised",
+        "RunbookRunQueued",
+        "RunbookRunStarted",
+        "RunbookRunSucceeded",
+        "RunbookRunFailed",
+        "TaskCanceled",
+        "Created",
+        "Modified",
+        "Deleted",
+        "LoginSucceeded",
+        "LoginFailed",
+        "CertificateExpired",
+    ];
+}
+
+impl OptionValue for Category {
+    const KIND: &'static str = "event category";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        Name::read(value).map(Self)
+    }
+    fn vet(value: Dynamic) -> Result<(), String> {
+        let Self(name) = Self::read(value)?;
+        match nearest(&name, Self::KNOWN.iter().copied()) {
+            Some(near) if near != &*name => Err(format!("`{name}` is not a category of events, did you mean \"{near}\"?")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ListKind for Category {
+    const LIST: &'static str = "event category or list";
+}
+
+/// Fails for a category that the server does not have.
+async fn exist(place: &Place, categories: &[Category]) -> crate::error::Result<()> {
+    let strange = |category: &&Category| !Category::KNOWN.contains(&&*category.0);
+    let Some(_) = categories.iter().find(strange) else { return Ok(()) };
+    let known = place.space.event_categories().await?;
+    match categories.iter().filter(strange).find(|category| !known.iter().any(|name| **name == *category.0)) {
+        Some(category) => Err(unknown("category of events", &category.0, known.iter().map(String::as_str))),
+        None => Ok(()),
+    }
+}
+
 crate::options! {
     /// Which events.
     pub struct EventFilter for ["events"] {
         /// Only these categories, e.g. `"DeploymentFailed"`.
-        categories: Vec<String> = Vec::new(), "all";
+        categories: Chosen<Category> = Chosen::All, "all";
         /// Only about these projects.
-        projects: Vec<Ref> = Vec::new(), "all";
+        projects: Chosen<ProjectRef> = Chosen::All, "all";
         /// Only about these environments.
-        env: Vec<Ref> = Vec::new(), "all";
+        env: Chosen<EnvironmentRef> = Chosen::All, "all";
         /// Only since then.
         since: Option<When> = None, "none";
         /// Only before then.
@@ -68,8 +132,11 @@ crate::functions! {
     fn events(call; filter: EventFilter) -> "list of Event" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
+        if filter.categories.is_nothing() || filter.projects.is_nothing() || filter.env.is_nothing() {
+            return Ok(Dynamic::from(Array::new()));
+        }
         let mut query = api::EventQuery {
-            categories: filter.categories.clone(),
+            categories: filter.categories.named().iter().map(|category| category.0.to_string()).collect(),
             limit: Some(usize::try_from(filter.limit).unwrap_or(0)),
             ..api::EventQuery::default()
         };
@@ -80,14 +147,15 @@ crate::functions! {
             query.to = Some(before.resolve(&host)?);
         }
         let found = host.block(async {
-            for name in &filter.projects {
+            exist(&place, filter.categories.named()).await?;
+            for name in filter.projects.named() {
                 query.projects.push(place.project(name.as_str()).await?.id);
             }
-            for name in &filter.env {
+            for name in filter.env.named() {
                 query.environments.push(place.environment(name.as_str()).await?.id);
             }
             place.space.events(&query).await
         })?;
-        Ok(found.into_iter().map(|e| Dynamic::from(Event(e))).collect::<Array>())
+        Ok(Dynamic::from(found.into_iter().map(|e| Dynamic::from(Event(e))).collect::<Array>()))
     }
 }

@@ -1,6 +1,10 @@
 //! Deployment freezes.
 
-use super::{Host, place::Ref, time::Moment};
+use super::{
+    Host,
+    place::{EnvironmentRef, ProjectRef, TenantRef},
+    time::Moment,
+};
 use crate::api;
 use std::fmt;
 
@@ -39,14 +43,14 @@ crate::functions! {
     /// let f = freeze("Project A", "Production");
     /// if f != () { print(`frozen by ${f.name} until ${f.ends}`); }
     /// ```
-    fn freeze(call, project: Ref, env: Ref; tenant: Option<Ref>) -> "Freeze" raises "not_found, ambiguous, request" {
+    fn freeze(call, project: ProjectRef, env: EnvironmentRef; tenant: Option<TenantRef>) -> "Freeze" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let now = host.now();
         host.block(async {
             let project = place.project(project.as_str()).await?;
             let env = place.environment(env.as_str()).await?;
-            let tenant = place.tenant_or_none(tenant.as_ref().map(Ref::as_str)).await?;
+            let tenant = place.tenant_or_none(tenant.as_ref().map(|t| t.as_str())).await?;
             let found = place.client.freezes().await?;
             Ok(found.into_iter().find(|f| f.stops(now, &project.id, &env.id, tenant.as_ref().map(|t| &t.id))).map(Freeze))
         })

@@ -139,7 +139,9 @@ impl Host {
         };
         let again = |record: &Value| {
             Ok(match record["held"].as_str() {
-                Some(word) => Err((Otherwise::named(word), record["why"].as_str().unwrap_or_default().to_owned())),
+                Some(word) => {
+                    Err((Otherwise::named(word).unwrap_or(Otherwise::Wait), record["why"].as_str().unwrap_or_default().to_owned()))
+                }
                 None => Ok(State::Earlier(record["generation"].as_u64().unwrap_or(0))),
             })
         };

@@ -2,7 +2,7 @@
 
 use super::{
     Host,
-    place::{Place, Ref},
+    place::{EnvironmentRef, Place, ProjectRef},
     tasks::tasks_of,
     time::Moment,
 };
@@ -145,9 +145,9 @@ crate::options! {
         /// Only those of a task or of a list of tasks.
         task: Option<Dynamic> = None, "none";
         /// Only those of a project's tasks.
-        project: Option<Ref> = None, "none";
+        project: Option<ProjectRef> = None, "none";
         /// Only those in an environment.
-        env: Option<Ref> = None, "none";
+        env: Option<EnvironmentRef> = None, "none";
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     clock::later,
     engine::{
+        choice::Name,
         options::{OptionDoc, OptionValue},
         thrown::{HostResult, Raise, ours, raise, to_dynamic},
     },
@@ -30,49 +31,26 @@ crate::options! {
         lease: SignedDuration = crate::lock::LEASE, "1m";
         /// How many runs may hold it at once.
         slots: i64 = 1, "1";
-        /// What happens when somebody holds it: `"wait"`, `"skip"` (the closure is not called, the result is `()`;
-        /// without a closure the script ends, with exit code 0), `"fail"` (an error of kind `lock_busy`, exit code 6) or
-        /// `"requeue"` (the deployment that runs this script is scheduled again, as by `requeue`).
+        /// What happens when somebody holds it. `"skip"`: the closure is not called, the result is `()`; without a closure the
+        /// script ends, with exit code 0. `"fail"`: an error of kind `lock_busy`, exit code 6. `"requeue"`: the deployment that
+        /// runs this script is scheduled again, as by `requeue`.
         on_busy: Otherwise = Otherwise::Wait, "\"wait\"";
         /// How much later it is scheduled with `"requeue"`.
         requeue_in: SignedDuration = SignedDuration::from_mins(15), "15m";
     }
 }
 
-/// What is done when somebody has a lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Otherwise {
-    /// Wait.
-    Wait,
-    /// Go on without.
-    Skip,
-    /// An error.
-    Fail,
-    /// The whole deployment again, later.
-    Requeue,
-}
-
-impl Otherwise {
-    const ALL: [Self; 4] = [Self::Wait, Self::Skip, Self::Fail, Self::Requeue];
-
-    /// As it is written.
-    pub(super) fn word(self) -> &'static str {
-        Self::WORDS[self as usize]
-    }
-
-    /// What is written so; `wait` for what is not known.
-    pub(super) fn named(word: &str) -> Self {
-        Self::ALL.into_iter().find(|one| one.word() == word).unwrap_or(Self::Wait)
-    }
-}
-
-impl OptionValue for Otherwise {
-    const KIND: &'static str = "text";
-    const WORDS: &'static [&'static str] = &["wait", "skip", "fail", "requeue"];
-    fn read(value: Dynamic) -> Result<Self, String> {
-        let word = String::read(value)?;
-        let found = Self::ALL.into_iter().find(|one| one.word() == word);
-        found.ok_or_else(|| format!("`{word}` is none of `{}`", Self::WORDS.join("`, `")))
+crate::words! {
+    /// What is done when somebody has a lock.
+    pub enum Otherwise {
+        /// Wait.
+        Wait = "wait",
+        /// Go on without.
+        Skip = "skip",
+        /// An error.
+        Fail = "fail",
+        /// The whole deployment again, later.
+        Requeue = "requeue",
     }
 }
 
@@ -198,10 +176,10 @@ crate::functions! {
     /// ```rhai
     /// lock("shop-database", #{wait_up_to: "15m"}, || wait(deploy("Project A", "latest", "Test")));
     /// ```
-    fn lock(call, name: String; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
+    fn lock(call, name: Name; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
         let (closure, options) = sorted("lock", options, closure)?;
         let closure = needed("lock", closure)?;
-        Host::of(call)?.with_locks(&[name], &options, || call.closure(&closure, ()))
+        Host::of(call)?.with_locks(&[name.into()], &options, || call.closure(&closure, ()))
     }
 
     /// Calls the closure while no other run holds any of the locks. They are taken in the order of their names, so that
@@ -210,9 +188,10 @@ crate::functions! {
     /// ```rhai
     /// locks(["shop-database", "payments"], || wait(deploy("Project A", "latest", "Test")));
     /// ```
-    fn locks(call, names: Vec<String>; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
+    fn locks(call, names: Vec<Name>; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
         let (closure, options) = sorted("locks", options, closure)?;
         let closure = needed("locks", closure)?;
+        let names: Vec<String> = names.into_iter().map(String::from).collect();
         Host::of(call)?.with_locks(&names, &options, || call.closure(&closure, ()))
     }
 
@@ -227,7 +206,7 @@ crate::functions! {
     fn only_one(call; name: Dynamic, options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
         let host = Host::of(call)?;
         if name.is_string() {
-            let name = String::argument("only_one", "name", name)?;
+            let name: String = Name::argument("only_one", "name", name)?.into();
             let (closure, options) = sorted("only_one", options, closure)?;
             let closure = needed("only_one", closure)?;
             return host.with_locks(&[format!("only one: {name}")], &options, || call.closure(&closure, ()));
@@ -235,7 +214,7 @@ crate::functions! {
         let (closure, options) = sorted("only_one", Before(name), Around(options.0))?;
         let name = host.script_name()?;
         match closure {
-            Some(closure) => host.with_locks(&[name], &options, || call.closure(&closure, ())),
+            Some(closure) => host.with_locks(&[name.into()], &options, || call.closure(&closure, ())),
             None if !crate::engine::branch().is_empty() => Err(raise(
                 Error::new(Kind::Script, "`only_one` without a closure is about the whole script, so it cannot stand in `parallel`")
                     .help("put it at the beginning of the script, or give it a closure"),
@@ -253,7 +232,7 @@ crate::functions! {
     /// ```rhai
     /// if lock_info("shop-database").held { warn("the database is being changed"); }
     /// ```
-    fn lock_info(call, name: String) -> "map" raises "request" {
+    fn lock_info(call, name: Name) -> "map" raises "request" {
         let host = Host::of(call)?;
         let look = |_| {
             let locks = host.locks().raise()?;
@@ -263,7 +242,7 @@ crate::functions! {
             let told = json!({"held": !owners.is_empty(), "generation": record.generation, "slots": record.slots, "owners": owners});
             Ok((told.clone(), told))
         };
-        let told = host.waited("lock_info", json!({"name": name}), look, |record| Ok(record.clone()))?;
+        let told = host.waited("lock_info", json!({"name": &*name}), look, |record| Ok(record.clone()))?;
         Ok(to_dynamic(&told))
     }
 }

@@ -3,6 +3,7 @@
 use super::Host;
 use crate::{
     api::{ProjectQuery, TenantQuery},
+    engine::options::Takes,
     error::Result,
 };
 
@@ -57,21 +58,21 @@ impl Noun {
     }
 }
 
-/// What the argument or option `name` of a call to `function` is the name of; `project` is the one that the call is about.
-pub fn of(function: &str, name: &str, project: Option<&str>) -> Option<Noun> {
-    let project = || project.map(str::to_owned);
-    Some(match (function, name) {
-        ("space", "name") => Noun::Spaces,
-        ("project", "name") | (_, "project" | "projects") => Noun::Projects,
-        ("promote" | "promotable" | "compare", "from" | "to" | "env_a" | "env_b") | (_, "env" | "environment") => Noun::Environments,
-        (_, "tenant" | "tenants") => Noun::Tenants,
-        (_, "group") => Noun::Groups,
-        (_, "channel") => Noun::Channels(project()?),
-        ("wait_step", "step") | (_, "skip_steps") => Noun::Steps(project()?),
-        ("wait_deployed" | "require_deployed", "range") | (_, "version") => Noun::Releases(project()?),
-        (_, "runbook") => Noun::Runbooks(project()?),
-        _ => return None,
-    })
+/// The noun that a parameter or option says it names ([`Takes::names`]); `project` is the one that the call is about.
+pub fn of(takes: &Takes, project: Option<&str>) -> Option<Noun> {
+    let of_project = |noun: fn(String) -> Noun| project.map(|name| noun(name.to_owned()));
+    match takes.names? {
+        "project" => Some(Noun::Projects),
+        "environment" => Some(Noun::Environments),
+        "tenant" => Some(Noun::Tenants),
+        "project group" => Some(Noun::Groups),
+        "space" => Some(Noun::Spaces),
+        "channel" => of_project(Noun::Channels),
+        "release" => of_project(Noun::Releases),
+        "step" => of_project(Noun::Steps),
+        "runbook" => of_project(Noun::Runbooks),
+        _ => None,
+    }
 }
 
 /// All names of a kind in the home space, as the server lists them.

@@ -6,7 +6,7 @@ use crate::{
     doctor::{self, Advice},
     engine::{
         library::Scripted,
-        options::{ListKind, OptionValue},
+        options::{ListKind, OptionValue, type_in_words, wrong},
         thrown::raise,
     },
     error::{Error, Kind, Result},
@@ -115,8 +115,80 @@ impl OptionValue for Ref {
     }
 }
 
-impl ListKind for Ref {
-    const LIST: &'static str = "name or list of names";
+impl Ref {
+    /// [`OptionValue::read`] where only values of these script types, and text, can be meant.
+    fn read_from(value: Dynamic, types: &[&str]) -> Result<Self, String> {
+        let words = type_in_words(&value);
+        let scripted = words.rsplit(' ').next().filter(|name| name.starts_with(|c: char| c.is_uppercase()));
+        match scripted {
+            Some(name) if !types.contains(&name) => Err(wrong(&value)),
+            _ => Self::read(value),
+        }
+    }
+}
+
+macro_rules! references {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:literal or $list:literal, names $noun:literal, from [$($type:literal),*];)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name(Ref);
+
+        impl std::ops::Deref for $name {
+            type Target = Ref;
+            fn deref(&self) -> &Ref {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<Ref> for $name {
+            fn from(reference: Ref) -> Self {
+                Self(reference)
+            }
+        }
+
+        impl OptionValue for $name {
+            const KIND: &'static str = $kind;
+            const NAMES: Option<&'static str> = Some($noun);
+            const TYPES: &'static [&'static str] = &[$($type),*];
+            fn read(value: Dynamic) -> Result<Self, String> {
+                Ref::read_from(value, Self::TYPES).map(Self)
+            }
+        }
+
+        impl ListKind for $name {
+            const LIST: &'static str = $list;
+        }
+    )+};
+}
+
+// What a parameter names is said once, by its type: reading, help, completion and checks take it from there.
+references! {
+    /// A project.
+    ProjectRef: "project" or "project or list", names "project", from ["Project"];
+    /// An environment.
+    EnvironmentRef: "environment" or "environment or list", names "environment", from ["Environment"];
+    /// A tenant.
+    TenantRef: "tenant" or "tenant or list", names "tenant", from ["Tenant"];
+    /// A project group.
+    GroupRef: "project group" or "project group or list", names "project group", from [];
+    /// A release: a version, a version range, or `latest`.
+    ReleaseRef: "version, range or release" or "list of versions", names "release", from ["Release"];
+    /// A channel of a project.
+    ChannelRef: "channel" or "channel or list", names "channel", from [];
+    /// A step of a project's deployment process.
+    StepRef: "step" or "step or list", names "step", from [];
+    /// A runbook of a project.
+    RunbookRef: "runbook" or "runbook or list", names "runbook", from [];
+    /// A deployment target.
+    TargetRef: "deployment target" or "deployment target or list", names "deployment target", from [];
+    /// A space.
+    SpaceRef: "space" or "space or list", names "space", from [];
 }
 
 impl Place {

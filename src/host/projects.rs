@@ -1,7 +1,10 @@
 //! Projects.
 
-use super::{Host, place::Ref};
-use crate::api;
+use super::{
+    Host,
+    place::{GroupRef, ProjectRef},
+};
+use crate::{api, engine::choice::Name};
 use rhai::{Array, Dynamic};
 use std::fmt;
 
@@ -39,9 +42,9 @@ crate::options! {
     /// Which projects.
     pub struct ProjectFilter for ["projects"] {
         /// Only those of a project group.
-        group: Option<Ref> = None, "none";
+        group: Option<GroupRef> = None, "none";
         /// Only those whose name contains this text, without regard to case.
-        name: Option<String> = None, "none";
+        name: Option<Name> = None, "none";
         /// Disabled ones too.
         disabled: bool = false, "false";
     }
@@ -63,7 +66,7 @@ crate::functions! {
                 Some(group) => Some(place.space.find_project_group(group.as_str()).await?.id),
                 None => None,
             };
-            let query = api::ProjectQuery { group, partial_name: filter.name.clone(), ..api::ProjectQuery::default() };
+            let query = api::ProjectQuery { group, partial_name: filter.name.clone().map(String::from), ..api::ProjectQuery::default() };
             place.space.projects(&query).await
         })?;
         place.remember_projects(&found);
@@ -75,7 +78,7 @@ crate::functions! {
     /// ```rhai
     /// print(project("Project A").slug);
     /// ```
-    fn project(call, name: Ref) -> "Project" raises "not_found, ambiguous, request" {
+    fn project(call, name: ProjectRef) -> "Project" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         host.block(place.project(name.as_str())).map(Project)

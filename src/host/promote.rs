@@ -3,14 +3,17 @@
 use super::{
     Host,
     dashboard::{DashboardOptions, rows},
-    deployments::{DeployOptions, Plan, live, successes},
-    place::{Place, Ref},
+    deployments::{DeployOptions, MoveOptions, Plan, RowOptions, live, successes},
+    place::{EnvironmentRef, GroupRef, Place, ProjectRef, Ref, TenantRef},
     tasks::Task,
     time::Moment,
 };
 use crate::{
     api,
-    engine::thrown::{HostResult, raise},
+    engine::{
+        choice::Chosen,
+        thrown::{HostResult, raise},
+    },
     error::{Error, Kind, Result},
     event::Level,
 };
@@ -63,11 +66,11 @@ crate::options! {
     /// Which projects to look at.
     pub struct PromotableOptions for ["promotable"] {
         /// Only these projects.
-        projects: Vec<Ref> = Vec::new(), "all";
+        projects: Chosen<ProjectRef> = Chosen::All, "all";
         /// Only the projects of a project group.
-        group: Option<Ref> = None, "none";
+        group: Option<GroupRef> = None, "none";
         /// Only these tenants.
-        tenants: Vec<Ref> = Vec::new(), "all";
+        tenants: Chosen<TenantRef> = Chosen::All, "all";
         /// Also those where the target environment has a newer version.
         older: bool = false, "false";
         /// Ask the server for each whether it may be deployed (`blocked_by`): a request for each release, and one for deployment freezes.
@@ -76,11 +79,17 @@ crate::options! {
 }
 
 /// What may be promoted: two dashboard rows for each project and tenant, compared by version.
-async fn find(host: &Host, place: &Place, from: &Ref, to: &Ref, options: &PromotableOptions) -> Result<Vec<Promotable>> {
+async fn find(
+    host: &Host,
+    place: &Place,
+    from: &EnvironmentRef,
+    to: &EnvironmentRef,
+    options: &PromotableOptions,
+) -> Result<Vec<Promotable>> {
     let source = place.environment(from.as_str()).await?;
     let target = place.environment(to.as_str()).await?;
     let both = DashboardOptions {
-        env: vec![from.clone(), to.clone()],
+        env: Chosen::These(vec![from.clone(), to.clone()]),
         projects: options.projects.clone(),
         group: options.group.clone(),
         tenants: options.tenants.clone(),
@@ -201,7 +210,7 @@ impl Host {
             let project = place.project(project.as_str()).await?;
             let source = place.environment(from.as_str()).await?;
             let environment = place.environment(to.as_str()).await?;
-            let tenant = place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?;
+            let tenant = place.tenant_or_none(options.tenant.as_ref().map(|t| t.as_str())).await?;
             let live = live(&place, &project, &source, tenant.as_ref()).await?;
             let Some(release) = live.release else {
                 return Err(Error::new(
@@ -232,7 +241,7 @@ impl Host {
         self.block(async {
             let project = place.project(project.as_str()).await?;
             let environment = place.environment(env.as_str()).await?;
-            let tenant = place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?;
+            let tenant = place.tenant_or_none(options.tenant.as_ref().map(|t| t.as_str())).await?;
             let now = live(&place, &project, &environment, tenant.as_ref()).await?;
             let Some((release, deployment)) = now.release.zip(now.deployment) else {
                 return Err(Error::new(Kind::NotFound, format!("{} was never deployed to {}", project.name, environment.name)));
@@ -253,7 +262,7 @@ crate::functions! {
     ///     if row.blocked_by == () { row.deploy(); }
     /// }
     /// ```
-    fn promotable(call, from: Ref, to: Ref; options: PromotableOptions) -> "list of Promotable" raises "not_found, ambiguous, request" {
+    fn promotable(call, from: EnvironmentRef, to: EnvironmentRef; options: PromotableOptions) -> "list of Promotable" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let found = host.block(find(&host, &place, &from, &to, &options))?;
@@ -267,8 +276,8 @@ crate::functions! {
     /// ```rhai
     /// wait(promotable("Test", "Production").map(|row| row.deploy()));
     /// ```
-    fn deploy[row: Promotable](call; options: Box<DeployOptions>) -> "Task" raises "not_found, refused, in_doubt, fenced, request" {
-        go(&Host::of(call)?, &row, &options)
+    fn deploy[row: Promotable](call; options: Box<RowOptions>) -> "Task" raises "not_found, refused, in_doubt, fenced, request" {
+        go(&Host::of(call)?, &row, &(*options).into())
     }
 
     /// Deploys the release of `project` that is live in `from` to `to` and returns the task.
@@ -276,8 +285,8 @@ crate::functions! {
     /// ```rhai
     /// wait(promote("Project A", "Test", "Production"));
     /// ```
-    fn promote(call, project: Ref, from: Ref, to: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let host = Host::of(call)?;
+    fn promote(call, project: ProjectRef, from: EnvironmentRef, to: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+        let (host, options) = (Host::of(call)?, DeployOptions::from(*options));
         let plan = host.plan_promotion(&project, &from, &to, &options)?;
         host.start(&plan, &options, "promote")
     }
@@ -287,8 +296,8 @@ crate::functions! {
     /// ```rhai
     /// wait(redeploy("Project A", "Test"));
     /// ```
-    fn redeploy(call, project: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let host = Host::of(call)?;
+    fn redeploy(call, project: ProjectRef, env: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+        let (host, options) = (Host::of(call)?, DeployOptions::from(*options));
         let (plan, deployment) = host.live_plan(&project, &env, &options)?;
         let options = host.as_before(&plan.place, &deployment, &options)?;
         host.start(&plan, &options, "redeploy")
@@ -300,8 +309,8 @@ crate::functions! {
     /// wait(deploy("Project A", "2.0.0", "Test"));
     /// wait(rollback("Project A", "Test"));
     /// ```
-    fn rollback(call, project: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let host = Host::of(call)?;
+    fn rollback(call, project: ProjectRef, env: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+        let (host, options) = (Host::of(call)?, DeployOptions::from(*options));
         let (mut plan, _) = host.live_plan(&project, &env, &options)?;
         let Some((before, deployment)) = host.block(Host::before(&plan, &plan.release.id))? else {
             return Err(raise(Error::new(

@@ -2,7 +2,7 @@
 
 use super::{
     Host,
-    place::{Place, Ref},
+    place::{ChannelRef, Place, ProjectRef, ReleaseRef},
     time::Moment,
 };
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
         self,
         version::{Version, VersionRange},
     },
-    engine::thrown::HostResult,
+    engine::{choice::Name, options::OptionValue, thrown::HostResult},
     error::{Error, Kind, Result, suggestion},
     event::Level,
 };
@@ -59,15 +59,38 @@ crate::script_type! {
     }
 }
 
+impl OptionValue for VersionRange {
+    const KIND: &'static str = "version range";
+    fn read(value: Dynamic) -> std::result::Result<Self, String> {
+        Self::parse(&Name::read(value)?).map_err(|error| error.message().to_owned())
+    }
+}
+
+impl OptionValue for Version {
+    const KIND: &'static str = "version";
+    fn read(value: Dynamic) -> std::result::Result<Self, String> {
+        Name::read(value).map(|text| Self::parse(text.trim()))
+    }
+}
+
 /// The release that a version, a range or `"latest"` means, and the rule by which it was chosen.
-pub async fn choose(place: &Place, project: &api::Project, version: &str, channel: Option<&str>) -> Result<(api::Release, Option<String>)> {
+pub async fn choose(
+    place: &Place,
+    project: &api::Project,
+    version: &str,
+    channel: Option<&ChannelRef>,
+) -> Result<(api::Release, Option<String>)> {
     let version = version.trim();
     let latest = version.eq_ignore_ascii_case("latest");
     if !latest && VersionRange::parse(version).is_ok_and(|range| range.exact().is_some()) {
-        return Ok((place.space.release_by_version(project, version).await?, None));
+        let release = place.space.release_by_version(project, version).await?;
+        if let Some(name) = channel {
+            in_channel(place, project, &release, name).await?;
+        }
+        return Ok((release, None));
     }
     let channel = match channel {
-        Some(name) => place.space.find_channel(project, name).await?,
+        Some(name) => place.space.find_channel(project, name.as_str()).await?,
         None => place.space.default_channel(project).await?,
     };
     let range = if latest { None } else { Some(VersionRange::parse(version)?) };
@@ -86,9 +109,18 @@ pub async fn choose(place: &Place, project: &api::Project, version: &str, channe
     Ok((release, Some(told)))
 }
 
+/// Fails unless a release is one of the channel that the script names.
+async fn in_channel(place: &Place, project: &api::Project, release: &api::Release, name: &ChannelRef) -> Result<()> {
+    let channel = place.space.find_channel(project, name.as_str()).await?;
+    let Some(own) = release.channel_id.as_ref().filter(|own| **own != channel.id) else { return Ok(()) };
+    let own = place.space.channel(own).await?.name;
+    Err(Error::new(Kind::NotFound, format!("{} {} is in channel {own}, not in {}", project.name, release.version, channel.name))
+        .help("leave `channel` out where the version is written out"))
+}
+
 impl Host {
     /// [`choose`], told to the reader when a rule chose.
-    pub fn choose(&self, place: &Place, project: &api::Project, version: &str, channel: Option<&str>) -> HostResult<api::Release> {
+    pub fn choose(&self, place: &Place, project: &api::Project, version: &str, channel: Option<&ChannelRef>) -> HostResult<api::Release> {
         let (release, rule) = self.block(choose(place, project, version, channel))?;
         if let Some(rule) = rule {
             self.note_once(rule);
@@ -98,12 +130,31 @@ impl Host {
 }
 
 crate::options! {
-    /// Which releases.
-    pub struct ReleaseFilter for ["latest", "releases"] {
-        /// Only those of a channel; for `latest` the project's default channel.
-        channel: Option<String> = None, "none";
+    /// Which release.
+    pub struct LatestOptions for ["latest"] {
+        /// The channel; otherwise the project's default channel.
+        channel: Option<ChannelRef> = None, "none";
         /// Only those in a version range, e.g. `"2.*"`.
-        range: Option<String> = None, "none";
+        range: Option<VersionRange> = None, "none";
+    }
+}
+
+crate::options! {
+    /// Where the release is.
+    pub struct ReleaseOptions for ["release"] {
+        /// The channel in which `"latest"` or a range is looked for, otherwise the project's default channel. A version that is
+        /// written out must be in it.
+        channel: Option<ChannelRef> = None, "none";
+    }
+}
+
+crate::options! {
+    /// Which releases.
+    pub struct ReleaseFilter for ["releases"] {
+        /// Only those of a channel.
+        channel: Option<ChannelRef> = None, "none";
+        /// Only those in a version range, e.g. `"2.*"`.
+        range: Option<VersionRange> = None, "none";
         /// How many at most.
         limit: i64 = 100, "100";
     }
@@ -113,15 +164,15 @@ crate::options! {
     /// What the release is made of.
     pub struct CreateOptions for ["create_release"] {
         /// The version. Without it the server's next version is taken.
-        version: Option<String> = None, "none";
+        version: Option<Name> = None, "none";
         /// The channel; otherwise the project's default channel.
-        channel: Option<String> = None, "none";
+        channel: Option<ChannelRef> = None, "none";
         /// Release notes.
         notes: Option<String> = None, "none";
         /// Package versions by step name, e.g. `#{"Deploy web": "1.8.0"}`; otherwise each package's newest.
         packages: Map = Map::new(), "#{}";
         /// For projects in git: branch, tag or commit.
-        git_ref: Option<String> = None, "none";
+        git_ref: Option<Name> = None, "none";
         /// Return the release when the version is there already, instead of an error.
         ignore_existing: bool = false, "false";
         /// Ignore the version rules of the channel.
@@ -138,12 +189,12 @@ crate::functions! {
     /// ```rhai
     /// print(latest("Project A").version);
     /// ```
-    fn latest(call, project: Ref; options: ReleaseFilter) -> "Release" raises "not_found, ambiguous, request" {
+    fn latest(call, project: ProjectRef; options: LatestOptions) -> "Release" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let project = host.block(place.project(project.as_str()))?;
-        let version = options.range.as_deref().unwrap_or("latest");
-        let release = host.choose(&place, &project, version, options.channel.as_deref())?;
+        let range = options.range.as_ref().map(ToString::to_string);
+        let release = host.choose(&place, &project, range.as_deref().unwrap_or("latest"), options.channel.as_ref())?;
         Ok(Release { place, project: project.name, release })
     }
 
@@ -152,21 +203,20 @@ crate::functions! {
     /// ```rhai
     /// for r in releases("Project A", #{range: ">=1 <2"}) { print(r.version); }
     /// ```
-    fn releases(call, project: Ref; options: ReleaseFilter) -> "list of Release" raises "not_found, ambiguous, request" {
+    fn releases(call, project: ProjectRef; options: ReleaseFilter) -> "list of Release" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let limit = usize::try_from(options.limit).unwrap_or(0);
         let (project, mut found) = host.block(async {
             let project = place.project(project.as_str()).await?;
             let found = match &options.channel {
-                Some(name) => place.space.releases_of_channel(&place.space.find_channel(&project, name).await?, None).await?,
+                Some(name) => place.space.releases_of_channel(&place.space.find_channel(&project, name.as_str()).await?, None).await?,
                 // A range must be looked for among all of them.
                 None => place.space.releases(&project.id, options.range.is_none().then_some(limit)).await?,
             };
             Ok((project, found))
         })?;
         if let Some(range) = &options.range {
-            let range = VersionRange::parse(range).map_err(crate::engine::thrown::raise)?;
             found.retain(|r| range.matches(&Version::parse(&r.version)));
         }
         found.truncate(limit);
@@ -178,11 +228,11 @@ crate::functions! {
     /// ```rhai
     /// print(release("Project A", "1.1.0").created);
     /// ```
-    fn release(call, project: Ref, version: String; options: ReleaseFilter) -> "Release" raises "not_found, ambiguous, request" {
+    fn release(call, project: ProjectRef, version: ReleaseRef; options: ReleaseOptions) -> "Release" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let project = host.block(place.project(project.as_str()))?;
-        let release = host.choose(&place, &project, &version, options.channel.as_deref())?;
+        let release = host.choose(&place, &project, version.as_str(), options.channel.as_ref())?;
         Ok(Release { place, project: project.name, release })
     }
 
@@ -194,7 +244,7 @@ crate::functions! {
     /// let r = create_release("Project A", #{version: "2.1.0", notes: "made by a script"});
     /// wait(deploy("Project A", r, "Development"));
     /// ```
-    fn create_release(call, project: Ref; options: CreateOptions) -> "Release" raises "not_found, refused, in_doubt, request" {
+    fn create_release(call, project: ProjectRef; options: CreateOptions) -> "Release" raises "not_found, refused, in_doubt, request" {
         let host = Host::of(call)?;
         let place = host.place();
         let project = host.block(place.project(project.as_str()))?;
@@ -215,7 +265,7 @@ crate::functions! {
     /// ```rhai
     /// block(latest("Project A"), "memory leak, see ticket 4711");
     /// ```
-    fn block(call, release: Dynamic, reason: String) -> "nothing" raises "not_found, refused, in_doubt, request" {
+    fn block(call, release: Dynamic, reason: Name) -> "nothing" raises "not_found, refused, in_doubt, request" {
         let host = Host::of(call)?;
         let release = expect_release(call.function, release)?;
         host.effect("block", &release.release.id.to_string().into(), |_| async { release.place.space.block(&release.release.id, &reason).await })
@@ -248,8 +298,7 @@ fn made(host: &Host, place: &Place, project: &api::Project, options: &CreateOpti
     let plan = host.block(plan(place, project, options))?;
     plan.told.iter().for_each(|told| host.note(Level::Info, told.clone()));
     let packages: Vec<_> = plan.packages.iter().map(|p| (&p.action_name, &p.version)).collect();
-    let arguments =
-        serde_json::json!({"project": project.id.to_string(), "version": plan.version, "channel": options.channel, "packages": packages});
+    let arguments = serde_json::json!({"project": project.id.to_string(), "version": plan.version, "channel": options.channel.as_ref().map(ToString::to_string), "packages": packages});
     let release = host.effect("create release", &arguments, |attempt| create(place, project, plan, options, attempt.may_be_done()))?;
     host.note(Level::Info, format!("release {} of {}", release.version, project.name));
     Ok(release)
@@ -265,7 +314,7 @@ struct Plan {
 
 async fn plan(place: &Place, project: &api::Project, options: &CreateOptions) -> Result<Plan> {
     let channel = match &options.channel {
-        Some(name) => place.space.find_channel(project, name).await?,
+        Some(name) => place.space.find_channel(project, name.as_str()).await?,
         None => place.space.default_channel(project).await?,
     };
     let template = place.space.release_template(project, Some(&channel), options.git_ref.as_deref()).await?;
@@ -312,7 +361,7 @@ async fn plan(place: &Place, project: &api::Project, options: &CreateOptions) ->
         packages.get(place).map(|p| p.version.clone())
     };
     let next = Some(template.next_version.clone()).filter(|v| !v.is_empty());
-    let Some(version) = options.version.clone().or(next).or_else(donor) else {
+    let Some(version) = options.version.clone().map(String::from).or(next).or_else(donor) else {
         let error = Error::new(Kind::Refused, format!("the server does not say the next version of {}", project.name));
         return Err(error.help("name it with #{version: \"...\"}"));
     };
@@ -336,7 +385,7 @@ async fn create(place: &Place, project: &api::Project, plan: Plan, options: &Cre
     new.channel = Some(plan.channel.id);
     new.release_notes = options.notes.clone();
     new.ignore_channel_rules = options.ignore_channel_rules;
-    new.git = options.git_ref.clone().map(|git| (git, None));
+    new.git = options.git_ref.clone().map(|git| (git.into(), None));
     new.packages = plan.packages;
     let there = async || match place.space.release_by_version(project, &plan.version).await {
         Ok(release) => Ok(Some(release)),

@@ -1,6 +1,12 @@
 //! Runbooks.
 
-use super::{Host, deployments::form_values, place::Ref, tasks::Task, time::When};
+use super::{
+    Host,
+    deployments::form_values,
+    place::{EnvironmentRef, ProjectRef, Ref, RunbookRef, TenantRef},
+    tasks::Task,
+    time::When,
+};
 use crate::{api, engine::thrown::HostResult, event::Subject};
 use jiff::SignedDuration;
 use rhai::Map;
@@ -10,7 +16,7 @@ crate::options! {
     /// How to run a runbook.
     pub struct RunbookOptions for ["run_runbook"] {
         /// The tenant.
-        tenant: Option<Ref> = None, "none";
+        tenant: Option<TenantRef> = None, "none";
         /// The snapshot, by name; otherwise the published one.
         snapshot: Option<String> = None, "published";
         /// Values of prompted variables by name.
@@ -37,7 +43,7 @@ impl Host {
         let (project, environment, tenant, runbook, new) = self.block(async {
             let project = place.project(project.as_str()).await?;
             let environment = place.environment(env.as_str()).await?;
-            let tenant = place.tenant_or_none(options.tenant.as_ref().map(Ref::as_str)).await?;
+            let tenant = place.tenant_or_none(options.tenant.as_ref().map(|t| t.as_str())).await?;
             let runbook = place.space.find_runbook(&project, runbook).await?;
             let mut new = api::NewRunbookRun::new(&runbook, &environment.id)?;
             new.tenant = tenant.as_ref().map(|t| t.id.clone());
@@ -91,7 +97,7 @@ crate::functions! {
     /// ```rhai
     /// wait(run_runbook("Project A", "Smoke test", "Test"));
     /// ```
-    fn run_runbook(call, project: Ref, runbook: String, env: Ref; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        Host::of(call)?.run_runbook(&project, &runbook, &env, &options)
+    fn run_runbook(call, project: ProjectRef, runbook: RunbookRef, env: EnvironmentRef; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+        Host::of(call)?.run_runbook(&project, runbook.as_str(), &env, &options)
     }
 }

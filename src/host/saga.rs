@@ -2,9 +2,9 @@
 
 use super::{
     Host,
-    deployments::{DeployOptions, Plan, live},
+    deployments::{DeployOptions, MoveOptions, Plan, live},
     limit::Limit,
-    place::Ref,
+    place::{EnvironmentRef, ProjectRef, ReleaseRef, RunbookRef},
     retry::as_error,
     runbooks::RunbookOptions,
     tasks::Task,
@@ -297,7 +297,7 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.deploy("Project A", "latest", "Test")));
     /// ```
-    fn deploy[saga: Saga](call, project: Ref, version: Ref, env: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn deploy[saga: Saga](call, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let plan = host.plan(&project, &version, &env, &options)?;
         saga.deployed(&host, plan, &options, "deploy")
@@ -308,8 +308,8 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.promote("Project A", "Test", "Production")));
     /// ```
-    fn promote[saga: Saga](call, project: Ref, from: Ref, to: Ref; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let host = Host::of(call)?;
+    fn promote[saga: Saga](call, project: ProjectRef, from: EnvironmentRef, to: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+        let (host, options) = (Host::of(call)?, DeployOptions::from(*options));
         let plan = host.plan_promotion(&project, &from, &to, &options)?;
         saga.deployed(&host, plan, &options, "promote")
     }
@@ -319,9 +319,9 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.run_runbook("Project A", "Smoke test", "Test")));
     /// ```
-    fn run_runbook[saga: Saga](call, project: Ref, runbook: String, env: Ref; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn run_runbook[saga: Saga](call, project: ProjectRef, runbook: RunbookRef, env: EnvironmentRef; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
-        let task = host.run_runbook(&project, &runbook, &env, &options)?;
+        let task = host.run_runbook(&project, runbook.as_str(), &env, &options)?;
         saga.0.lock().push(Step::Ran { task: task.clone() });
         Ok(task)
     }

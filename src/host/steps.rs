@@ -96,6 +96,7 @@ pub enum Wanted {
 
 impl OptionValue for Wanted {
     const KIND: &'static str = "step number or name";
+    const NAMES: Option<&'static str> = Some("step");
     fn read(value: Dynamic) -> std::result::Result<Self, String> {
         if let Ok(number) = value.as_int() {
             return if number >= 1 { Ok(Self::Number(number)) } else { Err("steps count from 1".to_owned()) };

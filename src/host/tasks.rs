@@ -2,15 +2,16 @@
 
 use super::{
     Host,
-    place::{Place, Ref},
+    place::{EnvironmentRef, Place, ProjectRef, Ref},
     time::Moment,
 };
 use crate::{
     api::{self, TaskId},
     clock::text,
     engine::{
+        choice::{Name, unknown},
         library::Call,
-        options::OptionValue,
+        options::{OptionValue, WORD},
         thrown::{HostResult, raise},
     },
     error::{Error, Kind, Result},
@@ -60,11 +61,11 @@ impl fmt::Display for Task {
 }
 
 impl OptionValue for api::TaskState {
-    const KIND: &'static str = "text";
+    const KIND: &'static str = WORD;
     const WORDS: &'static [&'static str] = Self::KNOWN;
     fn read(value: Dynamic) -> std::result::Result<Self, String> {
         match Self::from(String::read(value)?.as_str()) {
-            Self::Other(word) => Err(format!("`{word}` is none of `{}`", Self::KNOWN.join("`, `"))),
+            Self::Other(word) => Err(unknown(&word, Self::KNOWN)),
             known => Ok(known),
         }
     }
@@ -420,7 +421,7 @@ crate::functions! {
     /// let t = deploy("Project A", "latest", "Test");
     /// print(task(t.id).title);
     /// ```
-    fn task(call, id: String) -> "Task" raises "not_found, request" {
+    fn task(call, id: Name) -> "Task" raises "not_found, request" {
         find(&Host::of(call)?, &id)
     }
 
@@ -430,10 +431,10 @@ crate::functions! {
     /// ```rhai
     /// for t in running("Project B", "Test") { print(t.title); }
     /// ```
-    fn running(call; project: Option<Ref>, env: Option<Ref>) -> "list of Task" raises "not_found, ambiguous, request" {
+    fn running(call; project: Option<ProjectRef>, env: Option<EnvironmentRef>) -> "list of Task" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        host.block(active(&place, project.as_ref(), env.as_ref()))
+        host.block(active(&place, project.as_deref(), env.as_deref()))
     }
 
     /// Looks again and returns the task.

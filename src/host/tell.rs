@@ -3,7 +3,9 @@
 use super::{Host, dashboard, deployments, events, interruptions, outbox::Posted, promote, releases, rollout, tasks};
 use crate::{
     engine::{
+        choice::Name,
         library::{Call, Scripted},
+        options::{OptionValue, WORD},
         thrown::{HostResult, raise, shown, to_json},
     },
     error::{Error, Kind, suggestion},
@@ -43,14 +45,22 @@ crate::options! {
 crate::options! {
     /// How a report looks.
     pub struct ReportOptions for ["report"] {
-        /// `"table"`, `"markdown"`, `"html"`, `"csv"` or `"json"`.
-        format: String = "table".to_owned(), "\"table\"";
+        /// How the rows are written.
+        format: Format = Format::Table, "\"table\"";
         /// A title above it.
         title: Option<String> = None, "none";
         /// Which columns, in which order.
         columns: Vec<String> = Vec::new(), "all";
         /// How wide a table may be, in characters.
         width: i64 = 100, "100";
+    }
+}
+
+impl OptionValue for Format {
+    const KIND: &'static str = WORD;
+    const WORDS: &'static [&'static str] = &Self::NAMES;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        String::read(value)?.parse().map_err(|error: Error| error.message().to_owned())
     }
 }
 
@@ -133,14 +143,13 @@ fn without_empty_tenants(rows: Rows) -> Rows {
 }
 
 fn rendered(call: &Call<'_>, value: Dynamic, options: &ReportOptions) -> HostResult<String> {
-    let format: Format = options.format.parse().map_err(raise)?;
     let rows = rows(call, value, &options.columns)?;
     let looks = report::Options {
         title: options.title.clone(),
         columns: options.columns.iter().map(|c| report::Column::new(c.clone())).collect(),
         width: u16::try_from(options.width).unwrap_or(100).max(20),
     };
-    Ok(report::render(&rows, format, &looks))
+    Ok(report::render(&rows, options.format, &looks))
 }
 
 /// The text of a mail: text as it is, rows as a table.
@@ -262,10 +271,10 @@ crate::functions! {
     /// ```rhai
     /// notify("ops@example.com", "Project A is live in Test");
     /// ```
-    fn notify(call, channel: String, text: String) -> "true or false" raises "mail" {
+    fn notify(call, channel: Name, text: String) -> "true or false" raises "mail" {
         let host = Host::of(call)?;
         let known = host.given(&channel).and_then(|value| value.as_str().map(str::to_owned));
-        let to = known.unwrap_or_else(|| channel.clone());
+        let to = known.unwrap_or_else(|| channel.to_string());
         if !to.contains('@') {
             return Err(raise(Error::new(Kind::Script, format!("`{channel}` is no address and no parameter that holds one")).help("give an e-mail address")));
         }

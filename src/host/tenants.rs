@@ -2,11 +2,11 @@
 
 use super::{
     Host,
-    place::{Place, Ref},
+    place::{EnvironmentRef, Place, ProjectRef},
 };
 use crate::{
     api,
-    engine::thrown::raise,
+    engine::{choice::Name, thrown::raise},
     error::{Error, Kind, Result},
 };
 use rhai::{Array, Dynamic};
@@ -42,13 +42,13 @@ crate::options! {
     /// Which tenants.
     pub struct TenantFilter for ["tenants"] {
         /// Only those connected to a project.
-        project: Option<Ref> = None, "none";
+        project: Option<ProjectRef> = None, "none";
         /// Only those connected to the project in an environment; needs `project`.
-        env: Option<Ref> = None, "none";
+        env: Option<EnvironmentRef> = None, "none";
         /// Only those with all of these tags, e.g. `"Ring/Canary"`.
         tags: Vec<String> = Vec::new(), "[]";
         /// Only those whose name contains this text, without regard to case.
-        name: Option<String> = None, "none";
+        name: Option<Name> = None, "none";
         /// Disabled ones too.
         disabled: bool = false, "false";
     }
@@ -78,7 +78,7 @@ crate::functions! {
                 Some(env) => Some(place.environment(env.as_str()).await?.id),
                 None => None,
             };
-            let query = api::TenantQuery { project: project.clone(), tags: filter.tags.clone(), partial_name: filter.name.clone(), ..api::TenantQuery::default() };
+            let query = api::TenantQuery { project: project.clone(), tags: filter.tags.clone(), partial_name: filter.name.clone().map(String::from), ..api::TenantQuery::default() };
             let mut found = place.space.tenants(&query).await?;
             found.retain(|t| (filter.disabled || !t.is_disabled) && connected(t, project.as_ref(), env.as_ref()));
             // The server's tag filter joins tags of one set with "or"; ours means all of them.

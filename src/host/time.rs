@@ -4,6 +4,7 @@ use super::Host;
 use crate::{
     clock::{later, text},
     engine::{
+        choice::Name,
         library::{Library, PropertyDoc, TypeDoc},
         options::OptionValue,
         thrown::{HostResult, Raise},
@@ -77,7 +78,66 @@ impl OptionValue for When {
         if let Some(moment) = value.clone().try_cast::<Moment>() {
             return Ok(Self::Moment(moment.timestamp()));
         }
-        String::read(value).map(Self::Text)
+        Name::read(value).map(|text| Self::Text(text.into()))
+    }
+    fn vet(value: Dynamic) -> Result<(), String> {
+        match Self::read(value)? {
+            Self::Moment(_) => Ok(()),
+            // What day it is makes no difference to what is a time.
+            Self::Text(written) => why(text::point(&written, Timestamp::UNIX_EPOCH, &TimeZone::UTC)),
+        }
+    }
+}
+
+/// What is wrong, for a value that is not used.
+fn why<T>(read: crate::error::Result<T>) -> Result<(), String> {
+    read.map(drop).map_err(|error| error.message().to_owned())
+}
+
+/// A window of the week, as written.
+#[derive(Clone, Debug)]
+pub struct WindowText(String);
+
+impl OptionValue for WindowText {
+    const KIND: &'static str = "window";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        let written = Name::read(value)?;
+        why(text::Window::parse(&written, &TimeZone::UTC))?;
+        Ok(Self(written.into()))
+    }
+}
+
+/// A time zone.
+#[derive(Clone, Debug)]
+pub struct Zone(TimeZone);
+
+impl OptionValue for Zone {
+    const KIND: &'static str = "time zone";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        text::zone(&Name::read(value)?).map(Self).map_err(|error| error.message().to_owned())
+    }
+}
+
+/// How long to sleep, or until when.
+#[derive(Clone, Debug)]
+pub enum Pause {
+    /// So long.
+    For(SignedDuration),
+    /// Until then.
+    Until(Timestamp),
+}
+
+impl OptionValue for Pause {
+    const KIND: &'static str = "duration or Moment";
+    fn read(value: Dynamic) -> Result<Self, String> {
+        if let Some(moment) = value.clone().try_cast::<Moment>() {
+            return Ok(Self::Until(moment.timestamp()));
+        }
+        let written = value.clone().into_immutable_string().ok();
+        SignedDuration::read(value).map(Self::For).map_err(|why| {
+            let is_time = written.filter(|text| text::point(text, Timestamp::UNIX_EPOCH, &TimeZone::UTC).is_ok());
+            is_time.map_or(why.clone(), |text| format!("{why}; until a time it is `sleep(at(\"{text}\"))`"))
+        })
     }
 }
 
@@ -114,9 +174,9 @@ crate::functions! {
     /// let night = at("tomorrow 03:00");
     /// print(night.iso);
     /// ```
-    fn at(call, text: String) -> "Moment" {
+    fn at(call, text: When) -> "Moment" {
         let host = Host::of(call)?;
-        Ok(Moment::of(&host, When::Text(text).resolve(&host)?))
+        Ok(Moment::of(&host, text.resolve(&host)?))
     }
 
     /// The time a duration ago: `ago("24h")`.
@@ -144,12 +204,11 @@ crate::functions! {
     /// ```rhai
     /// sleep("10m");
     /// ```
-    fn sleep(call, how_long: Dynamic) -> "nothing" {
+    fn sleep(call, how_long: Pause) -> "nothing" {
         let host = Host::of(call)?;
-        let due = if let Some(moment) = how_long.clone().try_cast::<Moment>() {
-            moment.timestamp()
-        } else {
-            later(host.now(), SignedDuration::argument("sleep", "how_long", how_long)?)
+        let due = match how_long {
+            Pause::Until(at) => at,
+            Pause::For(span) => later(host.now(), span),
         };
         host.sleep_until(due)
     }
@@ -160,9 +219,9 @@ crate::functions! {
     /// ```rhai
     /// if !window("Mon-Fri 08:00-18:00", "Europe/Berlin") { print("not in office hours") }
     /// ```
-    fn window(call, window: String; zone: Option<String>) -> "true or false" {
+    fn window(call, window: WindowText; zone: Option<Zone>) -> "true or false" {
         let host = Host::of(call)?;
-        let window = in_zone(&host, &window, zone.as_deref())?;
+        let window = in_zone(&host, &window.0, zone)?;
         Ok(window.contains(host.now()))
     }
 
@@ -171,17 +230,17 @@ crate::functions! {
     /// ```rhai
     /// wait_window("Mon-Fri 22:00-04:00");
     /// ```
-    fn wait_window(call, window: String; zone: Option<String>) -> "nothing" {
+    fn wait_window(call, window: WindowText; zone: Option<Zone>) -> "nothing" {
         let host = Host::of(call)?;
-        let parsed = in_zone(&host, &window, zone.as_deref())?;
+        let parsed = in_zone(&host, &window.0, zone)?;
         let now = host.now();
         if !parsed.contains(now) {
             let Some(start) = parsed.next_start(now) else {
-                return Err(crate::engine::thrown::raise(Error::new(Kind::Script, format!("window `{window}` never opens"))));
+                return Err(crate::engine::thrown::raise(Error::new(Kind::Script, format!("window `{}` never opens", window.0))));
             };
             host.emit(crate::event::What::Waiting {
                 task: None,
-                title: format!("window {window}"),
+                title: format!("window {}", window.0),
                 why: format!("opens at {}", Moment::of(&host, start)),
                 url: None,
             });
@@ -224,11 +283,8 @@ fn span_of(seconds: f64) -> HostResult<Dynamic> {
 }
 
 /// A window in a zone given by name, or in the run's.
-fn in_zone(host: &Host, window: &str, zone: Option<&str>) -> HostResult<text::Window> {
-    let zone: TimeZone = match zone {
-        Some(name) => text::zone(name).raise()?,
-        None => host.zone.clone(),
-    };
+fn in_zone(host: &Host, window: &str, zone: Option<Zone>) -> HostResult<text::Window> {
+    let zone = zone.map_or_else(|| host.zone.clone(), |zone| zone.0);
     text::Window::parse(window, &zone).raise()
 }
 

@@ -15,15 +15,15 @@ use crate::{
     api,
     clock::{later, text},
     engine::{
+        choice::Decide,
         library::Call,
-        options::OptionValue,
         thrown::{HostResult, message, raise, shown, stops},
     },
     error::{Error, Kind, Result},
     event::Level,
 };
 use jiff::{SignedDuration, Timestamp};
-use rhai::{Dynamic, FnPtr};
+use rhai::Dynamic;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -55,40 +55,23 @@ pub fn until<T>(host: &Host, deadline: Timestamp, mut look: impl FnMut() -> Host
     }
 }
 
-/// `"wait"`, `"fail"`, ... or a closure.
-#[derive(Clone, Debug)]
-pub enum Policy {
-    /// One of the words.
-    Word(String),
-    /// Decides itself.
-    Closure(FnPtr),
-}
-
-impl OptionValue for Policy {
-    const KIND: &'static str = "text or closure";
-    fn read(value: Dynamic) -> std::result::Result<Self, String> {
-        match value.clone().try_cast::<FnPtr>() {
-            Some(closure) => Ok(Self::Closure(closure)),
-            None => String::read(value).map(Self::Word),
-        }
+crate::words! {
+    /// What happens to tasks that are not complete.
+    pub enum OpenTasks {
+        /// They go on.
+        Leave = "leave",
+        /// They are cancelled.
+        Cancel = "cancel",
     }
 }
 
-impl Policy {
-    fn word(word: &str) -> Self {
-        Self::Word(word.to_owned())
-    }
-
-    /// An error when it is a word that the option does not have.
-    fn check(&self, function: &str, option: &str, words: &[&str]) -> HostResult<()> {
-        match self {
-            Self::Word(word) if !words.contains(&word.as_str()) => Err(raise(
-                Error::new(Kind::Script, format!("option `{option}` of `{function}` cannot be `{word}`"))
-                    .with("option", option)
-                    .help(format!("it can be {}, or a closure", words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(" or "))),
-            )),
-            _ => Ok(()),
-        }
+crate::words! {
+    /// What happens when a task waits for a person.
+    pub enum Asked {
+        /// The wait goes on.
+        Wait = "wait",
+        /// The wait ends with an error.
+        Fail = "fail",
     }
 }
 
@@ -97,16 +80,16 @@ crate::options! {
     pub struct WaitOptions for ["wait"] {
         /// How long at most. A time-out is an error of kind `timeout` that names the open tasks.
         timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
-        /// What happens to open tasks at a time-out: `"leave"`, `"cancel"`, or a closure that gets the list of them.
-        on_timeout: Policy = Policy::word("leave"), "\"leave\"";
+        /// What happens to open tasks at a time-out. A closure gets the list of them.
+        on_timeout: Decide<OpenTasks> = Decide::Word(OpenTasks::Leave), "\"leave\"";
         /// How long a task may be queued without a start before that is a time-out, from the time for which it is queued.
         queue_timeout: Option<SignedDuration> = None, "none";
-        /// What happens when a task waits for a person: `"wait"`, `"fail"`, or a closure that gets the interruption.
-        on_interrupt: Policy = Policy::word("wait"), "\"wait\"";
+        /// What happens when a task waits for a person. A closure gets the interruption.
+        on_interrupt: Decide<Asked> = Decide::Word(Asked::Wait), "\"wait\"";
         /// Raise the error as soon as one task failed, not when all are complete.
         fail_fast: bool = false, "false";
-        /// What happens to these tasks when the run is cancelled: `"cancel"` or `"leave"`; otherwise `--on-cancel` decides.
-        on_cancel: Option<String> = None, "none";
+        /// What happens to these tasks when the run is cancelled; otherwise `--on-cancel` decides.
+        on_cancel: Option<OpenTasks> = None, "none";
     }
 }
 
@@ -121,15 +104,6 @@ pub enum Until {
 
 /// Waits for tasks. `Ok(true)` when what was waited for came, `Ok(false)` at the deadline.
 pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOptions, until_what: Until) -> HostResult<bool> {
-    options.on_timeout.check(call.function, "on_timeout", &["leave", "cancel"])?;
-    options.on_interrupt.check(call.function, "on_interrupt", &["wait", "fail"])?;
-    if let Some(word) = options.on_cancel.as_deref().filter(|word| !["cancel", "leave"].contains(word)) {
-        return Err(raise(
-            Error::new(Kind::Script, format!("option `on_cancel` of `{}` cannot be `{word}`", call.function))
-                .with("option", "on_cancel")
-                .help("it can be \"cancel\" or \"leave\""),
-        ));
-    }
     super::guards::before_waiting(host, tasks)?;
     let over = |open: &[Task]| match until_what {
         Until::All => open.is_empty() || (options.fail_fast && tasks.iter().any(failed)),
@@ -163,7 +137,7 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
             Stretch::Asked(asked) => {
                 for (task, interruption) in asked {
                     answered.push(interruption.id().to_string());
-                    if let Policy::Closure(closure) = &options.on_interrupt {
+                    if let Decide::Closure(closure) = &options.on_interrupt {
                         retry::ignore(call.closure(closure, (interruption,)))?;
                     } else {
                         return Err(raise(
@@ -252,9 +226,9 @@ fn watch(
     });
     if done.is_err()
         && host.cancel.is_cancelled()
-        && let Some(word) = &options.on_cancel
+        && let Some(word) = options.on_cancel
     {
-        host.decide_on_cancel(&open, word == "cancel");
+        host.decide_on_cancel(&open, word == OpenTasks::Cancel);
     }
     Ok(done?.unwrap_or(Stretch::Over(false)))
 }
@@ -328,15 +302,15 @@ pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
         named.push(format!("and {} more", open.len() - 10));
     }
     let done = match &options.on_timeout {
-        Policy::Word(word) if word == "cancel" => {
+        Decide::Word(OpenTasks::Cancel) => {
             let (cancelled, refused) = cancel_all(host, &open)?;
             match refused.as_slice() {
                 [] => format!("cancelled {cancelled}"),
                 lines => format!("cancelled {cancelled}, but {}", lines.join("; ")),
             }
         }
-        Policy::Word(_) => "left to go on".to_owned(),
-        Policy::Closure(closure) => {
+        Decide::Word(OpenTasks::Leave) => "left to go on".to_owned(),
+        Decide::Closure(closure) => {
             let told = call.closure(closure, (array(open.clone()),))?;
             if told.is_unit() { "handed to `on_timeout`".to_owned() } else { shown(&told) }
         }

@@ -3,14 +3,14 @@
 use super::{
     Host,
     deployments::live_version,
-    place::Ref,
-    tasks::active,
+    place::{EnvironmentRef, ProjectRef, TenantRef},
+    tasks::{Task, active},
     wait::{Look, until},
 };
 use crate::{
     api::version::{Version, VersionRange},
     clock::{later, text},
-    engine::thrown::{HostResult, Raise, raise},
+    engine::thrown::{HostResult, raise},
     error::{Error, Kind},
     event::What,
 };
@@ -19,15 +19,31 @@ use rhai::{Dynamic, FnPtr};
 
 crate::options! {
     /// How to wait for a condition.
-    pub struct ConditionOptions for ["wait_for", "wait_deployed", "wait_idle"] {
+    pub struct ConditionOptions for ["wait_for"] {
         /// How long at most. A time-out is an error of kind `timeout`.
         timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
         /// How often to look.
         every: SignedDuration = SignedDuration::from_secs(15), "15s";
         /// What is waited for, in words, for messages.
         message: Option<String> = None, "none";
-        /// A tenant (for `wait_deployed`).
-        tenant: Option<Ref> = None, "none";
+    }
+}
+
+crate::options! {
+    /// How to wait for what is live, or for what runs.
+    pub struct DeployedOptions for ["wait_deployed", "wait_idle"] {
+        /// How long at most. A time-out is an error of kind `timeout`.
+        timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
+        /// How often to look.
+        every: SignedDuration = SignedDuration::from_secs(15), "15s";
+        /// Only what concerns this tenant.
+        tenant: Option<TenantRef> = None, "none";
+    }
+}
+
+impl DeployedOptions {
+    fn condition(&self) -> ConditionOptions {
+        ConditionOptions { timeout: self.timeout, every: self.every, message: None }
     }
 }
 
@@ -67,14 +83,13 @@ crate::functions! {
     /// deploy("Project A", "2.0.0", "Test");
     /// wait_deployed("Project A", "2.*", "Test", #{timeout: "1h"});
     /// ```
-    fn wait_deployed(call, project: Ref, range: String, env: Ref; options: ConditionOptions) -> "text" raises "timeout, not_found, ambiguous, request" {
+    fn wait_deployed(call, project: ProjectRef, range: VersionRange, env: EnvironmentRef; options: DeployedOptions) -> "text" raises "timeout, not_found, ambiguous, request" {
         let host = Host::of(call)?;
-        let wanted = VersionRange::parse(&range).raise()?;
         let place = host.place();
-        condition(&host, &format!("{project} `{range}` in {env}"), &options, || {
-            let live = host.block(live_version(&place, &project, &env, options.tenant.as_ref()))?;
+        condition(&host, &format!("{project} `{range}` in {env}"), &options.condition(), || {
+            let live = host.block(live_version(&place, &project, &env, options.tenant.as_deref()))?;
             Ok(match live.version() {
-                Some(version) if wanted.matches(&Version::parse(version)) => Ok(version.to_owned()),
+                Some(version) if range.matches(&Version::parse(version)) => Ok(version.to_owned()),
                 Some(version) => Err(format!("{version} is live")),
                 None => Err("nothing is live".to_owned()),
             })
@@ -87,15 +102,18 @@ crate::functions! {
     /// deploy("Project C", "latest", "Test");
     /// wait_idle("Project C", "Test");
     /// ```
-    fn wait_idle(call, project: Vec<Ref>, env: Ref; options: ConditionOptions) -> "nothing" raises "timeout, not_found, ambiguous, request" {
+    fn wait_idle(call, project: Vec<ProjectRef>, env: EnvironmentRef; options: DeployedOptions) -> "nothing" raises "timeout, not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        let names = project.iter().map(Ref::as_str).collect::<Vec<_>>().join(", ");
-        condition(&host, &format!("{names} in {env} to be idle"), &options, || {
+        let names = project.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(", ");
+        let tenant = host.block(place.tenant_or_none(options.tenant.as_ref().map(|t| t.as_str())))?;
+        let ours = |task: &Task| tenant.as_ref().is_none_or(|t| task.deployment.as_ref().is_some_and(|d| d.tenant_id.as_ref() == Some(&t.id)));
+        condition(&host, &format!("{names} in {env} to be idle"), &options.condition(), || {
             let mut busy = Vec::new();
             for one in &project {
                 busy.extend(host.block(active(&place, Some(one), Some(&env)))?);
             }
+            busy.retain(&ours);
             Ok(if busy.is_empty() { Ok(()) } else { Err(busy.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) })
         })
     }

@@ -5,11 +5,12 @@ use super::{
     Host,
     interruptions::Interruption,
     tasks::{Explanation, Task},
-    wait::{Policy, WaitOptions},
+    wait::{Asked, WaitOptions},
 };
 use crate::{
     api::{self, TaskId},
     clock::later,
+    engine::choice::Decide,
     engine::thrown::{HostResult, raise},
     error::{Error, Kind},
     event::What,
@@ -108,7 +109,7 @@ impl<'o> Watcher<'o> {
                 continue;
             }
             let (due, pause) = self.explain_again.get(&task.id).copied().unwrap_or((now, SignedDuration::ZERO));
-            let asks = last.waits_for_a_person() && !matches!(&self.options.on_interrupt, Policy::Word(word) if word == "wait");
+            let asks = last.waits_for_a_person() && !matches!(self.options.on_interrupt, Decide::Word(Asked::Wait));
             // A policy for interruptions is not talk: it does not wait for a spare request.
             if now < due || (!asks && !task.place.poller.spare(if last.waits_for_a_person() { 2 } else { 1 })) {
                 continue;
@@ -146,7 +147,7 @@ impl<'o> Watcher<'o> {
     }
 
     fn interrupted(&mut self, host: &Host, task: &Task) -> HostResult<()> {
-        if matches!(&self.options.on_interrupt, Policy::Word(word) if word == "wait") {
+        if matches!(self.options.on_interrupt, Decide::Word(Asked::Wait)) {
             return Ok(());
         }
         let pending = host.block(task.place.space.interruptions(true, Some(task.id.as_str())))?;

@@ -18,7 +18,7 @@ pub fn definitions() -> String {
             // The whole text stands at the longest form, which an editor shows last.
             let text = if count == entry.params.len() { whole(entry) } else { entry.summary.clone() };
             comment(&mut out, &text);
-            let given = entry.params[..count].iter().map(|param| format!("{}: {}", param.name, kind(param.kind, &entries)));
+            let given = entry.params[..count].iter().map(|param| format!("{}: {}", param.name, kind(param.takes.kind, &entries)));
             let all: Vec<String> = receiver.map(|of| format!("this_{}: {of}", of.to_lowercase())).into_iter().chain(given).collect();
             let _ = writeln!(out, "fn {name}({}) -> {};", all.join(", "), kind(entry.returns(), &entries));
         }
@@ -45,8 +45,8 @@ fn whole(entry: &Entry) -> String {
     let mut text = entry.prose.clone();
     for (number, option) in entry.options.iter().enumerate() {
         let start = if number == 0 { "\n\n" } else { "\n" };
-        let prose = option.prose.split_whitespace().collect::<Vec<_>>().join(" ");
-        let _ = write!(text, "{start}- `{}` ({}, default {}): {prose}", option.name, option.kind, option.default);
+        let (kind, prose) = option.shown();
+        let _ = write!(text, "{start}- `{}` ({}, default {}): {prose}", option.name, kind, option.default);
     }
     if !entry.example.is_empty() {
         let _ = write!(text, "\n\n```rhai\n{}\n```", entry.example.trim());

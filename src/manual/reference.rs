@@ -49,7 +49,8 @@ fn options(out: &mut String, options: &[OptionDoc]) {
     }
     out.push_str("\n| option | type | default | |\n|---|---|---|---|\n");
     for option in options {
-        let _ = writeln!(out, "| `{}` | {} | `{}` | {} |", option.name, cell(option.kind), cell(option.default), cell(option.prose));
+        let (kind, prose) = option.shown();
+        let _ = writeln!(out, "| `{}` | {} | `{}` | {} |", option.name, cell(&kind), cell(option.default), cell(&prose));
     }
 }
 

@@ -39,12 +39,11 @@ fn call(entry: &Entry) -> String {
         places += 1;
         format!("${{{places}:{text}}}")
     };
-    let params = entry
-        .params
-        .iter()
-        .filter(|param| !param.optional || entry.params.last().is_some_and(|last| std::ptr::eq(last, *param) && param.kind == "closure"));
+    let params = entry.params.iter().filter(|param| {
+        !param.optional || entry.params.last().is_some_and(|last| std::ptr::eq(last, *param) && param.takes.kind == "closure")
+    });
     let given: Vec<String> = params
-        .map(|param| match param.kind {
+        .map(|param| match param.takes.kind {
             "closure" => format!("|{}| {}", place("x"), place("...")),
             "options map" => format!("#{{{}}}", place("")),
             _ => place(param.name),

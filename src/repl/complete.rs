@@ -50,7 +50,7 @@ pub(super) fn complete(text: &str, behind: &str, scene: &Scene, names: &Names, c
         }
         Expected::Key { options, given } => {
             let open = options.iter().filter(|option| !given.contains(&option.name));
-            open.map(|option| pair(format!("{}: {} = {}", option.name, option.kind, option.default), format!("{}: ", option.name)))
+            open.map(|option| pair(format!("{}: {} = {}", option.name, option.takes.shown(), option.default), format!("{}: ", option.name)))
                 .collect()
         }
         Expected::Name(wanted) => names.get(wanted).iter().map(|name| quoted(name)).collect(),

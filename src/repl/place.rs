@@ -2,7 +2,7 @@
 
 use crate::engine::{
     docs::Entry,
-    options::OptionDoc,
+    options::{OptionDoc, Takes},
     scan::{self, Kind, Piece},
     scene::{Scene, ends_value},
 };
@@ -24,7 +24,7 @@ pub(super) enum Expected<'a> {
     /// A name that the server knows, inside of quotes.
     Name(Noun),
     /// One of these texts, inside of quotes.
-    Choice(Vec<&'static str>),
+    Choice(&'static [&'static str]),
     /// A file to import, inside of quotes.
     Import,
     /// A function or a variable.
@@ -54,11 +54,8 @@ struct Frame<'a> {
 }
 
 /// What an argument or an option is.
-struct Slot<'a> {
-    entry: &'a Entry,
-    /// The option, in an options map; else the parameter.
-    name: &'static str,
-    option: Option<&'static OptionDoc>,
+struct Slot {
+    takes: &'static Takes,
     /// The open bracket of the call.
     call: usize,
 }
@@ -200,14 +197,10 @@ fn inside_quotes<'a>(text: &'a str, pieces: &[Piece], frames: &[Frame<'a>], scen
     if let Some(wanted) = wanted(text, pieces, &slot, scene) {
         return Expected::Name(wanted);
     }
-    // Choices stand in the prose: `"leave"`, `"cancel"`, or a closure.
-    let choices: Vec<&'static str> = slot.option.map_or_else(Vec::new, |option| {
-        option.prose.split("`\"").skip(1).filter_map(|rest| rest.split_once("\"`").map(|(choice, _)| choice)).collect()
-    });
-    if choices.is_empty() { Expected::Nothing } else { Expected::Choice(choices) }
+    if slot.takes.words.is_empty() { Expected::Nothing } else { Expected::Choice(slot.takes.words) }
 }
 
-fn slot<'a>(text: &str, pieces: &[Piece], frames: &[Frame<'a>], scene: &'a Scene) -> Option<Slot<'a>> {
+fn slot(text: &str, pieces: &[Piece], frames: &[Frame<'_>], scene: &Scene) -> Option<Slot> {
     // A list of names is where one name is.
     let frames = match frames.split_last() {
         Some((last, rest)) if last.sign == "[" => rest,
@@ -222,11 +215,11 @@ fn slot<'a>(text: &str, pieces: &[Piece], frames: &[Frame<'a>], scene: &'a Scene
     if last.sign == "#{" {
         let key = last.keys.last().filter(|_| last.in_value)?;
         let option = entry.options.iter().find(|option| option.name == *key)?;
-        return Some(Slot { entry, name: option.name, option: Some(option), call: call.at });
+        return Some(Slot { takes: &option.takes, call: call.at });
     }
     let (_, receiver) = callee(text, pieces, call.at, scene)?;
     let param = entry.params.get(call.argument + before_dot(text, pieces, call.at, entry, receiver.as_deref()))?;
-    Some(Slot { entry, name: param.name, option: None, call: call.at })
+    Some(Slot { takes: &param.takes, call: call.at })
 }
 
 /// How many parameters of an entry the value before the dot is, of the call that opens with piece `open`.
@@ -235,13 +228,12 @@ fn before_dot(text: &str, pieces: &[Piece], open: usize, entry: &Entry, receiver
 }
 
 /// The names that fit.
-fn wanted(text: &str, pieces: &[Piece], slot: &Slot<'_>, scene: &Scene) -> Option<Noun> {
-    let function = slot.entry.name.rsplit('.').next().unwrap_or_default();
-    nouns::of(function, slot.name, about(text, pieces, slot, scene).as_deref())
+fn wanted(text: &str, pieces: &[Piece], slot: &Slot, scene: &Scene) -> Option<Noun> {
+    nouns::of(slot.takes, about(text, pieces, slot, scene).as_deref())
 }
 
 /// The project that a call is about: its first argument, a text or a variable.
-fn about(text: &str, pieces: &[Piece], slot: &Slot<'_>, scene: &Scene) -> Option<String> {
+fn about(text: &str, pieces: &[Piece], slot: &Slot, scene: &Scene) -> Option<String> {
     let first = pieces.get(slot.call + 1)?;
     let word = first.of(text);
     if first.kind == Kind::Text {

@@ -33,9 +33,9 @@ fn every_entry_has_a_summary_and_every_function_an_example() {
 #[test]
 fn every_option_argument_and_property_is_explained() {
     none(|entry| {
-        let options = entry.options.iter().map(|o| (o.name, vec![o.kind, o.default, o.prose]));
+        let options = entry.options.iter().map(|o| (o.name, vec![o.takes.kind, o.default, o.prose]));
         let properties = entry.properties.iter().map(|p| (p.name, vec![p.kind, p.doc]));
-        let params = entry.params.iter().map(|p| (p.name, vec![p.kind]));
+        let params = entry.params.iter().map(|p| (p.name, vec![p.takes.kind]));
         let empty = |(name, texts): (&str, Vec<&str>)| texts.iter().any(|t| t.trim().is_empty()).then(|| name.to_owned());
         let unended = |(name, prose): (&str, &str)| (!prose.trim_end().ends_with(['.', '!', '?'])).then(|| format!("{name}: `{prose}`"));
         let proses = entry.options.iter().map(|o| (o.name, o.prose)).chain(entry.properties.iter().map(|p| (p.name, p.doc)));
@@ -89,10 +89,10 @@ fn the_kinds_of_error_are_kinds_and_the_prose_agrees() {
             }
         }
         // Who asks the server says so, and who takes a name can be told that there is none.
-        if function.params.iter().any(|param| param.kind == "name, slug or id") && !raises.contains(&"not_found") {
+        if function.params.iter().any(|param| param.takes.names.is_some()) && !raises.contains(&"not_found") {
             wrong.push(format!("{}: it takes a name, and cannot say that there is none", function.name));
         }
-        if function.params.iter().any(|param| param.kind == "closure" && !param.optional)
+        if function.params.iter().any(|param| param.takes.kind == "closure" && !param.optional)
             && !raises.contains(&"closure")
             && !["attempt", "undo"].contains(&function.name)
         {

@@ -26,7 +26,7 @@ fn the_reference_comes_from_the_declarations() {
     assert_eq!(start.signature, "start(project, environment, #{...}) -> Task");
     assert_eq!(start.summary, "Starts a deployment of `project` and returns its task.");
     assert_eq!(start.example, r#"let t = start("Project A", "Test", #{timeout: "45m"});"#);
-    assert_eq!((start.group.as_str(), start.options[0].name, start.params[1].kind), ("act", "timeout", "text"));
+    assert_eq!((start.group.as_str(), start.options[0].name, start.params[1].takes.kind), ("act", "timeout", "text"));
     assert_eq!(of("Task.cancel").signature, "task.cancel() -> nothing");
     assert_eq!((of("Task").properties[0].name, of("Task").functions.as_slice()), ("state", &["task.cancel() -> nothing".to_owned()][..]));
     assert_eq!(of("lists::chunks").group, "std/lists");

@@ -105,7 +105,7 @@ fn a_wait_for_oneself_is_an_error_at_once() {
 fn mistakes_are_told() {
     for (script, told) in [
         (r#"lock("a", #{wait_upto: "1m"}, || 1)"#, "`lock` has no option `wait_upto`"),
-        (r#"lock("a", #{on_busy: "leave"}, || 1)"#, "`leave` is none of `wait`, `skip`, `fail`, `requeue`"),
+        (r#"lock("a", #{on_busy: "leave"}, || 1)"#, "must be \"wait\", \"skip\", \"fail\" or \"requeue\", not `leave`"),
         (r#"lock("a", #{slots: 0}, || 1)"#, "option `slots` is 1 to 100, not 0"),
         (r#"lock("a")"#, "`lock` needs a closure"),
         (r#"only_one("a")"#, "`only_one` needs a closure"),

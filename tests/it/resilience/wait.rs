@@ -282,5 +282,5 @@ fn what_is_only_told_does_not_end_a_wait() {
 #[test]
 fn a_slip_in_on_cancel_is_an_error() {
     let ran = simulate(&shop(&[]), r#"wait(deploy("Project A", "latest", "Test"), #{on_cancel: "cancle"})"#);
-    assert_eq!(ran.error(), "option `on_cancel` of `wait` cannot be `cancle`");
+    assert_eq!(ran.error(), "option `on_cancel` of `wait` must be \"leave\" or \"cancel\", not `cancle`");
 }
