@@ -3,18 +3,14 @@
 //! What does not compile is one finding, with the message that a run would show. Otherwise the text is read: calls with their arguments
 //! and surroundings (`calls`), rules that need nothing else (`rules`, `risks`), and names that a server does not know ([`names`]).
 
-mod calls;
+mod arguments;
 pub mod names;
 mod risks;
 mod rules;
 pub mod show;
 
-use crate::engine::{
-    Failure, Program,
-    scan::{self, Piece},
-    scene::Scene,
-};
-use calls::Pair;
+use crate::engine::{Failure, Program, scene::Scene, text::Reading};
+use crate::error::{Error, Kind};
 use std::ops::Range;
 
 /// How bad a finding is.
@@ -60,17 +56,21 @@ macro_rules! rules {
 rules! {
     SYNTAX: "syntax", Error, "The script does not compile, or names a variable, module or file that there is not.";
     UNKNOWN_FUNCTION: "unknown-function", Error, "A function of this name does not exist.";
-    WRONG_ARGUMENTS: "wrong-arguments", Error, "A function is called with too few or too many arguments.";
+    WRONG_ARGUMENTS: "wrong-arguments", Error, "A function is called with too few or too many arguments, or with one that cannot be.";
     UNKNOWN_OPTION: "unknown-option", Error, "A function has no option of this name.";
-    WRONG_OPTION: "wrong-option", Error, "An option has a value of a wrong type, such as a time-out without a unit.";
+    WRONG_OPTION: "wrong-option", Error, "An option has a value that cannot be, such as a time-out without a unit, or a word with a typing error.";
+    OPTION_MISSING: "option-missing", Error, "An option has to be given, and is not.";
+    NOT_A_CLOSURE: "not-a-closure", Error, "A function that takes a closure is given a call: `retry(3, deploy(...))` deploys before `retry` begins.";
     UNKNOWN_PROPERTY: "unknown-property", Error, "A value has no property of this name.";
     PARAMETER: "parameter", Error, "A parameter cannot be found without running the script, or is declared in two ways.";
+    HIDES_FUNCTION: "hides-function", Warning, "A function of the script has the name of a function of octorhai.";
+    TEXT_WITHOUT_VALUES: "text-without-values", Warning, "A text in double quotes has `${...}` in it, which only a text in backticks fills in.";
     PARAMETER_TWICE: "parameter-twice", Warning, "A parameter is declared more than once.";
     WAIT_WITHOUT_LIMIT: "wait-without-limit", Warning, "A loop sleeps until something is so, with nothing that ends it.";
-    DEFAULT_LIMIT: "default-limit", Note, "A wait does not say how long it may take; it gives up after the default.";
+    DEFAULT_LIMIT: "default-limit", Note, "A wait for work that is scheduled for later does not say how long it may take: its 30 minutes begin at once.";
     CHECK_THEN_ACT: "check-then-act", Warning, "Something is looked at and then acted on, with no lock that keeps it so.";
     TIME_WITHOUT_ZONE: "time-without-zone", Warning, "A time of day does not say in which zone.";
-    SECRET_SHOWN: "secret-shown", Error, "A secret's text goes where people read it.";
+    SECRET_SHOWN: "secret-shown", Warning, "A secret's text goes where people read it.";
     INLINE_TRAP: "inline-trap", Warning, "In a step's inline script, Octopus rewrites this text before octorhai sees it.";
     TENANT_FORGOTTEN: "tenant-forgotten", Warning, "A project is deployed for tenants in one place of the script, and without one in another.";
     CHANNEL_FORGOTTEN: "channel-forgotten", Warning, "`latest` of a project names a channel in one place of the script, and none in another.";
@@ -98,58 +98,25 @@ pub struct Finding {
 pub struct File<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its text.
-    pub text: &'a str,
-    pub(crate) pieces: Vec<Piece>,
+    pub(crate) reading: Reading<'a>,
 }
 
 impl<'a> File<'a> {
     /// A file of a script.
     pub fn new(name: &'a str, text: &'a str) -> Self {
-        let mut pieces = scan::pieces(text);
-        pieces.retain(|piece| piece.kind != scan::Kind::Comment);
-        Self { name, text, pieces }
-    }
-
-    /// The text of a piece; empty behind the last one.
-    pub(crate) fn word(&self, at: usize) -> &'a str {
-        self.pieces.get(at).map_or("", |piece| piece.of(self.text))
-    }
-
-    /// The text that a range of pieces is, without its quotes, if it is one that is written out.
-    pub(crate) fn literal(&self, range: &Range<usize>) -> Option<&'a str> {
-        calls::literal(self.text, &self.pieces, range)
-    }
-
-    /// The value that a range of pieces is, if it is one that is written out: a text, a number, a list or a map of such.
-    pub(crate) fn value(&self, range: &Range<usize>) -> Option<rhai::Dynamic> {
-        /// Longer ones are data.
-        const LONGEST: usize = 1000;
-        let pieces = self.pieces.get(range.clone()).filter(|pieces| !pieces.is_empty() && pieces.len() < LONGEST)?;
-        let constant = |(at, piece): (usize, &Piece)| match piece.kind {
-            scan::Kind::Word => matches!(piece.of(self.text), "true" | "false") || self.word(range.start + at + 1) == ":",
-            scan::Kind::Text => piece.closed && !piece.of(self.text).starts_with(['}', '\'']) && !piece.of(self.text).ends_with("${"),
-            scan::Kind::Number => true,
-            scan::Kind::Sign => matches!(piece.of(self.text), "[" | "]" | "#{" | "}" | "(" | ")" | "," | ":" | "-"),
-            scan::Kind::Comment => false,
-        };
-        if !pieces.iter().enumerate().all(constant) {
-            return None;
-        }
-        let text = &self.text[pieces[0].range.start..pieces[pieces.len() - 1].range.end];
-        rhai::Engine::new_raw().eval_expression(text).ok()
-    }
-
-    /// The entries of the map that a range of pieces is, if it is one that is written out.
-    fn map(&self, range: &Range<usize>) -> Option<Vec<Pair<'a>>> {
-        calls::map(self.text, &self.pieces, range)
+        Self { name, reading: Reading::new(text) }
     }
 
     /// A finding at a range of pieces.
     pub(crate) fn finding(&self, rule: &'static Rule, pieces: Range<usize>, message: impl Into<String>) -> Finding {
-        let at = |piece: usize| self.pieces.get(piece).map_or(self.text.len()..self.text.len(), |piece| piece.range.clone());
-        let range = at(pieces.start).start..at(pieces.end.saturating_sub(1).max(pieces.start)).end;
-        Finding { rule, file: self.name.to_owned(), range, message: message.into(), help: Vec::new() }
+        Finding { rule, file: self.name.to_owned(), range: self.span(&pieces), message: message.into(), help: Vec::new() }
+    }
+
+    /// Where a range of pieces stands, in bytes.
+    pub(crate) fn span(&self, pieces: &Range<usize>) -> Range<usize> {
+        let text = self.reading.text;
+        let at = |piece: usize| self.reading.pieces.get(piece).map_or(text.len()..text.len(), |piece| piece.range.clone());
+        at(pieces.start).start..at(pieces.end.saturating_sub(1).max(pieces.start)).end
     }
 }
 
@@ -166,6 +133,19 @@ impl Finding {
 pub fn check(program: &Program, scene: &Scene) -> Vec<Finding> {
     let files: Vec<File> = program.files().map(|(name, text)| File::new(name, text)).collect();
     by_rules(&files, scene)
+}
+
+/// The mistakes because of which a script is not run, each as the run would tell it: those that cannot go well.
+pub fn refusals(program: &Program, scene: &Scene) -> Vec<Failure> {
+    let text_of = |name: &str| program.files().find(|(file, _)| *file == name).map_or("", |(_, text)| text);
+    let mut found = check(program, scene);
+    found.retain(|finding| finding.rule.level == Level::Error);
+    found.sort_by(|a, b| (&a.file, a.range.start).cmp(&(&b.file, b.range.start)));
+    let failure = |finding: Finding| {
+        let error = finding.help.into_iter().fold(Error::new(Kind::Script, finding.message), Error::help);
+        Failure::in_text(error, &finding.file, text_of(&finding.file), finding.range.start)
+    };
+    found.into_iter().map(failure).collect()
 }
 
 /// The same of one text that does not compile, since a name in it is unknown.
@@ -204,7 +184,7 @@ fn by_failure(rule: &'static Rule, failure: &Failure, name: &str, text: &str) ->
 
 /// Whether a comment `// check: allow NAME` stands on the line, or on the one above.
 fn is_allowed(files: &[File<'_>], finding: &Finding) -> bool {
-    let text = files.iter().find(|file| file.name == finding.file).map_or("", |file| file.text);
+    let text = files.iter().find(|file| file.name == finding.file).map_or("", |file| file.reading.text);
     let start = finding.range.start.min(text.len());
     let line = text[..start].matches('\n').count();
     let allows = |line: Option<&str>| {

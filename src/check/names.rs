@@ -1,13 +1,16 @@
 //! Rules that need a server: names that it does not know, and what it knows of projects.
 
-use super::{
-    File, Finding, LATEST_WITHOUT_CHANNEL, TENANT_MISSING, UNKNOWN_NAME,
-    calls::{self, calls},
-    is_allowed,
-    risks::DEPLOYS,
-};
+use super::{File, Finding, LATEST_WITHOUT_CHANNEL, TENANT_MISSING, UNKNOWN_NAME, is_allowed, risks::DEPLOYS};
 use crate::{
-    engine::{Program, options::Takes, scene::Scene},
+    engine::{
+        Program,
+        options::Takes,
+        scene::Scene,
+        text::{
+            calls::{Call, calls},
+            kinds::Kinds,
+        },
+    },
     error::{Kind, Result, suggestion},
     host::{
         Host,
@@ -25,22 +28,23 @@ pub fn check(program: &Program, scene: &Scene, host: &Host) -> Result<Vec<Findin
     let mut known: BTreeMap<Noun, Vec<String>> = BTreeMap::new();
     let mut found = Vec::new();
     for file in &files {
-        let all = calls(file.text, &file.pieces);
+        let all = calls(&file.reading);
+        let kinds = Kinds::new(&file.reading, scene);
         for call in &all {
-            let receiver = call.receiver.and_then(|end| scene.kind_at(file.text, &file.pieces, end));
+            let receiver = call.receiver.and_then(|end| kinds.ending(end));
             // Names inside of another space or server are not ours to judge.
             if receiver.as_deref() == Some("Space") {
                 continue;
             }
             let Some(entry) = scene.called(call.name, receiver.as_deref()).first().copied() else { continue };
             let shift = call.receiver.map_or(0, |_| entry.params_before_dot(receiver.as_deref()));
-            let about = call.args.first().and_then(|first| file.literal(first)).filter(|_| shift == 0);
+            let about = call.args.first().and_then(|first| file.reading.literal(first)).filter(|_| shift == 0);
             let mut places = Vec::new();
             for (at, argument) in call.args.iter().enumerate() {
                 if let Some(param) = entry.params.get(at + shift).filter(|param| param.options.is_empty()) {
                     places.push((param.name, &param.takes, argument.clone()));
                 } else {
-                    for pair in file.map(argument).unwrap_or_default() {
+                    for pair in file.reading.map(argument).unwrap_or_default() {
                         let option = entry.options.iter().find(|option| option.name == pair.key);
                         places.extend(option.map(|option| (option.name, &option.takes, pair.value)));
                     }
@@ -49,13 +53,13 @@ pub fn check(program: &Program, scene: &Scene, host: &Host) -> Result<Vec<Findin
             for (_, takes, place) in &places {
                 let Some(noun) = nouns::of(takes, about) else { continue };
                 // A list of names is where one name is.
-                let items = if file.word(place.start) == "[" {
+                let items = if file.reading.word(place.start) == "[" {
                     (place.start + 1..place.end).map(|at| at..at + 1).collect()
                 } else {
                     vec![place.clone()]
                 };
                 for item in items {
-                    let Some(written) = file.literal(&item) else { continue };
+                    let Some(written) = file.reading.literal(&item) else { continue };
                     let names = names(host, &noun, &mut known)?;
                     if let Some(finding) = unknown(file, &noun, written, item.start, &names) {
                         found.push(finding);
@@ -110,7 +114,7 @@ fn is_version(written: &str) -> bool {
 fn of_project(
     file: &File<'_>,
     host: &Host,
-    call: &calls::Call<'_>,
+    call: &Call<'_>,
     project: &str,
     places: &[(&str, &Takes, std::ops::Range<usize>)],
 ) -> Result<Vec<Finding>> {
@@ -126,7 +130,7 @@ fn of_project(
         found.push(finding.help("name one with #{tenant: \"...\"}, or go through `tenants(#{project: ...})`"));
     }
     let version = places.iter().find(|(name, ..)| *name == "version");
-    let latest = version.is_some_and(|(.., place)| file.literal(place) == Some("latest"));
+    let latest = version.is_some_and(|(.., place)| file.reading.literal(place) == Some("latest"));
     if latest && !says("channel") {
         let channels = host.block_plain(host.home.space.channels(&known.id))?;
         if channels.len() > 1 {

@@ -2,9 +2,17 @@
 
 use super::{
     CHANNEL_FORGOTTEN, CHECK_THEN_ACT, DEFAULT_LIMIT, Finding, INLINE_TRAP, SECRET_SHOWN, TENANT_FORGOTTEN, TIME_WITHOUT_ZONE,
-    WAIT_WITHOUT_LIMIT, calls::Call, rules::Sheet,
+    WAIT_WITHOUT_LIMIT, rules::Sheet,
 };
-use crate::engine::scan::{Kind, pieces};
+use crate::{
+    clock::text,
+    engine::text::{
+        calls::Call,
+        names::Holds,
+        scan::{Kind, pieces},
+    },
+};
+use jiff::{Timestamp, tz::TimeZone};
 use std::{collections::BTreeSet, ops::Range};
 
 /// What starts something on the server.
@@ -32,17 +40,17 @@ struct Decision<'a> {
     decides: Range<usize>,
 }
 
-impl<'a> Sheet<'a> {
+impl<'a> Sheet<'_, 'a> {
     /// Each literal project of which a call says a `tenant` or a `channel`: project and option. `tenants(#{project: ...})` says it too.
     pub(super) fn said_of_projects(&self) -> Vec<(&'a str, &'static str)> {
         let mut said = Vec::new();
         for call in &self.calls {
-            let pairs = call.args.iter().filter_map(|argument| self.file.map(argument)).flatten();
-            let first = call.args.first().and_then(|first| self.file.literal(first));
+            let pairs = call.args.iter().filter_map(|argument| self.file.reading.map(argument)).flatten();
+            let first = call.args.first().and_then(|first| self.file.reading.literal(first));
             for pair in pairs {
                 match (call.name, pair.key, first) {
                     ("tenants", "project", _) => {
-                        said.extend(self.file.literal(&pair.value).map(|project| (project, "tenant")));
+                        said.extend(self.file.reading.literal(&pair.value).map(|project| (project, "tenant")));
                     }
                     (name, "tenant", Some(project)) if DEPLOYS.contains(&name) => said.push((project, "tenant")),
                     (_, "channel", Some(project)) => said.push((project, "channel")),
@@ -57,10 +65,10 @@ impl<'a> Sheet<'a> {
     pub(super) fn forgotten(&mut self, said: &[(&str, &str)]) {
         let mut told = Vec::new();
         for call in self.calls.iter().filter(|call| DEPLOYS.contains(&call.name)) {
-            let literal = |at: usize| call.args.get(at).and_then(|argument| self.file.literal(argument));
+            let literal = |at: usize| call.args.get(at).and_then(|argument| self.file.reading.literal(argument));
             let Some(project) = literal(0) else { continue };
             let says = |option: &str| {
-                let mut maps = call.args.iter().filter_map(|argument| self.file.map(argument));
+                let mut maps = call.args.iter().filter_map(|argument| self.file.reading.map(argument));
                 maps.any(|pairs| pairs.iter().any(|pair| pair.key == option))
             };
             let here = call.at..call.at + 1;
@@ -76,7 +84,22 @@ impl<'a> Sheet<'a> {
         self.found.append(&mut told);
     }
 
-    /// Waits that do not say how long they may take.
+    /// Whether an argument is work that the server begins later: a call with the option `at`, or a variable that holds one.
+    fn is_scheduled(&self, argument: &Range<usize>) -> bool {
+        let reading = &self.file.reading;
+        let has_time = |range: &Range<usize>| {
+            let calls = self.calls.iter().filter(|call| range.contains(&call.at) && ACTS.contains(&call.name));
+            let mut maps = calls.flat_map(|call| &call.args).filter_map(|argument| reading.map(argument));
+            maps.any(|pairs| pairs.iter().any(|pair| pair.key == "at"))
+        };
+        has_time(argument)
+            || argument.clone().any(|at| match reading.declaration(at).map(|declared| &declared.holds) {
+                Some(Holds::Value(value)) => has_time(value),
+                _ => false,
+            })
+    }
+
+    /// Waits for work that is scheduled for later, and that do not say how long they may take.
     pub(super) fn limits(&mut self) {
         let mut told = Vec::new();
         for call in &self.calls {
@@ -89,15 +112,17 @@ impl<'a> Sheet<'a> {
             else {
                 continue;
             };
-            let given = call.args.iter().any(|argument| match self.file.map(argument) {
+            let given = call.args.iter().any(|argument| match self.file.reading.map(argument) {
                 Some(pairs) => pairs.iter().any(|pair| pair.key == "timeout"),
                 // A variable may hold options.
                 None => argument.len() == 1 && self.kind_at(argument.start).as_deref() == Some("map"),
             });
-            if !given && self.own.iter().all(|(name, _)| name != call.name) {
-                let message = format!("`{}` does not say how long it may take: it gives up after {}", call.name, limit.default);
+            let scheduled = call.args.iter().any(|argument| self.is_scheduled(argument));
+            if scheduled && !given && self.own.iter().all(|(name, _)| name != call.name) {
+                let message =
+                    format!("`{}` waits for work that is scheduled for later, and gives up {} from now", call.name, limit.default);
                 let finding = self.file.finding(&DEFAULT_LIMIT, call.at..call.at + 1, message);
-                told.push(finding.help(format!("say it: `#{{timeout: \"{}\"}}`", limit.default)));
+                told.push(finding.help("say how long it may take: `#{timeout: \"12h\"}`"));
             }
         }
         self.found.append(&mut told);
@@ -106,17 +131,18 @@ impl<'a> Sheet<'a> {
     /// Loops that sleep and that nothing ends.
     pub(super) fn loops(&mut self) {
         let mut told = Vec::new();
-        for at in 0..self.file.pieces.len() {
+        for at in 0..self.file.reading.pieces.len() {
             let keyword = self.word(at);
-            if self.file.pieces[at].kind != Kind::Word || !matches!(keyword, "while" | "loop" | "do") {
+            if self.file.reading.pieces[at].kind != Kind::Word || !matches!(keyword, "while" | "loop" | "do") {
                 continue;
             }
-            let Some(open) = (at..self.file.pieces.len()).find(|at| self.word(*at) == "{") else { continue };
+            let Some(open) = (at..self.file.reading.pieces.len()).find(|at| self.word(*at) == "{") else { continue };
             let close = self.block_end(open);
             let mut whole = at..close;
             if keyword == "do" {
                 // Its condition stands behind it.
-                whole.end = (close..self.file.pieces.len()).find(|at| self.word(*at) == ";").unwrap_or(self.file.pieces.len());
+                whole.end =
+                    (close..self.file.reading.pieces.len()).find(|at| self.word(*at) == ";").unwrap_or(self.file.reading.pieces.len());
             }
             let words: Vec<&str> = whole.clone().map(|at| self.word(at)).collect();
             let sleeps = self.calls.iter().any(|call| whole.contains(&call.at) && matches!(call.name, "sleep" | "refresh"));
@@ -136,25 +162,17 @@ impl<'a> Sheet<'a> {
 
     /// The piece that closes the bracket which piece `open` opens.
     fn block_end(&self, open: usize) -> usize {
-        let mut depth = 0_usize;
-        let close = (open..self.file.pieces.len()).find(|at| {
-            match (self.file.pieces[*at].kind, self.word(*at)) {
-                (Kind::Sign, "(" | "[" | "{" | "#{") => depth += 1,
-                (Kind::Sign, ")" | "]" | "}") => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            depth == 0
-        });
-        close.unwrap_or(self.file.pieces.len())
+        self.file.reading.end_of(open)
     }
 
     fn is_locked(&self, call: &Call<'_>) -> bool {
-        let inside = call.inside.iter().any(|around| LOCKS.contains(&self.calls[*around].name));
+        let around = std::iter::successors(call.parent, |parent| self.calls[*parent].parent);
+        let inside = around.into_iter().any(|around| LOCKS.contains(&self.calls[around].name));
         // `only_one();` holds to the end of the script.
         let before = self
             .calls
             .iter()
-            .any(|other| other.at < call.at && other.inside.is_empty() && LOCKS.contains(&other.name) && !self.has_closure(other));
+            .any(|other| other.at < call.at && other.parent.is_none() && LOCKS.contains(&other.name) && !self.has_closure(other));
         inside || before
     }
 
@@ -184,7 +202,7 @@ impl<'a> Sheet<'a> {
 
     /// What looks at the server decide.
     fn decisions(&self) -> Vec<Decision<'a>> {
-        let end = self.file.pieces.len();
+        let end = self.file.reading.pieces.len();
         let mut found: Vec<Decision> = Vec::new();
         // Variables that hold what was seen.
         let mut seen: Vec<(&str, &str)> = Vec::new();
@@ -200,7 +218,7 @@ impl<'a> Sheet<'a> {
         }
         for at in 0..end {
             let keyword = self.word(at);
-            if self.file.pieces[at].kind != Kind::Word || !matches!(keyword, "if" | "while" | "require") {
+            if self.file.reading.pieces[at].kind != Kind::Word || !matches!(keyword, "if" | "while" | "require") {
                 continue;
             }
             let open = if keyword == "require" { self.block_end(at + 1) } else { (at..end).find(|at| self.word(*at) == "{").unwrap_or(at) };
@@ -223,7 +241,7 @@ impl<'a> Sheet<'a> {
     /// Where the last `else` of an `if` ends whose block ends at `close`.
     fn chain_end(&self, mut close: usize) -> usize {
         while self.word(close + 1) == "else" {
-            let Some(open) = (close..self.file.pieces.len()).find(|at| self.word(*at) == "{") else { break };
+            let Some(open) = (close..self.file.reading.pieces.len()).find(|at| self.word(*at) == "{") else { break };
             close = self.block_end(open);
         }
         close
@@ -232,7 +250,7 @@ impl<'a> Sheet<'a> {
     /// Where the statement begins that piece `at` stands in.
     fn statement_start(&self, at: usize) -> usize {
         let mut depth = 0_usize;
-        let before = (0..at).rev().find(|before| match (self.file.pieces[*before].kind, self.word(*before)) {
+        let before = (0..at).rev().find(|before| match (self.file.reading.pieces[*before].kind, self.word(*before)) {
             (Kind::Sign, ")" | "]") => {
                 depth += 1;
                 false
@@ -263,12 +281,12 @@ impl<'a> Sheet<'a> {
                 places.extend(call.args.get(*at).filter(|_| !said).cloned());
             }
             for argument in &call.args {
-                let pairs = self.file.map(argument).unwrap_or_default();
+                let pairs = self.file.reading.map(argument).unwrap_or_default();
                 places.extend(pairs.into_iter().filter(|pair| matches!(pair.key, "at" | "since" | "before")).map(|pair| pair.value));
             }
             for place in places {
-                let Some(written) = self.file.literal(&place) else { continue };
-                if has_time_of_day(written) && !has_zone(written) {
+                let Some(written) = self.file.reading.literal(&place) else { continue };
+                if has_time_of_day(written) && !has_zone(written) && is_time(written) {
                     let finding = self.file.finding(
                         &TIME_WITHOUT_ZONE,
                         place,
@@ -293,9 +311,9 @@ impl<'a> Sheet<'a> {
         let mut revealed: BTreeSet<&str> = BTreeSet::new();
         for call in self.calls.iter().filter(|call| matches!(call.name, "secret" | "reveal")) {
             let start = self.statement_start(call.at);
-            if matches!(self.word(start), "let" | "const") && call.inside.is_empty() {
+            if matches!(self.word(start), "let" | "const") && call.parent.is_none() {
                 let reveals = call.name == "reveal"
-                    || (call.at..self.file.pieces.len()).take_while(|at| self.word(*at) != ";").any(|at| self.word(at) == "reveal");
+                    || (call.at..self.file.reading.pieces.len()).take_while(|at| self.word(*at) != ";").any(|at| self.word(at) == "reveal");
                 if reveals {
                     revealed.insert(self.word(start + 1))
                 } else {
@@ -308,7 +326,7 @@ impl<'a> Sheet<'a> {
             let member = |at: usize| at > 0 && self.word(at - 1) == ".";
             let shown = inside.clone().find(|at| {
                 let word = self.word(*at);
-                let is_word = self.file.pieces.get(*at).is_some_and(|piece| piece.kind == Kind::Word) && !member(*at);
+                let is_word = self.file.reading.pieces.get(*at).is_some_and(|piece| piece.kind == Kind::Word) && !member(*at);
                 let whole = is_word && (revealed.contains(word) || hidden.contains(word));
                 whole || is_word && word == "secret" && self.word(at + 1) == "("
             });
@@ -328,16 +346,16 @@ impl<'a> Sheet<'a> {
     pub(super) fn inline(&mut self) {
         let (file, mut from) = (self.file, 0);
         let comments: Vec<Range<usize>> =
-            pieces(file.text).into_iter().filter(|piece| piece.kind == Kind::Comment).map(|piece| piece.range).collect();
-        while let Some(found) = file.text[from..].find("#{") {
+            pieces(file.reading.text).into_iter().filter(|piece| piece.kind == Kind::Comment).map(|piece| piece.range).collect();
+        while let Some(found) = file.reading.text[from..].find("#{") {
             let at = from + found;
             from = at + 2;
-            let Some(length) = file.text[from..].find('}') else { break };
-            let inner = &file.text[from..from + length];
+            let Some(length) = file.reading.text[from..].find('}') else { break };
+            let inner = &file.reading.text[from..from + length];
             if comments.iter().any(|comment| comment.contains(&at)) {
                 continue;
             }
-            let why = if file.text[..at].ends_with('#') {
+            let why = if file.reading.text[..at].ends_with('#') {
                 Some("one `#` of it is taken away")
             } else if !inner.is_empty() && inner.chars().all(|c| c.is_alphanumeric() || c.is_whitespace() || "_-:/~()@.[]".contains(c)) {
                 match inner.split_once(':') {
@@ -366,6 +384,11 @@ impl<'a> Sheet<'a> {
             }
         }
     }
+}
+
+/// Whether a text is a time or a window, and not a typing error.
+fn is_time(written: &str) -> bool {
+    text::point(written, Timestamp::UNIX_EPOCH, &TimeZone::UTC).is_ok() || text::Window::parse(written, &TimeZone::UTC).is_ok()
 }
 
 /// Whether a text names a time of day: `tomorrow 03:00`, `22:00-04:00`; durations do not.

@@ -1,12 +1,19 @@
-//! Rules about what a script says: functions, arguments, options, properties, parameters. `risks` has those about what it does.
+//! Rules about what a script says: functions, properties, parameters. `arguments` has those about what functions are given, `risks`
+//! those about what the script does.
 
-use super::{
-    File, Finding, PARAMETER_TWICE, UNKNOWN_FUNCTION, UNKNOWN_OPTION, UNKNOWN_PROPERTY, WRONG_ARGUMENTS, WRONG_OPTION,
-    calls::{Call, calls},
-};
+use super::{File, Finding, HIDES_FUNCTION, PARAMETER_TWICE, TEXT_WITHOUT_VALUES, UNKNOWN_FUNCTION, UNKNOWN_PROPERTY, WRONG_ARGUMENTS};
 use crate::{
-    engine::{docs::Entry, options::OptionDoc, scan::Kind, scene::Scene},
-    error::suggestion,
+    engine::{
+        docs::Entry,
+        habits,
+        scene::Scene,
+        text::{
+            calls::{Call, calls},
+            kinds::Kinds,
+            scan::Kind,
+        },
+    },
+    error::{nearest, suggestion},
 };
 use std::{collections::BTreeSet, ops::Range};
 
@@ -15,12 +22,13 @@ const LANGUAGE: &[&str] =
     &["print", "debug", "type_of", "is_def_var", "is_def_fn", "is_shared", "Fn", "call", "curry", "eval", "throw", "this"];
 
 /// What one file's rules look at.
-pub(super) struct Sheet<'a> {
-    pub(super) file: &'a File<'a>,
+pub(super) struct Sheet<'f, 'a> {
+    pub(super) file: &'f File<'a>,
     pub(super) calls: Vec<Call<'a>>,
-    scene: &'a Scene,
+    pub(super) scene: &'f Scene,
+    kinds: Kinds<'f, 'a>,
     /// Functions of all files of the script, with how many parameters each has.
-    pub(super) own: &'a [(String, usize)],
+    pub(super) own: &'f [(String, usize)],
     pub(super) found: Vec<Finding>,
 }
 
@@ -29,15 +37,18 @@ pub(super) fn all(files: &[File<'_>], scene: &Scene) -> Vec<Finding> {
     let own: Vec<(String, usize)> = files.iter().flat_map(functions).collect();
     let mut found = Vec::new();
     let mut declared: Vec<(String, bool)> = Vec::new();
-    let sheet = |file| Sheet { file, calls: calls(file.text, &file.pieces), scene, own: &own, found: Vec::new() };
+    let sheet = |file| Sheet::new(file, scene, &own);
     // What one place says of a project holds for the others.
     let said: Vec<(&str, &str)> = files.iter().map(sheet).flat_map(|sheet| sheet.said_of_projects()).collect();
     for file in files {
         let mut sheet = sheet(file);
         sheet.forgotten(&said);
         sheet.functions();
-        sheet.options();
+        sheet.hidden();
+        sheet.closures();
+        sheet.arguments();
         sheet.properties();
+        sheet.texts();
         sheet.parameters(&mut declared);
         sheet.limits();
         sheet.loops();
@@ -50,33 +61,50 @@ pub(super) fn all(files: &[File<'_>], scene: &Scene) -> Vec<Finding> {
     found
 }
 
-/// Names and numbers of parameters of the functions that a file declares.
-fn functions(file: &File<'_>) -> Vec<(String, usize)> {
-    let word = |at: usize| file.word(at);
-    let declared = (0..file.pieces.len()).filter(|at| word(*at) == "fn" && word(at + 2) == "(");
-    let count = |open: usize| {
-        let close = (open..file.pieces.len()).find(|at| word(*at) == ")").unwrap_or(open);
-        (open + 1..close).filter(|at| file.pieces[*at].kind == Kind::Word).count()
-    };
-    declared.map(|at| (word(at + 1).to_owned(), count(at + 2))).collect()
+/// `a Task`, `text`: for sentences.
+fn with_article(kind: &str) -> String {
+    match kind {
+        "text" | "true or false" | "bytes" => kind.to_owned(),
+        kind if kind.starts_with("list") => "a list".to_owned(),
+        kind if kind.starts_with(['A', 'E', 'I', 'O']) => format!("an {kind}"),
+        kind => format!("a {kind}"),
+    }
 }
 
-impl<'a> Sheet<'a> {
-    pub(super) fn word(&self, at: usize) -> &'a str {
-        self.file.word(at)
+/// Names and numbers of parameters of the functions that a file declares.
+fn functions(file: &File<'_>) -> Vec<(String, usize)> {
+    let reading = &file.reading;
+    let declared = (0..reading.pieces.len()).filter(|at| reading.is_word(*at, "fn") && reading.is_sign(at + 2, "("));
+    declared.map(|at| (reading.word(at + 1).to_owned(), reading.items(at + 2, reading.end_of(at + 2)).count())).collect()
+}
+
+impl<'f, 'a> Sheet<'f, 'a> {
+    fn new(file: &'f File<'a>, scene: &'f Scene, own: &'f [(String, usize)]) -> Self {
+        let kinds = Kinds::new(&file.reading, scene);
+        Self { file, calls: calls(&file.reading), scene, kinds, own, found: Vec::new() }
     }
 
+    pub(super) fn word(&self, at: usize) -> &'a str {
+        self.file.reading.word(at)
+    }
+
+    /// The type of the value that ends with a piece.
     pub(super) fn kind_at(&self, end: usize) -> Option<String> {
-        self.scene.kind_at(self.file.text, &self.file.pieces, end)
+        self.kinds.ending(end)
+    }
+
+    /// The type of the expression that a range of pieces is.
+    pub(super) fn kind_of(&self, range: &Range<usize>) -> Option<String> {
+        self.kinds.of(range)
     }
 
     /// The type before the dot of a call.
-    fn receiver(&self, call: &Call<'_>) -> Option<String> {
+    pub(super) fn receiver(&self, call: &Call<'_>) -> Option<String> {
         self.kind_at(call.receiver?)
     }
 
     /// What a call may mean; of a value of unknown type, a function of any type.
-    pub(super) fn entries(&self, call: &Call<'_>) -> Vec<&'a Entry> {
+    pub(super) fn entries(&self, call: &Call<'_>) -> Vec<&'f Entry> {
         let receiver = self.receiver(call);
         let mut all = self.scene.called(call.name, receiver.as_deref());
         if call.receiver.is_some() && receiver.is_none() {
@@ -87,8 +115,14 @@ impl<'a> Sheet<'a> {
     }
 
     /// How many parameters of an entry the value before the dot of a call is.
-    fn before_dot(&self, call: &Call<'_>, entry: &Entry) -> usize {
+    pub(super) fn before_dot(&self, call: &Call<'_>, entry: &Entry) -> usize {
         call.receiver.map_or(0, |_| entry.params_before_dot(self.receiver(call).as_deref()))
+    }
+
+    /// Whether an entry can be called with as many arguments as a call has.
+    pub(super) fn fits(&self, call: &Call<'_>, entry: &Entry) -> bool {
+        let (least, most) = self.counts(call, entry);
+        (least..=most).contains(&call.args.len())
     }
 
     /// How many arguments a call of an entry takes in its brackets.
@@ -96,6 +130,11 @@ impl<'a> Sheet<'a> {
         let least = entry.params.iter().filter(|param| !param.optional).count();
         let before = self.before_dot(call, entry);
         (least.saturating_sub(before), entry.params.len().saturating_sub(before))
+    }
+
+    /// Whether a call is one of a function of ours: not of the script's own, and not of a module.
+    pub(super) fn is_ours(&self, call: &Call<'_>) -> bool {
+        call.module.is_none() && self.own.iter().all(|(name, _)| name != call.name)
     }
 
     fn functions(&mut self) {
@@ -106,7 +145,7 @@ impl<'a> Sheet<'a> {
                 told.extend(self.in_module(call, module));
                 continue;
             }
-            if LANGUAGE.contains(&call.name) {
+            if LANGUAGE.contains(&call.name) || (call.receiver.is_none() && self.file.reading.declaration(call.at).is_some()) {
                 continue;
             }
             let own: Vec<usize> = self.own.iter().filter(|(name, _)| name == call.name).map(|(_, count)| *count).collect();
@@ -115,64 +154,65 @@ impl<'a> Sheet<'a> {
             let rhai = self.scene.builtins.iter().any(|builtin| builtin.name == call.name);
             if !own.is_empty() {
                 let given = call.args.len() + usize::from(call.receiver.is_some());
-                if !own.contains(&given) && !own.contains(&call.args.len()) {
+                if !own.contains(&given) && !own.contains(&call.args.len()) && !rhai && entries.is_empty() {
                     let wanted = own.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
-                    told.push(self.file.finding(
-                        &WRONG_ARGUMENTS,
-                        here,
-                        format!("`{}` takes {wanted} arguments, not {}", call.name, call.args.len()),
-                    ));
+                    let message = format!("`{}` takes {wanted} arguments, not {}", call.name, call.args.len());
+                    told.push(self.file.finding(&WRONG_ARGUMENTS, here, message));
                 }
             } else if let [entry, ..] = entries.as_slice() {
-                let fits = entries.iter().any(|entry| {
-                    let (least, most) = self.counts(call, entry);
-                    (least..=most).contains(&call.args.len())
-                });
-                if !fits && !rhai {
+                if !entries.iter().any(|entry| self.fits(call, entry)) && !rhai {
                     let (least, most) = self.counts(call, entry);
                     let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
-                    let given = call.args.len();
-                    let finding =
-                        self.file.finding(&WRONG_ARGUMENTS, here, format!("`{}` takes {wanted} arguments, not {given}", call.name));
-                    told.push(finding.help(format!("it is: `{}`", entry.signature)));
+                    let arguments = if wanted == "1" { "argument" } else { "arguments" };
+                    let message = format!("`{}` takes {wanted} {arguments}, not {}", call.name, call.args.len());
+                    told.push(self.file.finding(&WRONG_ARGUMENTS, here, message).help(format!("it is: `{}`", entry.signature)));
                 }
-            } else if !(rhai || call.receiver.is_some() && self.receiver(call).is_none() && (of_a_type || self.is_key(call.name))) {
-                let message = match self.receiver(call) {
-                    Some(kind) if self.scene.type_named(&kind).is_some() => format!("a {kind} has no function `{}`", call.name),
-                    _ => format!("there is no function `{}`", call.name),
+            } else if call.receiver.is_none() && of_a_type && !call.args.is_empty() {
+                // `cancel(task)` is `task.cancel()`.
+            } else if !(rhai || call.receiver.is_some() && self.may_be_any(call) && (of_a_type || self.is_key(call.name))) {
+                let kind = self.receiver(call);
+                let message = match &kind {
+                    Some(kind) => format!("{} has no function `{}`", with_article(kind), call.name),
+                    None => format!("there is no function `{}`", call.name),
                 };
-                let finding = self.file.finding(&UNKNOWN_FUNCTION, here, message);
-                let known =
-                    self.scene.entries.iter().filter(|e| !e.is_type()).map(|e| e.name.rsplit(['.', ':']).next().unwrap_or_default());
-                let known =
-                    known.chain(self.own.iter().map(|(name, _)| name.as_str())).chain(self.scene.builtins.iter().map(|b| b.name.as_str()));
-                told.push(match suggestion(call.name, known.collect::<BTreeSet<_>>()) {
-                    Some(hint) if hint.starts_with("did") => finding.help(hint),
-                    _ => finding.help("`octorhai help` lists the functions"),
-                });
+                let habit = kind.and_then(|_| habits::method(call.name)).map(str::to_owned);
+                told.push(self.file.finding(&UNKNOWN_FUNCTION, here, message).help(habit.unwrap_or_else(|| self.instead(call.name))));
             }
         }
         self.found.append(&mut told);
     }
 
+    /// Whether the value before the dot of a call may have functions that are not known: its type is not, or it is a map.
+    fn may_be_any(&self, call: &Call<'_>) -> bool {
+        self.receiver(call).is_none_or(|kind| kind == "map")
+    }
+
+    /// What to write instead of a function that does not exist.
+    fn instead(&self, name: &str) -> String {
+        if let Some(line) = habits::function(name) {
+            return format!("write {line}");
+        }
+        let known = self.scene.entries.iter().filter(|e| !e.is_type()).map(|e| e.name.rsplit(['.', ':']).next().unwrap_or_default());
+        let known = known.chain(self.own.iter().map(|(name, _)| name.as_str())).chain(self.scene.builtins.iter().map(|b| b.name.as_str()));
+        match suggestion(name, known.collect::<BTreeSet<_>>()) {
+            Some(hint) if hint.starts_with("did") => hint,
+            _ => habits::method(name).map_or_else(|| "`octorhai help` lists the functions".to_owned(), str::to_owned),
+        }
+    }
+
     /// Whether a map of this file has the key `name`: a closure in a map is called like a function.
     fn is_key(&self, name: &str) -> bool {
-        (0..self.file.pieces.len()).any(|at| self.word(at) == name && self.word(at + 1) == ":")
+        (0..self.file.reading.pieces.len()).any(|at| self.word(at).trim_matches('"') == name && self.file.reading.is_sign(at + 1, ":"))
     }
 
     /// A function of the standard library must be in its module; other modules are files, whose functions are known.
     fn in_module(&self, call: &Call<'_>, module: &str) -> Option<Finding> {
-        let path =
-            (0..self.file.pieces.len()).find(|at| self.word(*at) == "as" && self.word(at + 1) == module).map(|at| self.word(at - 1))?;
-        let path = path.trim_matches('"').trim_end_matches(".rhai");
-        let standard: Vec<&str> = self
-            .scene
-            .entries
-            .iter()
-            .filter(|e| e.group == path || e.group == format!("std/{path}"))
-            .filter_map(|e| e.name.split_once("::"))
-            .map(|(_, name)| name)
-            .collect();
+        let reading = &self.file.reading;
+        let at = (1..reading.pieces.len()).find(|at| reading.is_word(*at, "as") && self.word(at + 1) == module)?;
+        let path = self.word(at - 1).trim_matches('"').trim_end_matches(".rhai");
+        let of_path = |e: &&Entry| e.group == path || e.group == format!("std/{path}");
+        let standard: Vec<&str> =
+            self.scene.entries.iter().filter(of_path).filter_map(|e| e.name.split_once("::")).map(|(_, name)| name).collect();
         let own = self.own.iter().map(|(name, _)| name.as_str());
         let known: BTreeSet<&str> = if standard.is_empty() { own.collect() } else { standard.into_iter().collect() };
         if known.contains(call.name) {
@@ -185,57 +225,31 @@ impl<'a> Sheet<'a> {
         })
     }
 
-    fn options(&mut self) {
+    /// Functions of the script that stand before one of ours.
+    fn hidden(&mut self) {
+        let reading = &self.file.reading;
         let mut told = Vec::new();
-        for call in &self.calls {
-            let entries: Vec<&Entry> = self.entries(call).into_iter().filter(|entry| !entry.options.is_empty()).collect();
-            let options: Vec<&OptionDoc> = entries.iter().flat_map(|entry| entry.options).collect();
-            if options.is_empty() || call.module.is_some() {
-                continue;
-            }
-            // The options map is the last argument, or the one before a closure; other maps are values.
-            let place = call.args.iter().rposition(|argument| self.word(argument.start) == "#{");
-            let maps = entries.iter().any(|entry| {
-                let at = place.map_or(usize::MAX, |place| place + self.before_dot(call, entry));
-                // Where arguments before it may be left out, the map may stand earlier.
-                let mut from_here = entry.params.iter().skip(at).skip_while(|param| param.optional && param.options.is_empty());
-                from_here.next().is_some_and(|param| !param.options.is_empty())
-            });
-            let Some(pairs) = place.filter(|_| maps).and_then(|place| self.file.map(&call.args[place])) else {
-                continue;
+        for at in (0..reading.pieces.len()).filter(|at| reading.is_word(*at, "fn") && reading.is_sign(at + 2, "(")) {
+            let name = self.word(at + 1);
+            let count = reading.items(at + 2, reading.end_of(at + 2)).count();
+            let same = |entry: &&Entry| {
+                let least = entry.params.iter().filter(|param| !param.optional).count();
+                (least..=entry.params.len()).contains(&count)
             };
-            for pair in pairs {
-                let Some(option) = options.iter().find(|option| option.name == pair.key) else {
-                    let finding =
-                        self.file.finding(&UNKNOWN_OPTION, pair.at..pair.at + 1, format!("`{}` has no option `{}`", call.name, pair.key));
-                    let hint = suggestion(pair.key, options.iter().map(|option| option.name));
-                    told.push(finding.help(hint.unwrap_or_else(|| format!("`octorhai help {}` lists its options", call.name))));
-                    continue;
-                };
-                if let Some(why) = self.wrong_value(option, &pair.value) {
-                    let message = format!("option `{}` of `{}` must be: {}; {why}", option.name, call.name, option.takes.shown());
-                    let finding = self.file.finding(&WRONG_OPTION, pair.value.clone(), message);
-                    told.push(if option.takes.kind == "duration" {
-                        finding.help(format!("write it with its unit, e.g. `{}: \"45m\"`", option.name))
-                    } else {
-                        finding
-                    });
-                }
+            if let Some(entry) = self.scene.called(name, None).into_iter().find(same) {
+                let message = format!("this `{name}` stands before `{}`: the script cannot call that any more", entry.signature);
+                told.push(self.file.finding(&HIDES_FUNCTION, at + 1..at + 2, message).help("give it a name of its own"));
             }
         }
         self.found.append(&mut told);
     }
 
-    /// Why a value that is written out cannot be that of an option.
-    fn wrong_value(&self, option: &OptionDoc, value: &Range<usize>) -> Option<String> {
-        let written = self.file.value(value)?;
-        (option.takes.vet)(written).err()
-    }
-
     fn properties(&mut self) {
+        let reading = &self.file.reading;
         let mut told = Vec::new();
-        for at in 1..self.file.pieces.len() {
-            if self.word(at) != "." || self.file.pieces.get(at + 1).is_none_or(|next| next.kind != Kind::Word) || self.word(at + 2) == "(" {
+        for at in 1..reading.pieces.len() {
+            let is_property = reading.is_sign(at, ".") && reading.pieces.get(at + 1).is_some_and(|next| next.kind == Kind::Word);
+            if !is_property || reading.is_sign(at + 2, "(") {
                 continue;
             }
             let (name, Some(kind)) = (self.word(at + 1), self.kind_at(at - 1)) else { continue };
@@ -245,11 +259,28 @@ impl<'a> Sheet<'a> {
             }
             let finding = self.file.finding(&UNKNOWN_PROPERTY, at + 1..at + 2, format!("a {kind} has no property `{name}`"));
             let method = self.scene.entries.iter().any(|entry| entry.name == format!("{kind}.{name}"));
-            told.push(match suggestion(name, entry.properties.iter().map(|property| property.name)) {
+            let known: Vec<&str> = entry.properties.iter().map(|property| property.name).collect();
+            let all = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            told.push(match nearest(name, known.iter().copied()) {
                 _ if method => finding.help(format!("it is a function: `{name}()`")),
-                Some(hint) => finding.help(hint),
-                None => finding.help(format!("`octorhai help {kind}` lists them")),
+                Some(near) => finding.help(format!("did you mean `{near}`?")).help(format!("a {kind} has: {all}")),
+                None => finding.help(format!("a {kind} has: {all}")),
             });
+        }
+        self.found.append(&mut told);
+    }
+
+    /// `"to ${ctx.env}"`: only a text in backticks has values in it.
+    fn texts(&mut self) {
+        let reading = &self.file.reading;
+        let mut told = Vec::new();
+        for (at, piece) in reading.pieces.iter().enumerate().filter(|(_, piece)| piece.kind == Kind::Text && piece.closed) {
+            let text = piece.of(reading.text);
+            let code = text.starts_with('"').then(|| text.split_once("${")).flatten().and_then(|(_, rest)| rest.split_once('}'));
+            if let Some((code, _)) = code.filter(|(code, _)| !code.is_empty() && !code.contains('\\')) {
+                let message = format!("`${{{code}}}` is not filled in: this text is in double quotes");
+                told.push(self.file.finding(&TEXT_WITHOUT_VALUES, at..at + 1, message).help(habits::TEXT_WITH_VALUES));
+            }
         }
         self.found.append(&mut told);
     }
@@ -259,16 +290,13 @@ impl<'a> Sheet<'a> {
         for call in
             self.calls.iter().filter(|call| matches!(call.name, "param" | "secret") && call.module.is_none() && call.receiver.is_none())
         {
-            let Some(name) = call.args.first().and_then(|first| self.file.literal(first)) else { continue };
+            let Some(name) = call.args.first().and_then(|first| self.file.reading.literal(first)) else { continue };
             let lower = name.to_lowercase();
             // Reading it again is fine; saying a second time what it is is not.
             let says = call.args.len() > 1 || call.name == "secret";
             if says && declared.iter().any(|(known, said)| *known == lower && *said) {
-                let finding = self.file.finding(
-                    &PARAMETER_TWICE,
-                    call.at..call.close + 1,
-                    format!("the parameter `{name}` is declared a second time"),
-                );
+                let message = format!("the parameter `{name}` is declared a second time");
+                let finding = self.file.finding(&PARAMETER_TWICE, call.at..call.close + 1, message);
                 told.push(
                     finding
                         .help(format!("declare it once, at the top: `let value = {}(\"{name}\", ...);`, and use the variable", call.name)),

@@ -170,6 +170,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR", default_value = "octorhai-artifacts")]
     pub artifacts: PathBuf,
 
+    /// Run a script in which the check finds mistakes [env: OCTORHAI_NO_CHECK=1]
+    #[arg(long)]
+    pub no_check: bool,
+
     /// Write without colour, as with NO_COLOR
     #[arg(long)]
     pub no_color: bool,

@@ -2,11 +2,13 @@
 
 use super::{sandbox::Ready, signals};
 use crate::{
+    check,
     clock::Clock,
     engine::{
         self, Failure,
         docs::{self, Builtin, Entry},
         params::{self, ParamDecl},
+        scene::Scene,
     },
     error::{Error, Result},
     host, manual,
@@ -50,6 +52,11 @@ pub(super) fn declared(source: &Source) -> std::result::Result<Vec<ParamDecl>, F
 /// The same of a script that is compiled already.
 pub(super) fn declared_by(program: &engine::Program) -> std::result::Result<Vec<ParamDecl>, Failure> {
     params::declarations(program)
+}
+
+/// The mistakes because of which a script is not run.
+pub(super) fn refusals(program: &engine::Program) -> Vec<Failure> {
+    check::refusals(program, &Scene { entries: reference(), builtins: builtins(), ..Scene::default() })
 }
 
 /// A world by the name of a built-in one, or from a file.

@@ -173,6 +173,7 @@ fn options(args: &RunArgs, given: &Given<'_>) -> Value {
         "max_operations": args.max_operations,
         "virtual_time": on(args.virtual_time),
         "suspend": on(args.suspend),
+        "no_check": on(args.no_check),
         "ca_cert": file(&args.ca_cert),
         "api_key_file": file(&args.api_key_file),
         "params": file(&args.params),

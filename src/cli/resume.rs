@@ -73,6 +73,10 @@ pub struct ResumeArgs {
     #[arg(long)]
     pub suspend: bool,
 
+    /// Go on with a script in which the check finds mistakes, also when the run was begun without that
+    #[arg(long)]
+    pub no_check: bool,
+
     /// What stdout carries: what the script prints, or one event a line as JSON
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub output: Output,
@@ -271,6 +275,7 @@ impl Work<'_> {
             run_id: Some(name.clone()),
             store: self.store.map(str::to_owned),
             suspend: given.due || given.suspend || options["suspend"] == true,
+            no_check: given.no_check || options["no_check"] == true,
             server: said("server"),
             space: said("space"),
             env: said("env"),

@@ -34,6 +34,9 @@ const LARGEST_FILE: u64 = 16 << 20;
 /// Scripts are not larger; the longest that people wrote by hand are a hundredth of it.
 const LARGEST_SCRIPT: u64 = 1 << 20;
 
+/// The variable that switches the check before a run off.
+const NO_CHECK: &str = "OCTORHAI_NO_CHECK";
+
 /// How loud `args` wants it.
 pub fn loudness(args: &RunArgs) -> Loudness {
     match (args.verbose, args.quiet) {
@@ -86,13 +89,28 @@ pub(super) fn go(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environ
             explain(ui, &failure);
             Ended::by(&failure.error)
         }
+        Err(Stop::Refused(found)) => refused(ui, &found),
     }
+}
+
+/// Tells what the check found.
+fn refused(ui: &Ui, found: &[Failure]) -> Ended {
+    /// So many are told.
+    const MOST: usize = 10;
+    for failure in found.iter().take(MOST) {
+        explain(ui, failure);
+    }
+    let count = if found.len() == 1 { "a mistake".to_owned() } else { format!("{} mistakes", found.len()) };
+    ui.say(&format!("nothing was sent: the check found {count}; `--no-check`, or {NO_CHECK}=1, runs the script as it is"));
+    found.first().map_or_else(Ended::default, |first| Ended::by(&first.error))
 }
 
 /// Why a run did not start.
 enum Stop {
     Error(Error),
     Failure(Box<Failure>),
+    /// The check found mistakes that cannot go well.
+    Refused(Vec<Failure>),
 }
 
 impl std::convert::From<Error> for Stop {
@@ -121,11 +139,18 @@ pub(super) fn learn_secrets(ui: &Ui, environment: &Environment) {
 fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
     learn_secrets(ui, environment);
     let script = if let From::Step(step) = from { step.source.clone() } else { source(&args.script)? };
-    let declared =
-        below::declared(&script).map_err(|failure| Stop::Failure(Box::new(super::journal::explained(failure, args, environment, ui))))?;
+    let told = |failure| Stop::Failure(Box::new(super::journal::explained(failure, args, environment, ui)));
+    let program = below::compiled(&script).map_err(told)?;
+    let declared = below::declared_by(&program).map_err(told)?;
     if args.script_help {
         ui.data(&params::help(&script.name, about(&script.text).as_deref(), &declared));
         return Ok(None);
+    }
+    if !args.no_check && variable(environment, NO_CHECK) != Some("1") {
+        let found = below::refusals(&program);
+        if !found.is_empty() {
+            return Err(Stop::Refused(found));
+        }
     }
     let smtp = args.smtp.as_deref().or_else(|| variable(environment, "OCTORHAI_SMTP_URL")).map(str::to_owned);
     if let Some(url) = &smtp {

@@ -470,9 +470,6 @@ fn argument_named(around: &Surroundings, argument: &str) -> Option<String> {
     if let Some(index) = index.checked_sub(before_dot) {
         around.better.set(argument_position(around, index));
     }
-    if doc.params.iter().any(|p| p.name == argument && p.takes.kind == "closure") {
-        return Some(format!("what is done later stands in a closure: `|| ...`; it is: `{}`", doc.signature()));
-    }
     let receiver = if before_dot > 0 { ", and what stands before the dot is its first argument" } else { "" };
     Some(format!("it is: `{}`{receiver}", doc.signature()))
 }

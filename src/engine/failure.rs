@@ -94,6 +94,15 @@ impl Failure {
         Self { error, trace, texts: BTreeMap::from([(unit.name.clone(), unit.text.clone())]) }
     }
 
+    /// A failure that was found at byte `at` of a text.
+    pub fn in_text(error: Error, file: &str, text: &str, at: usize) -> Self {
+        let before = &text[..at.min(text.len())];
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let (line, column) = (before.matches('\n').count() + 1, before[start..].chars().count() + 1);
+        let trace = vec![Frame { file: file.to_owned(), line, column, function: None }];
+        Self { error, trace, texts: BTreeMap::from([(file.to_owned(), text.to_owned())]) }
+    }
+
     /// Name and text of each file in the trace.
     pub fn texts(&self) -> impl Iterator<Item = (String, String)> + '_ {
         self.texts.iter().map(|(name, text)| (name.clone(), text.clone()))

@@ -62,7 +62,7 @@ pub(super) fn word(word: &str, before: &str, after: &str) -> Option<String> {
 pub(super) const ESCAPED: &str = "`##{` is how `#{` is written in a step's inline script, for Octopus; here it is `#{`";
 
 /// How a text holds values.
-pub(super) const TEXT_WITH_VALUES: &str = "a text with values in it stands in backticks: `Test of ${ctx.env}`";
+pub const TEXT_WITH_VALUES: &str = "a text with values in it stands in backticks: `Test of ${ctx.env}`";
 
 /// What other languages call methods, and what they are here.
 const METHODS: &[(&[&str], &str)] = &[
@@ -86,8 +86,65 @@ const METHODS: &[(&[&str], &str)] = &[
     (&["join"], "a list of texts is joined by a loop, or printed as it is"),
 ];
 
+/// What people call functions, and the line that works.
+const FUNCTIONS: &[(&[&str], &str)] = &[
+    (&["mail", "send_mail", "sendmail", "send_email", "mailto"], "`email(#{to: \"team@example.com\", subject: \"...\", body: \"...\"})`"),
+    (&["runbook", "start_runbook", "execute_runbook"], "`run_runbook(project, runbook, env)`"),
+    (&["csv", "to_csv"], "`report(rows, #{format: \"csv\"})`"),
+    (&["html", "to_html"], "`report(rows, #{format: \"html\"})`"),
+    (&["markdown", "table"], "`report(rows, #{format: \"markdown\"})`"),
+    (&["wait_for_step", "waitStep"], "`wait_step(task, \"step\")`"),
+    (&["wait_for_deployment", "wait_all", "wait_for_task", "wait_until_done"], "`wait(task, #{timeout: \"1h\"})`"),
+    (&["latest_release", "newest", "get_latest"], "`latest(project)`"),
+    (&["current_release", "live", "current", "get_deployed"], "`deployed(project, env)`"),
+    (&["is_deployed"], "`deployed(project, env) != ()`"),
+    (&["deploy_release", "start_deployment", "create_deployment"], "`deploy(project, version, env)`"),
+    (&["new_release", "make_release"], "`create_release(project, #{version: \"1.0.0\"})`"),
+    (&["environments", "get_environments"], "`envs()`"),
+    (&["is_running", "in_progress", "busy"], "`running(project, env).len() > 0`"),
+    (&["undo_on_failure", "transaction"], "`saga(|s| { ... })`"),
+    (&["exclusive", "mutex", "with_lock"], "`lock(name, || ...)`"),
+    (&["log", "log_info"], "`print(...)`"),
+    (&["raise_error", "abort"], "`fail(\"...\")`"),
+];
+
+/// The line that works, for a function that people call otherwise.
+pub fn function(name: &str) -> Option<&'static str> {
+    FUNCTIONS.iter().find(|(names, _)| names.contains(&name)).map(|(_, line)| *line)
+}
+
+/// What people call options, and what they are here.
+const OPTIONS: &[(&[&str], &str)] = &[
+    (&["skip", "skip_step", "exclude_steps"], "skip_steps"),
+    (&["environment", "environments", "envs"], "env"),
+    (&["project"], "projects"),
+    (&["tenants"], "tenant"),
+    (&["tenant"], "tenants"),
+    (&["targets", "machine", "target"], "machines"),
+    (&["exclude_targets", "except_machines"], "exclude_machines"),
+    (&["max_wait", "wait", "time_out", "limit", "max"], "timeout"),
+    (&["prompted", "vars", "prompts", "form_values", "values"], "variables"),
+    (&["comments", "reason"], "comment"),
+    (&["when", "start_at", "queue_time"], "at"),
+    (&["type", "as"], "format"),
+    (&["recipients", "address"], "to"),
+    (&["text", "message"], "body"),
+    (&["release_notes"], "notes"),
+    (&["category"], "categories"),
+];
+
+/// What to write instead of an option that `function` does not have; `known` are those that it has.
+pub fn option(function: &str, name: &str, known: &[&str]) -> Option<String> {
+    if name == "tenant_tags" && known.contains(&"tenant") {
+        let line = format!("for t in tenants(#{{tags: \"Ring/One\"}}) {{ {function}(..., #{{tenant: t}}); }}");
+        return Some(format!("tenants are chosen first: `{line}`"));
+    }
+    let here = OPTIONS.iter().filter(|(names, _)| names.contains(&name)).map(|(_, here)| *here);
+    here.filter(|here| known.contains(here)).map(|here| format!("write `#{{{here}: ...}}`")).next()
+}
+
 /// What another language's method is called here.
-pub(super) fn method(name: &str) -> Option<&'static str> {
+pub fn method(name: &str) -> Option<&'static str> {
     METHODS.iter().find(|(names, _)| names.contains(&name)).map(|(_, help)| *help)
 }
 

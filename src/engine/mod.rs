@@ -6,7 +6,6 @@
 mod caught;
 mod explain;
 mod failure;
-mod habits;
 mod interpreter;
 mod modules;
 mod sizes;
@@ -19,15 +18,16 @@ mod words;
 pub mod baton;
 pub mod choice;
 pub mod docs;
+pub mod habits;
 pub mod library;
 pub mod options;
 pub mod parallel;
 pub mod param_names;
 pub mod params;
-pub mod scan;
 pub mod scene;
 pub mod session;
 pub mod site;
+pub mod text;
 pub mod thrown;
 
 pub use failure::{Failure, Frame, span};

@@ -100,9 +100,10 @@ fn is_definition(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|end| end == "d"))
 }
 
-/// Like Rhai, but a comment or text that swallows the rest of the script is an error.
+/// Like Rhai, but a comment or text that swallows the rest of the script is an error, and so is what would take hours to compile.
 fn parse(engine: &Engine, names: &Scope, text: &str) -> Result<AST, rhai::ParseError> {
-    syntax::endless(text).map_or_else(|| engine.compile_with_scope(names, text), Err)
+    let refused = syntax::endless(text).or_else(|| syntax::too_deep(text));
+    refused.map_or_else(|| engine.compile_with_scope(names, text), Err)
 }
 
 impl Shelf {

@@ -70,6 +70,9 @@ impl Takes {
     }
 }
 
+/// How a closure is written.
+pub(super) const LATER: &str = "what is done later stands in a closure: `|| ...`";
+
 /// The kind of a value that is one of some words, and nothing else.
 pub const WORD: &str = "word";
 
@@ -295,7 +298,25 @@ pub fn wrong_value(place: &str, name: &str, takes: &Takes, word: Option<&str>, w
         };
     }
     let error = Error::new(Kind::Script, format!("{place} must be: {}; {why}", takes.shown()));
+    if name == "html" && why.starts_with("got a list") {
+        return error.help("rows become HTML with `report(rows, #{format: \"html\"})`");
+    }
+    if takes.kind == FnPtr::KIND {
+        return error.help(LATER);
+    }
     if takes.kind == SignedDuration::KIND { error.help(format!("write it with its unit, e.g. `{name}: \"45m\"`")) } else { error }
+}
+
+/// The line that works where a value was given instead of an options map.
+pub fn fitting_option(function: &str, options: &[OptionDoc], value: &Dynamic) -> Option<String> {
+    let text = value.read_lock::<rhai::ImmutableString>()?.to_string();
+    let fits = |option: &&OptionDoc| (option.takes.vet)(value.clone()).is_ok();
+    let by_word = options.iter().find(|option| option.takes.words.contains(&text.as_str()));
+    let by_duration = || options.iter().find(|option| option.takes.kind == SignedDuration::KIND && fits(option));
+    let by_version = || options.iter().find(|option| option.name == "version" && text.starts_with(|c: char| c.is_ascii_digit()));
+    let by_name = || options.iter().find(|option| option.takes.names.is_some() && fits(option));
+    let option = by_word.or_else(by_duration).or_else(by_version).or_else(by_name)?;
+    Some(format!("options stand in a map: `{function}(..., #{{{}: \"{text}\"}})`", option.name))
 }
 
 /// Takes `name` out of `map` and reads it.
@@ -315,8 +336,9 @@ pub fn take<T: OptionValue>(function: &str, map: &mut Map, name: &str) -> HostRe
 /// What is left after all known options were taken is unknown.
 pub fn nothing_left(function: &str, map: &Map, known: &[OptionDoc]) -> HostResult<()> {
     let Some(name) = map.keys().next() else { return Ok(()) };
+    let instead = || super::habits::option(function, name, &known.iter().map(|option| option.name).collect::<Vec<_>>());
     let mut error = Error::new(Kind::Script, format!("`{function}` has no option `{name}`")).with("option", name.as_str());
-    error = match suggestion(name, known.iter().map(|o| o.name)) {
+    error = match instead().or_else(|| suggestion(name, known.iter().map(|o| o.name))) {
         Some(help) => error.help(help),
         None => error.help(format!("`octorhai help {function}` lists its options")),
     };
@@ -386,7 +408,9 @@ macro_rules! options {
                 if value.is_unit() {
                     return Ok(Self::default());
                 }
-                let map = <rhai::Map as $crate::engine::options::OptionValue>::argument(function, name, value)?;
+                let hint = $crate::engine::options::fitting_option(function, <Self as $crate::engine::options::Options>::DOCS, &value);
+                let map = <rhai::Map as $crate::engine::options::OptionValue>::argument(function, name, value)
+                    .map_err(|error| hint.into_iter().fold(error, $crate::engine::thrown::helped))?;
                 <Self as $crate::engine::options::Options>::parse(function, map)
             }
         }

@@ -1,6 +1,7 @@
 //! Parameters of a script, found in its text without running it, and the check of values for them.
 //!
-//! Forms: `param(name)`, `param(name, default)`, `param(name, default, #{label, help, type, choices})`, `secret(name)`.
+//! Forms: `param(name)`, `param(name, default)`, `param(name, default, #{label, help, type, choices})`, `param(name, #{...})` for one that
+//! must be given, `secret(name)`.
 
 use super::{Failure, Interpreter, Program, modules::Unit, thrown};
 use crate::error::{Error, Kind, Result};
@@ -145,7 +146,7 @@ fn declaration(call: &FnCallExpr, position: Position, unit: &Arc<Unit>) -> std::
         let help = if secret {
             "it is: `secret(name)`"
         } else {
-            "it is: `param(name)`, `param(name, default)` or `param(name, default, #{label, help, type, choices})`"
+            "it is: `param(name)`, `param(name, default)`, `param(name, #{label, help, type, choices})` or `param(name, default, #{...})`"
         };
         return Err((error.help(help), position));
     }
@@ -158,9 +159,12 @@ fn declaration(call: &FnCallExpr, position: Position, unit: &Arc<Unit>) -> std::
     if name.is_empty() || name.chars().any(|c| c.is_control() || c == '=') {
         return Err(wrong("the name of a parameter cannot be empty or hold `=` or control characters", place(0)));
     }
-    let default = literal(1).filter(|d| !d.is_unit()).map(|d| thrown::to_json(&d));
+    // A map is never a default: `param(name, #{label: "..."})` has none.
+    let described =
+        if call.args.len() == 2 && literal(1).is_some_and(|d| d.is_map()) { Some(1) } else { (call.args.len() == 3).then_some(2) };
+    let default = literal(1).filter(|d| !d.is_unit() && described != Some(1)).map(|d| thrown::to_json(&d));
     let mut declared = ParamDecl {
-        required: call.args.len() < 2 || literal(1).is_some_and(|d| d.is_unit()),
+        required: call.args.len() < 2 || described == Some(1) || literal(1).is_some_and(|d| d.is_unit()),
         kind: match &default {
             Some(Value::Bool(_)) => ParamKind::Flag,
             Some(Value::Number(_)) => ParamKind::Number,
@@ -176,15 +180,15 @@ fn declaration(call: &FnCallExpr, position: Position, unit: &Arc<Unit>) -> std::
         file: unit.name.clone(),
         line: position.line().unwrap_or(0),
     };
-    if call.args.len() == 3 {
-        let about = literal(2).and_then(Dynamic::try_cast::<Map>).ok_or_else(|| {
-            let (error, position) = wrong("what describes a parameter must be written out as a map", place(2));
+    if let Some(described) = described {
+        let about = literal(described).and_then(Dynamic::try_cast::<Map>).ok_or_else(|| {
+            let (error, position) = wrong("what describes a parameter must be written out as a map", place(described));
             (
                 error.help("e.g. `#{label: \"Mail to\", type: \"text\"}`: parameters are read from the text of the script, before it runs"),
                 position,
             )
         })?;
-        describe(&mut declared, about).map_err(|e| (e, place(2)))?;
+        describe(&mut declared, about).map_err(|e| (e, place(described)))?;
     }
     if let Some(default) = &declared.default {
         declared.default = Some(

@@ -6,7 +6,7 @@
 use super::{
     Failure, Files, Interpreter, Source,
     failure::span,
-    scan::{self, Kind},
+    text::scan::{self, Kind},
 };
 use rhai::{AST, ASTNode, Dynamic, Engine, Expr, LexError, ParseErrorType, Scope, Stmt};
 

@@ -3,7 +3,8 @@
 use super::{
     explain::{Surroundings, constant, hinted, plain, position_of, unknown_module, unknown_variable},
     failure::span,
-    habits, scan,
+    habits,
+    text::{Reading, cost, scan},
 };
 use crate::error::{Error, Kind};
 use rhai::{LexError, ParseErrorType};
@@ -18,6 +19,14 @@ pub(super) fn endless(text: &str) -> Option<rhai::ParseError> {
     let (piece, end) = scan::endless(text, &pieces)?;
     let missing = ParseErrorType::MissingToken(end, ENDLESS.to_owned());
     Some(rhai::ParseError(Box::new(missing), position_of(text, piece.range.start).unwrap_or(rhai::Position::NONE)))
+}
+
+/// The error for a `switch` that is nested so deeply that Rhai would need hours to compile it.
+pub(super) fn too_deep(text: &str) -> Option<rhai::ParseError> {
+    // Most scripts have none.
+    let reading = text.contains("switch").then(|| Reading::new(text))?;
+    let start = reading.pieces[cost::too_deep(&reading)?].range.start;
+    Some(rhai::ParseError(Box::new(ParseErrorType::ExprTooDeep), position_of(text, start).unwrap_or(rhai::Position::NONE)))
 }
 
 fn script(message: impl Into<String>) -> Error {

@@ -80,6 +80,14 @@ pub fn put(error: &mut EvalAltResult, changed: Error) {
     error.set_position(at);
 }
 
+/// The same error with what helps.
+pub fn helped(mut error: Box<EvalAltResult>, hint: String) -> Box<EvalAltResult> {
+    if let Some(known) = ours(&error) {
+        put(&mut error, known.help(hint));
+    }
+    error
+}
+
 /// File and place of the call that ended the script.
 pub(super) fn place(error: &EvalAltResult) -> Option<(String, Position)> {
     match error {

@@ -196,8 +196,9 @@ crate::functions! {
     }
 
     /// The value of a parameter: from the command line (`--NotifyTo x`), `--params FILE`, the environment
-    /// (`OCTORHAI_PARAM_NOTIFY_TO`), a step's parameter, or the default. Without a default it must be given. Options for
-    /// the third argument: `label`, `help`, `type` (`"text"`, `"number"`, `"flag"`, `"list"`), `choices`.
+    /// (`OCTORHAI_PARAM_NOTIFY_TO`), a step's parameter, or the default. Without a default it must be given. Options stand in
+    /// the last argument, with or without a default before them: `label`, `help`, `type` (`"text"`, `"number"`, `"flag"`,
+    /// `"list"`), `choices`.
     ///
     /// The name must be written out: `octorhai run x.rhai --help` finds parameters without running the script.
     ///
@@ -209,7 +210,8 @@ crate::functions! {
         let _ = options; // read from the text of the script, see engine::params
         match host.given(&name) {
             Some(value) => Ok(to_dynamic(&value)),
-            None => default.ok_or_else(|| raise(missing(&name))),
+            // `param(name, #{label: ...})` has no default.
+            None => default.filter(|value| !value.is_map()).ok_or_else(|| raise(missing(&name))),
         }
     }
 

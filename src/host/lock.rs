@@ -214,7 +214,7 @@ crate::functions! {
         let (closure, options) = sorted("only_one", Before(name), Around(options.0))?;
         let name = host.script_name()?;
         match closure {
-            Some(closure) => host.with_locks(&[name.into()], &options, || call.closure(&closure, ())),
+            Some(closure) => host.with_locks(&[name], &options, || call.closure(&closure, ())),
             None if !crate::engine::branch().is_empty() => Err(raise(
                 Error::new(Kind::Script, "`only_one` without a closure is about the whole script, so it cannot stand in `parallel`")
                     .help("put it at the beginning of the script, or give it a closure"),

@@ -131,7 +131,7 @@ crate::functions! {
     /// Octopus step `--deployment ID` says which deployment is meant.
     ///
     /// ```rhai
-    /// if window("Mon-Fri 08:00-18:00") { requeue("22:00"); }
+    /// if window("Mon-Fri 08:00-18:00", "Europe/Berlin") { requeue("22:00 Europe/Berlin"); }
     /// ```
     fn requeue(call, when: When; options: RequeueOptions) -> "Task" raises "suspended, not_found, refused, in_doubt, request" {
         let host = Host::of(call)?;

@@ -89,9 +89,10 @@ impl OptionValue for When {
     }
 }
 
-/// What is wrong, for a value that is not used.
+/// What is wrong, and what would be right, of a value that is not used.
 fn why<T>(read: crate::error::Result<T>) -> Result<(), String> {
-    read.map(drop).map_err(|error| error.message().to_owned())
+    read.map(drop)
+        .map_err(|error| std::iter::once(error.message()).chain(error.hints().iter().map(String::as_str)).collect::<Vec<_>>().join(": "))
 }
 
 /// A window of the week, as written.
@@ -171,7 +172,7 @@ crate::functions! {
     /// moved by the gap; on the day they go back the first of two is meant.
     ///
     /// ```rhai
-    /// let night = at("tomorrow 03:00");
+    /// let night = at("tomorrow 03:00 Europe/Berlin");
     /// print(night.iso);
     /// ```
     fn at(call, text: When) -> "Moment" {
@@ -228,7 +229,7 @@ crate::functions! {
     /// Waits until a window is open; returns at once when it is open now.
     ///
     /// ```rhai
-    /// wait_window("Mon-Fri 22:00-04:00");
+    /// wait_window("Mon-Fri 22:00-04:00", "Europe/Berlin");
     /// ```
     fn wait_window(call, window: WindowText; zone: Option<Zone>) -> "nothing" {
         let host = Host::of(call)?;

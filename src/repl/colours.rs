@@ -1,8 +1,8 @@
 //! Colours of an input while it is typed.
 
 use crate::engine::{
-    scan::{self, Kind},
     scene::Scene,
+    text::scan::{self, Kind},
 };
 use std::{collections::BTreeSet, fmt::Write as _};
 

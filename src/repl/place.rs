@@ -3,8 +3,12 @@
 use crate::engine::{
     docs::Entry,
     options::{OptionDoc, Takes},
-    scan::{self, Kind, Piece},
-    scene::{Scene, ends_value},
+    scene::Scene,
+    text::{
+        Reading,
+        kinds::Kinds,
+        scan::{self, Kind, Piece, ends_value},
+    },
 };
 use crate::host::nouns::{self, Noun};
 
@@ -68,14 +72,15 @@ pub(super) fn at<'a>(text: &'a str, scene: &'a Scene) -> Place<'a> {
         let expected = if text.trim_start().contains(' ') { Expected::OfCommand(command) } else { Expected::Command };
         return Place { start: if matches!(expected, Expected::Command) { text.len() - text.trim_start().len() } else { word }, expected };
     }
-    let pieces = scan::pieces(text);
-    let Some(last) = pieces.last() else { return Place { start: text.len(), expected: Expected::Value } };
-    if last.kind == Kind::Comment && (!last.closed || last.range.end == text.len()) {
+    if scan::pieces(text).last().is_some_and(|last| last.kind == Kind::Comment && (!last.closed || last.range.end == text.len())) {
         return Place { start: text.len(), expected: Expected::Nothing };
     }
-    let frames = frames(text, &pieces);
+    let reading = Reading::new(text);
+    let pieces = &reading.pieces;
+    let Some(last) = pieces.last() else { return Place { start: text.len(), expected: Expected::Value } };
+    let frames = frames(&reading);
     if last.kind == Kind::Text && !last.closed {
-        return Place { start: last.range.start + 1, expected: inside_quotes(text, &pieces, &frames, scene) };
+        return Place { start: last.range.start + 1, expected: inside_quotes(&reading, &frames, scene) };
     }
     let touches = last.kind == Kind::Word && last.range.end == text.len();
     let start = if touches { last.range.start } else { text.len() };
@@ -84,7 +89,7 @@ pub(super) fn at<'a>(text: &'a str, scene: &'a Scene) -> Place<'a> {
     let expected = match before.map(|at| (at, pieces[at].of(text))) {
         Some((at, ".")) if at > 0 => {
             let variable = Some(&pieces[at - 1]).filter(|p| p.kind == Kind::Word && (at < 2 || pieces[at - 2].of(text) != "."));
-            Expected::Member { kind: scene.kind_at(text, &pieces, at - 1), variable: variable.map(|p| p.of(text)) }
+            Expected::Member { kind: Kinds::new(&reading, scene).ending(at - 1), variable: variable.map(|p| p.of(text)) }
         }
         Some((at, "::")) if at > 0 => Expected::InModule(pieces[at - 1].of(text)),
         Some((_, "let" | "const" | "fn" | "for" | "|")) => Expected::Nothing,
@@ -93,7 +98,7 @@ pub(super) fn at<'a>(text: &'a str, scene: &'a Scene) -> Place<'a> {
             Some(frame) => {
                 // Of a map in a map nothing is known.
                 let of_call = frames.len() >= 2 && frames[frames.len() - 2].sign == "(";
-                let entries = if of_call { slot_entries(text, &pieces, &frames, scene) } else { Vec::new() };
+                let entries = if of_call { slot_entries(&reading, &frames, scene) } else { Vec::new() };
                 let options = entries.iter().flat_map(|entry| entry.options).collect();
                 let given = if touches { &frame.keys[..frame.keys.len().saturating_sub(1)] } else { &frame.keys[..] };
                 Expected::Key { options, given: given.to_vec() }
@@ -106,28 +111,29 @@ pub(super) fn at<'a>(text: &'a str, scene: &'a Scene) -> Place<'a> {
 
 /// The signature to show behind an open call, with the argument that is next.
 pub(super) fn signature_at(text: &str, scene: &Scene) -> Option<String> {
-    let pieces = scan::pieces(text);
-    let frames = frames(text, &pieces);
+    let reading = Reading::new(text);
+    let frames = frames(&reading);
     let frame = frames.last().filter(|frame| frame.sign == "(")?;
-    let last = pieces.last()?;
+    let last = reading.pieces.last()?;
     if !matches!(last.of(text), "(" | ",") {
         return None;
     }
-    let (name, receiver) = callee(text, &pieces, frame.at, scene)?;
+    let (name, receiver) = callee(&reading, frame.at, scene)?;
     if let Some((_, params)) = scene.functions.iter().find(|(known, _)| known == name) {
         return Some(params.get(frame.argument..)?.join(", "));
     }
     let entry = *scene.called(name, receiver.as_deref()).first()?;
-    let before = before_dot(text, &pieces, frame.at, entry, receiver.as_deref());
+    let before = before_dot(&reading, frame.at, entry, receiver.as_deref());
     let parameters = entry.signature.split_once('(')?.1.rsplit_once(')')?.0;
     let rest: Vec<&str> = parameters.split(", ").skip(frame.argument + before).collect();
     Some(format!("{}) -> {}", rest.join(", "), entry.returns()))
 }
 
 /// The brackets that are open at the end.
-fn frames<'a>(text: &'a str, pieces: &[Piece]) -> Vec<Frame<'a>> {
+fn frames<'a>(reading: &Reading<'a>) -> Vec<Frame<'a>> {
+    let text = reading.text;
     let mut open: Vec<Frame> = Vec::new();
-    for (at, piece) in pieces.iter().enumerate() {
+    for (at, piece) in reading.pieces.iter().enumerate() {
         let sign = piece.of(text);
         match (piece.kind, sign) {
             (Kind::Sign, "(" | "[" | "{" | "#{") => {
@@ -170,37 +176,38 @@ fn frames<'a>(text: &'a str, pieces: &[Piece]) -> Vec<Frame<'a>> {
 }
 
 /// The name of the function whose call opens with piece `open`, and the type before its dot.
-fn callee<'a>(text: &'a str, pieces: &[Piece], open: usize, scene: &Scene) -> Option<(&'a str, Option<String>)> {
+fn callee<'a>(reading: &Reading<'a>, open: usize, scene: &Scene) -> Option<(&'a str, Option<String>)> {
+    let pieces = &reading.pieces;
     let name = open.checked_sub(1).filter(|at| pieces[*at].kind == Kind::Word && pieces[*at].range.end == pieces[open].range.start)?;
-    let receiver = if is_method(text, pieces, open) { scene.kind_at(text, pieces, name.checked_sub(2)?) } else { None };
-    Some((pieces[name].of(text), receiver))
+    let receiver = if is_method(reading, open) { Kinds::new(reading, scene).ending(name.checked_sub(2)?) } else { None };
+    Some((reading.word(name), receiver))
 }
 
-fn is_method(text: &str, pieces: &[Piece], open: usize) -> bool {
-    open >= 3 && pieces[open - 2].of(text) == "."
+fn is_method(reading: &Reading<'_>, open: usize) -> bool {
+    open >= 3 && reading.is_sign(open - 2, ".")
 }
 
 /// The entries of the call whose options map or arguments the cursor is in.
-fn slot_entries<'a>(text: &str, pieces: &[Piece], frames: &[Frame<'_>], scene: &'a Scene) -> Vec<&'a Entry> {
+fn slot_entries<'a>(reading: &Reading<'_>, frames: &[Frame<'_>], scene: &'a Scene) -> Vec<&'a Entry> {
     let Some(call) = frames.iter().rev().find(|frame| frame.sign == "(") else { return Vec::new() };
-    let Some((name, receiver)) = callee(text, pieces, call.at, scene) else { return Vec::new() };
+    let Some((name, receiver)) = callee(reading, call.at, scene) else { return Vec::new() };
     scene.called(name, receiver.as_deref())
 }
 
 /// What is expected in the text that is open at the end.
-fn inside_quotes<'a>(text: &'a str, pieces: &[Piece], frames: &[Frame<'a>], scene: &'a Scene) -> Expected<'a> {
-    let before = pieces.len().checked_sub(2).map(|at| pieces[at].of(text));
+fn inside_quotes<'a>(reading: &Reading<'a>, frames: &[Frame<'a>], scene: &'a Scene) -> Expected<'a> {
+    let before = reading.pieces.len().checked_sub(2).map(|at| reading.word(at));
     if before == Some("import") {
         return Expected::Import;
     }
-    let Some(slot) = slot(text, pieces, frames, scene) else { return Expected::Nothing };
-    if let Some(wanted) = wanted(text, pieces, &slot, scene) {
+    let Some(slot) = slot(reading, frames, scene) else { return Expected::Nothing };
+    if let Some(wanted) = wanted(reading, &slot, scene) {
         return Expected::Name(wanted);
     }
     if slot.takes.words.is_empty() { Expected::Nothing } else { Expected::Choice(slot.takes.words) }
 }
 
-fn slot(text: &str, pieces: &[Piece], frames: &[Frame<'_>], scene: &Scene) -> Option<Slot> {
+fn slot(reading: &Reading<'_>, frames: &[Frame<'_>], scene: &Scene) -> Option<Slot> {
     // A list of names is where one name is.
     let frames = match frames.split_last() {
         Some((last, rest)) if last.sign == "[" => rest,
@@ -208,7 +215,7 @@ fn slot(text: &str, pieces: &[Piece], frames: &[Frame<'_>], scene: &Scene) -> Op
     };
     let (last, rest) = frames.split_last()?;
     let call = if last.sign == "#{" { rest.last().filter(|frame| frame.sign == "(")? } else { last };
-    let entry = *slot_entries(text, pieces, frames, scene).first()?;
+    let entry = *slot_entries(reading, frames, scene).first()?;
     if call.sign != "(" {
         return None;
     }
@@ -217,25 +224,25 @@ fn slot(text: &str, pieces: &[Piece], frames: &[Frame<'_>], scene: &Scene) -> Op
         let option = entry.options.iter().find(|option| option.name == *key)?;
         return Some(Slot { takes: &option.takes, call: call.at });
     }
-    let (_, receiver) = callee(text, pieces, call.at, scene)?;
-    let param = entry.params.get(call.argument + before_dot(text, pieces, call.at, entry, receiver.as_deref()))?;
+    let (_, receiver) = callee(reading, call.at, scene)?;
+    let param = entry.params.get(call.argument + before_dot(reading, call.at, entry, receiver.as_deref()))?;
     Some(Slot { takes: &param.takes, call: call.at })
 }
 
 /// How many parameters of an entry the value before the dot is, of the call that opens with piece `open`.
-fn before_dot(text: &str, pieces: &[Piece], open: usize, entry: &Entry, receiver: Option<&str>) -> usize {
-    if is_method(text, pieces, open) { entry.params_before_dot(receiver) } else { 0 }
+fn before_dot(reading: &Reading<'_>, open: usize, entry: &Entry, receiver: Option<&str>) -> usize {
+    if is_method(reading, open) { entry.params_before_dot(receiver) } else { 0 }
 }
 
 /// The names that fit.
-fn wanted(text: &str, pieces: &[Piece], slot: &Slot, scene: &Scene) -> Option<Noun> {
-    nouns::of(slot.takes, about(text, pieces, slot, scene).as_deref())
+fn wanted(reading: &Reading<'_>, slot: &Slot, scene: &Scene) -> Option<Noun> {
+    nouns::of(slot.takes, about(reading, slot, scene).as_deref())
 }
 
 /// The project that a call is about: its first argument, a text or a variable.
-fn about(text: &str, pieces: &[Piece], slot: &Slot, scene: &Scene) -> Option<String> {
-    let first = pieces.get(slot.call + 1)?;
-    let word = first.of(text);
+fn about(reading: &Reading<'_>, slot: &Slot, scene: &Scene) -> Option<String> {
+    let first = reading.pieces.get(slot.call + 1)?;
+    let word = reading.word(slot.call + 1);
     if first.kind == Kind::Text {
         return Some(word.trim_matches(['"', '`']).to_owned());
     }

@@ -1,8 +1,8 @@
 //! From a session to a script: what was entered and went well, without what only looked.
 
 use crate::engine::{
-    scan::{self, Kind, Piece},
     scene::Scene,
+    text::scan::{self, Kind, Piece},
 };
 
 /// An input that went well.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::text,
-    engine::{scan, scene::Scene},
+    engine::{scene::Scene, text::scan},
     error::{Error, Kind, Result, suggestion},
     repl::{
         Helper,
@@ -301,6 +301,11 @@ impl Repl<'_> {
         let scene = Scene { entries: below::reference(), ..Scene::default() };
         let script = save::script("Saved from a session of octorhai.", &self.kept, &scene);
         let clean = screen::without_keys(&self.ui.redactor().clean(&script));
+        let source = crate::run::Source { name: path.display().to_string(), text: clean.clone(), files: crate::run::Files::None };
+        if let Some(mistake) = below::compiled(&source).ok().and_then(|program| below::refusals(&program).into_iter().next()) {
+            let why = Error::usage(format!("the script is not written: `octorhai run` would refuse it: {}", mistake.error.message()));
+            return Err(mistake.error.hints().iter().fold(why, Error::help));
+        }
         std::fs::write(&path, &clean).map_err(|why| cannot_write(&path, &why))?;
         let lines = scan::pieces(&clean).iter().filter(|piece| piece.of(&clean) == ";").count().max(1);
         self.ui.say(&format!(

@@ -1,4 +1,6 @@
 //! `octorhai check`.
 
+mod found;
+mod kinds;
 mod rules;
 mod typing;

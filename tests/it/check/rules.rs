@@ -13,7 +13,7 @@ let open = secret("Other").reveal();
 let a = deploi("Project A", "latest", "Test"); //! unknown-function
 deploy("Project A", "latest"); //! wrong-arguments
 wait(deploy("Project A", "latest", ctx.env, #{chanel: "x"}), #{timeout: 45}); //! unknown-option wrong-option
-wait(deploy("Project A", "latest", "Test")); //! default-limit
+wait(deploy("Project A", "latest", "Test", #{at: "03:00 UTC"})); //! default-limit
 if running("Project C", "Test").is_empty() {
     deploy("Project C", "latest", "Test"); //! check-then-act
 } else if open != "" {

@@ -97,6 +97,15 @@ pub fn endless<'a>(text: &str, pieces: &'a [Piece]) -> Option<(&'a Piece, String
     }
 }
 
+/// Whether a value can end with this piece.
+pub fn ends_value(text: &str, piece: &Piece) -> bool {
+    match piece.kind {
+        Kind::Word | Kind::Number | Kind::Text => true,
+        Kind::Sign => matches!(piece.of(text), ")" | "]" | "}"),
+        Kind::Comment => false,
+    }
+}
+
 /// Comments nest in Rhai.
 fn block_comment(rest: &str) -> (Kind, usize, bool) {
     let (mut depth, mut at) = (0_usize, 0);
