@@ -86,6 +86,7 @@ fn run(target: Target, script: &str) -> Ran {
         context: ContextSettings::default(),
         zone: jiff::tz::TimeZone::UTC,
         on_cancel: OnCancel::Leave,
+        on_failure: OnCancel::Leave,
         smtp: None,
         mail_from: None,
         artifacts: std::env::temp_dir(),

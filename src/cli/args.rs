@@ -133,6 +133,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "WHAT", value_enum, default_value = "cancel")]
     pub on_cancel: OnCancelArg,
 
+    /// What happens to tasks this run started and that go on when it ends with an error of the script
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "leave")]
+    pub on_failure: OnCancelArg,
+
     /// How mail leaves: smtp://HOST:PORT, smtps://..., with USER:PASSWORD@ better in the variable [env: OCTORHAI_SMTP_URL]
     #[arg(long, value_name = "URL")]
     pub smtp: Option<String>,
@@ -194,6 +198,15 @@ pub enum Output {
     Text,
     /// One event a line.
     Json,
+}
+
+impl From<OnCancelArg> for crate::run::OnCancel {
+    fn from(word: OnCancelArg) -> Self {
+        match word {
+            OnCancelArg::Cancel => Self::Cancel,
+            OnCancelArg::Leave => Self::Leave,
+        }
+    }
 }
 
 /// See [`crate::run::OnCancel`].

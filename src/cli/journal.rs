@@ -170,6 +170,7 @@ fn options(args: &RunArgs, given: &Given<'_>) -> Value {
         "zone": given.zone.iana_name(),
         "artifacts": place(&args.artifacts),
         "on_cancel": (args.on_cancel == OnCancelArg::Leave).then_some("leave"),
+        "on_failure": (args.on_failure == OnCancelArg::Cancel).then_some("cancel"),
         "max_operations": args.max_operations,
         "virtual_time": on(args.virtual_time),
         "suspend": on(args.suspend),

@@ -291,6 +291,7 @@ impl Work<'_> {
             mail_from: text(options, "mail_from").map(str::to_owned),
             max_operations: options["max_operations"].as_u64(),
             on_cancel: if options["on_cancel"] == "leave" { OnCancelArg::Leave } else { plain.on_cancel },
+            on_failure: if options["on_failure"] == "cancel" { OnCancelArg::Cancel } else { plain.on_failure },
             artifacts: path("artifacts").unwrap_or_else(|| plain.artifacts.clone()),
             output: given.output,
             verbose: given.verbose,

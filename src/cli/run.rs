@@ -1,7 +1,7 @@
 //! `octorhai run`: arguments, environment and files become [`Settings`]; the outcome becomes closing lines and an exit code.
 
 use super::{
-    args::{OnCancelArg, Output, RunArgs},
+    args::{Output, RunArgs},
     ask, below,
     given::{Environment, address, credential, read, variable},
     journal::Given,
@@ -21,7 +21,7 @@ use crate::{
     engine::{Failure, param_names::ParamName},
     error::{Error, Kind, Result, nearest},
     event::Sink,
-    run::{ContextSettings, Files, OnCancel, Outcome, Settings, Source, Target},
+    run::{ContextSettings, Files, Outcome, Settings, Source, Target},
     step::voice::Level,
 };
 use jiff::tz::TimeZone;
@@ -236,10 +236,8 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
             step: of_step.as_ref().map(|(step, name)| step.context(name, environment)),
         },
         zone: zone.clone(),
-        on_cancel: match args.on_cancel {
-            OnCancelArg::Cancel => OnCancel::Cancel,
-            OnCancelArg::Leave => OnCancel::Leave,
-        },
+        on_cancel: args.on_cancel.into(),
+        on_failure: args.on_failure.into(),
         smtp,
         mail_from,
         artifacts: args.artifacts.clone(),
@@ -315,6 +313,9 @@ fn close(args: &RunArgs, ui: &Ui, timeline: &Timeline, zone: &TimeZone, outcome:
         None => {}
     }
     if text {
+        if outcome.failure.as_ref().is_some_and(Failure::is_for_good) {
+            tell_open(ui, timeline, args.sandbox.is_none());
+        }
         let ok = outcome.exit_code == 0 || on_purpose;
         // The time on the wall differs from run to run: not where somebody compares bytes.
         let with_real = ui.is_live() || args.stats;
@@ -335,6 +336,25 @@ fn close(args: &RunArgs, ui: &Ui, timeline: &Timeline, zone: &TimeZone, outcome:
             ui.data(&json::stats(&outcome.stats));
         }
     }
+}
+
+/// Names the tasks that go on although the script has failed, and says how they are stopped. A server in this process has no pages.
+fn tell_open(ui: &Ui, timeline: &Timeline, has_pages: bool) {
+    /// So many tasks are named.
+    const MOST: usize = 10;
+    let open = timeline.going_on();
+    if open.is_empty() {
+        return;
+    }
+    ui.say("still open on the server, and not waited for any longer:");
+    for (title, url) in open.iter().take(MOST) {
+        let link = url.as_deref().filter(|_| has_pages).map(|url| format!(": {url}")).unwrap_or_default();
+        ui.say(&format!("  {title}{link}"));
+    }
+    if open.len() > MOST {
+        ui.say(&format!("  and {} more", open.len() - MOST));
+    }
+    ui.say("stop them on their pages in Octopus; a run with `--on-failure cancel` stops such tasks itself");
 }
 
 /// Shows what ended a script, with its place in the script where there is one.

@@ -5,7 +5,7 @@ use super::{
     ui::{Tone, Ui, span, thousands},
 };
 use crate::{
-    event::{Event, Sink, What},
+    event::{Event, Sink, Subject, What},
     run::Stats,
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -36,6 +36,7 @@ struct State {
 
 struct Row {
     title: String,
+    url: Option<String>,
     queued: Timestamp,
     started: Option<Timestamp>,
     ended: Option<Timestamp>,
@@ -54,17 +55,17 @@ impl Sink for Timeline {
         match what {
             What::RunStarted { virtual_time, .. } => state.virtual_time = *virtual_time,
             What::TaskStarted { subject, .. } => {
-                state.row(&subject.task, &subject.title, event.at);
+                state.row(subject, event.at);
             }
             What::TaskProgress { subject, state: now, .. } => {
-                let row = state.row(&subject.task, &subject.title, event.at);
+                let row = state.row(subject, event.at);
                 if row.started.is_none() && now != "Queued" {
                     row.started = Some(event.at);
                 }
                 row.state.clone_from(now);
             }
             What::TaskEnded { subject, state: end, queued, started, completed, .. } => {
-                let row = state.row(&subject.task, &subject.title, *queued);
+                let row = state.row(subject, *queued);
                 (row.queued, row.started, row.ended) = (*queued, *started, completed.or(Some(event.at)));
                 row.state.clone_from(end);
             }
@@ -75,10 +76,11 @@ impl Sink for Timeline {
 }
 
 impl State {
-    fn row(&mut self, task: &str, title: &str, queued: Timestamp) -> &mut Row {
-        let at = *self.index.entry(task.to_owned()).or_insert(self.rows.len());
+    fn row(&mut self, subject: &Subject, queued: Timestamp) -> &mut Row {
+        let at = *self.index.entry(subject.task.clone()).or_insert(self.rows.len());
         if at == self.rows.len() {
-            self.rows.push(Row { title: title.to_owned(), queued, started: None, ended: None, state: "Queued".to_owned() });
+            let (title, url) = (subject.title.clone(), subject.url.clone());
+            self.rows.push(Row { title, url, queued, started: None, ended: None, state: "Queued".to_owned() });
         }
         &mut self.rows[at]
     }
@@ -87,15 +89,25 @@ impl State {
 impl Timeline {
     /// The tasks that have not ended, as far as this run has seen: `Project A 2.0.0 → Test (ServerTasks-12)`.
     pub fn open(&self) -> Vec<String> {
+        self.unended(|_| true).into_iter().map(|(text, _)| text).collect()
+    }
+
+    /// [`Timeline::open`] without those that are being cancelled, each with the link to its page.
+    pub fn going_on(&self) -> Vec<(String, Option<String>)> {
+        self.unended(|row| row.state != "Cancelling")
+    }
+
+    fn unended(&self, wanted: impl Fn(&Row) -> bool) -> Vec<(String, Option<String>)> {
         let state = self.0.lock();
-        let mut open: Vec<(usize, String)> = state
+        let mut open: Vec<(usize, String, Option<String>)> = state
             .index
             .iter()
-            .filter(|(_, at)| state.rows[**at].ended.is_none())
-            .map(|(task, at)| (*at, format!("{} ({task})", state.rows[*at].title)))
+            .map(|(task, at)| (task, *at, &state.rows[*at]))
+            .filter(|(_, _, row)| row.ended.is_none() && wanted(row))
+            .map(|(task, at, row)| (at, format!("{} ({task})", row.title), row.url.clone()))
             .collect();
         open.sort_unstable();
-        open.into_iter().map(|(_, text)| text).collect()
+        open.into_iter().map(|(_, text, url)| (text, url)).collect()
     }
 
     /// Shows the chart and the mails on `ui`; nothing when nothing ran and nothing was sent.

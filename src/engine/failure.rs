@@ -158,6 +158,11 @@ impl Failure {
         renderer.render(&[group])
     }
 
+    /// Whether the script has failed: the run has ended, and is not continued later.
+    pub fn is_for_good(&self) -> bool {
+        !self.error.stops()
+    }
+
     /// For machines: `kind`, `message`, `help`, the error's facts, `file`, `line`, `column`, `trace`.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();

@@ -60,6 +60,8 @@ pub struct Settings {
     pub zone: TimeZone,
     /// What happens to tasks this run started when it is cancelled and the script does not say otherwise.
     pub on_cancel: OnCancel,
+    /// What happens to tasks this run started when the script fails and they go on.
+    pub on_failure: OnCancel,
     /// How to send mail: an SMTP URL (`smtp://user:password@host:587`). A sandbox brings its own.
     pub smtp: Option<String>,
     /// The sender of mails.
@@ -111,7 +113,7 @@ pub enum Target {
     Sandbox(World),
 }
 
-/// What becomes of this run's open tasks when the run is cancelled.
+/// What becomes of this run's open tasks when the run ends before they do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnCancel {
     /// They are cancelled on the server.
@@ -368,7 +370,10 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         ran
     });
     host.unrecorded(|| {
-        if settings.cancel.is_cancelled() && settings.on_cancel == OnCancel::Cancel {
+        let is_stopped = settings.cancel.is_cancelled() && settings.on_cancel == OnCancel::Cancel;
+        // A run that can be continued goes on with them.
+        let has_failed = ran.as_ref().is_err_and(|failure| failure.is_for_good()) && settings.on_failure == OnCancel::Cancel;
+        if is_stopped || has_failed {
             host.cancel_on_the_way_out(&host.open_tasks());
         } else {
             host.look_at_open_tasks();

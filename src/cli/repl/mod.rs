@@ -249,7 +249,8 @@ fn settings(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target)
             ..ContextSettings::default()
         },
         zone,
-        on_cancel: if args.on_cancel == OnCancelArg::Cancel { OnCancel::Cancel } else { OnCancel::Leave },
+        on_cancel: args.on_cancel.into(),
+        on_failure: OnCancel::Leave,
         smtp,
         mail_from: args.mail_from.as_deref().or_else(|| variable(environment, "OCTORHAI_MAIL_FROM")).map(str::to_owned),
         artifacts: PathBuf::from("octorhai-artifacts"),

@@ -111,3 +111,39 @@ fn an_option_of_ours_with_the_name_of_a_parameter_is_told() {
     assert_eq!((code, out.as_str()), (0, "B\n"));
     assert!(!err.contains("VALUE"), "{err}");
 }
+
+/// A run that fails while its deployment goes on, on a server of another process: exit code, what it told, and the state of the deployment.
+fn failing(script: &str, arguments: &[&str]) -> (i32, String, String) {
+    let ground = support::ground::Ground::new();
+    ground.write("x.rhai", &format!("let t = deploy(\"Project A\", \"latest\", \"Test\");\nsleep(\"5m\");\n{script}"));
+    let ran = ground.run("x", "scripts/x.rhai", arguments, &[]);
+    let state = ground.sandbox.get("/sandbox/state");
+    let deployments = state["deployments"].as_array().expect("a list").iter().filter(|d| d["history"] != true);
+    let states: Vec<&str> = deployments.filter_map(|d| d["state"].as_str()).collect();
+    (ran.code, ran.stderr, states.join(" "))
+}
+
+#[test]
+fn failed_run_says_how_its_open_tasks_are_stopped() {
+    let (code, err, state) = failing("fail(\"no\");", &[]);
+    assert_eq!((code, state.as_str()), (1, "Executing"), "{err}");
+    let told = "still open on the server, and not waited for any longer:\n  Project A 2.0.0 → Test (ServerTasks-19): http://127.0.0.1";
+    assert!(err.contains(told) && err.contains("--on-failure cancel"), "{err}");
+    // Nothing is open, or nothing has failed.
+    for script in ["wait(t); fail(\"no\");", ""] {
+        let (_, err, _) = failing(script, &[]);
+        assert!(!err.contains("still open"), "{err}");
+    }
+}
+
+#[test]
+fn failed_run_cancels_its_open_tasks_when_told_to() {
+    for script in ["fail(\"no\");", "exit(3);", "let x = 1; x.y;"] {
+        let (code, err, state) = failing(script, &["--on-failure", "cancel"]);
+        assert_ne!(code, 0, "{script}");
+        assert!(["Cancelling", "Canceled"].contains(&state.as_str()), "{script}: {state}\n{err}");
+        assert!(err.contains("Project A 2.0.0 → Test (ServerTasks-19): cancelled") && !err.contains("still open"), "{script}: {err}");
+    }
+    let (code, err, state) = failing("", &["--on-failure", "cancel"]);
+    assert_eq!((code, state.as_str()), (0, "Executing"), "nothing has failed: {err}");
+}

@@ -160,6 +160,7 @@ pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings
         context: ContextSettings::default(),
         zone: jiff::tz::TimeZone::UTC,
         on_cancel: OnCancel::Cancel,
+        on_failure: OnCancel::Leave,
         smtp: None,
         mail_from: None,
         clean: Arc::new(str::to_owned),
