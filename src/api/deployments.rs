@@ -223,8 +223,22 @@ impl SpaceClient {
         self.client().fetch(&self.route("deployments").then(id)).await
     }
 
+    /// A deployment by id; none when it is not there, or not shown.
+    pub async fn deployment_or_none(&self, id: &DeploymentId) -> Result<Option<Deployment>> {
+        self.client().fetch_opt(&self.route("deployments").then(id)).await
+    }
+
     /// Deployments, newest first.
     pub async fn deployments(&self, query: &DeploymentQuery) -> Result<Vec<Deployment>> {
+        let wanted = |d: &Deployment| match (d.created, query.created_after) {
+            (Some(created), Some(after)) => created >= after,
+            _ => true,
+        };
+        self.deployments_while(query, wanted).await
+    }
+
+    /// Deployments, newest first, up to the first one that `wanted` does not want, however many there are.
+    pub async fn deployments_while(&self, query: &DeploymentQuery, wanted: impl Fn(&Deployment) -> bool) -> Result<Vec<Deployment>> {
         let route = self
             .route("deployments")
             .list("projects", &query.projects)
@@ -232,10 +246,6 @@ impl SpaceClient {
             .list("tenants", &query.tenants)
             .list("channels", &query.channels)
             .maybe("taskState", query.state.as_ref());
-        let wanted = |d: &Deployment| match (d.created, query.created_after) {
-            (Some(created), Some(after)) => created >= after,
-            _ => true,
-        };
         self.client().list_while(&route, query.limit, wanted).await
     }
 

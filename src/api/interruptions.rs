@@ -84,6 +84,17 @@ impl Interruption {
         buttons.into_iter().flatten().filter_map(|b| b.get("Value")?.as_str().map(str::to_owned)).collect()
     }
 
+    /// Whether somebody else than the credential's user is responsible for it.
+    pub fn is_anothers(&self) -> bool {
+        self.responsible_user_id.is_some() && !self.has_responsibility
+    }
+
+    /// The answer that was given: `Proceed`, `Retry`, ...
+    pub fn answer(&self) -> Option<&str> {
+        let values = &self.form.as_ref()?.values;
+        ["Result", "Guidance"].iter().find_map(|name| values.get(*name)?.as_str())
+    }
+
     /// Whether it was answered with what these values say.
     pub fn has_answer(&self, values: &BTreeMap<String, String>) -> bool {
         let answered = |name: &str| self.form.as_ref().and_then(|f| f.values.get(name)).and_then(Value::as_str);
@@ -104,6 +115,13 @@ impl SpaceClient {
     /// An interruption by id.
     pub async fn interruption(&self, id: &InterruptionId) -> Result<Interruption> {
         self.client().fetch(&self.route("interruptions").then(id)).await
+    }
+
+    /// Who has responsibility for an interruption, as people are called in the portal; the id where the name is not shown.
+    pub async fn responsible(&self, interruption: &Interruption) -> Option<String> {
+        let user = interruption.responsible_user_id.as_ref()?;
+        let route = self.route("interruptions").then(&interruption.id).then("responsible");
+        Some(self.client().fetch::<User>(&route).await.map_or_else(|_| user.to_string(), |user| user.username))
     }
 
     /// Takes responsibility, which submitting needs; having it already is no error. Returns who has it.

@@ -22,6 +22,7 @@ pub mod interruptions;
 pub mod keys;
 pub mod lifecycles;
 pub mod marked;
+mod moment;
 pub mod oidc;
 pub mod poller;
 pub mod previews;

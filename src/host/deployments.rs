@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    history::Spot,
     place::{ChannelRef, EnvironmentRef, Place, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TenantRef},
     tasks::Task,
     time::{Moment, When},
@@ -113,37 +114,13 @@ pub async fn live_version(place: &Place, project: &Ref, env: &Ref, tenant: Optio
     live(place, &project, &environment, tenant.as_ref()).await
 }
 
-/// Successful deployments of a project to an environment for a tenant (or for none), newest first: those among the
-/// newest `limit` of the server.
-pub async fn successes(
-    place: &Place,
-    project: &api::Project,
-    environment: &api::Environment,
-    tenant: Option<&api::Tenant>,
-    limit: usize,
-) -> Result<Vec<api::Deployment>> {
-    let query = api::DeploymentQuery {
-        projects: vec![project.id.clone()],
-        environments: vec![environment.id.clone()],
-        tenants: tenant.iter().map(|t| t.id.clone()).collect(),
-        state: Some(api::TaskState::Success),
-        limit: Some(limit),
-        ..api::DeploymentQuery::default()
-    };
-    let mut found = place.space.deployments(&query).await?;
-    found.retain(|d| d.tenant_id.as_ref() == tenant.map(|t| &t.id));
-    Ok(found)
-}
-
 /// What is live.
 pub async fn live(place: &Place, project: &api::Project, environment: &api::Environment, tenant: Option<&api::Tenant>) -> Result<Live> {
     if tenant.is_none() && project.tenanted_deployment_mode.as_str() == "Tenanted" {
         return Err(Error::new(Kind::Script, format!("{} is deployed only for tenants: what is live depends on the tenant", project.name))
             .help("name one, or look at `dashboard(#{projects: ...})`"));
     }
-    // With tenants an untenanted deployment may stand behind tenanted ones.
-    let limit = if tenant.is_none() && project.tenanted_deployment_mode.as_str() != "Untenanted" { 100 } else { 1 };
-    let deployment = successes(place, project, environment, tenant, limit).await?.into_iter().next();
+    let deployment = Spot::new(place, project, environment, tenant).live().await?;
     let release = match &deployment {
         Some(deployment) => Some(place.space.release(&deployment.release_id).await?),
         None => None,
@@ -237,9 +214,19 @@ deploy_options! {
 
 deploy_options! {
     /// How to deploy a release that was chosen by where it is live.
-    pub struct MoveOptions for ["promote", "redeploy", "rollback"] {
+    pub struct MoveOptions for ["promote", "redeploy"] {
         /// The tenant.
         tenant: Option<TenantRef> = None, "none";
+    }
+}
+
+deploy_options! {
+    /// How to go back.
+    pub struct RollbackOptions for ["rollback"] {
+        /// The tenant.
+        tenant: Option<TenantRef> = None, "none";
+        /// Go back to the one before it when the release that was live before was deleted. Without it that is an error.
+        skip_missing: bool = false, "false";
     }
 }
 
@@ -250,6 +237,12 @@ deploy_options! {
 
 impl From<MoveOptions> for DeployOptions {
     fn from(given: MoveOptions) -> Self {
+        as_deploy_options!(given { tenant: given.tenant, channel: None })
+    }
+}
+
+impl From<RollbackOptions> for DeployOptions {
+    fn from(given: RollbackOptions) -> Self {
         as_deploy_options!(given { tenant: given.tenant, channel: None })
     }
 }
@@ -273,6 +266,13 @@ pub struct Plan {
     pub tenant: Option<api::Tenant>,
     /// Release.
     pub release: api::Release,
+}
+
+impl Plan {
+    /// Where it would be deployed.
+    pub fn spot(&self) -> Spot<'_> {
+        Spot::new(&self.place, &self.project, &self.environment, self.tenant.as_ref())
+    }
 }
 
 impl Host {
@@ -496,8 +496,13 @@ crate::functions! {
         host.start(&plan, &options, "deploy")
     }
 
-    /// Deploys only when it is needed: when the release is live in `env` already nothing starts and `()` is returned;
-    /// when a deployment of it is on its way, that one's task is returned; otherwise it is deployed. `wait` accepts all.
+    /// Deploys only when it is needed. When the release is live in `env` already and nothing else is under way there, nothing
+    /// starts and `()` is returned; when a deployment of it is on its way, that one's task is returned; otherwise it is
+    /// deployed. `wait` accepts all.
+    ///
+    /// While a deployment of another release to the same place is queued, runs or waits for a person, the release is deployed
+    /// after it, also when it is live at the moment: Octopus lets one deployment at a time work there. A deployment that is
+    /// scheduled for later does not count.
     ///
     /// ```rhai
     /// wait(ensure("Project A", "latest", "Test"));
@@ -506,17 +511,28 @@ crate::functions! {
     fn ensure(call, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let host = Host::of(call)?;
         let plan = host.plan(&project, &version, &env, &options)?;
-        let tenant = plan.tenant.as_ref().map(|t| t.id.clone());
-        let now = host.block(live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref()))?;
-        if now.deployment.as_ref().is_some_and(|d| d.release_id == plan.release.id) {
+        let spot = plan.spot();
+        let is_same = |d: &api::Deployment| d.release_id == plan.release.id;
+        // What is under way comes first: what ends between the two looks is live at the second.
+        let (is_busy, live) = host.block(async {
+            let is_busy = !spot.under_way().await?.is_empty();
+            Ok((is_busy, live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref()).await?))
+        })?;
+        if !is_busy && live.deployment.as_ref().is_some_and(is_same) {
             host.note(Level::Info, format!("{} {} is live in {} already", plan.project.name, plan.release.version, plan.environment.name));
             return Ok(Dynamic::UNIT);
         }
-        let on_its_way = host.block(super::tasks::active(&plan.place, Some(&project), Some(&env)))?;
-        let same = |t: &&Task| t.deployment.as_ref().is_some_and(|d| d.release_id == plan.release.id && d.tenant_id == tenant);
-        if let Some(task) = on_its_way.iter().find(same) {
-            host.note(Level::Info, format!("{} is on its way already ({})", task.subject.title, task.id));
-            return Ok(Dynamic::from(task.clone()));
+        // The newest one decides what is live in the end.
+        match host.block(spot.under_way())?.first() {
+            Some(task) if task.deployment.as_ref().is_some_and(is_same) => {
+                host.note(Level::Info, format!("{} is on its way already ({})", task.subject.title, task.id));
+                return Ok(Dynamic::from(task.clone()));
+            }
+            Some(other) => {
+                let who = other.deployment.as_ref().map(|d| format!(" of {}", d.deployed_by)).unwrap_or_default();
+                host.note(Level::Info, format!("{} ({}){who} is under way: {} is deployed after it", other.subject.title, other.id, plan.release.version));
+            }
+            None => {}
         }
         host.start(&plan, &options, "deploy").map(Dynamic::from)
     }

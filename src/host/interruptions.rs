@@ -122,7 +122,14 @@ impl Interruption {
         let body = &body;
         let answered =
             host.effect("answer", &arguments, |attempt| async move { submit(&self.place, id, body, attempt.may_be_done()).await })?;
-        host.note(Level::Info, format!("{}: {what}", self.document.title));
+        if answered.is_anothers() {
+            // A person was faster: what was asked for has an answer, and its task goes on or fails by it.
+            let who = host.block(async { Ok(self.place.space.responsible(&answered).await) })?.unwrap_or_default();
+            let said = answered.answer().map(|said| format!(": {said}")).unwrap_or_default();
+            host.note(Level::Info, format!("{}: {who} has answered already{said}", self.document.title));
+        } else {
+            host.note(Level::Info, format!("{}: {what}", self.document.title));
+        }
         Ok(Self { document: answered, ..self.clone() })
     }
 }
@@ -135,8 +142,38 @@ async fn submit(place: &Place, id: &api::InterruptionId, body: &BTreeMap<String,
         }
     }
     // Responsibility is one person's; the server refuses answers of others (octopus-api.md §19).
-    place.space.take_responsibility(id).await?;
-    place.space.submit_interruption(id, body).await
+    let answered = match place.space.take_responsibility(id).await {
+        Ok(_) => place.space.submit_interruption(id, body).await,
+        Err(error) => Err(error),
+    };
+    match answered {
+        Err(error) if matches!(error.kind(), Kind::Refused | Kind::Forbidden) => {
+            let seen = place.space.interruption(id).await?;
+            if !seen.is_pending {
+                return Ok(seen);
+            }
+            if !seen.is_anothers() {
+                return Err(error);
+            }
+            let who = place.space.responsible(&seen).await.unwrap_or_default();
+            let text = format!("`{}` can be answered only by {who}, who has taken responsibility", seen.title);
+            let task = seen.task_id.as_ref().map(ToString::to_string);
+            Err(Error::new(Kind::Refused, text)
+                .with(RESPONSIBLE, who)
+                .with("interruption", id.to_string())
+                .with("task", task)
+                .help("in `on_interrupt` the wait goes on until that person has answered"))
+        }
+        answered => answered,
+    }
+}
+
+/// The fact that names the person whose answer is waited for.
+const RESPONSIBLE: &str = "responsible";
+
+/// Why an interruption was not answered, when that is because somebody else is responsible for it.
+pub(super) fn is_anothers(error: &Error) -> bool {
+    error.kind() == Kind::Refused && error.fact(RESPONSIBLE).is_some()
 }
 
 crate::options! {

@@ -5,11 +5,13 @@ use super::{
     context::own,
     hold::{Asked, Hold},
     requeue::RequeueOptions,
+    started_inside::StartedInside,
 };
 use crate::{
     clock::later,
     engine::{
         choice::Name,
+        library::Call,
         options::{OptionDoc, OptionValue},
         thrown::{HostResult, Raise, ours, raise, to_dynamic},
     },
@@ -101,6 +103,13 @@ fn needed(function: &str, closure: Option<FnPtr>) -> HostResult<FnPtr> {
     })
 }
 
+/// Calls what is done while the lock is held, up to the end of all that it starts.
+fn around(call: &Call<'_>, host: &Host, closure: &FnPtr) -> HostResult<Dynamic> {
+    let begun = StartedInside::now(host);
+    let result = call.closure(closure, ());
+    begun.ended(call, host, result)
+}
+
 impl Host {
     /// Takes a lock; none when it is held and the options say to go on without. `requeue` ends the script.
     fn enter_lock(&self, name: &str, options: &LockOptions) -> HostResult<Option<Arc<Hold>>> {
@@ -173,17 +182,21 @@ crate::functions! {
     /// holds it, and since when. The holder is never robbed while it lives; when it is gone, the lock is taken over
     /// once nothing it sent can still take effect. Options stand before the closure, or after it.
     ///
+    /// A deployment that was started in the closure and is still open at its end is waited for, 30 minutes at most, before
+    /// the lock is given back; its failure is an error of `lock`. One that was scheduled with `at` is not.
+    ///
     /// ```rhai
     /// lock("shop-database", #{wait_up_to: "15m"}, || wait(deploy("Project A", "latest", "Test")));
     /// ```
     fn lock(call, name: Name; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
         let (closure, options) = sorted("lock", options, closure)?;
         let closure = needed("lock", closure)?;
-        Host::of(call)?.with_locks(&[name.into()], &options, || call.closure(&closure, ()))
+        let host = Host::of(call)?;
+        host.with_locks(&[name.into()], &options, || around(call, &host, &closure))
     }
 
     /// Calls the closure while no other run holds any of the locks. They are taken in the order of their names, so that
-    /// two runs never wait for each other.
+    /// two runs never wait for each other. What was started in the closure is waited for, as by `lock`.
     ///
     /// ```rhai
     /// locks(["shop-database", "payments"], || wait(deploy("Project A", "latest", "Test")));
@@ -192,12 +205,13 @@ crate::functions! {
         let (closure, options) = sorted("locks", options, closure)?;
         let closure = needed("locks", closure)?;
         let names: Vec<String> = names.into_iter().map(String::from).collect();
-        Host::of(call)?.with_locks(&names, &options, || call.closure(&closure, ()))
+        let host = Host::of(call)?;
+        host.with_locks(&names, &options, || around(call, &host, &closure))
     }
 
     /// From here to its end this script runs only once at a time: another run of it waits at this line, or does what
     /// `on_busy` says. In an Octopus step the script of each project counts by itself. With a name and a closure it
-    /// is a lock of that name around the closure.
+    /// is a lock of that name around the closure; what was started in the closure is waited for, as by `lock`.
     ///
     /// ```rhai
     /// only_one(#{on_busy: "skip"});
@@ -209,12 +223,12 @@ crate::functions! {
             let name: String = Name::argument("only_one", "name", name)?.into();
             let (closure, options) = sorted("only_one", options, closure)?;
             let closure = needed("only_one", closure)?;
-            return host.with_locks(&[format!("only one: {name}")], &options, || call.closure(&closure, ()));
+            return host.with_locks(&[format!("only one: {name}")], &options, || around(call, &host, &closure));
         }
         let (closure, options) = sorted("only_one", Before(name), Around(options.0))?;
         let name = host.script_name()?;
         match closure {
-            Some(closure) => host.with_locks(&[name], &options, || call.closure(&closure, ())),
+            Some(closure) => host.with_locks(&[name], &options, || around(call, &host, &closure)),
             None if !crate::engine::branch().is_empty() => Err(raise(
                 Error::new(Kind::Script, "`only_one` without a closure is about the whole script, so it cannot stand in `parallel`")
                     .help("put it at the beginning of the script, or give it a closure"),

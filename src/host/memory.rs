@@ -4,6 +4,7 @@
 use super::{
     Host,
     lock::LockOptions,
+    started_inside::StartedInside,
     wait_for::{ConditionOptions, condition},
 };
 use crate::{
@@ -183,7 +184,9 @@ crate::functions! {
             if let Some(before) = host.done_before(&key, options.again_after)? {
                 return Ok(to_dynamic(&before));
             }
-            let result = call.closure(&closure, ())?;
+            let begun = StartedInside::now(&host);
+            let result = call.closure(&closure, ());
+            let result = begun.ended(call, &host, result)?;
             let done = Done { at: host.now(), run: host.run_id.clone(), result: to_json(&result) };
             let value = serde_json::to_value(&done).unwrap_or_default();
             host.change("once done", json!({"key": key}), &format!("once/{key}"), |found| Ok((found != Some(&value)).then(|| value.clone())))?;

@@ -3,7 +3,7 @@
 use super::{
     Host,
     dashboard::{DashboardOptions, rows},
-    deployments::{DeployOptions, MoveOptions, Plan, RowOptions, live, successes},
+    deployments::{DeployOptions, MoveOptions, Plan, RollbackOptions, RowOptions, live},
     place::{EnvironmentRef, GroupRef, Place, ProjectRef, Ref, TenantRef},
     tasks::Task,
     time::Moment,
@@ -227,15 +227,6 @@ impl Host {
         Ok(plan)
     }
 
-    /// What stood in `plan`'s environment before: the newest successful deployment of another release.
-    pub async fn before(plan: &Plan, current: &api::ReleaseId) -> Result<Option<(api::Release, api::Deployment)>> {
-        let past = successes(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref(), 100).await?;
-        match past.into_iter().find(|d| d.release_id != *current) {
-            Some(deployment) => Ok(Some((plan.place.space.release(&deployment.release_id).await?, deployment))),
-            None => Ok(None),
-        }
-    }
-
     fn live_plan(&self, project: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<(Plan, api::Deployment)> {
         let place = self.place();
         self.block(async {
@@ -303,24 +294,44 @@ crate::functions! {
         host.start(&plan, &options, "redeploy")
     }
 
-    /// Deploys the release that was live in `env` before the one that is live now, and returns the task.
+    /// Deploys the release that was live in `env` before the one that is live now, and returns the task. When that release was
+    /// deleted since, by retention or by a person, that is an error that names it; `skip_missing: true` goes back to the one
+    /// before it.
     ///
     /// ```rhai
     /// wait(deploy("Project A", "2.0.0", "Test"));
     /// wait(rollback("Project A", "Test"));
     /// ```
-    fn rollback(call, project: ProjectRef, env: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let (host, options) = (Host::of(call)?, DeployOptions::from(*options));
-        let (mut plan, _) = host.live_plan(&project, &env, &options)?;
-        let Some((before, deployment)) = host.block(Host::before(&plan, &plan.release.id))? else {
-            return Err(raise(Error::new(
-                Kind::NotFound,
-                format!("there is no older release of {} in {} to go back to", plan.project.name, plan.environment.name),
-            )));
+    fn rollback(call, project: ProjectRef, env: EnvironmentRef; options: Box<RollbackOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+        let host = Host::of(call)?;
+        let (skip_missing, deploy) = (options.skip_missing, DeployOptions::from(*options));
+        let (mut plan, live) = host.live_plan(&project, &env, &deploy)?;
+        let earlier = host.block(plan.spot().before(&live))?;
+        let (name, at, now) = (&plan.project.name, &plan.environment.name, &plan.release.version);
+        if earlier.unsure {
+            host.note(Level::Warning, format!("{name} in {at}: the event log may not be read, so a release that was deleted is not noticed"));
+        }
+        if let Some(gone) = earlier.gone.first() {
+            let when = Moment::of(&host, gone.at);
+            let text = format!("{name} {gone}, which was live in {at} before {now} (since {when}), is gone: retention or a person deleted it");
+            if !skip_missing {
+                let error = Error::new(Kind::NotFound, text).with("project", name.clone()).with("release", gone.to_string());
+                return Err(raise(match &earlier.found {
+                    Some((before, _)) => error.help(format!("`skip_missing: true` goes back to {}, which was live before it", before.version)),
+                    None => error.help("there is no older release either: deploy one by its version"),
+                }));
+            }
+            host.note(Level::Warning, text);
+        }
+        let Some((before, deployment)) = earlier.found else {
+            return Err(raise(Error::new(Kind::NotFound, format!("there is no older release of {name} in {at} to go back to"))));
         };
-        host.note(Level::Info, format!("{} in {}: going back from {} to {}", plan.project.name, plan.environment.name, plan.release.version, before.version));
+        host.note(Level::Info, format!("{name} in {at}: going back from {now} to {}", before.version));
         plan.release = before;
-        let options = host.as_before(&plan.place, &deployment, &options)?;
+        let options = match &deployment {
+            Some(deployment) => host.as_before(&plan.place, deployment, &deploy)?,
+            None => deploy,
+        };
         host.start(&plan, &options, "rollback")
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     event::Level,
 };
 use jiff::Timestamp;
-use rhai::Dynamic;
+use rhai::{Dynamic, Map};
 use serde_json::json;
 
 crate::options! {
@@ -116,11 +116,16 @@ impl Host {
     pub fn as_before(&self, place: &Place, old: &api::Deployment, options: &DeployOptions) -> HostResult<DeployOptions> {
         let mut options = options.clone();
         if options.variables.is_empty() {
-            let (values, _) = self.block(prompted(place, old))?;
-            options.variables = values.into_iter().map(|(prompt, value)| (prompt.name.into(), value.into())).collect();
+            options.variables = self.block(values_of(place, old))?;
         }
         Ok(options)
     }
+}
+
+/// The values of prompted variables that a deployment was made with, by name, as far as they can be read back.
+pub(super) async fn values_of(place: &Place, old: &api::Deployment) -> Result<Map> {
+    let (values, _) = prompted(place, old).await?;
+    Ok(values.into_iter().map(|(prompt, value)| (prompt.name.into(), value.into())).collect())
 }
 
 crate::functions! {

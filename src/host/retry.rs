@@ -1,9 +1,9 @@
 //! Trying again, and looking at an error instead of ending.
 
-use super::{Host, limit::Limit};
+use super::{Host, limit::Limit, started_inside::StartedInside};
 use crate::{
     clock::later,
-    engine::thrown::{HostResult, innermost, is_final, message, ours, raise, stops, to_map},
+    engine::thrown::{innermost, is_final, message, ours, raise, stops, to_map},
     error::{Error, Kind},
     event::Level,
 };
@@ -25,7 +25,8 @@ crate::functions! {
 
     /// Calls the closure until it raises no error, `times` times at most, and returns what it returns; the last error
     /// is raised. What ends the run as it stands is not tried again: a cancellation, a doubt, a server or journal that
-    /// stays away.
+    /// stays away. What was started in the closure and is still open at its end is waited for, 30 minutes at most; its
+    /// failure is one of the try.
     ///
     /// ```rhai
     /// let t = retry(3, || wait(deploy("Project A", "latest", "Test")));
@@ -38,7 +39,9 @@ crate::functions! {
         let mut pause = options.pause;
         let mut attempt = 1;
         loop {
-            match call.closure(&closure, ()) {
+            let begun = StartedInside::now(&host);
+            let result = call.closure(&closure, ());
+            match begun.ended(call, &host, result) {
                 Ok(value) => break Ok(value),
                 Err(error) if attempt >= times || is_final(&error) || Limit::has_passed(&error) => break Err(error),
                 Err(error) => {
@@ -109,9 +112,4 @@ pub fn with_place(mut error: Box<EvalAltResult>, changed: Error) -> Box<EvalAltR
     }
     put(&mut error, changed);
     error
-}
-
-/// `Ok(())` for the many closures whose value does not matter.
-pub fn ignore(result: HostResult<Dynamic>) -> HostResult<()> {
-    result.map(|_| ())
 }

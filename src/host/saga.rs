@@ -5,40 +5,35 @@ use super::{
     deployments::{DeployOptions, MoveOptions, Plan, live},
     limit::Limit,
     place::{EnvironmentRef, ProjectRef, ReleaseRef, RunbookRef},
+    put_back::{Before, Deployed, HowBack, Undo, Undone},
     retry::as_error,
     runbooks::RunbookOptions,
+    started_inside::StartedInside,
     tasks::Task,
-    wait::{Until, WaitOptions, cancel_all, for_tasks},
+    wait::{Asked, cancel_all},
 };
 use crate::{
-    api,
     engine::{
+        choice::Decide,
         library::Call,
-        thrown::{HostResult, is_exit, message, stops},
+        thrown::{HostResult, is_exit, message, stops, to_dynamic, to_json},
     },
     error::{Error, Kind},
     event::Level,
 };
 use jiff::SignedDuration;
 use parking_lot::Mutex;
-use rhai::{Dynamic, EvalAltResult, FnPtr};
+use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
 use std::{fmt, sync::Arc};
 
 /// What a closure given to `saga` works with.
 #[derive(Clone, Default)]
 pub struct Saga(Arc<Mutex<Vec<Step>>>);
 
-/// What was live before a step.
-#[derive(Clone)]
-struct Before {
-    release: api::Release,
-    deployment: api::Deployment,
-}
-
 #[derive(Clone)]
 enum Step {
-    /// A deployment, with what was live before it.
-    Deployed { plan: Box<Plan>, task: Task, before: Option<Box<Before>> },
+    /// A deployment.
+    Deployed(Box<Deployed>),
     /// A runbook run: nothing can be put back.
     Ran { task: Task },
     /// What the script itself knows how to take back.
@@ -48,7 +43,8 @@ enum Step {
 impl Step {
     fn task(&self) -> Option<&Task> {
         match self {
-            Self::Deployed { task, .. } | Self::Ran { task } => Some(task),
+            Self::Deployed(deployed) => Some(&deployed.task),
+            Self::Ran { task } => Some(task),
             Self::Own { .. } => None,
         }
     }
@@ -73,8 +69,10 @@ crate::options! {
     pub struct SagaOptions for ["saga"] {
         /// Also put back what failed itself; otherwise it is left as it is, so that people can look.
         undo_failed: bool = false, "false";
-        /// How long each undo may take.
+        /// How long each undo may take. One that is still queued or waits for a person then is cancelled.
         timeout: SignedDuration = SignedDuration::from_hours(1), "1h";
+        /// What happens when an undo waits for a person. `"fail"` cancels it; a closure gets the interruption.
+        on_interrupt: Decide<Asked> = Decide::Word(Asked::Wait), "\"wait\"";
     }
 }
 
@@ -82,66 +80,29 @@ impl Saga {
     fn deployed(&self, host: &Host, plan: Plan, options: &DeployOptions, how: &str) -> HostResult<Task> {
         let before = host.block(async {
             let now = live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref()).await?;
-            Ok(now.release.zip(now.deployment).map(|(release, deployment)| Box::new(Before { release, deployment })))
+            Ok(now.release.zip(now.deployment).map(|(release, deployment)| Before { release, deployment }))
         })?;
         let task = host.start(&plan, options, how)?;
-        self.0.lock().push(Step::Deployed { plan: Box::new(plan), task: task.clone(), before });
+        let deployed = Deployed { plan, options: options.clone(), task: task.clone(), before };
+        self.0.lock().push(Step::Deployed(Box::new(deployed)));
         Ok(task)
     }
 }
 
-/// What was undone and what was not, for the error.
-#[derive(Default)]
-struct Undone {
-    done: Vec<String>,
-    not: Vec<String>,
-}
-
-impl Undone {
-    fn failed(&mut self, what: &str, error: &EvalAltResult) {
-        self.not.push(format!("{what} ({})", message(error)));
-    }
-
-    /// Lists steps that the undo did not come to, the next one first.
-    fn left(&mut self, steps: &[Step]) {
-        let title = |step: &Step| step.task().map_or("a step of the script's own", |task| task.subject.title.as_str()).to_owned();
-        // One that never began leaves nothing to undo.
-        let began = |step: &&Step| step.task().is_none_or(|task| task.last().start_time.is_some());
-        self.not.extend(steps.iter().rev().filter(began).map(|step| format!("{} (the run was stopped before that)", title(step))));
-    }
-
-    fn tell(&self, host: &Host) {
-        for line in &self.done {
-            host.note(Level::Info, format!("undone: {line}"));
-        }
-        for line in &self.not {
-            host.note(Level::Warning, format!("not undone: {line}"));
-        }
-    }
-
-    fn add_to(&self, error: Error) -> Error {
-        let mut text = Vec::new();
-        if !self.done.is_empty() {
-            text.push(format!("undone: {}", self.done.join(", ")));
-        }
-        if !self.not.is_empty() {
-            text.push(format!("not undone: {}", self.not.join(", ")));
-        }
-        // A saga inside of this one has its own list already.
-        let all = |name: &str, own: &[String]| {
-            let inner = error.fact(name).and_then(serde_json::Value::as_array).into_iter().flatten().filter_map(serde_json::Value::as_str);
-            inner.map(str::to_owned).chain(own.iter().cloned()).collect::<Vec<String>>()
-        };
-        let (done, not) = (all("undone", &self.done), all("not_undone", &self.not));
-        let error = error.with("undone", done).with("not_undone", not);
-        if text.is_empty() { error.help("nothing had to be undone") } else { error.help(text.join("; ")) }
-    }
+/// Lists steps that the undo did not come to, the next one first.
+fn list_left(undone: &mut Undone, steps: &[Step]) {
+    let title = |step: &Step| step.task().map_or("a step of the script's own", |task| task.subject.title.as_str()).to_owned();
+    // One that never began leaves nothing to undo.
+    let began = |step: &&Step| step.task().is_none_or(|task| task.last().start_time.is_some());
+    undone.not.extend(steps.iter().rev().filter(began).map(|step| format!("{} (the run was stopped before that)", title(step))));
 }
 
 /// Undoes what was done; an error is what ended the run meanwhile, and `undone` then says what is left.
 fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions, undone: &mut Undone) -> HostResult<()> {
     let steps = saga.0.lock().clone();
-    stop_what_runs(host, &steps, undone).inspect_err(|_| undone.left(&steps))?;
+    stop_what_runs(host, &steps, undone).inspect_err(|_| list_left(undone, &steps))?;
+    let how = HowBack { undo_failed: options.undo_failed, timeout: options.timeout, on_interrupt: options.on_interrupt.clone() };
+    let deployments = Undo::new(host, how, steps.iter().filter_map(Step::task).cloned().collect());
     for (index, step) in steps.iter().enumerate().rev() {
         let done = match step {
             Step::Own { undo } => match call.closure(undo, ()) {
@@ -164,11 +125,11 @@ fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions, undone
                 }
                 Ok(())
             }
-            Step::Deployed { plan, task, before } => put_back(call, host, options, (plan, task, before.as_deref()), undone),
+            Step::Deployed(deployed) => deployments.put_back(call, deployed, undone),
         };
-        done.inspect_err(|_| undone.left(&steps[..index]))?;
+        done.inspect_err(|_| list_left(undone, &steps[..index]))?;
     }
-    Ok(())
+    deployments.look_again(undone)
 }
 
 /// Cancels what still runs: nothing may finish behind our back.
@@ -192,62 +153,33 @@ fn stop_what_runs(host: &Host, steps: &[Step], undone: &mut Undone) -> HostResul
     Ok(())
 }
 
-/// Deploys what was live before one step.
-fn put_back(
-    call: &Call<'_>,
-    host: &Host,
-    options: &SagaOptions,
-    (plan, task, before): (&Plan, &Task, Option<&Before>),
-    undone: &mut Undone,
-) -> HostResult<()> {
-    let last = task.last();
-    if last.start_time.is_none() {
-        return Ok(()); // it never began
-    }
-    let title = &task.subject.title;
-    if !last.finished_successfully() && !options.undo_failed && last.state != api::TaskState::Canceled {
-        undone.not.push(format!("{title} (it failed itself and is left as it is)"));
-        return Ok(());
-    }
-    let where_to = match &plan.tenant {
-        Some(tenant) => format!("{} for {}", plan.environment.name, tenant.name),
-        None => plan.environment.name.clone(),
-    };
-    let Some(before) = before else {
-        undone.not.push(format!("{title} (there was nothing before)"));
-        return Ok(());
-    };
-    let Before { release: before, deployment } = before;
-    if before.id == plan.release.id {
-        undone.not.push(format!("{title} (the same release was live before)"));
-        return Ok(());
-    }
-    let back = Plan { release: before.clone(), ..plan.clone() };
-    let mut under_way = None;
-    let as_before = host.as_before(&plan.place, deployment, &DeployOptions::default());
-    let started = as_before.and_then(|as_before| host.start(&back, &as_before, "undo")).and_then(|task| {
-        // A cancelled run leaves it alone: half an undo is worse than a whole one.
-        host.started.lock().retain(|other| other.id != task.id);
-        under_way = Some(task.id.clone());
-        let wait = WaitOptions { timeout: options.timeout, ..WaitOptions::default() };
-        for_tasks(call, host, std::slice::from_ref(&task), &wait, Until::All)?;
-        Ok(task)
-    });
-    match started {
-        Err(error) if stops(&error) => {
-            undone.not.push(match under_way {
-                Some(id) => format!("{title} (going back to {} goes on as {id})", before.version),
-                None => format!("{title} (the run was stopped before that)"),
-            });
-            return Err(error);
+/// `error` with what was undone, whatever it is: an error of ours and what a script threw become maps with the lists; a map of the script's
+/// own gets them as members.
+fn with_undone(mut error: Box<EvalAltResult>, ours: Error, undone: &Undone) -> Box<EvalAltResult> {
+    fn thrown(error: &mut EvalAltResult) -> Option<&mut Dynamic> {
+        match error {
+            EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => thrown(inner),
+            EvalAltResult::ErrorRuntime(value, _) => Some(value),
+            _ => None,
         }
-        Err(error) => undone.failed(title, &error),
-        Ok(task) if task.last().finished_successfully() => {
-            undone.done.push(format!("{} is back on {} in {where_to}", plan.project.name, before.version));
-        }
-        Ok(task) => undone.not.push(format!("{title} (going back to {} ended as {})", before.version, task.last().state)),
     }
-    Ok(())
+    let mut changed = undone.add_to(ours);
+    if crate::engine::thrown::ours(&error).is_none()
+        && let Some(value) = thrown(&mut error)
+    {
+        if value.is_map() {
+            if let Some(mut map) = value.write_lock::<Map>() {
+                for name in ["undone", "not_undone"] {
+                    map.insert(name.into(), changed.fact(name).map_or(Dynamic::UNIT, to_dynamic));
+                }
+            }
+            return error;
+        }
+        if !value.is_string() {
+            changed = changed.with("thrown", to_json(value));
+        }
+    }
+    super::retry::with_place(error, changed)
 }
 
 crate::functions! {
@@ -256,8 +188,14 @@ crate::functions! {
     /// Calls the closure with a saga. When it raises an error, what was deployed through the saga is undone: what still
     /// runs is cancelled, then, in reverse order, what was live before is deployed again. The deployment that failed
     /// is left as it is (`undo_failed: true` puts it back too). Then the error is raised again; it lists what was
-    /// undone (`err.undone`) and what could not be (`err.not_undone`). What ends the run as it stands undoes nothing: a
-    /// cancellation, a doubt, a server or journal that stays away.
+    /// undone (`err.undone`) and what could not be (`err.not_undone`). A text that the script threw becomes an error with
+    /// that `message`, any other value one with that value as `thrown`, and a map gets both lists as members. What ends the
+    /// run as it stands undoes nothing: a cancellation, a doubt, a server or journal that stays away.
+    ///
+    /// Before something is put back, it is compared with what the server says: a deployment of somebody else that is live
+    /// there now, or under way, is left alone and named in `err.not_undone`. The undo goes to the same deployment targets, leaves
+    /// out the same steps and overrides the same freezes as the deployment that it takes back. What was started in the
+    /// closure and is still open at its end is waited for, 30 minutes at most; if it fails, the saga fails.
     ///
     /// ```rhai
     /// saga(|s| {
@@ -268,7 +206,9 @@ crate::functions! {
     fn saga(call, closure: FnPtr; options: SagaOptions) -> "what the closure returns" raises "closure" {
         let host = Host::of(call)?;
         let saga = Saga::default();
-        match call.closure(&closure, (saga.clone(),)) {
+        let begun = StartedInside::now(&host);
+        let done = call.closure(&closure, (saga.clone(),)).and_then(|value| begun.wait(call, &host).map(|()| value));
+        match done {
             Ok(value) => Ok(value),
             Err(error) if is_exit(&error) || stops(&error) => Err(error),
             Err(error) => {
@@ -285,9 +225,7 @@ crate::functions! {
                     let changed = undone.add_to(as_error(&ended));
                     return Err(super::retry::with_place(ended, changed));
                 }
-                // What the script threw itself stays as it is, for its own `catch`.
-                let thrown_by_script = crate::engine::thrown::ours(&error).is_none();
-                Err(if thrown_by_script { error } else { super::retry::with_place(error, undone.add_to(ours)) })
+                Err(with_undone(error, ours, &undone))
             }
         }
     }

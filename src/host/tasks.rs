@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Kind, Result},
     event::{Subject, What},
 };
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use rhai::{Array, Dynamic};
 use std::{
@@ -43,6 +44,8 @@ pub struct Inner {
     pub deployment: Option<api::Deployment>,
     /// The runbook run, when it is one.
     pub runbook_run: Option<api::RunbookRun>,
+    /// The branch of the script that met it first.
+    pub branch: String,
     last: Mutex<Arc<api::Task>>,
     ended: AtomicBool,
 }
@@ -163,7 +166,8 @@ impl Task {
         runbook_run: Option<api::RunbookRun>,
     ) -> Self {
         let ended = AtomicBool::new(false);
-        Self(Arc::new(Inner { place, id: last.id.clone(), subject, deployment, runbook_run, last: Mutex::new(Arc::new(last)), ended }))
+        let (id, branch, last) = (last.id.clone(), crate::engine::branch(), Mutex::new(Arc::new(last)));
+        Self(Arc::new(Inner { place, id, subject, deployment, runbook_run, branch, last, ended }))
     }
 
     /// The task `last`, with what its arguments say it works on.
@@ -185,6 +189,12 @@ impl Task {
     /// Whether it is the same one, whatever was seen of its state. Ids are unique on one server only.
     pub fn same(&self, other: &Self) -> bool {
         self.id == other.id && self.place.client.address() == other.place.client.address()
+    }
+
+    /// Whether it is a deployment that is scheduled for later than `now`, and has not begun.
+    pub fn is_planned(&self, now: Timestamp) -> bool {
+        let scheduled = self.deployment.as_ref().and_then(|deployment| deployment.queue_time);
+        self.last().start_time.is_none() && scheduled.is_some_and(|at| at > now)
     }
 
     /// What it is called in records: its state changes.
@@ -426,7 +436,8 @@ crate::functions! {
     }
 
     /// The tasks of deployments of `project` to `env` that are queued or running; without `env` to any environment.
-    /// Without `project` all that run in the space.
+    /// Without `project` all that run in the space. A deployment that waits for a person counts; one that is scheduled for
+    /// later does not.
     ///
     /// ```rhai
     /// for t in running("Project B", "Test") { print(t.title); }
@@ -476,18 +487,30 @@ crate::functions! {
     }
 }
 
-/// Queued and running deployments.
+/// Deployments that are queued, run or wait for a person.
 pub async fn active(place: &Place, project: Option<&Ref>, env: Option<&Ref>) -> Result<Vec<Task>> {
-    let mut query = api::TaskQuery { active: true, name: Some("Deploy".to_owned()), ..api::TaskQuery::default() };
+    let mut query = api::TaskQuery::default();
     if let Some(project) = project {
         query.project = Some(place.project(project.as_str()).await?.id);
     }
     if let Some(env) = env {
         query.environment = Some(place.environment(env.as_str()).await?.id);
     }
+    under_way(place, query).await
+}
+
+/// Deployments of `query` that are queued, run or wait for a person, newest first. What is scheduled for later is not under way: it
+/// may be cancelled, or its release deleted, before its time comes.
+pub async fn under_way(place: &Place, query: api::TaskQuery) -> Result<Vec<Task>> {
+    let query = api::TaskQuery { active: true, name: Some("Deploy".to_owned()), ..query };
+    let seen = place.space.tasks(&query).await?;
+    let now = place.client.moment();
     let mut tasks = Vec::new();
-    for seen in place.space.tasks(&query).await? {
-        tasks.push(Task::of(place, seen).await?);
+    for seen in seen {
+        let task = Task::of(place, seen).await?;
+        if !task.is_planned(now) {
+            tasks.push(task);
+        }
     }
     Ok(tasks)
 }

@@ -258,9 +258,20 @@ crate::functions! {
     /// ```
     fn problem(call, err: Dynamic) -> "text" {
         let Some(error) = crate::engine::thrown::from_value(&err) else {
-            // What a script threw itself: a map with a message, or anything.
-            let message = err.read_lock::<Map>().and_then(|map| map.get("message").cloned());
-            return Ok(message.unwrap_or_else(|| err.clone()));
+            // What a script threw itself: a map with a message, or anything. A saga adds to a map what it has undone.
+            let Some(map) = err.read_lock::<Map>() else { return Ok(err.clone()) };
+            let undone: Vec<(&str, Dynamic)> = LISTS.iter().filter_map(|name| Some((*name, map.get(*name)?.clone()))).collect();
+            let message = map.get("message").cloned();
+            if undone.is_empty() {
+                return Ok(message.unwrap_or_else(|| err.clone()));
+            }
+            let message = message.unwrap_or_else(|| {
+                let own: Map = map.iter().filter(|(name, _)| !LISTS.contains(&name.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
+                own.into()
+            });
+            let error = Error::new(Kind::Script, shown(&message));
+            let error = undone.iter().fold(error, |error, (name, list)| error.with(name, to_json(list)));
+            return Ok(Dynamic::from(in_words(&error)));
         };
         Ok(Dynamic::from(in_words(&error)))
     }
@@ -294,6 +305,9 @@ crate::functions! {
         rendered(call, rows, &options)
     }
 }
+
+/// The members of an error that say what a saga has undone.
+const LISTS: [&str; 2] = ["undone", "not_undone"];
 
 /// An error as paragraphs for a mail.
 fn in_words(error: &Error) -> String {

@@ -5,9 +5,8 @@
 
 use super::{
     Host,
-    interruptions::Interruption,
+    interruptions::{self, Interruption},
     limit::Limit,
-    retry,
     tasks::{Task, array, tasks_of},
     watch::Watcher,
 };
@@ -17,10 +16,10 @@ use crate::{
     engine::{
         choice::Decide,
         library::Call,
-        thrown::{HostResult, message, raise, shown, stops},
+        thrown::{HostResult, message, ours, raise, shown, stops},
     },
     error::{Error, Kind, Result},
-    event::Level,
+    event::{Level, What},
 };
 use jiff::{SignedDuration, Timestamp};
 use rhai::Dynamic;
@@ -84,7 +83,8 @@ crate::options! {
         on_timeout: Decide<OpenTasks> = Decide::Word(OpenTasks::Leave), "\"leave\"";
         /// How long a task may be queued without a start before that is a time-out, from the time for which it is queued.
         queue_timeout: Option<SignedDuration> = None, "none";
-        /// What happens when a task waits for a person. A closure gets the interruption.
+        /// What happens when a task waits for a person. A closure gets the interruption. When a person has answered first or
+        /// taken responsibility, the wait goes on.
         on_interrupt: Decide<Asked> = Decide::Word(Asked::Wait), "\"wait\"";
         /// Raise the error as soon as one task failed, not when all are complete.
         fail_fast: bool = false, "false";
@@ -138,7 +138,15 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
                 for (task, interruption) in asked {
                     answered.push(interruption.id().to_string());
                     if let Decide::Closure(closure) = &options.on_interrupt {
-                        retry::ignore(call.closure(closure, (interruption,)))?;
+                        let url = interruption.url();
+                        match call.closure(closure, (interruption,)) {
+                            // Theirs is the answer: nothing has failed.
+                            Err(error) if ours(&error).is_some_and(|error| interruptions::is_anothers(&error)) => {
+                                let (task, title) = (Some(task.id.to_string()), task.subject.title.clone());
+                                host.emit(What::Waiting { task, title, why: message(&error), url: Some(url) });
+                            }
+                            answered => drop(answered?),
+                        }
                     } else {
                         return Err(raise(
                             Error::new(
@@ -279,6 +287,12 @@ pub fn failures(host: &Host, tasks: &[Task]) -> Option<Error> {
 
 /// What becomes of open tasks at a time-out, and the error that says so.
 pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
+    let error = left_open(call, host, tasks, options)?;
+    Ok(error.help("give it more time with #{timeout: \"...\"}; `on_timeout: \"cancel\"` cancels what is open"))
+}
+
+/// [`timed_out`] without advice.
+pub(super) fn left_open(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
     let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
     let (mut named, mut stuck) = (Vec::new(), Vec::new());
     for task in &open {
@@ -324,8 +338,7 @@ pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
     Ok(Error::new(Kind::Timeout, format!("{before}{count} still open: {}; {done}", named.join(", ")))
         .with("open_tasks", open.iter().map(|t| t.id.to_string()).collect::<Vec<_>>())
         .with("done_with_open", done)
-        .with("timeout", limit)
-        .help("give it more time with #{timeout: \"...\"}; `on_timeout: \"cancel\"` cancels what is open"))
+        .with("timeout", limit))
 }
 
 /// The error of a function that starts one after the other and has reached its limit: `open` is what it has started and still runs, `left`

@@ -96,7 +96,8 @@ crate::functions! {
         })
     }
 
-    /// Waits until no deployment of `project` to `env` is queued or running. `project` may be a list.
+    /// Waits until no deployment of `project` to `env` is queued or running. `project` may be a list. A deployment that is
+    /// scheduled for later is not waited for.
     ///
     /// ```rhai
     /// deploy("Project C", "latest", "Test");

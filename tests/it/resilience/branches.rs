@@ -175,7 +175,7 @@ fn script(given: &str, call: &str, once: bool) -> String {
     let call = if once { format!("if n == 1 {{ {call} }} else {{ sleep(\"1s\"); x.to_string() }}") } else { call.to_owned() };
     let branches = format!("parallel([1, 2], |n| {call})");
     match given {
-        SAGA => format!("let sp = space(\"Default\");\nsaga(|x| {branches});"),
+        SAGA => format!("let sp = space(\"Default\");\nsaga(|x| wait({branches}, #{{timeout: \"3h\"}}));"),
         given => format!("let sp = space(\"Default\");\n{given}\n{branches};"),
     }
 }

@@ -3,7 +3,7 @@
 mod branches;
 mod cancel;
 mod mails;
-mod people;
+pub mod people;
 mod resume;
 mod stop;
 mod trouble;

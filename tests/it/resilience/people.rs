@@ -16,7 +16,7 @@ fn waits(ran: &InProcess) -> Vec<String> {
 }
 
 /// `shop` where a person has to approve Project A after its first step; `more` is added to the manual step.
-pub(super) fn with_approval(more: &str) -> String {
+pub fn with_approval(more: &str) -> String {
     shop(&[(
         "{ name = \"Back up database\",    takes = \"6m\" }",
         &format!("{{ name = \"Approve\", manual = {{ instructions = \"Check the tide table\", teams = [\"Release managers\"]{more} }} }}"),
@@ -111,4 +111,58 @@ fn an_approved_task_that_has_to_wait_for_a_slot_is_told_as_such() {
     assert_eq!(ran.error(), "");
     let waits = waits(&ran).join("\n");
     assert!(waits.contains("Project A 2.0.0 → Test: goes on when a slot is free, queued behind"), "{waits}");
+}
+
+/// `with_approval`, where ada has a key of her own.
+fn with_ada(more: &str) -> String {
+    with_approval(more).replace("name = \"ada\"\n", "name = \"ada\"\nkey = \"API-ADA\"\n")
+}
+
+/// Around the wait for a deployment of Project A.
+const AROUND: [&str; 3] = ["WAIT", "saga(|s| { WAIT });", "retry(1, || { WAIT });"];
+
+#[test]
+fn wait_goes_on_when_a_person_has_answered_first() {
+    for (answer, ends, told) in [
+        ("Proceed", "", "Approve: ada has answered already: Proceed"),
+        ("Abort", "failed at step `Approve`", "Approve: ada has answered already: Abort"),
+    ] {
+        for around in AROUND {
+            // Her answer comes while the closure thinks.
+            let world = with_ada(&format!(", answer = \"{answer}\", answer_after = \"2m\", answer_by = \"ada\""));
+            let wait = r#"wait(deploy("Project A", "latest", "Test"), #{on_interrupt: |i| { sleep("10m"); i.approve("late"); }});"#;
+            let ran = simulate(&world, &around.replace("WAIT", wait));
+            assert!(if ends.is_empty() { ran.error().is_empty() } else { ran.error().contains(ends) }, "{around}: {}", ran.error());
+            let notes: Vec<&str> =
+                ran.events.iter().filter_map(|e| if let What::Note { text, .. } = &e.what { Some(text.as_str()) } else { None }).collect();
+            assert!(notes.contains(&told), "{around}: {notes:?}");
+        }
+    }
+}
+
+#[test]
+fn wait_goes_on_for_the_person_who_has_taken_responsibility() {
+    for around in AROUND {
+        let ground = crate::support::ground::Ground::in_world(&with_ada(""));
+        let wait = r#"
+            let t = deploy("Project A", "latest", "Test");
+            parallel([
+                || wait(t, #{timeout: "3h", on_interrupt: |i| { sleep("5m"); i.approve("mine"); }}),
+                || {
+                    wait_for(|| !pending().is_empty());
+                    let id = pending()[0].id;
+                    let hers = server("ada");
+                    hers.put(`interruptions/${id}/responsible`, #{});
+                    sleep("1h");
+                    hers.post(`interruptions/${id}/submit`, #{Notes: "seen", Result: "Proceed"});
+                },
+            ], |f| f.call());
+            print(t.state);"#;
+        ground.write("x.rhai", &around.replace("WAIT", wait));
+        let hers = [("OCTOPUS_URL_ADA", ground.sandbox.url.as_str()), ("OCTOPUS_API_KEY_ADA", "API-ADA")];
+        let ran = ground.run("x", "scripts/x.rhai", &[], &hers);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, "Success\n"), "{around}: {}", ran.stderr);
+        let told = "Project A 2.0.0 → Test: `Approve` can be answered only by ada, who has taken responsibility";
+        assert!(ran.stderr.contains(told), "{around}: {}", ran.stderr);
+    }
 }

@@ -12,5 +12,7 @@ mod scene;
 mod separate;
 mod slips;
 mod spaces;
+mod started;
 mod trains;
+mod undo;
 mod values;

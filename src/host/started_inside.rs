@@ -1,0 +1,75 @@
+//! Tasks that a block of the script started and nobody waited for: `lock`, `retry`, `saga` and their like wait for them at its end.
+//!
+//! Without that a lock is given back while its deployment is still queued, and what fails later is neither retried nor undone.
+
+use super::{
+    Host,
+    tasks::Task,
+    wait::{Until, WaitOptions, failures, for_tasks, left_open},
+};
+use crate::{
+    engine::{
+        branch,
+        library::Call,
+        thrown::{HostResult, is_final, raise, stops},
+    },
+    event::Level,
+    lock::within,
+};
+use rhai::Dynamic;
+
+/// The tasks that the run had started when a block began.
+pub struct StartedInside(Vec<Task>);
+
+impl StartedInside {
+    /// When it begins now.
+    pub fn now(host: &Host) -> Self {
+        Self(host.started.lock().clone())
+    }
+
+    /// What was started since, in this branch of the script or those it has split into, and is open. What was scheduled with `at` is
+    /// meant to run later.
+    fn open(&self, host: &Host) -> Vec<Task> {
+        let here = branch();
+        let is_new = |task: &Task| within(&task.branch, &here) && !self.0.iter().any(|known| known.same(task));
+        let is_scheduled = |task: &Task| {
+            let deployment = task.deployment.as_ref().and_then(|one| one.queue_time);
+            deployment.or_else(|| task.runbook_run.as_ref().and_then(|run| run.queue_time)).is_some()
+        };
+        host.open_tasks().into_iter().filter(|task| is_new(task) && !is_scheduled(task)).collect()
+    }
+
+    /// Waits for what is open; a failure of it is an error.
+    pub fn wait(&self, call: &Call<'_>, host: &Host) -> HostResult<()> {
+        let open = self.open(host);
+        if open.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = open.iter().take(5).map(|task| format!("{} ({})", task.subject.title, task.id)).collect();
+        let more = if open.len() > names.len() { format!(" and {} more", open.len() - names.len()) } else { String::new() };
+        host.note(Level::Info, format!("`{}` waits for what was started in it: {}{more}", call.function, names.join(", ")));
+        let options = WaitOptions::default();
+        let came = for_tasks(call, host, &open, &options, Until::All)?;
+        match failures(host, &open) {
+            Some(error) => Err(raise(error)),
+            None if came => Ok(()),
+            None => {
+                let help = "wait for it in the closure with a longer limit: `wait(task, #{timeout: \"2h\"})`";
+                Err(raise(left_open(call, host, &open, &options)?.help(help)))
+            }
+        }
+    }
+
+    /// The result of a block once nothing that it started is open. An error of the block comes before those of its tasks, but what ends
+    /// the run comes first.
+    pub fn ended(&self, call: &Call<'_>, host: &Host, result: HostResult<Dynamic>) -> HostResult<Dynamic> {
+        if result.as_ref().is_err_and(|error| is_final(error)) {
+            return result;
+        }
+        match (self.wait(call, host), result) {
+            (Err(error), Ok(_)) => Err(error),
+            (Err(error), Err(_)) if stops(&error) => Err(error),
+            (_, result) => result,
+        }
+    }
+}
