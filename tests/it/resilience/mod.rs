@@ -2,6 +2,7 @@
 
 mod branches;
 mod cancel;
+mod foreign;
 mod mails;
 pub mod people;
 mod resume;
