@@ -8,6 +8,7 @@ use super::{
     Host,
     lock::{LockOptions, Otherwise},
     retry::as_error,
+    started_inside::StartedInside,
     wait::{Look, until},
 };
 use crate::{
@@ -60,6 +61,8 @@ pub struct Hold {
     branch: String,
     options: LockOptions,
     state: Mutex<State>,
+    /// What the run had started when it was taken.
+    pub(super) begun: StartedInside,
     /// Something sent under it may still take effect.
     in_doubt: AtomicBool,
     /// The script has left it because the run was cancelled: it is given back when the tasks of the run are.
@@ -152,6 +155,7 @@ impl Host {
                     branch,
                     options: options.clone(),
                     state: Mutex::new(state),
+                    begun: StartedInside::now(self),
                     in_doubt: AtomicBool::new(false),
                     left: AtomicBool::new(false),
                 };

@@ -211,7 +211,8 @@ crate::functions! {
 
     /// From here to its end this script runs only once at a time: another run of it waits at this line, or does what
     /// `on_busy` says. In an Octopus step the script of each project counts by itself. With a name and a closure it
-    /// is a lock of that name around the closure; what was started in the closure is waited for, as by `lock`.
+    /// is a lock of that name around the closure. What was started meanwhile is waited for before the lock is given back, as by
+    /// `lock`.
     ///
     /// ```rhai
     /// only_one(#{on_busy: "skip"});

@@ -5,7 +5,7 @@
 use super::{
     Host,
     tasks::Task,
-    wait::{Until, WaitOptions, failures, for_tasks, left_open},
+    wait::{Asker, Until, WaitOptions, failures, for_tasks, left_open},
 };
 use crate::{
     engine::{
@@ -13,10 +13,11 @@ use crate::{
         library::Call,
         thrown::{HostResult, is_final, raise, stops},
     },
+    error::Error,
     event::Level,
     lock::within,
 };
-use rhai::Dynamic;
+use rhai::{Dynamic, FnPtr};
 
 /// The tasks that the run had started when a block began.
 pub struct StartedInside(Vec<Task>);
@@ -40,14 +41,14 @@ impl StartedInside {
     }
 
     /// Waits for what is open; a failure of it is an error.
-    pub fn wait(&self, call: &Call<'_>, host: &Host) -> HostResult<()> {
+    pub fn wait(&self, call: &dyn Asker, host: &Host) -> HostResult<()> {
         let open = self.open(host);
         if open.is_empty() {
             return Ok(());
         }
         let names: Vec<String> = open.iter().take(5).map(|task| format!("{} ({})", task.subject.title, task.id)).collect();
         let more = if open.len() > names.len() { format!(" and {} more", open.len() - names.len()) } else { String::new() };
-        host.note(Level::Info, format!("`{}` waits for what was started in it: {}{more}", call.function, names.join(", ")));
+        host.note(Level::Info, format!("`{}` waits for what was started in it: {}{more}", call.function(), names.join(", ")));
         let options = WaitOptions::default();
         let came = for_tasks(call, host, &open, &options, Until::All)?;
         match failures(host, &open) {
@@ -71,5 +72,26 @@ impl StartedInside {
             (Err(error), Err(_)) if stops(&error) => Err(error),
             (_, result) => result,
         }
+    }
+}
+
+/// The script itself, when it is one that runs only once at a time.
+struct WholeScript;
+
+impl Asker for WholeScript {
+    fn function(&self) -> &str {
+        "only_one"
+    }
+    fn ask(&self, _: &FnPtr, _: Dynamic) -> HostResult<Dynamic> {
+        Err(raise(Error::bug("the end of a script asks nothing")))
+    }
+}
+
+impl Host {
+    /// Called on the script's thread when the script has ended well. A lock that `only_one` took for all of it is given back only when
+    /// nothing that the script started is open.
+    pub fn script_ends(&self) -> HostResult<()> {
+        let holds = self.holds.lock().clone();
+        holds.iter().try_for_each(|hold| hold.begun.wait(&WholeScript, self))
     }
 }

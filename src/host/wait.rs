@@ -22,7 +22,7 @@ use crate::{
     event::{Level, What},
 };
 use jiff::{SignedDuration, Timestamp};
-use rhai::Dynamic;
+use rhai::{Dynamic, FnPtr};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -102,8 +102,25 @@ pub enum Until {
     Any,
 }
 
+/// The function of a script that waits.
+pub trait Asker {
+    /// Its name.
+    fn function(&self) -> &str;
+    /// Calls a closure that its options gave.
+    fn ask(&self, closure: &FnPtr, about: Dynamic) -> HostResult<Dynamic>;
+}
+
+impl Asker for Call<'_> {
+    fn function(&self) -> &str {
+        self.function
+    }
+    fn ask(&self, closure: &FnPtr, about: Dynamic) -> HostResult<Dynamic> {
+        self.closure(closure, (about,))
+    }
+}
+
 /// Waits for tasks. `Ok(true)` when what was waited for came, `Ok(false)` at the deadline.
-pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOptions, until_what: Until) -> HostResult<bool> {
+pub fn for_tasks(call: &dyn Asker, host: &Host, tasks: &[Task], options: &WaitOptions, until_what: Until) -> HostResult<bool> {
     super::guards::before_waiting(host, tasks)?;
     let over = |open: &[Task]| match until_what {
         Until::All => open.is_empty() || (options.fail_fast && tasks.iter().any(failed)),
@@ -139,7 +156,7 @@ pub fn for_tasks(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOpt
                     answered.push(interruption.id().to_string());
                     if let Decide::Closure(closure) = &options.on_interrupt {
                         let url = interruption.url();
-                        match call.closure(closure, (interruption,)) {
+                        match call.ask(closure, Dynamic::from(interruption)) {
                             // Theirs is the answer: nothing has failed.
                             Err(error) if ours(&error).is_some_and(|error| interruptions::is_anothers(&error)) => {
                                 let (task, title) = (Some(task.id.to_string()), task.subject.title.clone());
@@ -286,13 +303,13 @@ pub fn failures(host: &Host, tasks: &[Task]) -> Option<Error> {
 }
 
 /// What becomes of open tasks at a time-out, and the error that says so.
-pub fn timed_out(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
+pub fn timed_out(call: &dyn Asker, host: &Host, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
     let error = left_open(call, host, tasks, options)?;
     Ok(error.help("give it more time with #{timeout: \"...\"}; `on_timeout: \"cancel\"` cancels what is open"))
 }
 
 /// [`timed_out`] without advice.
-pub(super) fn left_open(call: &Call<'_>, host: &Host, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
+pub(super) fn left_open(call: &dyn Asker, host: &Host, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
     let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
     let (mut named, mut stuck) = (Vec::new(), Vec::new());
     for task in &open {
@@ -325,7 +342,7 @@ pub(super) fn left_open(call: &Call<'_>, host: &Host, tasks: &[Task], options: &
         }
         Decide::Word(OpenTasks::Leave) => "left to go on".to_owned(),
         Decide::Closure(closure) => {
-            let told = call.closure(closure, (array(open.clone()),))?;
+            let told = call.ask(closure, array(open.clone()).into())?;
             if told.is_unit() { "handed to `on_timeout`".to_owned() } else { shown(&told) }
         }
     };

@@ -30,6 +30,7 @@ use crate::{
         self, Host,
         journal::{Clean, Recorder},
         place::Place,
+        retry::as_error,
     },
     journal::Patience,
     mail::Mailer,
@@ -362,7 +363,8 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
             // The token moves to the thread that works: time stands until the script waits.
             let token = clock.enter();
             drop(busy);
-            (interpreter.run(&program).map(|value| to_json(&value)), token)
+            let ran = interpreter.run(&program).map(|value| to_json(&value));
+            (ran.and_then(|value| host.script_ends().map(|()| value).map_err(|error| as_error(&error).into())), token)
         })
         .map_err(Failure::from)?;
         // And back: what waits for a later time has to wait until the run has tidied up.

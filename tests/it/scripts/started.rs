@@ -66,6 +66,18 @@ fn lock_is_given_back_only_when_what_was_started_under_it_has_ended() {
 }
 
 #[test]
+fn script_that_runs_only_once_ends_when_what_it_started_has_ended() {
+    let ran = simulate(&shop(&[]), r#"only_one(); deploy("Project A", "latest", "Test"); 7"#);
+    assert_eq!((ran.error().as_str(), made(&ran.outcome.truth)), ("", vec!["Project A 2.0.0 Test Success".to_owned()]));
+    assert_eq!(ran.outcome.result, 7);
+    let failed = simulate(&shop_where_c_fails(), r#"only_one(); deploy("Project C", "2.0.0", "Test");"#);
+    assert_eq!((failed.outcome.exit_code, failed.error().contains("the test payment was declined")), (5, true), "{}", failed.error());
+    // Nothing is locked: it goes on after the script, as before.
+    let free = simulate(&shop(&[]), r#"deploy("Project A", "latest", "Test");"#);
+    assert_eq!(made(&free.outcome.truth), ["Project A 2.0.0 Test Queued"]);
+}
+
+#[test]
 fn branches_wait_only_for_what_they_started_themselves() {
     let script = r#"
         parallel([
