@@ -341,12 +341,11 @@ impl<'a> Undo<'a> {
             (&made.excluded_machine_ids, act.exclude_machines.as_slice(), &mut options.exclude_machines),
         ] {
             for (at, id) in ids.iter().enumerate() {
-                match has(id) {
-                    true => into.push(Ref(id.clone(), None).into()),
-                    false => {
-                        let name = names.get(at).map_or(id.as_str(), |name| name.as_str());
-                        notes.push(format!("{whole} has no deployment target `{name}`"));
-                    }
+                if has(id) {
+                    into.push(Ref(id.clone(), None).into());
+                } else {
+                    let name = names.get(at).map_or(id.as_str(), |name| name.as_str());
+                    notes.push(format!("{whole} has no deployment target `{name}`"));
                 }
             }
         }

@@ -153,9 +153,9 @@ fn stop_what_runs(host: &Host, steps: &[Step], undone: &mut Undone) -> HostResul
     Ok(())
 }
 
-/// `error` with what was undone, whatever it is: an error of ours and what a script threw become maps with the lists; a map of the script's
+/// Raises `error` with what was undone, whatever it is: an error of ours and what a script threw become maps with the lists; a map of the script's
 /// own gets them as members.
-fn with_undone(mut error: Box<EvalAltResult>, ours: Error, undone: &Undone) -> Box<EvalAltResult> {
+fn raise_undone<T>(mut error: Box<EvalAltResult>, ours: Error, undone: &Undone) -> HostResult<T> {
     fn thrown(error: &mut EvalAltResult) -> Option<&mut Dynamic> {
         match error {
             EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => thrown(inner),
@@ -173,13 +173,13 @@ fn with_undone(mut error: Box<EvalAltResult>, ours: Error, undone: &Undone) -> B
                     map.insert(name.into(), changed.fact(name).map_or(Dynamic::UNIT, to_dynamic));
                 }
             }
-            return error;
+            return Err(error);
         }
         if !value.is_string() {
             changed = changed.with("thrown", to_json(value));
         }
     }
-    super::retry::with_place(error, changed)
+    Err(super::retry::with_place(error, changed))
 }
 
 crate::functions! {
@@ -225,7 +225,7 @@ crate::functions! {
                     let changed = undone.add_to(as_error(&ended));
                     return Err(super::retry::with_place(ended, changed));
                 }
-                Err(with_undone(error, ours, &undone))
+                raise_undone(error, ours, &undone)
             }
         }
     }

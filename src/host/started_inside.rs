@@ -79,7 +79,7 @@ impl StartedInside {
 struct WholeScript;
 
 impl Asker for WholeScript {
-    fn function(&self) -> &str {
+    fn function(&self) -> &'static str {
         "only_one"
     }
     fn ask(&self, _: &FnPtr, _: Dynamic) -> HostResult<Dynamic> {

@@ -105,13 +105,13 @@ pub enum Until {
 /// The function of a script that waits.
 pub trait Asker {
     /// Its name.
-    fn function(&self) -> &str;
+    fn function(&self) -> &'static str;
     /// Calls a closure that its options gave.
     fn ask(&self, closure: &FnPtr, about: Dynamic) -> HostResult<Dynamic>;
 }
 
 impl Asker for Call<'_> {
-    fn function(&self) -> &str {
+    fn function(&self) -> &'static str {
         self.function
     }
     fn ask(&self, closure: &FnPtr, about: Dynamic) -> HostResult<Dynamic> {

@@ -374,7 +374,7 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     host.unrecorded(|| {
         let is_stopped = settings.cancel.is_cancelled() && settings.on_cancel == OnCancel::Cancel;
         // A run that can be continued goes on with them.
-        let has_failed = ran.as_ref().is_err_and(|failure| failure.is_for_good()) && settings.on_failure == OnCancel::Cancel;
+        let has_failed = ran.as_ref().is_err_and(Failure::is_for_good) && settings.on_failure == OnCancel::Cancel;
         if is_stopped || has_failed {
             host.cancel_on_the_way_out(&host.open_tasks());
         } else {

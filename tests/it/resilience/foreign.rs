@@ -286,10 +286,10 @@ fn saga(chance: &mut Chance) -> String {
         let project = projects.remove(chance.below(projects.len()));
         let pause = chance.below(15);
         let _ = match chance.below(3) {
-            0 => write!(body, "s.deploy(\"{project}\", \"2.0.0\", \"Test\"); sleep(\"{pause}m\");\n"),
-            1 => write!(body, "wait(s.deploy(\"{project}\", \"2.0.0\", \"Test\"), #{{timeout: \"9h\"}}); sleep(\"{pause}m\");\n"),
+            0 => writeln!(body, "s.deploy(\"{project}\", \"2.0.0\", \"Test\"); sleep(\"{pause}m\");"),
+            1 => writeln!(body, "wait(s.deploy(\"{project}\", \"2.0.0\", \"Test\"), #{{timeout: \"9h\"}}); sleep(\"{pause}m\");"),
             _ => {
-                write!(body, "wait(s.deploy(\"{project}\", \"2.0.0\", \"Test\", #{{skip_steps: \"Smoke test\"}}), #{{timeout: \"9h\"}});\n")
+                writeln!(body, "wait(s.deploy(\"{project}\", \"2.0.0\", \"Test\", #{{skip_steps: \"Smoke test\"}}), #{{timeout: \"9h\"}});")
             }
         };
     }
@@ -404,6 +404,7 @@ fn judge(played: &Played, count: &mut Count) -> Result<(), String> {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "how much was tried is of interest")]
 fn random_sagas_leave_what_others_deploy_in_between() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let (all, mut count, mut broken) = (cases(50), Count::default(), Vec::new());

@@ -257,6 +257,44 @@ fn branches_that_share_a_value_go_on_after_a_kill() {
     assert!(kills >= 8, "only {kills}");
 }
 
+/// What a block waits for at its end, and what an undo compares and puts back, come to the same after a kill anywhere.
+#[test]
+fn undo_and_end_of_a_block_go_on_after_a_kill() {
+    let script = r#"
+        lock("shop", || deploy("Project C", "2.0.0", "Test"));
+        saga(|s| {
+            wait(s.deploy("Project A", "2.0.0", "Test"));
+            s.deploy("Project B", "2.0.0", "Test");
+            sleep("5m");
+            throw "text";
+        });
+    "#;
+    let wanted = [
+        "Project C 2.0.0 Success",
+        "Project A 2.0.0 Success",
+        "Project B 2.0.0 Canceled",
+        "Project B 1.1.0 Success",
+        "Project A 1.1.0 Success",
+    ];
+    let mut kills = 0;
+    for at in (5..).step_by(11) {
+        let ground = Ground::new(&shop());
+        ground.write("night.rhai", script);
+        let first = ground.run(&ground.path("night.rhai"), Some(at), &[]);
+        if first.code == 1 {
+            assert_eq!(ground.deployed(), wanted);
+            break;
+        }
+        assert_eq!(first.code, -1, "it ended before it was killed at {at}: {}", first.stderr);
+        kills += 1;
+        let second = ground.run(&ground.path("night.rhai"), None, &[]);
+        let back = "undone: Project B is back on 1.1.0 in Test, Project A is back on 1.1.0 in Test";
+        assert!(second.code == 1 && second.stderr.contains(back), "killed at {at}: {}\n{}", first.stderr, second.stderr);
+        assert_eq!(ground.deployed(), wanted, "killed at {at}: {}", second.stderr);
+    }
+    assert!(kills >= 8, "only {kills}");
+}
+
 #[test]
 fn a_key_that_expired_is_no_outcome_whatever_was_around_it() {
     let world = format!(

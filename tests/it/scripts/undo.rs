@@ -170,15 +170,15 @@ fn whatever_is_thrown_in_a_saga_says_what_was_undone() {
         (r#"throw "text";"#, "text|script|text"),
         ("throw 42;", "42|script|42"),
         (r#"throw #{message: "own", code: 7};"#, "own||own"),
-        (r#"throw #{code: 7};"#, "||#{\"code\": 7}"),
+        ("throw #{code: 7};", "||#{\"code\": 7}"),
         (r#"fail("no");"#, "no|failed|no"),
         ("let x = 1; x.nothing;", "|script|"),
     ] {
         let script = format!(
-            r#"try {{ saga(|s| {{ {OURS} {thrown} }}); }} catch (err) {{
+            r"try {{ saga(|s| {{ {OURS} {thrown} }}); }} catch (err) {{
                 print(err.undone);
                 print(`${{err.message}}|${{err.kind}}|${{problem(err)}}`);
-            }}"#
+            }}"
         );
         let (printed, _) = printed(&shop(&[]), &script);
         let (undone, rest) = printed.split_once('\n').expect("two lines");
