@@ -3,7 +3,11 @@
 use crate::{
     resilience::people::with_approval,
     scripts::scene::made,
-    support::{InProcess, shop, simulate},
+    support::{
+        InProcess,
+        ground::{Ground, told},
+        shop, simulate,
+    },
 };
 use octorhai::sandbox::World;
 
@@ -206,6 +210,18 @@ fn rollback_names_a_release_that_is_gone_and_skips_it_when_told_to() {
         delete(`deployments/${old.id}`);
         print(wait(rollback("Project A", "Test")).release);"#;
     assert_eq!(printed(&shop(&[]), only).0, "1.1.0");
+}
+
+#[test]
+fn rollback_says_that_it_cannot_see_what_is_gone_without_the_event_log() {
+    let views = ["Project", "Environment", "Lifecycle", "Process", "Release", "Deployment", "Task"].map(|noun| format!("\"{noun}View\""));
+    let low = format!("\n[[users]]\nname = \"low\"\nkey = \"API-LOW\"\npermissions = [\"DeploymentCreate\", {}]\n", views.join(", "));
+    let ground = Ground::in_world(&(shop(&[]) + low.as_str()));
+    ground.write("x.rhai", r#"wait(deploy("Project A", "2.0.0", "Test")); wait(server("low").rollback("Project A", "Test"));"#);
+    let hers = [("OCTOPUS_URL_LOW", ground.sandbox.url.as_str()), ("OCTOPUS_API_KEY_LOW", "API-LOW")];
+    let ran = ground.run("x", "scripts/x.rhai", &[], &hers);
+    told(&ran, 0, &["Project A in Test: the event log may not be read, so a release that was deleted is not noticed"]);
+    assert_eq!(ground.releases(), ["Project A 2.0.0", "Project A 1.1.0"]);
 }
 
 #[test]
