@@ -299,8 +299,13 @@ impl Host {
         Ok(Plan { place, project, environment, tenant, release })
     }
 
-    /// Starts a deployment: the one place where that happens.
+    /// Starts a deployment.
     pub fn start(&self, plan: &Plan, options: &DeployOptions, how: &str) -> HostResult<Task> {
+        self.start_if(plan, options, how, async { Ok(()) })
+    }
+
+    /// Starts a deployment if what was decided by is still so, which `check` asks right before: the one place where that happens.
+    pub fn start_if(&self, plan: &Plan, options: &DeployOptions, how: &str, check: impl Future<Output = Result<()>>) -> HostResult<Task> {
         let place = &plan.place;
         let mut new = api::NewDeployment::new(&plan.project.id, &plan.release.id, &plan.environment.id);
         new.tenant = plan.tenant.as_ref().map(|t| t.id.clone());
@@ -331,7 +336,10 @@ impl Host {
                 new.freeze_override = Some((active.into_iter().map(|f| f.id).collect(), reason.to_string()));
             }
         }
-        self.block(fill_in(plan, options, &mut new))?;
+        self.block(async {
+            check.await?;
+            fill_in(plan, options, &mut new).await
+        })?;
         let arguments = json!({
             "release": new.release.to_string(), "environment": new.environment.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string),
             "at": new.queue_time.map(|t| t.to_string()),

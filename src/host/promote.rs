@@ -9,7 +9,7 @@ use super::{
     time::Moment,
 };
 use crate::{
-    api,
+    api::{self, marked::mark_in},
     engine::{
         choice::Chosen,
         thrown::{HostResult, raise},
@@ -26,6 +26,8 @@ pub struct Promotable {
     plan: Plan,
     from: String,
     replaces: Option<String>,
+    /// The deployment that was live there when the list was made; not all servers say it.
+    there: Option<api::DeploymentId>,
     blocked_by: Option<String>,
 }
 
@@ -163,6 +165,7 @@ async fn find(
             plan: Plan { place: place.clone(), project, environment: target.clone(), tenant, release: release.clone() },
             from: source.name.clone(),
             replaces: there.get(&key).map(|row| row.release.clone()),
+            there: there.get(&key).and_then(|row| row.ids.deployment.clone()),
             blocked_by,
         });
     }
@@ -199,7 +202,34 @@ fn go(host: &Host, row: &Promotable, options: &DeployOptions) -> HostResult<Task
             .with("blocked_by", why.clone()),
         ));
     }
-    host.start(&row.plan, options, "promote")
+    host.start_if(&row.plan, options, "promote", still_there(host, row))
+}
+
+/// An error when something else is live in the target than when the list was made. What this run deployed there itself does not count.
+async fn still_there(host: &Host, row: &Promotable) -> Result<()> {
+    let plan = &row.plan;
+    if row.replaces.is_some() && row.there.is_none() {
+        return Ok(());
+    }
+    let Some(live) = plan.spot().live().await? else { return Ok(()) };
+    let is_own = mark_in(&live.comments).as_deref() == Some(host.run_id.as_str());
+    if row.there.as_ref() == Some(&live.id) || is_own || live.release_id == plan.release.id {
+        return Ok(());
+    }
+    let version = plan.place.space.release(&live.release_id).await.map_or_else(|_| live.release_id.to_string(), |release| release.version);
+    let since = live.created.map(|at| format!(" since {}", Moment::of(host, at))).unwrap_or_default();
+    let text = format!(
+        "{} {} is not promoted to {}: {version} of {} is live there{since}; when the list was made it was {}",
+        plan.project.name,
+        plan.release.version,
+        plan.environment.name,
+        live.deployed_by,
+        row.replaces.as_deref().unwrap_or("nothing")
+    );
+    Err(Error::new(Kind::Refused, text)
+        .with("project", plan.project.name.clone())
+        .with("release", version)
+        .help("ask `promotable` again, or deploy it all the same: `deploy(row.project, row.release, row.to)`"))
 }
 
 impl Host {
@@ -262,7 +292,8 @@ crate::functions! {
 
     group "act";
 
-    /// Deploys what the row says and returns the task. A blocked row is an error of kind `refused`.
+    /// Deploys what the row says and returns the task. A blocked row is an error of kind `refused`, and so is one whose target
+    /// has got another release from somebody else since the list was made.
     ///
     /// ```rhai
     /// wait(promotable("Test", "Production").map(|row| row.deploy()));

@@ -225,6 +225,31 @@ fn rollback_says_that_it_cannot_see_what_is_gone_without_the_event_log() {
 }
 
 #[test]
+fn row_of_promotable_is_refused_when_its_target_has_changed_since() {
+    let script = r#"
+        let rows = promotable("Development", "Test").filter(|row| row.project == "Project A");
+        let release = releases("Project A").filter(|r| r.version == "2.0.0")[0].id;
+        let env = get("environments/all").filter(|e| e.Name == "Test")[0].Id;
+        wait(server("ada").post("deployments", #{ReleaseId: release, EnvironmentId: env}).TaskId);
+        try { rows[0].deploy(); } catch (err) { print(err.message); print(err.kind); }
+        print(deployed("Project A", "Test").release);
+        // What the run did itself is known to it.
+        rows = promotable("Test", "Production").filter(|row| row.project == "Project B");
+        wait(rows[0].deploy()); wait(deploy("Project B", "1.0.0", "Production")); print(wait(rows[0].deploy()).release);
+    "#;
+    let world = shop(&[("name = \"ada\"\n", "name = \"ada\"\nkey = \"API-ADA\"\n")]);
+    let ground = Ground::in_world(&world);
+    ground.write("x.rhai", &format!("{NEWER}\n{script}"));
+    let hers = [("OCTOPUS_URL_ADA", ground.sandbox.url.as_str()), ("OCTOPUS_API_KEY_ADA", "API-ADA")];
+    let ran = ground.run("x", "scripts/x.rhai", &[], &hers);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines[0].starts_with("Project A 2.0.1 is not promoted to Test: 2.0.0 of ada is live there since "), "{}", ran.stdout);
+    assert!(lines[0].ends_with("; when the list was made it was 1.1.0"), "{}", ran.stdout);
+    assert_eq!(lines[1..], ["refused", "2.0.0", "1.1.0"]);
+}
+
+#[test]
 fn ensure_deploys_after_another_release_that_is_under_way() {
     for wait in ["", r#"sleep("5m");"#] {
         let script = format!(
