@@ -207,6 +207,16 @@ impl fmt::Display for VersionRange {
     }
 }
 
+/// Whether a text looks like a version: two to four numbers between dots, perhaps with a pre-release and metadata. `5`, `1.2.3.4.5` and
+/// `2026-03-02` do not.
+pub fn is_version(text: &str) -> bool {
+    let rest = text.strip_prefix(['v', 'V']).unwrap_or(text);
+    let (numbers, extra) = rest.find(['-', '+']).map_or((rest, ""), |at| rest.split_at(at));
+    let parts = numbers.split('.').collect::<Vec<_>>();
+    let tame = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_'));
+    (2..=4).contains(&parts.len()) && parts.iter().all(|part| Number::of(part).is_some()) && extra.len() != 1 && tame(extra)
+}
+
 fn has_wildcard(text: &str) -> bool {
     text.split('-').next().unwrap_or(text).split('.').any(|p| matches!(p, "*" | "x" | "X"))
 }
@@ -233,10 +243,28 @@ impl Choice {
     }
 }
 
+/// What no version holds: signs, brackets, wildcards, blanks. Docker tags and SemVer get by without.
+fn foreign(text: &str) -> Option<char> {
+    text.chars().find(|c| !c.is_alphanumeric() && !matches!(c, '.' | '-' | '_' | '+'))
+}
+
 /// A bound must begin with a number: `>=two` is a slip, not a Docker tag.
 fn bound(text: &str) -> Result<Version, String> {
-    let version = Version::parse(text);
+    if has_wildcard(text) || text.contains('*') {
+        return Err(format!("a wildcard as in `{text}` stands alone, without sign or bracket"));
+    }
+    let version = plain(text)?;
     if version.numbers.is_empty() { Err(format!("`{text}` is not a version")) } else { Ok(version) }
+}
+
+/// A version that may be any text, such as a Docker tag.
+fn plain(text: &str) -> Result<Version, String> {
+    match foreign(text) {
+        None => Ok(Version::parse(text)),
+        Some('*') => Err(format!("in `{text}` a wildcard stands for something else than a number at the end")),
+        Some('<' | '>' | '=' | '^' | '~') if !text.starts_with('!') => Err(format!("in `{text}` a blank is missing before the sign")),
+        Some(sign) => Err(format!("`{text}` is not a version: it holds `{sign}`")),
+    }
 }
 
 /// NuGet's notation: `[1.0,2.0)`, `(,1.0]`, `[1.0]`.
@@ -255,6 +283,13 @@ fn bracketed(text: &str) -> Result<Vec<(Test, Version)>, String> {
             if !high.is_empty() {
                 tests.push((if high_closed { Test::AtMost } else { Test::Less }, bound(high)?));
             }
+            match tests.as_slice() {
+                [] => return Err("neither side has a version".to_owned()),
+                [(_, low), (_, high)] if low > high || (low == high && !(low_closed && high_closed)) => {
+                    return Err(format!("nothing lies between {low} and {high}"));
+                }
+                _ => {}
+            }
         }
     }
     Ok(tests)
@@ -264,7 +299,7 @@ fn bracketed(text: &str) -> Result<Vec<(Test, Version)>, String> {
 fn comparators(text: &str) -> Result<Vec<(Test, Version)>, String> {
     const SIGNS: [(&str, Test); 6] =
         [(">=", Test::AtLeast), ("<=", Test::AtMost), ("==", Test::Equal), (">", Test::Greater), ("<", Test::Less), ("=", Test::Equal)];
-    let mut tests = Vec::new();
+    let (mut tests, mut alone) = (Vec::new(), None);
     let mut words = text.split([' ', ',', '\t']).filter(|w| !w.is_empty());
     while let Some(word) = words.next() {
         let sign = ["^", "~", ">=", "<=", "==", ">", "<", "="].into_iter().find(|s| word.starts_with(s)).unwrap_or("");
@@ -278,15 +313,23 @@ fn comparators(text: &str) -> Result<Vec<(Test, Version)>, String> {
                 .extend(between(bound(version)?, |v| v.numbers.iter().position(|n| *n != Number::zero()).unwrap_or(v.numbers.len() - 1))),
             "~" => tests.extend(between(bound(version)?, |v| (v.numbers.len() - 1).min(1))),
             "" if has_wildcard(version) => tests.extend(wildcard(version)?),
-            // A plain version may be any text, such as a Docker tag.
-            "" => tests.push((Test::Equal, Version::parse(version))),
+            "" if word == "-" || word == "to" => return Err("bounds are written with signs: `>=1.0 <=2.0`".to_owned()),
+            "" => {
+                alone = Some(version);
+                tests.push((Test::Equal, plain(version)?));
+            }
             sign => {
                 let test = SIGNS.iter().find(|(s, _)| *s == sign).map(|(_, t)| *t).ok_or("an unknown sign")?;
                 tests.push((test, bound(version)?));
             }
         }
     }
-    Ok(tests)
+    match alone {
+        Some(version) if tests.len() > 1 => {
+            Err(format!("`{version}` is one version and cannot be another one too: join versions with `||`"))
+        }
+        _ => Ok(tests),
+    }
 }
 
 /// At least `low`, and below where the number at `fixed` grows.
@@ -355,6 +398,10 @@ mod tests {
             ("2.4.*-*", &["2.4.1-beta", "2.4.1"], &["2.5.1-beta"]),
             (">=2.4 <3", &["2.4", "2.99"], &["2.3", "3.0", "3.0-rc1", "2.5-beta"]),
             (">= 2.4, < 3", &["2.4"], &["3"]),
+            (">=5.3.0", &["5.3.0", "5.4.0"], &["5.4.0-beta.1", "5.3.0-0"]),
+            (">=5.3.0-0", &["5.3.0", "5.4.0-beta.1", "5.3.0-alpha"], &["5.2.9"]),
+            ("1.0.0", &["1.0.0+b1", "1.0"], &["1.0.0-rc"]),
+            ("main-17", &["main-17"], &["main-18"]),
             (">=2.4-beta", &["2.4-beta", "2.4-rc", "2.5-alpha", "3"], &["2.4-alpha"]),
             ("^2.1", &["2.1", "2.9"], &["3.0", "2.0.9"]),
             ("^0.3", &["0.3.5"], &["0.4", "0.2"]),
@@ -388,6 +435,25 @@ mod tests {
             ("[1.0,2.0", "not closed"),
             ("2.*.1", "follows `*`"),
             (">=two", "`two` is not a version"),
+            ("!=1.9", "`!=1.9` is not a version: it holds `!`"),
+            ("1.0 - 2.0", "with signs: `>=1.0 <=2.0`"),
+            ("1.0 2.0", "`2.0` is one version"),
+            ("no such thing", "join versions with `||`"),
+            (">=1.0 1.5", "`1.5` is one version"),
+            ("1.0.0-alpha.*", "a wildcard stands for something else"),
+            ("*.1", "follows `*`"),
+            ("1.0-*.2", "a wildcard"),
+            (">=1.*", "a wildcard as in `1.*` stands alone"),
+            ("^1.x", "stands alone"),
+            ("[1.*,2.0]", "stands alone"),
+            (">=1.0<2.0", "a blank is missing"),
+            ("[2.0,1.0]", "nothing lies between 2.0 and 1.0"),
+            ("(1.0,1.0]", "nothing lies between"),
+            ("(,)", "neither side"),
+            ("[1.0,2.0,3.0]", "is not a version: it holds `,`"),
+            ("1.0;2.0", "holds `;`"),
+            ("1.0 ||", "empty"),
+            ("2.*.", "follows `*`"),
             ("(1.0)", "square"),
         ] {
             let error = VersionRange::parse(range).expect_err(range);

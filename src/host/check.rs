@@ -77,6 +77,18 @@ crate::functions! {
 
     /// Whether a version lies in a range, in Octopus's version order.
     ///
+    /// | range | holds |
+    /// |---|---|
+    /// | `2.4.1` | that version, however it is written: `2.4.1.0`, `v2.4.1`, `2.4.1+build.5` |
+    /// | `2.4.*`, `2.x`, `*` | each number at the place of the wildcard, and all after it |
+    /// | `>=2.4 <3`, `>=2.4, <3` | what all of the bounds let in: `<`, `<=`, `>`, `>=`, `=` |
+    /// | `^2.1`, `~2.1` | from 2.1 to below 3; from 2.1 to below 2.2 |
+    /// | `[1.0,2.0)`, `(,1.0]`, `[1.5]` | as NuGet writes it: square brackets take the bound in, round ones leave it out |
+    /// | `1.* \|\| >=3` | what one of them holds |
+    ///
+    /// Anything else is an error. A pre-release (`5.4.0-beta.1`) comes before its release, and lies in a range only when the range names
+    /// a pre-release itself: it is not in `>=5.3.0`, but in `>=5.3.0-0` and in `5.*-*`. What follows `+` never counts.
+    ///
     /// ```rhai
     /// print(version_in("2.4.1", "2.4.*"));
     /// ```

@@ -69,7 +69,11 @@ impl OptionValue for VersionRange {
 impl OptionValue for Version {
     const KIND: &'static str = "version";
     fn read(value: Dynamic) -> std::result::Result<Self, String> {
-        Name::read(value).map(|text| Self::parse(text.trim()))
+        let text = Name::read(value)?;
+        match VersionRange::parse(&text).ok().and_then(|only| only.exact().map(Self::parse)) {
+            Some(version) => Ok(version),
+            None => Err(format!("`{text}` is not one version")),
+        }
     }
 }
 
