@@ -136,6 +136,9 @@ impl Interpreter {
             .set_max_variables(limits.variables)
             .set_strict_variables(true)
             .set_optimization_level(OptimizationLevel::Simple)
+            // Comparisons of texts are ours (`texts`): a short cut would pass them by, and a store of equal texts would mix up whose they are.
+            .set_fast_operators(false)
+            .set_max_strings_interned(0)
             .disable_symbol("eval");
 
         engine.register_global_module(standard::module());

@@ -8,15 +8,17 @@
 
 use super::{
     caught,
+    compare::{self, Comparison, Meaning},
     options::{OptionDoc, OptionValue, Takes},
     site,
     thrown::{self, HostResult, raise, to_dynamic},
     words::counted,
 };
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, suggestion};
+use parking_lot::RwLock;
 use rhai::{Dynamic, FnPtr, FuncArgs, FuncRegistration, Module, NativeCallContext, RhaiFunc};
 use serde_json::Value;
-use std::{any::TypeId, sync::Arc};
+use std::{any::TypeId, collections::BTreeMap, sync::Arc};
 
 /// One parameter as documentation shows it.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +94,8 @@ pub struct TypeDoc {
     pub doc: &'static str,
     /// Its properties.
     pub properties: &'static [PropertyDoc],
+    /// The properties that a report shows as columns unless told otherwise; without any a value is shown as `print` shows it.
+    pub columns: &'static [&'static str],
 }
 
 /// The surroundings of one call.
@@ -170,7 +174,7 @@ impl NotArray for Vec<String> {}
 impl<T: Scripted> NotArray for Vec<T> {}
 
 /// A type made by [`script_type!`](crate::script_type).
-pub trait Scripted: Clone + Send + Sync + std::fmt::Display + 'static {
+pub trait Scripted: Meaning + std::fmt::Display {
     /// Its documentation.
     const DOC: TypeDoc;
     /// One property; `None` when there is none of that name.
@@ -292,7 +296,7 @@ impl Library {
         self.docs.places.push(T::DOC.name);
     }
 
-    /// Adds a type: its name, its properties, how it prints, and `==` by what it prints.
+    /// Adds a type: its name, its properties, how it prints, what comparisons with it mean, and its columns in reports.
     pub fn scripted<T: Scripted>(&mut self) {
         let own = TypeId::of::<T>();
         self.module.set_custom_type::<T>(T::DOC.name);
@@ -308,24 +312,47 @@ impl Library {
         for name in ["to_string", "to_debug", "print", "debug"] {
             self.raw(name, &[own], |_, args| Ok(args[0].flatten_clone().cast::<T>().to_string().into()));
         }
-        for (name, equal) in [("==", true), ("!=", false)] {
-            self.raw(name, &[own, own], move |_, args| {
-                let text = |i: usize| args[i].flatten_clone().cast::<T>().to_string();
-                Ok(((text(0) == text(1)) == equal).into())
-            });
-        }
+        self.compared::<T>();
+        let property = |value: &Dynamic, call: &Call<'_>, name: &str| value.clone().try_cast::<T>()?.property(call, name);
+        ROWS.write().insert(own, RowType { doc: T::DOC, property });
         self.describe(T::DOC);
     }
 
-    /// Compares values of `T` by `same`: for types whose text does not say which one it is. After [`Library::scripted`].
-    pub fn equals<T: Scripted>(&mut self, same: fn(&T, &T) -> bool) {
-        let own = TypeId::of::<T>();
-        for (name, equal) in [("==", true), ("!=", false)] {
-            self.raw(name, &[own, own], move |_, args| {
-                let (a, b) = (args[0].flatten_clone().cast::<T>(), args[1].flatten_clone().cast::<T>());
-                Ok((same(&a, &b) == equal).into())
-            });
+    /// Adds comparisons of a type with itself and with everything else.
+    pub fn compared<T: Meaning>(&mut self) {
+        compare::know::<T>();
+        let (own, any) = (TypeId::of::<T>(), TypeId::of::<Dynamic>());
+        for comparison in Comparison::ALL {
+            for types in [[own, any], [any, own]] {
+                self.operator(comparison, types, |comparison, engine, left, right| comparison.between::<T>(engine, left, right));
+            }
         }
+    }
+
+    /// Adds comparisons of texts, which may be versions or words of a closed set, and of texts with numbers.
+    pub fn compared_texts(&mut self) {
+        let text = TypeId::of::<rhai::ImmutableString>();
+        for comparison in Comparison::ALL {
+            self.operator(comparison, [text, text], |comparison, _, left, right| comparison.between_texts(left, right));
+            if !comparison.is_equality() {
+                for types in compare::texts_and_numbers() {
+                    self.operator(comparison, types, |comparison, _, left, right| comparison.between_text_and_number(left, right));
+                }
+            }
+        }
+    }
+
+    fn operator(&mut self, comparison: Comparison, types: [TypeId; 2], holds: Compare) {
+        let func = RhaiFunc::Pure {
+            func: Arc::new(move |ctx, args| {
+                let ctx = ctx.ok_or_else(|| raise(Error::bug(format!("`{}` was called without a context", comparison.sign))))?;
+                holds(comparison, ctx.engine(), args[0], args[1]).map(Into::into)
+            }),
+            has_context: true,
+            is_pure: true,
+            is_volatile: false,
+        };
+        FuncRegistration::new(comparison.sign).in_global_namespace().set_into_module_raw(&mut self.module, types, func);
     }
 
     /// Describes values of `T` in records of what a run did by `describe`: for types whose text changes while the run goes on. A run
@@ -364,6 +391,36 @@ impl Library {
         };
         FuncRegistration::new(name).in_global_namespace().set_into_module_raw(&mut self.module, types, func);
     }
+}
+
+type Compare = fn(Comparison, &rhai::Engine, &Dynamic, &Dynamic) -> HostResult<bool>;
+
+/// A type whose values are rows of reports.
+#[derive(Clone, Copy)]
+struct RowType {
+    doc: TypeDoc,
+    property: fn(&Dynamic, &Call<'_>, &str) -> Option<HostResult<Dynamic>>,
+}
+
+/// All types that were registered, by the type of their values. The same for all runs of the process.
+static ROWS: RwLock<BTreeMap<TypeId, RowType>> = RwLock::new(BTreeMap::new());
+
+/// The columns of a value of one of our types: those that are wanted, otherwise those of its type. None when it is a value of another type,
+/// or one that is shown as `print` shows it.
+pub fn columns(call: &Call<'_>, value: &Dynamic, wanted: &[String]) -> HostResult<Option<Vec<(String, Dynamic)>>> {
+    let Some(row) = ROWS.read().get(&value.type_id()).copied() else { return Ok(None) };
+    let names: Vec<&str> = if wanted.is_empty() { row.doc.columns.to_vec() } else { wanted.iter().map(String::as_str).collect() };
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let cell = |name: &str| match (row.property)(value, call, name) {
+        Some(property) => Ok((name.to_owned(), property?)),
+        None => {
+            let error = Error::new(Kind::Script, format!("a {} has no column `{name}`", row.doc.name));
+            Err(raise(suggestion(name, row.doc.properties.iter().map(|p| p.name)).into_iter().fold(error, Error::help)))
+        }
+    };
+    names.into_iter().map(cell).collect::<HostResult<Vec<_>>>().map(Some)
 }
 
 /// Declares functions that scripts can call, and `pub fn register(library: &mut Library)` for all of them.
@@ -409,10 +466,11 @@ macro_rules! functions {
 
 /// Declares the properties of a type that functions return.
 ///
-/// `property: "kind" = |call, value| expression;` where the expression is something to [`Give`] and may use `?`.
+/// `property: "kind" = |call, value| expression;` where the expression is something to [`Give`] and may use `?`. The names after `shows` are
+/// the columns of reports: properties that cost no request.
 #[macro_export]
 macro_rules! script_type {
-    ($(#[doc = $doc:literal])+ $type:ty as $name:literal {
+    ($(#[doc = $doc:literal])+ $type:ty as $name:literal shows [$($column:ident),*] {
         $($(#[doc = $prose:literal])+ $property:ident: $kind:literal = |$call:ident, $value:ident| $code:expr;)*
     }) => {
         impl $crate::engine::library::Scripted for $type {
@@ -420,6 +478,7 @@ macro_rules! script_type {
                 name: $name,
                 doc: concat!($($doc, "\n"),+),
                 properties: &[$($crate::engine::library::PropertyDoc { name: stringify!($property), kind: $kind, doc: concat!($($prose, "\n"),+), asks: !matches!(stringify!($call).as_bytes(), [b'_', ..]) },)*],
+                columns: &[$(stringify!($column)),*],
             };
             fn property(&self, call: &$crate::engine::library::Call<'_>, name: &str) -> Option<$crate::engine::thrown::HostResult<rhai::Dynamic>> {
                 #[allow(unused_imports, reason = "a type may have no properties")]
@@ -440,7 +499,7 @@ macro_rules! script_type {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{options::Options as _, thrown};
+    use crate::engine::{compare::Beside, options::Options as _, thrown};
 
     #[derive(Clone)]
     struct Boat {
@@ -451,9 +510,18 @@ mod tests {
             write!(f, "the {}", self.name)
         }
     }
+    impl Meaning for Boat {
+        const INSTEAD: &'static str = "compare `boat.name`";
+        fn same(&self, other: &Self) -> bool {
+            self.name == other.name
+        }
+        fn beside(&self, text: &str) -> Result<Beside, String> {
+            Ok(Beside::name(self.name == text))
+        }
+    }
     crate::script_type! {
         /// A boat.
-        Boat as "Boat" {
+        Boat as "Boat" shows [name] {
             /// Its name.
             name: "text" = |_call, boat| boat.name.clone();
         }

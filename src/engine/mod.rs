@@ -17,6 +17,7 @@ mod words;
 
 pub mod baton;
 pub mod choice;
+pub mod compare;
 pub mod docs;
 pub mod habits;
 pub mod library;
@@ -28,6 +29,7 @@ pub mod scene;
 pub mod session;
 pub mod site;
 pub mod text;
+pub mod texts;
 pub mod thrown;
 
 pub use failure::{Failure, Frame, span};

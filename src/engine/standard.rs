@@ -1,6 +1,7 @@
 //! Rhai's own functions, without those that would break rules of ours: time, real sleeping, bits and bytes.
 
 use super::{
+    compare,
     sizes::padded,
     thrown::{HostResult, raise, to_dynamic},
 };
@@ -26,6 +27,9 @@ rhai::def_package! {
         module.set_native_fn("sleep", |_seconds: f64| no_sleep());
         // Rhai's throws a text in words of its reader.
         module.set_native_fn("parse_json", |text: ImmutableString| json(&text));
+        // By what `<` says: Rhai's own sort versions as texts, and cannot sort times.
+        module.set_native_fn("sort", |list: &mut Array| compare::sort(list, false));
+        module.set_native_fn("sort_desc", |list: &mut Array| compare::sort(list, true));
         // The only functions that make something big out of nothing.
         module.set_native_fn("pad", |list: &mut Array, length: i64, item: Dynamic| {
             list.resize(padded(length)?.max(list.len()), item);

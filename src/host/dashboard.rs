@@ -5,6 +5,7 @@ use super::{
     deployments::{Live as LiveInfo, live_version},
     place::{EnvironmentRef, GroupRef, Place, ProjectRef, TenantRef},
     time::Moment,
+    words::VERDICTS,
 };
 use crate::{
     api::{self, DeploymentId, ProjectId, ReleaseId, TaskId, TenantId, Version},
@@ -63,7 +64,7 @@ impl fmt::Display for Live {
 
 crate::script_type! {
     /// What is deployed where: a row of the dashboard.
-    Live as "Live" {
+    Live as "Live" shows [project, env, tenant, release, state, ended] {
         /// The project's name.
         project: "text" = |_call, l| l.project.clone();
         /// The environment's name.
@@ -73,7 +74,7 @@ crate::script_type! {
         /// The version of the release.
         release: "text" = |_call, l| l.release.clone();
         /// The state of the deployment's task: `Success`, `Failed`, `Executing`, ...
-        state: "text" = |_call, l| l.state.to_string();
+        state: "text" = |_call, l| l.state.clone();
         /// When the deployment was created.
         created: "Moment" = |call, l| { let host = Host::of(call)?; l.created.map(|at| Moment::of(&host, at)) };
         /// When it was complete; `()` before that.
@@ -103,7 +104,19 @@ impl fmt::Display for Difference {
     }
 }
 
+impl Live {
+    /// Whether it is the same deployment.
+    pub fn same(&self, other: &Self) -> bool {
+        (&self.ids.deployment, &self.to_string()) == (&other.ids.deployment, &other.to_string())
+    }
+}
+
 impl Difference {
+    /// Whether it says the same.
+    pub fn same(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string() && self.tenant == other.tenant
+    }
+
     fn verdict(&self) -> &'static str {
         match (&self.left, &self.right) {
             (Some(a), Some(b)) => match Version::parse(a).cmp(&Version::parse(b)) {
@@ -120,7 +133,7 @@ impl Difference {
 
 crate::script_type! {
     /// How a project differs between two environments.
-    Difference as "Difference" {
+    Difference as "Difference" shows [project, tenant, left, right, state] {
         /// The project's name.
         project: "text" = |_call, d| d.project.clone();
         /// The tenant's name; `()` when there is none.
@@ -130,7 +143,7 @@ crate::script_type! {
         /// The version in the second environment; `()` when there is none.
         right: "text" = |_call, d| d.right.clone();
         /// The first against the second: `same`, `newer`, `older`, `only here` or `only there`.
-        state: "text" = |_call, d| d.verdict();
+        state: "text" = |_call, d| VERDICTS.give(d.verdict());
     }
 }
 

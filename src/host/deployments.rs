@@ -34,6 +34,11 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// The document.
+    pub fn document(&self) -> &api::Deployment {
+        &self.document
+    }
+
     /// Whether it is the same one.
     pub fn same(&self, other: &Self) -> bool {
         self.document.id == other.document.id && self.place.client.address() == other.place.client.address()
@@ -48,7 +53,7 @@ impl fmt::Display for Deployment {
 
 crate::script_type! {
     /// A deployment with its outcome.
-    Deployment as "Deployment" {
+    Deployment as "Deployment" shows [project, release, env, tenant, state, created, duration, deployed_by] {
         /// The id, e.g. `Deployments-901`.
         id: "text" = |_call, d| d.document.id.to_string();
         /// The project's name.
@@ -60,7 +65,7 @@ crate::script_type! {
         /// The tenant's name; `()` when there is none.
         tenant: "text" = |_call, d| d.tenant.clone();
         /// The state of its task: `Success`, `Failed`, ...
-        state: "text" = |_call, d| d.task.state.to_string();
+        state: "text" = |_call, d| d.task.state.clone();
         /// When it was created.
         created: "Moment" = |call, d| { let host = Host::of(call)?; d.document.created.map(|at| Moment::of(&host, at)) };
         /// When it first started; `()` before that.

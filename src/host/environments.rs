@@ -17,7 +17,7 @@ impl fmt::Display for Environment {
 
 crate::script_type! {
     /// An environment. Wherever a function takes an environment's name it also takes this.
-    Environment as "Environment" {
+    Environment as "Environment" shows [name, id, slug, description] {
         /// The name.
         name: "text" = |_call, e| e.0.name.clone();
         /// The id, e.g. `Environments-11`.

@@ -20,6 +20,18 @@ use std::fmt;
 #[derive(Clone)]
 pub struct Event(api::Event);
 
+impl Event {
+    /// The document.
+    pub fn document(&self) -> &api::Event {
+        &self.0
+    }
+
+    /// Whether it is the same one.
+    pub fn same(&self, other: &Self) -> bool {
+        self.0.id == other.0.id && self.0.message == other.0.message
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)
@@ -28,7 +40,7 @@ impl fmt::Display for Event {
 
 crate::script_type! {
     /// An event of the audit trail.
-    Event as "Event" {
+    Event as "Event" shows [at, category, message, user] {
         /// The id, e.g. `Events-90210`.
         id: "text" = |_call, e| e.0.id.to_string();
         /// The category, e.g. `DeploymentFailed`.

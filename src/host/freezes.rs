@@ -12,6 +12,13 @@ use std::fmt;
 #[derive(Clone)]
 pub struct Freeze(api::Freeze);
 
+impl Freeze {
+    /// The document.
+    pub fn document(&self) -> &api::Freeze {
+        &self.0
+    }
+}
+
 impl fmt::Display for Freeze {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.name)
@@ -20,7 +27,7 @@ impl fmt::Display for Freeze {
 
 crate::script_type! {
     /// A deployment freeze.
-    Freeze as "Freeze" {
+    Freeze as "Freeze" shows [name, id, start, ends] {
         /// The name.
         name: "text" = |_call, z| z.0.name.clone();
         /// The id, e.g. `DeploymentFreezes-2`.

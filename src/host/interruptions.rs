@@ -24,6 +24,18 @@ pub struct Interruption {
     teams: Vec<String>,
 }
 
+impl Interruption {
+    /// The document.
+    pub fn document(&self) -> &api::Interruption {
+        &self.document
+    }
+
+    /// Whether it is the same one, whoever answered it meanwhile.
+    pub fn same(&self, other: &Self) -> bool {
+        self.document.id == other.document.id && self.place.client.address() == other.place.client.address()
+    }
+}
+
 impl fmt::Display for Interruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.document.title, self.document.id)
@@ -32,7 +44,7 @@ impl fmt::Display for Interruption {
 
 crate::script_type! {
     /// A task waits for a person.
-    Interruption as "Interruption" {
+    Interruption as "Interruption" shows [title, kind, task, created, url] {
         /// The id, e.g. `Interruptions-12`.
         id: "text" = |_call, i| i.document.id.to_string();
         /// The title, e.g. the name of the step.

@@ -19,6 +19,7 @@ pub mod journal;
 pub mod limit;
 mod lists;
 pub mod lock;
+mod meanings;
 pub mod memory;
 pub mod nouns;
 pub mod order;
@@ -44,6 +45,7 @@ pub mod time;
 pub mod wait;
 pub mod wait_for;
 mod watch;
+pub mod words;
 
 use crate::{
     api,
@@ -291,6 +293,8 @@ impl Host {
 /// Everything that scripts can call.
 pub fn library() -> Library {
     let mut library = Library::new();
+    words::register();
+    library.compared_texts();
     time::register_operators(&mut library);
     library.scripted::<context::Context>();
     library.scripted::<context::Secret>();
@@ -310,9 +314,6 @@ pub fn library() -> Library {
     library.scripted::<rollout::Outcome>();
     library.scripted::<saga::Saga>();
     library.scripted::<Place>();
-    library.equals::<context::Secret>(context::Secret::same);
-    library.equals::<deployments::Deployment>(deployments::Deployment::same);
-    library.equals::<tasks::Task>(tasks::Task::same);
     library.recorded_as::<tasks::Task>(tasks::Task::lasting_name);
     library.recorded_as::<saga::Saga>(|_| "a saga".to_owned());
     context::register(&mut library);

@@ -5,7 +5,7 @@ use crate::{
     api::{self, EnvironmentId, ProjectId, TenantId, poller::Poller},
     doctor::{self, Advice},
     engine::{
-        library::Scripted,
+        compare,
         options::{ListKind, OptionValue, type_in_words, wrong},
         thrown::raise,
     },
@@ -65,7 +65,7 @@ impl fmt::Display for Place {
 
 crate::script_type! {
     /// A space of an Octopus Server. Every function that takes names is also a method of it: `space("Ops").deploy(...)`.
-    Place as "Space" {
+    Place as "Space" shows [name, id] {
         /// The name.
         name: "text" = |_call, p| p.space.space().name.clone();
         /// The id, e.g. `Spaces-1`.
@@ -98,16 +98,10 @@ impl fmt::Display for Ref {
 impl OptionValue for Ref {
     const KIND: &'static str = "name, slug or id";
     fn read(value: Dynamic) -> Result<Self, String> {
-        fn id<T: Scripted>(value: &Dynamic, id: impl Fn(&T) -> String) -> Option<String> {
-            value.clone().try_cast::<T>().map(|v| id(&v))
-        }
-        let known = id::<super::projects::Project>(&value, |p| p.0.id.to_string())
-            .or_else(|| id::<super::environments::Environment>(&value, |e| e.0.id.to_string()))
-            .or_else(|| id::<super::tenants::Tenant>(&value, |t| t.0.id.to_string()));
         if let Some(release) = value.clone().try_cast::<super::releases::Release>() {
             return Ok(Self(release.release.version, Some(release.release.project_id)));
         }
-        match known {
+        match compare::named(&value) {
             Some(id) => Ok(Self(id, None)),
             None => String::read(value)
                 .and_then(|text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(Self(text, None)) }),

@@ -3,6 +3,7 @@
 use super::{
     Host,
     place::{GroupRef, ProjectRef},
+    words::TENANTED,
 };
 use crate::{api, engine::choice::Name};
 use rhai::{Array, Dynamic};
@@ -20,7 +21,7 @@ impl fmt::Display for Project {
 
 crate::script_type! {
     /// A project. Wherever a function takes a project's name it also takes this.
-    Project as "Project" {
+    Project as "Project" shows [name, id, slug, description, disabled, tenanted] {
         /// The name.
         name: "text" = |_call, p| p.0.name.clone();
         /// The id, e.g. `Projects-21`.
@@ -32,7 +33,7 @@ crate::script_type! {
         /// Whether it is disabled.
         disabled: "true or false" = |_call, p| p.0.is_disabled;
         /// Whether its deployments need a tenant: `Untenanted`, `TenantedOrUntenanted` or `Tenanted`.
-        tenanted: "text" = |_call, p| p.0.tenanted_deployment_mode.clone();
+        tenanted: "text" = |_call, p| TENANTED.give(p.0.tenanted_deployment_mode.as_str());
         /// The whole document of the server.
         raw: "map" = |_call, p| p.0.raw.clone();
     }

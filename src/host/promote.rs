@@ -31,6 +31,13 @@ pub struct Promotable {
     blocked_by: Option<String>,
 }
 
+impl Promotable {
+    /// Whether it is the same release for the same place.
+    pub fn same(&self, other: &Self) -> bool {
+        self.plan.release.id == other.plan.release.id && self.to_string() == other.to_string()
+    }
+}
+
 impl fmt::Display for Promotable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {} → {}", self.plan.project.name, self.plan.release.version, self.from, self.plan.environment.name)?;
@@ -46,7 +53,7 @@ impl fmt::Display for Promotable {
 
 crate::script_type! {
     /// A release that is live in one environment and could go on to another.
-    Promotable as "Promotable" {
+    Promotable as "Promotable" shows [project, tenant, release, from, to, replaces, blocked_by] {
         /// The project's name.
         project: "text" = |_call, p| p.plan.project.name.clone();
         /// The version that would be deployed.

@@ -36,7 +36,7 @@ impl fmt::Display for Release {
 
 crate::script_type! {
     /// A release. Wherever a function takes a version it also takes this.
-    Release as "Release" {
+    Release as "Release" shows [project, version, created] {
         /// The version.
         version: "text" = |_call, r| r.release.version.clone();
         /// The id, e.g. `Releases-501`.

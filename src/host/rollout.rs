@@ -6,6 +6,7 @@ use super::{
     retry::{as_error, with_place},
     tasks::{Task, tasks_of},
     wait::{Until, WaitOptions, for_tasks, too_late},
+    words::OUTCOMES,
 };
 use crate::{
     clock::{later, text},
@@ -27,6 +28,13 @@ pub struct Outcome {
     error: String,
 }
 
+impl Outcome {
+    /// Whether the same came of the same item.
+    pub fn same(&self, other: &Self) -> bool {
+        (&self.item, &self.state, self.wave) == (&other.item, &other.state, other.wave)
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.item, self.state)
@@ -35,11 +43,11 @@ impl fmt::Display for Outcome {
 
 crate::script_type! {
     /// How a rollout went for one item.
-    Outcome as "Outcome" {
+    Outcome as "Outcome" shows [item, wave, state, error] {
         /// The item, e.g. a tenant's name.
         item: "text" = |_call, o| o.item.clone();
         /// `Success`, `Failed`, ..., or `NotStarted`.
-        state: "text" = |_call, o| o.state.clone();
+        state: "text" = |_call, o| OUTCOMES.give(&o.state);
         /// The wave it was in, from 1.
         wave: "whole number" = |_call, o| o.wave;
         /// The task; `()` when none was started.

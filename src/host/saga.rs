@@ -50,6 +50,13 @@ impl Step {
     }
 }
 
+impl Saga {
+    /// Whether it is the same one.
+    pub fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl fmt::Display for Saga {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a saga of {} steps", self.0.lock().len())
@@ -58,7 +65,7 @@ impl fmt::Display for Saga {
 
 crate::script_type! {
     /// What the closure of `saga` gets: verbs that remember how to be undone.
-    Saga as "Saga" {
+    Saga as "Saga" shows [] {
         /// How many steps were taken so far.
         size: "whole number" = |_call, s| s.0.lock().len() as i64;
     }

@@ -4,6 +4,7 @@ use super::{
     Host,
     tasks::{Task, Trouble, tasks_of},
     wait::{Look, until},
+    words::STEPS,
 };
 use crate::{
     api::{Activity, ActivityStatus, TaskDetails},
@@ -27,6 +28,13 @@ pub struct Step {
     status: String,
 }
 
+impl Step {
+    /// Its name in the deployment process.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ({})", self.number, self.name, self.status)
@@ -35,13 +43,13 @@ impl fmt::Display for Step {
 
 crate::script_type! {
     /// A step of a task.
-    Step as "Step" {
+    Step as "Step" shows [number, name, state] {
         /// Counts from 1.
         number: "whole number" = |_call, s| s.number;
         /// Its name in the deployment process.
         name: "text" = |_call, s| s.name.clone();
         /// `Pending`, `Running`, `Success`, `SuccessWithWarning`, `Failed`, `Skipped` or `Canceled`.
-        state: "text" = |_call, s| s.status.clone();
+        state: "text" = |_call, s| STEPS.give(&s.status);
     }
 }
 

@@ -78,11 +78,11 @@ crate::script_type! {
     /// A server task: a deployment, a runbook run, or another one.
     ///
     /// `state` and what belongs to it is what was last seen; `wait` and `refresh` look again.
-    Task as "Task" {
+    Task as "Task" shows [title, state, started, ended, error] {
         /// The id, e.g. `ServerTasks-17`.
         id: "text" = |_call, t| t.id.to_string();
         /// `Queued`, `Executing`, `Cancelling`, `Success`, `Failed`, `Canceled` or `TimedOut`.
-        state: "text" = |_call, t| t.last().state.to_string();
+        state: "text" = |_call, t| t.last().state.clone();
         /// Whether it is complete, well or not.
         completed: "true or false" = |_call, t| t.last().is_completed();
         /// Whether it is complete and ended well.

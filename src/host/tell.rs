@@ -1,18 +1,19 @@
 //! Telling people: e-mail, notes to channels, reports.
 
-use super::{Host, dashboard, deployments, events, interruptions, outbox::Posted, promote, releases, rollout, tasks};
+use super::{Host, outbox::Posted, time::Moment};
 use crate::{
     engine::{
         choice::Name,
-        library::{Call, Scripted},
+        library::{self, Call},
         options::{OptionValue, WORD},
         thrown::{HostResult, raise, shown, to_json},
     },
-    error::{Error, Kind, suggestion},
+    error::{Error, Kind},
     event::{Level, What},
     mail::{Attachment, Letter, Mailer, one_line},
-    report::{self, Format, Rows},
+    report::{self, Cell, Format, Rows},
 };
+use jiff::SignedDuration;
 use rhai::{Dynamic, Map};
 use serde_json::Value;
 
@@ -64,71 +65,32 @@ impl OptionValue for Format {
     }
 }
 
-/// The columns that a report shows of our types, unless `columns` says otherwise: those that cost no request.
-fn shown_columns(type_name: &str) -> &'static [&'static str] {
-    match type_name {
-        "Live" => &["project", "env", "tenant", "release", "state", "ended"],
-        "Deployment" => &["project", "release", "env", "tenant", "state", "created", "duration", "deployed_by"],
-        "Task" => &["title", "state", "started", "ended", "error"],
-        "Promotable" => &["project", "tenant", "release", "from", "to", "replaces", "blocked_by"],
-        "Release" => &["project", "version", "created"],
-        "Outcome" => &["item", "wave", "state", "error"],
-        "Event" => &["at", "category", "message", "user"],
-        "Interruption" => &["title", "kind", "task", "created", "url"],
-        _ => &[],
+/// A value as a cell: times and durations keep what they are, so that each format writes them its own way.
+fn cell(value: &Dynamic) -> Cell {
+    if let Some(moment) = value.clone().try_cast::<Moment>() {
+        Cell::Time { shown: moment.to_string(), iso: moment.iso() }
+    } else if let Some(span) = value.clone().try_cast::<SignedDuration>() {
+        Cell::Span { shown: shown(value), seconds: span.as_secs_f64() }
+    } else {
+        to_json(value).into()
     }
-}
-
-fn properties<T: Scripted>(call: &Call<'_>, value: &Dynamic, wanted: &[String]) -> Option<HostResult<Value>> {
-    let value = value.clone().try_cast::<T>()?;
-    let names: Vec<&str> = match shown_columns(T::DOC.name) {
-        _ if !wanted.is_empty() => wanted.iter().map(String::as_str).collect(),
-        [] => T::DOC.properties.iter().map(|p| p.name).filter(|n| *n != "raw").collect(),
-        some => some.to_vec(),
-    };
-    let mut row = serde_json::Map::new();
-    for name in names {
-        match value.property(call, name) {
-            Some(Ok(property)) => row.insert(name.to_owned(), to_json(&property)),
-            Some(Err(error)) => return Some(Err(error)),
-            None => {
-                let mut error = Error::new(Kind::Script, format!("a {} has no column `{name}`", T::DOC.name));
-                if let Some(help) = suggestion(name, T::DOC.properties.iter().map(|p| p.name)) {
-                    error = error.help(help);
-                }
-                return Some(Err(raise(error)));
-            }
-        };
-    }
-    Some(Ok(Value::Object(row)))
 }
 
 /// A row of a report: one of our types, a map, or anything that prints.
-fn row(call: &Call<'_>, value: &Dynamic, columns: &[String]) -> HostResult<Value> {
-    let row = properties::<dashboard::Live>(call, value, columns)
-        .or_else(|| properties::<deployments::Deployment>(call, value, columns))
-        .or_else(|| properties::<tasks::Task>(call, value, columns))
-        .or_else(|| properties::<promote::Promotable>(call, value, columns))
-        .or_else(|| properties::<releases::Release>(call, value, columns))
-        .or_else(|| properties::<rollout::Outcome>(call, value, columns))
-        .or_else(|| properties::<dashboard::Difference>(call, value, columns))
-        .or_else(|| properties::<interruptions::Interruption>(call, value, columns))
-        .or_else(|| properties::<events::Event>(call, value, columns))
-        .or_else(|| properties::<super::projects::Project>(call, value, columns))
-        .or_else(|| properties::<super::environments::Environment>(call, value, columns))
-        .or_else(|| properties::<super::tenants::Tenant>(call, value, columns))
-        .or_else(|| properties::<super::steps::Step>(call, value, columns));
-    row.unwrap_or_else(|| Ok(to_json(value)))
+fn row(call: &Call<'_>, value: &Dynamic, columns: &[String]) -> HostResult<Vec<(String, Cell)>> {
+    if let Some(cells) = library::columns(call, value, columns)? {
+        return Ok(cells.into_iter().map(|(name, value)| (name, cell(&value))).collect());
+    }
+    Ok(match value.read_lock::<Map>() {
+        Some(map) => map.iter().map(|(name, value)| (name.to_string(), cell(value))).collect(),
+        None => vec![(report::LONE.to_owned(), cell(value))],
+    })
 }
 
 /// Rows of a list of anything.
 fn rows(call: &Call<'_>, value: Dynamic, columns: &[String]) -> HostResult<Rows> {
     let items = crate::engine::options::list(value);
-    let mut all = Vec::new();
-    for item in &items {
-        all.push(row(call, item, columns)?);
-    }
-    let rows = Rows::from_json(&Value::Array(all));
+    let rows = Rows::from_records(items.iter().map(|item| row(call, item, columns)).collect::<HostResult<Vec<_>>>()?);
     // A tenant column without tenants says nothing.
     Ok(if columns.is_empty() { without_empty_tenants(rows) } else { rows })
 }

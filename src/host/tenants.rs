@@ -24,7 +24,7 @@ impl fmt::Display for Tenant {
 
 crate::script_type! {
     /// A tenant. Wherever a function takes a tenant's name it also takes this.
-    Tenant as "Tenant" {
+    Tenant as "Tenant" shows [name, id, slug, tags] {
         /// The name.
         name: "text" = |_call, t| t.0.name.clone();
         /// The id, e.g. `Tenants-8`.

@@ -1,6 +1,6 @@
 //! Time in scripts: now, points in time as people write them, durations, sleeping, windows.
 
-use super::Host;
+use super::{Host, words::WEEKDAYS};
 use crate::{
     clock::{later, text},
     engine::{
@@ -25,6 +25,11 @@ impl Moment {
         self.0.timestamp()
     }
 
+    /// As ISO 8601 with offset.
+    pub fn iso(&self) -> String {
+        self.0.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+
     /// `at` in the zone of `host`.
     pub fn of(host: &Host, at: Timestamp) -> Self {
         Self(at.to_zoned(host.zone.clone()))
@@ -39,7 +44,7 @@ impl fmt::Display for Moment {
 
 crate::script_type! {
     /// A point in time.
-    Moment as "Moment" {
+    Moment as "Moment" shows [] {
         /// The year.
         year: "whole number" = |_call, m| i64::from(m.0.year());
         /// The month, 1 to 12.
@@ -51,13 +56,13 @@ crate::script_type! {
         /// The minute.
         minute: "whole number" = |_call, m| i64::from(m.0.minute());
         /// The day of the week: `Mon` to `Sun`.
-        weekday: "text" = |_call, m| m.0.strftime("%a").to_string();
+        weekday: "text" = |_call, m| WEEKDAYS.give(&m.0.strftime("%a").to_string());
         /// The date, e.g. `2026-03-02`.
         date: "text" = |_call, m| m.0.strftime("%Y-%m-%d").to_string();
         /// The time of day, e.g. `22:30`.
         time: "text" = |_call, m| m.0.strftime("%H:%M").to_string();
         /// As ISO 8601 with offset.
-        iso: "text" = |_call, m| m.0.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+        iso: "text" = |_call, m| m.iso();
         /// Seconds since 1970.
         epoch: "whole number" = |_call, m| m.timestamp().as_second();
     }
@@ -261,6 +266,7 @@ const UNITS: TypeDoc = TypeDoc {
         PropertyDoc { name: "days", kind: "duration", doc: " So many times 24 hours; also `1.day`.", asks: false },
         PropertyDoc { name: "weeks", kind: "duration", doc: " So many times 7 days; also `1.week`.", asks: false },
     ],
+    columns: &[],
 };
 
 const SPAN: TypeDoc = TypeDoc {
@@ -271,6 +277,7 @@ const SPAN: TypeDoc = TypeDoc {
         PropertyDoc { name: "in_minutes", kind: "number", doc: " As minutes.", asks: false },
         PropertyDoc { name: "in_hours", kind: "number", doc: " As hours.", asks: false },
     ],
+    columns: &[],
 };
 
 /// The opposite; the longest one for the one that has none.
@@ -289,31 +296,14 @@ fn in_zone(host: &Host, window: &str, zone: Option<Zone>) -> HostResult<text::Wi
     text::Window::parse(window, &zone).raise()
 }
 
-type Compare = fn(std::cmp::Ordering) -> bool;
-
 /// Adds comparison and arithmetic of times and durations, and `5.minutes`.
 pub fn register_operators(library: &mut Library) {
     library.scripted::<Moment>();
-    library.equals::<Moment>(|a, b| a.timestamp() == b.timestamp());
     library.describe(UNITS);
     library.describe(SPAN);
     library.name::<SignedDuration>(SPAN.name);
+    library.compared::<SignedDuration>();
     let (moment, span) = (TypeId::of::<Moment>(), TypeId::of::<SignedDuration>());
-    let comparisons: [(&str, Compare); 4] = [("<", |o| o.is_lt()), ("<=", |o| o.is_le()), (">", |o| o.is_gt()), (">=", |o| o.is_ge())];
-    for (name, holds) in comparisons {
-        library.raw(name, &[moment, moment], move |_, args| {
-            Ok(holds(args[0].flatten_clone().cast::<Moment>().timestamp().cmp(&args[1].flatten_clone().cast::<Moment>().timestamp()))
-                .into())
-        });
-        library.raw(name, &[span, span], move |_, args| {
-            Ok(holds(args[0].flatten_clone().cast::<SignedDuration>().cmp(&args[1].flatten_clone().cast::<SignedDuration>())).into())
-        });
-    }
-    for (name, equal) in [("==", true), ("!=", false)] {
-        library.raw(name, &[span, span], move |_, args| {
-            Ok(((args[0].flatten_clone().cast::<SignedDuration>() == args[1].flatten_clone().cast::<SignedDuration>()) == equal).into())
-        });
-    }
     library.raw("-", &[moment, moment], |_, args| {
         let (a, b) = (args[0].flatten_clone().cast::<Moment>(), args[1].flatten_clone().cast::<Moment>());
         Ok(Dynamic::from(a.timestamp().duration_since(b.timestamp())))

@@ -4,7 +4,7 @@ mod html;
 mod rows;
 mod write;
 
-pub use rows::{Cell, Column, Rows};
+pub use rows::{Cell, Column, LONE, Rows};
 
 use crate::error::{Error, Kind, Result, suggestion};
 use std::str::FromStr;

@@ -45,6 +45,20 @@ pub enum Cell {
     Text(String),
     /// An object or an array; shown as compact JSON.
     Nested(Value),
+    /// A point in time.
+    Time {
+        /// As people read it.
+        shown: String,
+        /// As programs read it: ISO 8601 with offset.
+        iso: String,
+    },
+    /// A length of time.
+    Span {
+        /// As people read it: `1h 30m`.
+        shown: String,
+        /// As programs read it.
+        seconds: f64,
+    },
 }
 
 impl From<Value> for Cell {
@@ -66,8 +80,17 @@ impl Cell {
             Self::Empty => String::new(),
             Self::Bool(yes) => yes.to_string(),
             Self::Number(number) => number.to_string(),
-            Self::Text(text) => text.clone(),
+            Self::Text(text) | Self::Time { shown: text, .. } | Self::Span { shown: text, .. } => text.clone(),
             Self::Nested(value) => value.to_string(),
+        }
+    }
+
+    /// The cell as a program reads it from CSV: times as ISO 8601 with offset, durations in seconds.
+    pub fn data(&self) -> String {
+        match self.json() {
+            Value::Null => String::new(),
+            Value::String(text) => text,
+            other => other.to_string(),
         }
     }
 
@@ -77,8 +100,10 @@ impl Cell {
             Self::Empty => Value::Null,
             Self::Bool(yes) => Value::Bool(*yes),
             Self::Number(number) => Value::Number(number.clone()),
-            Self::Text(text) => Value::String(text.clone()),
+            Self::Text(text) | Self::Time { iso: text, .. } => Value::String(text.clone()),
             Self::Nested(value) => value.clone(),
+            Self::Span { seconds, .. } if seconds.fract() == 0.0 && seconds.abs() < 9e15 => Value::from(*seconds as i64),
+            Self::Span { seconds, .. } => Value::from(*seconds),
         }
     }
 
@@ -108,23 +133,29 @@ impl Rows {
             Value::Null => &[],
             one => std::slice::from_ref(one),
         };
-        let mut places: HashMap<&str, usize> = HashMap::new();
+        let record = |item: &Value| match item {
+            Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect(),
+            other => vec![(LONE.to_owned(), other.clone().into())],
+        };
+        Self::from_records(items.iter().map(record).collect())
+    }
+
+    /// Rows from cells with the names of their columns; columns in order of first appearance.
+    pub fn from_records(records: Vec<Vec<(String, Cell)>>) -> Self {
+        let mut places: HashMap<String, usize> = HashMap::new();
         let mut columns: Vec<String> = Vec::new();
-        for key in items.iter().flat_map(keys) {
-            places.entry(key).or_insert_with(|| {
-                columns.push(key.to_owned());
-                columns.len() - 1
-            });
-        }
-        let row = |item: &Value| {
-            let mut row = vec![Cell::Empty; columns.len()];
-            match item {
-                Value::Object(object) => object.iter().for_each(|(key, value)| row[places[key.as_str()]] = value.clone().into()),
-                other => row[places[LONE]] = other.clone().into(),
+        for (name, _) in records.iter().flatten() {
+            if !places.contains_key(name) {
+                places.insert(name.clone(), columns.len());
+                columns.push(name.clone());
             }
+        }
+        let row = |record: Vec<(String, Cell)>| {
+            let mut row = vec![Cell::Empty; columns.len()];
+            record.into_iter().for_each(|(name, cell)| row[places[&name]] = cell);
             row
         };
-        let rows = items.iter().map(row).collect();
+        let rows = records.into_iter().map(row).collect();
         Self { columns, rows, title: None }
     }
 
@@ -163,11 +194,7 @@ impl Rows {
 }
 
 /// The column of rows that are no objects.
-const LONE: &str = "value";
-
-fn keys(item: &Value) -> Vec<&str> {
-    item.as_object().map_or_else(|| vec![LONE], |object| object.keys().map(String::as_str).collect())
-}
+pub const LONE: &str = "value";
 
 fn inside(object: &Map<String, Value>, key: &str) -> Value {
     if let Some(value) = object.get(key) {

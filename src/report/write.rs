@@ -90,7 +90,7 @@ pub(super) fn csv(rows: &Rows) -> String {
     if !rows.columns.is_empty() {
         write(rows.columns.iter().map(|heading| guarded(heading)).collect());
         for row in &rows.rows {
-            write(row.iter().map(|cell| guarded(&cell.shown())).collect());
+            write(row.iter().map(|cell| guarded(&cell.data())).collect());
         }
     }
     let bytes = writer.into_inner().expect("a vector takes everything");

@@ -4,6 +4,7 @@
 use octorhai::{
     engine::{
         Hooks,
+        compare::{Beside, Meaning},
         library::{Call, Library},
         parallel,
         thrown::{HostResult, Raise, raise},
@@ -37,9 +38,19 @@ impl fmt::Display for Task {
     }
 }
 
+impl Meaning for Task {
+    const INSTEAD: &'static str = "compare `task.state`";
+    fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+    fn beside(&self, text: &str) -> Result<Beside, String> {
+        Ok(Beside::name(self.title == text))
+    }
+}
+
 octorhai::script_type! {
     /// A server task.
-    Task as "Task" {
+    Task as "Task" shows [title, state] {
         /// The state in words of Octopus, e.g. `Success`.
         state: "text" = |_call, task| *task.state.lock();
         /// What the task is called.
@@ -57,9 +68,19 @@ impl fmt::Display for Space {
     }
 }
 
+impl Meaning for Space {
+    const INSTEAD: &'static str = "compare names";
+    fn same(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+    fn beside(&self, text: &str) -> Result<Beside, String> {
+        Ok(Beside::name(self.0 == text))
+    }
+}
+
 octorhai::script_type! {
     /// A space.
-    Space as "Space" {}
+    Space as "Space" shows [] {}
 }
 
 octorhai::functions! {

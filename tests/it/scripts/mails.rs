@@ -28,7 +28,7 @@ fn the_days_deployments_as_html_and_csv() {
     // Newest first.
     let starts = ["Project C,2.0.0,Development,Success,", "Project B,2.0.0,Development,Success,", "Project A,2.0.0,Development,Success,"];
     assert!(lines[1..].iter().zip(starts).all(|(line, start)| line.starts_with(start)), "{csv}");
-    assert!(lines[3].contains("2026-03-01 17:00:00"), "{csv}");
+    assert!(lines[3].contains("2026-03-01T17:00:00+00:00,1200"), "{csv}");
     // The same as files.
     assert_eq!(run.artifact("deployments.csv").replace("\r\n", "\n"), csv.replace("\r\n", "\n"));
     assert!(run.artifact("deployments.html").contains("Deployments of the last 24h"));

@@ -1,6 +1,7 @@
 //! Every script of `scripts/` on the sandbox, when all goes well and when it does not: what really happened on the
 //! server, which mails went out, what was printed, and the exit code.
 
+mod comparisons;
 mod cooperation;
 mod create_release;
 mod mails;
