@@ -12,7 +12,8 @@ use crate::{
     clock::{Clock, text},
     doctor::Advice,
     error::{Error, Kind, Result},
-    journal::{Journal, Run, RunState},
+    host::sealed::masked,
+    journal::{Journal, Run, RunState, Step},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
@@ -76,7 +77,9 @@ fn list(args: &ListArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
 
 fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<()> {
     let run = journal.run(&args.name)?.ok_or_else(|| unknown(&args.name, journal))?;
-    let steps = journal.steps(&args.name)?;
+    // A record names its secrets; people see that there is one.
+    let shown = |step: Step| Step { intent: masked(step.intent), outcome: masked(step.outcome), ..step };
+    let steps: Vec<Step> = journal.steps(&args.name)?.into_iter().map(shown).collect();
     if args.output == Output::Json {
         let mut whole = facts(&run);
         whole["parameters"] = hidden(&run.new.params);

@@ -10,7 +10,7 @@
 //! Reads are written together with the next intent: nothing outside depends on them before. Steps inside of a step are
 //! not written. Without a recorder all of this is the plain call.
 
-use super::Host;
+use super::{Host, sealed::Sealer};
 use crate::{
     api::tape::{self, Answers},
     engine::{
@@ -27,7 +27,6 @@ use serde_json::{Value, json};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    sync::Arc,
 };
 
 /// A sleep longer than this is put down at once (`--suspend`).
@@ -36,15 +35,12 @@ pub const LONG: SignedDuration = SignedDuration::from_mins(1);
 /// How many reasons of one wait its record keeps: the first ones, and the last.
 const REASONS: usize = 20;
 
-/// Takes secrets out of what is written.
-pub type Clean = Arc<dyn Fn(&str) -> String + Send + Sync>;
-
 /// The record of this run.
 pub struct Recorder {
     store: Journal,
     run: String,
     holder: Holder,
-    clean: Clean,
+    secrets: Sealer,
     /// Whether an earlier start of the run came to its first step.
     goes_on: bool,
     /// After this moment a wait is put down instead of waited out (`--suspend`).
@@ -126,23 +122,13 @@ fn parts(path: &str) -> (String, u64) {
     (branch.to_owned(), number.parse().unwrap_or(0))
 }
 
-/// A value without secrets, in all the texts in it.
-pub fn cleaned(clean: &Clean, value: Value) -> Value {
-    match value {
-        Value::String(text) => clean(&text).into(),
-        Value::Array(items) => items.into_iter().map(|item| cleaned(clean, item)).collect(),
-        Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (clean(&name), cleaned(clean, value))).collect()),
-        other => other,
-    }
-}
-
 impl Recorder {
     /// The recorder of a run that was claimed; `steps` is what its record says.
-    pub fn new(store: Journal, run: String, holder: Holder, steps: Vec<Step>, clean: Clean, suspend_after: Option<Timestamp>) -> Self {
+    pub fn new(store: Journal, run: String, holder: Holder, steps: Vec<Step>, secrets: Sealer, suspend_after: Option<Timestamp>) -> Self {
         let goes_on = !steps.is_empty();
         let known = steps.into_iter().map(|step| (parts(&step.path), step)).collect();
         let state = Mutex::new(State { known, ..State::default() });
-        Self { store, run, holder, clean, goes_on, suspend_after, state }
+        Self { store, run, holder, secrets, goes_on, suspend_after, state }
     }
 
     /// The run's name.
@@ -181,12 +167,28 @@ impl Recorder {
             state.diverged = Some(error.clone());
             return Err(error);
         }
+        let step = match self.opened(step) {
+            Ok(step) => step,
+            Err(error) => {
+                state.diverged = Some(error.clone());
+                return Err(error);
+            }
+        };
         let later = (place.branch.clone(), place.number + 1)..=(place.branch.clone(), u64::MAX);
         if step.state == StepState::Failed && Error::from_record(&step.outcome).stops() && state.known.range(later).next().is_none() {
             // What ended the run here may be over: it is tried again.
             return Ok(Some(Step { state: StepState::Intent, outcome: Value::Null, ended: None, ..step }));
         }
         Ok(Some(step))
+    }
+
+    /// A step of the record with the secrets that were taken out of it.
+    fn opened(&self, step: Step) -> Result<Step> {
+        let opened = self.secrets.open(step.intent).and_then(|intent| Ok((intent, self.secrets.open(step.outcome)?)));
+        match opened {
+            Ok((intent, outcome)) => Ok(Step { intent, outcome, ..step }),
+            Err(missing) => Err(self.diverged(format!("step {}, `{}`, held {missing}", step.path, step.kind))),
+        }
     }
 
     fn diverged(&self, what: String) -> Error {
@@ -222,9 +224,9 @@ impl Recorder {
         }
     }
 
-    /// Takes secrets out of a value.
+    /// Takes secrets out of a value that nobody is given back.
     pub(super) fn cleaned(&self, value: Value) -> Value {
-        cleaned(&self.clean, value)
+        self.secrets.cleaned(value)
     }
 
     /// The step with its intent in the record: the one that is `known` from an earlier start, or a new one, synced.
@@ -247,7 +249,7 @@ impl Recorder {
             Ok(value) => (StepState::Done, value.clone()),
             Err(error) => (StepState::Failed, error.to_record()),
         };
-        (step.state, step.outcome) = (state, self.cleaned(record));
+        (step.state, step.outcome) = (state, record);
         let mut state = self.state.lock();
         if outcome.as_ref().is_err_and(Error::stops) {
             state.undecided.insert(place.branch.clone(), step);
@@ -265,7 +267,12 @@ impl Recorder {
         if pending.is_empty() {
             return Ok(());
         }
-        let written = self.store.write(&self.run, &self.holder, pending);
+        let sealed = |step: &Step| Step {
+            intent: self.secrets.seal(step.intent.clone()),
+            outcome: self.secrets.seal(step.outcome.clone()),
+            ..step.clone()
+        };
+        let written = self.store.write(&self.run, &self.holder, &pending.iter().map(sealed).collect::<Vec<_>>());
         // What could not be written is written with the next; an intent is not one when nothing was sent for it.
         pending.truncate(if written.is_ok() { 0 } else { settled });
         written
@@ -351,11 +358,7 @@ impl Host {
         let outcome = match &result {
             // Answered from what is known already: nothing to keep.
             Ok(_) if heard.is_empty() => return result,
-            Ok(_) => {
-                // As they will be read: without secrets.
-                let heard = heard.into_iter().map(|entry| recorder.cleaned(entry)).collect();
-                Ok(recorder.answers(&place, |answers| answers.shortened(heard)).into())
-            }
+            Ok(_) => Ok(recorder.answers(&place, |answers| answers.shortened(heard)).into()),
             Err(error) => Err(error.clone()),
         };
         recorder.settle(&place, step, &outcome, self.clock.now());
@@ -457,6 +460,7 @@ mod tests {
     use crate::error::Class;
     use crate::journal::{self, NewRun};
     use serde_json::json;
+    use std::sync::Arc;
 
     fn recorder(folder: &std::path::Path, steps: Vec<Step>) -> (Journal, Recorder) {
         let store = journal::open(&folder.display().to_string()).expect("a store");
@@ -473,7 +477,7 @@ mod tests {
         };
         let holder = |nonce: &str| Holder { nonce: nonce.into(), host: "here".into(), pid: 1, mode: Value::Null, identity: None };
         store.claim(&new, &holder("theirs")).expect("claimed");
-        let recorder = Recorder::new(store.clone(), new.name, holder("ours"), steps, Arc::new(str::to_owned), None);
+        let recorder = Recorder::new(store.clone(), new.name, holder("ours"), steps, Sealer::new(Arc::new(str::to_owned), []), None);
         (store, recorder)
     }
 

@@ -36,6 +36,7 @@ pub mod retry;
 pub mod rollout;
 pub mod runbooks;
 pub mod saga;
+pub mod sealed;
 mod started_inside;
 pub mod steps;
 pub mod tasks;
@@ -107,7 +108,7 @@ pub struct Inner {
     /// Where artifacts are written.
     pub artifacts: PathBuf,
     /// Takes secrets out of what leaves the run.
-    pub clean: journal::Clean,
+    pub clean: sealed::Clean,
     /// Names this run in markers; the same in every run of a simulation.
     pub run_id: String,
     /// When the task began whose step runs the script, once it was asked for.

@@ -7,7 +7,10 @@ use crate::{
     engine::Failure,
     error::{Error, Kind, Result},
     event::{Events, Level},
-    host::journal::{Clean, LONG, Recorder, cleaned},
+    host::{
+        journal::{LONG, Recorder},
+        sealed::{Clean, Sealer, cleaned},
+    },
     journal::{Begin, Claim, Holder, Journal, NewRun, Run, RunState, Step, asked_to_end},
     platform::process::ProcessIdentity,
 };
@@ -44,6 +47,8 @@ pub(super) struct TakenUp {
     pub(super) mark: String,
     steps: Vec<Step>,
     clean: Clean,
+    /// Secret parameters, and others that hold a secret.
+    secrets: Vec<(String, String)>,
     suspend: bool,
 }
 
@@ -137,6 +142,7 @@ pub(super) fn take_up(
         mark,
         steps,
         clean: settings.clean.clone(),
+        secrets: secrets(&journaling.params, settings),
         suspend: journaling.suspend,
     })))
 }
@@ -314,6 +320,13 @@ fn difference(before: &Value, after: &Value) -> Option<(String, String, String)>
     None
 }
 
+/// The parameters that the record holds only as digests, as they were given to this start.
+fn secrets(recorded: &Value, settings: &Settings) -> Vec<(String, String)> {
+    let hidden = |name: &&String| recorded.get(name.as_str()).is_some_and(|value| value.get("secret").is_some());
+    let text = |name: &String| settings.params.get(name)?.as_str().map(|value| (name.clone(), value.to_owned()));
+    settings.params.keys().filter(hidden).filter_map(text).collect()
+}
+
 impl TakenUp {
     /// The recorder for the script's functions.
     pub(super) fn recorder(&mut self, clock: &Clock) -> Recorder {
@@ -323,7 +336,7 @@ impl TakenUp {
             self.name.clone(),
             self.holder.clone(),
             std::mem::take(&mut self.steps),
-            self.clean.clone(),
+            Sealer::new(self.clean.clone(), std::mem::take(&mut self.secrets)),
             suspend_after,
         )
     }

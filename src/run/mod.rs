@@ -26,12 +26,7 @@ use crate::{
     engine::{Config, Failure, Interpreter, Limits, Program, on_script_thread, thrown::to_json},
     error::{Error, Kind, Result},
     event::{Events, Level, Sink, What},
-    host::{
-        self, Host,
-        journal::{Clean, Recorder},
-        place::Place,
-        retry::as_error,
-    },
+    host::{self, Host, journal::Recorder, place::Place, retry::as_error, sealed::Clean},
     journal::Patience,
     mail::Mailer,
     sandbox::{Sandbox, World},

@@ -220,6 +220,52 @@ fn who_works_on_it_is_named() {
 }
 
 #[test]
+fn a_continued_run_sees_the_secrets_that_were_in_what_it_saw() {
+    let ground = Ground::new();
+    let script = r#"
+        let s = secret("The Token");
+        remember("kept", #{pw: "pw=" + s.reveal(), quoted: #{s: s.reveal()}.to_json(), plain: "no secret"});
+        let kept = recall("kept");
+        let comment = deployments(#{limit: 1})[0].raw.Comments;
+        try { throw "not " + s.reveal(); } catch (e) { remember("caught", e); }
+        let told = attempt(|| fail("no " + s.reveal()));
+        deploy("Project A", "2.0.0", "Test");
+        remember("again", #{kept: kept, told: told.error.message, comment: comment});
+    "#;
+    ground.write("kept.rhai", script);
+    let secret = "hunt\"er22-long";
+    let given = [("OCTORHAI_PARAM_THE_TOKEN", secret)];
+    let before = ground.deployed().len();
+    for at in 1.. {
+        let crash = at.to_string();
+        let ran = ground.run("kept", "scripts/kept.rhai", &["--anew"], &[given[0], ("OCTORHAI_CRASH_AT", &crash)]);
+        assert_eq!(ran.code, -1, "{}", ran.stderr);
+        if ground.deployed().len() > before {
+            break;
+        }
+        let _not_begun_yet = ground.octorhai(&["runs", "cancel", "kept"], &[]);
+    }
+    // What lies on the disk holds no secret, and people see that there is one.
+    let store = ground.journal();
+    let record = format!("{:?}", store.steps("kept").expect("read"));
+    assert!(record.contains("no secret") && !record.contains("er22-long"), "{record}");
+    let shown = ground.octorhai(&["runs", "show", "kept", "--output", "json"], &[]);
+    assert!(shown.stdout.contains("pw=***") && !shown.stdout.contains("The Token\u{10FFFD}"), "{}", shown.stdout);
+    // With another secret, or none, nothing goes on.
+    for wrong in [&[("OCTORHAI_PARAM_THE_TOKEN", "another-one")][..], &[]] {
+        let ran = ground.octorhai(&["runs", "resume", "kept"], wrong);
+        assert!(ran.code == 2 && ran.stderr.contains("The Token"), "{ran:?}");
+    }
+    let ran = ground.octorhai(&["runs", "resume", "kept"], &given);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ground.write("look.rhai", r#"let a = recall("again"); [a.kept.pw.len(), a.kept.quoted.len(), parse_json(a.kept.quoted).s == secret("The Token").reveal(), a.kept.pw == "pw=" + secret("The Token").reveal(), a.told == "no " + secret("The Token").reveal()]"#);
+    let ran = ground.run("look", "scripts/look.rhai", &["--output", "json"], &given);
+    let ended: Value = serde_json::from_str(ran.stdout.lines().last().unwrap_or_default()).expect("JSON");
+    let quoted = serde_json::json!({"s": secret}).to_string().len();
+    assert_eq!(ended["result"], serde_json::json!([secret.len() + 3, quoted, true, true, true]), "{}", ran.stdout);
+}
+
+#[test]
 fn how_a_run_ended_holds_no_secret() {
     let ground = Ground::new();
     let reveal = "let token = secret(\"The Token\").reveal();";

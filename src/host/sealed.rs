@@ -1,0 +1,239 @@
+//! Secrets in the record of a run: named instead of written, and filled in again when the run goes on.
+//!
+//! What a step gives back must be what the script saw, or a continued run would decide, and keep, `***`. So where a recorded value holds the text
+//! of a secret the record holds its name, and a later start, which is given the same secrets again, puts the text back. What cannot be named
+//! (another way to write a secret, a secret that the script made itself) is left out and marked: a run that comes to it stops instead of going on
+//! with something else.
+
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Takes secrets out of what is written.
+pub type Clean = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// Begins and ends a name. Twice it stands for itself.
+const MARK: char = '\u{10FFFD}';
+
+/// What stands for people in the place of a secret.
+const MASK: &str = "***";
+
+/// Shorter texts are not taken for secrets, as in all output.
+const SHORTEST: usize = 4;
+
+/// Knows the secrets of a run by name.
+pub struct Sealer {
+    clean: Clean,
+    /// What to look for, the longest first, and what it is called: `=Token` as it is, `jToken` as JSON writes it.
+    forms: Vec<(String, String)>,
+}
+
+impl Sealer {
+    /// A sealer for secrets by name; `clean` takes out whatever else is secret.
+    pub fn new(clean: Clean, secrets: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut forms: Vec<(String, String)> = Vec::new();
+        for (name, secret) in secrets {
+            let json = Value::from(secret.as_str()).to_string();
+            let json = json.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned();
+            for (kind, form) in [('=', secret), ('j', json)] {
+                if form.len() >= SHORTEST && forms.iter().all(|(known, _)| *known != form) {
+                    forms.push((form, format!("{kind}{name}")));
+                }
+            }
+        }
+        forms.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        Self { clean, forms }
+    }
+
+    /// Takes secrets out of a value that is shown or compared, and not given back.
+    pub fn cleaned(&self, value: Value) -> Value {
+        cleaned(&self.clean, value)
+    }
+
+    /// The value as it may be kept.
+    pub fn seal(&self, value: Value) -> Value {
+        each(value, &mut |text| Ok::<_, std::convert::Infallible>(self.sealed(text))).unwrap_or_else(|never| match never {})
+    }
+
+    /// What [`Sealer::seal`] made of a value; `Err` names what is missing.
+    pub fn open(&self, value: Value) -> Result<Value, String> {
+        each(value, &mut |text| self.opened(text))
+    }
+
+    fn sealed(&self, text: String) -> String {
+        if !text.contains(MARK) && (self.clean)(&text) == text {
+            return text;
+        }
+        let mut sealed = String::with_capacity(text.len() + 16);
+        let mut rest = text.as_str();
+        while let Some((at, (form, name))) = self.first(rest) {
+            self.plain(&rest[..at], &mut sealed);
+            sealed.push(MARK);
+            sealed.push_str(name);
+            sealed.push(MARK);
+            rest = &rest[at + form.len()..];
+        }
+        self.plain(rest, &mut sealed);
+        sealed
+    }
+
+    /// The first secret in a text, and of several at one place the longest.
+    fn first<'a>(&'a self, text: &str) -> Option<(usize, &'a (String, String))> {
+        let found = self.forms.iter().filter_map(|form| text.find(form.0.as_str()).map(|at| (at, form)));
+        found.min_by_key(|(at, form)| (*at, std::cmp::Reverse(form.0.len())))
+    }
+
+    /// A text without secrets that have a name.
+    fn plain(&self, text: &str, sealed: &mut String) {
+        let clean = (self.clean)(text);
+        for c in clean.chars() {
+            sealed.push(c);
+            if c == MARK {
+                sealed.push(MARK);
+            }
+        }
+        if clean != text {
+            sealed.extend([MARK, '!', MARK]);
+        }
+    }
+
+    fn opened(&self, text: String) -> Result<String, String> {
+        if !text.contains(MARK) {
+            return Ok(text);
+        }
+        let mut opened = String::with_capacity(text.len());
+        for piece in Pieces(&text) {
+            match piece {
+                Piece::Text(text) => opened.push_str(text),
+                Piece::Name("!") => return Err("a secret in a form that no record keeps".to_owned()),
+                Piece::Name(name) => match self.forms.iter().find(|(_, known)| known == name) {
+                    Some((secret, _)) => opened.push_str(secret),
+                    None => return Err(format!("the secret `{}`, which this start was not given", name.get(1..).unwrap_or_default())),
+                },
+            }
+        }
+        Ok(opened)
+    }
+}
+
+/// A value without secrets, in all the texts in it.
+pub fn cleaned(clean: &Clean, value: Value) -> Value {
+    match value {
+        Value::String(text) => clean(&text).into(),
+        Value::Array(items) => items.into_iter().map(|item| cleaned(clean, item)).collect(),
+        Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (clean(&name), cleaned(clean, value))).collect()),
+        other => other,
+    }
+}
+
+/// What was sealed, for people.
+pub fn masked(value: Value) -> Value {
+    let mask = |text: String| {
+        let pieces = Pieces(&text).map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Name("!") => "",
+            Piece::Name(_) => MASK,
+        });
+        Ok::<_, std::convert::Infallible>(if text.contains(MARK) { pieces.collect() } else { text })
+    };
+    each(value, &mut |text| mask(text)).unwrap_or_else(|never| match never {})
+}
+
+/// Changes all texts in a value.
+fn each<E>(value: Value, change: &mut impl FnMut(String) -> Result<String, E>) -> Result<Value, E> {
+    Ok(match value {
+        Value::String(text) => change(text)?.into(),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| each(item, change)).collect::<Result<_, _>>()?),
+        Value::Object(members) => {
+            let member = |(name, value)| Ok((change(name)?, each(value, change)?));
+            Value::Object(members.into_iter().map(member).collect::<Result<_, _>>()?)
+        }
+        other => other,
+    })
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Name(&'a str),
+}
+
+/// The pieces of a sealed text.
+struct Pieces<'a>(&'a str);
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        let rest = self.0;
+        if rest.is_empty() {
+            return None;
+        }
+        let Some(inner) = rest.strip_prefix(MARK) else {
+            let (text, rest) = rest.split_at(rest.find(MARK).unwrap_or(rest.len()));
+            self.0 = rest;
+            return Some(Piece::Text(text));
+        };
+        let Some((name, after)) = inner.split_once(MARK) else {
+            // No record of ours ends so.
+            self.0 = "";
+            return Some(Piece::Text(inner));
+        };
+        self.0 = after;
+        Some(if name.is_empty() { Piece::Text(&rest[..MARK.len_utf8()]) } else { Piece::Name(name) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn sealer(secrets: &'static [(&'static str, &'static str)], other: &'static str) -> Sealer {
+        let clean = move |text: &str| {
+            secrets.iter().map(|(_, secret)| *secret).chain([other]).fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
+        };
+        Sealer::new(Arc::new(clean), secrets.iter().map(|(name, secret)| ((*name).to_owned(), (*secret).to_owned())))
+    }
+
+    const SECRETS: &[(&str, &str)] = &[("Token", "hush-hush"), ("Long", "hush-hush-hush"), ("Odd", "a\"b\\c")];
+
+    #[test]
+    fn a_sealed_value_holds_no_secret_and_opens_to_what_it_was() {
+        let sealer = sealer(SECRETS, "unnamed");
+        for value in [
+            json!("pw=hush-hush"),
+            json!(["hush-hush-hush", {"hush-hush": "x hush-hush hush-hush-hush."}, 5, null]),
+            json!(r#"{"pw":"a\"b\\c"} a"b\c"#),
+            json!("\u{10FFFD}=Token\u{10FFFD} and hush-hush\u{10FFFD}"),
+            json!("no secret, but \u{10FFFD}"),
+        ] {
+            let sealed = sealer.seal(value.clone());
+            let text = sealed.to_string();
+            assert!(!text.contains("hush") && !text.contains("a\\\"b"), "{text}");
+            assert_eq!(sealer.open(sealed), Ok(value));
+        }
+        assert_eq!(
+            masked(sealer.seal(json!(["pw=hush-hush", "x\u{10FFFD}", "an unnamed one"]))),
+            json!(["pw=***", "x\u{10FFFD}", "an *** one"])
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_filled_in_is_an_error() {
+        let sealed = sealer(SECRETS, "unnamed").seal(json!("pw=hush-hush"));
+        assert_eq!(sealer(&[], "x").open(sealed), Err("the secret `Token`, which this start was not given".to_owned()));
+        let sealer = sealer(SECRETS, "unnamed");
+        assert_eq!(sealer.open(sealer.seal(json!("an unnamed one"))), Err("a secret in a form that no record keeps".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_holds_secrets_comes_back(parts in proptest::collection::vec(
+            prop_oneof![Just("hush-hush".to_owned()), Just("hush-hush-hush".to_owned()), Just("a\"b\\c".to_owned()), Just("\u{10FFFD}".to_owned()), ".{0,6}"], 0..8,
+        )) {
+            let sealer = sealer(SECRETS, "unnamed");
+            let value = json!(parts.concat());
+            prop_assert_eq!(sealer.open(sealer.seal(value.clone())), Ok(value));
+        }
+    }
+}
