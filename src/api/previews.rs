@@ -4,7 +4,7 @@ use super::{
     channels::Channel,
     decode::{FromJson, Problem, document, member, part},
     deployments::Deployment,
-    id::{EnvironmentId, ReleaseId, RunbookId, RunbookSnapshotId, TaskId, TeamId, TenantId},
+    id::{EnvironmentId, ReleaseId, RunbookId, RunbookSnapshotId, TaskId, TeamId, TenantId, VariableSetId},
     projects::Project,
     runbooks::Runbook,
     spaces::SpaceClient,
@@ -243,7 +243,12 @@ impl SpaceClient {
 
     /// The variables a deployment was made with, from its manifest. Sensitive ones have no value.
     pub async fn deployment_variables(&self, deployment: &Deployment) -> Result<Vec<Variable>> {
-        let id = deployment.manifest_variable_set_id.clone().unwrap_or_else(|| format!("variableset-{}", deployment.id).into());
+        self.manifest(deployment.manifest_variable_set_id.as_ref(), deployment.id.as_str()).await
+    }
+
+    /// The variables of a manifest; `of` is the deployment or runbook run, whose id names it where the server does not.
+    pub(super) async fn manifest(&self, id: Option<&VariableSetId>, of: &str) -> Result<Vec<Variable>> {
+        let id = id.cloned().unwrap_or_else(|| format!("variableset-{of}").into());
         let set: Option<VariableSet> = self.client().fetch_opt(&self.route("variables").then(&id)).await?;
         Ok(set.map(|set| set.variables).unwrap_or_default())
     }

@@ -2,7 +2,7 @@
 
 use super::decode::{Links, document};
 use super::encode::editable;
-use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, TenantId};
+use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, TenantId, VariableSetId};
 use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked, Sending};
 use super::projects::Project;
 use super::resource::{named, pick};
@@ -53,6 +53,8 @@ document! {
         environment_id: EnvironmentId = "EnvironmentId",
         /// Its tenant.
         tenant_id: Option<TenantId> = "TenantId",
+        /// The variables it ran with, and what its steps have put out.
+        manifest_variable_set_id: Option<VariableSetId> = "ManifestVariableSetId",
         /// Its task.
         task_id: TaskId = "TaskId",
         /// Comment; ends with our marker when we created it.

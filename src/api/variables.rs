@@ -5,6 +5,7 @@ use super::encode::editable;
 use super::id::{LibraryVariableSetId, VariableSetId};
 use super::projects::Project;
 use super::resource::Named;
+use super::runbooks::RunbookRun;
 use super::spaces::SpaceClient;
 use crate::error::{Kind, Result};
 use serde_json::{Value, json};
@@ -117,10 +118,21 @@ impl SpaceClient {
     /// The output variables of a deployment by name (`Octopus.Action[Step].Output.Name`), from its manifest. Sensitive
     /// ones have no value.
     pub async fn output_variables(&self, deployment: &Deployment) -> Result<BTreeMap<String, Option<String>>> {
-        let all = self.deployment_variables(deployment).await?;
-        let outputs = all.into_iter().filter(|v| v.name.starts_with("Octopus.Action[") && v.name.contains("].Output."));
-        Ok(outputs.map(|v| (v.name, v.value.filter(|_| !v.is_sensitive))).collect())
+        Ok(outputs(self.deployment_variables(deployment).await?))
     }
+
+    /// The output variables of a runbook run, like those of a deployment.
+    pub async fn runbook_output_variables(&self, run: &RunbookRun) -> Result<BTreeMap<String, Option<String>>> {
+        Ok(outputs(self.manifest(run.manifest_variable_set_id.as_ref(), run.id.as_str()).await?))
+    }
+}
+
+/// Those of the variables of a manifest that steps have put out, as a later step reads them: `##{` stands for `#{`. What is evaluated
+/// (`#{...}`) only the server can tell.
+fn outputs(all: Vec<Variable>) -> BTreeMap<String, Option<String>> {
+    let outputs = all.into_iter().filter(|v| v.name.starts_with("Octopus.Action[") && v.name.contains("].Output."));
+    let read = |value: String| value.replace("##{", "#{");
+    outputs.map(|v| (v.name, v.value.filter(|_| !v.is_sensitive).map(read))).collect()
 }
 
 impl Variable {

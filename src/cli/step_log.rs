@@ -52,27 +52,32 @@ impl StepLog {
         self.ui.redactor()
     }
 
+    /// Sets an output variable that tells people of the run.
+    fn tell(&self, name: &str, value: &str) {
+        self.set(name, &self.redactor().clean(value));
+    }
+
     /// Sets an output variable that the next step reads as it is written.
     fn set(&self, name: &str, value: &str) {
-        let clean = self.redactor().clean(value);
-        match octostache::escape(&clean) {
-            _ if clean.len() > LONGEST => self.ui.warning(&format!(
+        match octostache::escape(value) {
+            _ if value.len() > LONGEST => self.ui.warning(&format!(
                 "output variable `{name}` is not set: it has {}, more than {}; keep it as an artifact",
-                size(clean.len() as u64),
+                size(value.len() as u64),
                 size(LONGEST as u64)
             )),
             Some(escaped) => self.voice.set_variable(name, &escaped, false),
             None => {
                 self.ui
                     .warning(&format!("output variable `{name}` holds `##{{`, which no writing keeps: whoever reads it gets one `#` less"));
-                self.voice.set_variable(name, &clean, false);
+                self.voice.set_variable(name, value, false);
             }
         }
     }
 
     fn output(&self, name: &str, value: Option<&str>, secret: Option<&str>, raw: bool) {
         match (value, secret) {
-            (Some(value), _) if raw => self.voice.set_variable(name, &self.redactor().clean(value), false),
+            // The script gave it as data: without secrets, see `host::outputs`.
+            (Some(value), _) if raw => self.voice.set_variable(name, value, false),
             (Some(value), _) => self.set(name, value),
             (None, Some(secret)) => {
                 self.redactor().learn(secret);
@@ -89,16 +94,16 @@ impl StepLog {
             state.tasks.push(subject.task.clone());
         }
         let number = number(state, &subject.task);
-        self.set(&format!("Task.{number}.Id"), &subject.task);
-        self.set(&format!("Task.{number}.Title"), &subject.title);
-        self.set("TaskIds", &state.tasks.join(","));
+        self.tell(&format!("Task.{number}.Id"), &subject.task);
+        self.tell(&format!("Task.{number}.Title"), &subject.title);
+        self.tell("TaskIds", &state.tasks.join(","));
     }
 
     fn ended(&self, state: &mut State, subject: &Subject, task_state: &str) {
         // A task that this run only waited for has no number.
         if state.tasks.contains(&subject.task) {
             state.ended += 1;
-            self.set(&format!("Task.{}.State", number(state, &subject.task)), task_state);
+            self.tell(&format!("Task.{}.State", number(state, &subject.task)), task_state);
         }
     }
 
@@ -190,9 +195,9 @@ impl StepLog {
         if exit_code == 0 && !state.tasks.is_empty() {
             self.progress(state, at, 100, "done");
         }
-        self.set("ExitCode", &exit_code.to_string());
+        self.tell("ExitCode", &exit_code.to_string());
         if let Some(result) = result {
-            self.set("Result", &result.as_str().map_or_else(|| result.to_string(), str::to_owned));
+            self.tell("Result", &result.as_str().map_or_else(|| result.to_string(), str::to_owned));
         }
         for (name, member) in [("Error.Kind", "kind"), ("Error.Message", "message")] {
             if let Some(text) = error.and_then(|error| error[member].as_str()) {

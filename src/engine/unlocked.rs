@@ -5,6 +5,10 @@
 //! the dot, so a copy serves as well: `task.cancel()` runs as `[task][0].cancel()`, `tasks.a.cancel()` as `[tasks.a][0].cancel()`. Rhai
 //! evaluates what stands in the brackets first and lets go of it. Values of the library are handles, and their copies mean the same thing.
 //!
+//! Each round of a loop has a variable of its own, if a closure captures it: what closures capture they share, and the variable of a loop is one
+//! for all rounds, so that all closures would see the last item. `for p in list { s.undo(|| print(p)) }` runs as
+//! `for p in list { let p = p; s.undo(|| print(p)) }`.
+//!
 //! Errors of Rhai carry places in the running text; [`Columns`] leads back to the written one.
 
 use rhai::{AST, ASTFlags, ASTNode, Array, Dynamic, Expr, Map, Position, Stmt};
@@ -91,15 +95,25 @@ impl Columns {
 pub(super) fn running(ast: &AST, text: &str, waiting: &MayWait) -> Option<(String, Columns)> {
     let habits = Habits::of(ast, waiting);
     let lines: Vec<&str> = text.split('\n').collect();
-    let mut added: BTreeSet<(usize, usize, &'static str)> = BTreeSet::new();
+    let mut added: BTreeSet<(usize, usize, String)> = BTreeSet::new();
     ast.walk(&mut |nodes| {
+        if let Some(ASTNode::Stmt(Stmt::Share(captured))) = nodes.last() {
+            for (name, _) in captured.iter() {
+                if let Some(body) = loop_over(nodes, &name.name).filter(|body| fits(&lines, *body, Sign::Body)) {
+                    let place = body.line().zip(body.position());
+                    added.extend(place.map(|(line, column)| (line, column + 1, format!(" let {0} = {0};", name.name))));
+                }
+            }
+        }
         if let Some(ASTNode::Expr(node @ (Expr::Dot(..) | Expr::Index(..)))) = nodes.last()
             && !continues_or_is_assigned(nodes, node)
             && let Some(places) = wrapped(&Chain::of(node), waiting, &habits)
             && places.iter().all(|(position, sign)| fits(&lines, *position, *sign))
         {
             added.extend(
-                places.into_iter().filter_map(|(at, sign)| Some((at.line()?, at.position()?, if sign == Sign::End { END } else { BEGIN }))),
+                places
+                    .into_iter()
+                    .filter_map(|(at, sign)| Some((at.line()?, at.position()?, if sign == Sign::End { END } else { BEGIN }.to_owned()))),
             );
         }
         true
@@ -109,22 +123,33 @@ pub(super) fn running(ast: &AST, text: &str, waiting: &MayWait) -> Option<(Strin
     }
     let mut columns = Columns::default();
     for (line, column, sign) in &added {
-        columns.0.entry(*line).or_default().push((*column, sign.len()));
+        columns.0.entry(*line).or_default().push((*column, sign.chars().count()));
     }
     let mut running = String::with_capacity(text.len() + added.len() * END.len());
     for (number, line) in lines.iter().enumerate() {
         if number > 0 {
             running.push('\n');
         }
-        let mut here = added.range((number + 1, 0, "")..(number + 2, 0, "")).peekable();
+        let mut here = added.range((number + 1, 0, String::new())..(number + 2, 0, String::new())).peekable();
         for (index, character) in line.chars().enumerate() {
             while let Some((.., sign)) = here.next_if(|(_, column, _)| *column == index + 1) {
                 running.push_str(sign);
             }
             running.push(character);
         }
+        here.for_each(|(.., sign)| running.push_str(sign));
     }
     Some((running, columns))
+}
+
+/// Where the body begins of the innermost loop around a node whose variable, or counter, has this name.
+fn loop_over(nodes: &[ASTNode], name: &str) -> Option<Position> {
+    nodes.iter().rev().find_map(|node| match node {
+        ASTNode::Stmt(Stmt::For(x, _)) if x.0.name == name || x.1.as_ref().is_some_and(|counter| counter.name == name) => {
+            Some(x.2.body.position())
+        }
+        _ => None,
+    })
 }
 
 /// What a file does that makes copies of its values unsafe.
@@ -244,6 +269,8 @@ enum Sign {
     Name,
     /// `.` or `?.`
     End,
+    /// `{`
+    Body,
 }
 
 fn fits(lines: &[&str], at: Position, sign: Sign) -> bool {
@@ -251,6 +278,7 @@ fn fits(lines: &[&str], at: Position, sign: Sign) -> bool {
     found.is_some_and(|c| match sign {
         Sign::Name => c.is_alphabetic() || c == '_',
         Sign::End => c == '.' || c == '?',
+        Sign::Body => c == '{',
     })
 }
 
@@ -339,6 +367,11 @@ mod tests {
             ("ops.begin(1)", "[ops][0].begin(1)"),
             ("let ops = #{start: f}; ops.start(1)", "let ops = #{start: f}; [ops][0].start(1)"),
             ("range.start()", "range.start()"),
+            ("for p in l { f(|| p) }", "for p in l { let p = p; f(|| p) }"),
+            ("for (p, i) in l {\n g(|| i + p) }", "for (p, i) in l { let i = i; let p = p;\n g(|| i + p) }"),
+            ("for p in l {t.cancel(|| p)}", "for p in l { let p = p;[t][0].cancel(|| p)}"),
+            ("for p in l { for q in p { f(|| p + q) } }", "for p in l { let p = p; for q in p { let q = q; f(|| p + q) } }"),
+            ("for p in l { f(|x| x) } f(|| l)", "for p in l { f(|x| x) } f(|| l)"),
             ("t.log.split(\",\")", "[t][0].log.split(\",\")"),
             ("m.log.split(2)", "m.log.split(2)"),
             ("tasks[0] = t.wait()", "tasks[0] = [t][0].wait()"),

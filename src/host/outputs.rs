@@ -11,10 +11,39 @@ use std::path::{Component, Path};
 
 crate::options! {
     /// How an output variable is set.
-    pub struct OutputOptions for ["output", "output_secret"] {
+    pub struct OutputOptions for ["output"] {
+        /// Let the next step evaluate `#{...}` in the value.
+        raw: bool = false, "false";
+        /// Put `***` in the place of secrets, instead of refusing a value that holds one.
+        masked: bool = false, "false";
+    }
+}
+
+crate::options! {
+    /// How a sensitive output variable is set.
+    pub struct SecretOutputOptions for ["output_secret"] {
         /// Let the next step evaluate `#{...}` in the value.
         raw: bool = false, "false";
     }
+}
+
+crate::options! {
+    /// How a text is kept.
+    pub struct ArtifactOptions for ["artifact"] {
+        /// Put `***` in the place of secrets, instead of refusing a text that holds one.
+        masked: bool = false, "false";
+    }
+}
+
+/// A text that leaves the run as data. It arrives whole or not at all: what is masked reads like data, and is none.
+fn whole(host: &Host, function: &str, what: &str, text: String, masked: bool) -> HostResult<String> {
+    let clean = (host.clean)(&text);
+    if masked || clean == text {
+        return Ok(clean);
+    }
+    let error = Error::new(Kind::Script, format!("`{function}`: the {what} holds the text of a secret"));
+    let error = if function == "output" { error.help("a secret is passed on with `output_secret`, which no log shows") } else { error };
+    Err(raise(error.help("to put `***` in its place add `#{masked: true}`")))
 }
 
 /// Dots and brackets have a meaning in the names of variables, and `#{` in all that is evaluated.
@@ -32,7 +61,8 @@ fn checked(name: String) -> HostResult<String> {
 crate::functions! {
     group "outputs";
 
-    /// The output variables of a deployment, as a map of maps: `outputs(t)["Step name"].Name`.
+    /// The output variables of a deployment or runbook run, as a map of maps: `outputs(t)["Step name"].Name`. What `output`
+    /// was given comes out; sensitive ones are `()`.
     ///
     /// ```rhai
     /// let t = wait(deploy("Project A", "latest", "Test"));
@@ -42,8 +72,13 @@ crate::functions! {
         let host = Host::of(call)?;
         let mut all = Map::new();
         for task in tasks_of(call, task)? {
-            let Some(deployment) = &task.deployment else { continue };
-            for (full, value) in host.block(task.place.space.output_variables(deployment))? {
+            let (space, found) = (&task.place.space, (&task.deployment, &task.runbook_run));
+            let found = match found {
+                (Some(deployment), _) => host.block(space.output_variables(deployment))?,
+                (None, Some(run)) => host.block(space.runbook_output_variables(run))?,
+                (None, None) => continue,
+            };
+            for (full, value) in found {
                 // `Octopus.Action[Step].Output.Name` (octopus-api.md §27)
                 let Some((step, name)) = full.strip_prefix("Octopus.Action[").and_then(|rest| rest.split_once("].Output.")) else { continue };
                 let entry = all.entry(step.into()).or_insert_with(|| Map::new().into());
@@ -57,14 +92,17 @@ crate::functions! {
 
     /// Sets an output variable of the step that runs this script; outside of a step it is shown.
     ///
-    /// Octopus evaluates the value as a template when a later step reads it, so `#{` in it is escaped.
+    /// Octopus evaluates the value as a template when a later step reads it, so `#{` in it is escaped. A value that holds the text
+    /// of a secret is refused: people may read it.
     ///
     /// ```rhai
     /// output("Version", deployed("Project A", "Test").release);
     /// ```
     fn output(call, name: String, value: Dynamic; options: OutputOptions) -> "nothing" {
         let host = Host::of(call)?;
-        host.emit(What::Output { name: checked(name)?, value: Some(shown(&value)), secret: None, raw: options.raw });
+        let name = checked(name)?;
+        let value = whole(&host, "output", &format!("value of `{name}`"), shown(&value), options.masked)?;
+        host.emit(What::Output { name, value: Some(value), secret: None, raw: options.raw });
         Ok(())
     }
 
@@ -73,20 +111,22 @@ crate::functions! {
     /// ```rhai
     /// output_secret("Token", "abc");
     /// ```
-    fn output_secret(call, name: String, value: String; options: OutputOptions) -> "nothing" {
+    fn output_secret(call, name: String, value: String; options: SecretOutputOptions) -> "nothing" {
         let host = Host::of(call)?;
         host.emit(What::Output { name: checked(name)?, value: None, secret: Some(Hidden::new(value)), raw: options.raw });
         Ok(())
     }
 
-    /// Keeps a text as a file: an artifact of the step, or a file in the folder `--artifacts`. Returns the path.
+    /// Keeps a text as a file: an artifact of the step, or a file in the folder `--artifacts`. Returns the path. A text that
+    /// holds a secret is refused.
     ///
     /// ```rhai
     /// artifact("today.csv", report(deployments(#{since: ago("24h")}), #{format: "csv"}));
     /// ```
-    fn artifact(call, name: String, text: String) -> "text" {
+    fn artifact(call, name: String, text: String; options: ArtifactOptions) -> "text" {
         let host = Host::of(call)?;
-        let path = write(&host, &name, &(host.clean)(&text))?;
+        let text = whole(&host, "artifact", &format!("text of `{name}`"), text, options.masked)?;
+        let path = write(&host, &name, &text)?;
         host.emit(What::Artifact { name, path: path.clone() });
         Ok(path)
     }

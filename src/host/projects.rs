@@ -20,7 +20,8 @@ impl fmt::Display for Project {
 }
 
 crate::script_type! {
-    /// A project. Wherever a function takes a project's name it also takes this.
+    /// A project. Wherever a function takes a project's name it also takes this. Beside a text it is its name (in any case), slug or id:
+    /// `"Project A" in projects()`. So are environments, tenants, freezes and spaces.
     Project as "Project" shows [name, id, slug, description, disabled, tenanted] {
         /// The name.
         name: "text" = |_call, p| p.0.name.clone();

@@ -36,6 +36,10 @@ impl fmt::Display for Release {
 
 crate::script_type! {
     /// A release. Wherever a function takes a version it also takes this.
+    ///
+    /// Beside a text it is its version: `latest("Project A") == "2.0.0"` as it is written, `latest("Project A") >= "1.10"` in Octopus's order.
+    /// Releases of one project have that order too. Versions themselves are texts; `<`, `<=`, `>`, `>=` and `sort` go by Octopus's order where a
+    /// text looks like a version (`"1.10.0" > "1.9.0"`), and a pre-release comes before its release.
     Release as "Release" shows [project, version, created] {
         /// The version.
         version: "text" = |_call, r| r.release.version.clone();

@@ -77,7 +77,8 @@ impl OptionValue for api::TaskState {
 crate::script_type! {
     /// A server task: a deployment, a runbook run, or another one.
     ///
-    /// `state` and what belongs to it is what was last seen; `wait` and `refresh` look again.
+    /// `state` and what belongs to it is what was last seen; `wait` and `refresh` look again. Comparing a state with a text that is no state of
+    /// a task (`t.state == "Succeeded"`) is an error. Beside a text a task is its id.
     Task as "Task" shows [title, state, started, ended, error] {
         /// The id, e.g. `ServerTasks-17`.
         id: "text" = |_call, t| t.id.to_string();

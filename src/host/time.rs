@@ -43,7 +43,8 @@ impl fmt::Display for Moment {
 }
 
 crate::script_type! {
-    /// A point in time.
+    /// A point in time. Beside a text it is compared as exactly as the text says: `now() > "08:01"` goes by hour and minute, whatever the day,
+    /// `created >= "2026-03-02"` by the date, `"2026-03-02T08:00+01:00"` is an instant.
     Moment as "Moment" shows [] {
         /// The year.
         year: "whole number" = |_call, m| i64::from(m.0.year());
@@ -271,7 +272,7 @@ const UNITS: TypeDoc = TypeDoc {
 
 const SPAN: TypeDoc = TypeDoc {
     name: "duration",
-    doc: " A length of time. Durations add, subtract and compare; a number times a duration is one; time minus time is one.",
+    doc: " A length of time. Durations add, subtract and compare, with texts such as `5m` too; a number times a duration is one; time minus time is one.",
     properties: &[
         PropertyDoc { name: "in_seconds", kind: "number", doc: " As seconds.", asks: false },
         PropertyDoc { name: "in_minutes", kind: "number", doc: " As minutes.", asks: false },

@@ -177,7 +177,7 @@ fn variables_reach_the_script_to_the_byte_and_secrets_nobody_else() {
         print(param("Message", "-"));
         print(token.reveal());
         wait(deploy("Project A", "latest", "Test"));
-        artifact("note.txt", `${param("Unicode", "-")} ${token.reveal()}`);
+        artifact("note.txt", `${param("Unicode", "-")} ${token.reveal()}`, #{masked: true});
     "#;
     let run = exported(folder.path(), "probe.rhai", script);
     let secret = "S3cr\"et'of\n this `test` $(id) #run\nlast-line-of-it\n";

@@ -29,6 +29,46 @@ fn tasks_and_deployments_are_equal_when_they_are_the_same_one() {
 }
 
 #[test]
+fn outputs_give_what_output_was_given() {
+    // As a step writes it: see `step::octostache`.
+    let given = ["a #{b} c", "#{\"a\": 1}", "plain"];
+    let written = given.map(|text| octorhai::step::octostache::escape(text).expect("can be escaped").replace('"', "\\\""));
+    let outputs = format!(r#"output = {{ X = "{}", Map = "{}", Plain = "{}" }}"#, written[0], written[1], written[2]);
+    let world = shop(&[
+        (r#"output = { Url = "https://api.shop.example" }"#, &outputs),
+        (r#"{ name = "Call the API", takes = "30s" }"#, &format!(r#"{{ name = "Call the API", takes = "30s", {outputs} }}"#)),
+    ]);
+    let script = r#"
+        let of = |task| { let o = outputs(task); let step = o[o.keys()[0]]; [step.X, step.Map, step.Plain] };
+        let both = [of.call(wait(deploy("Project A", "latest", "Test"))), of.call(wait(run_runbook("Project A", "Smoke test", "Test")))];
+        [both, outputs(run_runbook("Project A", "Smoke test", "Test"))]
+    "#;
+    let ran = simulate(&world, script);
+    assert_eq!(ran.outcome.result[0], json!([given, given]), "{}", ran.error());
+}
+
+#[test]
+fn closures_in_a_loop_see_the_item_of_their_round() {
+    let script = r#"
+        let later = [];
+        let sum = 0;
+        for (p, i) in ["A", "B", "C"] { later.push(|| print(`${p}${i}`)); sum += 1; }
+        for f in later { f.call(); }
+        try {
+            saga(|s| {
+                for p in ["one", "two"] { s.undo(|| print(p)); }
+                for p in [["three"]] { for q in p { s.undo(|| print(q)); } }
+                throw "stop";
+            });
+        } catch { }
+        for n in 1..=2 { let add = |by| n + by; n += 10; print(add.call(1)); }
+        print(sum);
+    "#;
+    let ran = simulate(&shop(&[]), script);
+    assert_eq!(ran.printed(), "A0\nB1\nC2\nthree\ntwo\none\n12\n13\n3", "{}", ran.error());
+}
+
+#[test]
 fn a_duration_out_of_range_is_an_error_of_the_script() {
     for script in ["9223372036854775807.weeks", "(1e300).hours", "sleep((0.0 / 0.0).minutes)"] {
         let ran = simulate(&shop(&[]), script);

@@ -31,7 +31,7 @@ fn a_step_says_what_happens_in_messages() {
         output("Shop.Live", "#{Octopus.Foo}");
         output("Shop.Bound", "#{Octopus.Foo}", #{raw: true});
         output_secret("Derived", token.reveal() + "-derived");
-        artifact("note.txt", `the token is ${token.reveal()}, ${token}`);
+        artifact("note.txt", `the token is ${token.reveal()}, ${token}`, #{masked: true});
         highlight("all is well");
         warn("no ticket");
         verbose("looking");
@@ -61,6 +61,33 @@ fn a_step_says_what_happens_in_messages() {
     for shape in [secret, "hun\"ter'22", "second line of it", "API-SANDBOX", &BASE64.encode("API-SANDBOX")] {
         assert!(!lines.contains(shape), "{shape:?} is in\n{lines}");
     }
+}
+
+#[test]
+fn data_that_holds_a_secret_is_refused_and_never_half_of_it_given() {
+    let ground = Ground::new();
+    // The secret is also the name of the environment.
+    let script = |act: &str| format!(r#"let s = secret("Token"); {act} output("After", "it went on");"#);
+    for (act, told) in [
+        (r#"output("Env", "Test");"#, "`output`: the value of `Env` holds the text of a secret"),
+        (r#"output("Env", "Test", #{raw: true});"#, "`output`: the value of `Env` holds the text of a secret"),
+        (r#"artifact("env.txt", "in Test");"#, "`artifact`: the text of `env.txt` holds the text of a secret"),
+    ] {
+        let heard = Step::new(&ground.sandbox.url, &script(act), &[("T.Token!", "Test")]).run();
+        heard.ended(1);
+        assert!(heard.variable("Env").is_none() && heard.variable("After").is_none() && heard.artifacts.is_empty());
+        // In what people read it is masked, there too.
+        heard.says("error", &told.replace("Test", "***"));
+    }
+    let act = r#"output("Env", "in Test", #{masked: true}); artifact("env.txt", "in Test", #{masked: true}); output("Plain", "Tes");"#;
+    let step = Step::new(&ground.sandbox.url, &script(act), &[("T.Token!", "Test")]);
+    let heard = step.run();
+    heard.ended(0);
+    assert_eq!(
+        (heard.variable("Env"), heard.variable("Plain"), heard.variable("After")),
+        (Some("in ***"), Some("Tes"), Some("it went on"))
+    );
+    assert_eq!(std::fs::read_to_string(&heard.artifacts[0].0).expect("there"), "in ***");
 }
 
 #[test]
