@@ -97,7 +97,11 @@ impl Host {
         // A cancelled run still has to give its locks back: the script's waits end between two looks.
         let space = self.home.space.with_cancel(Cancel::new());
         let run = self.recorder.as_ref().map_or(self.run_id.as_str(), |recorder| recorder.run());
-        let mut me = Me { only_one: self.recorder.is_some(), mark: self.run_id.clone(), ..Me::new(run) };
+        let new = match &self.seed {
+            Some(seed) => Me::alone(&self.script, seed),
+            None => Me::new(run),
+        };
+        let mut me = Me { only_one: self.recorder.is_some(), mark: self.run_id.clone(), ..new };
         // The task that stands for us: that of our deployment, or of the runbook run whose step this is.
         let stands = match (&self.context.deployment, &self.context.step) {
             (Some(id), _) => Some(self.unrecorded(|| {

@@ -111,6 +111,8 @@ pub struct Inner {
     pub clean: sealed::Clean,
     /// Names this run in markers; the same in every run of a simulation.
     pub run_id: String,
+    /// Where no other process reaches the server, what stands for chance: the same for all runs of a script.
+    pub seed: Option<String>,
     /// When the task began whose step runs the script, once it was asked for.
     pub step_since: std::sync::OnceLock<jiff::Timestamp>,
     /// The script's file, as it was named.
@@ -186,6 +188,7 @@ impl Host {
             artifacts: inner.artifacts.clone(),
             clean: inner.clean.clone(),
             run_id: inner.run_id.clone(),
+            seed: inner.seed.clone(),
             step_since: std::sync::OnceLock::new(),
             script: inner.script.clone(),
             locks_at: inner.locks_at.clone(),

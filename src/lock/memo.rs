@@ -12,7 +12,7 @@ const ATTEMPTS: u32 = 200;
 /// all is as wanted, seen after everything that was under way has settled.
 pub async fn change(locks: &Locks, name: &str, mut next: impl FnMut(Option<&Value>) -> Result<Option<Value>>) -> Result<Option<Value>> {
     let register = &locks.register;
-    let salt = super::random();
+    let salt = locks.nonce(name);
     let mut wrote = false;
     for attempt in 0..ATTEMPTS {
         let found = register.read(name).await?;

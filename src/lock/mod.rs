@@ -23,7 +23,11 @@ use crate::{clock::Clock, error::Result, platform::process::ProcessIdentity};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde_json::Value;
-use std::{collections::BTreeSet, pin::Pin, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::Pin,
+    sync::Arc,
+};
 
 /// Work of a register.
 pub type Work<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -140,6 +144,9 @@ pub struct Me {
     pub parent: Option<String>,
     /// Whether we are the only process of our run, by the word of a journal: then what an earlier process of it held is ours.
     pub only_one: bool,
+    /// Where nobody but this process can ask for locks, what everything that is elsewhere left to chance is made of: then the same run asks,
+    /// waits and tells in the same way each time.
+    pub seed: Option<String>,
 }
 
 impl Me {
@@ -158,6 +165,21 @@ impl Me {
             url: None,
             parent: None,
             only_one: false,
+            seed: None,
+        }
+    }
+
+    /// A process that nobody else meets, such as one with a server of its own: called by `run`, without what differs from one machine and one
+    /// start to the next.
+    pub fn alone(run: impl Into<String>, seed: impl Into<String>) -> Self {
+        let seed = seed.into();
+        Self {
+            process: seeded(&seed, "process", 0),
+            host: "sandbox".to_owned(),
+            pid: 0,
+            identity: None,
+            seed: Some(seed),
+            ..Self::new(run)
         }
     }
 }
@@ -204,6 +226,8 @@ pub struct Parts {
     held: Mutex<Vec<Held>>,
     /// The nonces that are in use: asking, holding or letting go.
     in_use: Mutex<BTreeSet<String>>,
+    /// How many nonces were given for what.
+    given: Mutex<BTreeMap<String, u64>>,
 }
 
 impl std::ops::Deref for Locks {
@@ -216,7 +240,25 @@ impl std::ops::Deref for Locks {
 impl Locks {
     /// The locks in `register`.
     pub fn new(register: Arc<dyn Register>, owners: Arc<dyn Owners>, clock: Clock, me: Me, rules: Rules) -> Self {
-        Self(Arc::new(Parts { register, owners, clock, me, rules, held: Mutex::default(), in_use: Mutex::default() }))
+        Self(Arc::new(Parts {
+            register,
+            owners,
+            clock,
+            me,
+            rules,
+            held: Mutex::default(),
+            in_use: Mutex::default(),
+            given: Mutex::default(),
+        }))
+    }
+
+    /// A nonce for the next of many things of one kind, `of`.
+    pub(crate) fn nonce(&self, of: &str) -> String {
+        let Some(seed) = &self.me.seed else { return random() };
+        let mut given = self.given.lock();
+        let number = given.entry(of.to_owned()).or_insert(0);
+        *number += 1;
+        seeded(seed, of, *number)
     }
 
     /// What this process holds now.
@@ -325,6 +367,11 @@ pub(crate) fn cell(name: &str) -> String {
 /// 128 random bits.
 pub(crate) fn random() -> String {
     uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// What stands for chance where there is a seed.
+fn seeded(seed: &str, of: &str, number: u64) -> String {
+    uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{seed}\n{of}\n{number}").as_bytes()).simple().to_string()
 }
 
 /// A pause that differs from one contender to the next, so that they do not meet again: a half to one and a half of `base`.

@@ -76,7 +76,9 @@ impl Owner {
 /// A process that holds a lock or waits for one, for people.
 pub(super) fn shown(run: &str, task: Option<&str>, host: &str, pid: u32) -> String {
     let task = task.map(|task| format!(" ({task})")).unwrap_or_default();
-    format!("run `{run}`{task} on {host}, process {pid}")
+    // Without a number it is a process that nobody has to find.
+    let process = if pid == 0 { String::new() } else { format!(", process {pid}") };
+    format!("run `{run}`{task} on {host}{process}")
 }
 
 /// Who took a lock away by hand, and why.

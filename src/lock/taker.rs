@@ -109,7 +109,7 @@ impl Taker {
             return Err(Error::new(Kind::Script, format!("`{}` cannot be the name of a lock", name.escape_debug()))
                 .help("a name has 1 to 220 characters, none of them a control character, and no space at its ends"));
         }
-        let nonce = super::random();
+        let nonce = locks.nonce(&format!("{}\n{name}", wanted.branch));
         locks.in_use.lock().insert(nonce.clone());
         Ok(Self {
             locks: locks.clone(),

@@ -251,6 +251,7 @@ async fn grounds(
         artifacts: settings.artifacts.clone(),
         clean: settings.clean.clone(),
         run_id: mark,
+        seed: sandbox.as_ref().map(|_| settings.script.text.clone()),
         step_since: std::sync::OnceLock::new(),
         recorder,
         script: settings.script.name.clone(),

@@ -6,6 +6,7 @@ mod foreign;
 mod mails;
 pub mod people;
 mod resume;
+mod same;
 mod stop;
 mod trouble;
 mod upgrade;
