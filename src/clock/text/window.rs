@@ -1,18 +1,19 @@
 //! Times of the week in which something is allowed: `Mon-Fri 22:00-04:00`.
 
-use super::{time_of_day, weekday};
+use super::{super::later, time_of_day, weekday};
 use crate::error::{Error, Kind, Result};
 use jiff::{
-    Timestamp, ToSpan,
+    SignedDuration, Timestamp, ToSpan,
     civil::{Time, Weekday},
-    tz::TimeZone,
+    tz::{Offset, TimeZone},
 };
 use std::fmt;
 
 /// A window that opens every week, in a zone. Its start belongs to it, its end does not.
 ///
 /// A slot over midnight belongs to the day on which it opens: `Fri 22:00-04:00` ends on Saturday at 04:00.
-/// Times that a clock change removes or doubles are understood as in [`super::point`].
+/// What counts is what a clock on the wall shows: of a slot that a clock change cuts, what is left is open; what the clock shows twice is open
+/// twice.
 #[derive(Clone, Debug)]
 pub struct Window {
     written: String,
@@ -62,21 +63,36 @@ impl Window {
         spans.into_iter().find(|(_, close)| *close > at).filter(|(open, close)| *open > at || Some(*close) != last).map(|(_, close)| close)
     }
 
+    /// The time around `at` in pieces without a clock change, each with what the clock is ahead of UTC: more days than are looked at.
+    fn even(&self, at: Timestamp) -> Vec<(Timestamp, Timestamp, Offset)> {
+        const AROUND: SignedDuration = SignedDuration::from_hours(24 * 19);
+        let (mut from, end) = (later(at, -AROUND), later(at, AROUND));
+        let mut offset = self.zone.to_offset(from);
+        let mut pieces = Vec::new();
+        for change in self.zone.following(from).take_while(|change| change.timestamp() < end) {
+            pieces.push((from, change.timestamp(), offset));
+            (from, offset) = (change.timestamp(), change.offset());
+        }
+        pieces.push((from, end, offset));
+        pieces
+    }
+
     /// The open times around `at`, in order; those that touch or overlap are one.
     fn spans(&self, at: Timestamp) -> Vec<(Timestamp, Timestamp)> {
         let today = at.to_zoned(self.zone.clone()).date();
         let mut spans = Vec::new();
-        for day in -8_i64..=16 {
-            let date = today.saturating_add(day.days());
-            for slot in self.slots.iter().filter(|slot| slot.days[date.weekday().to_monday_zero_offset() as usize]) {
-                let last = if slot.over_midnight { date.saturating_add(1.days()) } else { date };
-                let open = self.zone.to_timestamp(date.to_datetime(slot.open));
-                let close = self.zone.to_timestamp(last.to_datetime(slot.close));
-                // A slot inside the hour that a clock change removes has no length.
-                if let (Ok(open), Ok(close)) = (open, close)
-                    && open < close
-                {
-                    spans.push((open, close));
+        for (from, to, offset) in self.even(at) {
+            for day in -8_i64..=16 {
+                let date = today.saturating_add(day.days());
+                for slot in self.slots.iter().filter(|slot| slot.days[date.weekday().to_monday_zero_offset() as usize]) {
+                    let last = if slot.over_midnight { date.saturating_add(1.days()) } else { date };
+                    let open = offset.to_timestamp(date.to_datetime(slot.open));
+                    let close = offset.to_timestamp(last.to_datetime(slot.close));
+                    if let (Ok(open), Ok(close)) = (open, close)
+                        && open.max(from) < close.min(to)
+                    {
+                        spans.push((open.max(from), close.min(to)));
+                    }
                 }
             }
         }
@@ -208,6 +224,68 @@ mod tests {
         assert_eq!([length("2026-03-27T12:00"), length("2026-03-28T12:00"), length("2026-10-24T12:00")], [6, 5, 7]);
         // On the day of the change this hour does not exist, so the window skips the day.
         assert_eq!(window("02:00-03:00").next_start(ts("2026-03-28T12:00")), Some(ts("2026-03-30T02:00")));
+    }
+
+    /// Whether a clock on the wall shows a time of the window.
+    fn shown(window: &Window, at: Timestamp) -> bool {
+        let wall = at.to_zoned(window.zone.clone()).datetime();
+        window.slots.iter().any(|slot| {
+            let on = |date: jiff::civil::Date| slot.days[date.weekday().to_monday_zero_offset() as usize];
+            let (today, yesterday, time) = (wall.date(), wall.date().saturating_sub(1.days()), wall.time());
+            if slot.over_midnight {
+                (on(today) && slot.open <= time) || (on(yesterday) && time < slot.close)
+            } else {
+                on(today) && slot.open <= time && time < slot.close
+            }
+        })
+    }
+
+    #[test]
+    fn a_window_goes_by_the_clock_on_the_wall_also_when_it_is_changed() {
+        let (mut minutes, mut wrong) = (0, Vec::new());
+        // Berlin and New York change at night by an hour, Lord Howe by half, Santiago at midnight, Casablanca back for a month.
+        for name in
+            ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Africa/Casablanca", "America/St_Johns", "UTC"]
+        {
+            let zone = TimeZone::get(name).expect("a zone");
+            let changes: Vec<Timestamp> =
+                zone.following("2026-01-01T00:00:00Z".parse().expect("a time")).take(2).map(|c| c.timestamp()).collect();
+            for written in [
+                "02:15-03:15",
+                "02:15-02:45",
+                "01:30-02:30",
+                "02:00-03:00",
+                "22:00-02:30",
+                "23:30-00:30",
+                "Sun 02:15-03:15",
+                "Sat 22:00-04:00",
+                "Sat",
+                "Sat,Sun 00:00-24:00",
+                "03:00-02:00",
+            ] {
+                let window = Window::parse(written, &zone).expect("a window");
+                for change in &changes {
+                    let mut before = None;
+                    for minute in -26 * 60..26 * 60 {
+                        let at = later(*change, SignedDuration::from_mins(minute));
+                        let open = shown(&window, at);
+                        minutes += 1;
+                        if window.contains(at) != open {
+                            wrong.push(format!("{name} {written} at {}", at.to_zoned(zone.clone())));
+                        }
+                        // What comes next is what the wall shows next.
+                        if before.replace(open).is_some_and(|before| before != open) {
+                            let just_before = later(at, SignedDuration::from_mins(-1));
+                            let next = if open { window.next_start(just_before) } else { window.next_end(just_before) };
+                            assert_eq!(next, Some(at), "{name} {written} after {}", just_before.to_zoned(zone.clone()));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(wrong.is_empty() && minutes > 400_000, "{} of {minutes} differ: {:?}", wrong.len(), &wrong[..wrong.len().min(10)]);
+        let at = |text: &str| ts(text);
+        assert!(window("02:15-03:15").contains(at("2026-03-29T03:05")) && !window("02:15-03:15").contains(at("2026-03-29T03:15")));
     }
 
     #[test]
