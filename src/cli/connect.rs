@@ -102,7 +102,7 @@ mod tests {
             let environment = [("OCTORHAI_STATE".to_owned(), folder.path().display().to_string())].into();
             let (ui, _, talk) = testing::ui(Loudness::Normal);
             assert_eq!(perform(&cli.command, None, &ui, &environment), 2, "{line:?}");
-            let wanted = "error: there is no time zone `Mars/Olympus`\n  help: zones have names like Europe/Berlin or UTC\n";
+            let wanted = "error: `Mars/Olympus` is not a time zone\n  help: write it like \"Europe/Berlin\", \"UTC\", \"+02:00\" or \"W. Europe Standard Time\"\n";
             assert_eq!(talk.text(), wanted, "{line:?}");
         }
     }

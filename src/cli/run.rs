@@ -18,6 +18,7 @@ use super::{
 use crate::{
     api::Credential,
     cancel::Cancel,
+    clock::text,
     engine::{Failure, param_names::ParamName},
     error::{Error, Kind, Result, nearest},
     event::Sink,
@@ -464,9 +465,7 @@ pub(super) fn zone(tz: Option<&str>, target: &Target, recorded: Option<&str>) ->
     };
     match written {
         None => Ok(TimeZone::system()),
-        Some(name) => TimeZone::get(&name).map_err(|_| {
-            Error::new(Kind::Usage, format!("there is no time zone `{name}`")).help("zones have names like Europe/Berlin or UTC")
-        }),
+        Some(name) => text::zone(&name).map_err(|error| error.into_kind(Kind::Usage)),
     }
 }
 
@@ -553,6 +552,12 @@ mod tests {
         let named = |tz, recorded| zone(tz, &world, recorded).expect("a zone").iana_name().map(str::to_owned);
         assert_eq!(named(Some("Asia/Tokyo"), Some("America/Lima")).as_deref(), Some("America/Lima"));
         assert_eq!(named(Some("Asia/Tokyo"), None).as_deref(), Some("Asia/Tokyo"));
+        // As in scripts.
+        assert_eq!(named(Some("W. Europe Standard Time"), None).as_deref(), Some("Europe/Berlin"));
+        assert_eq!(
+            zone(Some("Berlin"), &world, None).map_err(|error| (error.kind(), error.hints().to_vec())).err(),
+            Some((Kind::Usage, vec!["did you mean `Europe/Berlin`?".to_owned()]))
+        );
         let Target::Sandbox(of_world) = &world else { panic!("a sandbox") };
         assert_eq!(named(None, None), TimeZone::get(&below::world_zone(of_world)).expect("a zone").iana_name().map(str::to_owned));
     }

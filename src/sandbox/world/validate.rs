@@ -81,7 +81,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     let project_names: Vec<&str> = projects.iter().map(String::as_str).collect();
 
     if let Some(zone) = &plan.zone
-        && jiff::tz::TimeZone::get(zone.get_ref()).is_err()
+        && crate::clock::text::zone(zone.get_ref()).is_err()
     {
         return Err(
             at(name, text, zone.span(), &format!("there is no time zone `{}`", zone.get_ref())).help("write it like \"Europe/London\"")

@@ -120,7 +120,7 @@ fn wrong_parameters_are_usage_errors_with_a_way_on() {
         ("run --sandbox x", "did you mean `x.rhai`?"),
         ("run --server ftp://octopus x.rhai", "must start with https://"),
         ("run --server https://octopus x.rhai", "there is no API key for `https://octopus`"),
-        ("run --sandbox x.rhai --tz Mars/Olympus --who a --key b", "there is no time zone `Mars/Olympus`"),
+        ("run --sandbox x.rhai --tz Mars/Olympus --who a --key b", "`Mars/Olympus` is not a time zone"),
     ] {
         let told = place.run(line, &[]);
         assert_eq!((told.code, told.out.as_str()), (2, ""), "{line}: {}", told.err);
