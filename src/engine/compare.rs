@@ -94,7 +94,7 @@ impl Comparison {
         };
         let (own, other, turned) = match (left.clone().try_cast::<T>(), right.clone().try_cast::<T>()) {
             (Some(own), Some(other)) if self.is_equality() => return Ok(self.of_same(own.same(&other))),
-            (Some(own), Some(other)) => return own.order(&other).map(|order| Ok((self.holds)(order))).unwrap_or_else(|| cannot(None)),
+            (Some(own), Some(other)) => return own.order(&other).map_or_else(|| cannot(None), |order| Ok((self.holds)(order))),
             (Some(own), None) => (own, right, false),
             (None, Some(own)) => (own, left, true),
             (None, None) => return cannot(None),
@@ -139,13 +139,16 @@ pub(super) fn texts_and_numbers() -> impl Iterator<Item = [TypeId; 2]> {
     [TypeId::of::<i64>(), TypeId::of::<f64>()].into_iter().flat_map(move |number| [[text, number], [number, text]])
 }
 
+/// Which of two values comes first; none when they have no order.
+type Order = dyn Fn(&Dynamic, &Dynamic) -> Option<Ordering>;
+
 /// Sorts a list whose items are of one type, by what `<` says.
 pub(super) fn sort(list: &mut Array, down: bool) -> HostResult<()> {
     let Some(first) = list.first().map(Dynamic::type_id) else { return Ok(()) };
     if list.iter().any(|item| item.type_id() != first) {
         return Err(raise(Error::new(Kind::Script, "elements of different types cannot be sorted").help(SORT_BY)));
     }
-    let order: Box<dyn Fn(&Dynamic, &Dynamic) -> Option<Ordering>> = if first == TypeId::of::<ImmutableString>() {
+    let order: Box<Order> = if first == TypeId::of::<ImmutableString>() {
         let order = texts::sorting(list.iter());
         Box::new(move |a, b| Some(order(&a.as_immutable_string_ref().ok()?, &b.as_immutable_string_ref().ok()?)))
     } else if let Some(meaning) = MEANINGS.read().get(&first).copied() {

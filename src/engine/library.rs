@@ -324,7 +324,7 @@ impl Library {
         let (own, any) = (TypeId::of::<T>(), TypeId::of::<Dynamic>());
         for comparison in Comparison::ALL {
             for types in [[own, any], [any, own]] {
-                self.operator(comparison, types, |comparison, engine, left, right| comparison.between::<T>(engine, left, right));
+                self.operator(comparison, types, Comparison::between::<T>);
             }
         }
     }
@@ -413,12 +413,12 @@ pub fn columns(call: &Call<'_>, value: &Dynamic, wanted: &[String]) -> HostResul
     if names.is_empty() {
         return Ok(None);
     }
-    let cell = |name: &str| match (row.property)(value, call, name) {
-        Some(property) => Ok((name.to_owned(), property?)),
-        None => {
-            let error = Error::new(Kind::Script, format!("a {} has no column `{name}`", row.doc.name));
-            Err(raise(suggestion(name, row.doc.properties.iter().map(|p| p.name)).into_iter().fold(error, Error::help)))
+    let cell = |name: &str| {
+        if let Some(property) = (row.property)(value, call, name) {
+            return Ok((name.to_owned(), property?));
         }
+        let error = Error::new(Kind::Script, format!("a {} has no column `{name}`", row.doc.name));
+        Err(raise(suggestion(name, row.doc.properties.iter().map(|p| p.name)).into_iter().fold(error, Error::help)))
     };
     names.into_iter().map(cell).collect::<HostResult<Vec<_>>>().map(Some)
 }

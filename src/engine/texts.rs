@@ -143,7 +143,7 @@ mod tests {
     fn words_stay_words_in_variables_lists_maps_and_functions() {
         let mut engine = rhai::Engine::new();
         engine.set_max_strings_interned(0).register_fn("red", || COLOURS.give("Red"));
-        let script = r#"fn same(x) { x } let a = red(); let m = #{a: a}; let l = [m.a]; for x in l { let y = same(x); m.b = y; } let f = || m.b; f.call()"#;
+        let script = r"fn same(x) { x } let a = red(); let m = #{a: a}; let l = [m.a]; for x in l { let y = same(x); m.b = y; } let f = || m.b; f.call()";
         let red = text(engine.eval::<Dynamic>(script).expect("runs"));
         assert!(same(&red, &"Blue".into()).is_err());
         assert_eq!(same(&text(engine.eval::<Dynamic>(r#"let a = red(); a += "x"; a"#).expect("runs")), &"Blue".into()), Ok(false));

@@ -152,7 +152,9 @@ impl Rows {
         }
         let row = |record: Vec<(String, Cell)>| {
             let mut row = vec![Cell::Empty; columns.len()];
-            record.into_iter().for_each(|(name, cell)| row[places[&name]] = cell);
+            for (name, cell) in record {
+                row[places[&name]] = cell;
+            }
             row
         };
         let rows = records.into_iter().map(row).collect();

@@ -30,6 +30,7 @@ fn runs() -> usize {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "how many is for whoever runs it")]
 fn branches_that_wait_for_a_lock_get_it_as_they_asked_and_tell_the_same_each_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("same.rhai");

@@ -262,7 +262,7 @@ fn what_cannot_be_meant_is_an_error_with_the_right_words() {
             r#"now() > "tomorrow 03:00""#,
             "`>` does not compare a Moment (`2026-03-02 08:00:00 UTC`) with text (`tomorrow 03:00`): `tomorrow 03:00` is not a date, a time of day or both",
         ),
-        (r#"deployments()[0].duration > 5"#, "`>` does not compare a duration ("),
+        ("deployments()[0].duration > 5", "`>` does not compare a duration ("),
         (r#"deployments()[0].duration > "soon""#, "`>` does not compare a duration ("),
         (
             r#"latest("Project A") > latest("Project B")"#,
