@@ -3,6 +3,7 @@
 mod branches;
 mod cancel;
 mod foreign;
+mod golden;
 mod mails;
 pub mod people;
 mod resume;
