@@ -1,6 +1,12 @@
 //! Step templates (the API calls them action templates), and packages of the built-in feed (octopus-api.md §11.4, §24).
 
-use super::{Route, SpaceClient, decode::document, id::ActionTemplateId};
+use super::{
+    Route, SpaceClient,
+    decode::document,
+    id::ActionTemplateId,
+    meant::{Keys, the_one},
+    resource::Other,
+};
 use crate::error::{Error, Kind, Result};
 use serde_json::{Value, json};
 
@@ -43,7 +49,8 @@ impl SpaceClient {
 
     /// The step template of that name.
     pub async fn action_template(&self, name: &str) -> Result<Option<ActionTemplate>> {
-        Ok(self.action_templates().await?.into_iter().find(|template| template.name.eq_ignore_ascii_case(name)))
+        let known = self.action_templates().await?;
+        Ok(the_one("step template", name, &known, |template| Keys::name(&template.name))?.cloned())
     }
 
     /// Makes a step template. After a lost answer, or when the request was delivered twice, it is looked for by its name, which no other
@@ -112,9 +119,10 @@ impl SpaceClient {
     /// returns whether it is new.
     pub async fn upload_package(&self, file: &str, content: &[u8]) -> Result<bool> {
         let (id, _) = package_name(file).ok_or_else(|| Error::usage(format!("`{file}` is not named like Id.1.2.3.zip")))?;
-        let known = self.client().get(self.route("packages").with("nuGetPackageId", id).with("take", "1000").as_str()).await?;
-        let is_there = |one: &Value| one["PackageId"] == id && file == format!("{id}.{}.zip", one["Version"].as_str().unwrap_or_default());
-        if known["Items"].as_array().into_iter().flatten().any(is_there) {
+        let known: Vec<Other> = self.client().list(&self.route("packages").with("nuGetPackageId", id), None).await?;
+        let is_there =
+            |one: &Other| one.raw["PackageId"] == id && file == format!("{id}.{}.zip", one.raw["Version"].as_str().unwrap_or_default());
+        if known.iter().any(is_there) {
             return Ok(false);
         }
         let route = self.route("packages").then("raw").with("overwriteMode", "IgnoreIfExists");

@@ -4,7 +4,7 @@
 //! that is missing or of the wrong shape is an error that names its path (`Items[3].QueueTime`).
 
 use crate::error::{Error, Kind, Result};
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::temporal::Pieces, tz::Offset};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -211,11 +211,17 @@ impl FromJson for Links {
 
 /// Reads a date and time as servers of all ages write it: three or seven fractional digits, `Z` or an offset, or no
 /// offset at all, which means UTC (trigger start times).
+///
+/// Times that people mean by "never" and "always" lie beyond what can be reckoned with (`9999-12-31T23:59:59Z`, the last second that a
+/// .NET server knows): they become the last or the first time there is.
 pub fn timestamp(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     text.parse::<Timestamp>().ok().or_else(|| {
-        let local: jiff::civil::DateTime = text.parse().ok()?;
-        local.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+        let written = Pieces::parse(text).ok()?;
+        let local = written.date().to_datetime(written.time().unwrap_or_default());
+        let offset = written.to_numeric_offset().unwrap_or(Offset::UTC);
+        let beyond = if local.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
+        Some(offset.to_timestamp(local).unwrap_or(beyond))
     })
 }
 
@@ -393,5 +399,19 @@ mod tests {
         }
         assert!(timestamp("0001-01-01T00:00:00.000+00:00").is_some());
         assert_eq!(timestamp("2/20/2019"), None);
+        assert_eq!(timestamp("2026-03-04"), timestamp("2026-03-04T00:00:00Z"));
+    }
+
+    #[test]
+    fn far_times_are_the_first_or_the_last_there_is() {
+        let last = ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999+00:00", "9999-12-31T23:59:59.999", "9999-12-31T00:00:00-12:00"];
+        for text in last {
+            assert_eq!(timestamp(text), Some(Timestamp::MAX), "{text}");
+        }
+        for text in ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00", "9999-12-30T00:00:00Z", "9999-12-31T00:00:00+14:00"] {
+            assert!(timestamp(text).is_some_and(|at| at > Timestamp::MIN && at < Timestamp::MAX), "{text}");
+        }
+        assert_eq!(timestamp("-009999-01-01T00:00:00+00:00"), Some(Timestamp::MIN));
+        assert_eq!(timestamp("9999-13-31T23:59:59Z"), None);
     }
 }

@@ -223,7 +223,7 @@ impl SpaceClient {
         self.client().fetch(&self.route("deployments").then(id)).await
     }
 
-    /// A deployment by id; none when it is not there, or not shown.
+    /// A deployment by id; none when it is gone or not shown: retention and people delete deployments, and leave their tasks.
     pub async fn deployment_or_none(&self, id: &DeploymentId) -> Result<Option<Deployment>> {
         self.client().fetch_opt(&self.route("deployments").then(id)).await
     }

@@ -2,6 +2,7 @@
 
 use super::encode::editable;
 use super::id::EnvironmentId;
+use super::meant::Meant;
 use super::resource::{named, pick};
 use super::spaces::SpaceClient;
 use crate::error::Result;
@@ -34,7 +35,7 @@ impl SpaceClient {
     }
 
     /// The environment called `wanted`: id, slug or name. There are few, so one request reads them all.
-    pub async fn find_environment(&self, wanted: &str) -> Result<Environment> {
+    pub async fn find_environment<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<Environment> {
         pick(self.environments().await?, wanted)
     }
 }

@@ -45,6 +45,8 @@ document! {
     FreezeList, "list of deployment freezes" {
         /// The freezes.
         freezes: Vec<Freeze> = "DeploymentFreezes",
+        /// How many there are on all pages.
+        count: i64 = "Count",
     }
 }
 
@@ -72,8 +74,22 @@ impl Freeze {
 impl Client {
     /// Freezes that are active or still to come; none on servers before 2024.2, which know no freezes.
     pub async fn freezes(&self) -> Result<Vec<Freeze>> {
-        let list = self.fetch_opt::<FreezeList>(&Route::new("/api/deploymentfreezes").with("skip", 0).with("take", 1000)).await?;
-        Ok(list.map(|list| list.freezes).unwrap_or_default())
+        let mut all: Vec<Freeze> = Vec::new();
+        let mut read = 0;
+        loop {
+            let route = Route::new("/api/deploymentfreezes").with("skip", read).with("take", 1000);
+            let Some(list) = self.fetch_opt::<FreezeList>(&route).await? else { return Ok(all) };
+            let count = list.freezes.len();
+            for freeze in list.freezes {
+                if !all.iter().any(|known| known.id == freeze.id) {
+                    all.push(freeze);
+                }
+            }
+            read += count;
+            if count == 0 || read >= usize::try_from(list.count).unwrap_or(0) {
+                return Ok(all);
+            }
+        }
     }
 
     /// Creates a freeze of environments by project. Freezing twice does no harm, but leaves two to end, so after a lost

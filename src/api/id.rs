@@ -60,6 +60,12 @@ macro_rules! ids {
             }
         }
 
+        impl<'a> From<&'a $name> for $crate::api::meant::Meant<'a> {
+            fn from(id: &'a $name) -> Self {
+                Self::Id(&id.0)
+            }
+        }
+
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
                 &self.0

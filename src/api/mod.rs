@@ -1,7 +1,7 @@
 //! The typed Octopus client, usable as a library by itself.
 //!
 //! [`Client`] is the only door to the network; [`Client::space`] gives a [`SpaceClient`], which has the nouns, one file
-//! each. All share `decode` and `encode` (JSON), `address` (paths) and `resource` (paging, finding by id, slug or name).
+//! each. All share `decode` and `encode` (JSON), `address` (paths) and `resource` (paging), `meant` (which one a name, a slug or an id stands for).
 
 pub mod action_templates;
 mod address;
@@ -22,6 +22,7 @@ pub mod interruptions;
 pub mod keys;
 pub mod lifecycles;
 pub mod marked;
+pub mod meant;
 mod moment;
 pub mod oidc;
 pub mod poller;

@@ -5,6 +5,7 @@ use super::{
     decode::{FromJson, Problem, document, member, part},
     deployments::Deployment,
     id::{EnvironmentId, ReleaseId, RunbookId, RunbookSnapshotId, TaskId, TeamId, TenantId, VariableSetId},
+    meant::{Keys, same_word, the_one},
     projects::Project,
     runbooks::Runbook,
     spaces::SpaceClient,
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::error::{Error, Kind, Result};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 document! {
     /// What a deployment or run would do (octopus-api.md §14).
@@ -48,6 +50,8 @@ part! {
 part! {
     /// The form of prompted variables.
     PreviewForm {
+        /// What is taken where no value is given, by form element.
+        values: BTreeMap<String, Value> = "Values",
         /// Its elements.
         elements: Vec<Prompt> = "Elements",
     }
@@ -74,10 +78,30 @@ impl FromJson for Prompt {
     }
 }
 
+impl Prompt {
+    /// What people may call it.
+    pub fn keys(&self) -> Keys<'_> {
+        Keys { names: [&self.name, &self.label], slug: "", id: &self.element }
+    }
+}
+
 impl Preview {
     /// Prompted variables.
     pub fn prompts(&self) -> &[Prompt] {
         self.form.as_ref().map_or(&[], |form| &form.elements)
+    }
+
+    /// Prompted variables that must be given a value, because they have none of their own.
+    pub fn unanswered(&self) -> impl Iterator<Item = &Prompt> {
+        let form = self.form.as_ref();
+        let has_value = move |prompt: &Prompt| match form.and_then(|form| form.values.get(&prompt.element)) {
+            None | Some(Value::Null) => false,
+            Some(Value::String(text)) => !text.is_empty(),
+            // A secret shows only that it is there.
+            Some(Value::Object(secret)) => secret.get("HasValue") == Some(&Value::Bool(true)),
+            Some(_) => true,
+        };
+        self.prompts().iter().filter(move |prompt| prompt.required && !has_value(prompt))
     }
 }
 
@@ -179,6 +203,17 @@ document! {
     }
 }
 
+impl DeploymentTemplate {
+    /// Whether the release may go to an environment now, for a tenant or for none.
+    pub fn offers(&self, environment: &EnvironmentId, tenant: Option<&TenantId>) -> bool {
+        let targets = match tenant {
+            None => Some(&self.promote_to),
+            Some(id) => self.tenant_promotions.iter().find(|one| one.id == *id).map(|one| &one.promote_to),
+        };
+        targets.is_some_and(|targets| targets.iter().any(|target| target.id == *environment))
+    }
+}
+
 impl SpaceClient {
     /// What a deployment of a release to an environment would do.
     pub async fn deployment_preview(&self, release: &ReleaseId, environment: &EnvironmentId, tenant: Option<&TenantId>) -> Result<Preview> {
@@ -228,7 +263,7 @@ impl SpaceClient {
         let route = self.route("feeds").then(&package.feed_id).then("packages").then("versions");
         let mut route = route.with("packageId", &package.package_id);
         let is_for = |rule: &&super::channels::ChannelRule| {
-            rule.action_packages.iter().any(|p| p.action.eq_ignore_ascii_case(&package.action_name) && p.reference == package.reference)
+            rule.action_packages.iter().any(|p| same_word(&p.action, &package.action_name) && p.reference == package.reference)
         };
         if let Some(rule) = channel.and_then(|c| c.rules.iter().find(is_for)) {
             for (name, value) in [("versionRange", &rule.version_range), ("preReleaseTag", &rule.tag)] {
@@ -257,7 +292,7 @@ impl SpaceClient {
     pub async fn find_runbook_snapshot(&self, runbook: &Runbook, wanted: &str) -> Result<Snapshot> {
         let all: Vec<Snapshot> = self.client().list(&self.route("runbookSnapshots"), None).await?;
         let own: Vec<Snapshot> = all.into_iter().filter(|s| s.runbook_id.as_ref() == Some(&runbook.id)).collect();
-        let found = own.iter().find(|s| s.name.eq_ignore_ascii_case(wanted) || s.id.as_str().eq_ignore_ascii_case(wanted)).cloned();
+        let found = the_one("runbook snapshot", wanted, &own, |s| Keys::name_and_id(&s.name, s.id.as_str()))?.cloned();
         found.ok_or_else(|| {
             let error = Error::new(Kind::NotFound, format!("runbook `{}` has no snapshot `{wanted}`", runbook.name));
             error.suggest(wanted, own.iter().map(|s| s.name.as_str()))

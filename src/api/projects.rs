@@ -3,6 +3,7 @@
 use super::decode::Links;
 use super::encode::editable;
 use super::id::{LifecycleId, ProjectGroupId, ProjectId, VariableSetId};
+use super::meant::Meant;
 use super::resource::named;
 use super::spaces::SpaceClient;
 use crate::error::Result;
@@ -66,7 +67,7 @@ pub struct ProjectQuery {
 
 impl SpaceClient {
     /// The project called `wanted`: id, slug or name.
-    pub async fn find_project(&self, wanted: &str) -> Result<Project> {
+    pub async fn find_project<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<Project> {
         self.client().find(&self.route("projects"), wanted).await
     }
 

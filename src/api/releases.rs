@@ -4,6 +4,7 @@ use super::channels::Channel;
 use super::decode::{Links, document};
 use super::encode::editable;
 use super::id::{ChannelId, DefectId, ProjectId, ReleaseId};
+use super::meant::same_word;
 use super::projects::Project;
 use super::repeated::is_doubt;
 use super::spaces::SpaceClient;
@@ -11,7 +12,7 @@ use super::version::{Version, VersionRange};
 use crate::error::{Error, Kind, Result, suggestion};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 editable! {
     /// A release (octopus-api.md §12.1).
@@ -146,6 +147,12 @@ impl NewRelease {
     }
 }
 
+/// How two releases of a project are ordered: by version, and by when they were made where the versions differ in metadata only. Only a
+/// release and itself are equal: what is the same is decided by the id.
+pub fn order(a: (&ReleaseId, &str), b: (&ReleaseId, &str)) -> Ordering {
+    if a.0 == b.0 { Ordering::Equal } else { Version::parse(a.1).cmp(&Version::parse(b.1)).then_with(|| a.0.cmp(b.0)) }
+}
+
 /// The error for a release that somebody else made while ours was under way.
 pub(crate) fn not_ours(version: &str) -> Error {
     Error::new(Kind::Refused, format!("release `{version}` was made by somebody else meanwhile, with other contents"))
@@ -194,11 +201,29 @@ impl SpaceClient {
         })
     }
 
-    async fn find_release(&self, project: &ProjectId, version: &str) -> Result<Option<Release>> {
+    /// The release of a project with exactly this version; none when there is none.
+    pub async fn find_release(&self, project: &ProjectId, version: &str) -> Result<Option<Release>> {
         if version.is_empty() {
             return Ok(None);
         }
         self.client().fetch_opt(&self.route("projects").then(project).then("releases").then(version)).await
+    }
+
+    /// Whether `release` lies in `range`. One version means the release of exactly that version: others may differ from it in their
+    /// metadata only.
+    pub async fn is_in(&self, release: &Release, range: &VersionRange) -> Result<bool> {
+        if !range.matches(&Version::parse(&release.version)) {
+            return Ok(false);
+        }
+        let Some(exact) = range.exact() else { return Ok(true) };
+        if same_word(exact, &release.version) {
+            return Ok(true);
+        }
+        match self.find_release(&release.project_id, exact).await? {
+            Some(other) => Ok(other.id == release.id),
+            // `1.0` means `1.0.0` where there is no release `1.0`; who names metadata means these.
+            None => Ok(!exact.contains('+')),
+        }
     }
 
     /// The release with the highest version, in Octopus's order of versions, among those of `channel` (all channels when
@@ -281,7 +306,7 @@ impl SpaceClient {
 
     /// Whether a release has an unresolved defect.
     pub async fn is_blocked(&self, release: &ReleaseId) -> Result<bool> {
-        Ok(self.defects(release).await?.iter().any(|d| d.status.eq_ignore_ascii_case("Unresolved")))
+        Ok(self.defects(release).await?.iter().any(|d| same_word(&d.status, "Unresolved")))
     }
 }
 
@@ -289,6 +314,20 @@ impl SpaceClient {
 mod tests {
     use super::*;
     use crate::api::decode::Document as _;
+
+    #[test]
+    fn releases_that_differ_in_metadata_are_ordered_by_when_they_were_made() {
+        let release = |number: u64, version: &'static str| (ReleaseId::from(format!("Releases-{number}").as_str()), version);
+        let cases = [
+            (release(7, "1.0.0+b2"), release(9, "1.0.0+b1"), Ordering::Less),
+            (release(10, "1.0.0+b1"), release(9, "1.0.0+b2"), Ordering::Greater),
+            (release(7, "2.0.0"), release(9, "1.0.0"), Ordering::Greater),
+            (release(7, "1.0.0"), release(7, "1.0.0"), Ordering::Equal),
+        ];
+        for ((a, a_version), (b, b_version), expected) in cases {
+            assert_eq!(order((&a, a_version), (&b, b_version)), expected, "{a} {a_version} and {b} {b_version}");
+        }
+    }
 
     #[test]
     fn a_release_is_ours_when_it_has_what_was_asked_for() {

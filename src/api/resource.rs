@@ -5,8 +5,10 @@ use super::client::Client;
 use super::decode::{Document, Links, Problem};
 use super::encode::editable;
 use super::id::looks_like;
+use super::meant::{Keys, Meant, position_of};
 use crate::error::{Error, Kind, Result};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// Items asked for at a time: a thousand projects cost two requests, and one answer stays far below the size limit.
 const PAGE: usize = 500;
@@ -87,27 +89,42 @@ impl Client {
 
     /// Reads a collection up to the first item that `wanted` does not want: for lists that are sorted.
     ///
-    /// Follows `Page.Next`; where a body has no links, counts with `skip` and `take` (payloads, "Collections").
+    /// Follows `Page.Next`; where a body has no links, counts with `skip` and `take` (payloads, "Collections"). A list may change while it
+    /// is read: an item that comes up again on a later page is left out, and where the server says that items went away, the pages after
+    /// them are read again from where the rest moved to.
     pub async fn list_while<T: Document>(&self, route: &Route, limit: Option<usize>, wanted: impl Fn(&T) -> bool) -> Result<Vec<T>> {
         let mut items: Vec<T> = Vec::new();
-        let mut read = 0;
-        let mut next = route.clone().with("skip", 0).with("take", limit.unwrap_or(PAGE).clamp(1, PAGE));
+        let mut known: HashSet<String> = HashSet::new();
+        let (mut start, mut said) = (0, None);
+        let at = |start: usize| route.clone().with("skip", start).with("take", limit.unwrap_or(PAGE).clamp(1, PAGE));
+        let mut next = at(0);
         loop {
             let page = self.page::<T>(&next).await?;
+            let gone = said.zip(page.total).map_or(0, |(before, now): (usize, usize)| before.saturating_sub(now)).min(start);
+            said = page.total;
+            if gone > 0 {
+                start -= gone;
+                next = at(start);
+                continue;
+            }
             let count = page.items.len();
             for item in page.items {
                 if !wanted(&item) {
                     return Ok(items);
+                }
+                let id = item.raw()["Id"].as_str().unwrap_or_default();
+                if !id.is_empty() && !known.insert(id.to_owned()) {
+                    continue;
                 }
                 items.push(item);
                 if limit.is_some_and(|limit| items.len() >= limit) {
                     return Ok(items);
                 }
             }
-            read += count;
+            start += count;
             let following = match page.next {
                 Some(link) if count > 0 => Route::new(link),
-                None if count > 0 && page.total.is_some_and(|total| read < total) => route.clone().with("skip", read).with("take", PAGE),
+                None if count > 0 && page.total.is_some_and(|total| start < total) => at(start),
                 _ => return Ok(items),
             };
             if following == next {
@@ -117,52 +134,51 @@ impl Client {
         }
     }
 
-    /// Finds one of a collection by id, slug or name; `all` is the collection's route.
+    /// Finds the one of a collection that is meant, as [`meant`](super::meant) decides; `all` is the collection's route.
     ///
-    /// An id costs one request, and so does a name on most servers; only a miss reads the whole collection, to say
-    /// what comes near.
-    pub async fn find<T: Named>(&self, all: &Route, wanted: &str) -> Result<T> {
-        let wanted = wanted.trim();
-        if wanted.is_empty() {
+    /// An id that a server gave costs one request, and so does an exact name; a text that could be an id costs one more. Everything else
+    /// reads the whole collection, because a name in other case could be the slug of another one.
+    pub async fn find<'a, T: Named>(&self, all: &Route, wanted: impl Into<Meant<'a>>) -> Result<T> {
+        let wanted = wanted.into();
+        let text = match wanted {
+            Meant::Id(id) => {
+                return match self.fetch_opt::<T>(&all.clone().then(id)).await? {
+                    Some(found) => Ok(found),
+                    None => pick(Vec::new(), wanted),
+                };
+            }
+            Meant::Written(text) => text.trim(),
+        };
+        if text.is_empty() {
             return Err(Error::new(Kind::NotFound, format!("no {} was named: the text is empty", T::NOUN)));
         }
-        if looks_like(T::PREFIX, wanted)
-            && let Some(found) = self.fetch_opt::<T>(&all.clone().then(wanted)).await?
-        {
-            return Ok(found);
-        }
-        let candidates: Vec<T> = self.list(&all.clone().with("partialName", wanted), None).await?;
-        if candidates.iter().any(|c| c.name().trim().eq_ignore_ascii_case(wanted)) {
+        let by_id = if looks_like(T::PREFIX, text) { self.fetch_opt::<T>(&all.clone().then(text)).await? } else { None };
+        let mut candidates: Vec<T> = self.list(&all.clone().with("partialName", text), None).await?;
+        if by_id.is_some() || candidates.iter().any(|one| one.name().trim() == text) {
+            candidates.extend(by_id);
             return pick(candidates, wanted);
         }
         pick(self.list(all, None).await?, wanted)
     }
 }
 
-/// Chooses the one among `known` that is meant by `wanted`: id first, then name, then slug.
+/// The one among `known` that is meant.
 ///
-/// Errors are `not_found` with near names, and `ambiguous` when a name fits several.
-pub fn pick<T: Named>(known: Vec<T>, wanted: &str) -> Result<T> {
-    let wanted = wanted.trim();
-    let same = |text: &str| text.trim().eq_ignore_ascii_case(wanted) || text.trim().to_lowercase() == wanted.to_lowercase();
-    let fits: [&dyn Fn(&T) -> bool; 4] = [&|t| same(t.id()), &|t| t.name() == wanted, &|t| same(t.name()), &|t| same(t.slug())];
-    for fit in fits {
-        let found: Vec<usize> = known.iter().enumerate().filter(|(_, t)| fit(t)).map(|(i, _)| i).collect();
-        match found.as_slice() {
-            [] => {}
-            [one] => {
-                let one = *one;
-                return Ok(known.into_iter().nth(one).expect("the index is from this list"));
-            }
-            several => {
-                let names: Vec<String> = several.iter().map(|i| format!("`{}` ({})", known[*i].name(), known[*i].id())).collect();
-                return Err(Error::new(Kind::Ambiguous, format!("`{wanted}` fits {} {}s: {}", names.len(), T::NOUN, names.join(", ")))
-                    .help("give the id"));
-            }
-        }
+/// # Errors
+/// `not_found` with near names, and `ambiguous` when several different ones fit.
+pub fn pick<'a, T: Named>(mut known: Vec<T>, wanted: impl Into<Meant<'a>>) -> Result<T> {
+    let wanted = wanted.into();
+    if let Some(at) = position_of(T::NOUN, wanted, &known, keys_of)? {
+        return Ok(known.swap_remove(at));
     }
-    let error = Error::new(Kind::NotFound, format!("there is no {} `{wanted}`, or you may not see it", T::NOUN)).with("wanted", wanted);
-    Err(error.suggest(wanted, known.iter().map(Named::name).collect::<Vec<_>>()))
+    let text = wanted.as_str().trim();
+    let error = Error::new(Kind::NotFound, format!("there is no {} `{text}`, or you may not see it", T::NOUN)).with("wanted", text);
+    Err(error.suggest(text, known.iter().map(Named::name).collect::<Vec<_>>()))
+}
+
+/// What a resource is called.
+pub fn keys_of<T: Named>(one: &T) -> Keys<'_> {
+    Keys { slug: one.slug(), ..Keys::name_and_id(one.name(), one.id()) }
 }
 
 /// One page of a collection, or a bare array, which is all of it.

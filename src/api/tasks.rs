@@ -304,6 +304,18 @@ impl TaskDetails {
     }
 }
 
+document! {
+    /// A node of the server: a process that runs tasks.
+    Node, "server node" {
+        /// Id.
+        id: String = "Id",
+        /// Whether it takes no new tasks.
+        is_in_maintenance: bool = "IsInMaintenanceMode",
+        /// How many tasks it runs at a time.
+        slots: i64 = "MaxConcurrentTasks",
+    }
+}
+
 /// Which tasks (octopus-api.md §18.3).
 #[derive(Clone, Debug, Default)]
 pub struct TaskQuery {
@@ -414,13 +426,13 @@ impl SpaceClient {
 
     /// How many tasks the nodes of the server run at a time, all in all (octopus-api.md §19); none when we may not know.
     pub async fn slots(&self) -> Result<Option<u64>> {
-        let nodes = match self.client().get("/api/octopusservernodes?take=100").await {
+        let nodes: Vec<Node> = match self.client().list(&Route::new("/api/octopusservernodes"), None).await {
             Ok(nodes) => nodes,
             Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Forbidden) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let running = nodes["Items"].as_array().into_iter().flatten().filter(|node| node["IsInMaintenanceMode"] != true);
-        let slots: u64 = running.filter_map(|node| node["MaxConcurrentTasks"].as_u64()).sum();
+        let running = nodes.iter().filter(|node| !node.is_in_maintenance);
+        let slots: u64 = running.filter_map(|node| u64::try_from(node.slots).ok()).sum();
         Ok(Some(slots).filter(|slots| *slots > 0))
     }
 

@@ -2,6 +2,7 @@
 
 use super::encode::editable;
 use super::id::{EnvironmentId, ProjectId, TagSetId, TenantId};
+use super::meant::Meant;
 use super::resource::named;
 use super::spaces::SpaceClient;
 use crate::error::Result;
@@ -77,7 +78,7 @@ pub struct TenantQuery {
 
 impl SpaceClient {
     /// The tenant called `wanted`: id, slug or name.
-    pub async fn find_tenant(&self, wanted: &str) -> Result<Tenant> {
+    pub async fn find_tenant<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<Tenant> {
         self.client().find(&self.route("tenants"), wanted).await
     }
 

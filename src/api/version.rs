@@ -4,6 +4,7 @@
 //! ones are 0), then a version without pre-release above those with one, then the pre-release part by part; what follows
 //! `+` does not count. A tag without numbers (`latest`) is a pre-release of 0.
 
+use super::meant::same_word;
 use crate::error::{Error, Result};
 use std::cmp::Ordering;
 use std::fmt;
@@ -189,10 +190,24 @@ impl VersionRange {
         self.choices.iter().any(|choice| choice.matches(version))
     }
 
-    /// The version, when the range was written as a plain one.
+    /// The version, when the range was written as a plain one, or as one with metadata that only it can mean: `=1.0.0+b1`, `[1.0.0+b1]`.
+    /// The order of versions does not see metadata, so nothing but the text can tell such versions apart.
     pub fn exact(&self) -> Option<&str> {
-        let plain = !self.text.contains(|c: char| "*<>=^~[]()|, ".contains(c)) && !has_wildcard(&self.text);
-        plain.then_some(self.text.as_str())
+        let is_plain = |text: &str| !text.contains(|c: char| "*<>=^~[]()|, ".contains(c)) && !has_wildcard(text);
+        if is_plain(&self.text) {
+            return Some(&self.text);
+        }
+        let in_brackets = self.text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let bare = in_brackets.unwrap_or(self.text.trim_start_matches('=')).trim();
+        (bare.contains('+') && is_plain(bare)).then_some(bare)
+    }
+
+    /// Whether the version that is written as `text` is in the range: where the range names one with metadata, only that one.
+    pub fn holds(&self, text: &str) -> bool {
+        match self.exact().filter(|exact| exact.contains('+')) {
+            Some(exact) => same_word(exact, text),
+            None => self.matches(&Version::parse(text)),
+        }
     }
 
     /// The text it was read from.

@@ -2,7 +2,7 @@
 
 use super::{
     Host,
-    deployments::live_version,
+    deployments::live_in,
     place::{EnvironmentRef, ProjectRef, TenantRef},
 };
 use crate::{
@@ -59,9 +59,9 @@ crate::functions! {
     fn require_deployed(call, project: ProjectRef, range: VersionRange, env: EnvironmentRef; tenant: Option<TenantRef>) -> "text" raises "failed, not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        let live = host.block(live_version(&place, &project, &env, tenant.as_deref()))?;
+        let (live, is_in) = host.block(live_in(&place, &project, &env, tenant.as_deref(), &range))?;
         match live.version() {
-            Some(version) if range.matches(&Version::parse(version)) => Ok(version.to_owned()),
+            Some(version) if is_in => Ok(version.to_owned()),
             other => Err(raise(
                 Error::new(Kind::Failed, match other {
                     Some(version) => format!("{} in {} is {version}, not in `{range}`", live.project, live.environment),

@@ -8,7 +8,7 @@ use super::{
     words::VERDICTS,
 };
 use crate::{
-    api::{self, DeploymentId, ProjectId, ReleaseId, TaskId, TenantId, Version},
+    api::{self, DeploymentId, ProjectId, ReleaseId, TaskId, TenantId},
     engine::choice::Chosen,
     error::Result,
 };
@@ -93,13 +93,13 @@ crate::script_type! {
 pub struct Difference {
     project: String,
     tenant: Option<String>,
-    left: Option<String>,
-    right: Option<String>,
+    left: Option<(ReleaseId, String)>,
+    right: Option<(ReleaseId, String)>,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let show = |v: &Option<String>| v.clone().unwrap_or_else(|| "nothing".to_owned());
+        let show = |side: &Option<(ReleaseId, String)>| side.as_ref().map_or_else(|| "nothing".to_owned(), |(_, version)| version.clone());
         write!(f, "{}: {} / {} ({})", self.project, show(&self.left), show(&self.right), self.verdict())
     }
 }
@@ -119,7 +119,7 @@ impl Difference {
 
     fn verdict(&self) -> &'static str {
         match (&self.left, &self.right) {
-            (Some(a), Some(b)) => match Version::parse(a).cmp(&Version::parse(b)) {
+            (Some((a, a_version)), Some((b, b_version))) => match api::releases::order((a, a_version), (b, b_version)) {
                 std::cmp::Ordering::Equal => "same",
                 std::cmp::Ordering::Greater => "newer",
                 std::cmp::Ordering::Less => "older",
@@ -139,10 +139,11 @@ crate::script_type! {
         /// The tenant's name; `()` when there is none.
         tenant: "text" = |_call, d| d.tenant.clone();
         /// The version in the first environment; `()` when there is none.
-        left: "text" = |_call, d| d.left.clone();
+        left: "text" = |_call, d| d.left.as_ref().map(|(_, version)| version.clone());
         /// The version in the second environment; `()` when there is none.
-        right: "text" = |_call, d| d.right.clone();
-        /// The first against the second: `same`, `newer`, `older`, `only here` or `only there`.
+        right: "text" = |_call, d| d.right.as_ref().map(|(_, version)| version.clone());
+        /// The first against the second: `same`, `newer`, `older`, `only here` or `only there`. Only the same release is `same`; of two
+        /// whose versions differ in metadata only (`1.0.0+b1`, `1.0.0+b2`) the one that was made later is newer.
         state: "text" = |_call, d| VERDICTS.give(d.verdict());
     }
 }
@@ -185,7 +186,7 @@ pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>
         environments = place.space.environments().await?;
     } else {
         for env in options.env.named() {
-            environments.push(place.environment(env.as_str()).await?);
+            environments.push(place.environment(env).await?);
         }
     }
     let projects = if options.projects == Chosen::All {
@@ -199,13 +200,13 @@ pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>
     } else {
         let mut projects = Vec::new();
         for project in options.projects.named() {
-            projects.push(place.project(project.as_str()).await?);
+            projects.push(place.project(project).await?);
         }
         projects
     };
     let mut tenants = Vec::new();
     for tenant in options.tenants.named() {
-        tenants.push(place.tenant(tenant.as_str()).await?.id);
+        tenants.push(place.tenant(tenant).await?.id);
     }
     let project_ids: Vec<_> = projects.iter().map(|p| p.id.clone()).collect();
     let environment_ids: Vec<_> = environments.iter().map(|e| e.id.clone()).collect();
@@ -318,8 +319,8 @@ crate::functions! {
         let host = Host::of(call)?;
         let place = host.place();
         let (left, right, found) = host.block(async {
-            let left = place.environment(env_a.as_str()).await?.name;
-            let right = place.environment(env_b.as_str()).await?.name;
+            let left = place.environment(&env_a).await?.name;
+            let right = place.environment(&env_b).await?.name;
             let both = DashboardOptions {
                 env: Chosen::These(vec![env_a.clone(), env_b.clone()]),
                 projects: options.projects.clone(),
@@ -338,10 +339,10 @@ crate::functions! {
                 right: None,
             });
             if row.env == left {
-                pair.left = Some(row.release.clone());
+                pair.left = Some((row.ids.release.clone(), row.release.clone()));
             }
             if row.env == right {
-                pair.right = Some(row.release.clone());
+                pair.right = Some((row.ids.release.clone(), row.release.clone()));
             }
         }
         Ok(pairs.into_values().map(Dynamic::from).collect::<Array>())

@@ -3,12 +3,16 @@
 use super::{
     Host,
     history::Spot,
-    place::{ChannelRef, EnvironmentRef, Place, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TenantRef},
+    place::{ChannelRef, EnvironmentRef, Given, Place, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TenantRef},
+    rows::{Reach, RowLimit, Rows},
     tasks::Task,
     time::{Moment, When},
 };
 use crate::{
-    api,
+    api::{
+        self,
+        meant::{Keys, the_one},
+    },
     engine::{
         choice::{Chosen, Name},
         thrown::{HostResult, raise},
@@ -17,7 +21,7 @@ use crate::{
     event::Level,
 };
 use jiff::SignedDuration;
-use rhai::{Array, Dynamic, Map};
+use rhai::{Dynamic, Map};
 use serde_json::json;
 use std::{collections::BTreeMap, fmt};
 
@@ -30,7 +34,14 @@ pub struct Deployment {
     tenant: Option<String>,
     release: String,
     document: api::Deployment,
-    task: api::Task,
+    /// None when the server keeps the deployment and no longer its task.
+    task: Option<api::Task>,
+}
+
+impl Deployment {
+    fn state(&self) -> Option<String> {
+        self.task.as_ref().map(|task| task.state.to_string())
+    }
 }
 
 impl Deployment {
@@ -47,7 +58,8 @@ impl Deployment {
 
 impl fmt::Display for Deployment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} → {} ({})", self.project, self.release, self.env, self.task.state)
+        let state = self.state().unwrap_or_else(|| "its task is gone".to_owned());
+        write!(f, "{} {} → {} ({state})", self.project, self.release, self.env)
     }
 }
 
@@ -64,26 +76,26 @@ crate::script_type! {
         env: "text" = |_call, d| d.env.clone();
         /// The tenant's name; `()` when there is none.
         tenant: "text" = |_call, d| d.tenant.clone();
-        /// The state of its task: `Success`, `Failed`, ...
-        state: "text" = |_call, d| d.task.state.clone();
+        /// The state of its task: `Success`, `Failed`, ...; `()` when the server no longer has the task.
+        state: "text" = |_call, d| d.state();
         /// When it was created.
         created: "Moment" = |call, d| { let host = Host::of(call)?; d.document.created.map(|at| Moment::of(&host, at)) };
         /// When it first started; `()` before that.
-        started: "Moment" = |call, d| { let host = Host::of(call)?; d.task.start_time.map(|at| Moment::of(&host, at)) };
+        started: "Moment" = |call, d| { let host = Host::of(call)?; d.task.as_ref().and_then(|t| t.start_time).map(|at| Moment::of(&host, at)) };
         /// When it was complete; `()` before that.
-        ended: "Moment" = |call, d| { let host = Host::of(call)?; d.task.completed_time.map(|at| Moment::of(&host, at)) };
+        ended: "Moment" = |call, d| { let host = Host::of(call)?; d.task.as_ref().and_then(|t| t.completed_time).map(|at| Moment::of(&host, at)) };
         /// From start to end; `()` while it is open.
-        duration: "duration" = |_call, d| d.task.start_time.zip(d.task.completed_time).map(|(from, to)| to.duration_since(from));
+        duration: "duration" = |_call, d| d.task.as_ref().and_then(|t| t.start_time.zip(t.completed_time)).map(|(from, to)| to.duration_since(from));
         /// Who deployed it.
         deployed_by: "text" = |_call, d| d.document.deployed_by.clone();
         /// Its comment.
         comments: "text" = |_call, d| d.document.comments.clone();
         /// The server's error message; empty when there is none.
-        error: "text" = |_call, d| d.task.error_message.clone();
+        error: "text" = |_call, d| d.task.as_ref().map(|t| t.error_message.clone()).unwrap_or_default();
         /// The task's id.
-        task: "text" = |_call, d| d.task.id.to_string();
+        task: "text" = |_call, d| d.document.task_id.to_string();
         /// Where a person looks at it.
-        url: "text" = |_call, d| d.place.space.task_url(&d.task.id);
+        url: "text" = |_call, d| d.place.space.task_url(&d.document.task_id);
         /// The whole document of the server.
         raw: "map" = |_call, d| d.document.raw.clone();
     }
@@ -113,10 +125,26 @@ impl Live {
 
 /// What is live, by names.
 pub async fn live_version(place: &Place, project: &Ref, env: &Ref, tenant: Option<&Ref>) -> Result<Live> {
-    let project = place.project(project.as_str()).await?;
-    let environment = place.environment(env.as_str()).await?;
-    let tenant = place.tenant_or_none(tenant.map(Ref::as_str)).await?;
+    let project = place.project(project).await?;
+    let environment = place.environment(env).await?;
+    let tenant = place.tenant_or_none(tenant).await?;
     live(place, &project, &environment, tenant.as_ref()).await
+}
+
+/// [`live_version`], and whether it lies in a range.
+pub async fn live_in(
+    place: &Place,
+    project: &Ref,
+    env: &Ref,
+    tenant: Option<&Ref>,
+    range: &api::version::VersionRange,
+) -> Result<(Live, bool)> {
+    let live = live_version(place, project, env, tenant).await?;
+    let is_in = match &live.release {
+        Some(release) => place.space.is_in(release, range).await?,
+        None => false,
+    };
+    Ok((live, is_in))
 }
 
 /// What is live.
@@ -285,11 +313,7 @@ impl Host {
     pub fn plan(&self, project: &Ref, version: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<Plan> {
         let place = self.place();
         let (project, environment, tenant) = self.block(async {
-            Ok((
-                place.project(project.as_str()).await?,
-                place.environment(env.as_str()).await?,
-                place.tenant_or_none(options.tenant.as_ref().map(|t| t.as_str())).await?,
-            ))
+            Ok((place.project(project).await?, place.environment(env).await?, place.tenant_or_none(options.tenant.as_deref()).await?))
         })?;
         if tenant.is_none() && project.tenanted_deployment_mode.as_str() == "Tenanted" {
             return Err(raise(
@@ -297,10 +321,17 @@ impl Host {
                     .help("name one with #{tenant: \"...\"}, or go through `tenants(#{project: ...})`"),
             ));
         }
-        if version.1.as_ref().is_some_and(|of| *of != project.id) {
-            return Err(raise(Error::new(Kind::Script, format!("the release given is one of another project, not of {}", project.name))));
-        }
-        let release = self.choose(&place, &project, version.as_str(), options.channel.as_ref())?;
+        let release = match &version.1 {
+            Some(Given::Release { project: of, .. }) if *of != project.id => {
+                return Err(raise(Error::new(
+                    Kind::Script,
+                    format!("the release given is one of another project, not of {}", project.name),
+                )));
+            }
+            // Its version could be read as that of another one.
+            Some(Given::Release { id, .. }) => self.block(place.space.release(id))?,
+            _ => self.choose(&place, &project, version.as_str(), options.channel.as_ref())?,
+        };
         Ok(Plan { place, project, environment, tenant, release })
     }
 
@@ -392,18 +423,18 @@ async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeploym
     new.form_values = form_values(&preview, &whole, &options.variables)?;
     for name in &options.skip_steps {
         let name = name.as_str();
-        let found = preview.steps.iter().find(|s| s.name.eq_ignore_ascii_case(name));
-        let step = found.ok_or_else(|| missing("step", name, preview.steps.iter().map(|s| s.name.as_str()).collect()))?;
+        let step = the_one("step", name, &preview.steps, |s| Keys::name_and_id(&s.name, &s.action_id))?;
+        let step = step.ok_or_else(|| missing("step", name, preview.steps.iter().map(|s| s.name.as_str()).collect()))?;
         new.skip_actions.push(step.action_id.clone());
     }
+    let machines: Vec<&api::previews::PreviewMachine> = preview.steps.iter().flat_map(|s| s.machines.iter()).collect();
     for (names, into) in
         [(options.machines.named(), &mut new.specific_machines), (options.exclude_machines.as_slice(), &mut new.excluded_machines)]
     {
         for name in names {
             let name = name.as_str();
-            let machines: Vec<&api::previews::PreviewMachine> = preview.steps.iter().flat_map(|s| s.machines.iter()).collect();
-            let found = machines.iter().find(|m| m.name.eq_ignore_ascii_case(name) || m.id.eq_ignore_ascii_case(name));
-            let machine = found.ok_or_else(|| missing("deployment target", name, machines.iter().map(|m| m.name.as_str()).collect()))?;
+            let machine = the_one("deployment target", name, &machines, |m| Keys::name_and_id(&m.name, &m.id))?;
+            let machine = machine.ok_or_else(|| missing("deployment target", name, machines.iter().map(|m| m.name.as_str()).collect()))?;
             into.push(machine.id.clone());
         }
     }
@@ -415,12 +446,17 @@ async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeploym
 pub fn form_values(preview: &api::previews::Preview, whole: &str, variables: &Map) -> Result<BTreeMap<String, String>> {
     let prompts = preview.prompts();
     let mut values = BTreeMap::new();
+    let mut given: BTreeMap<&str, &str> = BTreeMap::new();
     for (name, value) in variables {
-        let found = prompts.iter().find(|p| p.name.eq_ignore_ascii_case(name) || p.label.eq_ignore_ascii_case(name));
+        let found = the_one("prompted variable", name, prompts, api::previews::Prompt::keys)?;
         let Some(prompt) = found else {
             return Err(Error::new(Kind::NotFound, format!("{whole} has no prompted variable `{name}`"))
                 .suggest(name, prompts.iter().map(|p| p.name.as_str())));
         };
+        if let Some(other) = given.insert(&prompt.element, name) {
+            let message = format!("`{other}` and `{name}` name the same prompted variable of {whole}: `{}`", prompt.name);
+            return Err(Error::new(Kind::Script, message).help("give it one value"));
+        }
         values.insert(prompt.element.clone(), crate::engine::thrown::shown(value));
     }
     Ok(values)
@@ -437,41 +473,38 @@ crate::options! {
         tenants: Chosen<TenantRef> = Chosen::All, "all";
         /// Only those whose task is in this state, e.g. `"Failed"`.
         state: Option<api::TaskState> = None, "none";
-        /// Only those created since then.
+        /// Only those created since then: all of them, unless `limit` says otherwise.
         since: Option<When> = None, "none";
-        /// How many at most.
-        limit: i64 = 100, "100";
+        /// How many at most, from 1 to 100000. Without it and without `since` the newest 100; a warning tells when there are more, and
+        /// `rows.more` is true.
+        limit: Option<RowLimit> = None, "100";
     }
 }
 
-async fn past(place: &Place, filter: &DeploymentFilter, since: Option<jiff::Timestamp>) -> Result<Vec<Deployment>> {
+async fn past(host: &Host, place: &Place, filter: &DeploymentFilter, since: Option<jiff::Timestamp>) -> Result<Rows<Deployment>> {
     if filter.projects.is_nothing() || filter.env.is_nothing() || filter.tenants.is_nothing() {
-        return Ok(Vec::new());
+        return Ok(Rows::none());
     }
-    let mut query = api::DeploymentQuery {
-        state: filter.state.clone(),
-        created_after: since,
-        limit: Some(usize::try_from(filter.limit).unwrap_or(0)),
-        ..api::DeploymentQuery::default()
-    };
+    let reach = Reach::new(filter.limit, since.is_some());
+    let mut query =
+        api::DeploymentQuery { state: filter.state.clone(), created_after: since, limit: reach.asked(), ..api::DeploymentQuery::default() };
     for name in filter.projects.named() {
-        query.projects.push(place.project(name.as_str()).await?.id);
+        query.projects.push(place.project(name).await?.id);
     }
     for name in filter.env.named() {
-        query.environments.push(place.environment(name.as_str()).await?.id);
+        query.environments.push(place.environment(name).await?.id);
     }
     for name in filter.tenants.named() {
-        query.tenants.push(place.tenant(name.as_str()).await?.id);
+        query.tenants.push(place.tenant(name).await?.id);
     }
-    let found = place.space.deployments(&query).await?;
+    let Rows { found, more } = reach.cut(host, "deployments", "`since` returns all since a time", place.space.deployments(&query).await?);
     let task_ids: Vec<api::TaskId> = found.iter().map(|d| d.task_id.clone()).collect();
-    // Retention may have taken a task and left its deployment (octopus-api.md §15): what is gone is left out.
+    // Retention may have taken a task and left its deployment (octopus-api.md §15).
     let tasks = place.space.known_tasks(&task_ids).await?;
     let release_ids: Vec<api::ReleaseId> = found.iter().map(|d| d.release_id.clone()).collect();
     let releases = place.space.releases_by_ids(&release_ids).await?;
     let mut all = Vec::new();
     for deployment in found {
-        let Some(task) = tasks.get(&deployment.task_id) else { continue };
         all.push(Deployment {
             place: place.clone(),
             project: place.project_name(&deployment.project_id).await,
@@ -484,11 +517,11 @@ async fn past(place: &Place, filter: &DeploymentFilter, since: Option<jiff::Time
                 .iter()
                 .find(|r| r.id == deployment.release_id)
                 .map_or_else(|| deployment.release_id.to_string(), |r| r.version.clone()),
-            task: task.clone(),
+            task: tasks.get(&deployment.task_id).cloned(),
             document: deployment,
         });
     }
-    Ok(all)
+    Ok(Rows { found: all, more })
 }
 
 crate::functions! {
@@ -552,7 +585,7 @@ crate::functions! {
 
     group "query";
 
-    /// Past and running deployments of the space, newest first.
+    /// Past and running deployments of the space, newest first: with `since` all since then, otherwise the newest 100.
     ///
     /// ```rhai
     /// print(report(deployments(#{env: "Test", since: ago("30d")})));
@@ -564,7 +597,6 @@ crate::functions! {
             Some(when) => Some(when.resolve(&host)?),
             None => None,
         };
-        let found = host.block(past(&place, &filter, since))?;
-        Ok(found.into_iter().map(Dynamic::from).collect::<Array>())
+        host.block(past(&host, &place, &filter, since))
     }
 }

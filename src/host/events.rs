@@ -3,6 +3,7 @@
 use super::{
     Host,
     place::{EnvironmentRef, Place, ProjectRef, unknown},
+    rows::{Reach, RowLimit},
     time::{Moment, When},
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     },
     error::nearest,
 };
-use rhai::{Array, Dynamic};
+use rhai::Dynamic;
 use std::fmt;
 
 /// An event of the audit trail.
@@ -124,19 +125,20 @@ crate::options! {
         projects: Chosen<ProjectRef> = Chosen::All, "all";
         /// Only about these environments.
         env: Chosen<EnvironmentRef> = Chosen::All, "all";
-        /// Only since then.
+        /// Only since then: all of them, unless `limit` says otherwise.
         since: Option<When> = None, "none";
         /// Only before then.
         before: Option<When> = None, "none";
-        /// How many at most.
-        limit: i64 = 100, "100";
+        /// How many at most, from 1 to 100000. Without it and without `since` the newest 100; a warning tells when there are more, and
+        /// `rows.more` is true.
+        limit: Option<RowLimit> = None, "100";
     }
 }
 
 crate::functions! {
     group "query";
 
-    /// Events of the audit trail, newest first.
+    /// Events of the audit trail, newest first: with `since` all since then, otherwise the newest 100.
     ///
     /// ```rhai
     /// for e in events(#{categories: "DeploymentFailed", since: ago("7d")}) { print(e.message); }
@@ -144,12 +146,10 @@ crate::functions! {
     fn events(call; filter: EventFilter) -> "list of Event" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        if filter.categories.is_nothing() || filter.projects.is_nothing() || filter.env.is_nothing() {
-            return Ok(Dynamic::from(Array::new()));
-        }
+        let reach = Reach::new(filter.limit, filter.since.is_some());
         let mut query = api::EventQuery {
             categories: filter.categories.named().iter().map(|category| category.0.to_string()).collect(),
-            limit: Some(usize::try_from(filter.limit).unwrap_or(0)),
+            limit: reach.asked(),
             ..api::EventQuery::default()
         };
         if let Some(since) = &filter.since {
@@ -159,15 +159,18 @@ crate::functions! {
             query.to = Some(before.resolve(&host)?);
         }
         let found = host.block(async {
+            if filter.categories.is_nothing() || filter.projects.is_nothing() || filter.env.is_nothing() {
+                return Ok(Vec::new());
+            }
             exist(&place, filter.categories.named()).await?;
             for name in filter.projects.named() {
-                query.projects.push(place.project(name.as_str()).await?.id);
+                query.projects.push(place.project(name).await?.id);
             }
             for name in filter.env.named() {
-                query.environments.push(place.environment(name.as_str()).await?.id);
+                query.environments.push(place.environment(name).await?.id);
             }
             place.space.events(&query).await
         })?;
-        Ok(Dynamic::from(found.into_iter().map(|e| Dynamic::from(Event(e))).collect::<Array>()))
+        Ok(reach.cut(&host, "events", "`since` returns all since a time", found).map(Event))
     }
 }

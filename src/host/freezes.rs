@@ -55,9 +55,9 @@ crate::functions! {
         let place = host.place();
         let now = host.now();
         host.block(async {
-            let project = place.project(project.as_str()).await?;
-            let env = place.environment(env.as_str()).await?;
-            let tenant = place.tenant_or_none(tenant.as_ref().map(|t| t.as_str())).await?;
+            let project = place.project(&project).await?;
+            let env = place.environment(&env).await?;
+            let tenant = place.tenant_or_none(tenant.as_deref()).await?;
             let found = place.client.freezes().await?;
             Ok(found.into_iter().find(|f| f.stops(now, &project.id, &env.id, tenant.as_ref().map(|t| &t.id))).map(Freeze))
         })

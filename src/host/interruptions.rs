@@ -218,17 +218,17 @@ crate::functions! {
         let found = host.block(async {
             let mut regarding = None;
             if let Some(project) = &filter.project {
-                regarding = Some(place.project(project.as_str()).await?.id.to_string());
+                regarding = Some(place.project(project).await?.id.to_string());
             } else if let Some(env) = &filter.env {
-                regarding = Some(place.environment(env.as_str()).await?.id.to_string());
+                regarding = Some(place.environment(env).await?.id.to_string());
             }
             let environment = match &filter.env {
-                Some(env) => Some(place.environment(env.as_str()).await?.id.to_string()),
+                Some(env) => Some(place.environment(env).await?.id.to_string()),
                 None => None,
             };
             let mut found = Vec::new();
             for one in place.space.interruptions(true, regarding.as_deref()).await? {
-                let about = |id: &str| one.related_document_ids.iter().any(|r| r.eq_ignore_ascii_case(id));
+                let about = |id: &str| one.related_document_ids.iter().any(|r| api::meant::same_word(r, id));
                 let wanted = environment.as_deref().is_none_or(about)
                     && tasks.as_ref().is_none_or(|ids| ids.iter().any(|id| one.task_id.as_ref() == Some(id)));
                 if wanted {

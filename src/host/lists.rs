@@ -2,7 +2,7 @@
 
 use super::{Host, limit::Limit};
 use crate::engine;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use rhai::{Array, FnPtr};
 use std::sync::Arc;
 
@@ -12,6 +12,11 @@ crate::options! {
         /// How many items at the same time at most.
         width: i64 = 16, "16";
     }
+}
+
+/// Whether an error is about one item only, so that the others of a list can do without it: it is gone, hidden, or the server refuses it.
+pub fn is_of_one(error: &Error) -> bool {
+    matches!(error.kind(), Kind::NotFound | Kind::Forbidden | Kind::Refused)
 }
 
 /// Runs futures at the same time and returns their results in order; the first error wins.

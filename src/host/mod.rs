@@ -22,6 +22,7 @@ pub mod lock;
 mod meanings;
 pub mod memory;
 pub mod nouns;
+pub mod obstacles;
 pub mod order;
 pub mod outbox;
 pub mod outputs;
@@ -34,6 +35,7 @@ pub mod releases;
 pub mod requeue;
 pub mod retry;
 pub mod rollout;
+pub mod rows;
 pub mod runbooks;
 pub mod saga;
 pub mod sealed;
@@ -273,6 +275,13 @@ impl Host {
         }
     }
 
+    /// Tells a warning, once in a run.
+    pub fn warn_once(&self, text: String) {
+        if self.told.lock().insert(text.clone()) {
+            self.note(Level::Warning, text);
+        }
+    }
+
     /// Tells a note.
     pub fn note(&self, level: Level, text: impl Into<String>) {
         self.emit(What::Note { level, text: text.into() });
@@ -344,6 +353,8 @@ pub fn library() -> Library {
     outputs::register(&mut library);
     interruptions::register(&mut library);
     events::register(&mut library);
+    rows::register(&mut library);
+    rows::property(&mut library);
     tell::register(&mut library);
     lists::register(&mut library);
     lock::register(&mut library);

@@ -2,7 +2,7 @@
 
 use super::Host;
 use crate::{
-    api::{self, EnvironmentId, ProjectId, TenantId, poller::Poller},
+    api::{self, EnvironmentId, ProjectId, ReleaseId, TenantId, id::looks_like, meant::Meant, poller::Poller},
     doctor::{self, Advice},
     engine::{
         compare,
@@ -35,18 +35,41 @@ pub struct Inner {
     tenants: Known<api::Tenant>,
 }
 
-/// Documents by the names they were asked for, and by id.
-type Known<T> = Mutex<BTreeMap<String, T>>;
+/// Documents by what they were asked for, and by id: a name may look like the id of another one.
+type Known<T> = Mutex<Met<T>>;
 
-/// What `name` means: looked up once in a run, because names do not change under a script's feet.
-async fn known<T: Clone>(known: &Known<T>, name: &str, id: impl Fn(&T) -> String, find: impl Future<Output = Result<T>>) -> Result<T> {
-    if let Some(found) = known.lock().get(name) {
-        return Ok(found.clone());
+/// What [`Known`] holds.
+struct Met<T> {
+    written: BTreeMap<String, T>,
+    by_id: BTreeMap<String, T>,
+}
+
+impl<T> Default for Met<T> {
+    fn default() -> Self {
+        Self { written: BTreeMap::new(), by_id: BTreeMap::new() }
+    }
+}
+
+impl<T: Clone> Met<T> {
+    fn get(&self, wanted: Meant<'_>) -> Option<T> {
+        match wanted {
+            Meant::Written(text) => self.written.get(text).cloned(),
+            Meant::Id(id) => self.by_id.get(id).cloned(),
+        }
+    }
+}
+
+/// What `wanted` means: looked up once in a run, because names do not change under a script's feet.
+async fn known<T: api::resource::Named + Clone>(known: &Known<T>, wanted: Meant<'_>, find: impl Future<Output = Result<T>>) -> Result<T> {
+    if let Some(found) = known.lock().get(wanted) {
+        return Ok(found);
     }
     let found = find.await?;
     let mut known = known.lock();
-    known.insert(name.to_owned(), found.clone());
-    known.insert(id(&found), found.clone());
+    if let Meant::Written(text) = wanted {
+        known.written.insert(text.to_owned(), found.clone());
+    }
+    known.by_id.insert(found.id().to_owned(), found.clone());
     Ok(found)
 }
 
@@ -78,14 +101,37 @@ crate::script_type! {
 pub struct Ref(
     /// The name, slug or id.
     pub String,
-    /// The project, when it is a `Release`.
-    pub Option<ProjectId>,
+    /// What it is, when it was given as a value.
+    pub Option<Given>,
 );
+
+/// What a [`Ref`] was read from, when it is no text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// A project, an environment or a tenant: the text is its id.
+    Noun,
+    /// A release: the text is its version.
+    Release {
+        /// Its id.
+        id: ReleaseId,
+        /// Its project.
+        project: ProjectId,
+    },
+}
 
 impl Ref {
     /// As written.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl<'a> From<&'a Ref> for Meant<'a> {
+    fn from(given: &'a Ref) -> Self {
+        match given.1 {
+            Some(Given::Noun) => Self::Id(&given.0),
+            _ => Self::Written(&given.0),
+        }
     }
 }
 
@@ -99,10 +145,11 @@ impl OptionValue for Ref {
     const KIND: &'static str = "name, slug or id";
     fn read(value: Dynamic) -> Result<Self, String> {
         if let Some(release) = value.clone().try_cast::<super::releases::Release>() {
-            return Ok(Self(release.release.version, Some(release.release.project_id)));
+            let (id, project) = (release.release.id, release.release.project_id);
+            return Ok(Self(release.release.version, Some(Given::Release { id, project })));
         }
         match compare::named(&value) {
-            Some(id) => Ok(Self(id, None)),
+            Some(id) => Ok(Self(id, Some(Given::Noun))),
             None => String::read(value)
                 .and_then(|text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(Self(text, None)) }),
         }
@@ -137,6 +184,12 @@ macro_rules! references {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
+            }
+        }
+
+        impl<'a> From<&'a $name> for Meant<'a> {
+            fn from(given: &'a $name) -> Self {
+                (&given.0).into()
             }
         }
 
@@ -200,25 +253,28 @@ impl Place {
         }))
     }
 
-    /// The project that `name` means.
-    pub async fn project(&self, name: &str) -> Result<api::Project> {
-        known(&self.projects, name, |p| p.id.to_string(), self.space.find_project(name)).await
+    /// The project that `wanted` means.
+    pub async fn project<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<api::Project> {
+        let wanted = wanted.into();
+        known(&self.projects, wanted, self.space.find_project(wanted)).await
     }
 
-    /// The environment that `name` means.
-    pub async fn environment(&self, name: &str) -> Result<api::Environment> {
-        known(&self.environments, name, |e| e.id.to_string(), self.space.find_environment(name)).await
+    /// The environment that `wanted` means.
+    pub async fn environment<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<api::Environment> {
+        let wanted = wanted.into();
+        known(&self.environments, wanted, self.space.find_environment(wanted)).await
     }
 
-    /// The tenant that `name` means.
-    pub async fn tenant(&self, name: &str) -> Result<api::Tenant> {
-        known(&self.tenants, name, |t| t.id.to_string(), self.space.find_tenant(name)).await
+    /// The tenant that `wanted` means.
+    pub async fn tenant<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<api::Tenant> {
+        let wanted = wanted.into();
+        known(&self.tenants, wanted, self.space.find_tenant(wanted)).await
     }
 
-    /// [`Place::tenant`] for an optional name.
-    pub async fn tenant_or_none(&self, name: Option<&str>) -> Result<Option<api::Tenant>> {
-        match name {
-            Some(name) => self.tenant(name).await.map(Some),
+    /// [`Place::tenant`] for what need not be given.
+    pub async fn tenant_or_none<'a>(&self, wanted: Option<impl Into<Meant<'a>>>) -> Result<Option<api::Tenant>> {
+        match wanted {
+            Some(wanted) => self.tenant(wanted).await.map(Some),
             None => Ok(None),
         }
     }
@@ -227,8 +283,11 @@ impl Place {
     pub fn remember_projects(&self, list: &[api::Project]) {
         let mut projects = self.projects.lock();
         for project in list {
-            projects.entry(project.id.to_string()).or_insert_with(|| project.clone());
-            projects.entry(project.name.clone()).or_insert_with(|| project.clone());
+            projects.by_id.entry(project.id.to_string()).or_insert_with(|| project.clone());
+            // A name that could be the id of another project has to be looked up.
+            if !looks_like(ProjectId::PREFIX, project.name.trim()) {
+                projects.written.entry(project.name.clone()).or_insert_with(|| project.clone());
+            }
         }
     }
 
@@ -236,23 +295,23 @@ impl Place {
     pub fn remember_tenants(&self, list: &[api::Tenant]) {
         let mut tenants = self.tenants.lock();
         for tenant in list {
-            tenants.entry(tenant.id.to_string()).or_insert_with(|| tenant.clone());
+            tenants.by_id.entry(tenant.id.to_string()).or_insert_with(|| tenant.clone());
         }
     }
 
     /// The name of a project, or its id when it may not be seen.
     pub async fn project_name(&self, id: &ProjectId) -> String {
-        self.project(id.as_str()).await.map_or_else(|_| id.to_string(), |p| p.name)
+        self.project(id).await.map_or_else(|_| id.to_string(), |p| p.name)
     }
 
     /// The name of an environment, or its id when it may not be seen.
     pub async fn environment_name(&self, id: &EnvironmentId) -> String {
-        self.environment(id.as_str()).await.map_or_else(|_| id.to_string(), |e| e.name)
+        self.environment(id).await.map_or_else(|_| id.to_string(), |e| e.name)
     }
 
     /// The name of a tenant, or its id when it may not be seen.
     pub async fn tenant_name(&self, id: &TenantId) -> String {
-        self.tenant(id.as_str()).await.map_or_else(|_| id.to_string(), |t| t.name)
+        self.tenant(id).await.map_or_else(|_| id.to_string(), |t| t.name)
     }
 
     /// How a deployment is called in lines of output.

@@ -68,11 +68,12 @@ crate::functions! {
                 Some(group) => Some(place.space.find_project_group(group.as_str()).await?.id),
                 None => None,
             };
-            let query = api::ProjectQuery { group, partial_name: filter.name.clone().map(String::from), ..api::ProjectQuery::default() };
+            let partial_name = filter.name.clone().map(String::from);
+            let query = api::ProjectQuery { group, partial_name, include_disabled: filter.disabled, ..api::ProjectQuery::default() };
             place.space.projects(&query).await
         })?;
         place.remember_projects(&found);
-        Ok(found.into_iter().filter(|p| filter.disabled || !p.is_disabled).map(|p| Dynamic::from(Project(p))).collect::<Array>())
+        Ok(found.into_iter().map(|p| Dynamic::from(Project(p))).collect::<Array>())
     }
 
     /// One project by name, slug or id.
@@ -83,6 +84,6 @@ crate::functions! {
     fn project(call, name: ProjectRef) -> "Project" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        host.block(place.project(name.as_str())).map(Project)
+        host.block(place.project(&name)).map(Project)
     }
 }

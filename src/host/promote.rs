@@ -4,21 +4,29 @@ use super::{
     Host,
     dashboard::{DashboardOptions, rows},
     deployments::{DeployOptions, MoveOptions, Plan, RollbackOptions, RowOptions, live},
+    obstacles::{self, Obstacles},
     place::{EnvironmentRef, GroupRef, Place, ProjectRef, Ref, TenantRef},
     tasks::Task,
     time::Moment,
 };
 use crate::{
-    api::{self, marked::mark_in},
+    api::{
+        self,
+        marked::mark_in,
+        meant::{Meant, position_of},
+    },
     engine::{
         choice::Chosen,
-        thrown::{HostResult, raise},
+        thrown::{HostResult, Raise, raise},
     },
     error::{Error, Kind, Result},
     event::Level,
 };
 use rhai::{Array, Dynamic};
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// A release that is live in one environment and not in another.
 #[derive(Clone)]
@@ -28,7 +36,13 @@ pub struct Promotable {
     replaces: Option<String>,
     /// The deployment that was live there when the list was made; not all servers say it.
     there: Option<api::DeploymentId>,
-    blocked_by: Option<String>,
+    obstacles: Obstacles,
+}
+
+impl Promotable {
+    fn needs(&self) -> Vec<String> {
+        self.obstacles.unanswered.iter().map(|prompt| prompt.name.clone()).collect()
+    }
 }
 
 impl Promotable {
@@ -44,7 +58,7 @@ impl fmt::Display for Promotable {
         if let Some(tenant) = &self.plan.tenant {
             write!(f, " for {}", tenant.name)?;
         }
-        match &self.blocked_by {
+        match self.obstacles.shown() {
             Some(why) => write!(f, " (blocked: {why})"),
             None => Ok(()),
         }
@@ -66,8 +80,12 @@ crate::script_type! {
         to: "text" = |_call, p| p.plan.environment.name.clone();
         /// The version that is live there now; `()` when there is none.
         replaces: "text" = |_call, p| p.replaces.clone();
-        /// Why it may not be deployed: progression blocked, lifecycle, ...; `()` when it may.
-        blocked_by: "text" = |_call, p| p.blocked_by.clone();
+        /// Why it may not be deployed: the lifecycle, a blocked progression, a freeze, a prompted variable that needs a value, ...; `()` when
+        /// it may.
+        blocked_by: "text" = |_call, p| p.obstacles.shown();
+        /// The names of prompted variables that need a value: `row.deploy(#{variables: #{...}})` gives it. Empty when something else is in
+        /// the way too.
+        needs: "list of text" = |_call, p| p.needs();
     }
 }
 
@@ -82,7 +100,7 @@ crate::options! {
         tenants: Chosen<TenantRef> = Chosen::All, "all";
         /// Also those where the target environment has a newer version.
         older: bool = false, "false";
-        /// Ask the server for each whether it may be deployed (`blocked_by`): a request for each release, and one for deployment freezes.
+        /// Ask the server for each whether it may be deployed (`blocked_by`): two requests for each release, and one for deployment freezes.
         check: bool = true, "true";
     }
 }
@@ -95,8 +113,8 @@ async fn find(
     to: &EnvironmentRef,
     options: &PromotableOptions,
 ) -> Result<Vec<Promotable>> {
-    let source = place.environment(from.as_str()).await?;
-    let target = place.environment(to.as_str()).await?;
+    let source = place.environment(from).await?;
+    let target = place.environment(to).await?;
     let both = DashboardOptions {
         env: Chosen::These(vec![from.clone(), to.clone()]),
         projects: options.projects.clone(),
@@ -117,24 +135,39 @@ async fn find(
     let wanted: Vec<_> = here
         .into_iter()
         .filter(|(key, row)| {
-            there.get(key).is_none_or(|now| match api::Version::parse(&row.release).cmp(&api::Version::parse(&now.release)) {
-                std::cmp::Ordering::Greater => true,
-                std::cmp::Ordering::Less => options.older,
-                std::cmp::Ordering::Equal => false,
+            there.get(key).is_none_or(|now| {
+                match api::releases::order((&row.ids.release, &row.release), (&now.ids.release, &now.release)) {
+                    std::cmp::Ordering::Greater => true,
+                    std::cmp::Ordering::Less => options.older,
+                    std::cmp::Ordering::Equal => false,
+                }
             })
         })
         .collect();
     let ids: Vec<api::ReleaseId> = wanted.iter().map(|(_, row)| row.ids.release.clone()).collect();
     let releases: BTreeMap<api::ReleaseId, api::Release> =
         place.space.releases_by_ids(&ids).await?.into_iter().map(|r| (r.id.clone(), r)).collect();
-    let mut progressions: BTreeMap<api::ReleaseId, Option<String>> = BTreeMap::new();
+    let mut obstacles: BTreeMap<(api::ReleaseId, Option<api::TenantId>), Obstacles> = BTreeMap::new();
     if options.check {
         // Each release is a request of its own: many at once, in an order that repeats. With 32 a thousand releases are
         // 32 round trips: 0.6 s on a server that takes 20 ms.
         let distinct: Vec<api::ReleaseId> = releases.keys().cloned().collect();
+        let mut templates: BTreeMap<api::ReleaseId, Result<api::DeploymentTemplate>> = BTreeMap::new();
         for chunk in distinct.chunks(32) {
-            let answers = super::lists::all(chunk.iter().map(|id| blocked(place, id, &target))).await?;
-            progressions.extend(chunk.iter().cloned().zip(answers));
+            let kept = |answer: Result<_>| match answer {
+                Err(error) if !super::lists::is_of_one(&error) => Err(error),
+                answer => Ok(answer),
+            };
+            let answers = super::lists::all(chunk.iter().map(async |id| kept(place.space.deployment_template(id).await))).await?;
+            templates.extend(chunk.iter().cloned().zip(answers));
+        }
+        let asked: BTreeSet<_> = wanted.iter().map(|(_, row)| (row.ids.release.clone(), row.ids.tenant.clone())).collect();
+        let asked: Vec<_> = asked.into_iter().filter_map(|key| templates.get(&key.0).map(|template| (key, template))).collect();
+        for chunk in asked.chunks(32) {
+            let found =
+                chunk.iter().map(|((release, tenant), template)| obstacles::find(place, release, template, &target, tenant.as_ref()));
+            let answers = super::lists::all(found).await?;
+            obstacles.extend(chunk.iter().map(|(key, _)| key.clone()).zip(answers));
         }
     }
     let freezes = if options.check {
@@ -150,64 +183,60 @@ async fn find(
     let mut found = Vec::new();
     for (key, row) in wanted {
         let Some(release) = releases.get(&row.ids.release) else { continue };
-        let project = place.project(row.ids.project.as_str()).await?;
+        let project = place.project(&row.ids.project).await?;
         let tenant = match &row.ids.tenant {
-            Some(id) => Some(place.tenant(id.as_str()).await?),
+            Some(id) => match place.tenant(id).await {
+                Err(error) if super::lists::is_of_one(&error) => {
+                    host.warn_once(format!("{} {} is left out for tenant {id}: {error}", project.name, release.version));
+                    continue;
+                }
+                tenant => Some(tenant?),
+            },
             None => None,
         };
-        let mut blocked_by = progressions.get(&release.id).cloned().flatten();
+        let mut obstacles = obstacles.get(&(release.id.clone(), row.ids.tenant.clone())).cloned().unwrap_or_default();
         if let Some(freeze) = freezes.iter().find(|f| f.stops(now, &project.id, &target.id, tenant.as_ref().map(|t| &t.id))) {
             let until = freeze.end.map_or_else(String::new, |end| format!(" until {}", Moment::of(host, end)));
-            blocked_by = Some(format!("deployment freeze `{}`{until}", freeze.name));
+            obstacles = Obstacles::because(format!("deployment freeze `{}`{until}", freeze.name));
         }
         if project.is_disabled {
-            blocked_by = Some("the project is disabled".to_owned());
+            obstacles = Obstacles::because("the project is disabled");
         }
         if let Some(tenant) = &tenant
             && !super::tenants::connected(tenant, Some(&project.id), Some(&target.id))
         {
-            blocked_by = Some(format!("{} is not connected to {} in {}", tenant.name, project.name, target.name));
+            obstacles = Obstacles::because(format!("{} is not connected to {} in {}", tenant.name, project.name, target.name));
         }
         found.push(Promotable {
             plan: Plan { place: place.clone(), project, environment: target.clone(), tenant, release: release.clone() },
             from: source.name.clone(),
             replaces: there.get(&key).map(|row| row.release.clone()),
             there: there.get(&key).and_then(|row| row.ids.deployment.clone()),
-            blocked_by,
+            obstacles,
         });
     }
     Ok(found)
 }
 
-/// Why a release may not go to an environment, by its progression.
-async fn blocked(place: &Place, release: &api::ReleaseId, target: &api::Environment) -> Result<Option<String>> {
-    let progression = place.space.release_progression(release).await?;
-    if progression.next_deployments.contains(&target.id) {
-        return Ok(None);
-    }
-    if progression.has_unresolved_defect {
-        return Ok(Some("its progression is blocked".to_owned()));
-    }
-    Ok(Some(match progression.phases.iter().find(|p| p.progress == "Current") {
-        Some(phase) => format!("the lifecycle: phase `{}` is not complete", phase.name),
-        None => format!("the lifecycle does not lead to {}", target.name),
-    }))
-}
-
 /// Starts what `row` says, unless something blocks it.
 fn go(host: &Host, row: &Promotable, options: &DeployOptions) -> HostResult<Task> {
-    if let Some(why) = &row.blocked_by {
-        return Err(raise(
-            Error::new(
-                Kind::Refused,
-                format!(
-                    "{} {} may not be deployed to {}: {why}",
-                    row.plan.project.name, row.plan.release.version, row.plan.environment.name
-                ),
-            )
-            .with("project", row.plan.project.name.clone())
-            .with("blocked_by", why.clone()),
-        ));
+    // What is asked may be answered only now.
+    let mut obstacles = row.obstacles.clone();
+    for name in options.variables.keys() {
+        if let Some(at) =
+            position_of("prompted variable", Meant::Written(name), &obstacles.unanswered, api::previews::Prompt::keys).raise()?
+        {
+            obstacles.unanswered.remove(at);
+        }
+    }
+    if let Some(why) = obstacles.shown() {
+        let (project, release) = (&row.plan.project.name, &row.plan.release.version);
+        let error = Error::new(Kind::Refused, format!("{project} {release} may not be deployed to {}: {why}", row.plan.environment.name));
+        let error = match obstacles.unanswered.first() {
+            Some(prompt) => error.help(format!("give it: `row.deploy(#{{variables: #{{\"{}\": ...}}}})`", prompt.name)),
+            None => error,
+        };
+        return Err(raise(error.with("project", project.clone()).with("blocked_by", why.clone())));
     }
     host.start_if(&row.plan, options, "promote", still_there(host, row))
 }
@@ -244,10 +273,10 @@ impl Host {
     pub fn plan_promotion(&self, project: &Ref, from: &Ref, to: &Ref, options: &DeployOptions) -> HostResult<Plan> {
         let place = self.place();
         let (plan, from) = self.block(async {
-            let project = place.project(project.as_str()).await?;
-            let source = place.environment(from.as_str()).await?;
-            let environment = place.environment(to.as_str()).await?;
-            let tenant = place.tenant_or_none(options.tenant.as_ref().map(|t| t.as_str())).await?;
+            let project = place.project(project).await?;
+            let source = place.environment(from).await?;
+            let environment = place.environment(to).await?;
+            let tenant = place.tenant_or_none(options.tenant.as_deref()).await?;
             let live = live(&place, &project, &source, tenant.as_ref()).await?;
             let Some(release) = live.release else {
                 return Err(Error::new(
@@ -267,9 +296,9 @@ impl Host {
     fn live_plan(&self, project: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<(Plan, api::Deployment)> {
         let place = self.place();
         self.block(async {
-            let project = place.project(project.as_str()).await?;
-            let environment = place.environment(env.as_str()).await?;
-            let tenant = place.tenant_or_none(options.tenant.as_ref().map(|t| t.as_str())).await?;
+            let project = place.project(project).await?;
+            let environment = place.environment(env).await?;
+            let tenant = place.tenant_or_none(options.tenant.as_deref()).await?;
             let now = live(&place, &project, &environment, tenant.as_ref()).await?;
             let Some((release, deployment)) = now.release.zip(now.deployment) else {
                 return Err(Error::new(Kind::NotFound, format!("{} was never deployed to {}", project.name, environment.name)));
@@ -283,7 +312,8 @@ crate::functions! {
     group "query";
 
     /// The releases that are live in `from` and newer than what is live in `to`. Each row has `.deploy()`, and
-    /// `.blocked_by` says why it may not be deployed: the lifecycle, a deployment freeze, a disabled project.
+    /// `.blocked_by` says why it may not be deployed: the lifecycle, a deployment freeze, a disabled project, a prompted
+    /// variable that needs a value.
     ///
     /// ```rhai
     /// for row in promotable("Test", "Production") {

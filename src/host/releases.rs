@@ -3,19 +3,21 @@
 use super::{
     Host,
     place::{ChannelRef, Place, ProjectRef, ReleaseRef},
+    rows::{Reach, RowLimit},
     time::Moment,
 };
 use crate::{
     api::{
         self,
+        meant::{Keys, same_word, the_one},
         version::{Version, VersionRange},
     },
     engine::{choice::Name, options::OptionValue, thrown::HostResult},
     error::{Error, Kind, Result, suggestion},
     event::Level,
 };
-use rhai::{Array, Dynamic, Map};
-use std::fmt;
+use rhai::{Dynamic, Map};
+use std::{collections::BTreeMap, fmt};
 
 /// A release.
 #[derive(Clone)]
@@ -66,7 +68,12 @@ crate::script_type! {
 impl OptionValue for VersionRange {
     const KIND: &'static str = "version range";
     fn read(value: Dynamic) -> std::result::Result<Self, String> {
-        Self::parse(&Name::read(value)?).map_err(|error| error.message().to_owned())
+        // A release stands for its version.
+        let text = match value.clone().try_cast::<Release>() {
+            Some(release) => release.release.version,
+            None => Name::read(value)?.into(),
+        };
+        Self::parse(&text).map_err(|error| error.message().to_owned())
     }
 }
 
@@ -89,9 +96,10 @@ pub async fn choose(
     channel: Option<&ChannelRef>,
 ) -> Result<(api::Release, Option<String>)> {
     let version = version.trim();
-    let latest = version.eq_ignore_ascii_case("latest");
-    if !latest && VersionRange::parse(version).is_ok_and(|range| range.exact().is_some()) {
-        let release = place.space.release_by_version(project, version).await?;
+    let latest = same_word(version, "latest");
+    let range = if latest { None } else { Some(VersionRange::parse(version)?) };
+    if let Some(exact) = range.as_ref().and_then(VersionRange::exact) {
+        let release = place.space.release_by_version(project, exact).await?;
         if let Some(name) = channel {
             in_channel(place, project, &release, name).await?;
         }
@@ -101,7 +109,6 @@ pub async fn choose(
         Some(name) => place.space.find_channel(project, name.as_str()).await?,
         None => place.space.default_channel(project).await?,
     };
-    let range = if latest { None } else { Some(VersionRange::parse(version)?) };
     let found = place.space.latest_release(project, Some(&channel), range.as_ref()).await?;
     let Some(release) = found else {
         let what = if latest { "release".to_owned() } else { format!("release in `{version}`") };
@@ -138,7 +145,7 @@ impl Host {
 }
 
 crate::options! {
-    /// Which release.
+    /// Among which releases the highest is looked for.
     pub struct LatestOptions for ["latest"] {
         /// The channel; otherwise the project's default channel.
         channel: Option<ChannelRef> = None, "none";
@@ -148,7 +155,7 @@ crate::options! {
 }
 
 crate::options! {
-    /// Where the release is.
+    /// Which release.
     pub struct ReleaseOptions for ["release"] {
         /// The channel in which `"latest"` or a range is looked for, otherwise the project's default channel. A version that is
         /// written out must be in it.
@@ -161,10 +168,11 @@ crate::options! {
     pub struct ReleaseFilter for ["releases"] {
         /// Only those of a channel.
         channel: Option<ChannelRef> = None, "none";
-        /// Only those in a version range, e.g. `"2.*"`.
+        /// Only those in a version range, e.g. `"2.*"`: all of them, unless `limit` says otherwise.
         range: Option<VersionRange> = None, "none";
-        /// How many at most.
-        limit: i64 = 100, "100";
+        /// How many at most, from 1 to 100000. Without it and without `range` the newest 100; a warning tells when there are more, and
+        /// `rows.more` is true.
+        limit: Option<RowLimit> = None, "100";
     }
 }
 
@@ -200,13 +208,13 @@ crate::functions! {
     fn latest(call, project: ProjectRef; options: LatestOptions) -> "Release" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        let project = host.block(place.project(project.as_str()))?;
+        let project = host.block(place.project(&project))?;
         let range = options.range.as_ref().map(ToString::to_string);
         let release = host.choose(&place, &project, range.as_deref().unwrap_or("latest"), options.channel.as_ref())?;
         Ok(Release { place, project: project.name, release })
     }
 
-    /// The releases of a project, newest first.
+    /// The releases of a project, newest first: with `range` all in it, otherwise the newest 100.
     ///
     /// ```rhai
     /// for r in releases("Project A", #{range: ">=1 <2"}) { print(r.version); }
@@ -214,21 +222,22 @@ crate::functions! {
     fn releases(call, project: ProjectRef; options: ReleaseFilter) -> "list of Release" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        let limit = usize::try_from(options.limit).unwrap_or(0);
+        let reach = Reach::new(options.limit, options.range.is_some());
+        // A range must be looked for among all of them.
+        let asked = if options.range.is_none() { reach.asked() } else { None };
         let (project, mut found) = host.block(async {
-            let project = place.project(project.as_str()).await?;
+            let project = place.project(&project).await?;
             let found = match &options.channel {
-                Some(name) => place.space.releases_of_channel(&place.space.find_channel(&project, name.as_str()).await?, None).await?,
-                // A range must be looked for among all of them.
-                None => place.space.releases(&project.id, options.range.is_none().then_some(limit)).await?,
+                Some(name) => place.space.releases_of_channel(&place.space.find_channel(&project, name.as_str()).await?, asked).await?,
+                None => place.space.releases(&project.id, asked).await?,
             };
             Ok((project, found))
         })?;
         if let Some(range) = &options.range {
-            found.retain(|r| range.matches(&Version::parse(&r.version)));
+            found.retain(|r| range.holds(&r.version));
         }
-        found.truncate(limit);
-        Ok(found.into_iter().map(|release| Dynamic::from(Release { place: place.clone(), project: project.name.clone(), release })).collect::<Array>())
+        let found = reach.cut(&host, "releases", "`range` returns all in a version range", found);
+        Ok(found.map(|release| Release { place: place.clone(), project: project.name.clone(), release }))
     }
 
     /// One release by its version, a version range, or `"latest"`.
@@ -239,7 +248,7 @@ crate::functions! {
     fn release(call, project: ProjectRef, version: ReleaseRef; options: ReleaseOptions) -> "Release" raises "not_found, ambiguous, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        let project = host.block(place.project(project.as_str()))?;
+        let project = host.block(place.project(&project))?;
         let release = host.choose(&place, &project, version.as_str(), options.channel.as_ref())?;
         Ok(Release { place, project: project.name, release })
     }
@@ -255,9 +264,9 @@ crate::functions! {
     fn create_release(call, project: ProjectRef; options: CreateOptions) -> "Release" raises "not_found, refused, in_doubt, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        let project = host.block(place.project(project.as_str()))?;
+        let project = host.block(place.project(&project))?;
         let there = match &options.version {
-            Some(version) if options.ignore_existing => host.block(place.space.release_by_version(&project, version)).ok(),
+            Some(version) if options.ignore_existing => host.block(existing(&place, &project, version, &options))?,
             _ => None,
         };
         let release = match there {
@@ -326,14 +335,13 @@ async fn plan(place: &Place, project: &api::Project, options: &CreateOptions) ->
         None => place.space.default_channel(project).await?,
     };
     let template = place.space.release_template(project, Some(&channel), options.git_ref.as_deref()).await?;
-    let mut given: Vec<(String, String)> = options.packages.iter().map(|(step, version)| (step.to_string(), version.to_string())).collect();
+    let given = given_packages(project, &template, options)?;
     let (mut packages, mut told) = (Vec::new(), Vec::new());
     let rules = (!options.ignore_channel_rules).then_some(&channel);
     for package in &template.packages {
-        let mine =
-            |(step, _): &(String, String)| [&package.action_name, &package.step_name].iter().any(|name| name.eq_ignore_ascii_case(step));
-        let version = match given.iter().find(|g| mine(g)) {
-            Some((_, version)) => version.clone(),
+        let named = [&package.action_name, &package.step_name].into_iter().find_map(|name| given.get(name.as_str()));
+        let version = match named {
+            Some(version) => version.clone(),
             None if !package.fixed_version.is_empty() => package.fixed_version.clone(),
             None => {
                 let newest = match package.is_resolvable {
@@ -354,15 +362,6 @@ async fn plan(place: &Place, project: &api::Project, options: &CreateOptions) ->
             ..api::SelectedPackage::new(&package.action_name, version)
         });
     }
-    let steps = || template.packages.iter().flat_map(|p| [p.action_name.as_str(), p.step_name.as_str()]);
-    given.retain(|(step, _)| !steps().any(|name| name.eq_ignore_ascii_case(step)));
-    if let Some((step, _)) = given.first() {
-        let error = Error::new(Kind::NotFound, format!("no step `{step}` of {} needs a package version", project.name));
-        return Err(match suggestion(step, steps()) {
-            Some(help) => error.help(help),
-            None => error.help("`packages` names steps and their versions, like #{\"Deploy web\": \"1.8.0\"}"),
-        });
-    }
     let donor = || {
         let decides = |p: &&api::TemplatePackage| p.step_name == template.versioning_step && p.reference == template.versioning_reference;
         let place = template.packages.iter().position(|p| decides(&p))?;
@@ -376,6 +375,28 @@ async fn plan(place: &Place, project: &api::Project, options: &CreateOptions) ->
     Ok(Plan { channel, version, packages, told })
 }
 
+/// The versions of packages that were given, by the name of the step (or of its action) as the server writes it.
+fn given_packages(project: &api::Project, template: &api::ReleaseTemplate, options: &CreateOptions) -> Result<BTreeMap<String, String>> {
+    let mut steps: Vec<&str> = template.packages.iter().flat_map(|p| [p.action_name.as_str(), p.step_name.as_str()]).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    let mut given = BTreeMap::new();
+    for (step, version) in &options.packages {
+        let Some(name) = the_one("step", step, &steps, |name| Keys::name(name))? else {
+            let error = Error::new(Kind::NotFound, format!("no step `{step}` of {} needs a package version", project.name));
+            return Err(match suggestion(step, steps) {
+                Some(help) => error.help(help),
+                None => error.help("`packages` names steps and their versions, like #{\"Deploy web\": \"1.8.0\"}"),
+            });
+        };
+        if given.insert((*name).to_owned(), version.to_string()).is_some() {
+            let message = format!("`packages` names the step `{name}` of {} twice", project.name);
+            return Err(Error::new(Kind::Script, message).help("give it one version"));
+        }
+    }
+    Ok(given)
+}
+
 fn no_package(package: &api::TemplatePackage, channel: &api::Channel) -> Error {
     let feed = if package.feed_name.is_empty() { &package.feed_id } else { &package.feed_name };
     Error::new(
@@ -386,6 +407,31 @@ fn no_package(package: &api::TemplatePackage, channel: &api::Channel) -> Error {
         ),
     )
     .help(format!("push one, or name a version: #{{packages: #{{\"{}\": \"1.0.0\"}}}}", package.step_name))
+}
+
+/// The release of a version that is there already; none when there is none.
+///
+/// # Errors
+/// `refused` when it is in another channel than the one that is asked for.
+async fn existing(place: &Place, project: &api::Project, version: &str, options: &CreateOptions) -> Result<Option<api::Release>> {
+    let Some(release) = place.space.find_release(&project.id, version.trim()).await? else { return Ok(None) };
+    let wanted = match &options.channel {
+        Some(name) => place.space.find_channel(project, name.as_str()).await?,
+        None => place.space.default_channel(project).await?,
+    };
+    match &release.channel_id {
+        Some(id) if *id != wanted.id => {
+            let channel = place.space.channel(id).await.map_or_else(|_| id.to_string(), |channel| channel.name);
+            let asked = if options.channel.is_some() { "" } else { ", the default channel" };
+            let message = format!(
+                "release `{}` of {} is there already, but in channel {channel}, not in {}{asked}",
+                release.version, project.name, wanted.name
+            );
+            let error = Error::new(Kind::Refused, message).with("release", release.version.clone()).with("channel", channel.clone());
+            Err(error.help(format!("take it with #{{channel: \"{channel}\"}}, or create one with another version")))
+        }
+        _ => Ok(Some(release)),
+    }
 }
 
 async fn create(place: &Place, project: &api::Project, plan: Plan, options: &CreateOptions, may_be_done: bool) -> Result<api::Release> {
@@ -405,7 +451,9 @@ async fn create(place: &Place, project: &api::Project, plan: Plan, options: &Cre
         return Ok(made);
     }
     match place.space.create_release(&new).await {
-        Err(error) if error.kind() == Kind::Refused && options.ignore_existing => there().await?.ok_or(error),
+        Err(error) if error.kind() == Kind::Refused && options.ignore_existing => {
+            existing(place, project, &plan.version, options).await?.ok_or(error)
+        }
         other => other,
     }
 }

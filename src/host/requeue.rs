@@ -53,7 +53,7 @@ async fn prompted(place: &Place, old: &api::Deployment) -> Result<(Vec<(Prompt, 
     }
     let known = place.space.deployment_variables(old).await?;
     for prompt in preview.prompts() {
-        match known.iter().find(|v| v.name.eq_ignore_ascii_case(&prompt.name)) {
+        match known.iter().find(|v| v.name == prompt.name) {
             Some(variable) if !variable.is_sensitive => {
                 values.extend(variable.value.clone().map(|value| (prompt.clone(), value)));
             }

@@ -41,9 +41,9 @@ impl Host {
             None => None,
         };
         let (project, environment, tenant, runbook, new) = self.block(async {
-            let project = place.project(project.as_str()).await?;
-            let environment = place.environment(env.as_str()).await?;
-            let tenant = place.tenant_or_none(options.tenant.as_ref().map(|t| t.as_str())).await?;
+            let project = place.project(project).await?;
+            let environment = place.environment(env).await?;
+            let tenant = place.tenant_or_none(options.tenant.as_deref()).await?;
             let runbook = place.space.find_runbook(&project, runbook).await?;
             let mut new = api::NewRunbookRun::new(&runbook, &environment.id)?;
             new.tenant = tenant.as_ref().map(|t| t.id.clone());

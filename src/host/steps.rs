@@ -7,11 +7,14 @@ use super::{
     words::STEPS,
 };
 use crate::{
-    api::{Activity, ActivityStatus, TaskDetails},
+    api::{
+        Activity, ActivityStatus, TaskDetails,
+        meant::{Keys, the_one},
+    },
     clock::{later, text},
     engine::{
         options::{OptionValue, type_in_words},
-        thrown::{HostResult, raise},
+        thrown::{HostResult, Raise, raise},
     },
     error::{Error, Kind, Result},
     event::What,
@@ -98,7 +101,7 @@ impl Task {
 pub enum Wanted {
     /// Counts from 1.
     Number(i64),
-    /// As in the deployment process, without regard to case.
+    /// As in the deployment process; other case will do where only one step fits.
     Name(String),
 }
 
@@ -114,10 +117,11 @@ impl OptionValue for Wanted {
 }
 
 impl Wanted {
-    fn is(&self, step: &Step) -> bool {
+    /// The step among `steps` that is meant.
+    fn among<'a>(&self, steps: &'a [Step]) -> Result<Option<&'a Step>> {
         match self {
-            Self::Number(number) => step.number == *number,
-            Self::Name(name) => step.name.eq_ignore_ascii_case(name),
+            Self::Number(number) => Ok(steps.iter().find(|step| step.number == *number)),
+            Self::Name(name) => the_one("step", name, steps, |step| Keys::name(&step.name)),
         }
     }
 }
@@ -143,7 +147,7 @@ crate::options! {
 fn judge(host: &Host, task: &Task, wanted: &Wanted) -> HostResult<Option<Step>> {
     let steps = host.block(task.steps())?;
     let completed = task.last().is_completed();
-    let Some(step) = steps.iter().find(|s| wanted.is(s)) else {
+    let Some(step) = wanted.among(&steps).raise()? else {
         if completed || (!steps.is_empty() && matches!(wanted, Wanted::Name(_))) {
             let names: Vec<&str> = steps.iter().map(|s| s.name.as_str()).collect();
             let mut error = Error::new(Kind::NotFound, format!("{} has no {wanted}", task.subject.title)).with("task", task.id.to_string());

@@ -171,10 +171,11 @@ impl Task {
         Self(Arc::new(Inner { place, id, subject, deployment, runbook_run, branch, last, ended }))
     }
 
-    /// The task `last`, with what its arguments say it works on.
+    /// The task `last`, with what its arguments say it works on, as far as that is still there.
     pub async fn of(place: &Place, last: api::Task) -> Result<Self> {
-        if let Some(id) = last.deployment_id().cloned() {
-            let deployment = place.space.deployment(&id).await?;
+        if let Some(id) = last.deployment_id()
+            && let Some(deployment) = place.space.deployment_or_none(id).await?
+        {
             let subject = place.subject(&deployment, None).await;
             return Ok(Self::new(place.clone(), subject, last, Some(deployment), None));
         }
@@ -492,10 +493,10 @@ crate::functions! {
 pub async fn active(place: &Place, project: Option<&Ref>, env: Option<&Ref>) -> Result<Vec<Task>> {
     let mut query = api::TaskQuery::default();
     if let Some(project) = project {
-        query.project = Some(place.project(project.as_str()).await?.id);
+        query.project = Some(place.project(project).await?.id);
     }
     if let Some(env) = env {
-        query.environment = Some(place.environment(env.as_str()).await?.id);
+        query.environment = Some(place.environment(env).await?.id);
     }
     under_way(place, query).await
 }

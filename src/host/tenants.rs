@@ -5,7 +5,10 @@ use super::{
     place::{EnvironmentRef, Place, ProjectRef},
 };
 use crate::{
-    api,
+    api::{
+        self,
+        meant::{Keys, same_word, the_one},
+    },
     engine::{choice::Name, thrown::raise},
     error::{Error, Kind, Result},
 };
@@ -69,20 +72,21 @@ crate::functions! {
             return Err(raise(Error::new(Kind::Script, "`tenants` with the option `env` needs the option `project` too")));
         }
         let found = host.block(async {
-            check_tags(&place, &filter.tags).await?;
+            let tags = tags(&place, &filter.tags).await?;
             let project = match &filter.project {
-                Some(project) => Some(place.project(project.as_str()).await?.id),
+                Some(project) => Some(place.project(project).await?.id),
                 None => None,
             };
             let env = match &filter.env {
-                Some(env) => Some(place.environment(env.as_str()).await?.id),
+                Some(env) => Some(place.environment(env).await?.id),
                 None => None,
             };
-            let query = api::TenantQuery { project: project.clone(), tags: filter.tags.clone(), partial_name: filter.name.clone().map(String::from), ..api::TenantQuery::default() };
+            let partial_name = filter.name.clone().map(String::from);
+            let query = api::TenantQuery { project: project.clone(), tags: tags.clone(), partial_name, include_disabled: filter.disabled, ..api::TenantQuery::default() };
             let mut found = place.space.tenants(&query).await?;
-            found.retain(|t| (filter.disabled || !t.is_disabled) && connected(t, project.as_ref(), env.as_ref()));
+            found.retain(|t| connected(t, project.as_ref(), env.as_ref()));
             // The server's tag filter joins tags of one set with "or"; ours means all of them.
-            found.retain(|t| filter.tags.iter().all(|tag| t.tenant_tags.iter().any(|has| has.eq_ignore_ascii_case(tag))));
+            found.retain(|t| tags.iter().all(|tag| t.tenant_tags.iter().any(|has| same_word(has, tag))));
             Ok(found)
         })?;
         place.remember_tenants(&found);
@@ -90,16 +94,20 @@ crate::functions! {
     }
 }
 
-/// An error for a tag that no tag set has: a slip would silently leave tenants out.
-async fn check_tags(place: &Place, tags: &[String]) -> Result<()> {
-    if tags.is_empty() {
-        return Ok(());
+/// Tags as their sets write them. One that no set has is an error: a slip would silently leave tenants out.
+async fn tags(place: &Place, written: &[String]) -> Result<Vec<String>> {
+    if written.is_empty() {
+        return Ok(Vec::new());
     }
     let known: Vec<String> = place.space.tag_sets().await?.into_iter().flat_map(|set| set.tags).map(|tag| tag.canonical_name).collect();
-    match tags.iter().find(|tag| !known.iter().any(|k| k.eq_ignore_ascii_case(tag))) {
-        Some(tag) => Err(super::place::unknown("tenant tag", tag, known.iter().map(String::as_str))),
-        None => Ok(()),
+    let mut found = Vec::new();
+    for tag in written {
+        match the_one("tenant tag", tag, &known, |name| Keys::name(name))? {
+            Some(tag) => found.push(tag.clone()),
+            None => return Err(super::place::unknown("tenant tag", tag, known.iter().map(String::as_str))),
+        }
     }
+    Ok(found)
 }
 
 /// Whether a tenant may be deployed to for a project in an environment.

@@ -2,13 +2,13 @@
 
 use super::{
     Host,
-    deployments::live_version,
+    deployments::live_in,
     place::{EnvironmentRef, ProjectRef, TenantRef},
     tasks::{Task, active},
     wait::{Look, until},
 };
 use crate::{
-    api::version::{Version, VersionRange},
+    api::version::VersionRange,
     clock::{later, text},
     engine::thrown::{HostResult, raise},
     error::{Error, Kind},
@@ -87,9 +87,9 @@ crate::functions! {
         let host = Host::of(call)?;
         let place = host.place();
         condition(&host, &format!("{project} `{range}` in {env}"), &options.condition(), || {
-            let live = host.block(live_version(&place, &project, &env, options.tenant.as_deref()))?;
+            let (live, is_in) = host.block(live_in(&place, &project, &env, options.tenant.as_deref(), &range))?;
             Ok(match live.version() {
-                Some(version) if range.matches(&Version::parse(version)) => Ok(version.to_owned()),
+                Some(version) if is_in => Ok(version.to_owned()),
                 Some(version) => Err(format!("{version} is live")),
                 None => Err("nothing is live".to_owned()),
             })

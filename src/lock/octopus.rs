@@ -54,7 +54,7 @@ impl OctopusRegister {
     async fn find_set(&self) -> Result<Option<crate::api::LibraryVariableSet>> {
         let route = self.space.route("libraryvariablesets").with("partialName", self.set);
         let all: Vec<crate::api::LibraryVariableSet> = self.space.client().list(&route, None).await?;
-        let ours = all.into_iter().filter(|set| set.name.eq_ignore_ascii_case(self.set));
+        let ours = all.into_iter().filter(|set| crate::api::meant::same_word(&set.name, self.set));
         Ok(ours.min_by_key(|set| {
             let id = set.id.as_str().to_owned();
             (id.len(), id)

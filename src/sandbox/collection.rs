@@ -329,7 +329,7 @@ fn noun_filter(noun: &Noun, ask: &Ask, doc: &Value) -> bool {
             let tags = ask.list("tags");
             ask.query("projectId")
                 .is_none_or(|p| doc["ProjectEnvironments"].as_object().is_some_and(|m| m.keys().any(|k| k.eq_ignore_ascii_case(p))))
-                && (tags.is_empty() || super::tenants::has_tags(doc, &tags))
+                && (tags.is_empty() || super::tags::all(doc, &tags))
         }
         "runbooks" => {
             let projects = ask.list("projectIds");

@@ -7,7 +7,7 @@ use super::{
     lifecycle,
     progress::Due,
     state::{Execution, SYSTEM, State, StepRun, Task, TaskState, What, stamp, stamp_or_null},
-    tenants,
+    tags,
     world::model::StartDeadlines,
 };
 use crate::clock::later;
@@ -116,7 +116,8 @@ pub(crate) fn check(state: &State, release: usize, new: &NewExecution) -> Result
             "The deployment of project '{name}' to environment '{environment}' is prevented by the active deployment freeze '{freeze}'."
         )));
     }
-    super::variables::prompted(state, &r.project, &new.forms, &new.variables)
+    let target = super::variables::Target { environment: &new.environment, tenant, channel: Some(&r.channel) };
+    super::variables::prompted(state, &r.project, &target, &new.forms, &new.variables)
 }
 
 /// Makes a deployment and its task.
@@ -169,7 +170,7 @@ pub(crate) fn check_tenant(
                 )));
             }
             let tags = channel.and_then(|c| state.store.of("channels").get(c)).map(|c| texts(&c["TenantTags"])).unwrap_or_default();
-            if !tags.is_empty() && !tenants::has_tags(tenant, &tags) {
+            if !tags.is_empty() && !tags::all(tenant, &tags) {
                 return Err(Refusal::invalid(format!("The tenant '{name}' does not have the tags that the release's channel requires.")));
             }
             Ok(())

@@ -4,7 +4,7 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of, texts},
     deployments::{self, NewExecution},
     state::State,
-    tenants,
+    tags,
 };
 use serde_json::json;
 
@@ -42,7 +42,7 @@ pub(crate) fn pairs(
     let mut tenants: Vec<String> = ask.texts("tenants").iter().map(|t| by_name(state, "tenants", space, t)).collect::<Result<_, _>>()?;
     let tags = ask.texts("tenantTags");
     if !tags.is_empty() {
-        for t in state.store.of("tenants").iter().filter(|t| str_of(t, "SpaceId") == space && tenants::has_tags(t, &tags)) {
+        for t in state.store.of("tenants").iter().filter(|t| str_of(t, "SpaceId") == space && tags::all(t, &tags)) {
             let connected = texts(&t["ProjectEnvironments"][project]);
             let id = str_of(t, "Id").to_owned();
             if environments.iter().any(|e| connected.contains(e)) && !tenants.contains(&id) {

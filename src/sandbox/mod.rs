@@ -45,6 +45,7 @@ mod runbooks;
 mod selection;
 mod server;
 mod state;
+mod tags;
 mod tasks;
 mod tenants;
 mod upload;

@@ -50,7 +50,8 @@ pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Opti
     if let Some(t) = tenant {
         state.store.of("tenants").get(t).ok_or_else(|| Refusal::missing(t))?;
     }
-    let mut preview = preview(state, &r.project, &r.project);
+    let target = variables::Target { environment, tenant, channel: Some(&r.channel) };
+    let mut preview = preview(state, &r.project, &r.project, &target);
     // Every step may run on every deployment target of the environment: steps have no roles here.
     let targets: Vec<Value> = state
         .store
@@ -69,8 +70,8 @@ pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Opti
     Answer::ok(preview)
 }
 
-/// The steps of a project's or runbook's process and the project's questions.
-pub(crate) fn preview(state: &State, project: &str, owner: &str) -> Value {
+/// The steps of a project's or runbook's process and what the project asks for a target.
+pub(crate) fn preview(state: &State, project: &str, owner: &str, target: &variables::Target<'_>) -> Value {
     let steps: Vec<Value> = state
         .steps
         .get(owner)
@@ -84,7 +85,7 @@ pub(crate) fn preview(state: &State, project: &str, owner: &str) -> Value {
         .unwrap_or_default();
     let mut values = json!({});
     let mut elements = Vec::new();
-    for v in variables::prompts(state, project) {
+    for v in variables::questions(state, project, target) {
         let (id, p) = (str_of(&v, "Id"), &v["Prompt"]);
         values[id] = v["Value"].clone();
         elements.push(json!({"Name": id, "IsValueRequired": p["Required"], "Control": {"Type": "VariableValue", "Name": v["Name"], "Label": p["Label"], "Description": p["Description"], "Required": p["Required"], "DisplaySettings": p["DisplaySettings"]}}));

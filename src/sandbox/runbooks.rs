@@ -1,11 +1,12 @@
 //! Runbooks, their snapshots and their runs.
 
 use super::{
-    answer::{Answer, Ask, Handled, Refusal, str_of, texts},
+    answer::{Answer, Ask, Handled, Refusal, str_of, text, texts},
     collection::{self, noun_of, page, present},
     deployments::{self, Job, NewExecution},
     executions, lifecycle, selection,
     state::{State, What, stamp},
+    variables::Target,
 };
 use serde_json::{Value, json};
 
@@ -54,7 +55,8 @@ fn run(state: &mut State, runbook: &str, wanted: Option<&str>, new: NewExecution
     if new.tenant.is_some() {
         deployments::check_tenant(state, "TenantedOrUntenanted", str_of(p, "Name"), &project, &new, None)?;
     }
-    let values = super::variables::prompted(state, &project, &new.forms, &new.variables)?;
+    let target = Target { environment: &new.environment, tenant: new.tenant.as_deref(), channel: None };
+    let values = super::variables::prompted(state, &project, &target, &new.forms, &new.variables)?;
     let mut description = format!("Run {name} on {environment}");
     if let Some(t) = &new.tenant {
         description = format!("{description} for {}", state.store.name("tenants", t));
@@ -115,10 +117,18 @@ pub(crate) fn below(state: &mut State, ask: &Ask, doc: &Value, id: &str, rest: &
             let found = collection::select(state, noun, ask, |s| str_of(s, "RunbookId") == id);
             Answer::ok(page(ask, noun.item, &found, |d| present(noun, d)))
         }
-        ("GET", ["runbookRuns", "preview", _]) => Answer::ok(super::previews::preview(state, str_of(doc, "ProjectId"), id)),
+        ("GET", ["runbookRuns", "preview", environment]) => {
+            let target = Target { environment, tenant: None, channel: None };
+            Answer::ok(super::previews::preview(state, str_of(doc, "ProjectId"), id, &target))
+        }
         ("POST", ["runbookRuns", "previews"]) => {
-            let n = ask.field("DeploymentPreviews").as_array().map_or(0, Vec::len);
-            Answer::ok(Value::Array(vec![super::previews::preview(state, str_of(doc, "ProjectId"), id); n]))
+            let wanted = ask.field("DeploymentPreviews").as_array().cloned().unwrap_or_default();
+            let one = |w: &Value| {
+                let (environment, tenant) = (text(w, "EnvironmentId").unwrap_or_default(), text(w, "TenantId"));
+                let target = Target { environment: &environment, tenant: tenant.as_deref(), channel: None };
+                super::previews::preview(state, str_of(doc, "ProjectId"), id, &target)
+            };
+            Answer::ok(wanted.iter().map(one).collect())
         }
         ("POST", ["run"]) => {
             let mut environments = ask.texts("EnvironmentIds");
@@ -180,7 +190,10 @@ pub(crate) fn route_snapshots(state: &mut State, ask: &Ask, rest: &[&str]) -> Op
                         json!({"IsRunbookProcessModified": false, "IsVariableSetModified": false, "IsLibraryVariableSetModified": false, "PromoteTo": to, "TenantPromotions": [], "Links": {}}),
                     )
                 }
-                ["preview", _] => Answer::ok(super::previews::preview(state, &project, &runbook)),
+                ["preview", environment] => {
+                    let target = Target { environment, tenant: None, channel: None };
+                    Answer::ok(super::previews::preview(state, &project, &runbook, &target))
+                }
                 _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
             }
         })()),

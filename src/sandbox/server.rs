@@ -146,14 +146,18 @@ fn freezes(state: &State, ask: &Ask) -> Handled {
     let complete = ask.flag("includeComplete") != Some(false);
     let found = collection::select(state, noun, ask, |f| {
         let scope = f["ProjectEnvironmentScope"].as_object();
-        (complete || str_of(f, "End").parse::<jiff::Timestamp>().is_ok_and(|e| e > state.now))
+        // An end that lies beyond what we can reckon with is still to come.
+        (complete || !str_of(f, "End").parse::<jiff::Timestamp>().is_ok_and(|e| e <= state.now))
             && (projects.is_empty() || scope.is_some_and(|m| m.keys().any(|k| projects.iter().any(|p| p.eq_ignore_ascii_case(k)))))
             && (environments.is_empty()
                 || scope.is_some_and(|m| {
                     m.values().any(|v| super::answer::texts(v).iter().any(|e| environments.iter().any(|w| w.eq_ignore_ascii_case(e))))
                 }))
     });
-    Answer::ok(json!({"DeploymentFreezes": found.iter().map(|f| present(noun, f)).collect::<Vec<_>>(), "Count": found.len()}))
+    let number = |name: &str| ask.query(name).and_then(|n| n.parse::<usize>().ok());
+    let (skip, take) = (number("skip").unwrap_or(0), number("take").unwrap_or(usize::MAX));
+    let page: Vec<Value> = found.iter().skip(skip).take(take).map(|f| present(noun, f)).collect();
+    Answer::ok(json!({"DeploymentFreezes": page, "Count": found.len()}))
 }
 
 /// Adds an artifact of a task, whose content comes later, and gives it back.

@@ -5,26 +5,9 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of, texts},
     collection::{self, noun_of},
     state::State,
+    tags,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-
-/// Whether a tenant has the tags: any within a set, of every set that is named.
-pub(crate) fn has_tags(tenant: &Value, wanted: &[String]) -> bool {
-    missing_tags(tenant, wanted).is_empty()
-}
-
-/// The wanted tags of every set of which the tenant has none.
-fn missing_tags(tenant: &Value, wanted: &[String]) -> Vec<String> {
-    let own = texts(&tenant["TenantTags"]);
-    let mut sets: BTreeMap<String, (bool, Vec<String>)> = BTreeMap::new();
-    for tag in wanted {
-        let set = sets.entry(tag.split('/').next().unwrap_or_default().to_lowercase()).or_default();
-        set.0 |= own.iter().any(|t| t.eq_ignore_ascii_case(tag));
-        set.1.push(tag.clone());
-    }
-    sets.into_values().filter(|(has, _)| !has).flat_map(|(_, tags)| tags).collect()
-}
 
 /// `tenants…`; none when the generic handling shall answer.
 pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
@@ -33,7 +16,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
             let (ids, tags) = (ask.list("tenantIds"), ask.list("tags"));
             let mut doc = json!({});
             for t in state.store.of("tenants").iter().filter(|t| ids.iter().any(|i| i.eq_ignore_ascii_case(str_of(t, "Id")))) {
-                let missing = missing_tags(t, &tags);
+                let missing = tags::missing(t, &tags);
                 let reason = if missing.is_empty() {
                     "The tenant has tags of every set that was asked for.".to_owned()
                 } else {

@@ -176,16 +176,51 @@ pub(crate) fn of_project(state: &State, project: &str) -> Vec<Value> {
         .collect()
 }
 
+/// What something is deployed to, as far as the scope of a variable can say.
+pub(crate) struct Target<'a> {
+    pub(crate) environment: &'a str,
+    pub(crate) tenant: Option<&'a str>,
+    /// None for runbook runs, where a variable of a channel is not in scope.
+    pub(crate) channel: Option<&'a str>,
+}
+
+impl Target<'_> {
+    /// Whether a variable is in scope there. Scopes of steps and deployment targets say nothing about the whole.
+    fn is_in_scope(&self, state: &State, variable: &Value) -> bool {
+        let scope = &variable["Scope"];
+        let among = |name: &str, wanted: Option<&str>| {
+            let listed = texts(&scope[name]);
+            listed.is_empty() || wanted.is_some_and(|wanted| listed.iter().any(|id| id.eq_ignore_ascii_case(wanted)))
+        };
+        let tags = texts(&scope["TenantTag"]);
+        let tenant = self.tenant.and_then(|id| state.store.of("tenants").get(id));
+        among("Environment", Some(self.environment))
+            && among("Channel", self.channel)
+            && (tags.is_empty() || tenant.is_some_and(|tenant| super::tags::all(tenant, &tags)))
+    }
+}
+
 /// The prompted variables of a project.
-pub(crate) fn prompts(state: &State, project: &str) -> Vec<Value> {
+fn prompts(state: &State, project: &str) -> Vec<Value> {
     of_project(state, project).into_iter().filter(|v| v["Prompt"].is_object()).collect()
 }
 
+/// The prompted variables that are asked for a target: those in scope there.
+pub(crate) fn questions(state: &State, project: &str, target: &Target<'_>) -> Vec<Value> {
+    prompts(state, project).into_iter().filter(|v| target.is_in_scope(state, v)).collect()
+}
+
 /// The values given for prompted variables, by GUID or by name or label; 400 when a required one has none (octopus-api.md §14).
-pub(crate) fn prompted(state: &State, project: &str, forms: &Value, named: &Value) -> Result<BTreeMap<String, String>, Refusal> {
+pub(crate) fn prompted(
+    state: &State,
+    project: &str,
+    target: &Target<'_>,
+    forms: &Value,
+    named: &Value,
+) -> Result<BTreeMap<String, String>, Refusal> {
     let mut values = BTreeMap::new();
     if !state.history {
-        for v in prompts(state, project) {
+        for v in questions(state, project, target) {
             let (name, label) = (str_of(&v, "Name"), str_of(&v["Prompt"], "Label"));
             let given = text(forms, str_of(&v, "Id")).or_else(|| text(named, name)).or_else(|| text(named, label));
             match given {

@@ -1,6 +1,7 @@
 //! The client: against a server that answers as a test says, and against documents of real servers.
 
 mod client;
+mod moving;
 mod nouns;
 mod payloads;
 mod roundtrip;

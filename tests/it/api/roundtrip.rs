@@ -535,6 +535,54 @@ fn a_document_with_one_member_gone_or_damaged_is_read_or_refused_by_name() {
     assert!(read_all_the_same > 10_000 && refused > 1_000, "{read_all_the_same} were read, {refused} refused");
 }
 
+/// Times as servers write them when nobody set one, or when somebody means "for ever".
+const FAR: [&str; 6] = [
+    "0001-01-01T00:00:00.000+00:00",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59Z",
+    "9999-12-31T23:59:59.9999999+00:00",
+    "9999-12-31T23:59:59.000-12:00",
+    "9999-12-31T23:59:59",
+];
+
+#[test]
+fn every_time_of_every_document_may_lie_far_away() {
+    let (mut wrong, mut members) = (Vec::new(), BTreeSet::new());
+    let all: BTreeMap<_, _> = folders().iter().flat_map(|folder| files(folder)).collect();
+    for (name, path) in all.iter().filter(|(name, _)| !REFUSED.iter().any(|(refused, _)| refused == name)) {
+        let Some((start, _, Some(reread))) = way(name) else { continue };
+        let body = read(path);
+        let whole = name.starts_with("dashboards/dashboard-") || !(body.is_array() || body.get("Items").is_some());
+        let items = if whole { vec![body] } else { Page::of(body).expect("a page").items };
+        for item in items.iter().take(2) {
+            let mut all = Vec::new();
+            places(item, "", "", &mut all);
+            for (pointer, place) in all {
+                let is_time = |v: &Value| v.as_str().is_some_and(|text| text.contains('T') && decode::timestamp(text).is_some());
+                if !item.pointer(&pointer).is_some_and(is_time) {
+                    continue;
+                }
+                members.insert(format!("{start} {}", place.rsplit('.').next().unwrap_or_default()));
+                for far in FAR {
+                    let mut body = item.clone();
+                    *body.pointer_mut(&pointer).expect("the place is there") = json!(far);
+                    match reread(body.clone()) {
+                        Ok(None) => {}
+                        Ok(Some(back)) if text(&back) == text(&body) => {}
+                        Ok(Some(back)) => {
+                            wrong.push(format!("{name} at {place}, now {far}: written back it is {:?}", back.pointer(&pointer)));
+                        }
+                        Err(error) => wrong.push(format!("{name} at {place}, now {far}: {error}")),
+                    }
+                }
+            }
+        }
+    }
+    wrong.truncate(40);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(members.len() > 30, "only {members:?}");
+}
+
 /// A script has maps, whose members have no order; all else comes back.
 #[test]
 fn a_script_that_gets_a_document_and_puts_it_back_loses_nothing() {

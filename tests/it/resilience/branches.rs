@@ -110,6 +110,7 @@ const USES: &[Use] = &[
     with("require_deployed", A, "\">=1.0\", \"Test\""),
     with("version_in", "let x = \"2.4.1\";", "\"2.4.*\""),
     with("missing", "let x = \"\";", ""),
+    with("more", "let x = [];", ""),
     with("now", "", ""),
     with("at", "let x = \"tomorrow 03:00\";", ""),
     with("ago", "let x = \"24h\";", ""),

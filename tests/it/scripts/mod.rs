@@ -4,8 +4,10 @@
 mod comparisons;
 mod cooperation;
 mod create_release;
+mod lists;
 mod mails;
 mod master;
+mod meant;
 mod newcomer;
 mod promotion;
 mod requeue;
