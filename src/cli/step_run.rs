@@ -120,10 +120,10 @@ fn surroundings(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment
         || frame.given("OctopusBypassDeploymentMutex").is_some_and(|bypass| bypass.eq_ignore_ascii_case("true"));
     set(TARGET, machine.filter(|_| !is_free));
     set(OWN_TAG, frame.given("Octopus.Task.ConcurrencyTag"));
-    set("OCTORHAI_SMTP_URL", frame.own_given(connection::SMTP));
-    set("OCTORHAI_MAIL_FROM", frame.own_given(connection::MAIL_FROM));
+    set("OCTORHAI_SMTP_URL", filled_in(frame, connection::SMTP)?);
+    set("OCTORHAI_MAIL_FROM", filled_in(frame, connection::MAIL_FROM)?);
     let said = frame.given("Octopus.Web.ServerUri").or_else(|| frame.given("Octopus.Web.BaseUrl"));
-    let url = frame.own_given(connection::URL).or(said).map(|url| url.split(',').next().unwrap_or(url).trim());
+    let url = filled_in(frame, connection::URL)?.or(said).map(|url| url.split(',').next().unwrap_or(url).trim());
     set("OCTOPUS_URL", url);
     let url = variable(&all, "OCTOPUS_URL").map(str::to_owned);
     let Some(url) = url else {
@@ -132,7 +132,7 @@ fn surroundings(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment
             .help("or set the server's address in Octopus: Configuration, Nodes, Server URI"));
     };
     let (key, token) = ("OCTOPUS_API_KEY", "OCTOPUS_ACCESS_TOKEN");
-    let found = match (frame.own_given(connection::API_KEY), frame.own_given(connection::ACCESS_TOKEN)) {
+    let found = match (filled_in(frame, connection::API_KEY)?, filled_in(frame, connection::ACCESS_TOKEN)?) {
         (Some(text), _) => Some((key, text.to_owned())),
         (None, Some(text)) => Some((token, text.to_owned())),
         (None, None) => exchanged(frame, &url, ui, voice)?.map(|text| (token, text)),
@@ -147,6 +147,27 @@ fn surroundings(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment
             .help(format!("fill in one of the parameters {}", ways.join(", "))));
     }
     Ok(all)
+}
+
+/// What the variables of a deployment's tenant begin with.
+const NO_TENANT: &str = "#{Octopus.Deployment.Tenant.";
+
+/// What a box of the step holds; none when it is empty.
+///
+/// # Errors
+/// A usage error for a binding that Octopus could not fill in: the variable does not exist, and a default in its place would be a guess.
+fn filled_in<'f>(frame: &'f Frame, name: &str) -> Result<Option<&'f str>> {
+    match frame.own(name) {
+        // A deployment without a tenant has no such variables.
+        Some(text) if octostache::is_unresolved(text) && text.contains(NO_TENANT) => Ok(None),
+        Some(text) if octostache::is_unresolved(text) => {
+            Err(Error::usage(format!("{} holds `{}`, and Octopus knows no variable of that name", parameter(frame, name), text.trim()))
+                .help("correct the name, or empty the box: an empty box means the default")
+                .help("a variable that may be missing: `#{if Name}#{Name}#{/if}`"))
+        }
+        Some(text) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
+        None => Ok(None),
+    }
 }
 
 /// A parameter of the template, as people see it.
@@ -182,12 +203,13 @@ impl StepScript<'_> {
         let (mut values, mut problems, mut missing) = (BTreeMap::new(), Vec::new(), Vec::new());
         for param in declared {
             match self.text(param) {
-                Some(text) => match check_value(param, &text) {
+                Err(error) => problems.push(error),
+                Ok(Some(text)) => match check_value(param, &text) {
                     Ok(value) => drop(values.insert(param.name.clone(), value)),
                     Err(error) => problems.push(error),
                 },
-                None if param.required => missing.push(parameter(self.frame, &ParamName(&param.name).in_template())),
-                None => {}
+                Ok(None) if param.required => missing.push(parameter(self.frame, &ParamName(&param.name).in_template())),
+                Ok(None) => {}
             }
         }
         if !missing.is_empty() {
@@ -201,17 +223,16 @@ impl StepScript<'_> {
     }
 
     /// What was given for a parameter. A box that was left empty gives an empty text where a text may be empty, and nothing elsewhere.
-    fn text(&self, param: &ParamDecl) -> Option<String> {
-        let text = self.frame.own(&ParamName(&param.name).in_template())?;
-        if octostache::is_unresolved(text) {
-            return None;
-        }
+    fn text(&self, param: &ParamDecl) -> Result<Option<String>> {
+        let name = ParamName(&param.name).in_template();
         let may_be_empty = param.kind == ParamKind::Text && !param.required && !param.secret;
-        if text.trim().is_empty() && !may_be_empty {
-            return None;
-        }
+        let text = match filled_in(self.frame, &name)? {
+            Some(text) => text,
+            None if may_be_empty => return Ok(self.frame.own(&name).map(str::to_owned)),
+            None => return Ok(None),
+        };
         // A list has a line for each.
-        Some(if param.kind == ParamKind::List { text.lines().collect::<Vec<_>>().join(",") } else { text.to_owned() })
+        Ok(Some(if param.kind == ParamKind::List { text.lines().collect::<Vec<_>>().join(",") } else { text.to_owned() }))
     }
 }
 

@@ -122,9 +122,40 @@ fn parameters_are_given_empty_or_not_at_all() {
     }
     let wrong = "secret(\"Token\"); param(\"Who\"); param(\"Number\", 7); param(\"Choice\", \"a\", #{choices: [\"a\", \"b\"]});";
     let heard = Step::new(&ground.sandbox.url, wrong, &[("T.Who", "#{Missing}"), ("T.Number", "many"), ("T.Choice", "c")]).run();
-    heard.ended(2).says("error", "2 required parameters are not given: `T.Token`, `T.Who`").says("error", "must be a number, got `many`");
-    heard.says("error", "`Choice`").says("error", "Process, the step, its parameters");
-    assert!(heard.result.as_ref().is_some_and(|result| result.starts_with("2 required parameters")), "{:?}", heard.result);
+    heard.ended(2).says("error", "1 required parameter is not given: `T.Token`").says("error", "must be a number, got `many`");
+    heard.says("error", "`T.Who` holds `#{Missing}`").says("error", "`Choice`").says("error", "Process, the step, its parameters");
+    assert!(heard.result.as_ref().is_some_and(|result| result.starts_with("1 required parameter")), "{:?}", heard.result);
+}
+
+/// A binding that Octopus could not fill in is no empty box: whatever the default is, it is not what was asked for.
+#[test]
+fn a_box_whose_variable_does_not_exist_is_an_error_that_names_box_and_text() {
+    let ground = Ground::new();
+    let script = r#"
+        let project = param("Project", "Project A");
+        let version = param("Version", "latest");
+        let dry = param("Dry", false);
+        let to = param("To", [], #{type: "list"});
+        let tenant = param("Tenant", "");
+        if !dry { deploy(project, version, "Test"); }
+    "#;
+    for (name, text) in [
+        ("Project", "#{Typo}"),
+        ("Version", "#{Octopus.Release.CurrentForEnvironment.Number}"),
+        ("Dry", " #{My.Flag} "),
+        ("To", "#{Team.Mails}"),
+        ("Server.Url", "#{My.Server}"),
+        ("Server.ApiKey", "#{My.Key}"),
+        ("Mail.From", "#{My.Sender}"),
+    ] {
+        let parameter = format!("T.{name}");
+        let heard = Step::new(&ground.sandbox.url, script, &[(parameter.as_str(), text)]).run();
+        heard.ended(2).says("error", &format!("`{parameter}` holds `{}`, and Octopus knows no variable of that name", text.trim()));
+        assert!(!heard.raw.contains("started"), "{}", heard.raw);
+    }
+    // A deployment without a tenant.
+    let heard = Step::new(&ground.sandbox.url, script, &[("T.Tenant", "#{Octopus.Deployment.Tenant.Name}"), ("T.Dry", "True")]).run();
+    heard.ended(0);
 }
 
 #[test]
