@@ -414,7 +414,9 @@ fn random_sagas_leave_what_others_deploy_in_between() {
         if seed % 10 == 0 {
             let alone = play(&runtime, &script, Vec::new());
             judge(&alone, &mut Count::default()).unwrap_or_else(|problem| panic!("seed {seed}, alone: {problem}\n{script}"));
-            assert!(!lines(&alone.outcome, "undone").is_empty(), "seed {seed}, alone: nothing was undone\n{script}");
+            // What was not waited for may not have begun.
+            let has_run = script.contains("wait(");
+            assert!(!has_run || !lines(&alone.outcome, "undone").is_empty(), "seed {seed}, alone: nothing was undone\n{script}");
         }
         let acts = acts(&mut chance, script.matches("s.deploy").count() * REQUESTS);
         let played = play(&runtime, &script, acts.clone());
