@@ -228,7 +228,8 @@ impl StepScript<'_> {
         let may_be_empty = param.kind == ParamKind::Text && !param.required && !param.secret;
         let text = match filled_in(self.frame, &name)? {
             Some(text) => text,
-            None if may_be_empty => return Ok(self.frame.own(&name).map(str::to_owned)),
+            // An emptied box of a text is an empty text.
+            None if may_be_empty && self.frame.own(&name).is_some_and(|text| text.trim().is_empty()) => return Ok(Some(String::new())),
             None => return Ok(None),
         };
         // A list has a line for each.

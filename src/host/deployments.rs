@@ -39,8 +39,8 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    fn state(&self) -> Option<String> {
-        self.task.as_ref().map(|task| task.state.to_string())
+    fn state(&self) -> Option<api::TaskState> {
+        self.task.as_ref().map(|task| task.state.clone())
     }
 }
 
@@ -58,7 +58,7 @@ impl Deployment {
 
 impl fmt::Display for Deployment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state().unwrap_or_else(|| "its task is gone".to_owned());
+        let state = self.state().map_or_else(|| "its task is gone".to_owned(), |state| state.to_string());
         write!(f, "{} {} → {} ({state})", self.project, self.release, self.env)
     }
 }

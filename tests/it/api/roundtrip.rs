@@ -580,7 +580,7 @@ fn every_time_of_every_document_may_lie_far_away() {
     }
     wrong.truncate(40);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(members.len() > 30, "only {members:?}");
+    assert!(members.len() > 15, "only {members:?}");
 }
 
 /// A script has maps, whose members have no order; all else comes back.
