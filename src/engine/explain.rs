@@ -4,7 +4,9 @@ use super::{
     library::{Docs, FunctionDoc},
     modules::Shelf,
     sizes::with_commas,
-    syntax, thrown,
+    syntax,
+    text::Reading,
+    thrown,
     words::{ANY, Way, counted, standard_ways, type_words, with_article},
 };
 use crate::error::{Error, Kind, nearest, suggestion};
@@ -264,32 +266,7 @@ fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 
 /// The names that a text declares: after `let`, `const`, `for`, `as`, `catch`, and parameters of functions and closures.
 fn declared_names(text: &str) -> Vec<String> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut names = Vec::new();
-    let mut before = "";
-    let mut in_parameters = false;
-    let mut rest = text;
-    while let Some(start) = rest.find(is_word) {
-        let gap = rest[..start].trim();
-        let word = &rest[start..];
-        let end = word.find(|c| !is_word(c)).unwrap_or(word.len());
-        let (word, after) = word.split_at(end);
-        if gap.contains(')') {
-            in_parameters = false;
-        }
-        let parameter = in_parameters || gap.ends_with('|') || (gap == "," && after.trim_start().starts_with('|'));
-        if parameter || matches!(before, "let" | "const" | "for" | "as" | "catch") {
-            names.push(word.to_owned());
-        }
-        if before == "fn" {
-            in_parameters = after.starts_with('(');
-        }
-        (before, rest) = (word, after);
-    }
-    names.retain(|n| !n.starts_with(|c: char| c.is_ascii_digit()));
-    names.sort_unstable();
-    names.dedup();
-    names
+    Reading::new(text).declared_names().map(str::to_owned).collect()
 }
 
 /// `Unknown property 'x' - a getter is not registered for type 'T'` and its brother for setting.

@@ -91,6 +91,11 @@ impl Reading<'_> {
         (function.is_none_or(|body| declared_in(found, &body))).then_some(found)
     }
 
+    /// Each name that the text declares, once, in the order of the alphabet.
+    pub fn declared_names(&self) -> impl Iterator<Item = &str> {
+        self.declared.keys().copied().collect::<std::collections::BTreeSet<_>>().into_iter()
+    }
+
     /// The body of the function (`fn`) around a piece.
     fn function_around(&self, at: usize) -> Option<Range<usize>> {
         let functions = self.words.get("fn")?;

@@ -128,6 +128,8 @@ deploy("Project A", "9.9.9", "Test", #{channel: "Nope", skip_steps: ["Smoke test
 run_runbook("Project A", "Smok", "Test"); //! unknown-name
 promote("Project A", "Test", "Prod"); //! unknown-name
 deploy("Project A", ">=1.0 <3", "Test");
+create_release("Project C", #{version: "7.0.0"});
+deploy("Project C", "7.0.0", "Test");
 dashboard(#{env: ["Test", "Proud"], group: "Shop"}); //! unknown-name
 space("Opps").deploy("Project Z", "latest", "Test"); //! unknown-name
 deploy("Project B", "latest", "Test"); //! latest-without-channel
