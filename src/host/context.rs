@@ -261,12 +261,10 @@ crate::functions! {
 }
 
 fn missing(name: &str) -> Error {
-    let spelled = ParamName(name);
-    Error::usage(format!("parameter `{name}` was not given")).help(format!(
-        "give it with `{} VALUE`, in `--params FILE`, or as {}",
-        spelled.option(),
-        spelled.variable()
-    ))
+    // A run has asked for what is missing before it began: this is a session.
+    let variable = ParamName(name).variable();
+    Error::usage(format!("parameter `{name}` was not given"))
+        .help(format!("start again with {variable} set, or give it a default: `param(\"{name}\", \"...\")`"))
 }
 
 /// A secret: prints as `***`.
