@@ -84,6 +84,9 @@ pub fn reference() -> String {
          `octorhai help NAME` shows the same. Every example runs in the tests, on the world `shop`.\n\n\
          Names of projects, environments, tenants and so on may be a name, a slug or an id. Arguments in brackets may be left out, and so may \
          the options map `#{...}`. A method is called on its value: `task.cancel()`. What a function returns prints as one readable line.\n\n\
+         An option that is left out has its default. A list that selects (`projects`, `env`, ...) selects everything when it is left out, and nothing \
+         when it is empty. An empty text where a name is wanted is an error. `()` means not given where one value is wanted, and is an error for a \
+         list.\n\n\
          Errors are named by their kind (`err.kind`). Every function may raise `script` for a wrong argument, and one that asks the server \
          `unreachable`, `unauthorized`, `forbidden` or `bad_answer`; what else there is stands at the function. [errors.md](errors.md) \
          explains each kind.\n\n",

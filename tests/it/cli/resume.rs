@@ -35,6 +35,22 @@ fn a_killed_run_goes_on_by_its_name_from_anywhere() {
     told(&ground.resume(&[]), 2, &["--due"]);
 }
 
+/// A script with a mistake that it may never come to.
+const MISTAKEN: &str = "sleep(\"2h\");\nif ctx.env == \"Moon\" { nope(); }\nprint(\"after\");\n";
+
+#[test]
+fn a_run_that_was_begun_without_the_check_goes_on_without_it() {
+    let ground = Ground::new();
+    ground.write("night.rhai", MISTAKEN);
+    told(&ground.run("night", "scripts/night.rhai", &["--suspend"], &[]), 1, &["there is no function `nope`", "nothing was sent"]);
+    assert_eq!(ground.run("night", "scripts/night.rhai", &["--suspend", "--no-check"], &[]).code, 7);
+    told(&ground.resume(&["night"]), 7, &["put down until"]);
+    // One that the variable let pass has nothing of it in its record.
+    assert_eq!(ground.run("other", "scripts/night.rhai", &["--suspend"], &[("OCTORHAI_NO_CHECK", "1")]).code, 7);
+    told(&ground.resume(&["other"]), 1, &["there is no function `nope`", "--no-check"]);
+    told(&ground.resume(&["other", "--no-check"]), 7, &["put down until"]);
+}
+
 #[test]
 fn the_zone_of_the_machine_is_kept() {
     let ground = Ground::new();

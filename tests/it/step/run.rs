@@ -127,6 +127,18 @@ fn parameters_are_given_empty_or_not_at_all() {
     assert!(heard.result.as_ref().is_some_and(|result| result.starts_with("1 required parameter")), "{:?}", heard.result);
 }
 
+#[test]
+fn a_step_with_a_mistake_in_its_script_sends_nothing() {
+    let ground = Ground::new();
+    let script = "deploy(\"Project A\", \"latest\", \"Test\");\nwait([], #{timout: \"1h\"});\n";
+    let heard = Step::new(&ground.sandbox.url, script, &[]).run();
+    heard.ended(1).says("error", "`wait` has no option `timout`").says("error", "did you mean `timeout`?");
+    assert!(ground.deployed().is_empty(), "{}", heard.raw);
+    let heard = Step::new(&ground.sandbox.url, script, &[]).env("OCTORHAI_NO_CHECK", "1").run();
+    heard.ended(1);
+    assert_eq!(ground.deployed(), ["Project A"]);
+}
+
 /// A binding that Octopus could not fill in is no empty box: whatever the default is, it is not what was asked for.
 #[test]
 fn a_box_whose_variable_does_not_exist_is_an_error_that_names_box_and_text() {
