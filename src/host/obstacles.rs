@@ -11,6 +11,8 @@ use crate::{
 pub struct Obstacles {
     /// Why it may not be deployed.
     pub reason: Option<String>,
+    /// The deployment freeze, in words: who has a reason may override it.
+    pub frozen: Option<String>,
     /// Prompted variables that need a value.
     pub unanswered: Vec<Prompt>,
 }
@@ -18,12 +20,20 @@ pub struct Obstacles {
 impl Obstacles {
     /// Something that keeps it, in words.
     pub fn because(reason: impl Into<String>) -> Self {
-        Self { reason: Some(reason.into()), unanswered: Vec::new() }
+        Self { reason: Some(reason.into()), ..Self::default() }
     }
 
     /// All in words; none when nothing is in the way.
     pub fn shown(&self) -> Option<String> {
-        self.reason.clone().or_else(|| questions(&self.unanswered))
+        self.frozen.as_ref().or(self.reason.as_ref()).cloned().or_else(|| questions(&self.unanswered))
+    }
+
+    /// The names of prompted variables that need a value, when nothing else is in the way.
+    pub fn needs(&self) -> Vec<String> {
+        if self.frozen.is_some() || self.reason.is_some() {
+            return Vec::new();
+        }
+        self.unanswered.iter().map(|prompt| prompt.name.clone()).collect()
     }
 }
 
@@ -58,7 +68,7 @@ pub async fn find(
         return Ok(Obstacles::because(reason(&progression, target)));
     }
     match place.space.deployment_preview(release, &target.id, tenant).await {
-        Ok(preview) => Ok(Obstacles { reason: None, unanswered: preview.unanswered().cloned().collect() }),
+        Ok(preview) => Ok(Obstacles { unanswered: preview.unanswered().cloned().collect(), ..Obstacles::default() }),
         Err(error) => unclear(error),
     }
 }

@@ -40,12 +40,6 @@ pub struct Promotable {
 }
 
 impl Promotable {
-    fn needs(&self) -> Vec<String> {
-        self.obstacles.unanswered.iter().map(|prompt| prompt.name.clone()).collect()
-    }
-}
-
-impl Promotable {
     /// Whether it is the same release for the same place.
     pub fn same(&self, other: &Self) -> bool {
         self.plan.release.id == other.plan.release.id && self.to_string() == other.to_string()
@@ -85,7 +79,7 @@ crate::script_type! {
         blocked_by: "text" = |_call, p| p.obstacles.shown();
         /// The names of prompted variables that need a value: `row.deploy(#{variables: #{...}})` gives it. Empty when something else is in
         /// the way too.
-        needs: "list of text" = |_call, p| p.needs();
+        needs: "list of text" = |_call, p| p.obstacles.needs();
     }
 }
 
@@ -197,7 +191,7 @@ async fn find(
         let mut obstacles = obstacles.get(&(release.id.clone(), row.ids.tenant.clone())).cloned().unwrap_or_default();
         if let Some(freeze) = freezes.iter().find(|f| f.stops(now, &project.id, &target.id, tenant.as_ref().map(|t| &t.id))) {
             let until = freeze.end.map_or_else(String::new, |end| format!(" until {}", Moment::of(host, end)));
-            obstacles = Obstacles::because(format!("deployment freeze `{}`{until}", freeze.name));
+            obstacles.frozen = Some(format!("deployment freeze `{}`{until}", freeze.name));
         }
         if project.is_disabled {
             obstacles = Obstacles::because("the project is disabled");
@@ -222,6 +216,9 @@ async fn find(
 fn go(host: &Host, row: &Promotable, options: &DeployOptions) -> HostResult<Task> {
     // What is asked may be answered only now.
     let mut obstacles = row.obstacles.clone();
+    if options.override_freeze.is_some() {
+        obstacles.frozen = None;
+    }
     for name in options.variables.keys() {
         if let Some(at) =
             position_of("prompted variable", Meant::Written(name), &obstacles.unanswered, api::previews::Prompt::keys).raise()?
@@ -232,8 +229,8 @@ fn go(host: &Host, row: &Promotable, options: &DeployOptions) -> HostResult<Task
     if let Some(why) = obstacles.shown() {
         let (project, release) = (&row.plan.project.name, &row.plan.release.version);
         let error = Error::new(Kind::Refused, format!("{project} {release} may not be deployed to {}: {why}", row.plan.environment.name));
-        let error = match obstacles.unanswered.first() {
-            Some(prompt) => error.help(format!("give it: `row.deploy(#{{variables: #{{\"{}\": ...}}}})`", prompt.name)),
+        let error = match obstacles.needs().first() {
+            Some(name) => error.help(format!("give it: `row.deploy(#{{variables: #{{\"{name}\": ...}}}})`")),
             None => error,
         };
         return Err(raise(error.with("project", project.clone()).with("blocked_by", why.clone())));
