@@ -74,22 +74,52 @@ crate::words! {
     }
 }
 
-crate::options! {
-    /// How to wait.
-    pub struct WaitOptions for ["wait"] {
-        /// How long at most. A time-out is an error of kind `timeout` that names the open tasks.
-        timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
-        /// What happens to open tasks at a time-out. A closure gets the list of them.
-        on_timeout: Decide<OpenTasks> = Decide::Word(OpenTasks::Leave), "\"leave\"";
-        /// How long a task may be queued without a start before that is a time-out, from the time for which it is queued.
-        queue_timeout: Option<SignedDuration> = None, "none";
-        /// What happens when a task waits for a person. A closure gets the interruption. When a person has answered first or
-        /// taken responsibility, the wait goes on.
-        on_interrupt: Decide<Asked> = Decide::Word(Asked::Wait), "\"wait\"";
-        /// Raise the error as soon as one task failed, not when all are complete.
+/// Declares the options of a function that waits for tasks: those of all, with its own among them.
+macro_rules! wait_options {
+    ($(#[$meta:meta])* pub struct $name:ident for [$($function:literal),+] { $($(#[doc = $prose:literal])+ $field:ident: $type:ty = $default:expr, $shown:literal;)* }) => {
+        crate::options! {
+            $(#[$meta])*
+            pub struct $name for [$($function),+] {
+                /// How long at most. A time-out is an error of kind `timeout` that names the open tasks.
+                timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
+                /// What happens to open tasks at a time-out. A closure gets the list of them.
+                on_timeout: Decide<OpenTasks> = Decide::Word(OpenTasks::Leave), "\"leave\"";
+                /// How long a task may be queued without a start before that is a time-out, from the time for which it is queued.
+                queue_timeout: Option<SignedDuration> = None, "none";
+                /// What happens when a task waits for a person. A closure gets the interruption. When a person has answered first or
+                /// taken responsibility, the wait goes on.
+                on_interrupt: Decide<Asked> = Decide::Word(Asked::Wait), "\"wait\"";
+                $($(#[doc = $prose])+ $field: $type = $default, $shown;)*
+                /// What happens to these tasks when the run is cancelled; otherwise `--on-cancel` decides.
+                on_cancel: Option<OpenTasks> = None, "none";
+            }
+        }
+    };
+}
+
+wait_options! {
+    /// How to wait for all.
+    pub struct WaitOptions for ["wait", "settle"] {
+        /// End the wait as soon as one task failed, not when all are complete.
         fail_fast: bool = false, "false";
-        /// What happens to these tasks when the run is cancelled; otherwise `--on-cancel` decides.
-        on_cancel: Option<OpenTasks> = None, "none";
+    }
+}
+
+wait_options! {
+    /// How to wait for one of several: it ends with the first, well or not.
+    pub struct AnyOptions for ["wait_any"] {}
+}
+
+impl From<AnyOptions> for WaitOptions {
+    fn from(given: AnyOptions) -> Self {
+        Self {
+            timeout: given.timeout,
+            on_timeout: given.on_timeout,
+            queue_timeout: given.queue_timeout,
+            on_interrupt: given.on_interrupt,
+            fail_fast: false,
+            on_cancel: given.on_cancel,
+        }
     }
 }
 
@@ -513,12 +543,13 @@ crate::functions! {
     /// let first = wait_any([deploy("Project A", "latest", "Test"), deploy("Project B", "latest", "Test")]);
     /// print(first.title);
     /// ```
-    fn wait_any(call, tasks: Dynamic; options: WaitOptions) -> "Task" raises "timeout, request" {
+    fn wait_any(call, tasks: Dynamic; options: AnyOptions) -> "Task" raises "timeout, request" {
         let host = Host::of(call)?;
         let list = tasks_of(call, tasks)?;
         if list.is_empty() {
             return Err(raise(Error::new(Kind::Script, "`wait_any` was given an empty list")));
         }
+        let options = WaitOptions::from(options);
         let came = for_tasks(call, &host, &list, &options, Until::Any)?;
         match list.iter().find(|t| t.last().is_completed()) {
             Some(task) if came => Ok(task.clone()),
