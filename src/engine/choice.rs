@@ -99,6 +99,46 @@ impl<W: OptionValue> OptionValue for Decide<W> {
     }
 }
 
+/// A list that selects where to select nothing makes no sense: an empty list is an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OneOrMore<T>(Chosen<T>);
+
+impl<T> OneOrMore<T> {
+    /// All.
+    pub const ALL: Self = Self(Chosen::All);
+
+    /// These; none when there is nothing in the list.
+    pub fn these(these: Vec<T>) -> Option<Self> {
+        if these.is_empty() { None } else { Some(Self(Chosen::These(these))) }
+    }
+
+    /// Whether the list was left out.
+    pub fn is_all(&self) -> bool {
+        matches!(self.0, Chosen::All)
+    }
+
+    /// What is named; nothing when all are meant.
+    pub fn named(&self) -> &[T] {
+        self.0.named()
+    }
+}
+
+impl<T: OptionValue + ListKind> OptionValue for OneOrMore<T> {
+    const KIND: &'static str = T::LIST;
+    const WORDS: &'static [&'static str] = T::WORDS;
+    const NAMES: Option<&'static str> = T::NAMES;
+    const TYPES: &'static [&'static str] = T::TYPES;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        Self::these(Vec::<T>::read(value)?).ok_or_else(|| CHOSE_NONE.to_owned())
+    }
+    fn vet(value: Dynamic) -> Result<(), String> {
+        if value.read_lock::<rhai::Array>().is_some_and(|list| list.is_empty()) { Err(CHOSE_NONE.to_owned()) } else { Vec::<T>::vet(value) }
+    }
+}
+
+/// Why an empty list is none of [`OneOrMore`].
+const CHOSE_NONE: &str = "the list is empty and chooses none, leave the option out for all";
+
 /// A list that selects. Left out it selects everything, an empty list selects nothing; one value stands for a list of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Chosen<T> {
@@ -134,5 +174,120 @@ impl<T: OptionValue + ListKind> OptionValue for Chosen<T> {
     }
     fn vet(value: Dynamic) -> Result<(), String> {
         Vec::<T>::vet(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::options::{Options as _, WORD};
+
+    crate::words! {
+        /// For the tests.
+        pub enum Sample {
+            /// One.
+            Leave = "leave",
+            /// The other.
+            Cancel = "cancel",
+        }
+    }
+
+    crate::options! {
+        /// For the tests.
+        pub struct SampleOptions for ["sample"] {
+            /// A word.
+            word: Sample = Sample::Leave, "\"leave\"";
+            /// A word or a closure.
+            decide: Decide<Sample> = Decide::Word(Sample::Leave), "\"leave\"";
+            /// A list that selects.
+            chosen: Chosen<Name> = Chosen::All, "all";
+            /// One that cannot be empty.
+            some: OneOrMore<Name> = OneOrMore::ALL, "all";
+            /// A name.
+            name: Option<Name> = None, "none";
+        }
+    }
+
+    fn value(script: &str) -> Dynamic {
+        rhai::Engine::new().eval(script).expect("a value")
+    }
+
+    fn parse(script: &str) -> Result<SampleOptions, String> {
+        SampleOptions::parse("sample", value(script).cast()).map_err(|e| {
+            let error = crate::engine::thrown::ours(&e).expect("ours");
+            std::iter::once(error.message()).chain(error.hints().iter().map(String::as_str)).collect::<Vec<_>>().join("; ")
+        })
+    }
+
+    #[test]
+    fn what_is_not_given_is_the_default() {
+        let none = parse("#{}").expect("options");
+        assert_eq!((none.word, none.chosen, none.some, none.name), (Sample::Leave, Chosen::All, OneOrMore::ALL, None));
+        assert!(matches!(none.decide, Decide::Word(Sample::Leave)));
+    }
+
+    #[test]
+    fn a_word_is_one_of_its_words_as_they_are_written() {
+        assert_eq!((Sample::KIND, Sample::WORDS), (WORD, &["leave", "cancel"][..]));
+        for one in Sample::ALL {
+            assert_eq!((Sample::named(one.word()), Sample::read(one.word().into()).ok()), (Some(*one), Some(*one)));
+        }
+        for (wrong, why) in [
+            ("#{word: \"cancle\"}", "option `word` of `sample` must be \"leave\" or \"cancel\", not `cancle`; did you mean \"cancel\"?"),
+            ("#{word: \"Leave\"}", "option `word` of `sample` must be \"leave\" or \"cancel\", not `Leave`; did you mean \"leave\"?"),
+            ("#{word: \"\"}", "option `word` of `sample` must be \"leave\" or \"cancel\", not ``; write it like `word: \"leave\"`"),
+            ("#{word: true}", "option `word` of `sample` must be: \"leave\" or \"cancel\"; got true or false: `true`"),
+            ("#{word: ()}", "option `word` of `sample` must be: \"leave\" or \"cancel\"; it has no value"),
+        ] {
+            assert_eq!(parse(wrong).expect_err(wrong), why);
+        }
+    }
+
+    #[test]
+    fn a_word_or_a_closure_decides() {
+        assert!(matches!(parse("#{decide: \"cancel\"}").expect("a word").decide, Decide::Word(Sample::Cancel)));
+        assert!(matches!(parse("#{decide: || 1}").expect("a closure").decide, Decide::Closure(_)));
+        let why = "option `decide` of `sample` must be \"leave\", \"cancel\" or a closure, not `wait`; write it like `decide: \"leave\"`";
+        assert_eq!(parse("#{decide: \"wait\"}").expect_err("no such word"), why);
+        for wrong in ["#{decide: [\"leave\"]}", "#{decide: ()}", "#{decide: #{}}"] {
+            let told = parse(wrong).expect_err(wrong);
+            assert!(told.starts_with("option `decide` of `sample` must be: \"leave\", \"cancel\" or a closure; "), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_selects_is_all_only_when_it_is_left_out() {
+        let names = |script: &str| {
+            let chosen = parse(script).unwrap_or_else(|why| panic!("{script}: {why}")).chosen;
+            (chosen.is_nothing(), chosen.named().iter().map(ToString::to_string).collect::<Vec<_>>().join(","), chosen == Chosen::All)
+        };
+        assert_eq!(names("#{}"), (false, String::new(), true));
+        assert_eq!(names("#{chosen: []}"), (true, String::new(), false));
+        assert_eq!(names("#{chosen: \"a\"}"), (false, "a".to_owned(), false));
+        assert_eq!(names("#{chosen: [\"a\", \"b\"]}"), (false, "a,b".to_owned(), false));
+        for wrong in ["#{chosen: ()}", "#{chosen: \"\"}", "#{chosen: [\"\"]}", "#{chosen: [[]]}", "#{chosen: #{}}"] {
+            let told = parse(wrong).expect_err(wrong);
+            assert!(told.starts_with("option `chosen` of `sample` must be: text or list of text; "), "{told}");
+        }
+    }
+
+    #[test]
+    fn where_something_must_be_chosen_an_empty_list_is_an_error() {
+        let some = parse("#{some: \"a\"}").expect("a list of one").some;
+        assert_eq!((some.is_all(), some.named()), (false, &[Name("a".to_owned())][..]));
+        assert!(parse("#{}").expect("options").some.is_all());
+        let told = parse("#{some: []}").expect_err("nothing");
+        assert_eq!(told, format!("option `some` of `sample` must be: text or list of text; {CHOSE_NONE}"));
+        assert_eq!(OneOrMore::<Name>::vet(value("[]")), Err(CHOSE_NONE.to_owned()));
+        assert_eq!(OneOrMore::<Name>::these(Vec::new()), None);
+    }
+
+    #[test]
+    fn a_name_has_something_in_it() {
+        assert_eq!(parse("#{name: \" a \"}").expect("a name").name.as_deref(), Some(" a "));
+        assert_eq!(parse("#{name: ()}").expect("not given").name, None);
+        for wrong in ["#{name: \"\"}", "#{name: \" \\t\"}"] {
+            assert_eq!(parse(wrong).expect_err(wrong), "option `name` of `sample` must be: text; it is empty");
+        }
     }
 }

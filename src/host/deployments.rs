@@ -14,7 +14,7 @@ use crate::{
         meant::{Keys, the_one},
     },
     engine::{
-        choice::{Chosen, Name},
+        choice::{Chosen, Name, OneOrMore},
         thrown::{HostResult, raise},
     },
     error::{Error, Kind, Result},
@@ -177,7 +177,7 @@ macro_rules! deploy_options {
                 /// Values of prompted variables by name, e.g. `#{"Change number": "CHG-1"}`.
                 variables: Map = Map::new(), "#{}";
                 /// Only these deployment targets, by name. An empty list is an error: it would deploy to none.
-                machines: Chosen<TargetRef> = Chosen::All, "all";
+                machines: OneOrMore<TargetRef> = OneOrMore::ALL, "all";
                 /// Not these deployment targets, by name.
                 exclude_machines: Vec<TargetRef> = Vec::new(), "[]";
                 /// Steps to skip, by name.
@@ -404,15 +404,7 @@ impl Host {
 
 /// Names of prompted variables, steps and deployment targets become what the server wants: form elements and ids.
 async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeployment) -> Result<()> {
-    if options.machines.is_nothing() {
-        return Err(Error::new(Kind::Script, format!("option `machines`: no deployment target was chosen for {}", plan.project.name))
-            .help("an empty list selects none; leave the option out to deploy to all"));
-    }
-    if options.variables.is_empty()
-        && options.skip_steps.is_empty()
-        && options.machines == Chosen::All
-        && options.exclude_machines.is_empty()
-    {
+    if options.variables.is_empty() && options.skip_steps.is_empty() && options.machines.is_all() && options.exclude_machines.is_empty() {
         return Ok(());
     }
     let preview = plan.place.space.deployment_preview(&plan.release.id, &plan.environment.id, plan.tenant.as_ref().map(|t| &t.id)).await?;

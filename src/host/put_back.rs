@@ -17,7 +17,7 @@ use crate::{
     api::{self, marked::mark_in},
     clock::text,
     engine::{
-        choice::{Chosen, Decide},
+        choice::{Decide, OneOrMore},
         library::Call,
         thrown::{HostResult, message, stops},
     },
@@ -350,11 +350,11 @@ impl<'a> Undo<'a> {
             }
         }
         if !made.specific_machine_ids.is_empty() {
-            options.machines = Chosen::These(machines);
-        }
-        if options.machines.is_nothing() {
-            let names = act.machines.named().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            return Ok(Err(format!("it was deployed only to {names}, and {whole} has no such deployment target: it would go to all")));
+            let Some(machines) = OneOrMore::these(machines) else {
+                let names = act.machines.named().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                return Ok(Err(format!("it was deployed only to {names}, and {whole} has no such deployment target: it would go to all")));
+            };
+            options.machines = machines;
         }
         Ok(Ok((options, notes)))
     }

@@ -7,7 +7,11 @@ use super::{
     tasks::Task,
     time::When,
 };
-use crate::{api, engine::thrown::HostResult, event::Subject};
+use crate::{
+    api,
+    engine::{choice::Name, thrown::HostResult},
+    event::Subject,
+};
 use jiff::SignedDuration;
 use rhai::Map;
 use serde_json::json;
@@ -18,7 +22,7 @@ crate::options! {
         /// The tenant.
         tenant: Option<TenantRef> = None, "none";
         /// The snapshot, by name; otherwise the published one.
-        snapshot: Option<String> = None, "published";
+        snapshot: Option<Name> = None, "published";
         /// Values of prompted variables by name.
         variables: Map = Map::new(), "#{}";
         /// When the server shall start it; otherwise at once.

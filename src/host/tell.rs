@@ -3,7 +3,7 @@
 use super::{Host, outbox::Posted, time::Moment};
 use crate::{
     engine::{
-        choice::Name,
+        choice::{Name, OneOrMore},
         library::{self, Call},
         options::{OptionValue, WORD},
         thrown::{HostResult, raise, shown, to_json},
@@ -21,17 +21,17 @@ crate::options! {
     /// A mail.
     pub struct EmailOptions for ["email"] {
         /// Who gets it: one address or a list.
-        to: Vec<String> = Vec::new(), "required";
+        to: Vec<Name> = Vec::new(), "required";
         /// Who gets a copy.
-        cc: Vec<String> = Vec::new(), "[]";
+        cc: Vec<Name> = Vec::new(), "[]";
         /// Who gets a copy that the others do not see.
-        bcc: Vec<String> = Vec::new(), "[]";
+        bcc: Vec<Name> = Vec::new(), "[]";
         /// Who sends it; otherwise `--mail-from`.
-        from: Option<String> = None, "none";
+        from: Option<Name> = None, "none";
         /// Where answers go.
-        reply_to: Option<String> = None, "none";
+        reply_to: Option<Name> = None, "none";
         /// The subject line.
-        subject: String = String::new(), "required";
+        subject: Option<Name> = None, "required";
         /// The text; rows (`dashboard(...)`) and reports are shown as a table.
         body: Option<Dynamic> = None, "none";
         /// The text as HTML; `report(rows, #{format: "html"})` makes such.
@@ -51,7 +51,7 @@ crate::options! {
         /// A title above it.
         title: Option<String> = None, "none";
         /// Which columns, in which order.
-        columns: Vec<String> = Vec::new(), "all";
+        columns: OneOrMore<Name> = OneOrMore::ALL, "all";
         /// How wide a table may be, in characters.
         width: i64 = 100, "100";
     }
@@ -105,10 +105,11 @@ fn without_empty_tenants(rows: Rows) -> Rows {
 }
 
 fn rendered(call: &Call<'_>, value: Dynamic, options: &ReportOptions) -> HostResult<String> {
-    let rows = rows(call, value, &options.columns)?;
+    let columns = texts(options.columns.named());
+    let rows = rows(call, value, &columns)?;
     let looks = report::Options {
         title: options.title.clone(),
-        columns: options.columns.iter().map(|c| report::Column::new(c.clone())).collect(),
+        columns: columns.into_iter().map(report::Column::new).collect(),
         width: u16::try_from(options.width).unwrap_or(100).max(20),
     };
     Ok(report::render(&rows, options.format, &looks))
@@ -119,8 +120,12 @@ fn body_text(call: &Call<'_>, body: Dynamic) -> HostResult<String> {
     if body.is_array() { rendered(call, body, &ReportOptions::default()) } else { Ok(shown(&body)) }
 }
 
+fn texts(names: &[Name]) -> Vec<String> {
+    names.iter().cloned().map(String::from).collect()
+}
+
 fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
-    for (missing, name) in [(options.to.is_empty(), "to"), (options.subject.is_empty(), "subject")] {
+    for (missing, name) in [(options.to.is_empty(), "to"), (options.subject.is_none(), "subject")] {
         if missing {
             return Err(raise(
                 Error::new(Kind::Script, format!("`email` needs the option `{name}`"))
@@ -138,12 +143,12 @@ fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
         .map(|(name, content)| Attachment { name: name.to_string(), content_type: None, content: shown(content).into_bytes() })
         .collect();
     Ok(Letter {
-        to: options.to.clone(),
-        cc: options.cc.clone(),
-        bcc: options.bcc.clone(),
-        from: options.from.clone(),
-        reply_to: options.reply_to.clone(),
-        subject: one_line(&options.subject),
+        to: texts(&options.to),
+        cc: texts(&options.cc),
+        bcc: texts(&options.bcc),
+        from: options.from.clone().map(String::from),
+        reply_to: options.reply_to.clone().map(String::from),
+        subject: options.subject.as_deref().map(one_line).unwrap_or_default(),
         text,
         html: options.html.clone(),
         attachments,

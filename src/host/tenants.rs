@@ -9,7 +9,10 @@ use crate::{
         self,
         meant::{Keys, same_word, the_one},
     },
-    engine::{choice::Name, thrown::raise},
+    engine::{
+        choice::{Chosen, Name},
+        thrown::raise,
+    },
     error::{Error, Kind, Result},
 };
 use rhai::{Array, Dynamic};
@@ -49,7 +52,7 @@ crate::options! {
         /// Only those connected to the project in an environment; needs `project`.
         env: Option<EnvironmentRef> = None, "none";
         /// Only those with all of these tags, e.g. `"Ring/Canary"`.
-        tags: Vec<String> = Vec::new(), "[]";
+        tags: Chosen<Name> = Chosen::All, "all";
         /// Only those whose name contains this text, without regard to case.
         name: Option<Name> = None, "none";
         /// Disabled ones too.
@@ -72,7 +75,10 @@ crate::functions! {
             return Err(raise(Error::new(Kind::Script, "`tenants` with the option `env` needs the option `project` too")));
         }
         let found = host.block(async {
-            let tags = tags(&place, &filter.tags).await?;
+            if filter.tags.is_nothing() {
+                return Ok(Vec::new());
+            }
+            let tags = tags(&place, filter.tags.named()).await?;
             let project = match &filter.project {
                 Some(project) => Some(place.project(project).await?.id),
                 None => None,
@@ -95,7 +101,7 @@ crate::functions! {
 }
 
 /// Tags as their sets write them. One that no set has is an error: a slip would silently leave tenants out.
-async fn tags(place: &Place, written: &[String]) -> Result<Vec<String>> {
+async fn tags(place: &Place, written: &[Name]) -> Result<Vec<String>> {
     if written.is_empty() {
         return Ok(Vec::new());
     }

@@ -84,14 +84,10 @@ impl OptionValue for When {
         if let Some(moment) = value.clone().try_cast::<Moment>() {
             return Ok(Self::Moment(moment.timestamp()));
         }
-        Name::read(value).map(|text| Self::Text(text.into()))
-    }
-    fn vet(value: Dynamic) -> Result<(), String> {
-        match Self::read(value)? {
-            Self::Moment(_) => Ok(()),
-            // What day it is makes no difference to what is a time.
-            Self::Text(written) => why(text::point(&written, Timestamp::UNIX_EPOCH, &TimeZone::UTC)),
-        }
+        let written = Name::read(value)?;
+        // What day it is makes no difference to what is a time.
+        why(text::point(&written, Timestamp::UNIX_EPOCH, &TimeZone::UTC))?;
+        Ok(Self::Text(written.into()))
     }
 }
 
