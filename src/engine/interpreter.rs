@@ -135,7 +135,8 @@ impl Interpreter {
             .set_max_functions(limits.functions)
             .set_max_variables(limits.variables)
             .set_strict_variables(true)
-            .set_optimization_level(OptimizationLevel::Simple)
+            // Rhai's optimizer puts a call of the closure where a constant that holds one stands: `const JOB = || ...; lock("x", JOB)`.
+            .set_optimization_level(OptimizationLevel::None)
             // Comparisons of texts are ours (`texts`): a short cut would pass them by, and a store of equal texts would mix up whose they are.
             .set_fast_operators(false)
             .set_max_strings_interned(0)

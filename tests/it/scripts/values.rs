@@ -69,6 +69,24 @@ fn closures_in_a_loop_see_the_item_of_their_round() {
 }
 
 #[test]
+fn a_closure_in_a_constant_is_called_when_its_turn_comes() {
+    let script = r#"
+        const SHIP = |p| `to ${p}`;
+        const JOB = || { print("job"); 5 };
+        const BOTH = #{ship: |p| p + "!", list: [|p| p + "?"]};
+        let same = SHIP;
+        let called = [SHIP.call("A"), same.call("B"), call(SHIP, "C"), BOTH.ship("D"), BOTH.ship.call("E"), BOTH.list[0].call("F")];
+        print(called);
+        print(parallel(["G"], SHIP));
+        print(lock("l", JOB) + retry(2, JOB));
+        ["H"].for_each(|| print(SHIP.call(this)));
+    "#;
+    let ran = simulate(&shop(&[]), script);
+    let printed = "[\"to A\", \"to B\", \"to C\", \"D!\", \"E!\", \"F?\"]\n[\"to G\"]\njob\njob\n10\nto H";
+    assert_eq!(ran.printed(), printed, "{}", ran.error());
+}
+
+#[test]
 fn a_duration_out_of_range_is_an_error_of_the_script() {
     for script in ["9223372036854775807.weeks", "(1e300).hours", "sleep((0.0 / 0.0).minutes)"] {
         let ran = simulate(&shop(&[]), script);
