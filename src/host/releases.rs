@@ -276,8 +276,8 @@ crate::functions! {
         Ok(Release { place, project: project.name, release })
     }
 
-    /// Blocks a release: it may not be deployed to further environments until `unblock`. Give a `Release`, or a project
-    /// and a version.
+    /// Blocks a release: it may not be deployed to further environments until `unblock`. Give a `Release`, such as
+    /// `release("Project A", "1.1.0")`.
     ///
     /// ```rhai
     /// block(latest("Project A"), "memory leak, see ticket 4711");
