@@ -1,6 +1,9 @@
 //! Rules about what functions are given: arguments, options, closures.
 
-use super::{Finding, NOT_A_CLOSURE, OPTION_MISSING, UNKNOWN_OPTION, WRONG_ARGUMENTS, WRONG_OPTION, rules::Sheet};
+use super::{
+    Finding, NOT_A_CLOSURE, OPTION_MISSING, UNKNOWN_OPTION, WRONG_ARGUMENTS, WRONG_OPTION,
+    rules::{Sheet, with_article},
+};
 use crate::{
     engine::{
         docs::Entry,
@@ -54,7 +57,12 @@ impl Sheet<'_, '_> {
                 if self.found.iter().any(|found| found.rule.name == NOT_A_CLOSURE.name && found.range == self.file.span(argument)) {
                     continue;
                 }
-                told.extend(self.argument(call, entry, number, argument));
+                for finding in self.argument(call, entry, number, argument) {
+                    // Two calls may share a variable with options.
+                    if told.iter().all(|other: &Finding| other.range != finding.range || other.message != finding.message) {
+                        told.push(finding);
+                    }
+                }
             }
             told.extend(self.options_missing(call, entry));
         }
@@ -70,7 +78,7 @@ impl Sheet<'_, '_> {
             return None;
         }
         let place = format!("`{}`: argument `{}`", call.name, param.name);
-        let error = wrong_value(&place, param.name, &param.takes, None, &format!("got a {kind}"));
+        let error = wrong_value(&place, param.name, &param.takes, None, &format!("got {}", with_article(&kind)));
         let finding = self.file.finding(&WRONG_ARGUMENTS, end..end + 1, error.message());
         Some(finding.help(format!("it is: `{}`, and what stands before the dot is its first argument", entry.signature)))
     }
@@ -79,8 +87,8 @@ impl Sheet<'_, '_> {
         let params = &entry.params[self.before_dot(call, entry).min(entry.params.len())..];
         let Some(param) = params.get(number) else { return Vec::new() };
         // Where an argument before it may be left out, the options map may stand earlier, or be last.
-        let pairs = self.file.reading.map(argument).filter(|_| param.takes.kind != "map");
-        if let Some(pairs) = pairs.filter(|_| !param.options.is_empty() || takes_options_anywhere(params)) {
+        let pairs = self.map(argument).filter(|_| param.takes.kind != "map");
+        if let Some(pairs) = pairs.filter(|_| !param.options.is_empty() || param.optional && takes_options_anywhere(params)) {
             let options = params.iter().find(|param| !param.options.is_empty()).map_or(&[][..], |param| param.options);
             return pairs.iter().filter_map(|pair| self.option(call, options, pair)).collect();
         }
@@ -94,6 +102,13 @@ impl Sheet<'_, '_> {
             finding = finding.help(format!("it is: `{}`", entry.signature));
         }
         vec![finding]
+    }
+
+    /// The entries of a map that is written out, as an argument or where the variable is declared that is one.
+    fn map(&self, argument: &Range<usize>) -> Option<Vec<Pair<'_>>> {
+        let reading = &self.file.reading;
+        let variable = if argument.len() == 1 { reading.map_of_variable(argument.start) } else { None };
+        reading.map(&variable.unwrap_or_else(|| argument.clone()))
     }
 
     fn option(&self, call: &Call<'_>, options: &[OptionDoc], pair: &Pair<'_>) -> Option<Finding> {
@@ -147,8 +162,7 @@ impl Sheet<'_, '_> {
         };
         let got = match kind.as_str() {
             "text" => "got text".to_owned(),
-            kind if kind.starts_with("list") => "got a list".to_owned(),
-            kind => format!("got a {kind}"),
+            kind => format!("got {}", with_article(kind)),
         };
         if refused { told(None, &got) } else { None }
     }
@@ -156,7 +170,7 @@ impl Sheet<'_, '_> {
     /// Options that have to be given, and are not.
     fn options_missing(&self, call: &Call<'_>, entry: &Entry) -> Option<Finding> {
         let required: Vec<&str> = entry.options.iter().filter(|option| option.default == REQUIRED).map(|option| option.name).collect();
-        let pairs = call.args.iter().find_map(|argument| self.file.reading.map(argument))?;
+        let pairs = call.args.iter().find_map(|argument| self.map(argument))?;
         let missing = required.iter().find(|name| pairs.iter().all(|pair| pair.key != **name))?;
         let message = format!("`{}` needs the option `{missing}`", call.name);
         let finding = self.file.finding(&OPTION_MISSING, call.at..call.at + 1, message);

@@ -24,6 +24,8 @@ const LANGUAGE: &[&str] =
 /// What one file's rules look at.
 pub(super) struct Sheet<'f, 'a> {
     pub(super) file: &'f File<'a>,
+    /// All files of the script.
+    files: &'f [File<'a>],
     pub(super) calls: Vec<Call<'a>>,
     pub(super) scene: &'f Scene,
     kinds: Kinds<'f, 'a>,
@@ -37,7 +39,7 @@ pub(super) fn all(files: &[File<'_>], scene: &Scene) -> Vec<Finding> {
     let own: Vec<(String, usize)> = files.iter().flat_map(functions).collect();
     let mut found = Vec::new();
     let mut declared: Vec<(String, bool)> = Vec::new();
-    let sheet = |file| Sheet::new(file, scene, &own);
+    let sheet = |file| Sheet::new(file, files, scene, &own);
     // What one place says of a project holds for the others.
     let said: Vec<(&str, &str)> = files.iter().map(sheet).flat_map(|sheet| sheet.said_of_projects()).collect();
     for file in files {
@@ -61,8 +63,21 @@ pub(super) fn all(files: &[File<'_>], scene: &Scene) -> Vec<Finding> {
     found
 }
 
+/// What helps when a function of the items is called on their list: `tasks.refresh()`.
+fn of_each(scene: &Scene, kind: &str, function: &str) -> Option<String> {
+    let item = kind.strip_prefix("list of ")?;
+    let known = scene.entries.iter().any(|entry| entry.name == format!("{item}.{function}"));
+    known.then(|| format!("it is a function of {}: `list.map(|item| item.{function}())` calls it for each", with_article(item)))
+}
+
+/// How a function of the script is called that was written like a method.
+fn as_function(call: &Call<'_>) -> String {
+    let more = if call.args.is_empty() { "" } else { ", ..." };
+    format!("write `{}(value{more})`: in a function of the script, the value before the dot is `this`, not a parameter", call.name)
+}
+
 /// `a Task`, `text`: for sentences.
-fn with_article(kind: &str) -> String {
+pub(super) fn with_article(kind: &str) -> String {
     match kind {
         "text" | "true or false" | "bytes" => kind.to_owned(),
         kind if kind.starts_with("list") => "a list".to_owned(),
@@ -74,14 +89,14 @@ fn with_article(kind: &str) -> String {
 /// Names and numbers of parameters of the functions that a file declares.
 fn functions(file: &File<'_>) -> Vec<(String, usize)> {
     let reading = &file.reading;
-    let declared = (0..reading.pieces.len()).filter(|at| reading.is_word(*at, "fn") && reading.is_sign(at + 2, "("));
-    declared.map(|at| (reading.word(at + 1).to_owned(), reading.items(at + 2, reading.end_of(at + 2)).count())).collect()
+    let count = |open: usize| reading.items(open, reading.end_of(open)).count();
+    reading.functions().map(|function| (reading.word(function.name).to_owned(), count(function.open))).collect()
 }
 
 impl<'f, 'a> Sheet<'f, 'a> {
-    fn new(file: &'f File<'a>, scene: &'f Scene, own: &'f [(String, usize)]) -> Self {
+    fn new(file: &'f File<'a>, files: &'f [File<'a>], scene: &'f Scene, own: &'f [(String, usize)]) -> Self {
         let kinds = Kinds::new(&file.reading, scene);
-        Self { file, calls: calls(&file.reading), scene, kinds, own, found: Vec::new() }
+        Self { file, files, calls: calls(&file.reading), scene, kinds, own, found: Vec::new() }
     }
 
     pub(super) fn word(&self, at: usize) -> &'a str {
@@ -132,9 +147,14 @@ impl<'f, 'a> Sheet<'f, 'a> {
         (least.saturating_sub(before), entry.params.len().saturating_sub(before))
     }
 
-    /// Whether a call is one of a function of ours: not of the script's own, and not of a module.
+    /// Whether a call is one of a function of ours: not of the script's own, of a module, or of a closure in a map.
     pub(super) fn is_ours(&self, call: &Call<'_>) -> bool {
-        call.module.is_none() && self.own.iter().all(|(name, _)| name != call.name)
+        call.module.is_none() && self.own.iter().all(|(name, _)| name != call.name) && !self.may_be_in_map(call)
+    }
+
+    /// Whether what is called may be a closure in a map: the value before the dot may be a map, and some map has such a key.
+    fn may_be_in_map(&self, call: &Call<'_>) -> bool {
+        call.receiver.is_some() && self.may_be_any(call) && self.files.iter().any(|file| file.reading.is_key(call.name))
     }
 
     fn functions(&mut self) {
@@ -145,7 +165,10 @@ impl<'f, 'a> Sheet<'f, 'a> {
                 told.extend(self.in_module(call, module));
                 continue;
             }
-            if LANGUAGE.contains(&call.name) || (call.receiver.is_none() && self.file.reading.declaration(call.at).is_some()) {
+            if LANGUAGE.contains(&call.name)
+                || self.may_be_in_map(call)
+                || (call.receiver.is_none() && self.file.reading.declaration(call.at).is_some())
+            {
                 continue;
             }
             let own: Vec<usize> = self.own.iter().filter(|(name, _)| name == call.name).map(|(_, count)| *count).collect();
@@ -153,11 +176,13 @@ impl<'f, 'a> Sheet<'f, 'a> {
             let of_a_type = self.scene.entries.iter().any(|e| e.name.rsplit_once('.').is_some_and(|(_, name)| name == call.name));
             let rhai = self.scene.builtins.iter().any(|builtin| builtin.name == call.name);
             if !own.is_empty() {
-                let given = call.args.len() + usize::from(call.receiver.is_some());
-                if !own.contains(&given) && !own.contains(&call.args.len()) && !rhai && entries.is_empty() {
+                if !own.contains(&call.args.len()) && !rhai && entries.is_empty() {
                     let wanted = own.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
-                    let message = format!("`{}` takes {wanted} arguments, not {}", call.name, call.args.len());
-                    told.push(self.file.finding(&WRONG_ARGUMENTS, here, message));
+                    let arguments = if wanted == "1" { "argument" } else { "arguments" };
+                    let message = format!("`{}` takes {wanted} {arguments}, not {}", call.name, call.args.len());
+                    let finding = self.file.finding(&WRONG_ARGUMENTS, here, message);
+                    let as_method = call.receiver.is_some() && own.contains(&(call.args.len() + 1));
+                    told.push(if as_method { finding.help(as_function(call)) } else { finding });
                 }
             } else if let [entry, ..] = entries.as_slice() {
                 if !entries.iter().any(|entry| self.fits(call, entry)) && !rhai {
@@ -169,13 +194,14 @@ impl<'f, 'a> Sheet<'f, 'a> {
                 }
             } else if call.receiver.is_none() && of_a_type && !call.args.is_empty() {
                 // `cancel(task)` is `task.cancel()`.
-            } else if !(rhai || call.receiver.is_some() && self.may_be_any(call) && (of_a_type || self.is_key(call.name))) {
+            } else if !(rhai || call.receiver.is_some() && self.may_be_any(call) && of_a_type) {
                 let kind = self.receiver(call);
                 let message = match &kind {
                     Some(kind) => format!("{} has no function `{}`", with_article(kind), call.name),
                     None => format!("there is no function `{}`", call.name),
                 };
-                let habit = kind.and_then(|_| habits::method(call.name)).map(str::to_owned);
+                let habit =
+                    kind.and_then(|kind| of_each(self.scene, &kind, call.name).or_else(|| habits::method(call.name).map(str::to_owned)));
                 told.push(self.file.finding(&UNKNOWN_FUNCTION, here, message).help(habit.unwrap_or_else(|| self.instead(call.name))));
             }
         }
@@ -198,11 +224,6 @@ impl<'f, 'a> Sheet<'f, 'a> {
             Some(hint) if hint.starts_with("did") => hint,
             _ => habits::method(name).map_or_else(|| "`octorhai help` lists the functions".to_owned(), str::to_owned),
         }
-    }
-
-    /// Whether a map of this file has the key `name`: a closure in a map is called like a function.
-    fn is_key(&self, name: &str) -> bool {
-        (0..self.file.reading.pieces.len()).any(|at| self.word(at).trim_matches('"') == name && self.file.reading.is_sign(at + 1, ":"))
     }
 
     /// A function of the standard library must be in its module; other modules are files, whose functions are known.
@@ -229,16 +250,16 @@ impl<'f, 'a> Sheet<'f, 'a> {
     fn hidden(&mut self) {
         let reading = &self.file.reading;
         let mut told = Vec::new();
-        for at in (0..reading.pieces.len()).filter(|at| reading.is_word(*at, "fn") && reading.is_sign(at + 2, "(")) {
-            let name = self.word(at + 1);
-            let count = reading.items(at + 2, reading.end_of(at + 2)).count();
+        for function in reading.functions().filter(|function| !function.typed) {
+            let name = self.word(function.name);
+            let count = reading.items(function.open, reading.end_of(function.open)).count();
             let same = |entry: &&Entry| {
                 let least = entry.params.iter().filter(|param| !param.optional).count();
                 (least..=entry.params.len()).contains(&count)
             };
             if let Some(entry) = self.scene.called(name, None).into_iter().find(same) {
                 let message = format!("this `{name}` stands before `{}`: the script cannot call that any more", entry.signature);
-                told.push(self.file.finding(&HIDES_FUNCTION, at + 1..at + 2, message).help("give it a name of its own"));
+                told.push(self.file.finding(&HIDES_FUNCTION, function.name..function.name + 1, message).help("give it a name of its own"));
             }
         }
         self.found.append(&mut told);

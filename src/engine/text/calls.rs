@@ -70,14 +70,14 @@ pub fn calls<'a>(reading: &Reading<'a>) -> Vec<Call<'a>> {
 /// Whether piece `at` is the name of what is called with the bracket `open`.
 fn is_name(reading: &Reading<'_>, at: usize, open: usize) -> bool {
     let adjoins = reading.pieces[at].kind == Kind::Word && reading.pieces[at].range.end == reading.pieces[open].range.start;
-    let declared = at > 0 && reading.is_word(at - 1, "fn");
+    let declared = reading.is_function_name(at);
     adjoins && !declared && !(reading.is_keyword(at) || reading.is_word(at, "catch")) | reading.is_member(at)
 }
 
 impl<'a> Reading<'a> {
-    /// The entries of the map that a range of pieces is, if it is one that is written out.
+    /// The entries of the map that a range of pieces is, if it is one that is written out: `#{a: 1} + more` has others too.
     pub fn map(&self, range: &Range<usize>) -> Option<Vec<Pair<'a>>> {
-        if !self.is_sign(range.start, "#{") {
+        if !self.is_sign(range.start, "#{") || self.end_of(range.start) + 1 < range.end {
             return None;
         }
         let close = self.end_of(range.start).min(range.end);

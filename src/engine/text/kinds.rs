@@ -13,12 +13,11 @@ const KEEPS_ITEMS: &[&str] = &["filter", "extract", "drain", "splice", "retain",
 
 /// Functions of a list that call a closure with one item after the other, as its first argument.
 const GIVE_ITEMS: &[&str] =
-    &["map", "filter", "for_each", "all", "some", "find", "find_map", "index_of", "drain", "retain", "parallel", "rollout", "in_order"];
+    &["map", "filter", "all", "some", "find", "find_map", "index_of", "drain", "retain", "parallel", "rollout", "in_order"];
 
 /// Functions of Rhai's own whose result does not depend on what they are given.
 const RESULTS: &[(&str, &str)] = &[
     ("len", "whole number"),
-    ("split", "list of text"),
     ("keys", "list of text"),
     ("to_string", "text"),
     ("contains", "true or false"),
@@ -83,6 +82,8 @@ impl<'r, 'a> Kinds<'r, 'a> {
             match reading.pieces[at].kind {
                 Kind::Sign => match sign {
                     "=" | "<" | ">" => compares = true,
+                    // `name!(...)` is a call.
+                    "!" if at > range.start && reading.is_sign(at + 1, "(") => computes = true,
                     "!" if at > range.start => compares = true,
                     "&" | "|" if reading.is_sign(at + 1, sign) => compares = true,
                     "+" | "-" | "*" | "/" | "%" | "^" | "?" | ":" | ";" | "," => computes = true,
@@ -130,6 +131,9 @@ impl<'r, 'a> Kinds<'r, 'a> {
             (Kind::Sign, "}") => reading.begin_of(end).filter(|open| reading.is_sign(*open, "#{")).map(|_| "map".to_owned()),
             (Kind::Sign, "]") => {
                 let open = reading.begin_of(end)?;
+                if reading.is_sign(open.wrapping_sub(1), "?") {
+                    return None;
+                }
                 match open.checked_sub(1).filter(|at| ends_value(reading.text, &reading.pieces[*at]) && !reading.is_keyword(*at)) {
                     Some(list) => item_of(&self.ending(list)?),
                     None => Some(self.written_list(open, end)),
@@ -176,7 +180,8 @@ impl<'r, 'a> Kinds<'r, 'a> {
         let reading = self.reading;
         let open = reading.begin_of(end)?;
         let Some(name) = open.checked_sub(1).filter(|at| reading.pieces[*at].kind == Kind::Word && !reading.is_keyword(*at)) else {
-            return self.of(&(open + 1..end));
+            let called = reading.is_sign(open.wrapping_sub(1), "!") && open > 1 && ends_value(reading.text, &reading.pieces[open - 2]);
+            return if called { None } else { self.of(&(open + 1..end)) };
         };
         let function = reading.word(name);
         let of = if reading.is_member(name) { Some(self.ending(name.checked_sub(2)?)) } else { None };
@@ -191,8 +196,14 @@ impl<'r, 'a> Kinds<'r, 'a> {
                 return Some(self.list_of_results(open));
             }
         }
-        // A method of a value of unknown type may be any.
-        if matches!(of, Some(None)) {
+        if function == "split" {
+            return (of == Some(Some("text".to_owned()))).then(|| "list of text".to_owned());
+        }
+        // A method of a value of unknown type may be any, and that of a map may be a closure in it.
+        if of.as_ref().is_some_and(|of| of.as_deref().is_none_or(|of| of == "map")) {
+            if reading.is_key(function) {
+                return None;
+            }
             return RESULTS.iter().find(|(name, _)| *name == function).map(|(_, result)| (*result).to_owned());
         }
         let of = of.flatten();

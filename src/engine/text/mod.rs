@@ -11,7 +11,10 @@ pub mod scan;
 
 use names::Declared;
 use scan::{Kind, Piece};
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+};
 
 /// A text that was read.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub struct Reading<'a> {
     declared: HashMap<&'a str, Vec<Declared>>,
     /// Where each word stands.
     words: HashMap<&'a str, Vec<usize>>,
+    /// Every name that a map may have as a key: what is written before a `:`, as a text, or assigned as a member.
+    keys: BTreeSet<&'a str>,
 }
 
 impl<'a> Reading<'a> {
@@ -52,6 +57,7 @@ impl<'a> Reading<'a> {
             semicolons: vec![count; count],
             declared: HashMap::new(),
             words: HashMap::new(),
+            keys: BTreeSet::new(),
         };
         reading.match_brackets();
         reading.find_stops();
@@ -59,6 +65,7 @@ impl<'a> Reading<'a> {
             reading.words.entry(piece.of(text)).or_default().push(at);
         }
         reading.declared = names::declared(&reading);
+        reading.keys = (0..count).filter_map(|at| reading.key(at)).collect();
         reading
     }
 
@@ -200,7 +207,39 @@ impl<'a> Reading<'a> {
 
     /// Whether the text declares a function of this name itself.
     pub fn declares_function(&self, name: &str) -> bool {
-        self.words.get(name).is_some_and(|all| all.iter().any(|at| *at > 0 && self.is_word(at - 1, "fn")))
+        self.words.get(name).is_some_and(|all| all.iter().any(|at| self.is_function_name(*at)))
+    }
+
+    /// The functions (`fn`) that the text declares, in its order.
+    pub fn functions(&self) -> impl Iterator<Item = Function> + '_ {
+        self.words.get("fn").into_iter().flatten().filter_map(|at| self.function(*at))
+    }
+
+    /// The function that the `fn` at a piece declares: `fn name(...)`, or `fn Type.name(...)` for values of one type.
+    fn function(&self, at: usize) -> Option<Function> {
+        let typed = self.is_sign(at + 2, ".");
+        let name = if typed { at + 3 } else { at + 1 };
+        (self.is_word(at, "fn") && self.is_sign(name + 1, "(")).then_some(Function { at, name, open: name + 1, typed })
+    }
+
+    /// Whether a piece is the name of a function where it is declared.
+    pub fn is_function_name(&self, at: usize) -> bool {
+        let declares = |begin: Option<usize>| begin.and_then(|begin| self.function(begin)).is_some_and(|function| function.name == at);
+        declares(at.checked_sub(1)) || declares(at.checked_sub(3))
+    }
+
+    /// Whether a map of this text may have the key `name`: a closure in a map is called like a function.
+    pub fn is_key(&self, name: &str) -> bool {
+        self.keys.contains(name)
+    }
+
+    fn key(&self, at: usize) -> Option<&'a str> {
+        let word = self.word(at);
+        match self.pieces[at].kind {
+            Kind::Text => Some(word.trim_matches(['"', '`'])),
+            Kind::Word if self.is_sign(at + 1, ":") || self.is_member(at) && self.is_assigned(at + 1) => Some(word),
+            _ => None,
+        }
     }
 
     /// The closure that begins at piece `at`: its parameters and its body.
@@ -224,6 +263,19 @@ impl<'a> Reading<'a> {
             &["if", "else", "while", "return", "throw", "in", "switch", "loop", "try", "do", "until", "let", "const", "for"];
         self.pieces.get(at).is_some_and(|piece| piece.kind == Kind::Word && WORDS.contains(&piece.of(self.text)))
     }
+}
+
+/// A function that a text declares.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    /// Its `fn`.
+    pub at: usize,
+    /// Its name.
+    pub name: usize,
+    /// The bracket before its parameters.
+    pub open: usize,
+    /// Whether it is one of a type: `fn Task.label()`.
+    pub typed: bool,
 }
 
 /// A closure that is written out: `|a, b| body`.

@@ -62,10 +62,11 @@ pub(super) fn declared<'a>(reading: &Reading<'a>) -> HashMap<&'a str, Vec<Declar
                     add(at + 1, scope, Holds::Item(within + 1..open));
                 }
             }
-            "fn" if reading.is_sign(at + 2, "(") => {
-                let close = reading.end_of(at + 2);
+            "fn" => {
+                let Some(function) = reading.function(at) else { continue };
+                let close = reading.end_of(function.open);
                 let body = close + 1..reading.end_of(close + 1);
-                (at + 3..close).for_each(|parameter| add(parameter, body.clone(), Holds::Unknown));
+                (function.open + 1..close).for_each(|parameter| add(parameter, body.clone(), Holds::Unknown));
             }
             "catch" if reading.is_sign(at + 1, "(") => add(at + 2, at + 4..reading.end_of(at + 4), Holds::Unknown),
             "as" => add(at + 1, at + 1..block_end(reading, at), Holds::Unknown),
@@ -101,9 +102,9 @@ impl Reading<'_> {
         let functions = self.words.get("fn")?;
         let before = functions.partition_point(|declared| *declared < at);
         // Functions do not stand in each other: the last one that begins before the piece is the only one that may hold it.
-        let function = *functions[..before].last()?;
-        let close = self.end_of(function + 2);
-        let whole = function..self.end_of(close + 1);
+        let function = self.function(*functions[..before].last()?)?;
+        let close = self.end_of(function.open);
+        let whole = function.at..self.end_of(close + 1);
         whole.contains(&at).then_some(whole)
     }
 
@@ -121,14 +122,36 @@ impl Reading<'_> {
                 next = self.end_of(next) + 1;
             }
             if self.is_sign(next, ".") {
-                return CHANGES.contains(&self.word(next + 1)) || self.is_assigned(next + 2);
+                let method = self.word(next + 1);
+                return CHANGES.contains(&method) || self.is_assigned(next + 2) || self.may_assign_this(method, next + 2);
             }
             self.is_assigned(next)
         })
     }
 
+    /// The pieces of the map that the variable at a piece was declared with, if nothing looks into the variable or changes it.
+    pub fn map_of_variable(&self, at: usize) -> Option<Range<usize>> {
+        let declared = self.declaration(at)?;
+        let Holds::Value(range) = &declared.holds else { return None };
+        let uses = self.words.get(self.word(at)).map_or(&[][..], Vec::as_slice);
+        let mut seen = uses[uses.partition_point(|use_at| *use_at < declared.scope.start)..].iter().filter(|at| !self.is_member(**at));
+        let is_left_alone = |at: &usize| {
+            *at >= declared.scope.end || [".", "[", "?"].iter().all(|sign| !self.is_sign(at + 1, sign)) && !self.is_assigned(at + 1)
+        };
+        (self.is_sign(range.start, "#{") && self.end_of(range.start) + 1 == range.end && seen.all(is_left_alone)).then(|| range.clone())
+    }
+
+    /// Whether a method may give the value before its dot, or the items of that list, another value: with `this = ...`.
+    fn may_assign_this(&self, method: &str, open: usize) -> bool {
+        let assigned = |within: Range<usize>| {
+            let all = self.words.get("this").map_or(&[][..], Vec::as_slice);
+            all.iter().any(|at| within.contains(at) && self.is_assigned(at + 1))
+        };
+        method == "for_each" && assigned(open..self.end_of(open)) || self.declares_function(method) && assigned(0..self.pieces.len())
+    }
+
     /// Whether `=`, `+=` or the like stands at a piece.
-    fn is_assigned(&self, at: usize) -> bool {
+    pub(super) fn is_assigned(&self, at: usize) -> bool {
         let adjoins = |at: usize| self.pieces.get(at).zip(self.pieces.get(at + 1)).is_some_and(|(a, b)| a.range.end == b.range.start);
         if self.is_sign(at, "=") {
             return !(adjoins(at) && (self.is_sign(at + 1, "=") || self.is_sign(at + 1, ">")));

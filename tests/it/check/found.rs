@@ -72,6 +72,15 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (r#"let all = promotable("A", "B").filter(|r| r.blockd_by == ());"#, "unknown-property", "blocked_by"),
     (r#"let t = deploy("A", "1.0.0", "T"); { t.stat }"#, "unknown-property", "state"),
     (r#"wait(deploy("A", "1.0.0", "T", #{at: "03:00 UTC"}));"#, "default-limit", "timeout"),
+    ("fn ship(p) { p } projects()[0].ship();", "wrong-arguments", "write `ship(value)`"),
+    (r#"fn ship(p, env) { p } "A".ship("T");"#, "wrong-arguments", "write `ship(value, ...)`"),
+    (r#"let o = #{timout: "1h"}; wait([], o);"#, "unknown-option", "did you mean `timeout`?"),
+    (r#"const O = #{on_timeout: "cancle"}; let t = []; wait(t, O); [].settle(O);"#, "wrong-option", "did you mean \"cancel\"?"),
+    (r#"let mail = #{subject: "x", body: "y"}; email(mail);"#, "option-missing", "`to`"),
+    ("let tasks = [deploy(\"A\", \"1.0.0\", \"T\")]; tasks.refresh();", "unknown-function", "list.map(|item| item.refresh())"),
+    (r#"deploy(envs()[0], "1.0.0", "T");"#, "wrong-arguments", "got an Environment"),
+    (r#"output("Plan", "x", #{maskd: true});"#, "unknown-option", "did you mean `masked`?"),
+    (r#"let m = #{a: 1}; deploy("A", "1.0.0", "T").refrsh();"#, "unknown-function", "did you mean `refresh`?"),
 ];
 
 #[test]
@@ -120,6 +129,27 @@ const RIGHT: &[&str] = &[
     r#"let t = ensure("A", "1.0.0", "T"); if t != () { wait(t, #{timeout: "1h"}); }"#,
     "let done = attempt(|| wait([])); if done.ok { print(done.value); }",
     r#"let live = deployed("A", "T"); print(live?.release ?? "none");"#,
+    // Closures in maps are called like functions, whatever their names and wherever they came from.
+    r#"let ops = #{deploy: |p| p, wait: |a, b, c, d| a, notify: |n| n}; ops.deploy("A"); ops.wait(1, 2, 3, 4); ops.notify(5);"#,
+    "let all = #{steps: #{wait: |a, b, c, d| a, lock: |a, b, c, d| a}}; all.steps.wait(1, 2, 3, 4); all.steps.lock(1, 2, 3, 4);",
+    r#"let m = #{}; m.begin = |p| p; m["finish"] = |t| t; m.finish(m.begin("A")); m.begin("B");"#,
+    "fn tools() { let m = #{}; m.greet = |n| n; m } let t = tools(); t.greet(1);",
+    "let train = #{tasks: []}; train.add = |t| { this.tasks.push(t); }; train.add(1);",
+    // Functions of a type.
+    "fn Task.label() { this.title } let t = deploy(\"A\", \"1.0.0\", \"T\"); t.label();",
+    "fn string.loud(n) { this.to_upper() } let s = \"abc\"; s.loud(1); let r = promotable(\"A\", \"B\"); r[0].deploy();",
+    // What is not known of a value.
+    r#"fn begin(p) { p } let t = begin!("A"); wait(t);"#,
+    "let tasks = [deploy(\"A\", \"1.0.0\", \"T\")]; tasks?[0].refresh(); tasks?[0].cancel();",
+    r#"let rest = promotable("A", "B").split(1); rest[0].deploy(); fn f(rows) { let rest = rows.split(1); rest[0].deploy(); }"#,
+    "let all = projects(); all.for_each(|i| print(i.is_odd()));",
+    "let all = projects(); all.for_each(|| this = this.name); all[0].to_upper();",
+    "fn become() { this = \"text\"; } let x = project(\"A\"); x.become(); x.to_upper();",
+    r#"let o = #{timout: "1h"}; o.remove("timout"); wait([], o); let m = #{a: 1}; m = #{timeout: "1h"}; wait([], m);"#,
+    r#"let o = #{subject: "x"}; o += #{to: "a@example.com", body: "y"}; email(o); let p = #{a: 1}; { let p = #{timeout: "1h"}; wait([], p); }"#,
+    // Maps: values, and maps to which another one is added.
+    r#"output("Plan", #{a: 1, masked: 2}); output("Plan", #{a: 1}, #{masked: true});"#,
+    r#"let to = #{to: "a@example.com"}; email(#{subject: "x", body: "y"} + to);"#,
 ];
 
 #[test]
