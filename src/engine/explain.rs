@@ -202,6 +202,8 @@ pub(super) fn plain(message: &str) -> String {
         ("Runtime error: ", ""),
         ("a boolean expression", "true or false"),
         ("a boolean", "true or false"),
+        ("an object map", "a map"),
+        ("an array", "a list"),
         ("object map literal", "map"),
         ("array literal", "list"),
         ("object map", "map"),

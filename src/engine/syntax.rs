@@ -78,6 +78,13 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
         }
         ParseErrorType::ExprExpected(what) if what.contains("literal") => script("`switch` compares with values that are written out")
             .help("write it like `switch ctx.env { \"Test\" => 1, \"Production\" => 2, _ => 3 }`"),
+        ParseErrorType::WrongSwitchCaseCondition => script("the case `_` of a `switch` cannot have a condition")
+            .help("put the condition behind the arrow: `_ => if n > 100 { \"many\" } else { \"some\" }`"),
+        ParseErrorType::WrongSwitchDefaultCase => {
+            script("the case `_` of a `switch` must be the last one").help("move it to the end: `switch ctx.env { \"Test\" => 1, _ => 2 }`")
+        }
+        ParseErrorType::WrongSwitchIntegerCase => script("a number cannot follow a range in a `switch`")
+            .help("put single numbers first: `switch n { 5 => 1, 0..3 => 2, _ => 3 }`"),
         ParseErrorType::AssignmentToConstant(name) => constant(name),
         ParseErrorType::LoopBreak => script("`break` and `continue` only work inside of a loop")
             .help("a closure cannot leave the loop around it: `return` ends the closure"),
