@@ -3,11 +3,11 @@
 use super::{
     compare,
     sizes::padded,
-    thrown::{HostResult, raise, to_dynamic},
+    thrown::{HostResult, raise, to_dynamic, to_json},
 };
 use crate::error::{Error, Kind};
 use rhai::{
-    Array, Dynamic, Engine, ImmutableString, Module, Shared,
+    Array, Dynamic, Engine, ImmutableString, Map, Module, Shared,
     packages::{
         ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage, BasicMathPackage, BasicStringPackage,
         LanguageCorePackage, LogicPackage, MoreStringPackage, Package,
@@ -27,6 +27,8 @@ rhai::def_package! {
         module.set_native_fn("sleep", |_seconds: f64| no_sleep());
         // Rhai's throws a text in words of its reader.
         module.set_native_fn("parse_json", |text: ImmutableString| json(&text));
+        // Rhai's writes the names of Rust's types for values of ours.
+        module.set_native_fn("to_json", |map: &mut Map| Ok(to_json(&Dynamic::from_map(map.clone())).to_string()));
         // By what `<` says: Rhai's own sort versions as texts, and cannot sort times.
         module.set_native_fn("sort", |list: &mut Array| compare::sort(list, false));
         module.set_native_fn("sort_desc", |list: &mut Array| compare::sort(list, true));

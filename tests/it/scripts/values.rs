@@ -87,6 +87,18 @@ fn a_closure_in_a_constant_is_called_when_its_turn_comes() {
 }
 
 #[test]
+fn a_map_as_json_holds_what_print_shows_of_our_values() {
+    let script = r#"
+        let map = #{a: 1.5, b: (), c: "x\"y", d: [true, project("Project A")], e: 5.minutes, f: latest("Project A"), g: #{h: at("2026-03-02T10:00:00Z")}};
+        print(map.to_json());
+        print(parse_json(map.to_json()).d[1]);
+    "#;
+    let ran = simulate(&shop(&[]), script);
+    let json = r#"{"a":1.5,"b":null,"c":"x\"y","d":[true,"Project A"],"e":"5m","f":"Project A 2.0.0","g":{"h":"2026-03-02 10:00:00 UTC"}}"#;
+    assert_eq!(ran.printed(), format!("{json}\nProject A"), "{}", ran.error());
+}
+
+#[test]
 fn a_duration_out_of_range_is_an_error_of_the_script() {
     for script in ["9223372036854775807.weeks", "(1e300).hours", "sleep((0.0 / 0.0).minutes)"] {
         let ran = simulate(&shop(&[]), script);
