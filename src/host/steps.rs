@@ -13,6 +13,7 @@ use crate::{
     },
     clock::{later, text},
     engine::{
+        choice::Name,
         options::{OptionValue, type_in_words},
         thrown::{HostResult, Raise, raise},
     },
@@ -112,7 +113,10 @@ impl OptionValue for Wanted {
         if let Ok(number) = value.as_int() {
             return if number >= 1 { Ok(Self::Number(number)) } else { Err("steps count from 1".to_owned()) };
         }
-        if value.is_string() { Ok(Self::Name(value.to_string())) } else { Err(format!("got {}", type_in_words(&value))) }
+        if !value.is_string() {
+            return Err(format!("got {}", type_in_words(&value)));
+        }
+        Name::read(value).map(|name| Self::Name(name.into()))
     }
 }
 

@@ -47,6 +47,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (r#"deploy("A", "1.0.0", "T", #{at: "tomorow 03:00 UTC"});"#, "wrong-option", "tomorow"),
     (r#"version_in("1.0", ">=two");"#, "wrong-arguments", "not a range"),
     (r#"require_deployed("A", "", "T");"#, "wrong-arguments", "it is empty"),
+    (r#"wait_step(deploy("A", "1.0.0", "T"), "");"#, "wrong-arguments", "it is empty"),
     (r#"email(#{to: "a@example.com", body: "x"});"#, "option-missing", "subject"),
     (r#"email(#{to: "a@example.com", subject: "x", html: dashboard()});"#, "wrong-option", "report(rows, #{format: \"html\"})"),
     (r#"create_release("C", "2.1.0");"#, "wrong-arguments", "`create_release(..., #{version: \"2.1.0\"})`"),
