@@ -98,11 +98,13 @@ impl Watch {
     fn for_text(secret: &'static str, control: &'static str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
+        // What killed processes left long ago would make each round longer than a step.
+        let old = worker_folders();
         let thread = std::thread::spawn(move || {
             let (mut rounds, mut found) = (0, Vec::new());
             while !stopped.load(Ordering::SeqCst) {
                 let mut controlled = false;
-                for place in places() {
+                for place in places(&old) {
                     let bytes = fs::read(&place).unwrap_or_default();
                     let text = String::from_utf8_lossy(&bytes);
                     controlled |= text.contains(control);
@@ -124,16 +126,22 @@ impl Watch {
     }
 }
 
-fn places() -> Vec<PathBuf> {
-    let entries = |folder: &str| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+fn entries(folder: &str) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+fn worker_folders() -> Vec<PathBuf> {
+    let temporary = std::env::temp_dir().display().to_string();
+    entries(&temporary).into_iter().filter(|path| path.to_string_lossy().contains("octorhai-worker-")).collect()
+}
+
+fn places(old: &[PathBuf]) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for process in entries("/proc").iter().filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().parse::<u32>().is_ok()))
     {
         all.extend([process.join("cmdline"), process.join("environ")]);
     }
-    let temporary = std::env::temp_dir().display().to_string();
-    let mut folders: Vec<PathBuf> =
-        entries(&temporary).into_iter().filter(|path| path.to_string_lossy().contains("octorhai-worker-")).collect();
+    let mut folders: Vec<PathBuf> = worker_folders().into_iter().filter(|folder| !old.contains(folder)).collect();
     while let Some(folder) = folders.pop() {
         for entry in entries(&folder.display().to_string()) {
             if entry.is_dir() { folders.push(entry) } else { all.push(entry) }
