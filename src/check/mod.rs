@@ -143,7 +143,8 @@ pub fn refusals(program: &Program, scene: &Scene) -> Vec<Failure> {
     found.sort_by(|a, b| (&a.file, a.range.start).cmp(&(&b.file, b.range.start)));
     let failure = |finding: Finding| {
         let error = finding.help.into_iter().fold(Error::new(Kind::Script, finding.message), Error::help);
-        Failure::in_text(error, &finding.file, text_of(&finding.file), finding.range.start)
+        let text = text_of(&finding.file);
+        Failure::in_text(error, &finding.file, text, show::place(text, finding.range.start))
     };
     found.into_iter().map(failure).collect()
 }

@@ -4,6 +4,7 @@
 use super::{File, Finding, HIDES_FUNCTION, PARAMETER_TWICE, TEXT_WITHOUT_VALUES, UNKNOWN_FUNCTION, UNKNOWN_PROPERTY, WRONG_ARGUMENTS};
 use crate::{
     engine::{
+        self,
         docs::Entry,
         habits,
         scene::Scene,
@@ -76,14 +77,9 @@ fn as_function(call: &Call<'_>) -> String {
     format!("write `{}(value{more})`: in a function of the script, the value before the dot is `this`, not a parameter", call.name)
 }
 
-/// `a Task`, `text`: for sentences.
+/// `a Task`, `text`, `a list`: for sentences, which do not say of what a list is.
 pub(super) fn with_article(kind: &str) -> String {
-    match kind {
-        "text" | "true or false" | "bytes" => kind.to_owned(),
-        kind if kind.starts_with("list") => "a list".to_owned(),
-        kind if kind.starts_with(['A', 'E', 'I', 'O']) => format!("an {kind}"),
-        kind => format!("a {kind}"),
-    }
+    engine::with_article(if kind.starts_with("list") { "list" } else { kind })
 }
 
 /// Names and numbers of parameters of the functions that a file declares.

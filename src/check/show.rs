@@ -22,7 +22,7 @@ pub fn text(finding: &Finding, text: &str, colour: bool) -> String {
 }
 
 /// Line and column of a byte, both from 1, the column in characters.
-fn place(text: &str, at: usize) -> (usize, usize) {
+pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at.min(text.len())];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

@@ -94,11 +94,8 @@ impl Failure {
         Self { error, trace, texts: BTreeMap::from([(unit.name.clone(), unit.text.clone())]) }
     }
 
-    /// A failure that was found at byte `at` of a text.
-    pub fn in_text(error: Error, file: &str, text: &str, at: usize) -> Self {
-        let before = &text[..at.min(text.len())];
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let (line, column) = (before.matches('\n').count() + 1, before[start..].chars().count() + 1);
+    /// A failure that was found in a text, at a line and a column, both from 1, the column in characters.
+    pub fn in_text(error: Error, file: &str, text: &str, (line, column): (usize, usize)) -> Self {
         let trace = vec![Frame { file: file.to_owned(), line, column, function: None }];
         Self { error, trace, texts: BTreeMap::from([(file.to_owned(), text.to_owned())]) }
     }

@@ -45,7 +45,7 @@ pub(super) fn type_words(engine: Option<&Engine>, name: &str) -> String {
 }
 
 /// `a Task`, `text`, `an Environment`: for sentences.
-pub(super) fn with_article(words: &str) -> String {
+pub fn with_article(words: &str) -> String {
     match words {
         "text" | "true or false" | "nothing" | "any value" | "bytes" => words.to_owned(),
         _ if words.starts_with(['a', 'e', 'i', 'o', 'A', 'E', 'I', 'O']) => format!("an {words}"),

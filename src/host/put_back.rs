@@ -70,6 +70,21 @@ pub struct Undone {
 }
 
 impl Undone {
+    /// What a part of an undo gives; none when it failed, which is listed. What ends the run is listed and handed on.
+    fn or_not<T>(&mut self, title: &str, result: HostResult<T>) -> HostResult<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if stops(&error) => {
+                self.not.push(format!("{title} (the run was stopped before that)"));
+                Err(error)
+            }
+            Err(error) => {
+                self.failed(title, &error);
+                Ok(None)
+            }
+        }
+    }
+
     /// Lists what could not be undone.
     pub fn failed(&mut self, what: &str, error: &EvalAltResult) {
         self.not.push(format!("{what} ({})", message(error)));
@@ -166,20 +181,13 @@ impl<'a> Undo<'a> {
             undone.not.push(format!("{title} (it failed itself and is left as it is)"));
             return Ok(());
         }
-        let (plan, options, newest) = match host.block(self.compare(step)) {
-            Err(error) if stops(&error) => {
-                undone.not.push(format!("{title} (the run was stopped before that)"));
-                return Err(error);
-            }
-            Err(error) => {
-                undone.failed(title, &error);
-                return Ok(());
-            }
-            Ok(Verdict::Left(why)) => {
+        let (plan, options, newest) = match undone.or_not(title, host.block(self.compare(step)))? {
+            None => return Ok(()),
+            Some(Verdict::Left(why)) => {
                 undone.not.push(format!("{title} ({why})"));
                 return Ok(());
             }
-            Ok(Verdict::Back { plan, options, notes, newest }) => {
+            Some(Verdict::Back { plan, options, notes, newest }) => {
                 for note in notes {
                     host.note(Level::Warning, format!("undo: {note}"));
                 }
@@ -187,17 +195,7 @@ impl<'a> Undo<'a> {
             }
         };
         let version = &plan.release.version;
-        let task = match host.start(&plan, &options, "undo") {
-            Err(error) if stops(&error) => {
-                undone.not.push(format!("{title} (the run was stopped before that)"));
-                return Err(error);
-            }
-            Err(error) => {
-                undone.failed(title, &error);
-                return Ok(());
-            }
-            Ok(task) => task,
-        };
+        let Some(task) = undone.or_not(title, host.start(&plan, &options, "undo"))? else { return Ok(()) };
         self.back.borrow_mut().push(WayBack { plan: (*plan).clone(), task: task.clone(), newest });
         // A cancelled run leaves it alone: half an undo is worse than a whole one.
         host.started.lock().retain(|other| other.id != task.id);
