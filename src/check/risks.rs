@@ -117,8 +117,8 @@ impl<'a> Sheet<'_, 'a> {
                 // A variable may hold options.
                 None => argument.len() == 1 && self.kind_at(argument.start).as_deref() == Some("map"),
             });
-            let scheduled = call.args.iter().any(|argument| self.is_scheduled(argument));
-            if scheduled && !given && self.own.iter().all(|(name, _)| name != call.name) {
+            if !given && call.args.iter().any(|argument| self.is_scheduled(argument)) && self.own.iter().all(|(name, _)| name != call.name)
+            {
                 let message =
                     format!("`{}` waits for work that is scheduled for later, and gives up {} from now", call.name, limit.default);
                 let finding = self.file.finding(&DEFAULT_LIMIT, call.at..call.at + 1, message);

@@ -2,8 +2,9 @@
 
 use super::Reading;
 
-/// Rhai looks at the last case of a `switch` twice, and at a case with alternatives (`1 | 2`) once for each: a `switch` in such a case
-/// doubles the work with each level, so that a few hundred characters would take hours.
+/// A walk over a compiled script looks at a case with alternatives (`1 | 2`) once for each of them, and Rhai's optimizer, which is switched
+/// off, looks at the last case twice: a `switch` in such a case doubles the work with each level, so that a few hundred characters would
+/// take hours.
 const MOST: usize = 4096;
 
 /// The piece of the first `switch` that is nested too deeply to be compiled in a reasonable time.
