@@ -6,6 +6,7 @@ pub mod going;
 pub mod golden;
 pub mod ground;
 pub mod http;
+pub mod kits;
 pub mod payloads;
 #[cfg(unix)]
 pub mod postgres;
