@@ -9,6 +9,7 @@ use super::{
 use crate::sandbox::{http::Shared, state::State};
 use parking_lot::Mutex;
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -29,6 +30,8 @@ pub(super) struct Job {
     pub(super) step: usize,
     /// The task's when it began: another one now means that it was cancelled.
     pub(super) generation: u32,
+    /// Why it cannot run: its variables cannot be evaluated.
+    problem: Option<String>,
     body: String,
     arguments: Vec<String>,
     variables: Vec<Variable>,
@@ -54,14 +57,22 @@ impl Job {
     pub(super) fn of(state: &State, task: usize, step: usize) -> Option<Self> {
         let t = &state.tasks[task];
         let run = t.plan.get(step)?.run.as_ref()?;
-        let variables = variables::of_step(state, task, step);
-        let known = |name: &str| variables.iter().find(|one| one.name.eq_ignore_ascii_case(name)).map(|one| one.value.clone());
-        let body = evaluate(&run.body.replace("\r\n", "\n"), Mode::File, &known).into_owned();
-        let arguments = run.arguments.iter().map(|text| evaluate(text, Mode::Value, &known).into_owned()).collect();
+        let seen = variables::of_step(state, task, step).and_then(|(variables, known)| {
+            // Everything is evaluated once: the body with the values as they were set.
+            let body = evaluate(&run.body.replace("\r\n", "\n"), Mode::File, &known)?.into_owned();
+            let argument = |text: &String| evaluate(text, Mode::Value, &known).map(Cow::into_owned);
+            let arguments = run.arguments.iter().map(argument).collect::<Result<_, _>>()?;
+            Ok((variables, body, arguments))
+        });
+        let (problem, (variables, body, arguments)) = match seen {
+            Ok(seen) => (None, seen),
+            Err(problem) => (Some(problem), Default::default()),
+        };
         Some(Self {
             task,
             step,
             generation: t.generation,
+            problem,
             body,
             arguments,
             with_array: state.plan.worker.parameters_array,
@@ -86,6 +97,11 @@ impl Job {
 
     /// Runs it to its end.
     pub(super) fn run(&self, shared: &Arc<Shared>) {
+        if let Some(problem) = &self.problem {
+            // As the agent's part of the server ends then.
+            self.log(&mut shared.state.lock(), shared, "Error", problem, &Told::default());
+            return super::ended(shared, self, Some("The remote script failed with exit code 100".to_owned()));
+        }
         let error = match self.work(shared) {
             Ok(error) => error,
             Err(problem) => Some(format!("The step could not be run: {problem}")),

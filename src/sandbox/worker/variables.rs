@@ -1,6 +1,6 @@
 //! The variables that a step sees: of the system, the project, earlier steps, and its own parameters.
 
-use super::octostache::{Mode, evaluate};
+use super::octostache::{Mode, Variables, evaluate};
 use crate::sandbox::{
     answer::{str_of, texts},
     state::{State, What},
@@ -11,17 +11,20 @@ use crate::sandbox::{
 #[derive(Clone, Debug)]
 pub(super) struct Variable {
     pub(super) name: String,
+    /// As it was set.
+    pub(super) raw: String,
+    /// As a script reads it: evaluated.
     pub(super) value: String,
     pub(super) sensitive: bool,
 }
 
-/// All of them, evaluated, the last of a name counts.
-pub(super) fn of_step(state: &State, task: usize, step: usize) -> Vec<Variable> {
+/// All of them, evaluated, the last of a name counts; and what other texts of the step are evaluated with. An error fails the step.
+pub(super) fn of_step(state: &State, task: usize, step: usize) -> Result<(Vec<Variable>, Variables), String> {
     let t = &state.tasks[task];
     let mut all: Vec<Variable> = Vec::new();
     let mut add = |name: &str, value: &str, sensitive: bool| {
         all.retain(|known| !known.name.eq_ignore_ascii_case(name));
-        all.push(Variable { name: name.to_owned(), value: value.to_owned(), sensitive });
+        all.push(Variable { name: name.to_owned(), raw: value.to_owned(), value: String::new(), sensitive });
     };
     if let Some((index, x)) = t.execution.map(|x| (x, &state.executions[x])) {
         for variable in of_project(state, &x.project).iter().rev() {
@@ -66,10 +69,9 @@ pub(super) fn of_step(state: &State, task: usize, step: usize) -> Vec<Variable> 
             add(&format!("Octopus.Action.Package[{package}].ExtractedPath"), folder, false);
         }
     }
-    let raw = all.clone();
-    let known = |name: &str| raw.iter().find(|one| one.name.eq_ignore_ascii_case(name)).map(|one| one.value.clone());
+    let known = Variables::new(all.iter().map(|one| (one.name.as_str(), one.raw.as_str())), state.now);
     for variable in &mut all {
-        variable.value = evaluate(&variable.value, Mode::Value, &known).into_owned();
+        variable.value = evaluate(&variable.raw, Mode::Value, &known)?.into_owned();
     }
-    all
+    Ok((all, known))
 }
