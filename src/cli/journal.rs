@@ -45,18 +45,27 @@ fn address(given: Option<&str>, environment: &Environment) -> Option<String> {
 }
 
 /// `$OCTORHAI_STATE`, or where this system keeps what programs must remember, or where the Tentacle that started us does: a
-/// service often has no home.
+/// service often has no home, or one that it cannot write to.
 pub fn state_folder(environment: &Environment) -> Option<PathBuf> {
     let folder = |name: &str| variable(environment, name).map(PathBuf::from);
     folder("OCTORHAI_STATE").or_else(|| {
-        let below = if cfg!(windows) {
+        let own = if cfg!(windows) {
             folder("LOCALAPPDATA")
         } else {
             // A relative one is to be ignored, says whoever defined the name.
             folder("XDG_STATE_HOME").filter(|folder| folder.is_absolute()).or_else(|| folder("HOME").map(|home| home.join(".local/state")))
         };
-        below.or_else(|| folder("TentacleHome")).map(|below| below.join("octorhai"))
+        let ours = |below: PathBuf| below.join("octorhai");
+        match (own.map(ours), folder("TentacleHome").map(ours)) {
+            (Some(own), Some(agent)) => Some(if can_be_written(&own) { own } else { agent }),
+            (own, agent) => own.or(agent),
+        }
     })
+}
+
+/// Whether files can be made in a folder, which is made if it is not there. Rights do not tell: a disk may be read-only.
+fn can_be_written(folder: &Path) -> bool {
+    std::fs::create_dir_all(folder).is_ok() && tempfile::tempfile_in(folder).is_ok()
 }
 
 /// Where `octorhai doctor` leaves what it measured.
@@ -240,4 +249,27 @@ fn is_secret(declared: &[ParamDecl], param: &str) -> bool {
 
 fn digest(name: &str, param: &str, value: &Value) -> String {
     hex::encode(&Sha256::digest(format!("{name}\n{param}\n{value}"))[..16])
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_is_kept_where_it_can_be_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let place =
+            |pairs: &[(&str, &str)]| state_folder(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect());
+        let (home, agent) = (path("home"), path("agent"));
+        let at = |below: &str| Some(PathBuf::from(below).join("octorhai"));
+        // Not even the superuser can make a folder in these.
+        for nowhere in ["/proc/nowhere", "/dev/null"] {
+            assert_eq!(place(&[("HOME", nowhere), ("TentacleHome", &agent)]), at(&agent));
+            assert_eq!(place(&[("HOME", &home), ("XDG_STATE_HOME", nowhere), ("TentacleHome", &agent)]), at(&agent));
+            assert_eq!(place(&[("HOME", nowhere), ("TentacleHome", &agent), ("OCTORHAI_STATE", &home)]), Some(PathBuf::from(&home)));
+        }
+        assert_eq!(place(&[("HOME", &home), ("TentacleHome", &agent)]), at(&format!("{home}/.local/state")));
+        assert_eq!((place(&[("TentacleHome", &agent)]), place(&[])), (at(&agent), None));
+    }
 }
