@@ -26,7 +26,7 @@ use crate::{
     step::{
         frame::{self, Frame, connection},
         octostache,
-        voice::Voice,
+        voice::{Level, Voice},
     },
 };
 use serde_json::Value;
@@ -45,7 +45,13 @@ pub fn run(ui: &Ui, voice: &Voice, environment: &Environment) -> u8 {
     let cancel = Cancel::new();
     let gone = cancel.clone();
     voice.when_gone(move || gone.cancel("nobody hears this step any more"));
-    let ended = read().and_then(|frame| begin(ui, voice, &frame, cancel, environment));
+    let frame = read(environment);
+    if let Some(answer) = frame.as_ref().ok().and_then(Frame::answer) {
+        voice.say(Level::Default, answer);
+        return 0;
+    }
+    voice.say(Level::Verbose, &program());
+    let ended = frame.and_then(|frame| begin(ui, voice, &frame, cancel, environment));
     let ended = ended.unwrap_or_else(|error| {
         ui.error(&error);
         run::Ended::by(&error)
@@ -56,24 +62,41 @@ pub fn run(ui: &Ui, voice: &Voice, environment: &Environment) -> u8 {
     ended.exit_code
 }
 
-/// The frame: from descriptor 3 by Bash, from stdin by PowerShell (octopus-step-contract.md §1.12). Only from a pipe: what else is
-/// there was there before.
+/// Which octorhai this is: the launcher took it from a package, a path or PATH.
+fn program() -> String {
+    let path = std::env::current_exe().map_or_else(|_| String::new(), |path| format!(", {}", path.display()));
+    format!("octorhai {}{path}", env!("CARGO_PKG_VERSION"))
+}
+
+/// The frame, from where the launcher says that it is. Launchers of octorhai 0.1.0 did not say: there it is the first pipe of
+/// descriptor 3, where Bash put it, and stdin, where PowerShell did (octopus-step-contract.md §1.12).
+fn read(environment: &Environment) -> Result<Frame> {
+    let none = |why: &str| Err(Error::usage(why.to_owned()).help(frame::HOW));
+    match variable(environment, frame::PLACE) {
+        Some("stdin") => Frame::read(std::io::stdin()),
+        Some("3") => match std::fs::File::open("/dev/fd/3") {
+            Ok(pipe) => Frame::read(pipe),
+            Err(problem) => none(&format!("descriptor 3, where the launcher of the step writes the variables, cannot be read: {problem}")),
+        },
+        Some(place) => none(&format!("{} is `3` or `stdin`, got `{place}`", frame::PLACE)),
+        None if cfg!(unix) => match [3, 0].iter().find_map(|descriptor| pipe(&format!("/dev/fd/{descriptor}"))) {
+            Some(pipe) => Frame::read(pipe),
+            None => none("no pipe is open on descriptor 3 or on stdin, where the launcher of a step writes the variables"),
+        },
+        None => Frame::read(std::io::stdin()),
+    }
+}
+
+/// A pipe that is open there. What else may be open was so before: it is none of the launcher's.
 #[cfg(unix)]
-fn read() -> Result<Frame> {
+fn pipe(path: &str) -> Option<std::fs::File> {
     use std::os::unix::fs::FileTypeExt as _;
-    let pipe = [3, 0].iter().find_map(|descriptor| {
-        let path = format!("/dev/fd/{descriptor}");
-        std::fs::metadata(&path).is_ok_and(|file| file.file_type().is_fifo()).then(|| std::fs::File::open(path).ok())?
-    });
-    let pipe = pipe.ok_or_else(|| {
-        Error::usage("no pipe is open on descriptor 3 or on stdin, where the launcher of a step writes the variables").help(frame::HOW)
-    })?;
-    Frame::read(pipe)
+    std::fs::metadata(path).is_ok_and(|file| file.file_type().is_fifo()).then(|| std::fs::File::open(path).ok())?
 }
 
 #[cfg(not(unix))]
-fn read() -> Result<Frame> {
-    Frame::read(std::io::stdin())
+fn pipe(_: &str) -> Option<std::fs::File> {
+    None
 }
 
 fn begin(ui: &Ui, voice: &Voice, frame: &Frame, cancel: Cancel, environment: &Environment) -> Result<run::Ended> {

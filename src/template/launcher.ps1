@@ -1,54 +1,58 @@
-# octorhai: the launcher of `@NAME@` in PowerShell. All logic is in the program; this finds it and hands on the variables it needs.
-$ErrorActionPreference = 'Stop'
-$prefix = '@PREFIX@'
-$secrets = @(
-@SECRETS@
-)
-$names = @(
-@VARIABLES@
-)
-function Stop-Step([string] $text) {
-    $encoded = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes("octorhai: $text"))
-    Write-Host '##octopus[stdout-error]'
-    Write-Host "octorhai: $text"
-    Write-Host '##octopus[stdout-default]'
-    Write-Host "##octopus[resultMessage message='$encoded']"
-    exit 2
+# octorhai: the launcher of `@NAME@` in PowerShell. All logic is in the program: this finds it and hands on the variables it needs.
+# It has a scope of its own and calls no command: no variable of Octopus, function or alias of the same name has a say.
+& {
+    $fail = {
+        param([string] $text)
+        $text = $text -replace '\p{Cc}', '?' -replace '##', '# #'
+        $coded = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($text))
+        foreach ($line in '##octopus[stdout-error]', "octorhai: $text", '##octopus[stdout-default]', @FAILED@) { [Console]::Out.WriteLine($line) }
+        exit 2
+    }
+    try {
+        $variables = $ExecutionContext.SessionState.PSVariable.GetValue('OctopusParameters')
+        if ($null -eq $variables) { & $fail '@NO_VARIABLES@' }
+        $get = { param([string] $name) if ($variables.ContainsKey($name)) { [string] $variables[$name] } else { '' } }
+        $slash = [string] [IO.Path]::DirectorySeparatorChar
+        # The architecture of the system, also in a process of 32 bits. The type that Linux needs is missing in .NET Framework 4.6.2.
+        $file, $platform = if ($slash -eq '/') { 'octorhai', "linux-$([Runtime.InteropServices.RuntimeInformation]::OSArchitecture)" }
+        elseif ($env:PROCESSOR_ARCHITEW6432) { 'octorhai.exe', "windows-$env:PROCESSOR_ARCHITEW6432" }
+        else { 'octorhai.exe', "windows-$env:PROCESSOR_ARCHITECTURE" }
+        $platform = $platform.ToLowerInvariant().Replace('amd64', 'x64')
+        $package = & $get '@PACKAGE@'
+        $binary = $package + $slash + $platform + $slash + $file
+        if (-not $package -or -not [IO.File]::Exists($binary)) {
+            $binary = & $get '@BINARY@'
+            if ($binary.Contains('#' + '{')) { & $fail '@UNKNOWN@' }
+            if (-not $binary -and $package) {
+                $has = -join ([IO.Directory]::GetFiles($package, 'octorhai*', 'AllDirectories') -replace '^.*[\\/](.+)[\\/].+$', ' $1')
+                if (-not $has) { $has = ' no platform' }
+                & $fail "@NO_PLATFORM@"
+            }
+            $folders = "$env:PATH".Replace('"', '').Split([IO.Path]::PathSeparator)
+            foreach ($one in $folders) { if (-not $binary -and [IO.File]::Exists("$one$slash$file")) { $binary = "$one$slash$file" } }
+            if (-not $binary) { & $fail '@NOWHERE@' }
+        }
+        if (-not [IO.File]::Exists($binary)) { & $fail "@NO_FILE@" }
+        # Name and value of each variable that is set, each ended by NUL, on stdin: no secret is on a command line or in the environment.
+        $pairs = @(@PAIRS@)
+        foreach ($name in '@VARIABLES@'.Split(' ')) {
+            $value = & $get $name
+            if ($value.Contains("`0")) { $pairs += '@nul', $name } elseif ($variables.ContainsKey($name)) { $pairs += $name, $value }
+        }
+        $bytes = [Text.Encoding]::UTF8.GetBytes(($pairs -join "`0") + "`0@end`0`0")
+        $start = [Diagnostics.ProcessStartInfo]::new([IO.Path]::GetFullPath($binary), 'step run')
+        $start.UseShellExecute, $start.RedirectStandardInput = $false, $true
+        # Not by ProcessStartInfo: .NET Framework throws there when two variables differ only in case.
+        [Environment]::SetEnvironmentVariable('OCTORHAI_FRAME', 'stdin')
+        try { $process = [Diagnostics.Process]::Start($start) } catch {
+            # Octopus unpacks a package without the right to run its programs.
+            $chmod = [Diagnostics.ProcessStartInfo]::new('chmod', "+x `"$binary`"")
+            $chmod.UseShellExecute, $chmod.RedirectStandardError = $false, $true
+            try { [Diagnostics.Process]::Start($chmod).WaitForExit(); $process = [Diagnostics.Process]::Start($start) } catch { & $fail "@NOT_RUN@" }
+        }
+        # A program that ends early does not read on: its exit code tells.
+        try { $process.StandardInput.BaseStream.Write($bytes, 0, $bytes.Length); $process.StandardInput.BaseStream.Close() } catch { $bytes = $null }
+        $process.WaitForExit()
+    } catch { & $fail "the launcher failed: $($_.Exception.Message)" }
+    exit $process.ExitCode
 }
-if ($null -eq $OctopusParameters) {
-    Stop-Step 'this is no script step with Octopus variables; in raw scripting there are none: switch OctopusUseRawScript off'
-}
-# Windows PowerShell has no $IsWindows.
-$onWindows = ($PSVersionTable.PSVersion.Major -lt 6) -or $IsWindows
-$system = if ($onWindows) { 'windows' } else { 'linux' }
-$machine = if ("$([Runtime.InteropServices.RuntimeInformation]::OSArchitecture)" -eq 'Arm64') { 'arm64' } else { 'x64' }
-$file = if ($onWindows) { 'octorhai.exe' } else { 'octorhai' }
-$package = $OctopusParameters["Octopus.Action.Package[$prefix.Package].ExtractedPath"]
-$given = $OctopusParameters["$prefix.BinaryPath"]
-if ($given -like ('#' + '{*}')) { $given = '' }
-$packed = if ($package) { [IO.Path]::Combine($package, "$system-$machine", $file) } else { '' }
-$found = Get-Command 'octorhai' -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1
-if ($packed -and (Test-Path -LiteralPath $packed)) { $binary = $packed }
-elseif ($given) { $binary = $given }
-elseif ($found) { $binary = $found.Path }
-else { Stop-Step "no octorhai: choose the package in $prefix.Package, or give a path in $prefix.BinaryPath" }
-if (-not (Test-Path -LiteralPath $binary)) { Stop-Step "there is no file $binary" }
-if (-not $onWindows) { chmod +x $binary }
-Write-Host '##octopus[stdout-verbose]'
-Write-Host "octorhai: $binary"
-Write-Host '##octopus[stdout-default]'
-# Name and value of each variable that is set, each ended by NUL, as bytes: no secret is on a command line or in the environment.
-$pairs = @('@protocol', '1', '@secrets', ($secrets -join "`n"), '@template', '@TEMPLATE@', '@prefix', $prefix, '@name', '@NAME@')
-$pairs += @('@script', '@SCRIPT@')@FILES@
-foreach ($name in $names) { if ($OctopusParameters.ContainsKey($name)) { $pairs += @($name, [string] $OctopusParameters[$name]) } }
-$bytes = [Text.Encoding]::UTF8.GetBytes(($pairs -join "`0") + "`0")
-$start = New-Object Diagnostics.ProcessStartInfo -ArgumentList $binary, 'step run'
-$start.UseShellExecute = $false
-$start.RedirectStandardInput = $true
-$start.WorkingDirectory = (Get-Location).ProviderPath
-$start.EnvironmentVariables['NO_COLOR'] = '1'
-$process = [Diagnostics.Process]::Start($start)
-$process.StandardInput.BaseStream.Write($bytes, 0, $bytes.Length)
-$process.StandardInput.BaseStream.Close()
-$process.WaitForExit()
-exit $process.ExitCode

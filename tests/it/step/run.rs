@@ -179,6 +179,7 @@ fn what_is_no_frame_is_said_and_nothing_is_sent() {
     for (frame, why) in [
         (&b""[..], "it is empty"),
         (b"@protocol\x001\x00T.Token\x00s3cret-value", "it breaks off"),
+        (b"@protocol\x002\x00T.Token\x00s3cret-value\x00", "it breaks off"),
         (b"@protocol\x009\x00", "version `9`"),
         (b"@protocol\x001\x00@script\x00%%%\x00", "is not base64"),
         (b"@protocol\x001\x00", "holds no script"),

@@ -7,16 +7,12 @@ use crate::support::{
 };
 use octorhai::{
     engine::params::{ParamDecl, ParamKind},
-    step::frame::{Frame, SCRIPT, VERSION},
+    step::frame::{END, Frame, PROTOCOL, SCRIPT},
     template::{Script, Shell, export, lint},
 };
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
-use std::{
-    fs,
-    io::Read,
-    process::{Command, Stdio},
-};
+use std::{fs, io::Read};
 
 /// What Octopus makes of a text (octopus-step-contract.md §1.3), with every name known: nothing may be changed by it. Written anew
 /// from the contract; the sandbox has its own.
@@ -127,12 +123,11 @@ fn body(template: &Value) -> &str {
     template["Properties"]["Octopus.Action.Script.ScriptBody"].as_str().expect("a body")
 }
 
-/// The words in quotes on the lines of a launcher that write the script and its files.
+/// The words in quotes of the line of a launcher that writes the script and its files.
 fn words(body: &str) -> Vec<String> {
-    let lines = body.lines().filter(|line| line.contains(&format!("'{SCRIPT}'")) || line.contains("'@file:"));
-    lines
-        .flat_map(|line| line.split('\'').skip(1).step_by(2).filter(|word| !word.contains("%s")).map(str::to_owned).collect::<Vec<_>>())
-        .collect()
+    let line = body.lines().find(|line| line.contains(&format!("'{SCRIPT}'"))).expect("a line with the script");
+    let words = line.split('\'').skip(1).step_by(2).skip_while(|word| *word != PROTOCOL);
+    words.map(str::to_owned).collect()
 }
 
 proptest! {
@@ -151,7 +146,7 @@ proptest! {
         let written = template["Parameters"][0]["DefaultValue"].as_str().expect("a text");
         prop_assert_eq!(evaluated(written), default);
         let body = evaluated(body(&template));
-        let pairs = [vec!["@protocol".to_owned(), VERSION.to_owned()], words(&body)].concat();
+        let pairs = [words(&body), vec![END.to_owned(), String::new()]].concat();
         let bytes: Vec<u8> = pairs.iter().flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect();
         let frame = Frame::parse(&bytes).expect("a frame");
         prop_assert_eq!(frame.script().expect("a script").1, text);
@@ -159,59 +154,34 @@ proptest! {
     }
 }
 
-/// A worker's shell in small, around a body: variables from a table, a program that keeps what comes on descriptor 3.
-fn through_bash(body: &str, variables: &[(String, String)], with_array: bool) -> Vec<u8> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let program = folder.path().join("octorhai");
-    fs::write(
-        &program,
-        "#!/bin/bash\nif [ \"$1\" = --version ]; then echo 'octorhai 0'; exit; fi\necho \"words: $*\" > words\nexec cat <&3 > frame\n",
-    )
-    .expect("written");
-    assert!(Command::new("chmod").args(["+x", &program.display().to_string()]).status().expect("it runs").success());
-    let quoted = |text: &str| format!("$'{}'", text.bytes().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat());
-    let mut shell = String::from("function get_octopusvariable { case \"$1\" in\n");
-    let all: Vec<(String, String)> = [variables, &[("Octorhai.SomeScript.BinaryPath".to_owned(), program.display().to_string())]].concat();
-    for (name, value) in &all {
-        shell = format!("{shell}  {}) printf '%s' {} ;;\n", quoted(name), quoted(value));
-    }
-    shell += "  *) echo ;;\nesac; }\n";
-    if with_array {
-        shell += "declare -A octopus_parameters=()\n";
-        for (name, value) in &all {
-            shell = format!("{shell}octopus_parameters[{}]={}\n", quoted(name), quoted(value));
-        }
-    }
-    fs::write(folder.path().join("Script.sh"), body).expect("written");
-    fs::write(folder.path().join("Bootstrap.sh"), format!("{shell}source ./Script.sh\n")).expect("written");
-    let output = Command::new("/bin/bash").arg("Bootstrap.sh").current_dir(folder.path()).stdin(Stdio::null()).output().expect("bash runs");
-    assert!(
-        output.status.success() && output.stderr.is_empty(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert_eq!(fs::read_to_string(folder.path().join("words")).expect("it ran"), "words: step run\n");
-    fs::read(folder.path().join("frame")).expect("it ran")
-}
-
+#[cfg(unix)]
 #[test]
 fn the_launcher_hands_on_exact_bytes_in_real_bash() {
+    use crate::support::worker::{self, Worker};
     let mut runner =
         proptest::test_runner::TestRunner::new(ProptestConfig { cases: cases(20), failure_persistence: None, ..ProptestConfig::default() });
-    let case = (nasty(), nasty(), any::<bool>());
-    let checked = runner.run(&case, |(text, value, with_array)| {
-        // A name that is not set reads as one newline in the helper of Octopus, and no value holds NUL.
-        let value = if value == "\n" { String::new() } else { value.replace('\0', "") };
+    let checked = runner.run(&(nasty(), nasty(), any::<bool>()), |(text, value, is_unknown)| {
+        let mut worker = Worker::new("", Shell::Bash).expect("Bash is there");
+        if is_unknown {
+            worker.functions = |text| text.replace("echo -n", "printf %s");
+        }
+        // Where the functions are unknown, a name that is not set reads as one newline.
+        let value = if is_unknown && value == "\n" { String::new() } else { value.replace('\0', "") };
         let made = template(&script(&text, "", "x"), Shell::Bash).expect("a template");
-        let variables = [
+        let program = worker.stand_in("octorhai", "");
+        for (name, value) in [
             ("Octorhai.SomeScript.To", value.as_str()),
             ("Octorhai.SomeScript.Token", "s3\"cr'et\n"),
             ("Octopus.Task.Id", "ServerTasks-7"),
             ("Other", "not ours"),
-        ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let frame = Frame::parse(&through_bash(body(&made), &variables, with_array)).expect("a frame");
+            ("Octorhai.SomeScript.BinaryPath", worker::text(&program)),
+        ] {
+            worker.set(name, value);
+        }
+        let output = worker.run(body(&made));
+        let said = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
+        prop_assert!(output.status.success() && output.stderr.is_empty(), "{said}");
+        let frame = Frame::parse(&worker.frame()).expect("a frame");
         prop_assert_eq!(frame.script().expect("a script").1, text);
         prop_assert_eq!(frame.get("Octorhai.SomeScript.To"), Some(value.as_str()));
         prop_assert_eq!(
@@ -223,28 +193,6 @@ fn the_launcher_hands_on_exact_bytes_in_real_bash() {
         Ok(())
     });
     checked.expect("the same bytes");
-}
-
-#[test]
-fn a_launcher_says_what_it_lacks() {
-    let made = template(&script("1", "", "x"), Shell::Bash).expect("a template");
-    let run = |before: &str, path: &str| {
-        let text = format!("{before}\n{}", body(&made));
-        let output = Command::new("/bin/bash").args(["-c", &text]).env_clear().env("PATH", path).output().expect("bash runs");
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), output.stderr.is_empty())
-    };
-    let (code, said, quiet) = run("", "/usr/bin:/bin");
-    assert!(
-        code == Some(2) && quiet && said.contains("this is no script step") && said.contains("##octopus[resultMessage message='"),
-        "{said}"
-    );
-    let (code, said, quiet) = run("get_octopusvariable() { echo; }", "/usr/bin:/bin");
-    assert!(code == Some(2) && quiet && said.contains("no octorhai: choose the package in Octorhai.SomeScript.Package"), "{said}");
-    let (code, said, _) = run(
-        "get_octopusvariable() { if [ \"$1\" = Octorhai.SomeScript.BinaryPath ]; then printf /no/such; else echo; fi; }",
-        "/usr/bin:/bin",
-    );
-    assert!(code == Some(2) && said.contains("there is no file /no/such"), "{said}");
 }
 
 /// Trees of PowerShell: no PowerShell can be installed everywhere, so its grammar stands in for it.

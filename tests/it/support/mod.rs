@@ -19,6 +19,8 @@ pub mod standalone;
 pub mod step;
 #[cfg(unix)]
 pub mod terminal;
+#[cfg(unix)]
+pub mod worker;
 
 use assert_cmd::Command;
 use octorhai::{

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The names of a launcher's pipe, in Bash: the frame comes on descriptor 3, and what runs is our own child's place.
-const LAUNCHER: &str = r#"exec 3< <(cat "$FRAME_FILE"); exec "$OCTORHAI" step run"#;
+const LAUNCHER: &str = r#"exec 3< <(cat "$FRAME_FILE"); OCTORHAI_FRAME=3 exec "$OCTORHAI" step run"#;
 
 /// A step that is about to run.
 pub struct Step {
@@ -22,9 +22,9 @@ impl Step {
     /// With a script, the parameters of a template with the prefix `T`, and variables. `Key!` is the name of a secret.
     pub fn new(url: &str, script: &str, variables: &[(&str, &str)]) -> Self {
         let secrets: Vec<&str> = variables.iter().filter_map(|(name, _)| name.strip_suffix('!')).chain(["T.Server.ApiKey"]).collect();
-        let secrets = secrets.join("\n");
+        let secrets = secrets.join(" ");
         let text = BASE64.encode(script);
-        let mut pairs = vec![("@protocol", "1"), ("@secrets", &secrets), ("@template", "test 1"), ("@prefix", "T"), ("@name", "x.rhai")];
+        let mut pairs = vec![("@protocol", "2"), ("@secrets", &secrets), ("@template", "test 1"), ("@prefix", "T"), ("@name", "x.rhai")];
         pairs.push(("@script", &text));
         let mine = |name: &str| variables.iter().any(|(known, _)| known.trim_end_matches('!') == name);
         let usual = [
@@ -37,6 +37,7 @@ impl Step {
         ];
         pairs.extend(usual.iter().filter(|(name, _)| !mine(name)));
         pairs.extend(variables.iter().map(|(name, value)| (name.trim_end_matches('!'), *value)));
+        pairs.push(("@end", ""));
         let frame = pairs.iter().flat_map(|(name, value)| [*name, "\0", *value, "\0"]).collect::<String>().into_bytes();
         Self { frame, environment: Vec::new(), folder: tempfile::tempdir().expect("a folder") }
     }
