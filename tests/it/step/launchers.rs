@@ -116,7 +116,7 @@ fn hard_values() -> Vec<String> {
     .map(str::to_owned)
     .into();
     all.push("x".repeat(1 << 20));
-    all.push((0..1000).map(|line| format!("line {line}\n")).collect());
+    all.push((0..1000).map(|line| format!("line {line}\n")).collect::<Vec<_>>().concat());
     all
 }
 
@@ -167,7 +167,7 @@ fn value_with_nul_stops_the_step_before_anything_is_sent() {
         if unknown {
             worker.functions = unknown_functions;
         }
-        worker.set("Octorhai.T.BinaryPath", text(&assert_cmd::cargo::cargo_bin!("octorhai").to_path_buf()));
+        worker.set("Octorhai.T.BinaryPath", text(assert_cmd::cargo::cargo_bin!("octorhai")));
         worker.set("Octorhai.T.Server.ApiKey", "API-SECRET");
         worker.set("Octorhai.T.Project", "Project A\0Octorhai.T.Server.Url\0http://127.0.0.1:9");
         let output = worker.run(&launcher(shell, "deploy(param(\"Project\", \"\"), \"latest\", \"Test\");", &["Project"]));
@@ -286,7 +286,7 @@ fn program_that_is_older_than_the_template_is_heard() {
 #[test]
 fn pipe_of_the_agent_on_descriptor_3_is_not_taken_for_the_frame() {
     for mut worker in workers("pipe_of_the_agent_on_descriptor_3_is_not_taken_for_the_frame") {
-        worker.set("Octorhai.T.BinaryPath", text(&assert_cmd::cargo::cargo_bin!("octorhai").to_path_buf()));
+        worker.set("Octorhai.T.BinaryPath", text(assert_cmd::cargo::cargo_bin!("octorhai")));
         let inner = worker.command(&launcher(worker.shell, "print(1);", &[]));
         let words: Vec<String> =
             std::iter::once(inner.get_program()).chain(inner.get_args()).map(|word| word.to_str().expect("UTF-8").to_owned()).collect();

@@ -9,6 +9,7 @@ pub const VARIABLE: &str = "OCTORHAI_TEST_KITS";
 ///
 /// # Panics
 /// When the variable is set and the kit is not there: a test that was asked for must not pass unseen.
+#[allow(clippy::print_stderr, reason = "whoever runs the tests must see what was left out")]
 pub fn kit(test: &str, path: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os(VARIABLE).map(PathBuf::from) else {
         eprintln!("LEFT OUT: {test}: {VARIABLE} names no folder with {path}");
