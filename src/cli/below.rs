@@ -81,6 +81,11 @@ pub(super) fn world_zone(world: &World) -> String {
     world.zone().unwrap_or_else(|| "UTC".to_owned())
 }
 
+/// Which shells run the scripts of steps, and which are missing.
+pub(super) fn shells() -> Vec<String> {
+    sandbox::shells()
+}
+
 /// Serves `world` at `address` with a clock `speed` times as fast as the one on the wall, or one that stands until a client
 /// moves it (none), tells when it listens, and returns when a signal asks for the end, or fails when the log can no longer be written.
 pub(super) fn serve(

@@ -25,6 +25,11 @@ fn perform(args: &SandboxArgs, ui: &Ui) -> Result<()> {
         for line in instructions(&ready) {
             ui.talk(&line);
         }
+        if args.run_scripts {
+            for line in below::shells() {
+                ui.talk(&line);
+            }
+        }
     })
 }
 

@@ -84,6 +84,17 @@ pub struct Sandbox {
     serving: JoinHandle<()>,
 }
 
+/// Which shells of this machine run the scripts of steps, in one line, and a line for each that is missing and why.
+pub fn shells() -> Vec<String> {
+    worker::shells_found()
+}
+
+/// The service messages that the sandbox hears in lines of a step's stdout, in order: `{"name", "attributes"}`, or `{"level"}` for those that
+/// change the level of the lines behind them (null: nothing is shown).
+pub fn messages_in(lines: &[String]) -> serde_json::Value {
+    worker::heard(lines)
+}
+
 impl Sandbox {
     /// Starts a server for `world` on the current tokio runtime. Time in it is `clock`'s; port 0 means any.
     ///

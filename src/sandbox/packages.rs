@@ -48,6 +48,11 @@ impl Package {
         format!("packages-{}.{}", self.id, self.version)
     }
 
+    /// What was pushed, and how its file ends: `.zip`.
+    pub(crate) fn content(&self) -> (Bytes, &str) {
+        (self.bytes.clone(), &self.extension)
+    }
+
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()
     }

@@ -434,7 +434,6 @@ impl State {
         } else {
             run.ended = Some(now);
             run.said.push(format!("{result} by {by}{}", notes.as_ref().map_or_else(String::new, |n| format!(": {n}"))));
-            run.outputs = vec![("Manual.Notes".into(), notes.unwrap_or_default()), ("Manual.ResponsibleUser.Username".into(), by)];
             if result == "Abort" {
                 run.status = StepStatus::Failed;
                 t.failing = true;
@@ -443,6 +442,11 @@ impl State {
                 run.status = StepStatus::Success;
             }
             t.eligible = now;
+            let approved = if result == "Abort" { "False" } else { "True" };
+            let mut outputs =
+                vec![("Manual.Notes".to_owned(), notes.unwrap_or_default()), ("Manual.Approved".to_owned(), approved.to_owned())];
+            outputs.extend(self.person(user).map(|(key, value)| (format!("Manual.ResponsibleUser.{key}"), value)));
+            self.tasks[task].steps[step].outputs = outputs;
         }
         self.fill_slots();
     }

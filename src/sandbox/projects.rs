@@ -7,6 +7,7 @@ use super::{
     dashboard, defaults, lifecycle, releases, runbooks, selection,
     state::State,
     variables,
+    world::run::STAND_IN,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -169,7 +170,7 @@ fn made_process(state: &State, id: &str) -> Result<Value, Refusal> {
                             let teams: Vec<String> = m.teams.iter().filter_map(|t| state.store.of("teams").iter().find(|d| str_of(d, "Name").eq_ignore_ascii_case(t.get_ref()))).map(|d| str_of(d, "Id").to_owned()).collect();
                             ("Octopus.Manual", json!({"Octopus.Action.Manual.Instructions": m.instructions, "Octopus.Action.Manual.ResponsibleTeamIds": teams.join(","), "Octopus.Action.Manual.BlockConcurrentDeployments": if m.block { "True" } else { "False" }}))
                         }
-                        None => ("Octopus.Script", json!({"Octopus.Action.Script.ScriptSource": "Inline", "Octopus.Action.Script.Syntax": "Bash", "Octopus.Action.Script.ScriptBody": "true", "Octopus.Action.RunOnServer": "true"})),
+                        None => ("Octopus.Script", json!({"Octopus.Action.Script.ScriptSource": "Inline", "Octopus.Action.Script.Syntax": "Bash", "Octopus.Action.Script.ScriptBody": STAND_IN, "Octopus.Action.RunOnServer": "true"})),
                     };
                     if let Some(package) = packages.iter().find(|p| str_of(p, "Name").is_empty()) {
                         properties["Octopus.Action.Script.ScriptSource"] = json!("Package");

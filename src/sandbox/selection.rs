@@ -4,7 +4,7 @@
 use super::{
     answer::{Ask, Refusal, field, str_of, text, texts},
     build_information, feeds, packages, projects,
-    state::{Release, State},
+    state::{Release, State, What},
     versions::{in_range, tag_fits},
     world::model::StepPlan,
 };
@@ -71,6 +71,17 @@ fn selected<'v>(list: &'v Value, slot: &Slot) -> Option<&'v str> {
     let named = |p: &Value| text(p, "ActionName").or_else(|| text(p, "StepName")).unwrap_or_default();
     let of = |p: &&Value| slot.is(&named(p), &text(p, "PackageReferenceName").unwrap_or_default());
     list.as_array()?.iter().find(of).and_then(|p| field(p, "Version").as_str()).map(str::trim).filter(|v| !v.is_empty())
+}
+
+/// The version that the release or snapshot of an execution took for a package of a step.
+pub(crate) fn taken(state: &State, execution: usize, action: &str, reference: &str) -> Option<String> {
+    let list = match &state.executions[execution].what {
+        What::Deploy { release, .. } => state.release(*release)?.extra.get("SelectedPackages")?,
+        What::Runbook { snapshot, .. } => &state.store.of("runbookSnapshots").get(snapshot)?["SelectedPackages"],
+    };
+    let slot =
+        Slot { action: action.to_owned(), reference: reference.to_owned(), package: String::new(), feed: String::new(), fixed: None };
+    selected(list, &slot).map(str::to_owned)
 }
 
 fn entry(action: &str, reference: &str, version: &str) -> Value {

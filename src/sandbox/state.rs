@@ -361,6 +361,16 @@ impl State {
         }
     }
 
+    /// A user as variables tell of one: what, and its value.
+    pub(crate) fn person(&self, id: &str) -> [(&'static str, String); 4] {
+        let user = self.store.of("users").get(id);
+        let of = |key: &str| user.map(|user| str_of(user, key).to_owned()).unwrap_or_default();
+        let username = self.username(id);
+        let shown = if id == SYSTEM { "System".to_owned() } else { of("DisplayName") };
+        let shown = if shown.is_empty() { username.clone() } else { shown };
+        [("Id", id.to_owned()), ("Username", username), ("DisplayName", shown), ("EmailAddress", of("EmailAddress"))]
+    }
+
     /// The index of a task with this id.
     pub(crate) fn task_index(&self, id: &str) -> Option<usize> {
         number(id, "ServerTasks-").filter(|n| *n <= self.tasks.len()).map(|n| n - 1).filter(|n| !self.forgotten.contains(n))

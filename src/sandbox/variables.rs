@@ -1,9 +1,11 @@
 //! Variable sets with their version check, prompted variables, concurrency tags, and the output variables of deployments.
 
+pub(crate) mod system;
+
 use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
-    state::{State, Task, What},
+    state::{State, Task},
     world::model::VariablePlan,
 };
 use crate::clock::later;
@@ -106,33 +108,6 @@ fn raw(state: &State, id: &str) -> Result<Value, Refusal> {
     Err(missing())
 }
 
-/// What the server says of a deployment or runbook run to those who run in it.
-pub(crate) fn system(state: &State, index: usize) -> Vec<(&'static str, String)> {
-    let x = &state.executions[index];
-    let name = |kind: &'static str, id: &str| state.store.name(kind, id);
-    let mut all = vec![
-        ("Octopus.Project.Id", x.project.clone()),
-        ("Octopus.Project.Name", name("projects", &x.project)),
-        ("Octopus.Environment.Id", x.environment.clone()),
-        ("Octopus.Environment.Name", name("environments", &x.environment)),
-        ("Octopus.Task.Id", format!("ServerTasks-{}", x.task + 1)),
-    ];
-    match &x.what {
-        What::Deploy { release, channel } => {
-            all.push(("Octopus.Deployment.Id", x.id.clone()));
-            all.push(("Octopus.Release.Id", super::releases::id(*release)));
-            all.extend(state.release(*release).map(|r| ("Octopus.Release.Number", r.version.clone())));
-            all.push(("Octopus.Release.Channel.Name", name("channels", channel)));
-        }
-        What::Runbook { runbook, .. } => {
-            all.push(("Octopus.RunbookRun.Id", x.id.clone()));
-            all.push(("Octopus.Runbook.Id", runbook.clone()));
-            all.push(("Octopus.Runbook.Name", name("runbooks", runbook)));
-        }
-    }
-    all
-}
-
 /// What the first `steps` steps of a task have put out: name, value, whether it is sensitive.
 pub(crate) fn outputs(task: &Task, steps: usize) -> impl Iterator<Item = (String, &str, bool)> {
     task.plan.iter().zip(&task.steps).take(steps).flat_map(|(step, run)| {
@@ -146,7 +121,7 @@ fn manifest(state: &State, index: usize) -> Value {
     let x = &state.executions[index];
     let t = &state.tasks[x.task];
     let id = format!("variableset-{}", x.id);
-    let mut list: Vec<Value> = system(state, index).iter().map(|(name, value)| plain(&x.id, name, value)).collect();
+    let mut list: Vec<Value> = system::of_execution(state, index).iter().map(|(name, value)| plain(&x.id, name, value)).collect();
     list.extend(x.values.iter().map(|(name, value)| plain(&x.id, name, value)));
     for (name, value, is_secret) in outputs(t, t.plan.len()) {
         let mut variable = plain(&x.id, &name, value);
@@ -186,7 +161,7 @@ pub(crate) struct Target<'a> {
 
 impl Target<'_> {
     /// Whether a variable is in scope there. Scopes of steps and deployment targets say nothing about the whole.
-    fn is_in_scope(&self, state: &State, variable: &Value) -> bool {
+    pub(crate) fn is_in_scope(&self, state: &State, variable: &Value) -> bool {
         let scope = &variable["Scope"];
         let among = |name: &str, wanted: Option<&str>| {
             let listed = texts(&scope[name]);

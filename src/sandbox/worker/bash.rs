@@ -2,73 +2,69 @@
 //! command line of the shell and nowhere else, and the array if the server has that switched on. The flaws of the helpers are kept:
 //! scripts and launchers live with them.
 
-use super::variables::Variable;
-use aes::cipher::{BlockModeEncrypt as _, KeyIvInit as _, block_padding::Pkcs7};
+use super::{
+    cipher::Cipher,
+    variables::{Variable, is_build_information, is_script_module},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use std::fmt::Write as _;
 
-/// The three files of a step, by their contents.
+/// The files of a step beside its body, and the key to them.
 pub(super) struct Files {
-    /// `Bootstrap.sh`.
+    /// `Bootstrap.….Script.sh`: the configuration, then the body with the step's parameters, in one shell, so that `return` works.
     pub(super) bootstrap: String,
-    /// `Configure.sh`.
+    /// `Configure.….sh`: helpers and variables.
     pub(super) configure: String,
     /// 64 hexadecimal digits.
     pub(super) key: String,
 }
 
-type Encryptor = cbc::Encryptor<aes::Aes256>;
+/// What the server looks for in a body before it fills the array.
+const ARRAY: &str = "octopus_parameters[";
 
-/// The files for a body with these variables.
-pub(super) fn files(body: &str, variables: &[Variable], with_array: bool) -> Files {
-    let key: [u8; 32] = random();
-    let iv: [u8; 16] = random();
-    let encrypted = |text: &[u8]| BASE64.encode(Encryptor::new(&key.into(), &iv.into()).encrypt_padded_vec::<Pkcs7>(text));
-    let iv_hex = hex::encode(iv);
-    let mut configure = String::from(
-        "function get_octopusvariable {\n  local INPUT; INPUT=$(printf '%s' \"$1\" | openssl enc -base64 -A)\n  case \"$INPUT\" in\n",
-    );
+/// The files for a body with these variables; `parameters` is text of Bash, and `configure` the name of the second file.
+pub(super) fn files(body: &str, parameters: &str, configure: &str, variables: &[Variable], with_array: bool) -> Files {
+    let cipher = Cipher::new();
+    let mut cases = String::new();
     for variable in variables {
-        let (name, value) = (BASE64.encode(&variable.name), encrypted(variable.value.as_bytes()));
-        let _ = writeln!(configure, "    \"{name}\") decrypt_variable \"{value}\" \"{iv_hex}\" ;;");
-    }
-    configure.push_str("    *) echo \"\" ;;\n  esac\n}\n");
-    // The server fills the array only for who names it.
-    if with_array && body.contains("octopus_parameters[") {
-        let mut all = String::new();
-        for variable in variables {
-            let _ = writeln!(all, "octopus_parameters[{}]={}", quoted(&variable.name), quoted(&variable.value));
-        }
+        let (value, iv) = cipher.encrypt(&variable.value);
         let _ = writeln!(
-            configure,
-            "declare -A octopus_parameters=()\neval \"$(decrypt_variable \"{}\" \"{iv_hex}\")\"",
-            encrypted(all.as_bytes())
+            cases,
+            "    \"{}\") decrypt_variable \"{}\" \"{}\" ;;",
+            BASE64.encode(&variable.name),
+            BASE64.encode(value),
+            hex::encode(iv)
         );
     }
-    Files { bootstrap: BOOTSTRAP.to_owned(), configure, key: hex::encode(key) }
+    let used = with_array && body.contains(ARRAY);
+    let (array, iv) = if used { cipher.encrypt(&pairs(variables)) } else { Default::default() };
+    let configure_text = BOOTSTRAP
+        .replace("@VARIABLES@\n", &cases)
+        .replace("@TOGGLE@", if with_array { "true" } else { "false" })
+        .replace("@USED@", if used { "true" } else { "false" })
+        .replace("@ARRAY@", &BASE64.encode(array))
+        .replace("@ARRAY_IV@", &hex::encode(iv));
+    let bootstrap = format!("#!/bin/bash\nsource \"$(pwd)/{configure}\"\nshift\nsource \"$(pwd)/Script.sh\" {}\n", in_ascii(parameters));
+    Files { bootstrap, configure: configure_text, key: hex::encode(cipher.key()) }
 }
 
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    for chunk in bytes.chunks_mut(16) {
-        chunk.copy_from_slice(&uuid::Uuid::new_v4().as_bytes()[..chunk.len()]);
+/// Names and values with a NUL behind each, the values as they were written, with their `#{…}`: the server does not evaluate them here.
+fn pairs(variables: &[Variable]) -> String {
+    let mut all = String::new();
+    for variable in variables.iter().filter(|one| !is_script_module(&one.name) && !is_build_information(&one.name)) {
+        let _ = write!(all, "{}\0{}\0", variable.name, variable.raw);
     }
-    bytes
+    all
+}
+
+/// The file is written in ASCII: what is not becomes a question mark, one for each unit of UTF-16.
+fn in_ascii(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii() { c.to_string() } else { "?".repeat(c.len_utf16()) }).collect()
 }
 
 /// A word of Bash that is exactly this text.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("$'");
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b" _-.,:/@#[](){}+=".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out.push('\'');
-    out
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// Sourced are the variables, then the body with the step's arguments: in one shell, so that `return` works and functions are there.
 const BOOTSTRAP: &str = include_str!("bootstrap.sh");

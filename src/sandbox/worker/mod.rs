@@ -1,17 +1,23 @@
-//! Steps that really run: Bash bodies of a world, executed as a worker executes them (octopus-step-contract.md §1).
+//! Steps that really run: bodies in Bash or PowerShell, executed as a worker executes them (octopus-step-contract.md §1).
 //!
 //! Everything else in the sandbox is worked out when somebody asks. A process is not: it starts when a request (or, in real time, a
 //! tick) finds that its step has begun, and the step ends when it ends. On a virtual clock a running process counts as somebody who
 //! works, so that the clock stands but for what the process's own requests say (`X-Octorhai-Now`), and everybody who waits goes on after it.
 
 mod bash;
+mod cipher;
 mod octostache;
+mod powershell;
 mod process;
 mod reader;
 mod sent;
+mod shells;
+mod staging;
 mod variables;
 
+pub(crate) use reader::heard;
 pub(crate) use sent::{UNRUN, steps_of};
+pub(crate) use shells::found as shells_found;
 
 use super::{
     answer::str_of,

@@ -2,16 +2,24 @@
 
 use super::{
     bash,
-    octostache::{Mode, evaluate},
-    reader::{Heard, Reader},
-    variables::{self, Variable},
+    octostache::{Mode, Variables, evaluate},
+    powershell,
+    reader::{self, Heard, Lines, Reader},
+    shells,
+    staging::{self, Package},
+    variables::{self, Set, Variable},
 };
-use crate::sandbox::{http::Shared, state::State};
+use crate::sandbox::{
+    http::Shared,
+    state::State,
+    world::run::{RunPlan, Syntax},
+};
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
-    io::{BufRead, BufReader, Read},
+    fs,
+    io::Read,
     path::Path,
     process::{Child, Command, Stdio},
     sync::{
@@ -30,13 +38,12 @@ pub(super) struct Job {
     pub(super) step: usize,
     /// The task's when it began: another one now means that it was cancelled.
     pub(super) generation: u32,
-    /// Why it cannot run: its variables cannot be evaluated.
-    problem: Option<String>,
-    body: String,
-    arguments: Vec<String>,
-    variables: Vec<Variable>,
+    name: String,
+    run: RunPlan,
+    variables: Set,
+    /// What stands beside the body, or why the step cannot begin.
+    packages: Result<Vec<Package>, String>,
     with_array: bool,
-    fails_on_stderr: bool,
     attempt: u32,
     /// The group of its processes, once there are some.
     group: Mutex<Option<u32>>,
@@ -56,29 +63,21 @@ impl Job {
     /// The process of a step that has begun; none when it has no body any more.
     pub(super) fn of(state: &State, task: usize, step: usize) -> Option<Self> {
         let t = &state.tasks[task];
-        let run = t.plan.get(step)?.run.as_ref()?;
-        let seen = variables::of_step(state, task, step).and_then(|(variables, known)| {
-            // Everything is evaluated once: the body with the values as they were set.
-            let body = evaluate(&run.body.replace("\r\n", "\n"), Mode::File, &known)?.into_owned();
-            let argument = |text: &String| evaluate(text, Mode::Value, &known).map(Cow::into_owned);
-            let arguments = run.arguments.iter().map(argument).collect::<Result<_, _>>()?;
-            Ok((variables, body, arguments))
-        });
-        let (problem, (variables, body, arguments)) = match seen {
-            Ok(seen) => (None, seen),
-            Err(problem) => (Some(problem), Default::default()),
-        };
+        let plan = t.plan.get(step)?;
+        let run = plan.run.clone()?;
         Some(Self {
             task,
             step,
             generation: t.generation,
-            problem,
-            body,
-            arguments,
+            name: plan.name.clone(),
+            packages: match &run.refused {
+                Some(why) => Err(why.clone()),
+                None => staging::acquire(state, task, step),
+            },
+            run,
             with_array: state.plan.worker.parameters_array,
-            fails_on_stderr: run.fail_on_error_output,
             attempt: t.steps[step].attempts,
-            variables,
+            variables: variables::of_step(state, task, step),
             group: Mutex::default(),
             left: AtomicBool::new(false),
         })
@@ -97,11 +96,6 @@ impl Job {
 
     /// Runs it to its end.
     pub(super) fn run(&self, shared: &Arc<Shared>) {
-        if let Some(problem) = &self.problem {
-            // As the agent's part of the server ends then.
-            self.log(&mut shared.state.lock(), shared, "Error", problem, &Told::default());
-            return super::ended(shared, self, Some("The remote script failed with exit code 100".to_owned()));
-        }
         let error = match self.work(shared) {
             Ok(error) => error,
             Err(problem) => Some(format!("The step could not be run: {problem}")),
@@ -110,23 +104,40 @@ impl Job {
     }
 
     fn work(&self, shared: &Arc<Shared>) -> std::io::Result<Option<String>> {
+        let packages = match &self.packages {
+            Ok(packages) => packages,
+            Err(why) => return Ok(Some(why.clone())),
+        };
         let home = shared.worker.home()?;
         let folder = home.join("Work").join(uuid::Uuid::new_v4().simple().to_string());
-        std::fs::create_dir_all(&folder)?;
-        let done = self.in_folder(shared, &home, &folder);
+        fs::create_dir_all(&folder)?;
+        let done = self.in_folder(shared, packages, &home, &folder);
         // Deleted when the server says that the script is complete (§1.1).
-        let _gone = std::fs::remove_dir_all(&folder);
+        let _gone = fs::remove_dir_all(&folder);
         done
     }
 
-    fn in_folder(&self, shared: &Arc<Shared>, home: &Path, folder: &Path) -> std::io::Result<Option<String>> {
-        let files = bash::files(&self.body, &self.variables, self.with_array);
-        std::fs::write(folder.join("Script.sh"), &self.body)?;
-        std::fs::write(folder.join("Configure.sh"), files.configure)?;
-        std::fs::write(folder.join("Bootstrap.sh"), files.bootstrap)?;
-        let mut told =
-            Told { masks: self.variables.iter().filter(|v| v.sensitive).flat_map(|v| masks(&v.value)).collect(), ..Told::default() };
-        let mut child = self.spawn(shared, home, folder, &files.key)?;
+    fn in_folder(&self, shared: &Arc<Shared>, packages: &[Package], home: &Path, folder: &Path) -> std::io::Result<Option<String>> {
+        let environment = environment(shared, home, folder);
+        let mut known = self.variables.clone();
+        for (name, value) in &environment {
+            known.add(&format!("env:{name}"), value, false);
+        }
+        staging::stage(packages, home, folder, &mut known, |level, text| {
+            self.log(&mut shared.state.lock(), shared, level, &text, &Told::default());
+        })?;
+        let command = match self.prepare(&mut known, shared.clock.now(), folder)? {
+            Ok(command) => command,
+            Err(NotBegun::Without(why)) => return Ok(Some(why)),
+            Err(NotBegun::Unreadable(why)) => {
+                // As the agent's part of the server ends then.
+                self.log(&mut shared.state.lock(), shared, "Error", &why, &Told::default());
+                return Ok(Some("The remote script failed with exit code 100".to_owned()));
+            }
+        };
+        let secrets = command.variables.iter().filter(|one| one.sensitive).flat_map(|one| masks(&one.value));
+        let mut told = Told { masks: secrets.collect(), ..Told::default() };
+        let mut child = spawn(&command.line, folder, &environment)?;
         *self.group.lock() = Some(child.id());
         if self.left.load(Ordering::SeqCst) {
             // Cancelled while it started.
@@ -141,6 +152,8 @@ impl Job {
             if self.left.load(Ordering::SeqCst) {
                 break;
             }
+            // Whatever its level: the agent counts lines of the stream that are no messages.
+            told.errors |= stream == 1 && !line.trim().is_empty() && !line.starts_with(reader::MARK);
             readers[stream].line(&line, &mut all);
             let mut state = shared.state.lock();
             for one in all.drain(..) {
@@ -153,14 +166,14 @@ impl Job {
             self.log(&mut state, shared, "Warning", "the step has left the level of its log changed", &told);
         }
         for (path, name) in std::mem::take(&mut told.artifacts) {
-            match std::fs::read(&path) {
+            match fs::read(&path) {
                 Ok(bytes) => super::keep_artifact(&mut state, self, &masked(&name, &told.masks), bytes),
                 Err(problem) => self.log(&mut state, shared, "Error", &format!("artifact {path} cannot be collected: {problem}"), &told),
             }
         }
         let result = || told.result.as_ref().map(|text| masked(text, &told.masks));
         Ok(match status.code() {
-            Some(0) if told.errors && self.fails_on_stderr => {
+            Some(0) if told.errors && self.run.fail_on_error_output => {
                 Some("The script wrote to the error stream, and this step fails then".to_owned())
             }
             Some(0) => None,
@@ -169,25 +182,73 @@ impl Job {
         })
     }
 
-    fn spawn(&self, shared: &Shared, home: &Path, folder: &Path, key: &str) -> std::io::Result<Child> {
-        // As the agent starts it: the outer shell is the root that some agents kill alone.
-        let mut command = Command::new("/bin/bash");
-        command.args(["-c", "/bin/bash Bootstrap.sh \"$@\"; exit $?", "step", key]).args(&self.arguments);
-        command.current_dir(folder).env_clear();
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()));
-        command.env("HOME", home).env("TentacleHome", home).env("OctopusCalamariWorkingDirectory", folder).env("LANG", "C.UTF-8");
-        if shared.clock.is_virtual() {
-            command.env("OCTORHAI_VIRTUAL_TIME", "1");
+    /// Writes the files of the step, and says how it is started, or why it cannot be.
+    fn prepare(&self, all: &mut Set, now: Timestamp, folder: &Path) -> std::io::Result<Result<Prepared, NotBegun>> {
+        let syntax = self.run.shell;
+        let program = match shells::program(syntax) {
+            Ok(program) => program,
+            Err(why) => {
+                let why = format!("The script of the step '{}' is written in {}: {why}", self.name, syntax.name());
+                return Ok(Err(NotBegun::Without(why)));
+            }
+        };
+        let extension = match syntax {
+            Syntax::Bash => "sh",
+            Syntax::PowerShell => "ps1",
+        };
+        let file = format!("Script.{extension}");
+        all.add("Octopus.Action.Script.ScriptFileName", &file, false);
+        let known = all.known(now);
+        // Everything is evaluated once: the body with the values as they were set.
+        let texts = || {
+            let body = evaluate(&self.run.body, Mode::File, &known)?.into_owned();
+            Ok((body, self.parameters(&known)?, all.evaluated(&known)?))
+        };
+        let (body, parameters, variables) = match texts() {
+            Ok(texts) => texts,
+            Err(why) => return Ok(Err(NotBegun::Unreadable(why))),
+        };
+        // As long as a part of a name that nobody else has.
+        let part = uuid::Uuid::new_v4().to_string().split_off(10);
+        let arguments = match syntax {
+            Syntax::Bash => {
+                let body = body.replace("\r\n", "\n");
+                let (configure, bootstrap) = (format!("Configure.{part}.sh"), format!("Bootstrap.{part}.Script.sh"));
+                let files = bash::files(&body, &parameters, &configure, &variables, self.with_array);
+                fs::write(folder.join(file), body)?;
+                fs::write(folder.join(configure), files.configure)?;
+                fs::write(folder.join(&bootstrap), files.bootstrap)?;
+                vec![bootstrap, files.key]
+            }
+            Syntax::PowerShell => {
+                let (body_file, bootstrap) = (folder.join(file), folder.join("Bootstrap.Script.ps1"));
+                let files = powershell::files(&body_file, &parameters, &variables);
+                fs::write(body_file, format!("{}{body}", powershell::MARK))?;
+                fs::write(&bootstrap, &files.bootstrap)?;
+                files.command(&bootstrap, !all.flag("Octopus.Action.PowerShell.ExecuteWithoutProfile"))
+            }
+        };
+        let line = std::iter::once(program.display().to_string()).chain(arguments).collect();
+        Ok(Ok(Prepared { line, variables }))
+    }
+
+    /// The script parameters as text of the shell.
+    fn parameters(&self, known: &Variables) -> Result<String, String> {
+        let quoted = match self.run.shell {
+            Syntax::Bash => bash::quoted,
+            Syntax::PowerShell => powershell::quoted,
+        };
+        let own = self.run.arguments.iter().map(|text| evaluate(text, Mode::Value, known).map(|text| quoted(&text)));
+        let mut all: Vec<String> = own.collect::<Result<_, _>>()?;
+        if !self.run.parameter_text.is_empty() {
+            all.push(evaluate(&self.run.parameter_text, Mode::Value, known)?.into_owned());
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+        Ok(all.join(" "))
     }
 
     fn hear(&self, state: &mut State, shared: &Shared, heard: Heard, told: &mut Told) {
         let (name, attributes) = match heard {
             Heard::Line(level, text) => {
-                told.errors |= level == "Error";
                 self.log(state, shared, level, &text, told);
                 return;
             }
@@ -230,6 +291,68 @@ impl Job {
     }
 }
 
+/// A step that can begin.
+struct Prepared {
+    /// The program and its arguments.
+    line: Vec<String>,
+    /// All that it knows.
+    variables: Vec<Variable>,
+}
+
+/// Why a step does not begin.
+enum NotBegun {
+    /// There is no shell for it.
+    Without(String),
+    /// Its texts cannot be evaluated.
+    Unreadable(String),
+}
+
+/// Names that programs on Windows, and .NET anywhere, cannot do without.
+const PASSED_ON: [&str; 10] = [
+    "SystemRoot",
+    "windir",
+    "TEMP",
+    "TMP",
+    "PATHEXT",
+    "ComSpec",
+    "ProgramFiles",
+    "ProgramData",
+    "DOTNET_ROOT",
+    "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT",
+];
+
+/// What an agent's service gives to its steps, and no more.
+fn environment(shared: &Shared, home: &Path, folder: &Path) -> Vec<(String, String)> {
+    let of = |name: &str| std::env::var(name).ok();
+    let (home, folder) = (home.display().to_string(), folder.display().to_string());
+    let mut all = vec![
+        ("PATH".to_owned(), of("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned())),
+        ("HOME".to_owned(), home.clone()),
+        ("TentacleHome".to_owned(), home),
+        ("OctopusCalamariWorkingDirectory".to_owned(), folder),
+        ("LANG".to_owned(), "C.UTF-8".to_owned()),
+        // Nothing leaves the machine.
+        ("POWERSHELL_TELEMETRY_OPTOUT".to_owned(), "1".to_owned()),
+        ("POWERSHELL_UPDATECHECK".to_owned(), "Off".to_owned()),
+    ];
+    all.extend(PASSED_ON.iter().filter_map(|name| Some(((*name).to_owned(), of(name)?))));
+    if shared.clock.is_virtual() {
+        all.push(("OCTORHAI_VIRTUAL_TIME".to_owned(), "1".to_owned()));
+    }
+    all
+}
+
+fn spawn(line: &[String], folder: &Path, environment: &[(String, String)]) -> std::io::Result<Child> {
+    // As the agent starts it: the outer shell is the root that some agents kill alone.
+    let outer: &[&str] = if cfg!(unix) { &["/bin/bash", "-c", "\"$@\"; exit $?", "step"] } else { &[] };
+    let mut words = outer.iter().copied().chain(line.iter().map(String::as_str));
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words).current_dir(folder).env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+}
+
 /// Lines of both streams as they come: which one, and the line.
 fn listen(child: &mut Child) -> mpsc::Receiver<(usize, String)> {
     let (say, heard) = mpsc::channel();
@@ -238,14 +361,16 @@ fn listen(child: &mut Child) -> mpsc::Receiver<(usize, String)> {
     for (number, pipe) in streams.into_iter().enumerate().filter_map(|(number, pipe)| Some((number, pipe?))) {
         let say = say.clone();
         let _none_without_threads = std::thread::Builder::new().name("step-output".to_owned()).spawn(move || {
-            let mut lines = BufReader::new(pipe);
-            let mut line = Vec::new();
-            while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned();
-                if say.send((number, text)).is_err() {
-                    return;
+            let (mut pipe, mut lines, mut buffer) = (pipe, Lines::default(), [0; 8192]);
+            while let Ok(read @ 1..) = pipe.read(&mut buffer) {
+                for line in lines.take(&buffer[..read]) {
+                    if say.send((number, line)).is_err() {
+                        return;
+                    }
                 }
-                line.clear();
+            }
+            if let Some(line) = lines.end() {
+                let _nobody_listens = say.send((number, line));
             }
         });
     }

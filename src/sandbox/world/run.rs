@@ -55,16 +55,57 @@ impl Plan {
     }
 }
 
+/// The body that a step of a world shows to clients, whatever it does.
+pub(crate) const STAND_IN: &str = "true";
+
+/// The language of a body that runs here.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    #[default]
+    Bash,
+    PowerShell,
+}
+
+impl Syntax {
+    /// As Octopus spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bash => "Bash",
+            Self::PowerShell => "PowerShell",
+        }
+    }
+
+    /// None for another language.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Bash, Self::PowerShell].into_iter().find(|one| one.name() == name)
+    }
+}
+
+/// A package beside a body, as the process names it.
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    pub(crate) name: String,
+    pub(crate) package: String,
+    pub(crate) feed: String,
+    /// The process itself says which version.
+    pub(crate) fixed: Option<String>,
+    /// Whether the worker gets the file at all.
+    pub(crate) is_acquired: bool,
+    /// Such as `Extract`.
+    pub(crate) properties: Vec<(String, String)>,
+}
+
 /// The body of a step: one of `script`, `file`, `template`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunPlan {
-    /// In Bash.
     script: Option<String>,
-    /// A file in Bash, from the folder of the world.
+    /// From the folder of the world.
     file: Option<String>,
-    /// A step template with a Bash body, from the folder of the world.
+    /// A step template from the folder of the world.
     template: Option<String>,
+    /// The language of `script` or `file`; a template says its own, and the name of a file may.
+    syntax: Option<Syntax>,
     /// Values of the template's parameters, and other variables of the step.
     #[serde(default)]
     parameters: BTreeMap<String, String>,
@@ -86,16 +127,27 @@ pub(crate) struct RunPlan {
     /// The body, once it was read.
     #[serde(skip)]
     pub(crate) body: String,
+    /// Its language.
+    #[serde(skip)]
+    pub(crate) shell: Syntax,
+    /// Script parameters as text of that language, as a client sends them.
+    #[serde(skip)]
+    pub(crate) parameter_text: String,
+    /// Packages that come from a feed.
+    #[serde(skip)]
+    pub(crate) references: Vec<Reference>,
+    /// Why this step cannot be run here: it fails with this.
+    #[serde(skip)]
+    pub(crate) refused: Option<String>,
     /// Name, default, and whether it is sensitive, of the template's parameters.
     #[serde(skip)]
     defaults: Vec<(String, String, bool)>,
 }
 
 impl RunPlan {
-    /// A body with variables and sensitive ones.
-    pub(crate) fn sent(body: &str, parameters: Vec<(String, String)>, secrets: Vec<(String, String)>) -> Self {
-        let (parameters, secrets) = (parameters.into_iter().collect(), secrets.into_iter().collect());
-        Self { body: body.to_owned(), parameters, secrets, ..Self::default() }
+    /// What a client sent: variables, and sensitive ones; the rest is filled in by the caller.
+    pub(crate) fn sent(parameters: Vec<(String, String)>, secrets: Vec<(String, String)>) -> Self {
+        Self { parameters: parameters.into_iter().collect(), secrets: secrets.into_iter().collect(), ..Self::default() }
     }
 
     /// Name, value and whether it is sensitive.
@@ -128,14 +180,18 @@ fn body(run: &mut RunPlan, step: &str, folder: &Path) -> Result<()> {
     };
     run.body = match (&run.script, &run.file, &run.template) {
         (Some(text), None, None) => text.clone(),
-        (None, Some(path), None) => read(path)?,
+        (None, Some(path), None) => {
+            if path.to_lowercase().ends_with(".ps1") {
+                run.shell = Syntax::PowerShell;
+            }
+            read(path)?
+        }
         (None, None, Some(path)) => {
             let template: Value =
                 serde_json::from_str(&read(path)?).map_err(|problem| wrong(format!("`{path}` is no step template: {problem}")))?;
             let properties = &template["Properties"];
-            if properties["Octopus.Action.Script.Syntax"] != "Bash" {
-                return Err(wrong(format!("the step template `{path}` has no body in Bash")));
-            }
+            let syntax = properties["Octopus.Action.Script.Syntax"].as_str().and_then(Syntax::named);
+            run.shell = syntax.ok_or_else(|| wrong(format!("the step template `{path}` has no body in Bash or PowerShell")))?;
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let parameters = template["Parameters"].as_array().into_iter().flatten();
             let is_secret = |p: &Value| p["DisplaySettings"]["Octopus.ControlType"] == "Sensitive";
@@ -144,5 +200,12 @@ fn body(run: &mut RunPlan, step: &str, folder: &Path) -> Result<()> {
         }
         _ => return Err(wrong("one of `script`, `file` and `template` says what it does".to_owned())),
     };
-    Ok(())
+    match run.syntax {
+        Some(_) if run.template.is_some() => Err(wrong("`syntax` belongs to `script` and `file`: a step template has its own".to_owned())),
+        Some(syntax) => {
+            run.shell = syntax;
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }

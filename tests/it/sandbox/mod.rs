@@ -1,14 +1,18 @@
 //! The simulated server, seen from outside.
 
+mod agent;
 mod clients;
 mod faults;
 mod log;
+mod messages;
 mod names;
 mod packages;
 mod permissions;
 mod rules;
+mod sent_steps;
 mod shapes;
 mod shop;
 mod step_templates;
 mod steps;
+mod system_variables;
 mod writes;

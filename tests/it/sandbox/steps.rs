@@ -15,12 +15,12 @@ use std::{
 };
 
 /// Text as TOML.
-fn toml(text: &str) -> String {
+pub(super) fn toml(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
 /// `shop` with a project `Train` whose only step is run as `run` says (the inside of an inline table), and more behind it.
-fn world(run: &str, more: &str) -> String {
+pub(super) fn world(run: &str, more: &str) -> String {
     format!(
         "{}\n[[projects]]\nname = \"Train\"\ngroup = \"Shop\"\nlifecycle = \"Standard\"\nreleases = [ {{ version = \"1.0.0\" }} ]\n\
          live = {{ Development = \"1.0.0\" }}\nsteps = [ {{ name = \"Run the train\", run = {{ {run} }} }} ]\n{more}",
@@ -311,7 +311,7 @@ fn train(more: &str, run: &str) -> Ground {
 }
 
 /// Runs a script on it.
-fn on(ground: &Ground, script: &str) -> Ran {
+pub(super) fn on(ground: &Ground, script: &str) -> Ran {
     ground.write("y.rhai", script);
     let ran = ground.octorhai(&["run", "--server", &ground.sandbox.url, "--store", "none", "scripts/y.rhai"], &[]);
     assert_eq!(ran.code, 0, "{ran:?}");

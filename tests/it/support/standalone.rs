@@ -17,7 +17,11 @@ pub struct Standalone {
 
 impl Standalone {
     pub fn start(world: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin!("octorhai"))
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("octorhai"));
+        if let Some(kits) = std::env::var_os(super::kits::VARIABLE) {
+            command.env("OCTORHAI_PWSH", std::path::Path::new(&kits).join("powershell/pwsh.sh"));
+        }
+        let mut child = command
             .args(["sandbox", "--listen", "127.0.0.1:0", "--world", world])
             .args(arguments)
             .stderr(Stdio::piped())
