@@ -351,7 +351,10 @@ fn part(dice: &mut Dice, depth: usize) -> String {
                 text.push_str(&format!("#{{else}}{}", template(dice, depth - 1)));
             }
             let end = word.to_lowercase();
-            text + &if dice.one_in(20) { String::new() } else { format!("#{{/{end}}}") }
+            if !dice.one_in(20) {
+                text.push_str(&format!("#{{/{end}}}"));
+            }
+            text
         }
         _ => {
             let name = dice.pick(&["it", "it", "it", "A", "x y", "Octopus"]);
