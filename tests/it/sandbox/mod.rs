@@ -11,6 +11,7 @@ mod permissions;
 mod rules;
 mod sent_steps;
 mod shapes;
+mod shells;
 mod shop;
 mod step_templates;
 mod steps;
