@@ -263,13 +263,14 @@ impl StepScript<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::step::charset::Charset;
 
     #[test]
     fn missing_parameter_with_a_space_is_named_as_octopus_shows_it() {
         let frame = Frame::parse(b"@protocol\x001\x00@prefix\x00T\x00").expect("a frame");
         let source = Source { name: "x.rhai".into(), text: "param(\"Notify To\");".into(), files: Files::None };
         let declared = super::super::below::declared(&source).expect("a script");
-        let script = StepScript { source, cancel: Cancel::new(), frame: &frame, voice: Voice::on(std::io::sink()) };
+        let script = StepScript { source, cancel: Cancel::new(), frame: &frame, voice: Voice::on(std::io::sink(), Charset::Utf8) };
         let error = script.values(&declared).expect_err("no value");
         assert_eq!(error.message(), "1 required parameter is not given: `T.NotifyTo`");
     }

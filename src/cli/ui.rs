@@ -5,7 +5,11 @@
 use super::{columns::columns, narrow::Narrow, redact::Redactor};
 use crate::{
     error::Error,
-    step::voice::{Level, Voice},
+    platform::console::output_code_page,
+    step::{
+        charset::Charset,
+        voice::{Level, Voice},
+    },
 };
 use indicatif::ProgressDrawTarget;
 use parking_lot::Mutex;
@@ -132,7 +136,7 @@ impl Ui {
 
     /// In a step of Octopus. The task log shows what is verbose only to who asks for it, so all of it is said.
     pub fn step(redactor: Redactor) -> (Self, Voice) {
-        let voice = Voice::on(io::stdout());
+        let voice = Voice::on(io::stdout(), Charset::of(output_code_page()));
         let nowhere = || Box::new(io::sink());
         let ui = Self::new(Inner {
             out: Mutex::new(Out::to(nowhere(), nowhere())),

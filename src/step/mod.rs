@@ -3,6 +3,7 @@
 //! Knows the forms, not what they are used for: `template` writes launchers that send the frame, `cli` reads it and speaks.
 
 mod bash_variables;
+pub mod charset;
 pub mod frame;
 pub mod octostache;
 pub mod voice;

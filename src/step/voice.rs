@@ -3,6 +3,7 @@
 //! Whatever is said is one write of whole lines, so that no message stands anywhere but at the begin of a line, and the level is back
 //! at the default after each: who is killed between two of them leaves nothing behind. Text that is not ours can hold no message.
 
+use super::charset::Charset;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use parking_lot::Mutex;
 use std::{
@@ -52,15 +53,16 @@ const LONGEST: usize = 32 << 10;
 pub struct Voice(Arc<Inner>);
 
 struct Inner {
+    charset: Charset,
     out: Mutex<Box<dyn Write + Send>>,
     gone: AtomicBool,
     on_gone: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Voice {
-    /// On stdout, or on something else in tests.
-    pub fn on(out: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Inner { out: Mutex::new(Box::new(out)), gone: AtomicBool::new(false), on_gone: OnceLock::new() }))
+    /// On stdout, or on something else in tests, for a reader of these characters.
+    pub fn on(out: impl Write + Send + 'static, charset: Charset) -> Self {
+        Self(Arc::new(Inner { charset, out: Mutex::new(Box::new(out)), gone: AtomicBool::new(false), on_gone: OnceLock::new() }))
     }
 
     /// What to do when nobody hears us any more: then the step was cancelled (octopus-step-contract.md §1.8).
@@ -75,7 +77,7 @@ impl Voice {
             let _ = writeln!(whole, "##octopus[{}]", level.name());
         }
         for line in text.trim_end_matches('\n').split('\n') {
-            payload(line, &mut whole);
+            payload(&self.0.charset.fold(line), &mut whole);
         }
         if level != Level::Default {
             let _ = writeln!(whole, "##octopus[{}]", Level::Default.name());
@@ -122,9 +124,10 @@ impl Voice {
     }
 
     fn write(&self, whole: &str) {
+        let bytes = self.0.charset.encode(whole);
         let written = {
             let mut out = self.0.out.lock();
-            out.write_all(whole.as_bytes()).and_then(|()| out.flush())
+            out.write_all(&bytes).and_then(|()| out.flush())
         };
         if written.is_err()
             && !self.0.gone.swap(true, Ordering::SeqCst)
@@ -133,6 +136,13 @@ impl Voice {
             act();
         }
     }
+}
+
+/// Whether a line ends in the begin of a message: a reader that is in the midst of one goes on with the next line, and misses the
+/// message there (measured with Calamari's).
+fn begins_a_message(line: &str) -> bool {
+    const HEAD: &str = "##octopus[";
+    (1..=HEAD.len()).any(|length| line.ends_with(&HEAD[..length]))
 }
 
 /// Adds a line of text that is not ours: without what readers could take for a message (octopus-step-contract.md §2.5).
@@ -144,8 +154,7 @@ fn payload(line: &str, to: &mut String) {
         let cut = if rest.len() <= LONGEST { rest.len() } else { (0..=LONGEST).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(0) };
         let (part, more) = rest.split_at(cut);
         to.push_str(part);
-        // A reader misses a message right after a line that ends so (measured).
-        if part.ends_with('#') {
+        if begins_a_message(part) {
             to.push(' ');
         }
         to.push('\n');
@@ -176,7 +185,7 @@ mod tests {
 
     fn heard(speak: impl FnOnce(&Voice)) -> String {
         let paper = Paper::default();
-        speak(&Voice::on(paper.clone()));
+        speak(&Voice::on(paper.clone(), Charset::Utf8));
         let bytes = paper.0.lock().clone();
         String::from_utf8(bytes).expect("we write UTF-8")
     }
@@ -212,6 +221,29 @@ mod tests {
     }
 
     #[test]
+    fn line_that_ends_in_the_begin_of_a_message_is_padded() {
+        let head = "##octopus[";
+        for length in 1..=head.len() {
+            let heard = heard(|v| v.say(Level::Default, &format!("x {}", &head[..length])));
+            let is_taken_apart = heard.contains("# #octopus");
+            assert!((heard.ends_with(" \n") || is_taken_apart) && !heard.contains("##octopus"), "{heard:?}");
+        }
+        // Also where a long line is broken.
+        let heard = heard(|v| v.say(Level::Default, &format!("{}##octo{}", "x".repeat(LONGEST - 6), "y".repeat(9))));
+        assert!(heard.contains("##octo \ny"), "it is not padded where it is broken");
+    }
+
+    #[test]
+    fn reader_of_a_code_page_gets_its_bytes() {
+        let paper = Paper::default();
+        let voice = Voice::on(paper.clone(), Charset::of(Some(437)));
+        voice.say(Level::Default, "ü → 🐙");
+        voice.set_variable("ü", "→", false);
+        let heard = paper.0.lock().clone();
+        assert_eq!(heard, [&b"\x81 -> \\u{1f419}\n"[..], b"##octopus[setVariable name='w7w=' value='4oaS']\n"].concat());
+    }
+
+    #[test]
     fn long_lines_are_broken_and_nothing_is_lost() {
         let long = "ä".repeat(40_000);
         let heard = heard(|v| v.say(Level::Default, &long));
@@ -230,7 +262,7 @@ mod tests {
                 Ok(())
             }
         }
-        let voice = Voice::on(Gone);
+        let voice = Voice::on(Gone, Charset::Utf8);
         let count = Arc::new(Mutex::new(0));
         let counted = count.clone();
         voice.when_gone(move || *counted.lock() += 1);

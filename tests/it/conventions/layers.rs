@@ -37,8 +37,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "step", "engine", "host", "run", "template",
-            "sandbox", "repl", "check", "manual",
+            "error", "clock", "cancel", "event", "platform", "api", "journal", "lock", "doctor", "step", "engine", "host", "run",
+            "template", "sandbox", "repl", "check", "manual",
         ],
     ),
 ];

@@ -4,3 +4,4 @@ mod golden;
 mod launchers;
 mod run;
 mod templates;
+mod voice;
