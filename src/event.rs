@@ -183,6 +183,11 @@ pub enum What {
         /// What is being done.
         text: String,
     },
+    /// The script begins something that will start so many tasks: for the share of what is done.
+    Planned {
+        /// How many, as far as is known then.
+        tasks: usize,
+    },
     /// `output(name, value)` of the script; a secret value is not in it.
     Output {
         /// The name of the output variable.

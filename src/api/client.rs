@@ -20,6 +20,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -36,6 +37,9 @@ const WRITE_GRACE: Duration = Duration::from_millis(700);
 
 /// Told once per outage, e.g. "the server answers 502, trying again for up to 5m".
 pub type OnRetry = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Asked before each write, also before it is sent again: an error keeps it from being sent.
+pub type BeforeWrite = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
 
 /// What a client needs to know.
 #[derive(Clone)]
@@ -56,6 +60,8 @@ pub struct Settings {
     pub user_agent: String,
     /// Hears about outages.
     pub on_retry: Option<OnRetry>,
+    /// Is asked before each write, but not by copies that tidy up ([`Client::with_cancel`]).
+    pub before_write: Option<BeforeWrite>,
     /// The address that people are shown instead of `url`, e.g. the one in front of a load balancer.
     pub public_url: Option<String>,
     /// Whether the server is known to start nothing after its `QueueTimeExpiry`: only then a create is sent anew.
@@ -78,6 +84,7 @@ impl Settings {
             patience: SignedDuration::from_mins(5),
             user_agent: concat!("octorhai/", env!("CARGO_PKG_VERSION")).to_owned(),
             on_retry: None,
+            before_write: None,
             public_url: None,
             keeps_deadlines: false,
             dry: Dry::default(),
@@ -113,6 +120,8 @@ pub struct Client {
     pub(super) inner: Arc<Inner>,
     until: Option<Timestamp>,
     pub(super) cancel: Cancel,
+    /// See [`Client::with_cancel`].
+    tidies_up: bool,
 }
 
 pub(super) struct Inner {
@@ -196,6 +205,7 @@ impl Client {
             }),
             until: None,
             cancel,
+            tidies_up: false,
         })
     }
 
@@ -208,7 +218,7 @@ impl Client {
     /// The same client with another cancel token: for tidying up after a run was cancelled.
     #[must_use]
     pub fn with_cancel(&self, cancel: Cancel) -> Self {
-        Self { cancel, ..self.clone() }
+        Self { cancel, tidies_up: true, ..self.clone() }
     }
 
     /// The clock.
@@ -311,6 +321,7 @@ impl Client {
         let mut attempt = 0;
         loop {
             self.cancel.check()?;
+            self.still_wanted().await?;
             let sent = tokio::select! {
                 sent = self.exchange(method, &url, &body) => sent,
                 () = self.cancelled_and_grace() => Err(NoAnswer::Lost("the run was cancelled before the answer came".to_owned())),
@@ -342,6 +353,14 @@ impl Client {
             };
             self.pause_or_give_up(method, &url, &setback, began, attempt).await?;
             attempt += 1;
+        }
+    }
+
+    /// `Err` when the caller does not want writes any more ([`Settings::before_write`]).
+    pub async fn still_wanted(&self) -> Result<()> {
+        match self.inner.settings.before_write.as_ref().filter(|_| !self.tidies_up) {
+            Some(before_write) => self.cancel.guard(before_write()).await,
+            None => Ok(()),
         }
     }
 

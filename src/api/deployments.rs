@@ -1,7 +1,7 @@
 //! Deployments: list them, and create exactly one.
 
 use super::decode::{Links, document};
-use super::id::{ChannelId, DeploymentId, EnvironmentId, FreezeId, ProjectId, ReleaseId, TaskId, TenantId, VariableSetId};
+use super::id::{ChannelId, DeploymentId, EnvironmentId, FreezeId, ProjectId, ReleaseId, TaskId, TenantId, UserId, VariableSetId};
 use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked, Sending};
 use super::spaces::SpaceClient;
 use super::tasks::TaskState;
@@ -39,6 +39,8 @@ document! {
         queue_time_expiry: Option<Timestamp> = "QueueTimeExpiry",
         /// Who created it: a user's name, or `System`.
         deployed_by: String = "DeployedBy",
+        /// The id of that user; none for what the server created itself.
+        deployed_by_id: Option<UserId> = "DeployedById",
         /// Whether only these machines were meant; empty is all.
         specific_machine_ids: Vec<String> = "SpecificMachineIds",
         /// Machines left out.

@@ -95,6 +95,11 @@ impl Interruption {
         ["Result", "Guidance"].iter().find_map(|name| values.get(*name)?.as_str())
     }
 
+    /// The notes that were given with the answer; empty when there are none.
+    pub fn notes(&self) -> &str {
+        self.form.as_ref().and_then(|form| form.values.get("Notes")?.as_str()).unwrap_or_default()
+    }
+
     /// Whether it was answered with what these values say.
     pub fn has_answer(&self, values: &BTreeMap<String, String>) -> bool {
         let answered = |name: &str| self.form.as_ref().and_then(|f| f.values.get(name)).and_then(Value::as_str);

@@ -176,6 +176,8 @@ impl SpaceClient {
             let (cause, expires) = if let Some(sent) = earlier.take() {
                 (Error::new(Kind::InDoubt, "the run ended before the answer came"), sent.expires)
             } else {
+                // Before the intent: a process that ends while it asks has sent nothing.
+                self.client().still_wanted().await?;
                 let now = self.client().server_now();
                 let start = creation.queue_time.map_or(now, |at| at.max(now));
                 let expires = creation.expires.unwrap_or_else(|| later(start, creation.life));

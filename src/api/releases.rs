@@ -31,8 +31,20 @@ editable! {
         release_notes: String = "ReleaseNotes",
         /// The packages it is made of.
         selected_packages: Vec<SelectedPackage> = "SelectedPackages",
+        /// Where in Git its deployment process is from; absent for projects whose process is not kept there.
+        version_control: Option<GitReference> = "VersionControlReference",
         /// Links.
         links: Links = "Links",
+    }
+}
+
+editable! {
+    /// A place in Git.
+    GitReference {
+        /// The reference: `refs/heads/main`.
+        git_ref: String = "GitRef",
+        /// The commit.
+        git_commit: String = "GitCommit",
     }
 }
 

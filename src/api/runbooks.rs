@@ -2,7 +2,7 @@
 
 use super::decode::{Links, document};
 use super::encode::editable;
-use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, TenantId, VariableSetId};
+use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, TenantId, UserId, VariableSetId};
 use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked, Sending};
 use super::projects::Project;
 use super::resource::{named, pick};
@@ -57,6 +57,14 @@ document! {
         manifest_variable_set_id: Option<VariableSetId> = "ManifestVariableSetId",
         /// Its task.
         task_id: TaskId = "TaskId",
+        /// Who created it: a user's name, or `System`.
+        deployed_by: String = "DeployedBy",
+        /// The id of that user; none for what the server created itself.
+        deployed_by_id: Option<UserId> = "DeployedById",
+        /// Whether only these machines were meant; empty is all.
+        specific_machine_ids: Vec<String> = "SpecificMachineIds",
+        /// Machines left out.
+        excluded_machine_ids: Vec<String> = "ExcludedMachineIds",
         /// Comment; ends with our marker when we created it.
         comments: String = "Comments",
         /// When it was created.
@@ -197,6 +205,11 @@ impl SpaceClient {
     /// A project's runbooks.
     pub async fn runbooks(&self, project: &ProjectId) -> Result<Vec<Runbook>> {
         self.client().list(&self.route("projects").then(project).then("runbooks"), None).await
+    }
+
+    /// A runbook by id.
+    pub async fn runbook(&self, id: &RunbookId) -> Result<Runbook> {
+        self.client().fetch(&self.route("runbooks").then(id)).await
     }
 
     /// The runbook of `project` called `wanted`: id, slug or name.

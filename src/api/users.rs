@@ -72,6 +72,11 @@ impl Client {
         self.fetch(&Route::new("/api/users/me")).await
     }
 
+    /// A user by id.
+    pub async fn user(&self, id: &UserId) -> Result<User> {
+        self.fetch(&Route::new("/api/users").then(id)).await
+    }
+
     /// What a user may do.
     pub async fn permissions(&self, user: &UserId) -> Result<Permissions> {
         self.fetch(&Route::new("/api/users").then(user).then("permissions").with("spaces", "all").with("includeSystem", "true")).await

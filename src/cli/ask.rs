@@ -2,7 +2,7 @@
 
 use super::ui::{Tone, Ui};
 use crate::{
-    engine::params::{ParamDecl, ParamKind, check_value},
+    engine::params::{Items, ParamDecl, ParamKind, check_value},
     error::{Error, Kind, Result},
 };
 use rustyline::{
@@ -39,8 +39,9 @@ pub fn ask(ui: &Ui, missing: &[&ParamDecl], values: &mut BTreeMap<String, Value>
             if text.is_empty() && (param.secret || param.kind != ParamKind::Text) {
                 continue;
             }
-            match check_value(param, &text) {
-                Ok(value) => break value,
+            match check_value(param, &text, Items::Commas) {
+                Ok(Some(value)) => break value,
+                Ok(None) => {}
                 Err(error) => ui.error(&error),
             }
         };

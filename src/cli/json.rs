@@ -115,6 +115,7 @@ mod tests {
                 completed: None,
                 error: "e".into(),
             },
+            What::Planned { tasks: 2 },
             What::Replayed { what: Box::new(What::TaskStarted { subject: everything(), how: "deploy".into() }) },
         ];
         for what in story().into_iter().map(|event| event.what).chain(with_subject) {
@@ -133,11 +134,12 @@ mod tests {
                 What::Artifact { .. } => 10,
                 What::Replayed { .. } => 11,
                 What::RunEnded { .. } => 12,
+                What::Planned { .. } => 13,
             });
             let event = serde_json::to_value(Event { seq: 1, at, what }).expect("JSON");
             assert_eq!(members_env(&event), 0, "{event}");
         }
-        assert_eq!(kinds.len(), 13, "not every kind is in the lists above: {kinds:?}");
+        assert_eq!(kinds.len(), 14, "not every kind is in the lists above: {kinds:?}");
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Lines {
             What::Artifact { name, path } => normal(Tone::Plain, format!("artifact {name} written to {path}")),
             // Data, or told by the closing lines.
             // What is gone through again was told when it happened.
-            What::Print { .. } | What::Replayed { .. } | What::RunEnded { .. } => Vec::new(),
+            What::Print { .. } | What::Planned { .. } | What::Replayed { .. } | What::RunEnded { .. } => Vec::new(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     engine::{
         param_names::{ParamName, named_by},
-        params::{ParamDecl, ParamKind, check_json, check_value},
+        params::{Items, ParamDecl, ParamKind, check_json, check_value},
     },
     error::{Error, Result, nearest, suggestion},
 };
@@ -54,7 +54,8 @@ fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<BTreeMap<Strin
                     .help("write `--name value` or `--name=value`")
             })?,
         };
-        let value = check_value(param, &text)?;
+        // An empty text stands for the default.
+        let Some(value) = check_value(param, &text, Items::Commas)? else { continue };
         match (values.get_mut(&param.name), value) {
             (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
             (Some(_), _) => return Err(Error::usage(format!("parameter `{}` is given twice", ParamName(&param.name).option()))),
@@ -129,7 +130,8 @@ fn from_file(declared: &[ParamDecl], path: &Path, text: &str, values: &mut BTree
     for (name, value) in all {
         let param = find(declared, &name).ok_or_else(|| unknown(declared, &name, &from))?;
         if !values.contains_key(&param.name) {
-            values.insert(param.name.clone(), check_json(param, &value).map_err(|error| error.context(&from))?);
+            let checked = check_json(param, &value).map_err(|error| error.context(&from))?;
+            values.extend(checked.map(|value| (param.name.clone(), value)));
         }
     }
     Ok(())
@@ -146,8 +148,8 @@ fn from_environment(
         let Some(name) = named_by(variable) else { continue };
         if let Some(param) = find(declared, name) {
             if !values.contains_key(&param.name) {
-                let value = check_value(param, text).map_err(|error| error.context(format!("variable {variable}")))?;
-                values.insert(param.name.clone(), value);
+                let checked = check_value(param, text, Items::Commas).map_err(|error| error.context(format!("variable {variable}")))?;
+                values.extend(checked.map(|value| (param.name.clone(), value)));
             }
         } else if let Some(near) = nearest(name, declared.iter().map(|param| param.name.as_str())) {
             // Not an error: the environment is shared with other scripts.

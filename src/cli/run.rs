@@ -19,10 +19,14 @@ use crate::{
     api::Credential,
     cancel::Cancel,
     clock::text,
-    engine::{Failure, param_names::ParamName},
+    engine::{
+        Failure,
+        param_names::ParamName,
+        params::{ParamDecl, ParamKind},
+    },
     error::{Error, Kind, Result, nearest},
     event::Sink,
-    run::{ContextSettings, Files, Outcome, Settings, Source, Target},
+    run::{ContextSettings, Files, NameGiven, Outcome, Settings, Source, Target},
     step::voice::Level,
 };
 use jiff::tz::TimeZone;
@@ -66,14 +70,21 @@ pub(super) enum From<'a> {
 #[derive(Default)]
 pub(super) struct Ended {
     pub(super) exit_code: u8,
-    /// What went wrong, in a line.
-    pub(super) problem: Option<String>,
+    /// What went wrong.
+    pub(super) problem: Option<Problem>,
+}
+
+/// What went wrong, in short.
+pub(super) struct Problem {
+    pub(super) kind: Kind,
+    /// In a line.
+    pub(super) message: String,
 }
 
 impl Ended {
     /// By an error that was told.
     pub(super) fn by(error: &Error) -> Self {
-        Self { exit_code: error.kind().exit_code(), problem: Some(error.message().to_owned()) }
+        Self { exit_code: error.kind().exit_code(), problem: Some(Problem { kind: error.kind(), message: error.message().to_owned() }) }
     }
 }
 
@@ -218,6 +229,7 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
     let name = of_step.as_ref().map(|(_, name)| name.as_str());
     let journal = super::journal::journaling(args, ui, environment, &given, name)?;
     let redactor = ui.redactor().clone();
+    let names = names(&declared, &values, from);
     let settings = Settings {
         locks: super::store::locks(args.locks.as_deref(), args.store.as_deref(), environment, ui)?,
         journal,
@@ -234,6 +246,10 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
             tenant: args.tenant.clone(),
             project: args.project.clone(),
             deployment: args.deployment.clone(),
+            names,
+            runbook_run: if let From::Step(step) = from { step.said("Octopus.RunbookRun.Id") } else { None },
+            machine: if let From::Step(step) = from { step.said("Octopus.Machine.Name") } else { None },
+            launcher: if let From::Step(step) = from { Some(step.launcher) } else { None },
             step: of_step.as_ref().map(|(step, name)| step.context(name, environment)),
         },
         zone: zone.clone(),
@@ -250,13 +266,30 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
     Ok(Some(Prepared { settings, timeline, zone }))
 }
 
+/// The names that parameters hold, given or by default: the run looks them up before the script begins.
+fn names(declared: &[ParamDecl], values: &BTreeMap<String, Value>, from: &From<'_>) -> Vec<NameGiven> {
+    let mut names = Vec::new();
+    for param in declared {
+        let (ParamKind::Named(named) | ParamKind::ListOf(named)) = param.kind else { continue };
+        let parameter = if let From::Step(step) = from { step.shown(param) } else { param.name.clone() };
+        let texts = match values.get(&param.name).or(param.default.as_ref()) {
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
+            value => value.and_then(Value::as_str).into_iter().collect::<Vec<_>>(),
+        };
+        let given = texts.into_iter().filter(|text| !text.trim().is_empty());
+        names.extend(given.map(|text| NameGiven { parameter: parameter.clone(), named, text: text.to_owned() }));
+    }
+    names
+}
+
 fn perform(args: &RunArgs, ui: &Ui, Prepared { settings, timeline, zone }: Prepared) -> Ended {
     let watch = signals::watch(settings.cancel.clone(), ui.clone(), last_words(&settings, ui, &timeline));
     let outcome = below::run(settings);
     drop(watch);
     ui.end_bars();
     close(args, ui, &timeline, &zone, &outcome);
-    let problem = outcome.failure.as_ref().map(|failure| failure.error.message().to_owned());
+    let told = |error: &Error| Problem { kind: error.kind(), message: error.message().to_owned() };
+    let problem = outcome.failure.as_ref().map(|failure| told(&failure.error));
     Ended { exit_code: outcome.exit_code, problem }
 }
 

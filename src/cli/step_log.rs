@@ -35,6 +35,8 @@ struct State {
     /// The tasks that were started, in order: a number is part of a variable's name.
     tasks: Vec<String>,
     ended: usize,
+    /// How many tasks there will be, as far as the script's functions know.
+    planned: usize,
     /// The script tells itself how far it is.
     by_script: bool,
     told: Option<(Timestamp, u8)>,
@@ -44,7 +46,7 @@ impl StepLog {
     /// What is said goes through `voice`, and nothing that the redactor of `ui` knows.
     pub(super) fn new(ui: Ui, voice: Voice) -> Self {
         // The task log has its own times.
-        let state = State { lines: Lines::new(TimeZone::UTC), tasks: Vec::new(), ended: 0, by_script: false, told: None };
+        let state = State { lines: Lines::new(TimeZone::UTC), tasks: Vec::new(), ended: 0, planned: 0, by_script: false, told: None };
         Self { ui, voice, state: Mutex::new(state) }
     }
 
@@ -57,21 +59,8 @@ impl StepLog {
         self.set(name, &self.redactor().clean(value));
     }
 
-    /// Sets an output variable that the next step reads as it is written.
     fn set(&self, name: &str, value: &str) {
-        match octostache::escape(value) {
-            _ if value.len() > LONGEST => self.ui.warning(&format!(
-                "output variable `{name}` is not set: it has {}, more than {}; keep it as an artifact",
-                size(value.len() as u64),
-                size(LONGEST as u64)
-            )),
-            Some(escaped) => self.voice.set_variable(name, &escaped, false),
-            None => {
-                self.ui
-                    .warning(&format!("output variable `{name}` holds `##{{`, which no writing keeps: whoever reads it gets one `#` less"));
-                self.voice.set_variable(name, value, false);
-            }
-        }
+        set_variable(&self.ui, &self.voice, name, value);
     }
 
     fn output(&self, name: &str, value: Option<&str>, secret: Option<&str>, raw: bool) {
@@ -117,10 +106,26 @@ impl StepLog {
     }
 
     fn count(&self, state: &mut State, at: Timestamp) {
-        let (ended, all) = (state.ended, state.tasks.len());
+        let (ended, all) = (state.ended, state.tasks.len().max(state.planned));
         if !state.by_script && all > 0 {
             let percent = u8::try_from(ended * 100 / all).unwrap_or(100).min(99);
             self.progress(state, at, percent, &format!("{ended} of {all} tasks are done"));
+        }
+    }
+}
+
+/// Sets an output variable that the next step reads as it is written.
+pub(super) fn set_variable(ui: &Ui, voice: &Voice, name: &str, value: &str) {
+    match octostache::escape(value) {
+        _ if value.len() > LONGEST => ui.warning(&format!(
+            "output variable `{name}` is not set: it has {}, more than {}; keep it as an artifact",
+            size(value.len() as u64),
+            size(LONGEST as u64)
+        )),
+        Some(escaped) => voice.set_variable(name, &escaped, false),
+        None => {
+            ui.warning(&format!("output variable `{name}` holds `##{{`, which no writing keeps: whoever reads it gets one `#` less"));
+            voice.set_variable(name, value, false);
         }
     }
 }
@@ -167,9 +172,11 @@ impl Sink for StepLog {
                 self.output(name, value.as_deref(), secret.as_ref().map(Hidden::reveal), *raw);
             }
             What::Artifact { name, path } => self.artifact(name, path),
+            // What was planned before, or was begun without a plan, is not part of it.
+            What::Planned { tasks } => state.planned = state.planned.max(state.tasks.len()) + tasks,
             What::TaskStarted { subject, .. } => self.started(state, subject),
             What::TaskEnded { subject, state: task_state, .. } => self.ended(state, subject, task_state),
-            What::RunEnded { exit_code, result, error, .. } => self.end(state, event.at, *exit_code, result.as_ref(), error.as_ref()),
+            What::RunEnded { exit_code, result, .. } => self.end(state, event.at, *exit_code, result.as_ref()),
             _ => {}
         }
         for (loudness, tone, mut text) in state.lines.body(what) {
@@ -191,18 +198,13 @@ impl StepLog {
         self.voice.artifact(&path, &self.redactor().clean(name), length);
     }
 
-    fn end(&self, state: &mut State, at: Timestamp, exit_code: u8, result: Option<&Value>, error: Option<&Value>) {
+    fn end(&self, state: &mut State, at: Timestamp, exit_code: u8, result: Option<&Value>) {
         if exit_code == 0 && !state.tasks.is_empty() {
             self.progress(state, at, 100, "done");
         }
-        self.tell("ExitCode", &exit_code.to_string());
+        // Exit code and error are the matter of the way out, which every end takes.
         if let Some(result) = result {
             self.tell("Result", &result.as_str().map_or_else(|| result.to_string(), str::to_owned));
-        }
-        for (name, member) in [("Error.Kind", "kind"), ("Error.Message", "message")] {
-            if let Some(text) = error.and_then(|error| error[member].as_str()) {
-                self.set(name, text);
-            }
         }
     }
 }

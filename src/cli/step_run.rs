@@ -9,7 +9,7 @@ use super::{
     resume,
     run::{self, From},
     step::{OWN_TAG, TARGET},
-    step_log::StepLog,
+    step_log::{self, StepLog},
     ui::Ui,
 };
 use crate::{
@@ -18,11 +18,11 @@ use crate::{
     clock::Clock,
     engine::{
         param_names::ParamName,
-        params::{ParamDecl, ParamKind, check_value},
+        params::{Items, ParamDecl, ParamKind, check_value},
     },
     error::{Error, Result},
     event::Sink,
-    run::{Files, Source},
+    run::{Files, Launcher, Source},
     step::{
         frame::{self, Frame, connection},
         octostache,
@@ -36,6 +36,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 pub(super) struct StepScript<'a> {
     pub(super) source: Source,
     pub(super) cancel: Cancel,
+    pub(super) launcher: Launcher,
     frame: &'a Frame,
     voice: Voice,
 }
@@ -56,10 +57,19 @@ pub fn run(ui: &Ui, voice: &Voice, environment: &Environment) -> u8 {
         ui.error(&error);
         run::Ended::by(&error)
     });
-    if let Some(problem) = &ended.problem {
-        voice.result(&ui.redactor().clean(problem));
-    }
+    say_end(ui, voice, &ended);
     ended.exit_code
+}
+
+/// The one way out: what later steps and people read of each end, also of one before the script began.
+fn say_end(ui: &Ui, voice: &Voice, ended: &run::Ended) {
+    let redactor = ui.redactor();
+    step_log::set_variable(ui, voice, "ExitCode", &ended.exit_code.to_string());
+    if let Some(problem) = &ended.problem {
+        step_log::set_variable(ui, voice, "Error.Kind", problem.kind.name());
+        step_log::set_variable(ui, voice, "Error.Message", &redactor.clean(&problem.message));
+        voice.result(&redactor.clean(&problem.message));
+    }
 }
 
 /// Which octorhai this is: the launcher took it from a package, a path or PATH.
@@ -99,6 +109,17 @@ fn pipe(_: &str) -> Option<std::fs::File> {
     None
 }
 
+/// What becomes of the launcher while we work: Bash writes on descriptor 3 and is replaced by us, PowerShell writes on our stdin and waits.
+fn launcher(environment: &Environment) -> Launcher {
+    match variable(environment, frame::PLACE) {
+        Some("stdin") => Launcher::Waits,
+        Some(_) => Launcher::Replaced,
+        // One of octorhai 0.1.0.
+        None if pipe("/dev/fd/3").is_some() => Launcher::Replaced,
+        None => Launcher::Waits,
+    }
+}
+
 fn begin(ui: &Ui, voice: &Voice, frame: &Frame, cancel: Cancel, environment: &Environment) -> Result<run::Ended> {
     // Known before anything is written.
     for secret in frame.secrets() {
@@ -118,7 +139,7 @@ fn begin(ui: &Ui, voice: &Voice, frame: &Frame, cancel: Cancel, environment: &En
         verbose: true,
         ..resume::plain(PathBuf::from(name))?
     };
-    let script = StepScript { source, cancel, frame, voice: voice.clone() };
+    let script = StepScript { source, cancel, launcher: launcher(&environment), frame, voice: voice.clone() };
     Ok(run::go(&args, &From::Step(&script), ui, &environment))
 }
 
@@ -178,24 +199,29 @@ const NO_TENANT: &str = "#{Octopus.Deployment.Tenant.";
 /// What a box of the step holds; none when it is empty.
 ///
 /// # Errors
-/// A usage error for a binding that Octopus could not fill in: the variable does not exist, and a default in its place would be a guess.
+/// A usage error for a binding that Octopus could not fill in, wherever in the box: the variable does not exist, and the default, or a
+/// name with the binding in it, would be a guess.
 fn filled_in<'f>(frame: &'f Frame, name: &str) -> Result<Option<&'f str>> {
-    match frame.own(name) {
-        // A deployment without a tenant has no such variables.
-        Some(text) if octostache::is_unresolved(text) && text.contains(NO_TENANT) => Ok(None),
-        Some(text) if octostache::is_unresolved(text) => {
-            Err(Error::usage(format!("{} holds `{}`, and Octopus knows no variable of that name", parameter(frame, name), text.trim()))
-                .help("correct the name, or empty the box: an empty box means the default")
-                .help("a variable that may be missing: `#{if Name}#{Name}#{/if}`"))
-        }
-        Some(text) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
-        None => Ok(None),
+    let Some(text) = frame.own(name) else { return Ok(None) };
+    let Some(binding) = octostache::unresolved(text) else { return Ok(Some(text).filter(|text| !text.trim().is_empty())) };
+    // A deployment without a tenant has no such variables.
+    if text.trim() == binding && binding.starts_with(NO_TENANT) {
+        return Ok(None);
     }
+    let which = if text.trim() == binding { "that name".to_owned() } else { format!("the name in `{binding}`") };
+    Err(Error::usage(format!("{} holds `{}`, and Octopus knows no variable of {which}", parameter(frame, name), text.trim()))
+        .help("correct the name, or empty the box: an empty box means the default")
+        .help("a variable that may be missing: `#{if Name}#{Name}#{/if}`"))
 }
 
 /// A parameter of the template, as people see it.
+fn boxed(frame: &Frame, name: &str) -> String {
+    frame.get(frame::PREFIX).map_or_else(|| name.to_owned(), |prefix| format!("{prefix}.{name}"))
+}
+
+/// The same in a message.
 fn parameter(frame: &Frame, name: &str) -> String {
-    frame.get(frame::PREFIX).map_or_else(|| format!("`{name}`"), |prefix| format!("`{prefix}.{name}`"))
+    format!("`{}`", boxed(frame, name))
 }
 
 /// An access token for the OpenID Connect account of the step.
@@ -221,17 +247,23 @@ impl StepScript<'_> {
         Arc::new(StepLog::new(ui.clone(), self.voice.clone()))
     }
 
+    /// A variable of Octopus, where it has a value.
+    pub(super) fn said(&self, name: &str) -> Option<String> {
+        self.frame.given(name).map(str::to_owned)
+    }
+
     /// The values of the script's parameters. All that is wrong with them is said at once.
     pub(super) fn values(&self, declared: &[ParamDecl]) -> Result<BTreeMap<String, Value>> {
         let (mut values, mut problems, mut missing) = (BTreeMap::new(), Vec::new(), Vec::new());
         for param in declared {
             match self.text(param) {
                 Err(error) => problems.push(error),
-                Ok(Some(text)) => match check_value(param, &text) {
-                    Ok(value) => drop(values.insert(param.name.clone(), value)),
+                // In a step a parameter is a box with a prefix: that is the name people see.
+                Ok(Some(text)) => match check_value(&ParamDecl { name: self.shown(param), ..param.clone() }, text, Items::Lines) {
+                    Ok(value) => values.extend(value.map(|value| (param.name.clone(), value))),
                     Err(error) => problems.push(error),
                 },
-                Ok(None) if param.required => missing.push(parameter(self.frame, &ParamName(&param.name).in_template())),
+                Ok(None) if param.required => missing.push(format!("`{}`", self.shown(param))),
                 Ok(None) => {}
             }
         }
@@ -245,18 +277,20 @@ impl StepScript<'_> {
         Err(all.help("fill them in where the step is: Process, the step, its parameters"))
     }
 
+    /// The name of a parameter's box.
+    pub(super) fn shown(&self, param: &ParamDecl) -> String {
+        boxed(self.frame, &ParamName(&param.name).in_template())
+    }
+
     /// What was given for a parameter. A box that was left empty gives an empty text where a text may be empty, and nothing elsewhere.
-    fn text(&self, param: &ParamDecl) -> Result<Option<String>> {
+    fn text(&self, param: &ParamDecl) -> Result<Option<&str>> {
         let name = ParamName(&param.name).in_template();
         let may_be_empty = param.kind == ParamKind::Text && !param.required && !param.secret;
-        let text = match filled_in(self.frame, &name)? {
-            Some(text) => text,
+        Ok(match filled_in(self.frame, &name)? {
             // An emptied box of a text is an empty text.
-            None if may_be_empty && self.frame.own(&name).is_some_and(|text| text.trim().is_empty()) => return Ok(Some(String::new())),
-            None => return Ok(None),
-        };
-        // A list has a line for each.
-        Ok(Some(if param.kind == ParamKind::List { text.lines().collect::<Vec<_>>().join(",") } else { text.to_owned() }))
+            None if may_be_empty && self.frame.own(&name).is_some_and(|text| text.trim().is_empty()) => Some(""),
+            given => given,
+        })
     }
 }
 
@@ -270,7 +304,13 @@ mod tests {
         let frame = Frame::parse(b"@protocol\x001\x00@prefix\x00T\x00").expect("a frame");
         let source = Source { name: "x.rhai".into(), text: "param(\"Notify To\");".into(), files: Files::None };
         let declared = super::super::below::declared(&source).expect("a script");
-        let script = StepScript { source, cancel: Cancel::new(), frame: &frame, voice: Voice::on(std::io::sink(), Charset::Utf8) };
+        let script = StepScript {
+            source,
+            cancel: Cancel::new(),
+            launcher: Launcher::Replaced,
+            frame: &frame,
+            voice: Voice::on(std::io::sink(), Charset::Utf8),
+        };
         let error = script.values(&declared).expect_err("no value");
         assert_eq!(error.message(), "1 required parameter is not given: `T.NotifyTo`");
     }

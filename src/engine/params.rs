@@ -3,8 +3,12 @@
 //! Forms: `param(name)`, `param(name, default)`, `param(name, default, #{label, help, type, choices})`, `param(name, #{...})` for one that
 //! must be given, `secret(name)`.
 
-use super::{Failure, Interpreter, Program, modules::Unit, thrown};
-use crate::error::{Error, Kind, Result};
+use super::{Failure, Interpreter, Program, modules::Unit, texts, thrown};
+use crate::{
+    clock::text,
+    error::{Error, Kind, Result},
+};
+use jiff::{Timestamp, tz::TimeZone};
 use rhai::{ASTNode, Dynamic, Expr, FnCallExpr, Map, Position, Stmt};
 use serde_json::Value;
 use std::{fmt, sync::Arc};
@@ -22,12 +26,71 @@ pub enum ParamKind {
     List,
     /// One of [`ParamDecl::choices`].
     Choice,
+    /// A text that is a duration: `45m`.
+    Duration,
+    /// A text that is a point in time: `Sat 02:00`.
+    Time,
+    /// A text that is a window of the week: `Mon-Fri 22:00-04:00`.
+    Window,
+    /// A text that is a version, a range of versions, or `latest`.
+    Version,
+    /// The name, slug or id of something on the server.
+    Named(NameKind),
+    /// Several of them.
+    ListOf(NameKind),
+}
+
+/// What a parameter names on the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    /// A project.
+    Project,
+    /// An environment.
+    Environment,
+    /// A tenant.
+    Tenant,
+}
+
+impl NameKind {
+    /// In Octopus's word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::Environment => "environment",
+            Self::Tenant => "tenant",
+        }
+    }
+
+    /// With its article.
+    const fn one(self) -> &'static str {
+        match self {
+            Self::Project => "a project",
+            Self::Environment => "an environment",
+            Self::Tenant => "a tenant",
+        }
+    }
 }
 
 impl ParamKind {
-    const ALL: [Self; 5] = [Self::Text, Self::Number, Self::Flag, Self::List, Self::Choice];
+    const ALL: [Self; 15] = [
+        Self::Text,
+        Self::Number,
+        Self::Flag,
+        Self::List,
+        Self::Choice,
+        Self::Duration,
+        Self::Time,
+        Self::Window,
+        Self::Version,
+        Self::Named(NameKind::Project),
+        Self::Named(NameKind::Environment),
+        Self::Named(NameKind::Tenant),
+        Self::ListOf(NameKind::Project),
+        Self::ListOf(NameKind::Environment),
+        Self::ListOf(NameKind::Tenant),
+    ];
 
-    /// As scripts write it: `text`, `number`, `flag`, `list`, `choice`.
+    /// As scripts write it: `text`, `duration`, `list of projects`, ...
     pub const fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -35,6 +98,69 @@ impl ParamKind {
             Self::Flag => "flag",
             Self::List => "list",
             Self::Choice => "choice",
+            Self::Duration => "duration",
+            Self::Time => "time",
+            Self::Window => "window",
+            Self::Version => "version",
+            Self::Named(named) => named.word(),
+            Self::ListOf(NameKind::Project) => "list of projects",
+            Self::ListOf(NameKind::Environment) => "list of environments",
+            Self::ListOf(NameKind::Tenant) => "list of tenants",
+        }
+    }
+
+    /// Whether it has several values.
+    pub const fn is_list(self) -> bool {
+        matches!(self, Self::List | Self::ListOf(_))
+    }
+
+    /// What a value must be, for messages: `a duration such as 45m or 1h30m`.
+    const fn wanted(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Number => "a number",
+            Self::Flag => "`true` or `false`",
+            Self::List | Self::ListOf(_) => "a list of text",
+            Self::Choice => "one of its choices",
+            Self::Duration => "a duration such as 45m or 1h30m",
+            Self::Time => "a point in time such as 22:00, Sat 02:00 or in 30m",
+            Self::Window => "a window such as Mon-Fri 22:00-04:00",
+            Self::Version => "a version, a range such as 1.2.* or >=2.0 <3, or latest",
+            Self::Named(NameKind::Project) => "the name of a project",
+            Self::Named(NameKind::Environment) => "the name of an environment",
+            Self::Named(NameKind::Tenant) => "the name of a tenant",
+        }
+    }
+
+    /// How a value is written, as a sentence for people that fill in a box; empty where there is nothing to say.
+    pub const fn how(self) -> &'static str {
+        match self {
+            Self::Text | Self::Number | Self::Flag | Self::Choice => "",
+            Self::List => "One on each line.",
+            Self::Duration => "A duration such as 45m or 1h30m.",
+            Self::Time => "A time such as 22:00, Sat 02:00 or 2026-03-29 02:30 Europe/Berlin.",
+            Self::Window => "A window of the week such as Mon-Fri 22:00-04:00.",
+            Self::Version => "A version, a range such as 1.2.* or >=2.0 <3, or latest.",
+            Self::Named(NameKind::Project) => "The name of a project.",
+            Self::Named(NameKind::Environment) => "The name of an environment.",
+            Self::Named(NameKind::Tenant) => "The name of a tenant.",
+            Self::ListOf(NameKind::Project) => "Names of projects, one on each line.",
+            Self::ListOf(NameKind::Environment) => "Names of environments, one on each line.",
+            Self::ListOf(NameKind::Tenant) => "Names of tenants, one on each line.",
+        }
+    }
+
+    /// Whether `text`, which is not empty, can be a value, as far as that can be said without a server.
+    fn takes(self, text: &str) -> bool {
+        match self {
+            Self::Duration => text::duration(text).is_ok(),
+            // What day it is makes no difference to what is a time.
+            Self::Time => text::point(text, Timestamp::UNIX_EPOCH, &TimeZone::UTC).is_ok(),
+            Self::Window => text::Window::parse(text, &TimeZone::UTC).is_ok(),
+            Self::Version => texts::is_version_or_range(text),
+            // What Octopus leaves of a variable that it does not know.
+            Self::Named(_) | Self::ListOf(_) => !text.contains("#{"),
+            Self::Text | Self::Number | Self::Flag | Self::List | Self::Choice => true,
         }
     }
 }
@@ -191,9 +317,10 @@ fn declaration(call: &FnCallExpr, position: Position, unit: &Arc<Unit>) -> std::
         describe(&mut declared, about).map_err(|e| (e, place(described)))?;
     }
     if let Some(default) = &declared.default {
-        declared.default = Some(
-            check_json(&declared, default).map_err(|e| (Error::new(Kind::Script, format!("the default of {}", e.message())), place(1)))?,
-        );
+        let checked = check_json(&declared, default);
+        let checked = checked.map_err(|e| (Error::new(Kind::Script, format!("the default of {}", e.message())), place(1)))?;
+        // An empty text is a default of every kind: there is none then.
+        declared.default = Some(checked.unwrap_or_else(|| default.clone()));
     }
     Ok(declared)
 }
@@ -233,11 +360,31 @@ fn describe(declared: &mut ParamDecl, about: Map) -> Result<()> {
     Ok(())
 }
 
-/// Checks a value written on a command line or in the environment and converts it to the parameter's kind.
+/// How the items of a list stand in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Items {
+    /// One on each line.
+    Lines,
+    /// Between commas, for there is one line.
+    Commas,
+}
+
+/// Checks a value written in a box, on a command line or in the environment, and converts it to the parameter's kind. None for an empty
+/// text that stands for the default: only a text or a list can be empty.
 ///
-/// Flags are `true`, `false`, `yes`, `no`, `on`, `off`; lists are separated by commas, or a JSON list.
-pub fn check_value(decl: &ParamDecl, text: &str) -> Result<Value> {
-    let no = |wanted: &str| refuse(decl, wanted, &format!("`{text}`"));
+/// Flags are `true`, `false`, `yes`, `no`, `on`, `off`; a list can also be one in JSON.
+///
+/// # Errors
+/// A usage error that names the parameter and the text; also for no text where there is no default.
+pub fn check_value(decl: &ParamDecl, text: &str, items: Items) -> Result<Option<Value>> {
+    if text.trim().is_empty() && !matches!(decl.kind, ParamKind::Text | ParamKind::List | ParamKind::ListOf(_)) {
+        return if decl.required { Err(refuse(decl, decl.kind.wanted(), "nothing")) } else { Ok(None) };
+    }
+    read(decl, text, items).map(Some)
+}
+
+fn read(decl: &ParamDecl, text: &str, items: Items) -> Result<Value> {
+    let no = || refuse(decl, decl.kind.wanted(), &format!("`{text}`"));
     match decl.kind {
         ParamKind::Text => Ok(text.into()),
         ParamKind::Number => {
@@ -246,54 +393,67 @@ pub fn check_value(decl: &ParamDecl, text: &str) -> Result<Value> {
                 return Ok(whole.into());
             }
             let number = trimmed.parse::<f64>().ok().and_then(serde_json::Number::from_f64);
-            number.map(Value::Number).ok_or_else(|| no("a number"))
+            number.map(Value::Number).ok_or_else(no)
         }
         ParamKind::Flag => match text.trim().to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" => Ok(true.into()),
             "false" | "no" | "off" => Ok(false.into()),
-            _ => Err(no("`true` or `false`")),
+            _ => Err(no()),
         },
-        ParamKind::List => {
+        ParamKind::List | ParamKind::ListOf(_) => {
             if text.trim_start().starts_with('[') {
-                let value: Value = serde_json::from_str(text).map_err(|_| no("a list"))?;
-                return check_json(decl, &value);
+                let value: Value = serde_json::from_str(text).map_err(|_| no())?;
+                return check_json(decl, &value).map(|value| value.unwrap_or_else(|| Value::Array(Vec::new())));
             }
-            Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect())
+            let between = if items == Items::Lines { '\n' } else { ',' };
+            text.split(between).map(str::trim).filter(|item| !item.is_empty()).map(|item| one_item(decl, item)).collect()
         }
         ParamKind::Choice => {
             if decl.choices.iter().any(|c| c == text) {
                 return Ok(text.into());
             }
-            let error = no("one of its choices");
-            Err(error.suggest(text, decl.choices.iter().map(String::as_str)))
+            Err(no().suggest(text, decl.choices.iter().map(String::as_str)))
+        }
+        ParamKind::Duration | ParamKind::Time | ParamKind::Window | ParamKind::Version | ParamKind::Named(_) => {
+            if decl.kind.takes(text) {
+                Ok(text.trim().into())
+            } else {
+                Err(no())
+            }
         }
     }
 }
 
-/// Checks a value from a parameter file (TOML or JSON) and converts it to the parameter's kind.
-pub fn check_json(decl: &ParamDecl, value: &Value) -> Result<Value> {
+/// An item of a list.
+fn one_item(decl: &ParamDecl, item: &str) -> Result<Value> {
+    match decl.kind {
+        ParamKind::ListOf(named) if item.trim().is_empty() || !decl.kind.takes(item) => {
+            Err(refuse(decl, &format!("a list of which each item is the name of {}", named.one()), &format!("`{item}`")))
+        }
+        _ => Ok(item.into()),
+    }
+}
+
+/// Checks a value from a parameter file (TOML or JSON) and converts it to the parameter's kind; none as in [`check_value`].
+///
+/// # Errors
+/// As [`check_value`].
+pub fn check_json(decl: &ParamDecl, value: &Value) -> Result<Option<Value>> {
+    let no = || refuse(decl, decl.kind.wanted(), &format!("`{value}`"));
     match (decl.kind, value) {
-        (ParamKind::Number, Value::Number(_)) | (ParamKind::Flag, Value::Bool(_)) => Ok(value.clone()),
-        (ParamKind::List, Value::Array(items)) => {
+        (ParamKind::Number, Value::Number(_)) | (ParamKind::Flag, Value::Bool(_)) => Ok(Some(value.clone())),
+        (kind, Value::Array(items)) if kind.is_list() => {
             let text = |item: &Value| match item {
-                Value::String(text) => Ok(text.clone()),
-                Value::Number(_) | Value::Bool(_) => Ok(item.to_string()),
-                _ => Err(refuse(decl, "a list of text", &format!("`{value}`"))),
+                Value::String(text) => one_item(decl, text),
+                Value::Number(_) | Value::Bool(_) => one_item(decl, &item.to_string()),
+                _ => Err(no()),
             };
-            Ok(items.iter().map(text).collect::<Result<Vec<_>>>()?.into())
+            Ok(Some(items.iter().map(text).collect::<Result<Vec<_>>>()?.into()))
         }
-        (_, Value::String(text)) => check_value(decl, text),
-        (ParamKind::Text | ParamKind::Choice, Value::Number(_) | Value::Bool(_)) => check_value(decl, &value.to_string()),
-        _ => {
-            let wanted = match decl.kind {
-                ParamKind::Text => "text",
-                ParamKind::Number => "a number",
-                ParamKind::Flag => "`true` or `false`",
-                ParamKind::List => "a list of text",
-                ParamKind::Choice => "one of its choices",
-            };
-            Err(refuse(decl, wanted, &format!("`{value}`")))
-        }
+        (_, Value::String(text)) => check_value(decl, text, Items::Commas),
+        // A version may look like a number, and so may a name.
+        (kind, Value::Number(_) | Value::Bool(_)) if !kind.is_list() => check_value(decl, &value.to_string(), Items::Commas),
+        _ => Err(no()),
     }
 }
 
@@ -344,12 +504,60 @@ mod tests {
             ("let n = \"x\";\nparam(n + \"y\")", "the name of a parameter must be written out as text in `param(\"...\")`", 2, 9),
             ("param(\"A\", 1);\nparam(\"A\", 2)", "parameter `A` has `2` here, but `1` in line 1 of `main.rhai`", 2, 1),
             ("param(\"A\", \"x\", #{choices: [\"y\"]})", "the default of parameter `A` must be one of its choices, got `x`", 1, 12),
+            (
+                "param(\"A\", \"45\", #{type: \"duration\"})",
+                "the default of parameter `A` must be a duration such as 45m or 1h30m, got `45`",
+                1,
+                12,
+            ),
             ("param(\"A\", 1, #{tpye: \"text\"})", "a parameter has no `tpye`", 1, 15),
             ("secret(\"A\", 1)", "`secret` takes 1 argument, not 2", 1, 1),
         ] {
             let failure = read(text).expect_err(text);
             assert_eq!(failure.error.message(), message);
             assert_eq!((failure.trace[0].line, failure.trace[0].column), (line, column), "{text}");
+        }
+    }
+
+    /// Texts that a kind takes, and texts that it does not.
+    #[test]
+    fn typed_texts_are_refused_with_parameter_and_text() {
+        let of = |kind: ParamKind| read(&format!("param(\"P\", \"\", #{{type: \"{kind}\"}});")).expect("a declaration").remove(0);
+        for (kind, right, wrong) in [
+            (ParamKind::Duration, &["45m", " 1h30m ", "90s", "7d"][..], &["45", "soon", "-5m", "1x"][..]),
+            (ParamKind::Time, &["Sat 02:00", "22:00", "in 30m", "2026-03-29 02:30 Europe/Berlin"], &["Sat", "25:00", "whenever"][1..]),
+            (ParamKind::Window, &["Mon-Fri 22:00-04:00"], &["always", "22:00"]),
+            (ParamKind::Named(NameKind::Project), &["Project A", "Projects-1"], &["#{Typo}", "Shop #{Typo}"]),
+            (ParamKind::Named(NameKind::Environment), &["Test"], &["#{A}"]),
+            (ParamKind::Named(NameKind::Tenant), &["Acme"], &["#{A}"]),
+        ] {
+            for text in right {
+                let value = check_value(&of(kind), text, Items::Lines).expect("it fits");
+                assert_eq!(value, Some(text.trim().into()), "{kind}");
+            }
+            for text in wrong {
+                let error = check_value(&of(kind), text, Items::Lines).expect_err(text);
+                let message = error.message();
+                assert!(message.starts_with("parameter `P` must be ") && message.ends_with(&format!(", got `{text}`")), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn empty_text_is_the_default_of_every_kind_but_text_and_list() {
+        for kind in ParamKind::ALL.into_iter().filter(|kind| *kind != ParamKind::Choice) {
+            let default = match kind {
+                ParamKind::Number => "3",
+                ParamKind::Flag => "true",
+                _ if kind.is_list() => "[]",
+                _ => "\"\"",
+            };
+            let script = format!("param(\"P\", {default}, #{{type: \"{kind}\"}}); param(\"Q\", #{{type: \"{kind}\"}});");
+            let declared = read(&script).expect("right");
+            assert_eq!((declared[0].kind, declared[1].kind), (kind, kind));
+            let empty = check_value(&declared[0], " ", Items::Lines).expect("empty is allowed");
+            assert_eq!(empty.is_none(), kind != ParamKind::Text && !kind.is_list(), "{kind}");
+            assert_eq!(check_value(&declared[1], "", Items::Lines).is_err(), empty.is_none(), "{kind}");
         }
     }
 
@@ -367,15 +575,25 @@ mod tests {
             file: String::new(),
             line: 1,
         };
-        assert_eq!(check_value(&of(ParamKind::Number), " 12 ").expect("a number"), 12);
-        assert_eq!(check_value(&of(ParamKind::Number), "1.5").expect("a number"), 1.5);
-        assert_eq!(check_value(&of(ParamKind::Flag), "Yes").expect("a flag"), true);
-        assert_eq!(check_value(&of(ParamKind::List), "a, b,").expect("a list"), serde_json::json!(["a", "b"]));
-        assert_eq!(check_value(&of(ParamKind::List), "[1, \"b\"]").expect("a list"), serde_json::json!(["1", "b"]));
-        assert_eq!(check_json(&of(ParamKind::Text), &serde_json::json!(5)).expect("text"), "5");
-        let error = check_value(&of(ParamKind::Choice), "test").expect_err("another case");
+        let line = |kind, text| check_value(&of(kind), text, Items::Commas);
+        let value = |kind, text| line(kind, text).expect(text).expect("not empty");
+        assert_eq!(value(ParamKind::Number, " 12 "), 12);
+        assert_eq!(value(ParamKind::Number, "1.5"), 1.5);
+        assert_eq!(value(ParamKind::Flag, "Yes"), true);
+        assert_eq!(value(ParamKind::List, "a, b,"), serde_json::json!(["a", "b"]));
+        assert_eq!(value(ParamKind::List, "[1, \"b\"]"), serde_json::json!(["1", "b"]));
+        let box_of = check_value(&of(ParamKind::List), "Smith, John\r\n\n b ", Items::Lines).expect("a list");
+        assert_eq!(box_of, Some(serde_json::json!(["Smith, John", "b"])));
+        assert_eq!(check_json(&of(ParamKind::Text), &serde_json::json!(5)).expect("text"), Some("5".into()));
+        let error = line(ParamKind::Choice, "test").expect_err("another case");
         assert_eq!(error.hints(), ["did you mean `Test`?"]);
-        assert_eq!(check_value(&of(ParamKind::Number), "NaN").expect_err("no number").kind(), Kind::Usage);
+        assert_eq!(line(ParamKind::Number, "NaN").expect_err("no number").kind(), Kind::Usage);
         assert!(check_json(&of(ParamKind::Flag), &serde_json::json!([true])).is_err());
+        // A version that a file holds as a number.
+        assert_eq!(check_json(&of(ParamKind::Version), &serde_json::json!(1.2)).expect("a version"), Some("1.2".into()));
+        assert!(check_json(&of(ParamKind::Duration), &serde_json::json!(45)).is_err());
+        let projects = of(ParamKind::ListOf(NameKind::Project));
+        assert!(check_json(&projects, &serde_json::json!(["Project A", ""])).is_err());
+        assert!(check_value(&projects, "Project A\n#{Typo}", Items::Lines).is_err());
     }
 }

@@ -80,6 +80,8 @@ pub struct VersionOrder {
     pub looks_like: fn(&str) -> bool,
     /// Which of two comes first, where at least one looks like a version; `Err` says why the other one has no place in the order.
     pub order: fn(&str, &str) -> Result<Ordering, String>,
+    /// Whether a text is a version, a range of versions, or a word for one of them.
+    pub is_version_or_range: fn(&str) -> bool,
 }
 
 static VERSIONS: OnceLock<VersionOrder> = OnceLock::new();
@@ -87,6 +89,11 @@ static VERSIONS: OnceLock<VersionOrder> = OnceLock::new();
 /// Makes the order of versions known; the first one holds for the process.
 pub fn order_versions(order: VersionOrder) {
     let _ = VERSIONS.set(order);
+}
+
+/// Whether a text is a version, a range of versions, or a word for one of them; of every text as long as nobody said what that is.
+pub(super) fn is_version_or_range(text: &str) -> bool {
+    VERSIONS.get().is_none_or(|versions| (versions.is_version_or_range)(text))
 }
 
 /// Which of two texts comes first; `Err` says why that makes no sense.

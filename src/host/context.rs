@@ -4,10 +4,12 @@ use super::Host;
 use crate::{
     api,
     engine::{
+        options::OptionValue,
         param_names::ParamName,
+        params::NameKind,
         thrown::{HostResult, raise, to_dynamic},
     },
-    error::{Error, Kind},
+    error::{Error, Kind, Result},
 };
 use jiff::Timestamp;
 use rhai::{Dynamic, Map};
@@ -26,8 +28,36 @@ pub struct ContextSettings {
     pub project: Option<String>,
     /// The deployment that runs the script (its id).
     pub deployment: Option<String>,
+    /// The names that the script's parameters hold: they are looked up before it begins.
+    pub names: Vec<NameGiven>,
+    /// The run of a runbook that runs the script (its id).
+    pub runbook_run: Option<String>,
+    /// The deployment target that the script runs on, or on behalf of (its name).
+    pub machine: Option<String>,
     /// The step of Octopus that runs the script.
     pub step: Option<StepContext>,
+    /// What started this process in a step; none when a person or a program did.
+    pub launcher: Option<Launcher>,
+}
+
+/// What a launcher of a step does while the run works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Launcher {
+    /// It became this process: the agent is our parent.
+    Replaced,
+    /// It waits for our end: the agent is the parent of our parent.
+    Waits,
+}
+
+/// A name that a parameter holds.
+#[derive(Clone, Debug)]
+pub struct NameGiven {
+    /// The parameter as people see it: `Project`; in a step `Octorhai.TriggerAndWait.Project`.
+    pub parameter: String,
+    /// What it names.
+    pub named: NameKind,
+    /// As it was written: a name, a slug or an id.
+    pub text: String,
 }
 
 /// What a run must know of the step that runs it.
@@ -41,16 +71,6 @@ pub struct StepContext {
     pub own_tag: bool,
     /// The deployment target (its id) whose scripts wait while the step runs; none on a worker.
     pub target: Option<String>,
-}
-
-/// What a script knows about where it runs.
-#[derive(Clone)]
-pub struct Context;
-
-impl fmt::Display for Context {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ctx")
-    }
 }
 
 /// What a simulated server says about its world; all empty on a real one.
@@ -86,11 +106,37 @@ impl Host {
         }))
     }
 
-    fn environment(&self) -> HostResult<Option<String>> {
+    /// Looks up what the parameters name, so that a name that is not there ends the run before it has changed anything: a read for each.
+    /// Nothing of it is remembered, for what the script reads itself stands in its record.
+    ///
+    /// # Errors
+    /// A usage error that names parameter and text, and whatever a look-up runs into.
+    pub fn look_up_names(&self) -> Result<()> {
+        for given in &self.context.names {
+            let space = &self.home.space;
+            let wanted = given.text.as_str();
+            let found = self.block_plain(async {
+                match given.named {
+                    NameKind::Project => space.find_project(wanted).await.map(drop),
+                    NameKind::Environment => space.find_environment(wanted).await.map(drop),
+                    NameKind::Tenant => space.find_tenant(wanted).await.map(drop),
+                }
+            });
+            found.map_err(|error| match error.kind() {
+                Kind::NotFound | Kind::Ambiguous => {
+                    error.into_kind(Kind::Usage).context(format!("parameter `{}` holds `{wanted}`", given.parameter))
+                }
+                _ => error,
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn environment(&self) -> HostResult<Option<String>> {
         self.said(self.context.environment.as_ref(), |world| world.environment.as_ref())
     }
 
-    fn tenant(&self) -> HostResult<Option<String>> {
+    pub(super) fn tenant(&self) -> HostResult<Option<String>> {
         self.said(self.context.tenant.as_ref(), |world| world.tenant.as_ref())
     }
 
@@ -105,52 +151,6 @@ impl Host {
 
     fn said(&self, given: Option<&String>, world: impl Fn(&Surroundings) -> Option<&String>) -> HostResult<Option<String>> {
         if given.is_some() { Ok(given.cloned()) } else { Ok(world(self.surroundings()?).cloned()) }
-    }
-}
-
-fn known(name: &str, value: Option<String>, how: &str) -> HostResult<String> {
-    value.ok_or_else(|| raise(Error::new(Kind::Usage, format!("`ctx.{name}` is not known here")).help(how.to_owned())))
-}
-
-crate::script_type! {
-    /// Where the script runs: in an Octopus step what the step belongs to, otherwise what the command line says.
-    Context as "Context" shows [] {
-        /// The environment's name: `--env`, or that of the sandbox's world.
-        env: "text" = |call, _c| known("env", Host::of(call)?.environment()?, "give it with `--env NAME`")?;
-        /// The tenant's name; `()` when there is none.
-        tenant: "text" = |call, _c| Host::of(call)?.tenant()?;
-        /// The project's name; `()` outside of a step without `--project`.
-        project: "text" = |call, _c| Host::of(call)?.project()?;
-        /// The deployment that runs this script (its id); `()` outside of a step without `--deployment`. In a sandbox the
-        /// newest one to the environment that was there before stands in for it.
-        deployment: "text" = |call, _c| {
-            let host = Host::of(call)?;
-            if host.context.deployment.is_some() { host.context.deployment.clone() } else { own(&host)?.map(|d| d.id.to_string()) }
-        };
-        /// The release's version of that deployment; `()` when there is none.
-        release: "text" = |call, _c| { let host = Host::of(call)?; own(&host)?.map(|d| host.block(host.home.space.release(&d.release_id))).transpose()?.map(|r| r.version) };
-        /// The channel's name of that release; `()` when there is none.
-        channel: "text" = |call, _c| {
-            let host = Host::of(call)?;
-            let id = own(&host)?.and_then(|d| d.channel_id);
-            id.map(|id| host.block(host.home.space.channel(&id))).transpose()?.map(|c| c.name)
-        };
-        /// The task that runs this script (its id); `()` outside of a step.
-        task: "text" = |call, _c| {
-            let host = Host::of(call)?;
-            match &host.context.step {
-                Some(step) => Some(step.task.clone()),
-                None => own(&host)?.map(|d| d.task_id.to_string()),
-            }
-        };
-        /// Who started that deployment; `()` outside of a step.
-        started_by: "text" = |call, _c| own(&Host::of(call)?)?.map(|d| d.deployed_by);
-        /// The space's name.
-        space: "text" = |call, _c| Host::of(call)?.home.space.space().name.clone();
-        /// The address of the server.
-        server: "text" = |call, _c| Host::of(call)?.home.client.address();
-        /// The zone in which times without one are meant, e.g. `Europe/Berlin`.
-        tz: "text" = |call, _c| { let host = Host::of(call)?; host.zone.iana_name().unwrap_or("UTC").to_owned() };
     }
 }
 
@@ -186,19 +186,15 @@ pub fn own(host: &Host) -> HostResult<Option<api::Deployment>> {
 crate::functions! {
     group "context";
 
-    /// Where the script runs; the same as the constant `ctx`, for functions in modules.
-    ///
-    /// ```rhai
-    /// print(ctx().env);
-    /// ```
-    fn ctx(call) -> "Context" {
-        Ok::<_, Box<rhai::EvalAltResult>>(Context)
-    }
-
     /// The value of a parameter: from the command line (`--NotifyTo x`), `--params FILE`, the environment
     /// (`OCTORHAI_PARAM_NOTIFY_TO`), a step's parameter, or the default. Without a default it must be given. Options stand in
-    /// the last argument, with or without a default before them: `label`, `help`, `type` (`"text"`, `"number"`, `"flag"`,
-    /// `"list"`), `choices`.
+    /// the last argument, with or without a default before them: `label`, `help`, `type`, `choices`.
+    ///
+    /// The types: `"text"`, `"number"`, `"flag"`, `"list"`, `"duration"` (`45m`), `"time"` (`Sat 02:00`), `"window"`
+    /// (`Mon-Fri 22:00-04:00`), `"version"` (a version, a range, or `latest`), `"project"`, `"environment"`, `"tenant"`, and
+    /// `"list of projects"`, `"list of environments"`, `"list of tenants"`. A value that is none of its type is an error before the
+    /// first request, a name that the run's space does not have one before the script begins. An empty value stands for the default,
+    /// but for a text or a list, which can be empty.
     ///
     /// The name must be written out: `octorhai run x.rhai --help` finds parameters without running the script.
     ///
@@ -271,10 +267,24 @@ fn missing(name: &str) -> Error {
 #[derive(Clone)]
 pub struct Secret(String);
 
-impl Context {
-    /// There is one.
-    pub fn same(&self, _other: &Self) -> bool {
-        true
+/// A text that may be secret, for a function that does not show it: of a [`Secret`] its text, not what it prints as.
+#[derive(Clone)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// The text.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
+
+impl OptionValue for SecretText {
+    const KIND: &'static str = "text";
+    fn read(value: Dynamic) -> std::result::Result<Self, String> {
+        match value.clone().try_cast::<Secret>() {
+            Some(secret) => Ok(Self(secret.0)),
+            None => String::read(value).map(Self),
+        }
     }
 }
 

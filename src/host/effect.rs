@@ -179,6 +179,7 @@ impl Host {
         tracing::debug!(%marker, kind, %arguments, "effect");
         let Some(recorder) = self.recorder() else {
             self.still_inside().raise()?;
+            self.still_wanted()?;
             let began = self.clock.now();
             let attempted = self.attempted(&marker);
             let done = self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None, began, attempted }));
@@ -201,6 +202,7 @@ impl Host {
         self.check_cancelled()?;
         self.before_live().raise()?;
         self.still_inside().raise()?;
+        self.still_wanted()?;
         let earlier = known.as_ref().map(|step| step.intent.clone());
         let mut step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).raise()?;
         if earlier.is_some() && step.intent.get(AGAIN_AT).is_none() {
@@ -224,6 +226,11 @@ impl Host {
             (Ok(_), Err(problem)) => Err(raise(problem)),
             (result, _) => self.noticed(result.raise()),
         }
+    }
+
+    /// Asked before the intent is written: a process that ends while it asks has done nothing.
+    fn still_wanted(&self) -> HostResult<()> {
+        self.unrecorded(|| self.block_plain(self.home.client.still_wanted())).raise()
     }
 
     /// What an earlier attempt of the step that runs this script would have made here.

@@ -55,6 +55,15 @@ crate::script_type! {
         instructions: "text" = |_call, i| i.document.instructions().to_owned();
         /// Whether it is still unanswered.
         pending: "true or false" = |_call, i| i.document.is_pending;
+        /// The answer: `Proceed`, `Abort`, `Retry`, ...; `()` while there is none.
+        answer: "text" = |_call, i| i.document.answer().map(str::to_owned);
+        /// The notes that were given with the answer; empty when there are none.
+        notes: "text" = |_call, i| i.document.notes().to_owned();
+        /// The username of the person who answered it; `()` while it is unanswered, and the user's id where the name may not be seen.
+        answered_by: "text" = |call, i| {
+            let host = Host::of(call)?;
+            if i.document.is_pending { None } else { host.block(async { Ok(i.place.space.responsible(&i.document).await) })? }
+        };
         /// The task's id.
         task: "text" = |_call, i| i.document.task_id.as_ref().map(ToString::to_string);
         /// The teams whose members may answer; empty when everybody may who may deploy.

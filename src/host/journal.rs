@@ -447,7 +447,12 @@ impl Host {
             self.events.emit(what);
         } else if matches!(
             what,
-            What::TaskStarted { .. } | What::TaskEnded { .. } | What::Mail { .. } | What::Output { .. } | What::Artifact { .. }
+            What::TaskStarted { .. }
+                | What::TaskEnded { .. }
+                | What::Mail { .. }
+                | What::Output { .. }
+                | What::Artifact { .. }
+                | What::Planned { .. }
         ) {
             self.events.emit(What::Replayed { what: Box::new(what) });
         }

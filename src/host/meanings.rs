@@ -4,7 +4,8 @@
 //! version, times and durations by what a text says, tasks and other documents by id. What makes no sense is an error that says what does.
 
 use super::{
-    context::{Context, Secret},
+    context::Secret,
+    ctx::Context,
     dashboard::{Difference, Live},
     deployments::Deployment,
     environments::Environment,

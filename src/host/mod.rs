@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod context;
+pub mod ctx;
 pub mod dashboard;
 pub mod deployments;
 pub mod effect;
@@ -309,7 +310,7 @@ pub fn library() -> Library {
     words::register();
     library.compared_texts();
     time::register_operators(&mut library);
-    library.scripted::<context::Context>();
+    library.scripted::<ctx::Context>();
     library.scripted::<context::Secret>();
     library.scripted::<projects::Project>();
     library.scripted::<environments::Environment>();
@@ -329,6 +330,7 @@ pub fn library() -> Library {
     library.scripted::<Place>();
     library.recorded_as::<tasks::Task>(tasks::Task::lasting_name);
     library.recorded_as::<saga::Saga>(|_| "a saga".to_owned());
+    ctx::register(&mut library);
     context::register(&mut library);
     projects::register(&mut library);
     environments::register(&mut library);

@@ -14,7 +14,7 @@ use crate::{
         thrown::{HostResult, is_final, raise},
     },
     error::{Error, Kind, suggestion},
-    event::Level,
+    event::{Level, What},
 };
 use jiff::SignedDuration;
 use rhai::{Dynamic, FnPtr, Map};
@@ -95,6 +95,7 @@ crate::functions! {
     fn in_order(call, graph: Map, start: FnPtr; options: OrderOptions) -> "map" raises "timeout, deployment_failed, closure, request" {
         let host = Host::of(call)?;
         let needs = needs(&graph)?;
+        host.emit(What::Planned { tasks: needs.len() });
         let limit = Limit::at(&host, later(host.now(), options.timeout)).of("in_order");
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
         let mut results = Map::new();

@@ -1,6 +1,6 @@
 //! What a script gives to the outside: output variables, artifacts, notes, progress.
 
-use super::{Host, tasks::tasks_of};
+use super::{Host, context::SecretText, tasks::tasks_of};
 use crate::{
     engine::thrown::{HostResult, raise, shown},
     error::{Error, Kind},
@@ -109,11 +109,11 @@ crate::functions! {
     /// Sets a sensitive output variable; its value is never shown, and masked wherever it comes up from now on.
     ///
     /// ```rhai
-    /// output_secret("Token", "abc");
+    /// output_secret("Token", secret("Token"));
     /// ```
-    fn output_secret(call, name: String, value: String; options: SecretOutputOptions) -> "nothing" {
+    fn output_secret(call, name: String, value: SecretText; options: SecretOutputOptions) -> "nothing" {
         let host = Host::of(call)?;
-        host.emit(What::Output { name: checked(name)?, value: None, secret: Some(Hidden::new(value)), raw: options.raw });
+        host.emit(What::Output { name: checked(name)?, value: None, secret: Some(Hidden::new(value.into_text())), raw: options.raw });
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::{
     clock::{later, text},
     engine::thrown::{HostResult, is_final, message, raise, shown},
     error::{Error, Kind},
-    event::Level,
+    event::{Level, What},
 };
 use jiff::SignedDuration;
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr};
@@ -100,6 +100,7 @@ crate::functions! {
         let host = Host::of(call)?;
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
         let waves = waves(items, usize::try_from(options.canary).unwrap_or(0));
+        host.emit(What::Planned { tasks: waves.iter().map(Vec::len).sum() });
         let count = waves.len();
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut failed = 0_i64;

@@ -31,7 +31,8 @@ pub fn order(a: &str, b: &str) -> Result<Ordering, String> {
 
 /// Makes the order of versions known to comparisons of texts.
 pub fn register() {
-    order_versions(VersionOrder { looks_like: is_version, order });
+    let is_version_or_range = |text: &str| text.trim().eq_ignore_ascii_case("latest") || VersionRange::parse(text).is_ok();
+    order_versions(VersionOrder { looks_like: is_version, order, is_version_or_range });
 }
 
 static TASK_STATES: Words = Words::new("a state of a task", TaskState::KNOWN);

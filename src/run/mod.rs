@@ -9,7 +9,7 @@ pub use journaled::Journaling;
 pub use crate::{
     engine::{Files, Source},
     host::{
-        context::{ContextSettings, StepContext},
+        context::{ContextSettings, Launcher, NameGiven, StepContext},
         hold::LocksAt,
     },
 };
@@ -33,6 +33,7 @@ use crate::{
 };
 use jiff::{SignedDuration, tz::TimeZone};
 use journaled::{Begun, TakenUp};
+use parent::StepWatch;
 use parking_lot::Mutex;
 use rhai::Dynamic;
 use serde_json::Value;
@@ -188,6 +189,15 @@ fn failed(failure: Failure) -> Outcome {
     Outcome { exit_code, result: Value::Null, failure: Some(failure), stats, mode: None, truth: Value::Null }
 }
 
+/// How a run asks its server.
+#[derive(Default)]
+struct Manners<'a> {
+    /// How long reads are retried, where not as usual.
+    patience: Option<SignedDuration>,
+    /// Says before each write whether the run is still wanted.
+    wanted: Option<&'a Arc<StepWatch>>,
+}
+
 /// Settles where the run works: a sandbox of its own or a server, the space, the mailer.
 async fn grounds(
     settings: &Settings,
@@ -196,7 +206,7 @@ async fn grounds(
     events: &Events,
     mark: String,
     recorder: Option<Recorder>,
-    patience: Option<SignedDuration>,
+    Manners { patience, wanted }: Manners<'_>,
 ) -> Result<Grounds> {
     let (url, credential, space, ca_cert, sandbox, server) = match &settings.target {
         Target::Server { url, credential, space, ca_cert } => {
@@ -221,8 +231,12 @@ async fn grounds(
         ..api::Settings::new(url, Some(credential), clock.clone(), settings.cancel.clone())
     };
     let connection = api::Settings { patience: patience.unwrap_or(connection.patience), ..connection };
+    let connection = api::Settings { before_write: wanted.map(before_write), ..connection };
     let client = api::Client::new(connection.clone())?;
     let space = client.space(space.as_deref()).await.map_err(configured)?;
+    if let Some(wanted) = wanted {
+        wanted.ask_by(space.clone());
+    }
     let smtp = settings.smtp.clone().or_else(|| sandbox.as_ref().map(Sandbox::smtp_url));
     let mailer = match smtp {
         Some(url) => {
@@ -267,6 +281,15 @@ async fn grounds(
     Ok(Grounds { host, client, sandbox })
 }
 
+/// Asks whether the run is still wanted. The answer needs the client that asks, so neither keeps the other.
+fn before_write(wanted: &Arc<StepWatch>) -> api::BeforeWrite {
+    let wanted = Arc::downgrade(wanted);
+    Arc::new(move || {
+        let wanted = wanted.upgrade();
+        Box::pin(async move { if let Some(wanted) = wanted { wanted.before_write().await } else { Ok(()) } })
+    })
+}
+
 /// What fails before the script starts is a matter of the address and the space, not of the script.
 fn configured(error: Error) -> Error {
     if !matches!(error.kind(), Kind::NotFound | Kind::Ambiguous | Kind::BadAnswer) {
@@ -307,7 +330,7 @@ fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter
         cancel: settings.cancel.clone(),
         state: Dynamic::from(host.clone()),
         library: host::library(),
-        constants: vec![("ctx".to_owned(), Dynamic::from(host::context::Context))],
+        constants: vec![("ctx".to_owned(), Dynamic::from(host::ctx::Context))],
         print: Arc::new(move |text| printer.emit(What::Print { text: text.to_owned() })),
         debug: Arc::new(move |text| debugged.note(Level::Verbose, text)),
     })
@@ -321,8 +344,13 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         store.be_patient(patience.clone());
     }
     let (mark, advice) = (run_id(&settings, clock), settings.advice());
-    if settings.context.step.is_some() {
-        runtime.spawn(parent::watch_process(settings.cancel.clone()));
+    let context = &settings.context;
+    let wanted = (context.step.is_some() || context.launcher.is_some()).then(|| {
+        let task = context.step.as_ref().map(|step| step.task.clone());
+        Arc::new(StepWatch::new(context.launcher, task, settings.cancel.clone()))
+    });
+    if let Some(wanted) = wanted.clone() {
+        runtime.spawn(async move { wanted.watch_agent().await });
     }
     let mut taken_up =
         match settings.journal.as_ref().map(|journal| journaled::take_up(journal, &settings, advice, mark.clone(), clock, events, runtime))
@@ -338,7 +366,8 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         let (store, name, holder) = taken_up.life();
         runtime.spawn(TakenUp::keep_alive(store, name, holder, settings.cancel.clone()));
     }
-    let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, advice, clock, events, mark, recorder, None))) {
+    let manners = Manners { wanted: wanted.as_ref(), ..Manners::default() };
+    let grounds = match runtime.block_on(settings.cancel.guard(grounds(&settings, advice, clock, events, mark, recorder, manners))) {
         Ok(grounds) => grounds,
         Err(error) => {
             let mut outcome = failed(error.into());
@@ -349,8 +378,8 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         }
     };
     let Grounds { host, client, sandbox } = grounds;
-    if let Some(step) = &settings.context.step {
-        runtime.spawn(parent::watch_task(host.home.space.clone(), step.task.clone(), settings.cancel.clone()));
+    if let Some(wanted) = wanted.clone() {
+        runtime.spawn(async move { wanted.watch_task().await });
     }
     let interpreter = interpreter(&settings, &host, events);
     let mut still = None;
@@ -359,7 +388,10 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
             // The token moves to the thread that works: time stands until the script waits.
             let token = clock.enter();
             drop(busy);
-            let ran = interpreter.run(&program).map(|value| to_json(&value));
+            // A run that goes on was told when it began; what is called otherwise since then is no matter of its parameters.
+            let goes_on = host.recorder.as_ref().is_some_and(Recorder::goes_on);
+            let named = if goes_on { Ok(()) } else { host.unrecorded(|| host.look_up_names()) };
+            let ran = named.map_err(Failure::from).and_then(|()| interpreter.run(&program)).map(|value| to_json(&value));
             (ran.and_then(|value| host.script_ends().map(|()| value).map_err(|error| as_error(&error).into())), token)
         })
         .map_err(Failure::from)?;

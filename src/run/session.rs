@@ -2,7 +2,7 @@
 //!
 //! Between inputs a virtual clock stands; on a real one, tasks that the session started go on and are looked at.
 
-use super::{Grounds, OnCancel, Settings, Target, grounds, interpreter, run_id, time};
+use super::{Grounds, Manners, OnCancel, Settings, Target, grounds, interpreter, run_id, time};
 use crate::{
     api,
     clock::{Busy, Clock, Stopwatch, later},
@@ -69,7 +69,15 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("octorhai").enable_all().build();
         let runtime = runtime.map_err(|problem| Error::bug(format!("no runtime: {problem}")))?;
         let busy = clock.enter();
-        let begun = grounds(&settings, settings.advice(), &clock, &events, run_id(&settings, &clock), None, Some(PATIENCE));
+        let begun = grounds(
+            &settings,
+            settings.advice(),
+            &clock,
+            &events,
+            run_id(&settings, &clock),
+            None,
+            Manners { patience: Some(PATIENCE), ..Manners::default() },
+        );
         let Grounds { host, client: _, sandbox } = runtime.block_on(settings.cancel.guard(begun))?;
         host.connection.dry.set(sandbox.is_none());
         let interpreter = interpreter(&settings, &host, &events);

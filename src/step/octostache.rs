@@ -13,6 +13,20 @@ pub fn is_unresolved(value: &str) -> bool {
     inner.is_some_and(|name| !name.is_empty() && name.chars().all(letter))
 }
 
+/// The first binding in a value that Octopus did not fill in; none when there is none. A value comes evaluated, so what is left of
+/// `#{Name}` is a variable that does not exist.
+pub fn unresolved(value: &str) -> Option<&str> {
+    let mut rest = value;
+    while let Some(at) = rest.find("#{") {
+        let end = rest[at..].find('}').map_or(rest.len(), |end| at + end + 1);
+        if is_unresolved(&rest[at..end]) {
+            return Some(&rest[at..end]);
+        }
+        rest = &rest[at + 2..];
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -21,6 +35,19 @@ mod tests {
     fn bindings_are_escaped_where_they_can_be() {
         assert_eq!(escape("a #{b} #{ c: 1 } # {").as_deref(), Some("a ##{b} ##{ c: 1 } # {"));
         assert_eq!(escape("##{b}"), None);
+    }
+
+    #[test]
+    fn a_binding_is_found_wherever_it_is() {
+        for (text, found) in [
+            ("#{Typo}", Some("#{Typo}")),
+            ("Shop #{My.Porject} ü", Some("#{My.Porject}")),
+            ("#{ \"k\": 1 } #{Octopus.Action[A b].Output.X}", Some("#{Octopus.Action[A b].Output.X}")),
+            ("# {A} #{} #{ \"a\": #{} }", None),
+            ("", None),
+        ] {
+            assert_eq!(unresolved(text), found, "{text}");
+        }
     }
 
     #[test]

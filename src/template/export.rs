@@ -191,14 +191,21 @@ fn parameter(param: &ParamDecl, prefix: &str) -> Result<Parameter> {
         _ if param.secret => document::SENSITIVE,
         ParamKind::Flag => document::CHECKBOX,
         ParamKind::Choice => document::SELECT,
-        ParamKind::List => document::LINES,
+        ParamKind::List | ParamKind::ListOf(_) => document::LINES,
         ParamKind::Text if default.as_ref().is_some_and(|text| text.contains('\n')) => document::LINES,
-        ParamKind::Text | ParamKind::Number => document::LINE,
+        ParamKind::Text
+        | ParamKind::Number
+        | ParamKind::Duration
+        | ParamKind::Time
+        | ParamKind::Window
+        | ParamKind::Version
+        | ParamKind::Named(_) => document::LINE,
     };
     let label = if param.label.is_empty() { param.name.clone() } else { param.label.clone() };
     let mut help = if param.help.is_empty() { format!("{}.", label.trim_end_matches('.')) } else { param.help.clone() };
-    if param.kind == ParamKind::List {
-        help.push_str(" One on each line.");
+    if !param.kind.how().is_empty() {
+        help.push(' ');
+        help.push_str(param.kind.how());
     }
     if param.required {
         help.push_str(" Must be given.");

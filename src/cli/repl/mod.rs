@@ -390,21 +390,28 @@ impl Repl<'_> {
     }
 
     /// Parameters that an input declares get their values from the environment; those of secrets are shown from then on by nobody.
-    fn parameters(&self, input: &str) {
+    ///
+    /// # Errors
+    /// A usage error for a value that does not fit: its default in its place would be a guess.
+    fn parameters(&self, input: &str) -> Result<()> {
         let source = Source { name: "session".to_owned(), text: input.to_owned(), files: Files::None };
         // One that does not compile by itself, for it uses what was declared before, gets none: the value of a parameter is asked for once.
-        let Ok(declared) = below::declared(&source) else { return };
-        let Ok((values, _)) = params::gather(&declared, &[], None, self.environment) else { return };
+        let Ok(declared) = below::declared(&source) else { return Ok(()) };
+        let (values, _) = params::gather(&declared, &[], None, self.environment)?;
         for secret in declared.iter().filter(|param| param.secret).filter_map(|param| values.get(&param.name)?.as_str()) {
             self.ui.redactor().learn(secret);
         }
         self.session().give(values);
+        Ok(())
     }
 
     /// Evaluates an input and shows what came of it.
     fn evaluate(&mut self, input: &str) -> Next {
-        if input.contains("param") || input.contains("secret") {
-            self.parameters(input);
+        if (input.contains("param") || input.contains("secret"))
+            && let Err(error) = self.parameters(input)
+        {
+            self.ui.error(&error);
+            return Next::Failed(error.kind());
         }
         let reply = {
             let screen = self.screen.clone();

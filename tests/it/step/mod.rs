@@ -1,7 +1,9 @@
 //! Steps: `octorhai step run` and step templates.
 
+mod context;
 mod golden;
 mod launchers;
 mod run;
 mod templates;
 mod voice;
+mod watch;

@@ -13,6 +13,11 @@ use std::{
     process::{Child, Command},
 };
 
+/// A sandbox where deployments of Project C go on for as long as their steps.
+fn ground() -> Ground {
+    Ground::in_world(&shop(&[("{ name = \"Deploy payment\",      takes = \"8m\" }", "{ name = \"Deploy payment\", takes = \"900h\" }")]))
+}
+
 /// The id of the task of a deployment that stands for the one whose step runs the script.
 fn parent(ground: &Ground, project: &str) -> String {
     ground.write("parent.rhai", &format!("print(deploy(\"{project}\", \"1.1.0\", \"Test\").id);"));
@@ -116,14 +121,14 @@ fn parameters_are_given_empty_or_not_at_all() {
     heard.ended(0);
     let said = heard.at("default").join("\n");
     for part in
-        ["Text=two\nlines\n;", "Tenant=none;", "Empty=;", "Flag=false;", "Number=7;", "Choice=b;", "List=[\"one\", \"two\", \"three\"];"]
+        ["Text=two\nlines\n;", "Tenant=none;", "Empty=;", "Flag=false;", "Number=7;", "Choice=b;", "List=[\"one\", \"two, three\"];"]
     {
         assert!(said.contains(part), "{part:?} is not in\n{said}");
     }
     let wrong = "secret(\"Token\"); param(\"Who\"); param(\"Number\", 7); param(\"Choice\", \"a\", #{choices: [\"a\", \"b\"]});";
     let heard = Step::new(&ground.sandbox.url, wrong, &[("T.Who", "#{Missing}"), ("T.Number", "many"), ("T.Choice", "c")]).run();
     heard.ended(2).says("error", "1 required parameter is not given: `T.Token`").says("error", "must be a number, got `many`");
-    heard.says("error", "`T.Who` holds `#{Missing}`").says("error", "`Choice`").says("error", "Process, the step, its parameters");
+    heard.says("error", "`T.Who` holds `#{Missing}`").says("error", "`T.Choice`").says("error", "Process, the step, its parameters");
     assert!(heard.result.as_ref().is_some_and(|result| result.starts_with("1 required parameter")), "{:?}", heard.result);
 }
 
@@ -215,7 +220,7 @@ fn a_script_that_fails_says_where_and_why() {
 
 #[test]
 fn the_next_attempt_takes_over_what_the_last_one_started() {
-    let ground = Ground::new();
+    let ground = ground();
     let parent = parent(&ground, "Project C");
     let step = || {
         let script = "wait([deploy(\"Project A\", \"latest\", \"Test\"), deploy(\"Project B\", \"latest\", \"Test\")]);";
@@ -248,7 +253,7 @@ fn the_next_attempt_takes_over_what_the_last_one_started() {
 
 #[test]
 fn with_a_journal_a_step_that_was_killed_goes_on() {
-    let ground = Ground::new();
+    let ground = ground();
     let parent = parent(&ground, "Project C");
     let journal = ground.folder.path().join("steps").display().to_string();
     let step = || {
@@ -271,7 +276,7 @@ fn with_a_journal_a_step_that_was_killed_goes_on() {
 
 #[test]
 fn in_a_database_a_killed_step_goes_on_at_once_and_waits_for_another_machine() {
-    let ground = Ground::new();
+    let ground = ground();
     let parent = parent(&ground, "Project C");
     let store = postgres::database();
     let step = || {
