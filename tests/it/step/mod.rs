@@ -1,5 +1,6 @@
 //! Steps: `octorhai step run` and step templates.
 
+mod boxes;
 mod context;
 mod golden;
 mod launchers;
