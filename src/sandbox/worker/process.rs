@@ -2,7 +2,7 @@
 
 use super::{
     bash,
-    octostache::{Mode, Variables, evaluate},
+    octostache::{Failure, Mode, Variables, evaluate, evaluate_body},
     powershell,
     reader::{self, Heard, Lines, Reader},
     shells,
@@ -129,12 +129,15 @@ impl Job {
         let command = match self.prepare(&mut known, shared.clock.now(), folder)? {
             Ok(command) => command,
             Err(NotBegun::Without(why)) => return Ok(Some(why)),
-            Err(NotBegun::Unreadable(why)) => {
-                // As the agent's part of the server ends then.
-                self.log(&mut shared.state.lock(), shared, "Error", &why, &Told::default());
-                return Ok(Some("The remote script failed with exit code 100".to_owned()));
+            Err(NotBegun::Unreadable(Failure { text, code, level })) => {
+                // As the part of the server at the agent ends then: before there is a script.
+                self.log(&mut shared.state.lock(), shared, level, &text, &Told::default());
+                return Ok(Some(format!("The remote script failed with exit code {code}")));
             }
         };
+        if let Some(note) = &command.note {
+            self.log(&mut shared.state.lock(), shared, "Verbose", note, &Told::default());
+        }
         let secrets = command.variables.iter().filter(|one| one.sensitive).flat_map(|one| masks(&one.value));
         let mut told = Told { masks: secrets.collect(), ..Told::default() };
         let mut child = spawn(&command.line, folder, &environment)?;
@@ -201,10 +204,10 @@ impl Job {
         let known = all.known(now);
         // Everything is evaluated once: the body with the values as they were set.
         let texts = || {
-            let body = evaluate(&self.run.body, Mode::File, &known)?.into_owned();
-            Ok((body, self.parameters(&known)?, all.evaluated(&known)?))
+            let body = evaluate_body(&self.run.body, &file, &known)?;
+            Ok((body.text, body.note, self.parameters(&known)?, all.evaluated(&known)?))
         };
-        let (body, parameters, variables) = match texts() {
+        let (body, note, parameters, variables) = match texts() {
             Ok(texts) => texts,
             Err(why) => return Ok(Err(NotBegun::Unreadable(why))),
         };
@@ -229,7 +232,7 @@ impl Job {
             }
         };
         let line = std::iter::once(program.display().to_string()).chain(arguments).collect();
-        Ok(Ok(Prepared { line, variables }))
+        Ok(Ok(Prepared { line, variables, note }))
     }
 
     /// The script parameters as text of the shell.
@@ -297,6 +300,8 @@ struct Prepared {
     line: Vec<String>,
     /// All that it knows.
     variables: Vec<Variable>,
+    /// What the log says of the body before it begins.
+    note: Option<String>,
 }
 
 /// Why a step does not begin.
@@ -304,7 +309,7 @@ enum NotBegun {
     /// There is no shell for it.
     Without(String),
     /// Its texts cannot be evaluated.
-    Unreadable(String),
+    Unreadable(Failure),
 }
 
 /// Names that programs on Windows, and .NET anywhere, cannot do without.

@@ -6,6 +6,7 @@ mod faults;
 mod log;
 mod messages;
 mod names;
+mod octostache;
 mod packages;
 mod permissions;
 mod rules;

@@ -29,14 +29,14 @@ pub(super) fn world(run: &str, more: &str) -> String {
 }
 
 /// What a deployment of the train came to, on a sandbox in the same process, in virtual time.
-struct Came {
-    state: String,
+pub(super) struct Came {
+    pub(super) state: String,
     outputs: Value,
-    log: String,
+    pub(super) log: String,
 }
 
 impl Came {
-    fn of(folder: &Path, world: &str) -> Self {
+    pub(super) fn of(folder: &Path, world: &str) -> Self {
         let ran = Self::run(folder, world);
         assert_eq!(ran.code, 0, "{ran:?}");
         let mut parts = ran.stdout.splitn(3, '\n');

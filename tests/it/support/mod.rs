@@ -7,6 +7,7 @@ pub mod golden;
 pub mod ground;
 pub mod http;
 pub mod kits;
+pub mod octostache;
 pub mod payloads;
 #[cfg(unix)]
 pub mod postgres;

@@ -90,14 +90,14 @@ impl Date {
         });
         static TIME: LazyLock<Regex> = LazyLock::new(|| {
             regex(
-                r"(?i)\A(?:(?<h>[0-9]{1,2}):(?<m>[0-9]{2})(?::(?<s>[0-9]{2})(?:\.(?<f>[0-9]{1,7}))?)?(?: ?(?<t>[ap]m))?)?(?: ?(?:(?<z>Z|GMT)|(?<o>[+-][0-9]{2}):?(?<p>[0-9]{2})))?\z",
+                r"(?i)\A(?:(?<h>[0-9]{1,2}):(?<m>[0-9]{2})(?::(?<s>[0-9]{2})(?:[.,](?<f>[0-9]{1,7}))?)?(?: ?(?<t>[ap]m))?)?(?: ?(?:(?<z>Z|GMT)|(?<o>[+-][0-9]{2}):?(?<p>[0-9]{2})))?\z",
             )
         });
         let trimmed = text.trim();
         if !may_be_date(trimmed) {
             return Ok(None);
         }
-        let unknown = || Err(format!("a date written as {text:?} is not read by this Octostache: write it as 2026-03-02T10:00:00Z"));
+        let unknown = || Err(format!("the sandbox does not read the date {text:?}: write it as 2026-03-02T10:00:00Z"));
         let part = |found: &fancy_regex::Captures<'_, str>, name: &str| found.name(name).map(|part| part.as_str().to_owned());
         let day = DAY.iter().find_map(|one| one.captures(trimmed).ok().flatten());
         let (date, rest) = match &day {
@@ -146,7 +146,9 @@ impl Date {
                 Zone::Offset(if hours.starts_with('-') { -minutes } else { minutes })
             }
         };
-        Ok(Some(Self { time, zone }))
+        // What is no moment in UTC is none.
+        let date = Self { time, zone };
+        Ok(date.local().map(|_| date))
     }
 
     /// The same moment as a `DateTime`, which knows no offset but the worker's own.

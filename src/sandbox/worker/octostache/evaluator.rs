@@ -18,7 +18,7 @@ use std::{
 /// How deep values may refer to values. The real library has no limit but its stack.
 const DEEPEST: usize = 200;
 /// How many parts may be evaluated: some variables that double each other would go on for years.
-const MOST: usize = 2_000_000;
+const MOST: usize = 200_000;
 
 /// What ends an evaluation.
 #[derive(Debug)]
@@ -120,8 +120,8 @@ impl Evaluator<'_> {
 
     fn token(&self, token: &Token, scope: &Scope<'_>, out: &mut String, notes: &mut Notes) -> Evaluated<()> {
         self.done.set(self.done.get() + 1);
-        if self.done.get() > MOST || out.len() > MOST * 16 {
-            return Err(Fault::Other(format!("the variables refer to each other more than {MOST} times")));
+        if self.done.get() > MOST || out.len() > MOST * 200 {
+            return Err(Fault::Other(format!("the sandbox does not evaluate variables that refer to each other more than {MOST} times")));
         }
         match token {
             Token::Text(text) => out.push_str(text),
@@ -314,7 +314,9 @@ impl Evaluator<'_> {
         let Some(item) = &node.item else { return Ok((node.clone(), Vec::new())) };
         let Some(tokens) = self.parse(item)? else { return Ok((node.clone(), Vec::new())) };
         if self.depth.get() == DEEPEST {
-            return Err(Fault::Other(format!("variables refer to each other more than {DEEPEST} deep")));
+            return Err(Fault::Other(format!(
+                "the sandbox does not evaluate variables that refer to each other through more than {DEEPEST} others"
+            )));
         }
         self.depth.set(self.depth.get() + 1);
         let mut out = String::new();

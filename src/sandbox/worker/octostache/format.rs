@@ -31,7 +31,7 @@ pub(super) fn decimal(text: &str, format: &str) -> Result<Option<Option<String>>
     digits.drain(..zeros);
     scale -= zeros as i32;
     if digits.len() > DECIMAL_DIGITS || parts.fraction.len() > DECIMAL_DIGITS {
-        return Err(format!("{text:?} has more than {DECIMAL_DIGITS} digits, which this Octostache does not round as .NET does"));
+        return Err(format!("the sandbox does not round {text:?} as .NET does: it has more than {DECIMAL_DIGITS} digits"));
     }
     if digits.is_empty() {
         // Zero keeps its decimals: they are written in the general format.
@@ -64,7 +64,7 @@ pub(super) fn double(value: f64, format: &str) -> Option<String> {
     let mut number = Digits { negative: value.is_sign_negative(), digits, scale, kind: Kind::Double };
     number.strip();
     if code.is_none() {
-        number.round(15);
+        number.round(15, true);
     }
     write(number, 0, format)
 }
@@ -80,8 +80,7 @@ pub(super) fn int(value: i32, format: &str) -> Option<String> {
         Some('x') => return Some(format!("{value:0width$x}")),
         Some('X') => return Some(format!("{value:0width$X}")),
         Some('b' | 'B') => return Some(format!("{value:0width$b}")),
-        Some('g' | 'G') if width == 0 => return Some(format!("{sign}{digits}")),
-        Some('r' | 'R') => return None,
+        Some('g' | 'G' | 'r' | 'R') if width == 0 => return Some(format!("{sign}{digits}")),
         _ => {}
     }
     let digits = digits.trim_start_matches('0').as_bytes().to_vec();
@@ -105,14 +104,14 @@ fn specifier(format: &str) -> (Option<char>, Option<usize>) {
 fn write(mut number: Digits, decimals: usize, format: &str) -> Option<String> {
     let (code, wanted) = specifier(format);
     let Some(code) = code else { return Some(custom(number, format)) };
-    let places = wanted.unwrap_or(2);
+    let (places, even) = (wanted.unwrap_or(2), number.kind == Kind::Double);
     let negative = |number: &Digits| if number.negative { "-" } else { "" };
     Some(match code.to_ascii_uppercase() {
         'F' | 'N' | 'C' | 'P' => {
             if code.eq_ignore_ascii_case(&'P') && !number.digits.is_empty() {
                 number.scale += 2;
             }
-            number.round(number.scale.saturating_add(places as i32));
+            number.round(number.scale.saturating_add(places as i32), even);
             let body = number.fixed(places, !code.eq_ignore_ascii_case(&'F'));
             match (code.to_ascii_uppercase(), number.negative) {
                 ('C', true) => format!("(\u{a4}{body})"),
@@ -123,10 +122,10 @@ fn write(mut number: Digits, decimals: usize, format: &str) -> Option<String> {
         }
         'E' => {
             let places = wanted.unwrap_or(6) + 1;
-            number.round(places as i32);
+            number.round(places as i32, even);
             format!("{}{}", negative(&number), number.scientific(places, code))
         }
-        'G' => {
+        'G' | 'R' => {
             let exact = number.kind == Kind::Decimal && wanted.is_none();
             let most = match wanted.filter(|wanted| *wanted > 0) {
                 Some(most) => most,
@@ -134,13 +133,12 @@ fn write(mut number: Digits, decimals: usize, format: &str) -> Option<String> {
                 None => DECIMAL_DIGITS + 1,
             };
             if !exact {
-                number.round(most as i32);
+                number.round(most as i32, even);
             } else if number.digits.is_empty() {
                 return Some(if decimals == 0 { "0".to_owned() } else { format!("0.{}", "0".repeat(decimals)) });
             }
-            format!("{}{}", negative(&number), number.general(most, if code == 'G' { 'E' } else { 'e' }, exact))
+            format!("{}{}", negative(&number), number.general(most, if code.is_ascii_uppercase() { 'E' } else { 'e' }, exact))
         }
-        'R' if number.kind == Kind::Double => number::shortest(0.0),
         _ => return None,
     })
 }
@@ -156,12 +154,15 @@ impl Digits {
         self.digits.get(at).map_or('0', |digit| char::from(*digit))
     }
 
-    /// To so many digits, halves away from zero.
-    fn round(&mut self, to: i32) {
+    /// To so many digits: halves away from zero, or to the even digit as the digits of a `double` are made.
+    fn round(&mut self, to: i32, to_even: bool) {
         if to < 0 || self.digits.is_empty() {
             self.digits.clear();
         } else if (to as usize) < self.digits.len() {
-            let up = self.digits[to as usize] >= b'5';
+            let rest = &self.digits[to as usize..];
+            let half = rest[0] == b'5' && rest[1..].iter().all(|digit| *digit == b'0');
+            let odd = to > 0 && self.digits[to as usize - 1] % 2 == 1;
+            let up = if half && to_even { odd } else { rest[0] >= b'5' };
             self.digits.truncate(to as usize);
             if up {
                 while self.digits.last() == Some(&b'9') {
@@ -341,7 +342,7 @@ fn custom(mut number: Digits, format: &str) -> String {
         }
         number.scale += plan.adjust;
         let point = plan.point.unwrap_or(0);
-        number.round(if plan.scientific { plan.digits } else { number.scale + plan.digits - point });
+        number.round(if plan.scientific { plan.digits } else { number.scale + plan.digits - point }, false);
         if number.digits.is_empty() {
             let other = section(&format, 2);
             if other != begin {

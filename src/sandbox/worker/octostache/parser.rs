@@ -450,7 +450,7 @@ impl Parser {
 
     fn deeper<T>(&self, at: usize, rule: impl FnOnce() -> Parsed<T>) -> Parsed<T> {
         if self.depth.get() == DEEPEST {
-            *self.fatal.borrow_mut() = Some(format!("the template nests deeper than {DEEPEST} levels"));
+            *self.fatal.borrow_mut() = Some(format!("the sandbox does not evaluate a template that nests deeper than {DEEPEST} levels"));
         }
         if self.fatal.borrow().is_some() {
             return Err(at);

@@ -65,7 +65,7 @@ pub(super) fn replace(argument: &str, pattern: &str, with: &str) -> Result<Strin
 }
 
 fn gave_up(pattern: &str, problem: &fancy_regex::Error) -> String {
-    format!("the pattern {pattern:?} cannot be matched: {problem}")
+    format!("the sandbox does not match the pattern {pattern:?}: {problem}")
 }
 
 /// The groups of a pattern as .NET numbers them: those without a name first.
@@ -142,9 +142,9 @@ fn compiled(pattern: &str) -> Result<(Regex, Groups), String> {
     };
     translator.all().map_err(|problem| match problem {
         Wrong::Pattern(what) => format!("RegexParseException: Invalid pattern '{pattern}' at offset {}. {what}", translator.at),
-        Wrong::Missing(what) => format!("the pattern {pattern:?} has {what}, which the sandbox does not match"),
+        Wrong::Missing(what) => format!("the sandbox does not match the pattern {pattern:?}: it has {what}"),
     })?;
-    let regex = Regex::new(&translator.out).map_err(|problem| format!("RegexParseException: Invalid pattern '{pattern}': {problem}"))?;
+    let regex = Regex::new(&translator.out).map_err(|problem| format!("the sandbox does not match the pattern {pattern:?}: {problem}"))?;
     let mut numbers = translator.unnamed;
     numbers.extend(translator.named.iter().map(|(_, at)| *at));
     Ok((regex, Groups { numbers, names: translator.named }))
@@ -259,7 +259,8 @@ impl Translator {
                     _ => self.out.push(c),
                 }
                 if self.peek(0) == Some('?') {
-                    self.out.push('?');
+                    // What stands behind keeps the matcher from a shortcut that takes `\w*}*?\w*` for more than nothing.
+                    self.out.push_str("?(?=)");
                     self.at += 1;
                 }
                 repeated = true;
@@ -295,7 +296,9 @@ impl Translator {
                 while self.take().ok_or(Wrong::Pattern("Unterminated (?#...) comment."))? != ')' {}
                 Ok(false)
             }
-            (Some(c @ (':' | '=' | '!' | '>')), _) => {
+            // Where these are repeated .NET does not find all that there is.
+            (Some('>'), _) => Err(Wrong::Missing("an atomic group")),
+            (Some(c @ (':' | '=' | '!')), _) => {
                 self.out.push_str("(?");
                 self.out.push(c);
                 self.flags.push(flags);
@@ -397,7 +400,8 @@ impl Translator {
                 return Ok(());
             }
             'b' if in_class => '\u{8}',
-            'b' | 'B' | 'A' | 'z' | 'G' if !in_class => {
+            'G' if !in_class => return Err(Wrong::Missing("the end of the match before")),
+            'b' | 'B' | 'A' | 'z' if !in_class => {
                 self.out.extend(['\\', c]);
                 return Ok(());
             }

@@ -88,10 +88,12 @@ fn is_relative(text: &str) -> bool {
 pub(super) fn part(argument: &str, options: &[String]) -> Done {
     let Some(option) = options.first() else { return Ok(Some("[UriPart error: no argument given]".to_owned())) };
     let name = lower(option);
-    if !NAMES.contains(&name.as_str()) {
-        return Ok(Some(format!("[UriPart {option} error: argument '{option}' not supported]")));
-    }
+    let unknown = !NAMES.contains(&name.as_str());
+    let not_supported = || Ok(Some(format!("[UriPart {option} error: argument '{option}' not supported]")));
     if is_relative(argument) {
+        if unknown {
+            return not_supported();
+        }
         return Ok(Some(match name.as_str() {
             "isabsoluteuri" => "false".to_owned(),
             _ => format!("[UriPart {option} error: This operation is not supported for a relative URI.]"),
@@ -100,6 +102,9 @@ pub(super) fn part(argument: &str, options: &[String]) -> Done {
     let Some(uri) = read(argument.trim()) else {
         return Err(format!("the sandbox does not take the address {argument:?} apart as Octostache does"));
     };
+    if unknown {
+        return not_supported();
+    }
     let Uri { scheme, user, host, path, query, fragment, .. } = &uri;
     let usual = default_port(scheme);
     let port = uri.port.or(usual);

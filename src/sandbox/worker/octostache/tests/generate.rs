@@ -1,31 +1,7 @@
 //! Templates made by the grammar of Octostache, and then bent a little: the same ones for the same seed.
 
+use super::real::Dice;
 use serde_json::{Map, Value, json};
-
-/// `SplitMix64`.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn below(&mut self, most: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((mixed ^ (mixed >> 31)) % most as u64) as usize
-    }
-
-    pub(crate) fn pick<'t>(&mut self, from: &[&'t str]) -> &'t str {
-        from[self.below(from.len())]
-    }
-
-    fn one_in(&mut self, many: usize) -> bool {
-        self.below(many) == 0
-    }
-}
 
 const NAMES: &[&str] = &[
     "A",
@@ -288,6 +264,10 @@ fn variables(dice: &mut Dice) -> Map<String, Value> {
     all
 }
 
+fn one_in(dice: &mut Dice, many: usize) -> bool {
+    dice.below(many) == 0
+}
+
 fn space(dice: &mut Dice) -> &'static str {
     dice.pick(&["", "", "", "", " ", "  ", "\t"])
 }
@@ -301,11 +281,11 @@ fn option(dice: &mut Dice) -> String {
 }
 
 fn expression(dice: &mut Dice) -> String {
-    let mut text = if dice.one_in(12) { String::new() } else { dice.pick(NAMES).to_owned() };
+    let mut text = if one_in(dice, 12) { String::new() } else { dice.pick(NAMES).to_owned() };
     for _ in 0..[0, 0, 0, 1, 1, 2][dice.below(6)] {
         text.push_str(dice.pick(&[" | ", "|", " |", "| "]));
         text.push_str(dice.pick(FILTERS));
-        if dice.one_in(8) {
+        if one_in(dice, 8) {
             text.push(' ');
             text.push_str(&option(dice));
         }
@@ -344,14 +324,14 @@ fn part(dice: &mut Dice, depth: usize) -> String {
         8..12 => {
             let word = dice.pick(&["if", "if", "if", "unless", "If"]);
             let mut text = format!("#{{{}{word} {}{}}}{}", space(dice), condition(dice), space(dice), template(dice, depth - 1));
-            while dice.one_in(4) {
+            while one_in(dice, 4) {
                 text.push_str(&format!("#{{elseif {}}}{}", condition(dice), template(dice, depth - 1)));
             }
-            if dice.one_in(2) {
+            if one_in(dice, 2) {
                 text.push_str(&format!("#{{else}}{}", template(dice, depth - 1)));
             }
             let end = word.to_lowercase();
-            if !dice.one_in(20) {
+            if !one_in(dice, 20) {
                 text.push_str(&format!("#{{/{end}}}"));
             }
             text
@@ -384,7 +364,7 @@ pub(crate) fn template(dice: &mut Dice, depth: usize) -> String {
 
 /// Every fourth text has a character more, less or another one.
 pub(crate) fn bent(dice: &mut Dice, text: String) -> String {
-    if !dice.one_in(4) || text.is_empty() {
+    if !one_in(dice, 4) || text.is_empty() {
         return text;
     }
     let mut all: Vec<char> = text.chars().collect();
