@@ -127,12 +127,35 @@ impl SpaceClient {
     }
 }
 
-/// Those of the variables of a manifest that steps have put out, as a later step reads them: `##{` stands for `#{`. What is evaluated
-/// (`#{...}`) only the server can tell.
+/// Those of the variables of a manifest that steps have put out, as a later step reads them. What is evaluated (`#{...}`) only the
+/// server can tell.
 fn outputs(all: Vec<Variable>) -> BTreeMap<String, Option<String>> {
     let outputs = all.into_iter().filter(|v| v.name.starts_with("Octopus.Action[") && v.name.contains("].Output."));
-    let read = |value: String| value.replace("##{", "#{");
-    outputs.map(|v| (v.name, v.value.filter(|_| !v.is_sensitive).map(read))).collect()
+    outputs.map(|v| (v.name, v.value.filter(|_| !v.is_sensitive).map(|value| as_read(&value)))).collect()
+}
+
+/// A value without the writing that keeps it from Octopus's template language: `#` before `{` are read in pairs, where the last one,
+/// `##{`, stands for `#{`; an odd one begins an expression, and of those we know the one that steps write for nothing.
+fn as_read(value: &str) -> String {
+    const NOTHING: &str = "{if _}#{/if}";
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = rest.find("#{") {
+        let before = rest[..=at].trim_end_matches('#');
+        out.push_str(before);
+        let run = at + 1 - before.len();
+        let inside = &rest[at + 1..];
+        let (kept, end) = match (run % 2, inside.strip_prefix(NOTHING)) {
+            (0, _) => (run - 1, "{"),
+            (_, Some(_)) => (run.saturating_sub(2), ""),
+            (_, None) => (run.saturating_sub(2), "#{"),
+        };
+        out.push_str(&"#".repeat(kept));
+        out.push_str(end);
+        rest = if end.is_empty() { &inside[NOTHING.len()..] } else { &inside[1..] };
+    }
+    out.push_str(rest);
+    out
 }
 
 impl Variable {

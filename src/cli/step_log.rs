@@ -71,8 +71,8 @@ impl StepLog {
             (None, Some(secret)) => {
                 self.redactor().learn(secret);
                 self.voice.mask(secret);
-                let written = if raw { None } else { octostache::escape(secret) };
-                self.voice.set_variable(name, written.as_deref().unwrap_or(secret), true);
+                let escaped = octostache::escape(secret);
+                self.voice.set_variable(name, if raw { secret } else { &escaped }, true);
             }
             (None, None) => {}
         }
@@ -116,18 +116,14 @@ impl StepLog {
 
 /// Sets an output variable that the next step reads as it is written.
 pub(super) fn set_variable(ui: &Ui, voice: &Voice, name: &str, value: &str) {
-    match octostache::escape(value) {
-        _ if value.len() > LONGEST => ui.warning(&format!(
+    if value.len() > LONGEST {
+        return ui.warning(&format!(
             "output variable `{name}` is not set: it has {}, more than {}; keep it as an artifact",
             size(value.len() as u64),
             size(LONGEST as u64)
-        )),
-        Some(escaped) => voice.set_variable(name, &escaped, false),
-        None => {
-            ui.warning(&format!("output variable `{name}` holds `##{{`, which no writing keeps: whoever reads it gets one `#` less"));
-            voice.set_variable(name, value, false);
-        }
+        ));
     }
+    voice.set_variable(name, &octostache::escape(value), false);
 }
 
 /// From 1, in the order of the start.

@@ -31,8 +31,8 @@ fn tasks_and_deployments_are_equal_when_they_are_the_same_one() {
 #[test]
 fn outputs_give_what_output_was_given() {
     // As a step writes it: see `step::octostache`.
-    let given = ["a #{b} c", "#{\"a\": 1}", "plain"];
-    let written = given.map(|text| octorhai::step::octostache::escape(text).expect("can be escaped").replace('"', "\\\""));
+    let given = ["a #{b} c ##{d} ###{e}", "#{\"a\": 1}", "####{plain} #"];
+    let written = given.map(|text| octorhai::step::octostache::escape(text).replace('"', "\\\""));
     let outputs = format!(r#"output = {{ X = "{}", Map = "{}", Plain = "{}" }}"#, written[0], written[1], written[2]);
     let world = shop(&[
         (r#"output = { Url = "https://api.shop.example" }"#, &outputs),

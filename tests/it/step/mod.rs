@@ -4,6 +4,7 @@ mod boxes;
 mod context;
 mod golden;
 mod launchers;
+mod octostache;
 mod run;
 mod templates;
 mod voice;
