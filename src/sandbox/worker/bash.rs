@@ -20,10 +20,11 @@ pub(super) struct Files {
 }
 
 /// What the server looks for in a body before it fills the array.
-const ARRAY: &str = "octopus_parameters[";
+pub(super) const ARRAY: &str = "octopus_parameters[";
 
-/// The files for a body with these variables; `parameters` is text of Bash, and `configure` the name of the second file.
-pub(super) fn files(body: &str, parameters: &str, configure: &str, variables: &[Variable], with_array: bool) -> Files {
+/// The files for a body with these variables: `parameters` is text of Bash, `configure` the name of the second file, and `array` whether
+/// the server has the array switched on (the first) and something in the step names it (the second).
+pub(super) fn files(parameters: &str, configure: &str, variables: &[Variable], (with_array, used): (bool, bool)) -> Files {
     let cipher = Cipher::new();
     let mut cases = String::new();
     for variable in variables {
@@ -36,7 +37,7 @@ pub(super) fn files(body: &str, parameters: &str, configure: &str, variables: &[
             hex::encode(iv)
         );
     }
-    let used = with_array && body.contains(ARRAY);
+    let used = with_array && used;
     let (array, iv) = if used { cipher.encrypt(&pairs(variables)) } else { Default::default() };
     let configure_text = BOOTSTRAP
         .replace("@VARIABLES@\n", &cases)

@@ -6,6 +6,7 @@
 
 mod bash;
 mod cipher;
+mod modules;
 mod octostache;
 mod powershell;
 mod process;

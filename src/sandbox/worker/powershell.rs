@@ -3,6 +3,7 @@
 
 use super::{
     cipher::Cipher,
+    modules::Module,
     variables::{Variable, is_script_module},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -19,7 +20,7 @@ pub(super) struct Bootstrap {
 pub(super) const MARK: &str = "\u{feff}";
 
 /// The files for the body in this file with these variables; `parameters` is text of PowerShell.
-pub(super) fn files(body: &Path, parameters: &str, variables: &[Variable]) -> Bootstrap {
+pub(super) fn files(body: &Path, parameters: &str, variables: &[Variable], modules: &[Module]) -> Bootstrap {
     let cipher = Cipher::new();
     let given = || variables.iter().filter(|one| !is_script_module(&one.name));
     let mut lines = String::new();
@@ -27,11 +28,15 @@ pub(super) fn files(body: &Path, parameters: &str, variables: &[Variable]) -> Bo
         let _ = writeln!(lines, "{}${}", BASE64.encode(&variable.name), BASE64.encode(&variable.value));
     }
     let (encrypted, iv) = cipher.encrypt(&lines);
+    let import = |module: &Module| {
+        let file = body.with_file_name(&module.file);
+        format!("Import-ScriptModule {} '{}'\n", quoted(&module.name), escaped(&file))
+    };
     let bootstrap = BOOTSTRAP
         .replace("@IV@", &BASE64.encode(iv))
         .replace("@VARIABLES@", &BASE64.encode(encrypted))
         .replace("@LOCALS@\n", &locals(given()))
-        .replace("@MODULES@\n", "")
+        .replace("@MODULES@\n", &modules.iter().map(import).collect::<String>())
         .replace("@BODY@", &escaped(body))
         .replace("@PARAMETERS@", parameters);
     Bootstrap { bootstrap: format!("{MARK}{bootstrap}"), key: BASE64.encode(cipher.key()) }

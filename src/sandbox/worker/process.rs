@@ -1,7 +1,7 @@
 //! One process: the body of a step in a folder of its own, its output read as the server reads it, its end as that of the step.
 
 use super::{
-    bash,
+    bash, modules,
     octostache::{Failure, Mode, Variables, evaluate, evaluate_body},
     powershell,
     reader::{self, Heard, Lines, Reader},
@@ -135,11 +135,11 @@ impl Job {
                 return Ok(Some(format!("The remote script failed with exit code {code}")));
             }
         };
-        if let Some(note) = &command.note {
-            self.log(&mut shared.state.lock(), shared, "Verbose", note, &Told::default());
-        }
         let secrets = command.variables.iter().filter(|one| one.sensitive).flat_map(|one| masks(&one.value));
         let mut told = Told { masks: secrets.collect(), ..Told::default() };
+        for note in &command.notes {
+            self.log(&mut shared.state.lock(), shared, "Verbose", note, &told);
+        }
         let mut child = spawn(&command.line, folder, &environment)?;
         *self.group.lock() = Some(child.id());
         if self.left.load(Ordering::SeqCst) {
@@ -211,13 +211,21 @@ impl Job {
             Ok(texts) => texts,
             Err(why) => return Ok(Err(NotBegun::Unreadable(why))),
         };
+        let modules = modules::of(&variables, syntax);
+        for module in &modules {
+            let mark = if syntax == Syntax::PowerShell { powershell::MARK } else { "" };
+            let text = if syntax == Syntax::Bash { module.text.replace("\r\n", "\n") } else { module.text.clone() };
+            fs::write(folder.join(&module.file), format!("{mark}{text}"))?;
+        }
         // As long as a part of a name that nobody else has.
         let part = uuid::Uuid::new_v4().to_string().split_off(10);
         let arguments = match syntax {
             Syntax::Bash => {
                 let body = body.replace("\r\n", "\n");
+                let uses_array =
+                    [&body].into_iter().chain(modules.iter().map(|module| &module.text)).any(|text| text.contains(bash::ARRAY));
                 let (configure, bootstrap) = (format!("Configure.{part}.sh"), format!("Bootstrap.{part}.Script.sh"));
-                let files = bash::files(&body, &parameters, &configure, &variables, self.with_array);
+                let files = bash::files(&parameters, &configure, &variables, (self.with_array, uses_array));
                 fs::write(folder.join(file), body)?;
                 fs::write(folder.join(configure), files.configure)?;
                 fs::write(folder.join(&bootstrap), files.bootstrap)?;
@@ -225,14 +233,15 @@ impl Job {
             }
             Syntax::PowerShell => {
                 let (body_file, bootstrap) = (folder.join(file), folder.join("Bootstrap.Script.ps1"));
-                let files = powershell::files(&body_file, &parameters, &variables);
+                let files = powershell::files(&body_file, &parameters, &variables, &modules);
                 fs::write(body_file, format!("{}{body}", powershell::MARK))?;
                 fs::write(&bootstrap, &files.bootstrap)?;
                 files.command(&bootstrap, !all.flag("Octopus.Action.PowerShell.ExecuteWithoutProfile"))
             }
         };
         let line = std::iter::once(program.display().to_string()).chain(arguments).collect();
-        Ok(Ok(Prepared { line, variables, note }))
+        let notes = modules.iter().map(|module| module.note(syntax)).chain(note).collect();
+        Ok(Ok(Prepared { line, variables, notes }))
     }
 
     /// The script parameters as text of the shell.
@@ -300,8 +309,8 @@ struct Prepared {
     line: Vec<String>,
     /// All that it knows.
     variables: Vec<Variable>,
-    /// What the log says of the body before it begins.
-    note: Option<String>,
+    /// What is told of its preparation.
+    notes: Vec<String>,
 }
 
 /// Why a step does not begin.

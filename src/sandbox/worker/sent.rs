@@ -34,6 +34,7 @@ pub(crate) fn steps_of(state: &State, owner: &str) -> (Arc<Vec<StepPlan>>, bool)
         if is_new(action) {
             step.run = Some(run(action));
         }
+        step.disabled = action["IsDisabled"] == true;
         step
     });
     (Arc::new(steps.collect()), false)

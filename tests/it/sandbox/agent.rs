@@ -169,7 +169,7 @@ fn on_the_sandbox(folder: &Path, world: &str, environment: &[(&str, Option<&Path
 }
 
 /// Variables whose values are hard.
-const PARAMETERS: [(&str, &str); 12] = [
+const PARAMETERS: [(&str, &str); 14] = [
     ("T.Alpha", "alpha"),
     ("T.Bound", "#{T.Alpha}-b"),
     ("T.Empty", ""),
@@ -180,7 +180,12 @@ const PARAMETERS: [(&str, &str); 12] = [
     ("T.Escaped", "##{T.Alpha}"),
     ("T.Ünï", "a name with other letters"),
     ("T_x-y", "a name with a dash"),
-    ("Octopus.Script.Module[Tools]", "echo a module"),
+    (
+        "Octopus.Script.Module[Tools]",
+        "function Get-Tools { \"tools of $(Get-Location | Split-Path -Leaf | Measure-Object | ForEach-Object Count)\" }",
+    ),
+    ("Octopus.Script.Module[My tools-2]", "my_tools() { echo \"my $1\"; }\r\n"),
+    ("Octopus.Script.Module.Language[My tools-2]", "Bash"),
     ("Octopus.Deployment.PackageBuildInformation", "[]"),
 ];
 
@@ -188,6 +193,7 @@ const PARAMETERS: [(&str, &str); 12] = [
 const BASH_HELPERS: &str = r#"
 export LC_ALL=C.UTF-8
 echo "=== begin"
+ls ./*.sh | grep -v -e Configure -e Bootstrap; source Mytools2.sh; my_tools x
 run() { echo "--- $*" | tr '\n' '/'; echo; ( "$@" ) 2>&1 < /dev/null | sed -E 's/##octopus/@@octopus/; s#^[^ ]*/(Configure|Bootstrap|Script)[^:]*: line [0-9]+: #\1: #; s#/dev/fd/[0-9]+#FD#'; echo "=> ${PIPESTATUS[0]}"; }
 strictly() { set -u; "$@"; }
 carefully() { set -e; "$@"; echo "after"; }
@@ -295,6 +301,8 @@ foreach ($text in @(
     'ConvertTo-QuotedString "a b"', "ConvertTo-ConsoleEscapedArgument 'a\`"b\\'", "ConvertTo-PowershellEscapedArgument 'a``b[c`$d'",
     'Decrypt-Variables', 'Import-CalamariModules'
 )) { run $text }
+Get-Tools
+(Get-Module | Where-Object Name -like 'Library_*').Count
 Write-Output "an object"
 Set-OctopusVariable Found y
 Write-Highlight "look here"
