@@ -2,7 +2,7 @@
 
 use super::{
     bash, modules,
-    octostache::{Failure, Mode, Variables, evaluate, evaluate_body},
+    octostache::{Mode, Unevaluated, Variables, evaluate, evaluate_body},
     powershell,
     reader::{self, Heard, Lines, Reader},
     shells,
@@ -129,7 +129,7 @@ impl Job {
         let command = match self.prepare(&mut known, shared.clock.now(), folder)? {
             Ok(command) => command,
             Err(NotBegun::Without(why)) => return Ok(Some(why)),
-            Err(NotBegun::Unreadable(Failure { text, code, level })) => {
+            Err(NotBegun::Unreadable(Unevaluated { text, code, level })) => {
                 // As the part of the server at the agent ends then: before there is a script.
                 self.log(&mut shared.state.lock(), shared, level, &text, &Told::default());
                 return Ok(Some(format!("The remote script failed with exit code {code}")));
@@ -318,7 +318,7 @@ enum NotBegun {
     /// There is no shell for it.
     Without(String),
     /// Its texts cannot be evaluated.
-    Unreadable(Failure),
+    Unreadable(Unevaluated),
 }
 
 /// Names that programs on Windows, and .NET anywhere, cannot do without.

@@ -1,6 +1,5 @@
 //! Dates as .NET reads and writes them without a culture, on a worker whose clock is on UTC.
 
-use super::filters::Done;
 use fancy_regex::Regex;
 use jiff::{
     Timestamp,
@@ -176,16 +175,16 @@ impl Date {
 
     /// As JSON has it.
     pub(super) fn iso(self) -> String {
-        self.written("yyyy-MM-ddTHH:mm:ss.FFFFFFFK", Type::DateTime).ok().flatten().unwrap_or_default()
+        self.written("yyyy-MM-ddTHH:mm:ss.FFFFFFFK", Type::DateTime).unwrap_or_default()
     }
 
     /// As a text that is made of it by the way.
     pub(super) fn general(self) -> String {
-        self.written("G", Type::DateTime).ok().flatten().unwrap_or_default()
+        self.written("G", Type::DateTime).unwrap_or_default()
     }
 
     /// In a format of .NET; none when that is none.
-    pub(super) fn written(self, format: &str, kind: Type) -> Done {
+    pub(super) fn written(self, format: &str, kind: Type) -> Option<String> {
         let offset = kind == Type::DateTimeOffset;
         let utc = || if let (true, Zone::Offset(minutes)) = (offset, self.zone) { shifted(self.time, -minutes) } else { Some(self.time) };
         let mut all = format.chars();
@@ -205,21 +204,21 @@ impl Date {
                 'o' | 'O' => ("yyyy-MM-ddTHH:mm:ss.fffffffK", self.time),
                 'r' | 'R' => match utc() {
                     Some(time) => ("ddd, dd MMM yyyy HH':'mm':'ss 'GMT'", time),
-                    None => return Ok(None),
+                    None => return None,
                 },
                 's' => ("yyyy-MM-ddTHH:mm:ss", self.time),
                 't' => ("HH:mm", self.time),
                 'T' => ("HH:mm:ss", self.time),
                 'u' => match utc() {
                     Some(time) => ("yyyy-MM-dd HH:mm:ss'Z'", time),
-                    None => return Ok(None),
+                    None => return None,
                 },
                 'y' | 'Y' => ("yyyy MMMM", self.time),
-                _ => return Ok(None),
+                _ => return None,
             },
             _ => (format, self.time),
         };
-        Ok(Self { time, zone: self.zone }.custom(custom, offset))
+        Self { time, zone: self.zone }.custom(custom, offset)
     }
 
     fn custom(self, format: &str, offset: bool) -> Option<String> {
@@ -243,13 +242,11 @@ impl Date {
                     out.push(c);
                     count = 1;
                 }
-                _ => match self.part(c, count, offset, &mut out)? {
-                    true => {}
-                    false => {
-                        out.push(c);
-                        count = 1;
-                    }
-                },
+                _ if self.part(c, count, offset, &mut out)? => {}
+                _ => {
+                    out.push(c);
+                    count = 1;
+                }
             }
             at += count;
         }
@@ -312,7 +309,7 @@ fn may_be_date(text: &str) -> bool {
     let words = ["am", "pm", "a", "p", "t", "z", "gmt", "utc", "ad"];
     let is_word = |word: &str| {
         let known = |name: &&str| word.eq_ignore_ascii_case(name) || word.eq_ignore_ascii_case(&name[..3]);
-        word.is_empty() || words.iter().any(|one| word.eq_ignore_ascii_case(one)) || MONTHS.iter().chain(&DAYS).any(|name| known(&name))
+        word.is_empty() || words.iter().any(|one| word.eq_ignore_ascii_case(one)) || MONTHS.iter().chain(&DAYS).any(known)
     };
     text.contains(|c: char| c.is_ascii_digit())
         && !text.bytes().all(|b| b.is_ascii_digit())

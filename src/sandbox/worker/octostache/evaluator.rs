@@ -6,7 +6,7 @@ use super::{
     filters, json,
     node::Node,
     number, parser,
-    token::{Condition, Expression, Right, Step, Sum, Symbol, Token},
+    token::{Condition, Expression, PathStep, Right, Sum, Symbol, Token},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -22,13 +22,13 @@ const MOST: usize = 200_000;
 
 /// What ends an evaluation.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum Thrown {
     /// A value that refers to itself. Where a member of JSON is looked for this only means that there is none.
     Loop(String),
     Other(String),
 }
 
-impl Fault {
+impl Thrown {
     pub(super) fn text(self) -> String {
         match self {
             Self::Loop(text) | Self::Other(text) => text,
@@ -36,11 +36,13 @@ impl Fault {
     }
 }
 
-type Evaluated<T> = Result<T, Fault>;
+type Evaluated<T> = Result<T, Thrown>;
+/// A template that was parsed.
+type Tokens = Rc<[Rc<Token>]>;
 
 /// What became of a text.
 #[derive(Debug)]
-pub(super) struct Outcome {
+pub(super) struct TemplateOutcome {
     /// None where the filter `null` stood.
     pub(super) text: Option<String>,
     /// The parts that could not be evaluated, as they were printed back.
@@ -81,35 +83,32 @@ impl Notes {
 struct Evaluator<'v> {
     variables: &'v Variables,
     /// The real library keeps what it has parsed, and compares lookups by their place in memory.
-    known: RefCell<HashMap<String, Option<Rc<[Rc<Token>]>>>>,
+    known: RefCell<HashMap<String, Option<Tokens>>>,
     depth: Cell<usize>,
     done: Cell<usize>,
 }
 
 /// Evaluates a text that parses; None where it does not.
-pub(super) fn run(text: &str, file: bool, variables: &Variables) -> Result<Option<Outcome>, String> {
+pub(super) fn run(text: &str, file: bool, variables: &Variables) -> Result<Option<TemplateOutcome>, String> {
     if let Some(problem) = &variables.broken {
         return Err(problem.clone());
     }
     let evaluator = Evaluator { variables, known: RefCell::default(), depth: Cell::new(0), done: Cell::new(0) };
-    let tokens = match file {
-        true => parser::template(text, true)?.map(Rc::from),
-        false => evaluator.parse(text).map_err(Fault::text)?,
-    };
+    let tokens = if file { parser::template(text, true)?.map(Rc::from) } else { evaluator.parse(text).map_err(Thrown::text)? };
     let Some(tokens) = tokens else { return Ok(None) };
     let mut out = String::new();
     let mut notes = Notes::default();
     let scope = Scope::new(variables.root.clone(), None);
-    evaluator.all(&tokens, &scope, &mut out, &mut notes).map_err(Fault::text)?;
-    Ok(Some(Outcome { text: (!notes.null).then_some(out), missing: notes.missing }))
+    evaluator.all(&tokens, &scope, &mut out, &mut notes).map_err(Thrown::text)?;
+    Ok(Some(TemplateOutcome { text: (!notes.null).then_some(out), missing: notes.missing }))
 }
 
 impl Evaluator<'_> {
-    fn parse(&self, text: &str) -> Evaluated<Option<Rc<[Rc<Token>]>>> {
+    fn parse(&self, text: &str) -> Evaluated<Option<Tokens>> {
         if let Some(known) = self.known.borrow().get(text) {
             return Ok(known.clone());
         }
-        let parsed: Option<Rc<[Rc<Token>]>> = parser::template(text, false).map_err(Fault::Other)?.map(Rc::from);
+        let parsed: Option<Tokens> = parser::template(text, false).map_err(Thrown::Other)?.map(Rc::from);
         self.known.borrow_mut().insert(text.to_owned(), parsed.clone());
         Ok(parsed)
     }
@@ -121,13 +120,14 @@ impl Evaluator<'_> {
     fn token(&self, token: &Token, scope: &Scope<'_>, out: &mut String, notes: &mut Notes) -> Evaluated<()> {
         self.done.set(self.done.get() + 1);
         if self.done.get() > MOST || out.len() > MOST * 200 {
-            return Err(Fault::Other(format!("the sandbox does not evaluate variables that refer to each other more than {MOST} times")));
+            return Err(Thrown::Other(format!("the sandbox does not evaluate variables that refer to each other more than {MOST} times")));
         }
         match token {
             Token::Text(text) => out.push_str(text),
-            Token::Value(expression) => match self.expression(expression, scope, notes)? {
-                Some(value) => out.push_str(&value),
-                None => {
+            Token::Value(expression) => {
+                if let Some(value) = self.expression(expression, scope, notes)? {
+                    out.push_str(&value);
+                } else {
                     let printed = token.to_string();
                     out.push_str(&printed);
                     match expression {
@@ -135,7 +135,7 @@ impl Evaluator<'_> {
                         _ => notes.add([printed]),
                     }
                 }
-            },
+            }
             Token::Sum(sum) => match self.sum(sum, scope, notes)? {
                 Some(value) => out.push_str(&number::shortest(value)),
                 None => out.push_str(&token.to_string()),
@@ -154,11 +154,11 @@ impl Evaluator<'_> {
                     let last = number + 1 == items.len();
                     let flag = |holds: bool| if holds { "True" } else { "False" };
                     for (special, value) in [("Index", number.to_string().as_str()), ("First", flag(number == 0)), ("Last", flag(last))] {
-                        names.set(&format!("Octopus.Template.Each.{special}"), value).map_err(Fault::Other)?;
+                        names.set(&format!("Octopus.Template.Each.{special}"), value).map_err(Thrown::Other)?;
                     }
                     if !names.members.add(name, item.clone()) {
                         let problem = format!("ArgumentException: An item with the same key has already been added. Key: {name}");
-                        return Err(Fault::Other(problem));
+                        return Err(Thrown::Other(problem));
                     }
                     self.all(body, &Scope::new(Arc::new(names), Some(scope)), out, notes)?;
                 }
@@ -203,7 +203,7 @@ impl Evaluator<'_> {
                     self.token(option, &Scope::new(Arc::default(), Some(scope)), &mut text, notes)?;
                     texts.push(text);
                 }
-                filters::invoke(name, argument.as_deref(), &texts, self.variables.now).map_err(Fault::Other)
+                filters::invoke(name, argument.as_deref(), &texts, self.variables.now).map_err(Thrown::Other)
             }
         }
     }
@@ -238,7 +238,7 @@ impl Evaluator<'_> {
             return Ok(node.indexed.all().to_vec());
         }
         let Some(item) = &node.item else { return Ok(Vec::new()) };
-        if let Some(items) = json::items(item).map_err(Fault::Other)? {
+        if let Some(items) = json::items(item).map_err(Thrown::Other)? {
             return Ok(items);
         }
         Ok(item.split(',').map(|text| Arc::new(Node::of(Some(text)))).collect())
@@ -251,7 +251,7 @@ impl Evaluator<'_> {
             let stack = one.stack.borrow();
             if stack.contains(symbol) {
                 let path: Vec<String> = stack.iter().map(ToString::to_string).collect();
-                return Err(Fault::Loop(format!(
+                return Err(Thrown::Loop(format!(
                     "RecursiveDefinitionException: An attempt to parse the variable symbol \"{symbol}\" appears to have resulted in a \
                      self referencing loop ({} -> {symbol}). Ensure that recursive loops do not exist in the variable values.",
                     path.join(" -> ")
@@ -270,17 +270,17 @@ impl Evaluator<'_> {
         let mut node = scope.names.clone();
         for step in &symbol.steps {
             let next = match step {
-                Step::Name(name, _) => match node.members.get(name) {
+                PathStep::Name(name, _) => match node.members.get(name) {
                     Some(next) => Some(next.clone()),
                     None => self.json_member(scope, &node, name)?,
                 },
-                Step::Index(Some(index), _) => {
+                PathStep::Index(Some(index), _) => {
                     match node.indexed.all().first().filter(|_| index == "*").or_else(|| node.indexed.get(index)) {
                         Some(next) => Some(next.clone()),
                         None => self.json_member(scope, &node, index)?,
                     }
                 }
-                Step::Index(None, _) | Step::Lookup(..) => return Ok((None, Vec::new())),
+                PathStep::Index(None, _) | PathStep::Lookup(..) => return Ok((None, Vec::new())),
             };
             match (next, scope.parent) {
                 (Some(next), _) => node = next,
@@ -293,15 +293,15 @@ impl Evaluator<'_> {
 
     /// The same path with its lookups done.
     fn looked_up(&self, scope: &Scope<'_>, symbol: &Rc<Symbol>) -> Evaluated<Rc<Symbol>> {
-        if !symbol.steps.iter().any(|step| matches!(step, Step::Lookup(..))) {
+        if !symbol.steps.iter().any(|step| matches!(step, PathStep::Lookup(..))) {
             return Ok(symbol.clone());
         }
         let mut steps = Vec::with_capacity(symbol.steps.len());
         for step in &symbol.steps {
             steps.push(match step {
-                Step::Lookup(inner, _) => match self.walk(scope, inner)?.0 {
-                    Some(node) => Step::Index(node.item.clone(), None),
-                    None => Step::Lookup(self.looked_up(scope, inner)?, None),
+                PathStep::Lookup(inner, _) => match self.walk(scope, inner)?.0 {
+                    Some(node) => PathStep::Index(node.item.clone(), None),
+                    None => PathStep::Lookup(self.looked_up(scope, inner)?, None),
                 },
                 other => other.clone(),
             });
@@ -314,7 +314,7 @@ impl Evaluator<'_> {
         let Some(item) = &node.item else { return Ok((node.clone(), Vec::new())) };
         let Some(tokens) = self.parse(item)? else { return Ok((node.clone(), Vec::new())) };
         if self.depth.get() == DEEPEST {
-            return Err(Fault::Other(format!(
+            return Err(Thrown::Other(format!(
                 "the sandbox does not evaluate variables that refer to each other through more than {DEEPEST} others"
             )));
         }
@@ -330,15 +330,16 @@ impl Evaluator<'_> {
     /// A member of the JSON that a value is.
     fn json_member(&self, scope: &Scope<'_>, node: &Arc<Node>, name: &str) -> Evaluated<Option<Arc<Node>>> {
         let Some(item) = node.item.as_ref().filter(|item| !item.is_empty() && !name.is_empty()) else { return Ok(None) };
-        let item = match item.contains("#{") {
-            true => match self.valued(scope, node) {
+        let item = if item.contains("#{") {
+            match self.valued(scope, node) {
                 Ok((node, _)) => node.item.clone().unwrap_or_default(),
-                Err(Fault::Loop(_)) => return Ok(None),
+                Err(Thrown::Loop(_)) => return Ok(None),
                 Err(other) => return Err(other),
-            },
-            false => item.clone(),
+            }
+        } else {
+            item.clone()
         };
-        json::member(&item, name).map_err(Fault::Other)
+        json::member(&item, name).map_err(Thrown::Other)
     }
 }
 

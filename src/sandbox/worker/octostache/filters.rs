@@ -3,12 +3,10 @@
 use super::{
     case::{lower, upper},
     date::{Date, Type, Zone},
+    done::Done,
     escapes, format, hash, number, pattern, text, uri, version,
 };
 use jiff::Timestamp;
-
-/// A text, or none where the filter does not fit its argument: then the whole is printed back. An error is what the real library throws.
-pub(super) type Done = Result<Option<String>, String>;
 
 /// Filters that the library has and this module has not: a text with one of these is an error that names it.
 pub(in crate::sandbox::worker) const LEFT_OUT: [&str; 2] = ["markdown", "markdowntohtml"];
@@ -72,7 +70,7 @@ fn now_date(name: &str, argument: Option<&str>, options: &[String], now: Timesta
         return Ok(None);
     }
     let date = Date::at(now, if name == "nowdate" { Zone::None } else { Zone::Utc });
-    match date.written(options.first().map_or("O", String::as_str), Type::DateTime)? {
+    match date.written(options.first().map_or("O", String::as_str), Type::DateTime) {
         Some(text) => Ok(Some(text)),
         None => Err("FormatException: Input string was not in a correct format.".to_owned()),
     }
@@ -86,17 +84,17 @@ fn added(name: &str, argument: &str, amount: &str, now: Timestamp) -> Done {
     let Some(date) = Date::parse(argument, now)? else { return Ok(None) };
     let ticks = amount * if name == "addhours" { 36e9 } else { 864e9 };
     // Beyond what a time span holds.
-    if !(ticks.abs() < 9.2e18) {
+    if ticks.is_nan() || ticks.abs() >= 9.2e18 {
         return Ok(None);
     }
     let kind = if let Zone::Offset(_) = date.zone { Type::DateTimeOffset } else { Type::DateTime };
-    date.plus(ticks as i64).map_or(Ok(None), |date| date.written("O", kind))
+    Ok(date.plus(ticks as i64).and_then(|date| date.written("O", kind)))
 }
 
 fn formatted(argument: &str, options: &[String], now: Timestamp) -> Done {
     let (kind, how) = match options {
         [how] => match format::decimal(argument, how)? {
-            Some(done) => return Ok(done),
+            Some(done) => return Ok(done.0),
             None => ("offset", how),
         },
         [kind, how] => match format::type_of(kind) {
@@ -108,8 +106,8 @@ fn formatted(argument: &str, options: &[String], now: Timestamp) -> Done {
     match kind {
         "int" => Ok(number::parse_int(argument).and_then(|number| format::int(number, how))),
         "double" => Ok(number::parse_double(argument).and_then(|number| format::double(number, how))),
-        "decimal" => Ok(format::decimal(argument, how)?.flatten()),
-        "date" => Date::parse(argument, now)?.and_then(Date::local).map_or(Ok(None), |date| date.written(how, Type::DateTime)),
-        _ => Date::parse(argument, now)?.map_or(Ok(None), |date| date.with_offset().written(how, Type::DateTimeOffset)),
+        "decimal" => Ok(format::decimal(argument, how)?.and_then(|done| done.0)),
+        "date" => Ok(Date::parse(argument, now)?.and_then(Date::local).and_then(|date| date.written(how, Type::DateTime))),
+        _ => Ok(Date::parse(argument, now)?.and_then(|date| date.with_offset().written(how, Type::DateTimeOffset))),
     }
 }

@@ -14,7 +14,7 @@ pub(super) enum Kind {
 #[derive(Clone)]
 struct Digits {
     negative: bool,
-    digits: Vec<u8>,
+    all: Vec<u8>,
     scale: i32,
     kind: Kind,
 }
@@ -22,8 +22,11 @@ struct Digits {
 /// The most digits that a `decimal` of .NET surely has.
 const DECIMAL_DIGITS: usize = 28;
 
-/// A text as a `decimal` in this format: the outer none when it is not such a number, the inner one when the format is none.
-pub(super) fn decimal(text: &str, format: &str) -> Result<Option<Option<String>>, String> {
+/// A number as it is written; none when the format is none.
+pub(super) struct Written(pub(super) Option<String>);
+
+/// A text as a `decimal` in this format; none when it is not such a number.
+pub(super) fn decimal(text: &str, format: &str) -> Result<Option<Written>, String> {
     let Some(parts) = number::parts(text, false, true) else { return Ok(None) };
     let mut digits = format!("{}{}", parts.whole, parts.fraction).into_bytes();
     let mut scale = parts.whole.len() as i32;
@@ -37,8 +40,8 @@ pub(super) fn decimal(text: &str, format: &str) -> Result<Option<Option<String>>
         // Zero keeps its decimals: they are written in the general format.
         scale = 0;
     }
-    let number = Digits { negative: parts.negative, digits, scale, kind: Kind::Decimal };
-    Ok(Some(write(number, parts.fraction.len(), format)))
+    let number = Digits { negative: parts.negative, all: digits, scale, kind: Kind::Decimal };
+    Ok(Some(Written(write(number, parts.fraction.len(), format))))
 }
 
 /// A `double` in this format; none when the format is none.
@@ -61,7 +64,7 @@ pub(super) fn double(value: f64, format: &str) -> Option<String> {
     if digits.is_empty() {
         scale = 0;
     }
-    let mut number = Digits { negative: value.is_sign_negative(), digits, scale, kind: Kind::Double };
+    let mut number = Digits { negative: value.is_sign_negative(), all: digits, scale, kind: Kind::Double };
     number.strip();
     if code.is_none() {
         number.round(15, true);
@@ -84,7 +87,7 @@ pub(super) fn int(value: i32, format: &str) -> Option<String> {
         _ => {}
     }
     let digits = digits.trim_start_matches('0').as_bytes().to_vec();
-    let mut number = Digits { negative: value < 0, scale: digits.len() as i32, digits, kind: Kind::Int };
+    let mut number = Digits { negative: value < 0, scale: digits.len() as i32, all: digits, kind: Kind::Int };
     number.strip();
     write(number, 0, format)
 }
@@ -108,7 +111,7 @@ fn write(mut number: Digits, decimals: usize, format: &str) -> Option<String> {
     let negative = |number: &Digits| if number.negative { "-" } else { "" };
     Some(match code.to_ascii_uppercase() {
         'F' | 'N' | 'C' | 'P' => {
-            if code.eq_ignore_ascii_case(&'P') && !number.digits.is_empty() {
+            if code.eq_ignore_ascii_case(&'P') && !number.all.is_empty() {
                 number.scale += 2;
             }
             number.round(number.scale.saturating_add(places as i32), even);
@@ -134,7 +137,7 @@ fn write(mut number: Digits, decimals: usize, format: &str) -> Option<String> {
             };
             if !exact {
                 number.round(most as i32, even);
-            } else if number.digits.is_empty() {
+            } else if number.all.is_empty() {
                 return Some(if decimals == 0 { "0".to_owned() } else { format!("0.{}", "0".repeat(decimals)) });
             }
             format!("{}{}", negative(&number), number.general(most, if code.is_ascii_uppercase() { 'E' } else { 'e' }, exact))
@@ -145,40 +148,39 @@ fn write(mut number: Digits, decimals: usize, format: &str) -> Option<String> {
 
 impl Digits {
     fn strip(&mut self) {
-        while self.digits.last() == Some(&b'0') {
-            self.digits.pop();
+        while self.all.last() == Some(&b'0') {
+            self.all.pop();
         }
     }
 
     fn digit(&self, at: usize) -> char {
-        self.digits.get(at).map_or('0', |digit| char::from(*digit))
+        self.all.get(at).map_or('0', |digit| char::from(*digit))
     }
 
     /// To so many digits: halves away from zero, or to the even digit as the digits of a `double` are made.
     fn round(&mut self, to: i32, to_even: bool) {
-        if to < 0 || self.digits.is_empty() {
-            self.digits.clear();
-        } else if (to as usize) < self.digits.len() {
-            let rest = &self.digits[to as usize..];
+        if to < 0 || self.all.is_empty() {
+            self.all.clear();
+        } else if (to as usize) < self.all.len() {
+            let rest = &self.all[to as usize..];
             let half = rest[0] == b'5' && rest[1..].iter().all(|digit| *digit == b'0');
-            let odd = to > 0 && self.digits[to as usize - 1] % 2 == 1;
+            let odd = to > 0 && self.all[to as usize - 1] % 2 == 1;
             let up = if half && to_even { odd } else { rest[0] >= b'5' };
-            self.digits.truncate(to as usize);
+            self.all.truncate(to as usize);
             if up {
-                while self.digits.last() == Some(&b'9') {
-                    self.digits.pop();
+                while self.all.last() == Some(&b'9') {
+                    self.all.pop();
                 }
-                match self.digits.last_mut() {
-                    Some(last) => *last += 1,
-                    None => {
-                        self.scale += 1;
-                        self.digits.push(b'1');
-                    }
+                if let Some(last) = self.all.last_mut() {
+                    *last += 1;
+                } else {
+                    self.scale += 1;
+                    self.all.push(b'1');
                 }
             }
         }
         self.strip();
-        if self.digits.is_empty() {
+        if self.all.is_empty() {
             self.scale = 0;
             self.negative &= self.kind == Kind::Double;
         }
@@ -210,7 +212,7 @@ impl Digits {
             out.push('.');
             out.extend((1..places).map(|at| self.digit(at)));
         }
-        let power = if self.digits.is_empty() { 0 } else { self.scale - 1 };
+        let power = if self.all.is_empty() { 0 } else { self.scale - 1 };
         out.push_str(&exponent(power, code, 3, true));
         out
     }
@@ -219,7 +221,7 @@ impl Digits {
         let scientific = !plain && (self.scale > most as i32 || self.scale < -3);
         let point = if scientific { 1 } else { self.scale };
         let mut out: String = if point > 0 { (0..point as usize).map(|at| self.digit(at)).collect() } else { "0".to_owned() };
-        let rest = self.digits.get(point.max(0) as usize..).unwrap_or_default();
+        let rest = self.all.get(point.max(0) as usize..).unwrap_or_default();
         if !rest.is_empty() || point < 0 {
             out.push('.');
             out.push_str(&"0".repeat(point.min(0).unsigned_abs() as usize));
@@ -272,7 +274,7 @@ fn section(format: &[char], wanted: usize) -> usize {
 
 /// What stands in a section.
 #[derive(Default)]
-struct Plan {
+struct SectionPlan {
     digits: i32,
     point: Option<i32>,
     first: Option<i32>,
@@ -282,8 +284,8 @@ struct Plan {
     adjust: i32,
 }
 
-fn plan(format: &[char], begin: usize) -> Plan {
-    let mut plan = Plan::default();
+fn plan(format: &[char], begin: usize) -> SectionPlan {
+    let mut plan = SectionPlan::default();
     let mut thousands: Option<(i32, i32)> = None;
     let mut at = begin;
     let zero = |at: usize| format.get(at) == Some(&'0');
@@ -332,10 +334,10 @@ fn plan(format: &[char], begin: usize) -> Plan {
 fn custom(mut number: Digits, format: &str) -> String {
     let format: Vec<char> = format.chars().collect();
     number.strip();
-    let mut begin = section(&format, if number.digits.is_empty() { 2 } else { usize::from(number.negative) });
+    let mut begin = section(&format, if number.all.is_empty() { 2 } else { usize::from(number.negative) });
     let plan = loop {
         let plan = plan(&format, begin);
-        if number.digits.is_empty() {
+        if number.all.is_empty() {
             number.scale = 0;
             number.negative &= number.kind == Kind::Double;
             break plan;
@@ -343,7 +345,7 @@ fn custom(mut number: Digits, format: &str) -> String {
         number.scale += plan.adjust;
         let point = plan.point.unwrap_or(0);
         number.round(if plan.scientific { plan.digits } else { number.scale + plan.digits - point }, false);
-        if number.digits.is_empty() {
+        if number.all.is_empty() {
             let other = section(&format, 2);
             if other != begin {
                 begin = other;
@@ -355,7 +357,7 @@ fn custom(mut number: Digits, format: &str) -> String {
     fill(&number, &format, begin, &plan)
 }
 
-fn fill(number: &Digits, format: &[char], begin: usize, plan: &Plan) -> String {
+fn fill(number: &Digits, format: &[char], begin: usize, plan: &SectionPlan) -> String {
     let point = plan.point.unwrap_or(0);
     let first = plan.first.filter(|first| *first < point).map_or(0, |first| point - first);
     let last = if plan.last > point { point - plan.last } else { 0 };
@@ -390,7 +392,7 @@ fn fill(number: &Digits, format: &[char], begin: usize, plan: &Plan) -> String {
                 let digit = if adjust < 0 {
                     adjust += 1;
                     (place <= first).then_some('0')
-                } else if next < number.digits.len() {
+                } else if next < number.all.len() {
                     next += 1;
                     Some(number.digit(next - 1))
                 } else {
@@ -402,7 +404,7 @@ fn fill(number: &Digits, format: &[char], begin: usize, plan: &Plan) -> String {
                 }
                 place -= 1;
             }
-            '.' if place == 0 && !pointed && (last < 0 || (point < plan.digits && next < number.digits.len())) => {
+            '.' if place == 0 && !pointed && (last < 0 || (point < plan.digits && next < number.all.len())) => {
                 out.push('.');
                 pointed = true;
             }
@@ -424,7 +426,7 @@ fn fill(number: &Digits, format: &[char], begin: usize, plan: &Plan) -> String {
                 let sign = format.get(at).copied().filter(|sign| matches!(sign, '+' | '-'));
                 let zeros = format[(at + usize::from(sign.is_some())).min(format.len())..].iter().take_while(|c| **c == '0').count();
                 if scientific && zeros > 0 {
-                    let power = if number.digits.is_empty() { 0 } else { number.scale - point };
+                    let power = if number.all.is_empty() { 0 } else { number.scale - point };
                     out.push_str(&exponent(power, c, zeros.min(10), sign == Some('+')));
                     scientific = false;
                     at += usize::from(sign.is_some()) + zeros;

@@ -1,7 +1,7 @@
 //! JSON as the real library reads it: with single quotes, bare names, comments, numbers in base 8 and 16, and with texts that are dates.
 
 use super::{date, node::Node, number};
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 /// How deep JSON may nest.
 const DEEPEST: usize = 64;
@@ -138,7 +138,7 @@ fn write_text(text: &str, out: &mut String) {
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            '\0'..='\u{1f}' | '\u{85}' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            '\0'..='\u{1f}' | '\u{85}' | '\u{2028}' | '\u{2029}' => _ = write!(out, "\\u{:04x}", c as u32),
             _ => out.push(c),
         }
     }

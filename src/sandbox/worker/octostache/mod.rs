@@ -2,6 +2,7 @@
 
 mod case;
 mod date;
+mod done;
 mod escapes;
 mod evaluator;
 mod filters;
@@ -88,21 +89,21 @@ pub(super) fn evaluate_noting<'a>(text: &'a str, mode: Mode, variables: &Variabl
 }
 
 /// The body of a script after its evaluation.
-pub(super) struct Body {
+pub(super) struct EvaluatedBody {
     pub(super) text: String,
     /// What the log says of parts that have no value.
     pub(super) note: Option<String>,
 }
 
 /// Why a text cannot be evaluated, and with which code the part of the server at the agent ends then.
-pub(super) struct Failure {
+pub(super) struct Unevaluated {
     pub(super) text: String,
     pub(super) code: u8,
     /// The level of the text in the log.
     pub(super) level: &'static str,
 }
 
-impl From<String> for Failure {
+impl From<String> for Unevaluated {
     /// What the library throws: of a loop the log speaks by the way only.
     fn from(text: String) -> Self {
         let (code, level) = if text.starts_with("RecursiveDefinitionException") { (101, "Verbose") } else { (100, "Error") };
@@ -111,17 +112,18 @@ impl From<String> for Failure {
 }
 
 /// Evaluates the body of a script. Parts without a value are noted; they fail the step where a variable says so.
-pub(super) fn evaluate_body(body: &str, file: &str, variables: &Variables) -> Result<Body, Failure> {
+pub(super) fn evaluate_body(body: &str, file: &str, variables: &Variables) -> Result<EvaluatedBody, Unevaluated> {
     let done = evaluate_noting(body, Mode::File, variables)?;
     let text = done.text.unwrap_or_default().into_owned();
     if done.missing.is_empty() {
-        return Ok(Body { text, note: None });
+        return Ok(EvaluatedBody { text, note: None });
     }
     let note = format!("Parsing file '{file}' with Octostache returned the following error: `{}`", left(&done.missing));
-    match evaluate("#{OctopusShouldFailDeploymentOnSubstitutionFails}", Mode::Value, variables)?.trim().eq_ignore_ascii_case("true") {
-        true => Err(Failure { text: note, code: 1, level: "Error" }),
-        false => Ok(Body { text, note: Some(note) }),
+    let fails = evaluate("#{OctopusShouldFailDeploymentOnSubstitutionFails}", Mode::Value, variables)?;
+    if fails.trim().eq_ignore_ascii_case("true") {
+        return Err(Unevaluated { text: note, code: 1, level: "Error" });
     }
+    Ok(EvaluatedBody { text, note: Some(note) })
 }
 
 /// What the library says of parts without a value.

@@ -1,6 +1,6 @@
 //! The variables as a tree: `A.B[c]` is a member of a member, and what has an index can be gone through.
 
-use super::{case::folded, parser, token::Step};
+use super::{case::folded, parser, token::PathStep};
 use std::{collections::HashMap, sync::Arc};
 
 /// What a name stands for: a value, members, and what has an index. Each of them may be missing.
@@ -60,9 +60,9 @@ impl Node {
         let mut node = self;
         for step in &path.steps {
             node = match step {
-                Step::Name(text, _) => node.members.entry(text, None),
-                Step::Index(Some(text), _) => node.indexed.entry(text, Some(text)),
-                Step::Index(None, _) | Step::Lookup(..) => {
+                PathStep::Name(text, _) => node.members.entry(text, None),
+                PathStep::Index(Some(text), _) => node.indexed.entry(text, Some(text)),
+                PathStep::Index(None, _) | PathStep::Lookup(..) => {
                     return Err(format!("NotImplementedException: Unknown step type: the name of the variable {name:?} holds a lookup"));
                 }
             };

@@ -11,7 +11,7 @@ pub(super) fn parse_int(text: &str) -> Option<i32> {
 }
 
 /// A number in parts: sign, digits before and behind the point, exponent.
-pub(super) struct Parts {
+pub(super) struct NumberParts {
     pub(super) negative: bool,
     pub(super) whole: String,
     pub(super) fraction: String,
@@ -19,7 +19,7 @@ pub(super) struct Parts {
 }
 
 /// The parts of a text that is a number, with commas among the digits, and with an exponent or a sign behind it if those may be.
-pub(super) fn parts(text: &str, exponent: bool, sign_behind: bool) -> Option<Parts> {
+pub(super) fn parts(text: &str, exponent: bool, sign_behind: bool) -> Option<NumberParts> {
     let mut rest = text.trim_matches(is_space);
     let mut sign = None;
     if let Some(after) = rest.strip_prefix(['-', '+']) {
@@ -59,7 +59,7 @@ pub(super) fn parts(text: &str, exponent: bool, sign_behind: bool) -> Option<Par
             rest = end;
         }
     }
-    rest.is_empty().then(|| Parts { negative: sign == Some(true), whole, fraction: fraction.to_owned(), exponent: power })
+    rest.is_empty().then(|| NumberParts { negative: sign == Some(true), whole, fraction: fraction.to_owned(), exponent: power })
 }
 
 /// A `double`.

@@ -1,6 +1,6 @@
 //! The grammar of Octostache, rule by rule as its own parser has it: also where a rule gives up, for in a file the text goes on there.
 
-use super::token::{Condition, Expression, Position, Right, Step, Sum, Symbol, Token};
+use super::token::{Condition, Expression, PathStep, Position, Right, Sum, Symbol, Token};
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
@@ -129,7 +129,7 @@ impl Parser {
 
     fn symbol(&self, at: usize) -> Parsed<Symbol> {
         let (first, mut end) = self.name(at, true)?;
-        let mut steps = vec![Step::Name(first, self.places[at])];
+        let mut steps = vec![PathStep::Name(first, self.places[at])];
         while let Ok((step, next)) = self.trailing(end) {
             steps.push(step);
             end = next;
@@ -137,20 +137,20 @@ impl Parser {
         Ok((Symbol { steps }, end))
     }
 
-    fn trailing(&self, at: usize) -> Parsed<Step> {
+    fn trailing(&self, at: usize) -> Parsed<PathStep> {
         match self.char_if(at, |c| c == '.') {
-            Ok((_, end)) => self.name(end, true).map(|(name, after)| (Step::Name(name, self.places[end]), after)),
+            Ok((_, end)) => self.name(end, true).map(|(name, after)| (PathStep::Name(name, self.places[end]), after)),
             Err(_) => self.index(at),
         }
     }
 
-    fn index(&self, at: usize) -> Parsed<Step> {
+    fn index(&self, at: usize) -> Parsed<PathStep> {
         let place = Some(self.places[at]);
         let lookup = self.char_if(at, |c| c == '[').and_then(|(_, end)| {
             let (symbol, end) = self.spaced(end, |at| self.index_lookup(at))?;
-            self.char_if(end, |c| c == ']').map(|(_, end)| (Step::Lookup(symbol, place), end))
+            self.char_if(end, |c| c == ']').map(|(_, end)| (PathStep::Lookup(symbol, place), end))
         });
-        or(at, lookup, || self.index_text(at).map(|(text, end)| (Step::Index(Some(text), place), end)))
+        or(at, lookup, || self.index_text(at).map(|(text, end)| (PathStep::Index(Some(text), place), end)))
     }
 
     fn index_lookup(&self, at: usize) -> Parsed<Rc<Symbol>> {
@@ -275,8 +275,7 @@ impl Parser {
         let end = self.literal(self.spaces(end), "}")?;
         let (body, mut end) = self.body(end, is_if);
         let mut branches = Vec::new();
-        while is_if {
-            let Ok((branch, after)) = self.else_if(end) else { break };
+        while let Some((branch, after)) = Some(end).filter(|_| is_if).and_then(|at| self.else_if(at).ok()) {
             branches.push(branch);
             end = after;
         }
@@ -399,10 +398,7 @@ impl Parser {
                 break;
             }
         }
-        match end == at {
-            true => Err(if at == at_end { at } else { at + 1 }),
-            false => Ok((Rc::new(Token::Text(text)), end)),
-        }
+        if end == at { Err(if at == at_end { at } else { at + 1 }) } else { Ok((Rc::new(Token::Text(text)), end)) }
     }
 
     fn construct(&self, at: usize) -> Parsed<Rc<Token>> {

@@ -3,6 +3,7 @@
 //! What .NET has and the matcher has not is an error that names it.
 
 use fancy_regex::{Captures, Regex};
+use std::fmt::Write as _;
 
 /// .NET's `\w`.
 const WORD: &str = r"\p{L}\p{Mn}\p{Nd}\p{Pc}";
@@ -186,7 +187,7 @@ impl Translator {
         match c {
             _ if c.is_whitespace() => {
                 self.out.pop();
-                self.out.push_str(&format!("\\x{{{:x}}}", c as u32));
+                _ = write!(self.out, "\\x{{{:x}}}", c as u32);
             }
             '<' | '>' => {
                 self.out.pop();
@@ -330,7 +331,7 @@ impl Translator {
                 }
                 self.count += 1;
                 self.named.push((name.clone(), self.count));
-                self.out.push_str(&format!("(?<{name}>"));
+                _ = write!(self.out, "(?<{name}>");
                 self.flags.push(flags);
                 Ok(true)
             }
@@ -361,7 +362,7 @@ impl Translator {
                     match (c, kept[0].is_empty() && kept[1].is_empty()) {
                         (')', true) => {}
                         (':', true) => self.out.push_str("(?:"),
-                        (_, false) | (_, true) => self.out.push_str(&format!("(?{}{off}{c}", kept[0])),
+                        _ => _ = write!(self.out, "(?{}{off}{c}", kept[0]),
                     }
                     if c == ':' {
                         self.flags.push((multiline, spaced));
@@ -413,7 +414,7 @@ impl Translator {
                 let name: String = self.pattern[self.at..].iter().take_while(|c| **c != '}').collect();
                 let category = name.strip_prefix('{').filter(|name| name.len() <= 2).ok_or(Wrong::Missing("a block of Unicode"))?;
                 self.at += name.chars().count() + 1;
-                self.out.push_str(&format!("\\{c}{{{category}}}"));
+                _ = write!(self.out, "\\{c}{{{category}}}");
                 return Ok(());
             }
             'k' if !in_class => {
@@ -425,7 +426,7 @@ impl Translator {
                     .map(|(_, at)| *at)
                     .ok_or(Wrong::Missing("a reference to a later group"))?;
                 self.at += name.chars().count() + 2;
-                self.out.push_str(&format!("(?:\\{at})"));
+                _ = write!(self.out, "(?:\\{at})");
                 return Ok(());
             }
             '1'..='9' if !in_class && self.peek(0).is_none_or(|c| !c.is_ascii_digit()) => {
@@ -434,7 +435,7 @@ impl Translator {
                     return Err(Wrong::Missing("a reference by number beside names"));
                 }
                 let at = self.unnamed.get(number - 1).copied().ok_or(Wrong::Missing("a reference to a later group"))?;
-                self.out.push_str(&format!("(?:\\{at})"));
+                _ = write!(self.out, "(?:\\{at})");
                 return Ok(());
             }
             '0'..='9' => return Err(Wrong::Missing("an octal number")),
@@ -452,9 +453,9 @@ impl Translator {
             c => c,
         };
         if plain.is_control() {
-            self.out.push_str(&format!("\\x{{{:x}}}", plain as u32))
+            _ = write!(self.out, "\\x{{{:x}}}", plain as u32);
         } else {
-            self.literal(plain)
+            self.literal(plain);
         }
         Ok(())
     }

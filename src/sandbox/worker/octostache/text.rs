@@ -1,6 +1,6 @@
 //! Filters that cut, trim, indent and encode. Lengths are those of UTF-16, as .NET counts.
 
-use super::{case::lower, filters::Done, number::parse_int};
+use super::{case::lower, done::Done, number::parse_int};
 use base64::{
     Engine,
     alphabet::STANDARD,

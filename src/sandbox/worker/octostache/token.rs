@@ -12,14 +12,14 @@ pub(super) struct Position {
 
 /// One part of the path to a value: `Name`, `[index]` or `[#{Name}]`.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(super) enum PathStep {
     Name(String, Position),
     /// The text is none where a lookup came to a variable without a value; the place where it came from a lookup.
     Index(Option<String>, Option<Position>),
     Lookup(Rc<Symbol>, Option<Position>),
 }
 
-impl PartialEq for Step {
+impl PartialEq for PathStep {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Name(a, x), Self::Name(b, y)) => a == b && x == y,
@@ -34,17 +34,17 @@ impl PartialEq for Step {
 /// The path to a value.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct Symbol {
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<PathStep>,
 }
 
 impl fmt::Display for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, step) in self.steps.iter().enumerate() {
             match step {
-                Step::Name(text, _) if number == 0 => f.write_str(text)?,
-                Step::Name(text, _) => write!(f, ".{text}")?,
-                Step::Index(text, _) => write!(f, "[{}]", text.as_deref().unwrap_or_default())?,
-                Step::Lookup(symbol, _) => write!(f, "[#{{{symbol}}}]")?,
+                PathStep::Name(text, _) if number == 0 => f.write_str(text)?,
+                PathStep::Name(text, _) => write!(f, ".{text}")?,
+                PathStep::Index(text, _) => write!(f, "[{}]", text.as_deref().unwrap_or_default())?,
+                PathStep::Lookup(symbol, _) => write!(f, "[#{{{symbol}}}]")?,
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! `UriPart`: addresses as .NET takes them apart, as far as they are plain; what is not is an error that says so.
 
-use super::{case::lower, filters::Done};
+use super::{case::lower, done::Done};
 
 const NAMES: [&str; 20] = [
     "absolutepath",

@@ -1,6 +1,6 @@
 //! Filters that read a version, as lax as Octopus reads its own.
 
-use super::filters::Done;
+use super::done::Done;
 use fancy_regex::{Captures, Regex};
 use std::sync::LazyLock;
 
