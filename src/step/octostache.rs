@@ -39,7 +39,7 @@ pub fn escape(text: &str) -> String {
 pub fn unresolved(value: &str) -> Option<&str> {
     value.match_indices("#{").find_map(|(at, _)| {
         let inside = expression(&value[at + 2..])?;
-        Some(&value[at..at + 2 + inside + 1])
+        Some(&value[at..=at + 2 + inside])
     })
 }
 
