@@ -12,6 +12,7 @@ use crate::{
     },
     error::{Error, Result},
     host, manual,
+    platform::files,
     run::{self, Outcome, Settings, Source, session::Session},
     sandbox::{self, Sandbox, World},
     template,
@@ -138,7 +139,7 @@ pub(super) fn reference() -> Vec<Entry> {
 pub(super) fn exportable(source: &Source) -> std::result::Result<template::Script, Failure> {
     let program = run::compiled(source)?;
     let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
-    let beside = |name: &str| Path::new(name).strip_prefix(folder).map_or_else(|_| name.to_owned(), |path| path.display().to_string());
+    let beside = |name: &str| Path::new(name).strip_prefix(folder).map_or_else(|_| name.to_owned(), files::with_slashes);
     let files = program.files().skip(1).map(|(name, text)| (beside(name), text.to_owned())).collect();
     Ok(template::Script {
         name: beside(&source.name),

@@ -4,6 +4,7 @@ use super::ui::Ui;
 use crate::{
     api::Credential,
     error::{Error, Result, size},
+    platform::environment::known_as,
 };
 use std::{
     collections::BTreeMap,
@@ -19,7 +20,7 @@ pub type Environment = BTreeMap<String, String>;
 
 /// A variable that is set and not empty.
 pub(super) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
-    environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    environment.get(&*known_as(name)).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
 /// Reads the text of a file of at most `largest` bytes; `what` it is stands in the error.

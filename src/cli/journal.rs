@@ -12,6 +12,7 @@ use crate::{
     engine::{Failure, params::ParamDecl},
     error::{Error, Result},
     journal::{self, Begin},
+    platform::folders,
     run::{Journaling, Target},
 };
 use jiff::tz::TimeZone;
@@ -49,12 +50,7 @@ fn address(given: Option<&str>, environment: &Environment) -> Option<String> {
 pub fn state_folder(environment: &Environment) -> Option<PathBuf> {
     let folder = |name: &str| variable(environment, name).map(PathBuf::from);
     folder("OCTORHAI_STATE").or_else(|| {
-        let own = if cfg!(windows) {
-            folder("LOCALAPPDATA")
-        } else {
-            // A relative one is to be ignored, says whoever defined the name.
-            folder("XDG_STATE_HOME").filter(|folder| folder.is_absolute()).or_else(|| folder("HOME").map(|home| home.join(".local/state")))
-        };
+        let own = folders::state(folder);
         let ours = |below: PathBuf| below.join("octorhai");
         match (own.map(ours), folder("TentacleHome").map(ours)) {
             (Some(own), Some(agent)) => Some(if can_be_written(&own) { own } else { agent }),

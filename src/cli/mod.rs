@@ -40,6 +40,7 @@ mod ui;
 
 use crate::{
     error::{Error, Kind, nearest},
+    platform,
     step::voice::Voice,
 };
 use args::{Command, Refusal};
@@ -50,8 +51,7 @@ use ui::{Loudness, Ui};
 
 /// Parses the arguments, runs the subcommand, and returns the exit code of design.md §3.
 pub fn main() -> ExitCode {
-    let environment: given::Environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let environment: given::Environment = platform::environment::variables();
     let arguments: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let colour = environment.get("NO_COLOR").is_none_or(String::is_empty);
     let cli = match args::parse(arguments) {

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first ends the run in order, within two seconds or `OCTORHAI_STOP_WITHIN`, and three more while it
+//! Signals, which [`crate::platform::signals`] lists: the first ends the run in order, within two seconds or `OCTORHAI_STOP_WITHIN`, and three more while it
 //! gives back locks; the second ends the process at once. Either way the last lines say what is open and held, and how to go on.
 
 use super::ui::Ui;
@@ -6,6 +6,7 @@ use crate::{
     cancel::{Cancel, LEAVE_LOCKS},
     clock::{real_limit, text},
     error::Kind,
+    platform::signals::{INTERRUPT, Signals},
 };
 use jiff::SignedDuration;
 use parking_lot::Mutex;
@@ -144,12 +145,12 @@ pub fn over_session(ui: Ui) -> OverSession {
             let _ = ready.send(());
             loop {
                 let name = signals.next().await;
-                if name != "Ctrl-C" {
+                if name != INTERRUPT {
                     CAME.store(true, Ordering::SeqCst);
                 }
                 let mut running = watched.lock();
                 match &mut *running {
-                    None if name == "Ctrl-C" => {}
+                    None if name == INTERRUPT => {}
                     None | Some((_, 2)) => leave(),
                     Some((cancel, count)) => {
                         *count += 1;
@@ -211,88 +212,4 @@ fn say_briefly(ui: Ui, text: String) {
 fn leave() -> ! {
     super::repl::give_terminal_back();
     std::process::exit(i32::from(Kind::Cancelled.exit_code()))
-}
-
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    /// None where the process that started us has it ignored, as `nohup` does: then it stays ignored.
-    hangup: Option<tokio::signal::unix::Signal>,
-}
-
-/// Whether SIGHUP was ignored when this process started. Only Linux tells.
-#[cfg(unix)]
-fn ignores_hangup() -> bool {
-    static IGNORED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    *IGNORED.get_or_init(|| std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored(&status, 1)))
-}
-
-/// Whether the mask of ignored signals in a `/proc/PID/status` holds a signal.
-#[cfg(unix)]
-fn is_ignored(status: &str, signal: u32) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        let hangup = async {
-            match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = self.interrupt.recv() => "Ctrl-C",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = hangup => "SIGHUP",
-        }
-    }
-}
-
-#[cfg(windows)]
-struct Signals {
-    interrupt: tokio::signal::windows::CtrlC,
-    close: tokio::signal::windows::CtrlClose,
-    shutdown: tokio::signal::windows::CtrlShutdown,
-}
-
-#[cfg(windows)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_shutdown};
-        Ok(Self { interrupt: ctrl_c()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "Ctrl-C",
-            _ = self.close.recv() => "the window was closed",
-            _ = self.shutdown.recv() => "the machine shuts down",
-        }
-    }
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ignored_signal_is_read_from_the_mask() {
-        let status = "Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001004\nSigCgt:\t0000000000000001\n";
-        assert!(is_ignored(status, 3) && is_ignored(status, 13) && !is_ignored(status, 1) && !is_ignored(status, 2));
-        assert!(is_ignored("SigIgn:\t0000000000000001", 1));
-        assert!(!is_ignored("", 1) && !is_ignored("SigIgn:\tx", 1));
-    }
 }

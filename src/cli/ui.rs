@@ -5,7 +5,7 @@
 use super::{columns::columns, narrow::Narrow, redact::Redactor};
 use crate::{
     error::Error,
-    platform::console::output_code_page,
+    platform::{console::output_code_page, terminal::follows_sequences},
     step::{
         charset::Charset,
         voice::{Level, Voice},
@@ -108,7 +108,7 @@ impl Ui {
     /// Stdout and stderr of this process. `colour`: whether the user wants it; a pipe has none.
     pub fn console(colour: bool, loudness: Loudness, redactor: Redactor) -> Self {
         let terminal = io::stderr().is_terminal();
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb") || !follows_sequences();
         Self::new(Inner {
             out: Mutex::new(Out::to(Box::new(io::stdout()), Box::new(io::stderr()))),
             redactor,

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 /// One process of one machine, as it is written into records that other processes read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessIdentity {
-    /// Random number of this start of the kernel. After a restart it is another one, and nothing is known of processes before:
-    /// a copy of a machine may still run.
+    /// Random number of this start of the kernel; on Windows, of this user's part of the registry. After a restart it is another one,
+    /// and nothing is known of processes before: a copy of a machine may still run.
     pub boot: String,
-    /// In which process numbers and start times are counted: the kernel's names of both namespaces.
+    /// In which process numbers and start times are counted: the kernel's names of both namespaces; on Windows the computer's name.
     pub namespace: String,
     /// The process number in that namespace.
     pub pid: u32,
-    /// When it started, in the kernel's ticks since its own start.
+    /// When it started, in the kernel's ticks since its own start; on Windows in 100 ns since 1601.
     pub started: u64,
 }
 
@@ -118,8 +118,84 @@ mod system {
     }
 }
 
-/// Elsewhere nothing is known yet. Windows can say it by process number and creation time.
-#[cfg(not(target_os = "linux"))]
+/// Windows says it by process number and time of creation. It has no number for its own start: we write one into the registry, where
+/// only this user reads it, and as a key that is gone when the machine stops or the user logs off.
+#[cfg(windows)]
+mod system {
+    use super::{ProcessIdentity, ProcessState};
+    use windows_registry::CURRENT_USER;
+    use winsafe::{
+        HPROCESS,
+        co::{ERROR, PROCESS, WAIT},
+        guard::CloseHandleGuard,
+    };
+
+    /// A key that is not kept on disk, with one value.
+    const KEY: &str = "Software\\octorhai-session";
+    const VALUE: &str = "Id";
+
+    fn open(pid: u32) -> Result<CloseHandleGuard<HPROCESS>, ERROR> {
+        HPROCESS::OpenProcess(PROCESS::QUERY_LIMITED_INFORMATION | PROCESS::SYNCHRONIZE, false, pid)
+    }
+
+    fn created(process: &HPROCESS) -> Option<u64> {
+        process.GetProcessTimes().ok().map(|(created, ..)| u64::from(created))
+    }
+
+    /// An open process that has ended keeps its number and its times.
+    fn has_ended(process: &HPROCESS) -> Option<bool> {
+        match process.WaitForSingleObject(Some(0)) {
+            Ok(WAIT::OBJECT_0) => Some(true),
+            Ok(WAIT::TIMEOUT) => Some(false),
+            _ => None,
+        }
+    }
+
+    fn boot() -> Option<String> {
+        let key = CURRENT_USER.options().read().write().create().volatile().open(KEY).ok()?;
+        if let Ok(known) = key.get_string(VALUE) {
+            return Some(known).filter(|known| !known.is_empty());
+        }
+        // Whoever comes at the same moment may write another one: the last one stays, and of identities with the first nothing is known.
+        key.set_string(VALUE, uuid::Uuid::new_v4().to_string()).ok()?;
+        key.get_string(VALUE).ok().filter(|known| !known.is_empty())
+    }
+
+    fn namespace() -> Option<String> {
+        hostname::get().ok()?.into_string().ok().filter(|name| !name.is_empty())
+    }
+
+    pub(super) fn of(pid: u32) -> Option<ProcessIdentity> {
+        let process = open(pid).ok()?;
+        let started = created(&process)?;
+        if has_ended(&process)? {
+            return None;
+        }
+        Some(ProcessIdentity { boot: boot()?, namespace: namespace()?, pid, started })
+    }
+
+    pub(super) fn state(process: &ProcessIdentity) -> ProcessState {
+        // Nothing has the number 0, and the system asks for its idle time with it.
+        if process.pid == 0 || boot().as_ref() != Some(&process.boot) || namespace().as_ref() != Some(&process.namespace) {
+            return ProcessState::Unknown;
+        }
+        let found = match open(process.pid) {
+            Ok(found) => found,
+            // There is no process with this number. A process of somebody else is another error.
+            Err(ERROR::INVALID_PARAMETER) => return ProcessState::Ended,
+            Err(_) => return ProcessState::Unknown,
+        };
+        match (created(&found), has_ended(&found)) {
+            (Some(started), _) if started != process.started => ProcessState::Ended,
+            (Some(_), Some(true)) => ProcessState::Ended,
+            (Some(_), Some(false)) => ProcessState::Running,
+            _ => ProcessState::Unknown,
+        }
+    }
+}
+
+/// Elsewhere nothing is known yet.
+#[cfg(not(any(target_os = "linux", windows)))]
 mod system {
     use super::{ProcessIdentity, ProcessState};
 

@@ -11,13 +11,12 @@ pub const PLATFORMS: &[(&str, &str)] =
 
 /// The folder of the platform that this program is for, if launchers know it.
 pub fn own_platform() -> Option<&'static str> {
-    let system = if cfg!(windows) { "windows" } else { std::env::consts::OS };
     let machine = match std::env::consts::ARCH {
         "x86_64" => "x64",
         "aarch64" => "arm64",
         other => other,
     };
-    PLATFORMS.iter().map(|(platform, _)| *platform).find(|platform| *platform == format!("{system}-{machine}"))
+    PLATFORMS.iter().map(|(platform, _)| *platform).find(|platform| *platform == format!("{}-{machine}", std::env::consts::OS))
 }
 
 /// A file of the package.

@@ -12,6 +12,7 @@ use crate::{
     clock::text,
     engine::{scene::Scene, text::scan},
     error::{Error, Kind, Result, suggestion},
+    platform::terminal::EDITOR,
     repl::{
         Helper,
         names::Names,
@@ -270,7 +271,7 @@ impl Repl<'_> {
 
     /// Opens the person's editor on the last input; none when nothing was written.
     fn edit(&self) -> Result<Option<String>> {
-        let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| given::variable(self.environment, name)).unwrap_or("vi");
+        let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| given::variable(self.environment, name)).unwrap_or(EDITOR);
         let cannot = |why: std::io::Error| Error::usage(format!("`{editor}` cannot be used: {why}")).help("set EDITOR to the one you like");
         // New, and readable by this user only: an input may hold what is nobody's business.
         let mut file = tempfile::Builder::new().prefix("octorhai-").suffix(".rhai").tempfile().map_err(cannot)?;
@@ -278,7 +279,7 @@ impl Repl<'_> {
         // Closed while the editor has it; gone when this is.
         let file = file.into_temp_path();
         let mut words = editor.split_whitespace();
-        std::process::Command::new(words.next().unwrap_or("vi")).args(words).arg(&file).status().map_err(cannot)?;
+        std::process::Command::new(words.next().unwrap_or(EDITOR)).args(words).arg(&file).status().map_err(cannot)?;
         let text = std::fs::read_to_string(&file).map_err(cannot)?.trim_end().to_owned();
         Ok((!text.is_empty()).then_some(text))
     }

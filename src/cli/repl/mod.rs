@@ -15,13 +15,14 @@ use crate::{
     cancel::Cancel,
     error::{Error, Kind, Result},
     host::nouns::Noun,
+    platform::terminal::NoEcho,
     repl::{Helper, save::Kept},
     run::{ContextSettings, Files, OnCancel, Settings, Source, Target, session::Session},
 };
 use clap::Args;
 use commands::Next;
 use rustyline::{Editor, config::Config, error::ReadlineError, history::FileHistory};
-use screen::{NoEcho, Screen};
+use screen::Screen;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

@@ -78,44 +78,6 @@ impl Sink for Screen {
     }
 }
 
-/// While this lives, the terminal does not write the keys that are pressed among the live lines: they are the beginning of the next input.
-pub(super) struct NoEcho(());
-
-/// How the terminal was before.
-#[cfg(unix)]
-static BEFORE: Mutex<Option<nix::sys::termios::Termios>> = Mutex::new(None);
-
-impl NoEcho {
-    pub(super) fn new() -> Self {
-        #[cfg(unix)]
-        {
-            use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
-            // None of it where stdin is no terminal.
-            if let Ok(before) = tcgetattr(io::stdin()) {
-                let mut quiet = before.clone();
-                quiet.local_flags.remove(LocalFlags::ECHO);
-                let _still_echoes = tcsetattr(io::stdin(), SetArg::TCSANOW, &quiet);
-                *BEFORE.lock() = Some(before);
-            }
-        }
-        Self(())
-    }
-
-    /// Makes the terminal what it was; also for who ends the process without further ado.
-    pub(super) fn undo() {
-        #[cfg(unix)]
-        if let Some(before) = BEFORE.lock().take() {
-            let _gone = nix::sys::termios::tcsetattr(io::stdin(), nix::sys::termios::SetArg::TCSANOW, &before);
-        }
-    }
-}
-
-impl Drop for NoEcho {
-    fn drop(&mut self) {
-        Self::undo();
-    }
-}
-
 /// Writes above the line that is typed.
 pub(super) struct Above<P>(pub(super) P);
 

@@ -1,10 +1,13 @@
 //! The file `runs.sqlite`: how it comes to be, which format it has, what can be wrong with it.
 
 use super::super::{FORMAT, newer};
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    platform::files::{WHO_HAS_IT_OPEN, create_folder, private, sync_content, sync_names},
+};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::OpenOptions,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -94,13 +97,10 @@ fn create(folder: &Path, file: &Path, patience: Duration) -> Result<()> {
         connection.close().map_err(|(_, error)| error)
     })();
     made.map_err(|error| fault(file, error))?;
-    File::open(&unborn).and_then(|made| made.sync_all()).map_err(told)?;
+    sync_content(&unborn).map_err(told)?;
     std::fs::rename(&unborn, file).map_err(told)?;
-    // The name must be on disk, too. Windows cannot open a folder and does not need it.
-    if cfg!(unix) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(told)?;
-    }
-    Ok(())
+    // The name must be on disk, too.
+    sync_names(folder).map_err(told)
 }
 
 fn connect(file: &Path, patience: Duration) -> rusqlite::Result<Connection> {
@@ -122,19 +122,6 @@ pub fn again(file: &Path, patience: Duration) -> Result<Connection> {
         (APPLICATION, FORMAT) => Ok(connection),
         _ => Err(damaged(file, "another file was put in its place")),
     }
-}
-
-/// What tells a file from another one that gets its name. On Windows a file that is open keeps its name.
-pub type Identity = (u64, u64);
-
-/// The identity of the file that has this name now.
-pub fn identity(file: &Path) -> io::Result<Identity> {
-    let known = std::fs::metadata(file)?;
-    #[cfg(unix)]
-    let identity = (std::os::unix::fs::MetadataExt::dev(&known), std::os::unix::fs::MetadataExt::ino(&known));
-    #[cfg(not(unix))]
-    let identity = (0, u64::from(known.is_dir()));
-    Ok(identity)
 }
 
 /// The error for a file that was there, and is not or cannot be seen.
@@ -173,7 +160,7 @@ pub fn fault(file: &Path, error: rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::new(Kind::Store, format!("the journal `{place}` is locked by another process for too long"))
-                .help("see who has it open (`lsof` or `fuser` on the file), e.g. a backup or a stopped process, and start again")
+                .help(format!("see who has it open ({WHO_HAS_IT_OPEN}), e.g. a backup or a stopped process, and start again"))
         }
         Some(ErrorCode::DiskFull) => full(file, &error.to_string()),
         Some(ErrorCode::SystemIoFailure) => full(file, &format!("the disk does not take or give what it should ({error})")),
@@ -203,22 +190,6 @@ pub fn no_folder(folder: &Path, error: &io::Error) -> Error {
     let kind = if error.kind() == io::ErrorKind::StorageFull { Kind::Store } else { Kind::Usage };
     Error::new(kind, format!("the journal cannot be kept in `{}`: {error}", folder.display()))
         .help("make the folder writable for this user, or choose another with --store FOLDER or OCTORHAI_STATE")
-}
-
-/// Makes a folder that is only for us; one that is there stays as it is.
-pub fn create_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Files that are only for us.
-pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! for a moment, which disturbs neither the holder nor others who look.
 
 use super::super::{Holder, chain::hash};
+use crate::platform::files::{create_folder, private};
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
@@ -34,11 +35,11 @@ impl HeldFiles {
 
     /// Says that this process holds the run.
     pub fn take(&self, run: &str, holder: &Holder) -> io::Result<Grip> {
-        super::file::create_folder(&self.0)?;
+        create_folder(&self.0)?;
         let path = self.path(run, &holder.nonce);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let file = super::file::private(&mut options).open(&path)?;
+        let file = private(&mut options).open(&path)?;
         match file.try_lock() {
             Ok(()) => Ok(Grip { path, _file: file }),
             Err(TryLockError::WouldBlock) => Err(io::Error::other("the same process holds it already")),

@@ -15,8 +15,8 @@ use super::{
 use crate::{
     crash,
     error::{Error, Kind, Result},
+    platform::files,
 };
-use file::Identity;
 use held::{Grip, HeldFiles};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -44,7 +44,7 @@ pub struct Sqlite {
 /// A connection, and the file that it leads to.
 struct Opened {
     connection: Connection,
-    identity: Option<Identity>,
+    identity: Option<files::Identity>,
 }
 
 type Fault = super::fault::Fault<rusqlite::Error>;
@@ -68,7 +68,7 @@ impl Sqlite {
         let connection = file::open(&folder, patience)?;
         let file = folder.join("runs.sqlite");
         Ok(Self {
-            connection: Mutex::new(Opened { connection, identity: file::identity(&file).ok() }),
+            connection: Mutex::new(Opened { connection, identity: files::identity(&file).ok() }),
             file,
             patience: OnceLock::new(),
             held: HeldFiles::below(&folder),
@@ -103,7 +103,7 @@ impl Sqlite {
     /// Makes sure that the connection leads to the file that has the name. SQLite would go on writing to one that was moved away or
     /// deleted, and what was written would be lost with the process.
     fn stay(&self, opened: &mut Opened) -> Result<()> {
-        let now = file::identity(&self.file).map_err(|error| file::gone(&self.file, &error))?;
+        let now = files::identity(&self.file).map_err(|error| file::gone(&self.file, &error))?;
         if opened.identity.as_ref().is_some_and(|then| *then != now) {
             opened.connection = file::again(&self.file, PATIENCE)?;
             opened.identity = Some(now);

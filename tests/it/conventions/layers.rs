@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("engine", &["error", "clock", "cancel", "event"]),
     ("sandbox", &["error", "clock", "cancel", "event"]),
     ("step", &["error", "clock", "cancel", "event"]),
-    ("host", &["error", "clock", "cancel", "event", "api", "journal", "lock", "doctor", "mail", "report", "engine"]),
+    ("host", &["error", "clock", "cancel", "event", "platform", "api", "journal", "lock", "doctor", "mail", "report", "engine"]),
     (
         "run",
         &[

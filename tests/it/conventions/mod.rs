@@ -14,5 +14,6 @@ mod modules;
 mod reader;
 mod repository;
 mod scripts;
+mod systems;
 mod types;
 mod unfinished;

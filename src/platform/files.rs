@@ -1,0 +1,171 @@
+//! Files that are only for this user, that can be told apart, and whose names are safely on disk.
+//!
+//! On Windows a file inherits who may read it from its folder, and the folders of a profile are only for its user, the system and
+//! administrators: there is nothing to be set. A file that is open keeps its name there, and a folder cannot be opened to be synchronised,
+//! because the file system writes names in its own log.
+
+use std::{
+    fs::{DirBuilder, OpenOptions},
+    io,
+    path::{Component, Path},
+};
+
+/// What tells a file from another one that gets its name.
+pub type Identity = (u64, u64);
+
+/// What a person looks with for the processes that have a file open.
+pub const WHO_HAS_IT_OPEN: &str = if cfg!(windows) { "Resource Monitor, CPU, Associated Handles" } else { "`lsof` or `fuser` on the file" };
+
+/// Makes a folder that is only for us, with the folders above it; one that is there stays as it is.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    system::private_folder(&mut builder);
+    builder.create(folder)
+}
+
+/// Opens files that are only for us.
+pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    system::private_file(options)
+}
+
+/// The identity of the file that has this name now.
+///
+/// # Errors
+/// When there is none, or it cannot be seen.
+pub fn identity(file: &Path) -> io::Result<Identity> {
+    system::identity(file)
+}
+
+/// Returns when what is in a file is on disk. Windows asks for the right to write for that.
+///
+/// # Errors
+/// When the disk does not take it, or this user may not write the file.
+pub fn sync_content(file: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).open(file)?.sync_all()
+}
+
+/// Returns when the names in a folder are on disk.
+///
+/// # Errors
+/// When the disk does not take them.
+pub fn sync_names(folder: &Path) -> io::Result<()> {
+    system::sync_names(folder)
+}
+
+/// Whether each name in a relative path can be one of a file. Windows takes `a:b` for a second content of the file `a`, `nul` for a device,
+/// and `a.` for `a`: what is written there is lost, and nobody is told.
+pub fn can_be_names(path: &str) -> bool {
+    !cfg!(windows) || path.split(['/', '\\']).all(can_be_a_name_on_windows)
+}
+
+fn can_be_a_name_on_windows(name: &str) -> bool {
+    let device = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
+    let numbered = |kind| device.strip_prefix(kind).is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9']));
+    let is_device = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].contains(&device.as_str()) || numbered("COM") || numbered("LPT");
+    !is_device && !name.ends_with(['.', ' ']) && !name.contains(|c: char| c.is_control() || "<>:\"|?*".contains(c))
+}
+
+/// A relative path as documents write it on all systems: with `/` between the names.
+pub fn with_slashes(path: &Path) -> String {
+    let names = path.components().map(|part| match part {
+        Component::RootDir => String::new(),
+        part => part.as_os_str().to_string_lossy().into_owned(),
+    });
+    names.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(unix)]
+mod system {
+    use super::Identity;
+    use std::{
+        fs::{DirBuilder, File, OpenOptions},
+        io,
+        os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+        path::Path,
+    };
+
+    pub(super) fn private_folder(builder: &mut DirBuilder) {
+        builder.mode(0o700);
+    }
+
+    pub(super) fn private_file(options: &mut OpenOptions) -> &mut OpenOptions {
+        options.mode(0o600)
+    }
+
+    pub(super) fn identity(file: &Path) -> io::Result<Identity> {
+        let known = std::fs::metadata(file)?;
+        Ok((known.dev(), known.ino()))
+    }
+
+    pub(super) fn sync_names(folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use super::Identity;
+    use std::{
+        fs::{DirBuilder, OpenOptions},
+        io,
+        path::Path,
+    };
+    use winapi_util::{Handle, file::information};
+
+    pub(super) fn private_folder(_: &mut DirBuilder) {}
+
+    pub(super) fn private_file(options: &mut OpenOptions) -> &mut OpenOptions {
+        options
+    }
+
+    pub(super) fn identity(file: &Path) -> io::Result<Identity> {
+        let known = information(Handle::from_path_any(file)?)?;
+        Ok((known.volume_serial_number(), known.file_index()))
+    }
+
+    pub(super) fn sync_names(_: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_in_place_of_another_one_has_another_identity() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        std::fs::write(&one, "1").expect("written");
+        std::fs::write(&other, "2").expect("written");
+        let before = identity(&one).expect("there");
+        assert_eq!(identity(&one).expect("there"), before);
+        std::fs::rename(&other, &one).expect("renamed");
+        assert_ne!(identity(&one).expect("there"), before);
+        assert!(identity(&other).is_err());
+        assert!(identity(folder.path()).is_ok());
+        sync_content(&one).expect("on disk");
+        sync_names(folder.path()).expect("on disk");
+    }
+
+    #[test]
+    fn names_that_lose_what_is_written_are_known() {
+        for name in ["a:b.txt", "nul", "Nul.txt", "com1.txt", "LPT9", "aux .x", "a.", "a ", "a?.txt", "a*", "a\tb", "a|b", "\"a\""] {
+            assert!(!can_be_a_name_on_windows(name), "{name:?}");
+        }
+        for name in ["report.txt", "com.txt", "com10.txt", "console", "nullen", ".hidden", "größe [1].txt", "a b", "auxiliary.txt"] {
+            assert!(can_be_a_name_on_windows(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn path_in_a_document_has_slashes() {
+        let path: std::path::PathBuf = ["lib", "deep", "rings.rhai"].iter().collect();
+        assert_eq!(with_slashes(&path), "lib/deep/rings.rhai");
+        assert_eq!(with_slashes(Path::new("rings.rhai")), "rings.rhai");
+    }
+}
