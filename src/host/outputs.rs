@@ -5,6 +5,7 @@ use crate::{
     engine::thrown::{HostResult, raise, shown},
     error::{Error, Kind},
     event::{Hidden, Level, What},
+    platform::files::can_be_names,
 };
 use rhai::{Dynamic, Map};
 use std::path::{Component, Path};
@@ -189,6 +190,11 @@ fn write(host: &Host, name: &str, text: &str) -> HostResult<String> {
             Error::new(Kind::Script, format!("`{name}` is not the name of a file"))
                 .help("artifacts stay in their folder: no `..` and no path from the root"),
         ));
+    }
+    if !can_be_names(name) {
+        return Err(raise(Error::new(Kind::Script, format!("`{name}` cannot be the name of a file on Windows")).help(
+            "a name there has none of the characters < > : \" | ? *, no dot or space at its end, and is not a device such as `nul`",
+        )));
     }
     let path = host.artifacts.join(name);
     let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
