@@ -59,8 +59,37 @@ mod system {
     }
 }
 
-/// Not asked yet.
-#[cfg(not(unix))]
+/// Windows keeps the number of a parent that has ended, and may give it to another process: that one was created after its "child".
+#[cfg(windows)]
+mod system {
+    use super::ProcessIdentity;
+    use std::collections::HashMap;
+    use winsafe::{HPROCESSLIST, co::TH32CS};
+
+    /// The same always: the identity tells whether the parent is there.
+    pub(super) fn parent() -> u32 {
+        0
+    }
+
+    /// The parent's number of each process.
+    fn parents() -> HashMap<u32, u32> {
+        let Ok(mut all) = HPROCESSLIST::CreateToolhelp32Snapshot(TH32CS::SNAPPROCESS, None) else { return HashMap::new() };
+        all.iter_processes().map_while(Result::ok).map(|process| (process.th32ProcessID, process.th32ParentProcessID)).collect()
+    }
+
+    pub(super) fn ancestors(levels: usize) -> Vec<ProcessIdentity> {
+        let parents = parents();
+        let parent_of = |child: &ProcessIdentity| {
+            let found = ProcessIdentity::of(*parents.get(&child.pid)?)?;
+            (found.started <= child.started).then_some(found)
+        };
+        let all = std::iter::successors(ProcessIdentity::own(), parent_of);
+        all.skip(1).take(levels).collect()
+    }
+}
+
+/// Elsewhere nothing is known.
+#[cfg(not(any(unix, windows)))]
 mod system {
     use super::ProcessIdentity;
 

@@ -1,7 +1,7 @@
 //! What is at the other end of our stdout: in which code page it reads, and whether it is still there.
 
-/// The number of the code page that whoever reads our stdout through a pipe takes bytes in: the console's on Windows. None where all of
-/// them read UTF-8.
+/// The number of the code page in which an agent reads our stdout through a pipe; on Windows the system's OEM code page. None where all
+/// agents read UTF-8.
 pub fn output_code_page() -> Option<u32> {
     system::output_code_page()
 }
@@ -29,8 +29,25 @@ mod system {
     }
 }
 
-/// Not asked yet.
-#[cfg(not(unix))]
+/// Agents on Windows read in the OEM code page of the system, whatever page a console has, and the registry says which one that is. A pipe is
+/// not asked whether anybody reads it: to write nothing ends the stream for a reader in .NET. The end of the agent tells
+/// ([`super::ancestors`]), or the next line that is written.
+#[cfg(windows)]
+mod system {
+    use windows_registry::LOCAL_MACHINE;
+
+    pub(super) fn output_code_page() -> Option<u32> {
+        let pages = LOCAL_MACHINE.open(r"SYSTEM\CurrentControlSet\Control\Nls\CodePage").ok()?;
+        pages.get_string("OEMCP").ok()?.trim().parse().ok()
+    }
+
+    pub(super) fn is_output_closed() -> bool {
+        false
+    }
+}
+
+/// Elsewhere nothing is known.
+#[cfg(not(any(unix, windows)))]
 mod system {
     pub(super) fn output_code_page() -> Option<u32> {
         None
