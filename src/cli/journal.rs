@@ -12,7 +12,7 @@ use crate::{
     engine::{Failure, params::ParamDecl},
     error::{Error, Result},
     journal::{self, Begin},
-    platform::folders,
+    platform::{files, folders},
     run::{Journaling, Target},
 };
 use jiff::tz::TimeZone;
@@ -61,7 +61,7 @@ pub fn state_folder(environment: &Environment) -> Option<PathBuf> {
 
 /// Whether files can be made in a folder, which is made if it is not there. Rights do not tell: a disk may be read-only.
 fn can_be_written(folder: &Path) -> bool {
-    std::fs::create_dir_all(folder).is_ok() && tempfile::tempfile_in(folder).is_ok()
+    files::create_folder(folder).is_ok() && tempfile::tempfile_in(folder).is_ok()
 }
 
 /// Where `octorhai doctor` leaves what it measured.
