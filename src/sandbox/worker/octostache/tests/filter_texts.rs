@@ -296,7 +296,7 @@ pub(crate) fn request(seed: u64, texts: usize) -> Value {
             ),
             3 => {
                 let quantifier = ["", "", "", "*", "+", "?", "*?", "{2}", "{1,2}", "{0,}", "{,2}", "**"];
-                let pattern: String = (0..1 + dice.below(3)).map(|_| dice.pick(PATTERNS).to_owned() + dice.pick(&quantifier)).collect();
+                let pattern: String = (0..=dice.below(3)).map(|_| dice.pick(PATTERNS).to_owned() + dice.pick(&quantifier)).collect();
                 let with = ["x", "", "<$1>", "$&", "[$0]", "${n}", "$$", "$", "$2", "$`", "$'", "$+", "$_", "${zz}", "$10"];
                 let value = dice.pick(TO_MATCH);
                 match dice.below(2) {

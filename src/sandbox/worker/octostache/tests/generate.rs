@@ -2,6 +2,7 @@
 
 use super::real::Dice;
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 
 const NAMES: &[&str] = &[
     "A",
@@ -325,14 +326,14 @@ fn part(dice: &mut Dice, depth: usize) -> String {
             let word = dice.pick(&["if", "if", "if", "unless", "If"]);
             let mut text = format!("#{{{}{word} {}{}}}{}", space(dice), condition(dice), space(dice), template(dice, depth - 1));
             while one_in(dice, 4) {
-                text.push_str(&format!("#{{elseif {}}}{}", condition(dice), template(dice, depth - 1)));
+                let _ = write!(text, "#{{elseif {}}}{}", condition(dice), template(dice, depth - 1));
             }
             if one_in(dice, 2) {
-                text.push_str(&format!("#{{else}}{}", template(dice, depth - 1)));
+                let _ = write!(text, "#{{else}}{}", template(dice, depth - 1));
             }
             let end = word.to_lowercase();
             if !one_in(dice, 20) {
-                text.push_str(&format!("#{{/{end}}}"));
+                let _ = write!(text, "#{{/{end}}}");
             }
             text
         }
@@ -359,7 +360,7 @@ fn part(dice: &mut Dice, depth: usize) -> String {
 
 /// A template.
 pub(crate) fn template(dice: &mut Dice, depth: usize) -> String {
-    (0..1 + dice.below(4)).map(|_| part(dice, depth)).collect()
+    (0..=dice.below(4)).map(|_| part(dice, depth)).collect()
 }
 
 /// Every fourth text has a character more, less or another one.
