@@ -47,11 +47,13 @@ impl HeldFiles {
         }
     }
 
-    /// Whether the holder's process is there.
+    /// Whether the holder's process is there. Any doubt counts as alive: two processes at one run would be worse than a wait.
     pub fn is_alive(&self, run: &str, holder: &Holder) -> bool {
-        // Without the file nobody holds it: a grip removes its file only when it ends.
-        let Ok(file) = File::open(self.path(run, &holder.nonce)) else { return false };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        match File::open(self.path(run, &holder.nonce)) {
+            Ok(file) => file.try_lock_shared().is_err(),
+            // Without the file nobody holds it: a grip removes its file only when it ends.
+            Err(problem) => problem.kind() != io::ErrorKind::NotFound,
+        }
     }
 
     /// Removes what a dead holder left.
@@ -63,5 +65,20 @@ impl HeldFiles {
 impl Drop for Grip {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_that_cannot_be_looked_for_counts_as_alive() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let holder = Holder { nonce: "1a2b".into(), host: "vm".into(), pid: 1, mode: serde_json::Value::Null, identity: None };
+        assert!(!HeldFiles::below(folder.path()).is_alive("run", &holder));
+        // A file in the place of the folder: its entries cannot be opened, and not because they are missing.
+        std::fs::write(folder.path().join("held"), "").expect("written");
+        assert!(HeldFiles::below(folder.path()).is_alive("run", &holder));
     }
 }
