@@ -302,7 +302,7 @@ pub struct SandboxArgs {
     #[arg(long = "virtual", conflicts_with = "speed")]
     pub virtual_time: bool,
 
-    /// Run Bash bodies of steps that clients put into processes, too, as this user on this machine
+    /// Run the scripts of steps that clients put into processes, too, in Bash and PowerShell, as this user on this machine
     #[arg(long)]
     pub run_scripts: bool,
 

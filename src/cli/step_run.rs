@@ -67,8 +67,18 @@ fn say_end(ui: &Ui, voice: &Voice, ended: &run::Ended) {
     step_log::set_variable(ui, voice, "ExitCode", &ended.exit_code.to_string());
     if let Some(problem) = &ended.problem {
         step_log::set_variable(ui, voice, "Error.Kind", problem.kind.name());
-        step_log::set_variable(ui, voice, "Error.Message", &redactor.clean(&problem.message));
-        voice.result(&redactor.clean(&problem.message));
+        let message = shortened(&redactor.clean(&problem.message));
+        step_log::set_variable(ui, voice, "Error.Message", &message);
+        voice.result(&message);
+    }
+}
+
+/// A message may quote a value of any length; the log has all of it.
+fn shortened(message: &str) -> String {
+    const MOST: usize = 4000;
+    match message.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", &message[..end]),
+        None => message.to_owned(),
     }
 }
 
@@ -203,7 +213,9 @@ const NO_TENANT: &str = "#{Octopus.Deployment.Tenant.";
 /// name with the binding in it, would be a guess.
 fn filled_in<'f>(frame: &'f Frame, name: &str) -> Result<Option<&'f str>> {
     let Some(text) = frame.own(name) else { return Ok(None) };
-    let Some(binding) = octostache::unresolved(text) else { return Ok(Some(text).filter(|text| !text.trim().is_empty())) };
+    // A password may hold any characters: only a secret that is nothing but a binding is one that is missing.
+    let found = octostache::unresolved(text).filter(|binding| text.trim() == *binding || !frame.is_secret(&boxed(frame, name)));
+    let Some(binding) = found else { return Ok(Some(text).filter(|text| !text.trim().is_empty())) };
     // A deployment without a tenant has no such variables.
     if text.trim() == binding && binding.starts_with(NO_TENANT) {
         return Ok(None);
@@ -285,6 +297,13 @@ impl StepScript<'_> {
     /// What was given for a parameter. A box that was left empty gives an empty text where a text may be empty, and nothing elsewhere.
     fn text(&self, param: &ParamDecl) -> Result<Option<&str>> {
         let name = ParamName(&param.name).in_template();
+        // Nobody touched the box: a default that reads like a binding is meant so.
+        if let (Some(Value::String(default)), Some(text)) = (&param.default, self.frame.own(&name))
+            && default == text
+            && !text.trim().is_empty()
+        {
+            return Ok(Some(text));
+        }
         let may_be_empty = param.kind == ParamKind::Text && !param.required && !param.secret;
         Ok(match filled_in(self.frame, &name)? {
             // An emptied box of a text is an empty text.

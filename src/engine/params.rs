@@ -372,7 +372,7 @@ pub enum Items {
 /// Checks a value written in a box, on a command line or in the environment, and converts it to the parameter's kind. None for an empty
 /// text that stands for the default: only a text or a list can be empty.
 ///
-/// Flags are `true`, `false`, `yes`, `no`, `on`, `off`; a list can also be one in JSON.
+/// Flags are `true`, `false`, `yes`, `no`, `on`, `off`; a list between commas can also be one in JSON.
 ///
 /// # Errors
 /// A usage error that names the parameter and the text; also for no text where there is no default.
@@ -401,7 +401,7 @@ fn read(decl: &ParamDecl, text: &str, items: Items) -> Result<Value> {
             _ => Err(no()),
         },
         ParamKind::List | ParamKind::ListOf(_) => {
-            if text.trim_start().starts_with('[') {
+            if items == Items::Commas && text.trim_start().starts_with('[') {
                 let value: Value = serde_json::from_str(text).map_err(|_| no())?;
                 return check_json(decl, &value).map(|value| value.unwrap_or_else(|| Value::Array(Vec::new())));
             }

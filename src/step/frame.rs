@@ -273,6 +273,11 @@ impl Frame {
         self.given(&format!("{}.{name}", self.get(PREFIX)?))
     }
 
+    /// Whether nobody may see the value of a variable.
+    pub fn is_secret(&self, name: &str) -> bool {
+        self.get(SECRETS).unwrap_or_default().split_whitespace().any(|secret| secret == name)
+    }
+
     /// The values that nobody may see.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.get(SECRETS).unwrap_or_default().split_whitespace().filter_map(|name| self.get(name)).filter(|value| !value.is_empty())

@@ -88,6 +88,31 @@ fn item_of_a_list_is_a_line() {
     let heard = Step::new(&ground.sandbox.url, text, &[("T.To", "Smith, John\r\n\n  Ada \n")]).run();
     heard.ended(0);
     assert_eq!(heard.at("default").into_iter().filter(|line| line.starts_with('<')).collect::<Vec<_>>(), ["<Smith, John>", "<Ada>"]);
+    // A bracket at its begin makes no JSON of it.
+    let heard = Step::new(&ground.sandbox.url, text, &[("T.To", "[Legacy] Shop\n[\"a\", \"b\"]")]).run();
+    heard.ended(0);
+    let items: Vec<_> = heard.at("default").into_iter().filter(|line| line.starts_with('<')).collect();
+    assert_eq!(items, ["<[Legacy] Shop>", "<[\"a\", \"b\"]>"]);
+}
+
+#[test]
+fn text_that_reads_like_a_binding_is_taken_where_it_is_meant() {
+    let ground = Ground::new();
+    let text = r##"print(`<${param("Hash", "#{Octopus.Project.Name}")}>`); print(`<${secret("Token").reveal().len()}>`);"##;
+    // The default of a box that nobody touched, and a password.
+    let heard = Step::new(&ground.sandbox.url, text, &[("T.Hash", "#{Octopus.Project.Name}"), ("T.Token!", "ab#{cd}ef")]).run();
+    heard.ended(0).says("default", "<#{Octopus.Project.Name}>").says("default", "<9>");
+    let heard = Step::new(&ground.sandbox.url, text, &[("T.Hash", "x"), ("T.Token!", "#{My.Kye}")]).run();
+    says_all(&heard, 2, "usage");
+}
+
+#[test]
+fn long_message_is_shortened_and_never_missing() {
+    let ground = Ground::new();
+    let heard =
+        Step::new(&ground.sandbox.url, "param(\"Limit\", \"1h\", #{type: \"duration\"});", &[("T.Limit", &"x".repeat(100_000))]).run();
+    says_all(&heard, 2, "usage");
+    assert!(heard.variable("Error.Message").is_some_and(|text| text.len() < 5_000 && text.ends_with("...")));
 }
 
 #[test]
