@@ -46,13 +46,13 @@ pub fn run(ui: &Ui, voice: &Voice, environment: &Environment) -> u8 {
     let cancel = Cancel::new();
     let gone = cancel.clone();
     voice.when_gone(move || gone.cancel("nobody hears this step any more"));
-    let frame = read(environment);
-    if let Some(answer) = frame.as_ref().ok().and_then(Frame::answer) {
+    let given = read(environment);
+    if let Some(answer) = given.as_ref().ok().and_then(|(frame, _)| frame.answer()) {
         voice.say(Level::Default, answer);
         return 0;
     }
     voice.say(Level::Verbose, &program());
-    let ended = frame.and_then(|frame| begin(ui, voice, &frame, cancel, environment));
+    let ended = given.and_then(|(frame, launcher)| begin(ui, voice, &frame, launcher, cancel, environment));
     let ended = ended.unwrap_or_else(|error| {
         ui.error(&error);
         run::Ended::by(&error)
@@ -88,22 +88,26 @@ fn program() -> String {
     format!("octorhai {}{path}", env!("CARGO_PKG_VERSION"))
 }
 
-/// The frame, from where the launcher says that it is. Launchers of octorhai 0.1.0 did not say: there it is the first pipe of
-/// descriptor 3, where Bash put it, and stdin, where PowerShell did (octopus-step-contract.md §1.12).
-fn read(environment: &Environment) -> Result<Frame> {
+/// The frame, from where the launcher says that it is, and what becomes of the launcher while we work: Bash writes on descriptor 3 and is
+/// replaced by us, PowerShell writes on our stdin and waits. Launchers of octorhai 0.1.0 did not say: there it is the first pipe of
+/// descriptor 3 and stdin (octopus-step-contract.md §1.12).
+fn read(environment: &Environment) -> Result<(Frame, Launcher)> {
     let none = |why: &str| Err(Error::usage(why.to_owned()).help(frame::HOW));
+    let from_stdin = || Ok((Frame::read(std::io::stdin())?, Launcher::Waits));
     match variable(environment, frame::PLACE) {
-        Some("stdin") => Frame::read(std::io::stdin()),
+        Some("stdin") => from_stdin(),
         Some("3") => match std::fs::File::open("/dev/fd/3") {
-            Ok(pipe) => Frame::read(pipe),
+            Ok(pipe) => Ok((Frame::read(pipe)?, Launcher::Replaced)),
             Err(problem) => none(&format!("descriptor 3, where the launcher of the step writes the variables, cannot be read: {problem}")),
         },
         Some(place) => none(&format!("{} is `3` or `stdin`, got `{place}`", frame::PLACE)),
-        None if cfg!(unix) => match [3, 0].iter().find_map(|descriptor| pipe(&format!("/dev/fd/{descriptor}"))) {
-            Some(pipe) => Frame::read(pipe),
-            None => none("no pipe is open on descriptor 3 or on stdin, where the launcher of a step writes the variables"),
+        // Asked before anything is opened: what we open may get that number.
+        None if cfg!(unix) => match (pipe("/dev/fd/3"), pipe("/dev/fd/0")) {
+            (Some(pipe), _) => Ok((Frame::read(pipe)?, Launcher::Replaced)),
+            (None, Some(pipe)) => Ok((Frame::read(pipe)?, Launcher::Waits)),
+            (None, None) => none("no pipe is open on descriptor 3 or on stdin, where the launcher of a step writes the variables"),
         },
-        None => Frame::read(std::io::stdin()),
+        None => from_stdin(),
     }
 }
 
@@ -119,18 +123,7 @@ fn pipe(_: &str) -> Option<std::fs::File> {
     None
 }
 
-/// What becomes of the launcher while we work: Bash writes on descriptor 3 and is replaced by us, PowerShell writes on our stdin and waits.
-fn launcher(environment: &Environment) -> Launcher {
-    match variable(environment, frame::PLACE) {
-        Some("stdin") => Launcher::Waits,
-        Some(_) => Launcher::Replaced,
-        // One of octorhai 0.1.0.
-        None if pipe("/dev/fd/3").is_some() => Launcher::Replaced,
-        None => Launcher::Waits,
-    }
-}
-
-fn begin(ui: &Ui, voice: &Voice, frame: &Frame, cancel: Cancel, environment: &Environment) -> Result<run::Ended> {
+fn begin(ui: &Ui, voice: &Voice, frame: &Frame, launcher: Launcher, cancel: Cancel, environment: &Environment) -> Result<run::Ended> {
     // Known before anything is written.
     for secret in frame.secrets() {
         ui.redactor().learn(secret);
@@ -149,7 +142,7 @@ fn begin(ui: &Ui, voice: &Voice, frame: &Frame, cancel: Cancel, environment: &En
         verbose: true,
         ..resume::plain(PathBuf::from(name))?
     };
-    let script = StepScript { source, cancel, launcher: launcher(&environment), frame, voice: voice.clone() };
+    let script = StepScript { source, cancel, launcher, frame, voice: voice.clone() };
     Ok(run::go(&args, &From::Step(&script), ui, &environment))
 }
 
