@@ -81,10 +81,16 @@ pub(super) struct Problem {
     pub(super) message: String,
 }
 
+impl Problem {
+    fn of(error: &Error) -> Self {
+        Self { kind: error.kind(), message: error.message().to_owned() }
+    }
+}
+
 impl Ended {
     /// By an error that was told.
     pub(super) fn by(error: &Error) -> Self {
-        Self { exit_code: error.kind().exit_code(), problem: Some(Problem { kind: error.kind(), message: error.message().to_owned() }) }
+        Self { exit_code: error.kind().exit_code(), problem: Some(Problem::of(error)) }
     }
 }
 
@@ -150,7 +156,8 @@ pub(super) fn learn_secrets(ui: &Ui, environment: &Environment) {
 /// `None` when the script's help was all that was asked for.
 fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
     learn_secrets(ui, environment);
-    let script = if let From::Step(step) = from { step.source.clone() } else { source(&args.script)? };
+    let in_step = if let From::Step(step) = from { Some(*step) } else { None };
+    let script = if let Some(step) = in_step { step.source.clone() } else { source(&args.script)? };
     let told = |failure| Stop::Failure(Box::new(super::journal::explained(failure, args, environment, ui)));
     let program = below::compiled(&script).map_err(told)?;
     let declared = below::declared_by(&program).map_err(told)?;
@@ -229,7 +236,7 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
     let name = of_step.as_ref().map(|(_, name)| name.as_str());
     let journal = super::journal::journaling(args, ui, environment, &given, name)?;
     let redactor = ui.redactor().clone();
-    let names = names(&declared, &values, from);
+    let names = names(&declared, &values, in_step);
     let settings = Settings {
         locks: super::store::locks(args.locks.as_deref(), args.store.as_deref(), environment, ui)?,
         journal,
@@ -247,9 +254,9 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
             project: args.project.clone(),
             deployment: args.deployment.clone(),
             names,
-            runbook_run: if let From::Step(step) = from { step.said("Octopus.RunbookRun.Id") } else { None },
-            machine: if let From::Step(step) = from { step.said("Octopus.Machine.Name") } else { None },
-            launcher: if let From::Step(step) = from { Some(step.launcher) } else { None },
+            runbook_run: in_step.and_then(|step| step.said("Octopus.RunbookRun.Id")),
+            machine: in_step.and_then(|step| step.said("Octopus.Machine.Name")),
+            launcher: in_step.map(|step| step.launcher),
             step: of_step.as_ref().map(|(step, name)| step.context(name, environment)),
         },
         zone: zone.clone(),
@@ -261,17 +268,17 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
         clean: Arc::new(move |text| redactor.clean(text).into_owned()),
         max_operations: args.max_operations,
         sinks: vec![show, Arc::clone(&timeline) as Arc<dyn Sink>],
-        cancel: if let From::Step(step) = from { step.cancel.clone() } else { Cancel::new() },
+        cancel: in_step.map_or_else(Cancel::new, |step| step.cancel.clone()),
     };
     Ok(Some(Prepared { settings, timeline, zone }))
 }
 
 /// The names that parameters hold, given or by default: the run looks them up before the script begins.
-fn names(declared: &[ParamDecl], values: &BTreeMap<String, Value>, from: &From<'_>) -> Vec<NameGiven> {
+fn names(declared: &[ParamDecl], values: &BTreeMap<String, Value>, in_step: Option<&StepScript<'_>>) -> Vec<NameGiven> {
     let mut names = Vec::new();
     for param in declared {
         let (ParamKind::Named(named) | ParamKind::ListOf(named)) = param.kind else { continue };
-        let parameter = if let From::Step(step) = from { step.shown(param) } else { param.name.clone() };
+        let parameter = in_step.map_or_else(|| param.name.clone(), |step| step.shown(param));
         let texts = match values.get(&param.name).or(param.default.as_ref()) {
             Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
             value => value.and_then(Value::as_str).into_iter().collect::<Vec<_>>(),
@@ -288,8 +295,7 @@ fn perform(args: &RunArgs, ui: &Ui, Prepared { settings, timeline, zone }: Prepa
     drop(watch);
     ui.end_bars();
     close(args, ui, &timeline, &zone, &outcome);
-    let told = |error: &Error| Problem { kind: error.kind(), message: error.message().to_owned() };
-    let problem = outcome.failure.as_ref().map(|failure| told(&failure.error));
+    let problem = outcome.failure.as_ref().map(|failure| Problem::of(&failure.error));
     Ended { exit_code: outcome.exit_code, problem }
 }
 
