@@ -2,6 +2,7 @@
 //! and that nothing on a worker makes them do something else.
 #![cfg(unix)]
 
+use super::param;
 use crate::support::{
     kits, root,
     step::Heard,
@@ -9,7 +10,6 @@ use crate::support::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use octorhai::{
-    engine::params::{ParamDecl, ParamKind},
     step::frame::Frame,
     template::{Script, Shell, export},
 };
@@ -18,19 +18,7 @@ use std::{fs, process::Command};
 
 /// The template of a script with these parameters, as JSON text.
 fn template(shell: Shell, script: &str, params: &[&str]) -> String {
-    let param = |name: &&str| ParamDecl {
-        name: (*name).into(),
-        required: false,
-        default: Some(Value::from("")),
-        kind: ParamKind::Text,
-        label: String::new(),
-        help: String::new(),
-        choices: Vec::new(),
-        secret: false,
-        file: "x.rhai".into(),
-        line: 1,
-    };
-    let params = params.iter().map(param).collect();
+    let params = params.iter().map(|name| param(name, Some("".into()))).collect();
     let script = Script { name: "t.rhai".into(), text: script.into(), files: Vec::new(), params, about: "x".into() };
     export(&script, shell, None, None, jiff::Timestamp::UNIX_EPOCH).expect("a template")
 }

@@ -9,3 +9,22 @@ mod run;
 mod templates;
 mod voice;
 mod watch;
+
+use octorhai::engine::params::{ParamDecl, ParamKind};
+use serde_json::Value;
+
+/// A parameter for a text.
+fn param(name: &str, default: Option<Value>) -> ParamDecl {
+    ParamDecl {
+        name: name.into(),
+        required: default.is_none(),
+        default,
+        kind: ParamKind::Text,
+        label: String::new(),
+        help: String::new(),
+        choices: Vec::new(),
+        secret: false,
+        file: "x.rhai".into(),
+        line: 1,
+    }
+}

@@ -1,12 +1,13 @@
 //! Step templates: whatever a script says survives Octopus and the launcher; templates are fresh, linted, pushed, packed.
 
+use super::param;
 use crate::support::{
     self, Ran, cases,
     ground::{Ground, told},
     octorhai, root, shop,
 };
 use octorhai::{
-    engine::params::{ParamDecl, ParamKind},
+    engine::params::ParamDecl,
     step::frame::{END, Frame, PROTOCOL, SCRIPT},
     template::{Script, Shell, export, lint},
 };
@@ -94,21 +95,6 @@ fn nasty() -> impl Strategy<Value = String> {
     ];
     let piece = prop_oneof![4 => select(pieces.to_vec()).prop_map(str::to_owned), 1 => "[ -~]{0,200}", 1 => "\\PC{0,20}"];
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
-}
-
-fn param(name: &str, default: Option<Value>) -> ParamDecl {
-    ParamDecl {
-        name: name.into(),
-        required: default.is_none(),
-        default,
-        kind: ParamKind::Text,
-        label: String::new(),
-        help: String::new(),
-        choices: Vec::new(),
-        secret: false,
-        file: "x.rhai".into(),
-        line: 1,
-    }
 }
 
 fn script(text: &str, file: &str, default: &str) -> Script {
