@@ -375,7 +375,7 @@ pub enum Items {
 /// Flags are `true`, `false`, `yes`, `no`, `on`, `off`; a list between commas can also be one in JSON.
 ///
 /// # Errors
-/// A usage error that names the parameter and the text; also for no text where there is no default.
+/// A usage error that names the parameter and the text; also for an empty text when there is no default.
 pub fn check_value(decl: &ParamDecl, text: &str, items: Items) -> Result<Option<Value>> {
     if text.trim().is_empty() && !matches!(decl.kind, ParamKind::Text | ParamKind::List | ParamKind::ListOf(_)) {
         return if decl.required { Err(refuse(decl, decl.kind.wanted(), "nothing")) } else { Ok(None) };
