@@ -1,5 +1,6 @@
 //! Answers of the server and what they mean: JSON, or an error that keeps the server's own words.
 
+use super::bounded::{self, NotJson, beginning};
 use crate::error::{Error, Kind, Result};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -35,17 +36,17 @@ impl Answer {
     }
 
     /// The body as a text, which is not a page for people.
-    pub(crate) fn text(&self) -> Result<Value> {
+    pub(crate) fn text(self) -> Result<Value> {
         if self.looks_like_html() { Err(self.not_octopus("an HTML page")) } else { Ok(self.content().into()) }
     }
 
     /// The body, whatever it is.
-    pub(crate) fn content(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+    pub(crate) fn content(self) -> String {
+        String::from_utf8(self.body).unwrap_or_else(|other| String::from_utf8_lossy(other.as_bytes()).into_owned())
     }
 
     /// The body as JSON; an empty one is null.
-    pub(crate) fn json(&self) -> Result<Value> {
+    pub(crate) fn json(self) -> Result<Value> {
         if self.is_page {
             return Err(self.not_octopus("an HTML page"));
         }
@@ -53,16 +54,22 @@ impl Answer {
             return Ok(Value::Null);
         }
         let text = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
-        serde_json::from_slice(text).map_err(|problem| {
-            let why = if self.looks_like_html() {
-                "an HTML page".to_owned()
-            } else if problem.is_eof() {
-                format!("JSON that breaks off after {} bytes", self.body.len())
-            } else {
-                format!("something that is not JSON ({problem})")
-            };
-            self.not_octopus(&why)
+        bounded::json(text).map_err(|problem| match problem {
+            NotJson::TooMuch(what) => self.too_much(&what),
+            NotJson::Wrong(_) if self.looks_like_html() => self.not_octopus("an HTML page"),
+            NotJson::Wrong(_) if self.body.starts_with(b"\xff\xfe") || self.body.starts_with(b"\xfe\xff") => {
+                self.not_octopus("a text in UTF-16, where JSON is in UTF-8")
+            }
+            NotJson::Wrong(problem) if problem.is_eof() => {
+                self.not_octopus(&format!("JSON that breaks off after {} bytes", self.body.len()))
+            }
+            NotJson::Wrong(problem) => self.not_octopus(&format!("something that is not JSON ({problem})")),
         })
+    }
+
+    /// The error for an answer that is larger than we take: asking again brings the same.
+    fn too_much(&self, what: &str) -> Error {
+        too_much(&self.method, &self.path, &self.url, what)
     }
 
     fn looks_like_html(&self) -> bool {
@@ -83,8 +90,12 @@ impl Answer {
     fn beginning(&self) -> String {
         let text = String::from_utf8_lossy(&self.body[..self.body.len().min(400)]);
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let short: String = words.chars().filter(|c| !c.is_control()).take(80).collect();
-        if short.is_empty() { ", an empty body".to_owned() } else { format!(", which begins `{}`", short.replace('`', "'")) }
+        let words: String = words.chars().filter(|c| !c.is_control()).collect();
+        let short = beginning(&words, 80);
+        if words.is_empty() {
+            return ", an empty body".to_owned();
+        }
+        if short.is_empty() { String::new() } else { format!(", which begins `{}`", short.replace('`', "'")) }
     }
 
     fn annotate(&self, error: Error) -> Error {
@@ -94,7 +105,7 @@ impl Answer {
     /// In a few words what the answer was, for messages about retries.
     pub(crate) fn summary(&self) -> String {
         match self.words() {
-            (Some(message), _) if !message.is_empty() => format!("{} ({message})", self.status),
+            (Some(message), _) if !message.is_empty() => format!("{} ({})", self.status, clipped(&message, 300)),
             _ => self.status.to_string(),
         }
     }
@@ -124,11 +135,15 @@ impl Answer {
         };
         let mut text = if message.is_empty() { "the server gave no reason".to_owned() } else { fragment(&message) };
         if !errors.is_empty() {
-            text = format!("{text}: {}", errors.iter().map(|e| fragment(e)).collect::<Vec<_>>().join("; "));
+            let mut told: Vec<String> = errors.iter().take(MOST_ERRORS).map(|e| fragment(e)).collect();
+            if errors.len() > MOST_ERRORS {
+                told.push(format!("and {} more", errors.len() - MOST_ERRORS));
+            }
+            text = format!("{text}: {}", told.join("; "));
         }
         let mut error = Error::new(kind, format!("{text} (`{} {}` was answered {})", self.method, self.path, self.status));
         if !errors.is_empty() {
-            error = error.with("errors", errors);
+            error = error.with("errors", errors.iter().take(MOST_ERRORS).map(|e| clipped(e, MOST_WORDS)).collect::<Vec<_>>());
         }
         for advice in self.advice() {
             error = error.help(advice);
@@ -152,8 +167,8 @@ impl Answer {
         let text = body.get("HelpText").and_then(Value::as_str).map(fragment).filter(|text| !text.is_empty());
         let links = body.get("ParsedHelpLinks").and_then(Value::as_array).into_iter().flatten().chain(body.get("HelpLink"));
         let mut advice: Vec<String> = text.into_iter().collect();
-        for link in links.filter_map(Value::as_str).filter(|link| !link.is_empty()) {
-            let see = format!("see {link}");
+        for link in links.filter_map(Value::as_str).filter(|link| !link.is_empty()).take(MOST_LINKS) {
+            let see = format!("see {}", clipped(link, 300));
             if !advice.contains(&see) {
                 advice.push(see);
             }
@@ -193,7 +208,27 @@ fn missing_permission(message: &str) -> Option<&str> {
 
 /// A sentence of the server's as part of ours: without its final full stop.
 fn fragment(sentence: &str) -> String {
-    sentence.trim().trim_end_matches('.').to_owned()
+    clipped(sentence.trim().trim_end_matches('.'), MOST_WORDS)
+}
+
+/// The most characters of one sentence of the server's that a message repeats, how many of its errors and of its links.
+const MOST_WORDS: usize = 2000;
+const MOST_ERRORS: usize = 20;
+const MOST_LINKS: usize = 5;
+
+/// A text of the server's in a message; of a long one the beginning, and how much is missing.
+pub(super) fn clipped(text: &str, most: usize) -> String {
+    let begins = beginning(text, most);
+    let missing = text.chars().count() - begins.chars().count();
+    if missing == 0 { begins } else { format!("{begins}... ({missing} more characters)") }
+}
+
+/// The error for an answer that is larger than we take. A script can catch it; the request is not repeated.
+pub(super) fn too_much(method: &str, path: &str, url: &str, what: &str) -> Error {
+    let error = Error::new(Kind::BadAnswer, format!("`{method} {path}` was answered with {what}"))
+        .help("ask for less at a time, e.g. with `take` and `skip` or for one project; or is this not an Octopus Server?")
+        .with("too_much", true);
+    with_request(error, method, path, url)
 }
 
 #[cfg(test)]

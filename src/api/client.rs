@@ -5,7 +5,8 @@
 //! decides (reliability.md §2.3). The credential goes to the configured server and nowhere else.
 
 use super::address::{Base, Route};
-use super::answer::{Answer, with_request};
+use super::answer::{Answer, clipped, too_much, with_request};
+use super::bounded::{self, Form};
 use super::decode::{Document, timestamp};
 use super::retry::{Setback, backoff, patient_until};
 use super::stats::{Counter, Stats};
@@ -13,7 +14,7 @@ use super::{Credential, tls};
 use crate::cancel::Cancel;
 use crate::clock::{Clock, later, real_limit, text::show};
 use crate::crash;
-use crate::error::{Error, Kind, Result, size};
+use crate::error::{Error, Kind, Result};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -26,10 +27,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use url::Url;
 
-/// The longest answer we read. The largest real ones (all releases of a big project) are a tenth of it.
-const MAX_BODY: usize = 64 * 1024 * 1024;
 /// How long one request may take, in real time.
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+/// How long one request gets at least, however soon the wait ends that it is sent for.
+const SHORTEST_REQUEST: Duration = Duration::from_secs(2);
 /// How long a server that never answered is asked again: a wrong address is not a five-minute wait.
 pub(super) const FIRST_CONTACT: SignedDuration = SignedDuration::from_secs(15);
 /// How long a write goes on after the run was cancelled, so that we know what it did. Cancelling ends within 2 s.
@@ -153,6 +154,15 @@ pub(super) enum NoAnswer {
     Useless(Error),
     /// There was an answer, and surely not Octopus's.
     Strange(Error),
+}
+
+/// What is asked of one exchange.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    /// What the answer should be.
+    pub(super) form: Form,
+    /// How long each request may take, in real time.
+    pub(super) limit: Duration,
 }
 
 /// The body of a write.
@@ -310,6 +320,16 @@ impl Client {
         self.until.unwrap_or_else(|| later(began, self.inner.settings.patience).max(patient_until().unwrap_or(Timestamp::MIN)))
     }
 
+    /// How long a read that is tried until then may take, in real time: no longer than its caller waits. A virtual clock says nothing about
+    /// the network.
+    pub(super) fn request_limit(&self, until: Timestamp) -> Duration {
+        if self.clock().is_virtual() {
+            return REQUEST_LIMIT;
+        }
+        let left = Duration::try_from(until.duration_since(self.clock().now())).unwrap_or_default();
+        left.clamp(SHORTEST_REQUEST, REQUEST_LIMIT)
+    }
+
     async fn write(&self, method: &str, path: &str, body: Body<'_>) -> Result<Value> {
         let url = self.inner.base.resolve(path)?;
         if self.inner.settings.dry.is_on() {
@@ -323,7 +343,7 @@ impl Client {
             self.cancel.check()?;
             self.still_wanted().await?;
             let sent = tokio::select! {
-                sent = self.exchange(method, &url, &body) => sent,
+                sent = self.exchange(method, &url, &body, Asked { form: Form::Json, limit: REQUEST_LIMIT }) => sent,
                 () = self.cancelled_and_grace() => Err(NoAnswer::Lost("the run was cancelled before the answer came".to_owned())),
             };
             let setback = match sent {
@@ -416,34 +436,34 @@ impl Client {
     }
 
     /// One request and its whole answer; redirects of reads are followed on this server.
-    pub(super) async fn exchange(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<Answer, NoAnswer> {
+    pub(super) async fn exchange(&self, method: &str, url: &Url, body: &Body<'_>, asked: Asked) -> Result<Answer, NoAnswer> {
         crash::point("request: before", method);
-        let answer = self.followed(method, url, body).await;
+        let answer = self.followed(method, url, body, asked).await;
         crash::point("request: after", method);
         answer
     }
 
-    async fn followed(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<Answer, NoAnswer> {
+    async fn followed(&self, method: &str, url: &Url, body: &Body<'_>, asked: Asked) -> Result<Answer, NoAnswer> {
         let mut url = url.clone();
         for _ in 0..=5 {
-            let response = self.request(method, &url, body).await?;
+            let response = self.request(method, &url, body, asked.limit).await?;
             let status = response.status();
             let location = response.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned);
             if let Some(location) = location.filter(|_| status.is_redirection() && status != StatusCode::NOT_MODIFIED) {
                 url = self.redirected(method, &url, status, &location).map_err(NoAnswer::Strange)?;
                 continue;
             }
-            return self.whole(method, &url, response).await;
+            return self.whole(method, &url, response, asked.form).await;
         }
         let error = Error::new(Kind::BadAnswer, format!("`{method} {}` was redirected more than 5 times", shown_path(&url)));
         Err(NoAnswer::Strange(with_request(error, method, &shown_path(&url), url.as_str())))
     }
 
-    async fn request(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<reqwest::Response, NoAnswer> {
+    async fn request(&self, method: &str, url: &Url, body: &Body<'_>, limit: Duration) -> Result<reqwest::Response, NoAnswer> {
         let http = self.inner.http.get_or_init(|| tls::build(&self.inner.base, &self.inner.settings, REQUEST_LIMIT));
         let http = http.as_ref().map_err(|error| NoAnswer::Hopeless(error.clone()))?;
         let verb = Method::from_bytes(method.as_bytes()).map_err(|_| NoAnswer::Hopeless(Error::bug(format!("`{method}` is no method"))))?;
-        let request = http.request(verb, url.clone()).headers(self.inner.headers.clone());
+        let request = http.request(verb, url.clone()).headers(self.inner.headers.clone()).timeout(limit);
         let request = match body {
             Body::None if method == "GET" => request,
             Body::None => request.header("content-length", "0"),
@@ -480,7 +500,10 @@ impl Client {
             with_request(error, method, &path, from.as_str())
         };
         let to = from.join(location).map_err(|_| {
-            refuse(format!("`{method} {path}` was redirected to `{location}`, which is no address"), "is a proxy in between?")
+            refuse(
+                format!("`{method} {path}` was redirected to `{}`, which is no address", clipped(location, 300)),
+                "is a proxy in between?",
+            )
         })?;
         if !self.inner.base.covers(&to) {
             let origin = to.origin().ascii_serialization();
@@ -495,7 +518,7 @@ impl Client {
         }
         if method != "GET" {
             return Err(refuse(
-                format!("`{method} {path}` was redirected ({}) to `{}`", status.as_u16(), to.path()),
+                format!("`{method} {path}` was redirected ({}) to `{}`", status.as_u16(), clipped(to.path(), 300)),
                 "a write is not sent a second time to another path",
             ));
         }
@@ -503,34 +526,17 @@ impl Client {
     }
 
     /// Reads the body, as long as it is of a size that can be right.
-    async fn whole(&self, method: &str, url: &Url, mut response: reqwest::Response) -> Result<Answer, NoAnswer> {
+    async fn whole(&self, method: &str, url: &Url, mut response: reqwest::Response, form: Form) -> Result<Answer, NoAnswer> {
         let path = shown_path(url);
-        let too_long = |answered: String| {
-            let error = Error::new(
-                Kind::BadAnswer,
-                format!("`{method} {path}` was answered with {answered}; the limit is {}", size(MAX_BODY as u64)),
-            )
-            .help("ask for less at a time, or is this not an Octopus Server?");
-            NoAnswer::Useless(with_request(error, method, &path, url.as_str()))
-        };
-        if let Some(length) = response.content_length().filter(|length| *length > MAX_BODY as u64) {
-            return Err(too_long(size(length)));
-        }
         let status = response.status().as_u16();
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         let is_page = kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()).and_then(|value| self.pause_in(value.trim()));
-        // Put together when all is there: a buffer that grows is there twice each time it does.
-        let (mut chunks, mut length) = (Vec::new(), 0);
-        while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::Lost(tls::broke_off(&error)))? {
-            length += chunk.len();
-            if length > MAX_BODY {
-                return Err(too_long(format!("more than {}", size(MAX_BODY as u64))));
-            }
-            chunks.push(chunk);
+        match bounded::body(&mut response, form).await? {
+            Ok(body) => Ok(Answer { method: method.to_owned(), path, url: url.to_string(), status, retry_after, is_page, body }),
+            Err(what) => Err(NoAnswer::Useless(too_much(method, &path, url.as_str(), &what))),
         }
-        Ok(Answer { method: method.to_owned(), path, url: url.to_string(), status, retry_after, is_page, body: chunks.concat() })
     }
 
     /// The pause a `Retry-After` asks for: seconds, or a date on the server's clock.

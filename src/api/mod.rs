@@ -7,6 +7,7 @@ pub mod action_templates;
 mod address;
 mod answer;
 pub mod artifacts;
+mod bounded;
 pub mod channels;
 mod children;
 pub mod client;

@@ -7,7 +7,8 @@
 use super::{
     address::Route,
     answer::Answer,
-    client::{Body, Client, FIRST_CONTACT, NoAnswer},
+    bounded::Form,
+    client::{Asked, Body, Client, FIRST_CONTACT, NoAnswer},
     decode::Document,
     retry::Setback,
     tape,
@@ -45,17 +46,17 @@ impl Client {
 
     /// `GET path` as text, which is not a page for people.
     pub async fn get_text(&self, path: &str) -> Result<String> {
-        self.taped(path, Odd::AskAgain, Answer::text, |text| Ok(string(text))).await
+        self.taped(path, (Form::Text, Odd::AskAgain), Answer::text, |text| Ok(string(text))).await
     }
 
     /// `GET path` as text of any kind: a file that somebody made.
     pub async fn get_file(&self, path: &str) -> Result<String> {
-        self.taped(path, Odd::AskAgain, |answer| Ok(answer.content().into()), |text| Ok(string(text))).await
+        self.taped(path, (Form::Text, Odd::AskAgain), |answer| Ok(answer.content().into()), |text| Ok(string(text))).await
     }
 
     /// `GET path` as JSON, of a page that only a sandbox has; none where there is no such page.
     pub async fn get_of_sandbox(&self, path: &str) -> Result<Option<Value>> {
-        match self.taped(path, Odd::Tell, Answer::json, Ok).await {
+        match self.taped(path, (Form::Json, Odd::Tell), Answer::json, Ok).await {
             Ok(page) => Ok(Some(page)),
             Err(error) if error.stops() => Err(error),
             Err(_) => Ok(None),
@@ -88,15 +89,15 @@ impl Client {
     /// `GET path`, read by `parse`. What it finds wrong with the whole, [`Kind::BadAnswer`] without the fact `json_path` or with one that
     /// names a member of the outermost object, is taken for an answer of somebody else than Octopus.
     pub(crate) async fn read_as<T>(&self, path: &str, parse: impl Fn(Value) -> Result<T>) -> Result<T> {
-        self.taped(path, Odd::AskAgain, Answer::json, parse).await
+        self.taped(path, (Form::Json, Odd::AskAgain), Answer::json, parse).await
     }
 
     /// The answer to a read from the tape that lies in, or a live one, which is kept on it.
     async fn taped<T>(
         &self,
         path: &str,
-        odd: Odd,
-        open: impl Fn(&Answer) -> Result<Value>,
+        wanted: (Form, Odd),
+        open: impl Fn(Answer) -> Result<Value>,
         parse: impl Fn(Value) -> Result<T>,
     ) -> Result<T> {
         // Without the server: it may have moved when the run goes on.
@@ -104,7 +105,7 @@ impl Client {
         if let Some(played) = tape::play(&place) {
             return played.and_then(parse);
         }
-        let read = self.read(path, odd, |answer| {
+        let read = self.read(path, wanted, |answer| {
             let value = open(answer)?;
             let kept = tape::lies_in().then(|| value.clone());
             Ok((parse(value)?, kept))
@@ -123,14 +124,15 @@ impl Client {
         }
     }
 
-    async fn read<T>(&self, path: &str, odd: Odd, parse: impl Fn(&Answer) -> Result<T>) -> Result<T> {
+    async fn read<T>(&self, path: &str, (form, odd): (Form, Odd), parse: impl Fn(Answer) -> Result<T>) -> Result<T> {
         let url = self.inner.base.resolve(path)?;
         let began = self.clock().now();
         let until = self.tried_until(began);
         let mut attempt = 0;
         loop {
             self.cancel.check()?;
-            let sent = self.cancel.guard(async { Ok(self.exchange("GET", &url, &Body::None).await) }).await?;
+            let asked = Asked { form, limit: self.request_limit(until) };
+            let sent = self.cancel.guard(async { Ok(self.exchange("GET", &url, &Body::None, asked).await) }).await?;
             let setback = match self.heard(sent, odd, began, until, &parse) {
                 Ok(read) => {
                     self.inner.answered.store(true, Ordering::Relaxed);
@@ -152,7 +154,7 @@ impl Client {
         odd: Odd,
         began: Timestamp,
         until: Timestamp,
-        parse: &impl Fn(&Answer) -> Result<T>,
+        parse: &impl Fn(Answer) -> Result<T>,
     ) -> Result<Result<T>, Unheard> {
         let answered = self.inner.answered.load(Ordering::Relaxed);
         let silent = |why: String, limit: Timestamp| Err(Unheard::Yet(Setback::silent(why, limit)));
@@ -161,12 +163,14 @@ impl Client {
             Odd::AskAgain => Unheard::Yet(Setback::odd(error, until, answered)),
         };
         let read = match sent {
-            Ok(answer) if answer.is_success() => parse(&answer),
+            Ok(answer) if answer.is_success() => parse(answer),
             Ok(answer) if answer.is_transient() => return Err(Unheard::Yet(Setback::answered(&answer, until))),
             Ok(answer) => Err(answer.refusal(self.inner.settings.credential.is_some())),
             Err(NoAnswer::NotSent(why)) if !self.inner.reached.load(Ordering::Relaxed) => {
                 return silent(why, until.min(later(began, FIRST_CONTACT)));
             }
+            // Somebody is there who never gave a whole answer of Octopus's: another protocol, another program.
+            Err(NoAnswer::Lost(why)) if !answered => return silent(why, until.min(later(began, FIRST_CONTACT))),
             Err(NoAnswer::NotSent(why) | NoAnswer::Lost(why)) => return silent(why, until),
             // A certificate that is not trusted for a while, of one node of several or of a proxy, is an outage like others.
             Err(NoAnswer::Hopeless(error)) if answered && error.kind() == Kind::Unreachable => {
@@ -186,7 +190,9 @@ impl Client {
 /// we know it is another version of Octopus, and stays so.
 fn is_strange(error: &Error) -> bool {
     let deep = |path: &str| path.contains(['.', '[']);
-    error.kind() == Kind::BadAnswer && !error.fact("json_path").and_then(Value::as_str).is_some_and(deep)
+    error.kind() == Kind::BadAnswer
+        && error.fact("too_much").is_none()
+        && !error.fact("json_path").and_then(Value::as_str).is_some_and(deep)
 }
 
 /// What is text as it stands.

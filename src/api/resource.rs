@@ -1,12 +1,14 @@
 //! What all resources share: paging that nobody sees, and finding one by id, slug or name.
 
 use super::address::Route;
+use super::answer::clipped;
+use super::bounded;
 use super::client::Client;
 use super::decode::{Document, Links, Problem};
 use super::encode::editable;
 use super::id::looks_like;
 use super::meant::{Keys, Meant, position_of};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, size};
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -92,22 +94,28 @@ impl Client {
     /// Follows `Page.Next`; where a body has no links, counts with `skip` and `take` (payloads, "Collections"). A list may change while it
     /// is read: an item that comes up again on a later page is left out, and where the server says that items went away, the pages after
     /// them are read again from where the rest moved to.
+    ///
+    /// # Errors
+    /// `bad_answer` for a list that has no end or is larger than [`bounded`] says, and for one that breaks off before its end.
     pub async fn list_while<T: Document>(&self, route: &Route, limit: Option<usize>, wanted: impl Fn(&T) -> bool) -> Result<Vec<T>> {
         let mut items: Vec<T> = Vec::new();
         let mut known: HashSet<String> = HashSet::new();
         let (mut start, mut said) = (0, None);
+        let mut reading = Reading { route, noun: T::NOUN, pages: 0, weight: 0, stale: 0, links: HashSet::new() };
         let at = |start: usize| route.clone().with("skip", start).with("take", limit.unwrap_or(PAGE).clamp(1, PAGE));
         let mut next = at(0);
         loop {
+            reading.turn(items.len())?;
             let page = self.page::<T>(&next).await?;
             let gone = said.zip(page.total).map_or(0, |(before, now): (usize, usize)| before.saturating_sub(now)).min(start);
             said = page.total;
             if gone > 0 {
                 start -= gone;
                 next = at(start);
+                reading.links.clear();
                 continue;
             }
-            let count = page.items.len();
+            let (count, before) = (page.items.len(), items.len());
             for item in page.items {
                 if !wanted(&item) {
                     return Ok(items);
@@ -116,21 +124,21 @@ impl Client {
                 if !id.is_empty() && !known.insert(id.to_owned()) {
                     continue;
                 }
+                reading.add(&item, items.len())?;
                 items.push(item);
                 if limit.is_some_and(|limit| items.len() >= limit) {
                     return Ok(items);
                 }
             }
             start += count;
-            let following = match page.next {
-                Some(link) if count > 0 => Route::new(link),
-                None if count > 0 && page.total.is_some_and(|total| start < total) => at(start),
+            let claimed = page.total.is_some_and(|total| start < total);
+            next = match page.next {
+                Some(link) if count > 0 => reading.follow(link)?,
+                None if count > 0 && claimed => at(start),
+                _ if claimed => return Err(reading.broken_off(items.len(), page.total)),
                 _ => return Ok(items),
             };
-            if following == next {
-                return Err(Error::new(Kind::BadAnswer, format!("the page after `{}` is the same page again", next.as_str())));
-            }
-            next = following;
+            reading.brought(items.len() - before)?;
         }
     }
 
@@ -159,6 +167,81 @@ impl Client {
             return pick(candidates, wanted);
         }
         pick(self.list(all, None).await?, wanted)
+    }
+}
+
+/// How the reading of one list goes: what ends it when the server never does.
+struct Reading<'a> {
+    route: &'a Route,
+    noun: &'static str,
+    pages: usize,
+    weight: usize,
+    /// How many pages in a row had nothing new.
+    stale: usize,
+    /// Where the server sent us for the next page.
+    links: HashSet<String>,
+}
+
+/// So many pages in a row may have nothing new: items that came in front move the others back by a page.
+const STALE: usize = 3;
+
+impl Reading<'_> {
+    /// One more request.
+    fn turn(&mut self, read: usize) -> Result<()> {
+        self.pages += 1;
+        if self.pages > bounded::PAGES {
+            return Err(self.endless(format!("has more than {} pages; {read} {}s were read", bounded::PAGES, self.noun)));
+        }
+        Ok(())
+    }
+
+    /// One more item.
+    fn add<T: Document>(&mut self, item: &T, read: usize) -> Result<()> {
+        self.weight += bounded::weight(item.raw()) + size_of::<T>();
+        if self.weight > bounded::VALUES {
+            let most = size(bounded::VALUES as u64);
+            return Err(self.endless(format!("needs more than {most} of memory; {read} {}s were read", self.noun)));
+        }
+        if read >= bounded::ITEMS {
+            return Err(self.endless(format!("has more than {} {}s", bounded::ITEMS, self.noun)));
+        }
+        Ok(())
+    }
+
+    /// So many of the items of the last page were new.
+    fn brought(&mut self, new: usize) -> Result<()> {
+        self.stale = if new == 0 { self.stale + 1 } else { 0 };
+        if self.stale > STALE {
+            return Err(self.endless("repeats the same pages".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The page that the server calls the next one.
+    fn follow(&mut self, link: String) -> Result<Route> {
+        if !self.links.insert(link.clone()) {
+            return Err(self.endless(format!("leads in a circle: `{}` is called the next page a second time", clipped(&link, 300))));
+        }
+        Ok(Route::new(link))
+    }
+
+    fn broken_off(&self, read: usize, total: Option<usize>) -> Error {
+        self.wrong(format!(
+            "breaks off: {read} {}s were read, the next page is empty, and there should be {}",
+            self.noun,
+            total.unwrap_or(0)
+        ))
+        .help("is there a proxy in between that shortens lists, or may the user of the API key not see all of it?")
+    }
+
+    fn endless(&self, what: String) -> Error {
+        self.wrong(what).help("ask for less: with `limit`, `since`, or for one project, environment or tenant")
+    }
+
+    fn wrong(&self, what: String) -> Error {
+        Error::new(Kind::BadAnswer, format!("the list of {}s of the server (`GET {}`) {what}", self.noun, self.route.as_str()))
+            .with("path", self.route.as_str())
+            .with("too_much", true)
     }
 }
 

@@ -10,6 +10,7 @@
 
 use crate::error::{Error, Result};
 use serde_json::{Value, json};
+use sha2::Digest as _;
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 thread_local! {
@@ -39,17 +40,51 @@ pub fn playing<T>(known: Vec<(String, Arc<Value>)>, work: impl FnOnce() -> T) ->
 
 /// What each address answered last, in the order of a record.
 #[derive(Default)]
-pub struct Answers(HashMap<String, Arc<Value>>);
+pub struct Answers(HashMap<String, Last>);
+
+/// What an address answered last.
+enum Last {
+    /// What a record holds.
+    Read(Arc<Value>),
+    /// The digest of what was written: a run asks often, and the answers themselves are nobody's concern any more.
+    Written(Digest),
+}
+
+/// SHA-256.
+type Digest = [u8; 32];
+
+/// The digest of the JSON of a value, which is made on the way and never there as a whole.
+fn digest(value: &Value) -> Digest {
+    struct Into(sha2::Sha256);
+    impl std::io::Write for Into {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut into = Into(sha2::Sha256::new());
+    // Neither a value nor a digest fails.
+    let _ = serde_json::to_writer(&mut into, value);
+    into.0.finalize().into()
+}
 
 impl Answers {
     /// What a [`recording`] heard, for the record: an answer that is the last one of its address again is not repeated.
     pub fn shortened(&mut self, heard: Vec<Value>) -> Vec<Value> {
         let short = |entry: Value| {
             let path = address(&entry);
-            if self.0.get(&path).is_some_and(|last| **last == entry) {
+            let now = digest(&entry);
+            let is_again = self.0.get(&path).is_some_and(|last| match last {
+                Last::Read(last) => **last == entry,
+                Last::Written(last) => *last == now,
+            });
+            if is_again {
                 return json!({"path": path, "again": true});
             }
-            self.0.insert(path, Arc::new(entry.clone()));
+            self.0.insert(path, Last::Written(now));
             entry
         };
         heard.into_iter().map(short).collect()
@@ -60,11 +95,11 @@ impl Answers {
         let whole = |entry: Value| {
             let path = address(&entry);
             if entry["again"] == true {
-                let last = self.0.get(&path)?;
+                let Last::Read(last) = self.0.get(&path)? else { return None };
                 return Some((path, Arc::clone(last)));
             }
             let entry = Arc::new(entry);
-            self.0.insert(path.clone(), Arc::clone(&entry));
+            self.0.insert(path.clone(), Last::Read(Arc::clone(&entry)));
             Some((path, entry))
         };
         record.into_iter().filter_map(whole).collect()

@@ -432,7 +432,7 @@ impl SpaceClient {
             Err(error) => return Err(error),
         };
         let running = nodes.iter().filter(|node| !node.is_in_maintenance);
-        let slots: u64 = running.filter_map(|node| u64::try_from(node.slots).ok()).sum();
+        let slots = running.filter_map(|node| u64::try_from(node.slots).ok()).fold(0, u64::saturating_add);
         Ok(Some(slots).filter(|slots| *slots > 0))
     }
 

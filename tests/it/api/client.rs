@@ -216,7 +216,7 @@ async fn two_hundred_megabytes_are_not_read() {
     let server = Server::start(&clock, |_| Reply::Endless(200 << 20));
     let error = client(&server.address, &clock).get("/api/tasks").await.expect_err("too long");
     assert_eq!(error.kind(), Kind::BadAnswer);
-    assert!(error.message().contains("`GET /api/tasks` was answered with more than 64 MiB"), "{error}");
+    assert!(error.message().contains("`GET /api/tasks` was answered with more than 32 MiB"), "{error}");
 }
 
 #[tokio::test]

@@ -280,7 +280,7 @@ fn two_hundred_megabytes_of_json_are_refused_in_little_memory() {
         }
         let mut err = String::new();
         child.stderr.take().expect("piped").read_to_string(&mut err).expect("UTF-8");
-        assert!(err.contains("MiB; the limit is 64 MiB"), "{err}");
+        assert!(err.contains("MiB; the limit is 32 MiB"), "{err}");
         assert_eq!(child.wait().expect("it ended").code(), Some(2), "{err}");
         assert!(most > 5_000, "nothing was measured");
         assert!(most < 150_000, "it took {} MB", most >> 10);

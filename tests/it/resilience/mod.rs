@@ -4,6 +4,8 @@ mod branches;
 mod cancel;
 mod foreign;
 mod golden;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod mails;
 pub mod people;
 mod resume;
