@@ -310,8 +310,9 @@ impl Client {
     pub(crate) fn decode<T: Document>(&self, body: Value, route: &Route) -> Result<T> {
         T::decode(body).map_err(|problem| {
             let error = problem.into_error(T::NOUN);
-            let error = Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str()));
-            self.mask(error.with("path", route.as_str()))
+            let told = Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str()));
+            let told = error.hints().iter().fold(told, |told, hint| told.help(hint.as_str()));
+            self.mask(told.with("path", route.as_str()))
         })
     }
 
@@ -496,14 +497,11 @@ impl Client {
     fn redirected(&self, method: &str, from: &Url, status: StatusCode, location: &str) -> Result<Url> {
         let path = shown_path(from);
         let refuse = |what: String, help: &str| {
-            let error = Error::new(Kind::BadAnswer, what).help(help).with("status", status.as_u16());
+            let error = Error::new(Kind::BadAnswer, clipped(&what, 1000)).help(help).with("status", status.as_u16());
             with_request(error, method, &path, from.as_str())
         };
         let to = from.join(location).map_err(|_| {
-            refuse(
-                format!("`{method} {path}` was redirected to `{}`, which is no address", clipped(location, 300)),
-                "is a proxy in between?",
-            )
+            refuse(format!("`{method} {path}` was redirected to `{location}`, which is no address"), "is a proxy in between?")
         })?;
         if !self.inner.base.covers(&to) {
             let origin = to.origin().ascii_serialization();
@@ -518,7 +516,7 @@ impl Client {
         }
         if method != "GET" {
             return Err(refuse(
-                format!("`{method} {path}` was redirected ({}) to `{}`", status.as_u16(), clipped(to.path(), 300)),
+                format!("`{method} {path}` was redirected ({}) to `{}`", status.as_u16(), to.path()),
                 "a write is not sent a second time to another path",
             ));
         }

@@ -46,6 +46,7 @@ impl Problem {
     pub fn into_error(self, noun: &str) -> Error {
         let place = if self.path.is_empty() { String::new() } else { format!(" at `{}`", self.path) };
         Error::new(Kind::BadAnswer, format!("the {noun} the server sent does not look like one{place}: {}", self.what))
+            .help("does a proxy change the answers, or is the server of a version that this program does not know? `octorhai doctor` looks")
             .with("json_path", self.path)
     }
 }

@@ -76,6 +76,7 @@ impl Client {
         let within = |problem: Problem, noun: &str| {
             let error = problem.into_error(noun);
             let told = Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str())).with("path", route.as_str());
+            let told = error.hints().iter().fold(told, |told, hint| told.help(hint.as_str()));
             error.facts().iter().fold(told, |told, (name, value)| told.with(name, value.clone()))
         };
         let parse = |body: Value| {
@@ -198,8 +199,8 @@ impl Reading<'_> {
     /// One more item.
     fn add<T: Document>(&mut self, item: &T, read: usize) -> Result<()> {
         self.weight += bounded::weight(item.raw()) + size_of::<T>();
-        if self.weight > bounded::VALUES {
-            let most = size(bounded::VALUES as u64);
+        if self.weight > bounded::LIST {
+            let most = size(bounded::LIST as u64);
             return Err(self.endless(format!("needs more than {most} of memory; {read} {}s were read", self.noun)));
         }
         if read >= bounded::ITEMS {

@@ -220,7 +220,7 @@ impl Host {
         // What was done stands on the server, and its marker finds it: an error of the journal comes second.
         let ended = self.clock.now();
         self.was_busy(ended.duration_since(at_work_since(&step)));
-        recorder.settle(&place, step, &outcome, ended);
+        recorder.settle(&place, step, outcome, ended);
         let written = recorder.write(None);
         match (result, written) {
             (Ok(_), Err(problem)) => Err(raise(problem)),

@@ -12,7 +12,10 @@
 
 use super::{Host, sealed::Sealer};
 use crate::{
-    api::tape::{self, Answers},
+    api::{
+        tape::{self, Answers},
+        weight,
+    },
     engine::{
         branch, site,
         thrown::{HostResult, raise},
@@ -35,6 +38,9 @@ pub const LONG: SignedDuration = SignedDuration::from_mins(1);
 /// How many reasons of one wait its record keeps: the first ones, and the last.
 const REASONS: usize = 20;
 
+/// What is pending is written at once when its outcomes take more memory than this: a script may read much before it changes anything.
+const HEAVY: usize = 8 << 20;
+
 /// The record of this run.
 pub struct Recorder {
     store: Journal,
@@ -56,6 +62,10 @@ struct State {
     numbers: BTreeMap<String, u64>,
     /// Not written yet.
     pending: Vec<Step>,
+    /// How many of these are without secrets already, because they could not be written before.
+    sealed: usize,
+    /// The memory that the outcomes of what is pending take, about.
+    weight: usize,
     /// By branch: what its reads were answered.
     answers: BTreeMap<String, Answers>,
     /// By branch: a step that failed for a reason that may be gone when the run goes on. It counts once the script goes on after it.
@@ -243,38 +253,48 @@ impl Recorder {
     }
 
     /// Gives a step its outcome; it is written with the next one that must be.
-    pub(super) fn settle(&self, place: &Place, mut step: Step, outcome: &Result<Value>, now: Timestamp) {
+    pub(super) fn settle(&self, place: &Place, mut step: Step, outcome: Result<Value>, now: Timestamp) {
         step.ended = Some(now);
+        let stops = outcome.as_ref().is_err_and(Error::stops);
         let (state, record) = match outcome {
-            Ok(value) => (StepState::Done, value.clone()),
+            Ok(value) => (StepState::Done, value),
             Err(error) => (StepState::Failed, error.to_record()),
         };
         (step.state, step.outcome) = (state, record);
         let mut state = self.state.lock();
-        if outcome.as_ref().is_err_and(Error::stops) {
+        if stops {
             state.undecided.insert(place.branch.clone(), step);
-        } else {
-            state.pending.push(step);
+            return;
+        }
+        state.weight += weight(&step.outcome);
+        state.pending.push(step);
+        if state.weight > HEAVY {
+            drop(state);
+            // What goes wrong goes wrong again, and is told, when something has to be in the record.
+            let _later = self.write(None);
         }
     }
 
     /// Writes what is pending, and `step`; returns when it is synced.
     pub(super) fn write(&self, step: Option<Step>) -> Result<()> {
         // The lock is kept: the order of writing is the order of what happened.
-        let pending = &mut self.state.lock().pending;
-        let settled = pending.len();
-        pending.extend(step);
-        if pending.is_empty() {
+        let mut state = self.state.lock();
+        let settled = state.pending.len();
+        state.pending.extend(step);
+        if state.pending.is_empty() {
             return Ok(());
         }
-        let sealed = |step: &Step| Step {
-            intent: self.secrets.seal(step.intent.clone()),
-            outcome: self.secrets.seal(step.outcome.clone()),
-            ..step.clone()
-        };
-        let written = self.store.write(&self.run, &self.holder, &pending.iter().map(sealed).collect::<Vec<_>>());
+        // In place: answers may be large.
+        let sealed = state.sealed;
+        for step in &mut state.pending[sealed..] {
+            step.intent = self.secrets.seal(step.intent.take());
+            step.outcome = self.secrets.seal(step.outcome.take());
+        }
+        let written = self.store.write(&self.run, &self.holder, &state.pending);
         // What could not be written is written with the next; an intent is not one when nothing was sent for it.
-        pending.truncate(if written.is_ok() { 0 } else { settled });
+        let left = if written.is_ok() { 0 } else { settled };
+        state.pending.truncate(left);
+        (state.sealed, state.weight) = (left, 0);
         written
     }
 
@@ -328,7 +348,7 @@ impl Host {
             Err(_) => return now,
         }
         let step = Recorder::step(&place, "now", &none, now);
-        recorder.settle(&place, step, &Ok(Value::Null), now);
+        recorder.settle(&place, step, Ok(Value::Null), now);
         now
     }
 
@@ -361,7 +381,7 @@ impl Host {
             Ok(_) => Ok(recorder.answers(&place, |answers| answers.shortened(heard)).into()),
             Err(error) => Err(error.clone()),
         };
-        recorder.settle(&place, step, &outcome, self.clock.now());
+        recorder.settle(&place, step, outcome, self.clock.now());
         result
     }
 
@@ -399,7 +419,7 @@ impl Host {
             Ok((_, record)) => Ok(record.clone()),
             Err(error) => Err(super::retry::as_error(error)),
         };
-        recorder.settle(&place, step, &outcome, self.clock.now());
+        recorder.settle(&place, step, outcome, self.clock.now());
         result.map(|(value, _)| value)
     }
 
@@ -495,7 +515,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (store, recorder) = recorder(folder.path(), Vec::new());
         let place = recorder.next();
-        recorder.settle(&place, step(1, "dashboard"), &Ok(json!([])), Timestamp::UNIX_EPOCH);
+        recorder.settle(&place, step(1, "dashboard"), Ok(json!([])), Timestamp::UNIX_EPOCH);
         // The run is another process's, so nothing can be written.
         assert_eq!(recorder.write(Some(step(2, "deploy"))).map_err(|e| e.kind()), Err(Kind::Fenced));
         assert_eq!(recorder.state.lock().pending.iter().map(|s| s.kind.as_str()).collect::<Vec<_>>(), ["dashboard"]);
@@ -517,7 +537,7 @@ mod tests {
             let folder = tempfile::tempdir().expect("a folder");
             let (_, recorder) = recorder(folder.path(), Vec::new());
             let place = recorder.next();
-            recorder.settle(&place, step(1, "deploy"), &Err(Error::new(*kind, "no")), Timestamp::UNIX_EPOCH);
+            recorder.settle(&place, step(1, "deploy"), Err(Error::new(*kind, "no")), Timestamp::UNIX_EPOCH);
             assert_eq!(recorder.state.lock().pending.is_empty(), kind.class() == Class::Stop, "{kind}");
         }
     }
