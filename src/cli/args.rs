@@ -69,6 +69,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME|FILE", num_args = 0..=1, require_equals = true, default_missing_value = "shop", conflicts_with = "server")]
     pub sandbox: Option<String>,
 
+    /// Run the scripts of steps of that world, in Bash and PowerShell, as this user on this machine
+    #[arg(long, requires = "sandbox")]
+    pub run_scripts: bool,
+
     /// The server is an `octorhai sandbox --virtual`: waiting takes no time
     #[arg(long, hide = true, conflicts_with = "sandbox")]
     pub virtual_time: bool,
@@ -302,9 +306,13 @@ pub struct SandboxArgs {
     #[arg(long = "virtual", conflicts_with = "speed")]
     pub virtual_time: bool,
 
-    /// Run the scripts of steps that clients put into processes, too, in Bash and PowerShell, as this user on this machine
+    /// Run the scripts of steps, those of the world and those that clients put into processes, in Bash and PowerShell, as this user on this machine
     #[arg(long)]
     pub run_scripts: bool,
+
+    /// A name beside localhost and its addresses by which clients call it; requests to other names are refused
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
 
     /// Write every request and its answer to FILE, one JSON object a line
     #[arg(long, value_name = "FILE")]

@@ -60,14 +60,17 @@ pub(super) fn refusals(program: &engine::Program) -> Vec<Failure> {
     check::refusals(program, &Scene { entries: reference(), builtins: builtins(), ..Scene::default() })
 }
 
-/// A world by the name of a built-in one, or from a file.
-pub(super) fn world(name_or_file: &str) -> Result<World> {
-    World::named_or_file(name_or_file)
+/// A world by the name of a built-in one, or from a file; `run_scripts`: whether scripts of its steps may run on this machine.
+pub(super) fn world(name_or_file: &str, run_scripts: bool) -> Result<World> {
+    let world = World::named_or_file(name_or_file)?;
+    Ok(if run_scripts { world.running_scripts() } else { world })
 }
 
 /// The text of a built-in world.
 pub(super) fn world_text(name: &str) -> Result<String> {
-    World::builtin_toml(name).ok_or_else(|| {
+    // A copy gets a key of its own where it needs one.
+    let own = |text: String| text.replacen("\nkey ", "\n# key ", 1);
+    World::builtin_toml(name).map(own).ok_or_else(|| {
         Error::usage(format!("there is no built-in world `{name}`")).help("there is: `shop`, `tenants`, and `fleet(200)` for any number")
     })
 }
@@ -93,17 +96,14 @@ pub(super) fn serve(
     world: World,
     address: SocketAddr,
     speed: Option<f64>,
-    run_scripts: bool,
+    hosts: &[String],
     log: Option<&Path>,
     tell: impl FnOnce(Ready),
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|why| Error::bug(format!("cannot start threads: {why}")))?;
     runtime.block_on(async {
-        let (sandbox, ready) = start(world, address, speed).await?;
-        if run_scripts {
-            sandbox.run_scripts();
-        }
+        let (sandbox, ready) = start(world, address, speed, hosts).await?;
         if let Some(log) = log {
             sandbox.log_to(log)?;
         }
@@ -116,10 +116,10 @@ pub(super) fn serve(
 }
 
 /// Starts a simulated server; it ends when what comes first is dropped.
-async fn start(world: World, address: SocketAddr, speed: Option<f64>) -> Result<(Sandbox, Ready)> {
+async fn start(world: World, address: SocketAddr, speed: Option<f64>, hosts: &[String]) -> Result<(Sandbox, Ready)> {
     let clock = speed.map_or_else(|| Clock::virtual_at(world.start()), |speed| Clock::scaled(world.start(), speed));
     let environment = world.default_environment();
-    let sandbox = Sandbox::start(world, clock, address).await?;
+    let sandbox = Sandbox::start_as(world, clock, address, hosts).await?;
     let smtp = sandbox.smtp_url().trim_start_matches("smtp://").to_owned();
     let ready = Ready { url: sandbox.url(), key: sandbox.api_key(), smtp, space: "Default".to_owned(), environment, speed };
     Ok((sandbox, ready))

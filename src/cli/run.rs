@@ -453,7 +453,7 @@ fn neighbour(path: &Path) -> Option<String> {
 pub(super) fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Result<Target> {
     // A world on the command line stands above an address in the environment: whoever types --sandbox means it.
     if let Some(world) = &args.sandbox {
-        return Ok(Target::Sandbox(below::world(world)?));
+        return Ok(Target::Sandbox(below::world(world, args.run_scripts)?));
     }
     let Some(url) = args.server.as_deref().or_else(|| variable(environment, "OCTOPUS_URL")) else {
         let script = args.script.display();

@@ -19,11 +19,14 @@ fn perform(args: &SandboxArgs, ui: &Ui) -> Result<()> {
         return Ok(());
     }
     let address = address(&args.listen)?;
-    let world = below::world(&args.world)?;
+    let world = below::world(&args.world, args.run_scripts)?;
     let speed = (!args.virtual_time).then_some(args.speed);
-    below::serve(world, address, speed, args.run_scripts, args.log.as_deref(), |ready| {
+    below::serve(world, address, speed, &args.host, args.log.as_deref(), |ready| {
         for line in instructions(&ready) {
             ui.talk(&line);
+        }
+        if let Some(warning) = beyond(address, args.run_scripts) {
+            ui.warning(&warning);
         }
         if args.run_scripts {
             for line in below::shells() {
@@ -31,6 +34,20 @@ fn perform(args: &SandboxArgs, ui: &Ui) -> Result<()> {
             }
         }
     })
+}
+
+/// What it means that other machines reach it.
+fn beyond(listens: SocketAddr, run_scripts: bool) -> Option<String> {
+    let ip = listens.ip().to_canonical();
+    if ip.is_loopback() {
+        return None;
+    }
+    let whom = if ip.is_unspecified() { "on all addresses of this machine".to_owned() } else { format!("on {ip}") };
+    let scripts = if run_scripts { ", and runs commands of theirs as this user" } else { "" };
+    Some(format!(
+        "it listens {whom}: who reaches this machine over the network and knows the key, which travels in plain text, does with it what they like{scripts}. \
+         The key is none that everybody knows, unless the world names it. Names of this machine that clients use are given with `--host NAME`"
+    ))
 }
 
 /// What a sandbox that listens tells about itself.
@@ -49,7 +66,7 @@ pub(super) struct Ready {
     pub speed: Option<f64>,
 }
 
-/// How to use it from octorhai and from the official CLI, ready to be copied. The key of a sandbox is no secret.
+/// How to use it from octorhai and from the official CLI, ready to be copied. The key is shown here and nowhere else.
 fn instructions(ready: &Ready) -> Vec<String> {
     let Ready { url, key, smtp, space, environment, speed } = ready;
     let env = environment.as_ref().map(|name| format!(" --env {name}")).unwrap_or_default();

@@ -12,11 +12,11 @@ use crate::{
 pub(super) fn of(settings: &Settings) -> Result<Clock> {
     match &settings.target {
         Target::Sandbox(world) => Ok(Clock::virtual_at(world.start())),
-        Target::Server { url, ca_cert, .. } if settings.virtual_time => {
+        Target::Server { url, ca_cert, credential, .. } if settings.virtual_time => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|problem| Error::bug(format!("no runtime: {problem}")))?;
-            let connection =
-                api::Settings { ca_cert: ca_cert.clone(), ..api::Settings::new(url.clone(), None, Clock::real(), settings.cancel.clone()) };
+            let connection = api::Settings::new(url.clone(), Some(credential.clone()), Clock::real(), settings.cancel.clone());
+            let connection = api::Settings { ca_cert: ca_cert.clone(), ..connection };
             let said = runtime.block_on(async { api::Client::new(connection)?.get("/sandbox/clock").await })?;
             let now = said["now"].as_str().and_then(|now| now.parse().ok()).filter(|_| said["virtual"] == true);
             now.map(Clock::virtual_at).ok_or_else(|| {

@@ -141,6 +141,11 @@ impl Refusal {
         let message = "You must be logged in to perform this action. Please provide a valid API key or log in again.";
         Self { status: 401, message: message.into(), errors: Vec::new() }
     }
+    /// 413 for a body of more than so many bytes.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        let message = format!("The request body is larger than {} KiB.", limit >> 10);
+        Self { status: 413, message, errors: Vec::new() }
+    }
     /// 501 for what is known not to be there.
     pub(crate) fn absent(method: &str, path: &str, why: &str) -> Self {
         Self { status: 501, message: format!("The sandbox does not simulate {method} {path}: {why}."), errors: Vec::new() }

@@ -69,7 +69,7 @@ impl Builder<'_> {
 }
 
 /// The state of a world at its start.
-pub(crate) fn state(world: &World) -> State {
+pub(crate) fn state(world: &World, own_key: &str) -> State {
     let plan = world.plan().clone();
     let mut state = State {
         now: plan.start.0,
@@ -102,7 +102,8 @@ pub(crate) fn state(world: &World) -> State {
         marks: Vec::new(),
         begun: Vec::new(),
         url: String::new(),
-        run_scripts: false,
+        run_scripts: world.runs_scripts(),
+        weight: super::bounds::Weight::default(),
         history: true,
         access: Access::unlimited(),
         keys: Vec::new(),
@@ -110,7 +111,7 @@ pub(crate) fn state(world: &World) -> State {
         plan: plan.clone(),
     };
     let mut b = Builder { plan: &plan, ids: HashMap::new(), pasts: Vec::new(), blocked: Vec::new() };
-    b.surroundings(&mut state);
+    b.surroundings(&mut state, own_key);
     packages::stock(&mut state);
     b.projects(&mut state);
     b.roles(&mut state.store);
@@ -128,7 +129,7 @@ pub(crate) fn state(world: &World) -> State {
 }
 
 impl Builder<'_> {
-    fn surroundings(&mut self, state: &mut State) {
+    fn surroundings(&mut self, state: &mut State, own_key: &str) {
         let plan = self.plan;
         let store = &mut state.store;
         let spaces: Vec<(String, String, bool)> = if plan.spaces.is_empty() {
@@ -143,7 +144,7 @@ impl Builder<'_> {
         store
             .of_mut("octopusservernodes")
             .put(json!({"Id": super::tasks::NODE, "Name": "sandbox", "MaxConcurrentTasks": plan.task_cap, "IsInMaintenanceMode": false}));
-        self.people(state);
+        self.people(state, own_key);
         let store = &mut state.store;
         for (i, e) in plan.environments.iter().enumerate() {
             let space = self.space(e.space.as_ref());

@@ -1,7 +1,7 @@
 //! The sandbox's own endpoints under `/sandbox/`: its clock, its truth, its faults.
 
 use super::{
-    http,
+    bounds, http,
     http::Shared,
     state::{SYSTEM, State, What, stamp, stamp_or_null},
     world::model::FaultPlan,
@@ -80,10 +80,35 @@ fn context(shared: &Shared) -> Value {
     })
 }
 
+/// All of them: what is not in here is not there.
+pub(crate) const ENDPOINTS: [(&str, &str); 12] = [
+    ("GET", "/sandbox/state"),
+    ("GET", "/sandbox/mails"),
+    ("GET", "/sandbox/context"),
+    ("GET", "/sandbox/clock"),
+    ("GET", "/sandbox/marks"),
+    ("GET", "/sandbox/requests"),
+    ("GET", "/sandbox/faults"),
+    ("POST", "/sandbox/mark"),
+    ("POST", "/sandbox/advance"),
+    ("POST", "/sandbox/forget"),
+    ("POST", "/sandbox/faults"),
+    ("POST", "/sandbox/mailbox"),
+];
+
+/// Those that `octorhai run` asks for the sake of its script: any key of a client is enough.
+pub(crate) const FOR_CLIENTS: [&str; 2] = ["/sandbox/clock", "/sandbox/context"];
+
 /// `/sandbox/…`
 pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> Response {
     let body: Value = serde_json::from_slice(raw).unwrap_or(Value::Null);
     let no = |message: String| http::json(400, &json!({ "ErrorMessage": message }));
+    let full = || no(format!("there are {} of them already", bounds::NOTES));
+    if !ENDPOINTS.contains(&(method, path)) {
+        let all: Vec<String> = ENDPOINTS.iter().map(|(method, path)| format!("{method} {path}")).collect();
+        let why = format!("there is no {method} {path}; there is: {}", all.join(", "));
+        return http::json(404, &json!({ "ErrorMessage": why }));
+    }
     match (method, path) {
         ("GET", "/sandbox/state") => http::json(200, &truth(shared)),
         ("GET", "/sandbox/mails") => http::json(200, &json!(mails(shared))),
@@ -92,6 +117,9 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
         ("GET", "/sandbox/marks") => http::json(200, &json!(shared.state.lock().marks)),
         ("POST", "/sandbox/mark") => {
             let mut state = shared.state.lock();
+            if state.marks.len() >= bounds::NOTES {
+                return full();
+            }
             let mark = json!({"n": state.marks.len() + 1, "at": stamp(shared.clock.now()), "who": body["who"], "what": body["what"]});
             state.marks.push(mark.clone());
             http::json(201, &mark)
@@ -119,6 +147,7 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
         }
         ("GET", "/sandbox/faults") => http::json(200, &json!(shared.faults.lock().seen())),
         ("POST", "/sandbox/faults") => match serde_json::from_value::<FaultPlan>(body) {
+            Ok(_) if shared.faults.lock().seen().len() >= bounds::NOTES => full(),
             Ok(plan) => {
                 shared.faults.lock().add(plan);
                 http::json(201, &json!({}))
@@ -134,9 +163,6 @@ pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> R
             }
             http::json(200, &json!({}))
         }
-        _ => http::json(
-            404,
-            &json!({ "ErrorMessage": format!("there is no {method} {path}; there is: GET /sandbox/state, context, mails, clock, requests, marks, faults; POST /sandbox/advance, faults, mailbox, forget, mark") }),
-        ),
+        _ => no(format!("{method} {path} does nothing")),
     }
 }

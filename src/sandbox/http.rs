@@ -4,11 +4,13 @@ use super::{
     access::Access,
     actiontemplates,
     answer::{Answer, Ask, Handled, Refusal, str_of},
-    build_information, channels, collection, control, dashboard, deployments,
+    bounds, build_information, channels, collection, control, dashboard, deployments,
     endpoints::{self, Depth, Endpoint},
     events,
     faults::Faults,
-    feeds, interruptions,
+    feeds,
+    gate::Gate,
+    interruptions,
     late::{Late, Waiting},
     links,
     log::{Exchange, Log},
@@ -24,9 +26,9 @@ use super::{
 };
 use crate::clock::{Clock, later};
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{ConnectInfo, Request, State as Extract},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::Response,
 };
 use jiff::SignedDuration;
@@ -42,6 +44,7 @@ use std::{
     },
     task::{Context, Poll},
 };
+use tokio::sync::Semaphore;
 
 /// What all connections share.
 pub(crate) struct Shared {
@@ -50,6 +53,11 @@ pub(crate) struct Shared {
     /// Requests that are still on their way.
     pub(crate) late: Waiting,
     pub(crate) clock: Clock,
+    pub(crate) gate: Gate,
+    /// The sandbox's own key, which opens what lies under `/sandbox/` whatever becomes of the keys of the world.
+    pub(crate) key: String,
+    /// How much of bodies may be on its way, in KiB.
+    pub(crate) bodies: Semaphore,
     pub(crate) base: String,
     /// How far the `Date` of answers is ahead.
     pub(crate) date_ahead: SignedDuration,
@@ -70,20 +78,50 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
 
 async fn respond_to(shared: &Arc<Shared>, line: Line, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(raw) = axum::body::to_bytes(body, 64 << 20).await else { return page(StatusCode::PAYLOAD_TOO_LARGE, "Request too large") };
-    let method = match parts.headers.get("X-HTTP-Method-Override").and_then(|v| v.to_str().ok()) {
-        Some(wanted) if parts.method == axum::http::Method::POST => wanted.to_uppercase(),
-        _ => parts.method.to_string(),
-    };
+    if let Some(stranger) = shared.gate.refuses(&parts) {
+        let answer = json(stranger.status, &serde_json::json!({ "ErrorMessage": stranger.why }));
+        return refused(shared, &parts, answer);
+    }
     let full = parts.uri.path().to_owned();
     let query = pairs(parts.uri.query().unwrap_or_default());
     // With the virtual directory too: that is the only address a client knows.
     let own = full.strip_prefix(shared.base.as_str()).unwrap_or(&full);
+    let is_control = own.starts_with("/sandbox/");
+    let has_key = key_of(&parts.headers, &query).is_some_and(|key| key == shared.key || shared.state.lock().knows_key(key));
+    if is_control {
+        // What `octorhai run` goes by is for each of its keys.
+        let for_clients = parts.method == Method::GET && control::FOR_CLIENTS.contains(&own);
+        if for_clients && !has_key {
+            return refused(shared, &parts, refusal(&Refusal::unauthorized()));
+        }
+        if !for_clients && !opens_control(shared, &parts.headers, &query) {
+            let why =
+                "what lies under /sandbox/ is for who has the sandbox's own key, or that of an administrator: send it as X-Octopus-ApiKey";
+            return refused(shared, &parts, json(401, &serde_json::json!({ "ErrorMessage": why })));
+        }
+    }
+    let limit = match (is_control, has_key) {
+        (true, _) => bounds::BODY_OF_CONTROL,
+        (false, true) => bounds::BODY,
+        (false, false) => bounds::BODY_WITHOUT_KEY,
+    };
+    let raw = match whole(shared, body, limit).await {
+        Ok(raw) => raw,
+        Err(_) if !has_key => return refused(shared, &parts, refusal(&Refusal::unauthorized())),
+        Err(Unread::TooLarge) => return refused(shared, &parts, refusal(&Refusal::too_large(limit))),
+        Err(Unread::Busy) => return refused(shared, &parts, page(StatusCode::SERVICE_UNAVAILABLE, "Too many large requests at once")),
+        Err(Unread::Broken) => return refused(shared, &parts, page(StatusCode::BAD_REQUEST, "The request broke off")),
+    };
+    line.has_arrived();
+    let method = match parts.headers.get("X-HTTP-Method-Override").and_then(|v| v.to_str().ok()) {
+        Some(wanted) if parts.method == Method::POST => wanted.to_uppercase(),
+        _ => parts.method.to_string(),
+    };
     // Time on a clock that stands is what clients make it: each says how late it is when it sends something.
-    if let Some(at) = parts.headers.get("X-Octorhai-Now").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()) {
+    if has_key && let Some(at) = parts.headers.get("X-Octorhai-Now").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()) {
         shared.clock.advance_to(at);
     }
-    if own.starts_with("/sandbox/") {
+    if is_control {
         // Dated too: else the HTTP library puts the time of this machine on it.
         return dated(shared, control::route(shared, &method, own, &raw));
     }
@@ -156,6 +194,66 @@ async fn respond_to(shared: &Arc<Shared>, line: Line, request: Request) -> Respo
     dated(shared, response)
 }
 
+/// A request that nobody looked at, in the log and on its way out.
+fn refused(shared: &Shared, parts: &Parts, response: Response) -> Response {
+    let exchange = Exchange {
+        at: shared.clock.now(),
+        method: parts.method.to_string(),
+        path: parts.uri.to_string(),
+        endpoint: None,
+        status: response.status().as_u16(),
+        user: String::new(),
+        client: parts.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned(),
+    };
+    shared.log.add(exchange, Some([("", &[]), ("", &[])]));
+    dated(shared, response)
+}
+
+fn refusal(refusal: &Refusal) -> Response {
+    json(refusal.status, &refusal.body())
+}
+
+/// Why a body was not read to its end.
+enum Unread {
+    TooLarge,
+    /// Others are sending too much already.
+    Busy,
+    Broken,
+}
+
+/// A body of at most `limit` bytes, as long as all that are on their way together stay below their limit.
+async fn whole(shared: &Shared, mut body: Body, limit: usize) -> Result<Bytes, Unread> {
+    let (mut raw, mut held) = (Vec::new(), Vec::new());
+    let mut room = 0;
+    while let Some(frame) = std::future::poll_fn(|cx| HttpBody::poll_frame(Pin::new(&mut body), cx)).await {
+        let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+        if raw.len() + data.len() > limit {
+            return Err(Unread::TooLarge);
+        }
+        while room < raw.len() + data.len() {
+            held.push(shared.bodies.try_acquire_many(BLOCK_KIB).map_err(|_| Unread::Busy)?);
+            room += BLOCK_KIB as usize * 1024;
+        }
+        raw.extend_from_slice(&data);
+    }
+    Ok(raw.into())
+}
+
+/// By how much the room for a body grows.
+const BLOCK_KIB: u32 = 64;
+
+/// Whether who sends this may see and change what is true, and not only what a client may know.
+fn opens_control(shared: &Shared, headers: &HeaderMap, query: &[(String, String)]) -> bool {
+    let Some(key) = key_of(headers, query) else { return false };
+    if key == shared.key {
+        return true;
+    }
+    let mut state = shared.state.lock();
+    shared.catch_up(&mut state);
+    let caller = state.user_of_key(key);
+    caller.is_some_and(|(user, read_only)| !read_only && Access::of(&state, &user, read_only).everything)
+}
+
 /// What was found out about a request on the way to its answer.
 #[derive(Default)]
 pub(crate) struct Seen {
@@ -203,7 +301,7 @@ fn huge(megabytes: u64) -> Response {
         begun: bool,
         left: u64,
     }
-    impl axum::body::HttpBody for Flood {
+    impl HttpBody for Flood {
         type Data = Bytes;
         type Error = io::Error;
         fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<FloodFrame, io::Error>>> {
@@ -238,8 +336,18 @@ fn page(status: StatusCode, text: &str) -> Response {
     response
 }
 
-/// Sets the `Date` header from the world's clock.
+/// Sets the `Date` header from the world's clock, and says that no page may have what is answered.
 fn dated(shared: &Shared, mut response: Response) -> Response {
+    let closed = [
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("cross-origin-resource-policy", "same-origin"),
+        // What somebody stored as an artifact is no page of this server.
+        ("content-security-policy", "sandbox; default-src 'none'"),
+    ];
+    for (name, value) in closed {
+        response.headers_mut().insert(header::HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
     let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
     if let Ok(date) = printer.timestamp_to_rfc9110_string(&later(shared.clock.now(), shared.date_ahead))
         && let Ok(value) = HeaderValue::from_str(&date)
@@ -323,18 +431,22 @@ pub(crate) fn rebase(value: &mut Value, base: &str) {
     }
 }
 
-/// `Users-…` of whoever sends the request, and whether the key may only read.
-fn user_of(state: &State, headers: &HeaderMap, query: &[(String, String)]) -> Option<(String, bool)> {
+/// The key that comes with a request.
+fn key_of<'r>(headers: &'r HeaderMap, query: &'r [(String, String)]) -> Option<&'r str> {
     let header = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim).filter(|v| !v.is_empty());
     let bearer = header("Authorization")
         .and_then(|v| v.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, key)| key.trim());
-    let key = header("X-Octopus-ApiKey")
+    header("X-Octopus-ApiKey")
         .or(bearer)
         .or_else(|| header("X-NuGet-ApiKey"))
-        .or_else(|| query.iter().find(|(k, _)| k.eq_ignore_ascii_case("apikey")).map(|(_, v)| v.as_str()))?;
-    state.user_of_key(key)
+        .or_else(|| query.iter().find(|(k, _)| k.eq_ignore_ascii_case("apikey")).map(|(_, v)| v.as_str()))
+}
+
+/// `Users-…` of whoever sends the request, and whether the key may only read.
+fn user_of(state: &State, headers: &HeaderMap, query: &[(String, String)]) -> Option<(String, bool)> {
+    state.user_of_key(key_of(headers, query)?)
 }
 
 pub(crate) fn respond(
@@ -399,6 +511,12 @@ pub(crate) fn respond(
     }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let is_content = segments.last().is_some_and(|s| matches!(s.to_lowercase().as_str(), "content" | "raw" | "logo"));
+    let files = is_content.then(|| {
+        let packages = state.packages.iter().map(packages::Package::size);
+        packages.chain(state.blobs.values().map(|(_, bytes)| bytes.len())).sum()
+    });
+    let admitted = state.weight.admit(method, path, raw.len(), files);
+    admitted.map_err(|message| Refusal { status: 413, message, errors: Vec::new() })?;
     let body = if raw.is_empty() || is_content {
         Value::Null
     } else {

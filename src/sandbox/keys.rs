@@ -4,6 +4,7 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal},
     collection::page,
     state::{State, stamp, stamp_or_null},
+    world::KNOWN_KEY,
 };
 use crate::clock::later;
 use jiff::{SignedDuration, Timestamp};
@@ -41,7 +42,9 @@ pub(crate) struct NewKey<'a> {
 impl State {
     /// Adds a key and gives back its place.
     pub(crate) fn add_key(&mut self, new: &NewKey<'_>) -> usize {
-        let made_of = format!("{}/{}/{}", new.user, self.keys.len(), new.purpose);
+        // Where the sandbox's own key is secret, those that are made here must not be known either.
+        let own = self.keys.first().map(|own| own.secret.as_str()).filter(|own| *own != KNOWN_KEY).unwrap_or_default();
+        let made_of = format!("{own}{}/{}/{}", new.user, self.keys.len(), new.purpose);
         let digits = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, made_of.as_bytes()).simple().to_string().to_uppercase();
         self.keys.push(Key {
             id: format!("apikeys-{}", &digits[..26]),
@@ -55,6 +58,11 @@ impl State {
             revoked: None,
         });
         self.keys.len() - 1
+    }
+
+    /// Whether this is one of the keys that there are or were.
+    pub(crate) fn knows_key(&self, secret: &str) -> bool {
+        self.keys.iter().any(|key| key.secret == secret)
     }
 
     /// The user of a key that holds now, and whether it may only read.

@@ -84,10 +84,12 @@ impl Log {
             }
         }
         let mut exchange = exchange;
-        if let Some((cut, _)) = exchange.path.char_indices().nth(ADDRESS) {
-            exchange.path.truncate(cut);
-            exchange.path.push('…');
-            exchange.path.shrink_to_fit();
+        for text in [&mut exchange.path, &mut exchange.client, &mut exchange.method] {
+            if let Some((cut, _)) = text.char_indices().nth(ADDRESS) {
+                text.truncate(cut);
+                text.push('…');
+                text.shrink_to_fit();
+            }
         }
         let mut recent = self.recent.lock();
         if recent.len() == RECENT {

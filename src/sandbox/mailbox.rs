@@ -249,6 +249,15 @@ impl Conversation {
                     return Ok(());
                 }
                 "EHLO" | "HELO" => self.say("501 5.5.4 who are you?").await?,
+                // A web page in somebody's browser can send lines to any port: what begins like HTTP is heard no further.
+                "GET" | "POST" | "PUT" | "HEAD" | "DELETE" | "OPTIONS" | "PATCH" | "CONNECT" | "TRACE" | "PRI" => {
+                    self.say("221 2.7.0 this is no web server").await?;
+                    return Ok(());
+                }
+                _ if verb.ends_with(':') => {
+                    self.say("221 2.7.0 this is no web server").await?;
+                    return Ok(());
+                }
                 _ => self.say("502 5.5.1 not known here").await?,
             }
         }

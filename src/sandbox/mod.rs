@@ -8,6 +8,7 @@ mod access;
 mod actiontemplates;
 mod activity;
 mod answer;
+mod bounds;
 mod build;
 mod build_information;
 mod channels;
@@ -23,6 +24,7 @@ mod events;
 mod executions;
 mod faults;
 mod feeds;
+mod gate;
 mod http;
 mod interruptions;
 mod keys;
@@ -73,14 +75,13 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use wire::{Door, Line};
 
 /// A running simulated server; dropping it stops it.
 pub struct Sandbox {
     shared: Arc<Shared>,
     address: SocketAddr,
-    key: String,
     serving: JoinHandle<()>,
 }
 
@@ -98,9 +99,21 @@ pub fn messages_in(lines: &[String]) -> serde_json::Value {
 impl Sandbox {
     /// Starts a server for `world` on the current tokio runtime. Time in it is `clock`'s; port 0 means any.
     ///
+    /// Its key is the world's, and `API-SANDBOX` in a world that names none. Where scripts run or other machines reach it, a key that
+    /// the world does not name is made up.
+    ///
     /// # Errors
-    /// `usage` when it cannot listen.
+    /// `usage` when it cannot listen, or when the world has scripts and may not run them ([`World::running_scripts`]).
     pub async fn start(world: World, clock: Clock, listen: SocketAddr) -> Result<Sandbox> {
+        Self::start_as(world, clock, listen, &[]).await
+    }
+
+    /// The same; clients call it by `hosts`, too.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`].
+    pub async fn start_as(world: World, clock: Clock, listen: SocketAddr, hosts: &[String]) -> Result<Sandbox> {
+        world.may_start()?;
         let cannot = |e: std::io::Error| {
             let why = match e.kind() {
                 std::io::ErrorKind::AddrInUse => "another process listens there".to_owned(),
@@ -114,13 +127,19 @@ impl Sandbox {
         let address = listener.local_addr().map_err(cannot)?;
         let mailbox = Mailbox::start(SocketAddr::new(listen.ip(), 0))?;
         let plan = world.plan();
-        let mut state = build::state(&world);
+        let is_secret = world.runs_scripts() || !listen.ip().to_canonical().is_loopback();
+        let made_up = || format!("API-{}", uuid::Uuid::new_v4().simple().to_string().to_uppercase());
+        let key = plan.key.clone().unwrap_or_else(|| if is_secret { made_up() } else { world::KNOWN_KEY.to_owned() });
+        let mut state = build::state(&world, &key);
         state.smtp = plan.smtp.then(|| (mailbox.address().ip().to_string(), mailbox.address().port()));
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             faults: Mutex::new(faults::Faults::new(plan.start.0, &plan.faults)),
             late: late::Waiting::default(),
             clock,
+            gate: gate::Gate::new(address, hosts),
+            key,
+            bodies: Semaphore::new(bounds::BODIES >> 10),
             base: plan.base_path.trim_end_matches('/').to_owned(),
             date_ahead: plan.date_ahead.unwrap_or_default().0,
             requests: AtomicU64::new(0),
@@ -129,15 +148,15 @@ impl Sandbox {
             worker: worker::Worker::new(),
         });
         shared.state.lock().url = format!("http://{address}{}", shared.base);
-        if !shared.clock.is_virtual() && plan.runs_steps() {
+        if !shared.clock.is_virtual() && world.runs_scripts() {
             tokio::spawn(worker::watch(Arc::downgrade(&shared)));
         }
         let app = axum::Router::new().fallback(http::handle).with_state(shared.clone()).into_make_service_with_connect_info::<Line>();
         let serving = tokio::spawn(async move {
             // The server ends only when this task is aborted.
-            let _ = axum::serve(Door(listener), app).await;
+            let _ = axum::serve(Door::new(listener), app).await;
         });
-        Ok(Sandbox { shared, address, key: plan.key.clone(), serving })
+        Ok(Sandbox { shared, address, serving })
     }
 
     /// The address to give to clients, with the virtual directory if the world has one.
@@ -145,18 +164,9 @@ impl Sandbox {
         format!("http://{}{}", self.address, self.shared.base)
     }
 
-    /// From now on bodies of steps that come over the network run on this machine, too.
-    pub fn run_scripts(&self) {
-        let watched = self.shared.clock.is_virtual() || self.shared.state.lock().plan.runs_steps();
-        self.shared.state.lock().run_scripts = true;
-        if !watched {
-            tokio::spawn(worker::watch(Arc::downgrade(&self.shared)));
-        }
-    }
-
     /// An API key that may do everything.
     pub fn api_key(&self) -> String {
-        self.key.clone()
+        self.shared.key.clone()
     }
 
     /// Where mail goes: `smtp://127.0.0.1:port`.
@@ -200,6 +210,11 @@ pub fn endpoints() -> impl Iterator<Item = serde_json::Value> {
         let (depth, note) = e.depth();
         serde_json::json!({"method": e.method, "path": e.path, "depth": depth, "note": note, "permission": e.needs})
     })
+}
+
+/// The endpoints of the sandbox itself: method and path.
+pub fn control_endpoints() -> impl Iterator<Item = (&'static str, &'static str)> {
+    control::ENDPOINTS.into_iter()
 }
 
 /// The name of the endpoint of a request, as `GET /api/{space}/projects/{id}`; none when the sandbox knows no such endpoint.

@@ -3,6 +3,7 @@
 use super::{
     access::Access,
     answer::{Ask, str_of},
+    bounds::Weight,
     collection::{Noun, Store, slug},
     keys::Key,
     limits::Buckets,
@@ -70,6 +71,8 @@ pub(crate) struct State {
     pub(crate) access: Access,
     pub(crate) keys: Vec<Key>,
     pub(crate) buckets: Buckets,
+    /// How much clients have made it keep.
+    pub(crate) weight: Weight,
 }
 
 /// A release.

@@ -245,7 +245,7 @@ impl Repl<'_> {
             self.ui.data("`octorhai sandbox --print-world` prints a world as a file to begin with");
             return Ok(());
         }
-        let target = Target::Sandbox(below::world(name)?);
+        let target = Target::Sandbox(below::world(name, self.args.run_scripts)?);
         let (name, (settings, screen, cancel)) = (place(&target), settings(self.args, self.ui, self.environment, target)?);
         self.opening = Some(open(settings, &self.helper)?);
         self.open()?;

@@ -37,6 +37,10 @@ pub struct ReplArgs {
     #[arg(long, value_name = "NAME|FILE", num_args = 0..=1, default_missing_value = "shop", conflicts_with = "server")]
     sandbox: Option<String>,
 
+    /// Run the scripts of steps of that world, in Bash and PowerShell, as this user on this machine
+    #[arg(long)]
+    run_scripts: bool,
+
     /// Address of the Octopus Server [env: OCTOPUS_URL]; log in with OCTOPUS_API_KEY or OCTOPUS_ACCESS_TOKEN
     #[arg(long, value_name = "URL")]
     server: Option<String>,
@@ -134,6 +138,10 @@ pub fn run(args: &ReplArgs, ui: &Ui, environment: &Environment) -> u8 {
 fn go(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
     run::learn_secrets(ui, environment);
     let target = target(args, ui, environment)?;
+    // A session is opened behind the prompt; this is known before.
+    if let Target::Sandbox(world) = &target {
+        world.may_start()?;
+    }
     let (place, is_sandbox) = (place(&target), matches!(target, Target::Sandbox(_)));
     let assumed = if let Target::Sandbox(world) = &target { Some(world.names()) } else { None };
     let (settings, screen, cancel) = settings(args, ui, environment, target)?;
@@ -183,6 +191,7 @@ fn target(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<Target>
 fn as_run(args: &ReplArgs) -> Result<RunArgs> {
     Ok(RunArgs {
         sandbox: args.sandbox.clone(),
+        run_scripts: args.run_scripts,
         server: args.server.clone(),
         api_key_file: args.api_key_file.clone(),
         space: args.space.clone(),
@@ -201,7 +210,11 @@ pub(super) fn session_for_names(sandbox: Option<&str>, at: &ServerArgs, ui: &Ui,
         ca_cert: at.ca_cert.clone(),
         ..ReplArgs::default()
     };
-    let target = target(&args, ui, environment)?;
+    let target = match target(&args, ui, environment)? {
+        // Nothing is deployed to learn a name.
+        Target::Sandbox(world) => Target::Sandbox(world.without_scripts()),
+        server @ Target::Server { .. } => server,
+    };
     let (settings, ..) = settings(&args, ui, environment, target)?;
     below::session(settings)
 }

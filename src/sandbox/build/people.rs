@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 impl Builder<'_> {
     /// Users, their keys, and teams without roles yet.
-    pub(super) fn people(&mut self, state: &mut State) {
+    pub(super) fn people(&mut self, state: &mut State, own_key: &str) {
         let plan = self.plan;
         let now = stamp(plan.start.0);
         let user = |name: &str, display: &str, plan: Option<&UserPlan>| {
@@ -31,7 +31,7 @@ impl Builder<'_> {
         let id = self.add(&mut state.store, "users", "Users-", "", "sandbox", user("sandbox", "Sandbox", None));
         debug_assert_eq!(id, USER);
         let key =
-            NewKey { user: USER, secret: Some(&plan.key), purpose: "the world's key", expires: None, read_only: false, is_token: false };
+            NewKey { user: USER, secret: Some(own_key), purpose: "the world's key", expires: None, read_only: false, is_token: false };
         state.add_key(&key);
         for u in &plan.users {
             let name = u.name.get_ref();

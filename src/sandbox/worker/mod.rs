@@ -26,6 +26,7 @@ use super::{
     server::add_artifact,
     state::{State, TaskState},
 };
+use crate::platform::files;
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 use process::Job;
@@ -35,6 +36,9 @@ use tempfile::TempDir;
 
 /// How often to look for steps that have begun, where time passes by itself; on the clock on the wall, however fast the world's is.
 const TICK: SignedDuration = SignedDuration::from_millis(20);
+
+/// The agent's own folder in the one that is thrown away at the end.
+const HOME: &str = "agent";
 
 /// Where steps run, and those that do.
 pub(crate) struct Worker {
@@ -52,11 +56,13 @@ impl Worker {
     fn home(&self) -> std::io::Result<PathBuf> {
         let mut home = self.home.lock();
         if let Some(known) = &*home {
-            return Ok(known.path().to_owned());
+            return Ok(known.path().join(HOME));
         }
         let made = tempfile::Builder::new().prefix("octorhai-worker-").tempdir()?;
-        std::fs::create_dir(made.path().join("Work"))?;
-        Ok(home.insert(made).path().to_owned())
+        // Scripts with their values are written in it: nobody else looks in, whatever the mask of this process says.
+        files::create_folder(&made.path().join(HOME))?;
+        std::fs::create_dir(made.path().join(HOME).join("Work"))?;
+        Ok(home.insert(made).path().join(HOME))
     }
 
     /// Ends all that runs: nothing outlives the server, and nothing is left on the disk.

@@ -10,6 +10,7 @@ use super::{
     variables::{self, Set, Variable},
 };
 use crate::sandbox::{
+    bounds,
     http::Shared,
     state::State,
     world::run::{RunPlan, Syntax},
@@ -24,11 +25,15 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
 };
 
+/// What a line of the log costs beside its text.
+const LINE: usize = 48;
+/// How many lines of a step are read ahead.
+const AHEAD: usize = 10_000;
 /// Only texts longer than this are masked (octopus-step-contract.md §2.6).
 const SHORTEST: usize = 3;
 
@@ -48,6 +53,9 @@ pub(super) struct Job {
     /// The group of its processes, once there are some.
     group: Mutex<Option<u32>>,
     left: AtomicBool,
+    /// How much its log holds, and whether it was told that there is no more room.
+    logged: AtomicUsize,
+    full: AtomicBool,
 }
 
 /// What the server learns while it runs.
@@ -80,6 +88,8 @@ impl Job {
             variables: variables::of_step(state, task, step),
             group: Mutex::default(),
             left: AtomicBool::new(false),
+            logged: AtomicUsize::new(0),
+            full: AtomicBool::new(false),
         })
     }
 
@@ -169,7 +179,7 @@ impl Job {
             self.log(&mut state, shared, "Warning", "the step has left the level of its log changed", &told);
         }
         for (path, name) in std::mem::take(&mut told.artifacts) {
-            match fs::read(&path) {
+            match artifact(Path::new(&path)) {
                 Ok(bytes) => super::keep_artifact(&mut state, self, &masked(&name, &told.masks), bytes),
                 Err(problem) => self.log(&mut state, shared, "Error", &format!("artifact {path} cannot be collected: {problem}"), &told),
             }
@@ -297,10 +307,32 @@ impl Job {
         let line = (shared.clock.now(), level, masked(text, &told.masks));
         let t = &mut state.tasks[self.task];
         // What a killed process still says is not read any more.
-        if t.steps[self.step].attempts == self.attempt {
-            t.steps[self.step].log.push(line);
+        if t.steps[self.step].attempts != self.attempt {
+            return;
+        }
+        match self.logged.fetch_add(line.2.len() + LINE, Ordering::SeqCst) {
+            before if before < bounds::LOG => t.steps[self.step].log.push(line),
+            _ if !self.full.swap(true, Ordering::SeqCst) => {
+                let text = format!("the log of this step is longer than {} MiB: the rest is left out", bounds::LOG >> 20);
+                t.steps[self.step].log.push((line.0, "Warning", text));
+            }
+            _ => {}
         }
     }
+}
+
+/// What an artifact of a step holds.
+fn artifact(path: &Path) -> std::io::Result<Vec<u8>> {
+    // One that is no file (a pipe) would be waited for without end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(bounds::ARTIFACT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bounds::ARTIFACT {
+        return Err(std::io::Error::other(format!("it is larger than {} MiB", bounds::ARTIFACT >> 20)));
+    }
+    Ok(bytes)
 }
 
 /// A step that can begin.
@@ -369,7 +401,7 @@ fn spawn(line: &[String], folder: &Path, environment: &[(String, String)]) -> st
 
 /// Lines of both streams as they come: which one, and the line.
 fn listen(child: &mut Child) -> mpsc::Receiver<(usize, String)> {
-    let (say, heard) = mpsc::channel();
+    let (say, heard) = mpsc::sync_channel(AHEAD);
     let streams: [Option<Box<dyn Read + Send>>; 2] =
         [child.stdout.take().map(|pipe| Box::new(pipe) as _), child.stderr.take().map(|pipe| Box::new(pipe) as _)];
     for (number, pipe) in streams.into_iter().enumerate().filter_map(|(number, pipe)| Some((number, pipe?))) {

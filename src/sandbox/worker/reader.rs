@@ -35,6 +35,9 @@ enum Reading {
     Inside(String),
 }
 
+/// The longest line, and the longest message, in bytes: what is longer is cut, or no message.
+const LONGEST: usize = 32 << 20;
+
 /// How a message begins.
 pub(super) const MARK: &str = "##octopus";
 
@@ -82,6 +85,7 @@ impl Reader {
                     self.state = Reading::Text;
                     break;
                 }
+                Reading::Inside(inside) if inside.len() >= LONGEST => self.state = Reading::Text,
                 Reading::Inside(inside) => inside.push(c),
             }
         }
@@ -252,7 +256,12 @@ impl Lines {
             match byte {
                 b'\n' if belongs => {}
                 b'\n' | b'\r' => lines.push(String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned()),
-                _ => self.rest.push(*byte),
+                _ => {
+                    self.rest.push(*byte);
+                    if self.rest.len() == LONGEST {
+                        lines.push(String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned());
+                    }
+                }
             }
         }
         lines

@@ -2,11 +2,11 @@
 //! does: extracted without executable bits or links, or copied as a file.
 
 use super::variables::Set;
-use crate::sandbox::{feeds, packages, selection::taken, state::State, world::run::Reference};
+use crate::sandbox::{bounds, feeds, packages, selection::taken, state::State, world::run::Reference};
 use axum::body::Bytes;
 use std::{
     fs,
-    io::{self, Cursor},
+    io::{self, Cursor, Read as _},
     path::Path,
 };
 
@@ -119,6 +119,10 @@ fn allowed(name: &str) -> String {
 
 fn extract(bytes: &Bytes, to: &Path, say: &mut impl FnMut(&'static str, String)) -> io::Result<()> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes))?;
+    let (mut left, entries) = bounds::EXTRACTED;
+    if archive.len() > entries {
+        return Err(io::Error::other(format!("the archive has {} entries, and the sandbox extracts at most {entries}", archive.len())));
+    }
     fs::create_dir_all(to)?;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index)?;
@@ -141,7 +145,13 @@ fn extract(bytes: &Bytes, to: &Path, say: &mut impl FnMut(&'static str, String))
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        io::copy(&mut entry, &mut fs::File::create(&path)?)?;
+        // Its head may say another size than it has.
+        let size = io::copy(&mut entry.by_ref().take(left + 1), &mut fs::File::create(&path)?)?;
+        if size > left {
+            let most = bounds::EXTRACTED.0 >> 20;
+            return Err(io::Error::other(format!("the archive holds more than {most} MiB, and the sandbox extracts no more")));
+        }
+        left -= size;
     }
     Ok(())
 }

@@ -17,7 +17,11 @@ use std::sync::Arc;
 pub struct World {
     name: String,
     plan: Arc<Plan>,
+    runs_scripts: bool,
 }
+
+/// The key of a sandbox that only this machine reaches and that runs nobody's scripts, unless the world names another.
+pub(crate) const KNOWN_KEY: &str = "API-SANDBOX";
 
 impl World {
     /// A built-in world (`shop`, `tenants`, `fleet(200)`) or the path of a TOML file.
@@ -26,7 +30,10 @@ impl World {
     /// `usage` when there is neither, or when the file is wrong.
     pub fn named_or_file(text: &str) -> Result<World> {
         if let Some(toml) = Self::builtin_toml(text) {
-            return Self::from_toml(text, &toml);
+            let mut world = Self::from_toml(text, &toml)?;
+            // What everybody knows is not what somebody chose.
+            Arc::make_mut(&mut world.plan).key = None;
+            return Ok(world);
         }
         let looks_like_a_file =
             text.contains(['/', '\\']) || std::path::Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
@@ -60,7 +67,46 @@ impl World {
         let mut plan = read::read(name, text)?;
         validate::validate(name, text, &plan)?;
         run::load(name, &mut plan)?;
-        Ok(World { name: name.to_owned(), plan: Arc::new(plan) })
+        Ok(World { name: name.to_owned(), plan: Arc::new(plan), runs_scripts: false })
+    }
+
+    /// The same world, in which scripts of steps run on this machine, as this user: those of the world (`run = {...}`), and those that
+    /// clients put into processes. Without this a world that has some is not started.
+    #[must_use]
+    pub fn running_scripts(mut self) -> World {
+        self.runs_scripts = true;
+        self
+    }
+
+    /// The same world, whose steps take their time and do nothing: for who wants to know its names.
+    #[must_use]
+    pub fn without_scripts(mut self) -> World {
+        let plan = Arc::make_mut(&mut self.plan);
+        for project in &mut plan.projects {
+            for step in project.steps.iter_mut().chain(project.runbooks.iter_mut().flat_map(|runbook| &mut runbook.steps)) {
+                step.run = None;
+            }
+        }
+        self
+    }
+
+    /// Whether scripts of steps run on this machine.
+    pub(crate) fn runs_scripts(&self) -> bool {
+        self.runs_scripts
+    }
+
+    /// Whether a server of this world may start.
+    ///
+    /// # Errors
+    /// `usage` when steps of it are scripts and nobody asked for them to be run.
+    pub fn may_start(&self) -> Result<()> {
+        match self.plan.scripts().next() {
+            Some(step) if !self.runs_scripts => {
+                let why = format!("the step `{step}` of the world `{}` is a script, which would run on this machine", self.name);
+                Err(Error::usage(why).help("`--run-scripts` runs the scripts of a world, as this user: read them first"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The text of a built-in world; none for an unknown name.

@@ -42,8 +42,8 @@ impl<'de> Deserialize<'de> for Moment {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
-    #[serde(default = "default_key")]
-    pub(crate) key: String,
+    /// None: the one that everybody knows, or one that is made up where it must be secret.
+    pub(crate) key: Option<String>,
     #[serde(default = "default_start")]
     pub(crate) start: Moment,
     pub(crate) zone: Option<Ref>,
@@ -127,9 +127,6 @@ pub(crate) enum StartDeadlines {
     Dropped,
 }
 
-fn default_key() -> String {
-    "API-SANDBOX".into()
-}
 fn default_version() -> String {
     "2026.1.4242".into()
 }

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    fs::File,
+    io::Read,
+    path::{Component, Path},
 };
 
 /// How steps with a body are run.
@@ -47,11 +49,11 @@ fn yes() -> bool {
 }
 
 impl Plan {
-    /// Whether any step has a body.
-    pub(crate) fn runs_steps(&self) -> bool {
+    /// The steps that have a body.
+    pub(crate) fn scripts(&self) -> impl Iterator<Item = String> {
         let own = self.projects.iter().flat_map(|project| &project.steps);
-        own.chain(self.projects.iter().flat_map(|project| &project.runbooks).flat_map(|runbook| &runbook.steps))
-            .any(|step| step.run.is_some())
+        let all = own.chain(self.projects.iter().flat_map(|project| &project.runbooks).flat_map(|runbook| &runbook.steps));
+        all.filter(|step| step.run.is_some()).map(|step| step.name.clone())
     }
 }
 
@@ -100,9 +102,9 @@ pub(crate) struct Reference {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunPlan {
     script: Option<String>,
-    /// From the folder of the world.
+    /// Below the folder of the world.
     file: Option<String>,
-    /// A step template from the folder of the world.
+    /// A step template below the folder of the world.
     template: Option<String>,
     /// The language of `script` or `file`; a template says its own, and the name of a file may.
     syntax: Option<Syntax>,
@@ -159,6 +161,33 @@ impl RunPlan {
     }
 }
 
+/// The largest file that a world may name, in bytes.
+const LARGEST: u64 = 16 << 20;
+
+/// What the file `path` below `folder` holds. A world may come from anybody: it reads nothing but what came with it.
+fn beside(folder: &Path, path: &str) -> std::result::Result<String, String> {
+    let outside = || "it is not below the folder of the world, and a world reads nothing else".to_owned();
+    if Path::new(path).components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(outside());
+    }
+    let problem = |e: std::io::Error| e.to_string();
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let (own, real) = (folder.canonicalize().map_err(problem)?, folder.join(path).canonicalize().map_err(problem)?);
+    // Links may lead anywhere.
+    if !real.starts_with(&own) {
+        return Err(outside());
+    }
+    if !real.metadata().map_err(problem)?.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    let mut text = String::new();
+    File::open(&real).map_err(problem)?.take(LARGEST + 1).read_to_string(&mut text).map_err(problem)?;
+    if text.len() as u64 > LARGEST {
+        return Err(format!("it is larger than {} MiB", LARGEST >> 20));
+    }
+    Ok(text)
+}
+
 /// Reads the files that steps name.
 pub(super) fn load(world: &str, plan: &mut Plan) -> Result<()> {
     let folder = Path::new(world).parent().unwrap_or(Path::new("")).to_path_buf();
@@ -174,10 +203,7 @@ pub(super) fn load(world: &str, plan: &mut Plan) -> Result<()> {
 
 fn body(run: &mut RunPlan, step: &str, folder: &Path) -> Result<()> {
     let wrong = |why: String| Error::usage(format!("step `{step}` of the world cannot be run: {why}"));
-    let read = |path: &str| {
-        let path: PathBuf = folder.join(path);
-        std::fs::read_to_string(&path).map_err(|problem| wrong(format!("`{}` cannot be read: {problem}", path.display())))
-    };
+    let read = |path: &str| beside(folder, path).map_err(|problem| wrong(format!("`{path}` cannot be read: {problem}")));
     run.body = match (&run.script, &run.file, &run.template) {
         (Some(text), None, None) => text.clone(),
         (None, Some(path), None) => {

@@ -194,7 +194,7 @@ fn people(c: &Check<'_>, plan: &Plan, k: &Known, spaces: &[&str], projects: &[&s
         c.all("permission", &role.permissions, &permissions)?;
         roles.push(role.name.get_ref());
     }
-    let mut keys = BTreeSet::from([plan.key.as_str()]);
+    let mut keys = BTreeSet::from([plan.key.as_deref().unwrap_or(super::KNOWN_KEY)]);
     for user in &plan.users {
         let wrong = |what: &str| Err(at(c.name, c.text, user.name.span(), &format!("user `{}` {what}", user.name.get_ref())));
         if user.name.get_ref().eq_ignore_ascii_case("sandbox") {

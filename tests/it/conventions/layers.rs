@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("mail", &["error", "clock", "cancel", "event", "crash"]),
     ("report", &["error", "clock", "cancel", "event"]),
     ("engine", &["error", "clock", "cancel", "event"]),
-    ("sandbox", &["error", "clock", "cancel", "event"]),
+    ("sandbox", &["error", "clock", "cancel", "event", "platform"]),
     ("step", &["error", "clock", "cancel", "event"]),
     ("host", &["error", "clock", "cancel", "event", "platform", "api", "journal", "lock", "doctor", "mail", "report", "engine"]),
     (

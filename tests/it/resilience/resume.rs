@@ -54,7 +54,8 @@ impl Ground {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let clock = octorhai::clock::Clock::real();
-            let settings = octorhai::api::Settings::new(&self.sandbox.url, None, clock, octorhai::cancel::Cancel::new());
+            let settings =
+                octorhai::api::Settings::new(&self.sandbox.url, Some(support::ground::known_key()), clock, octorhai::cancel::Cancel::new());
             let client = octorhai::api::Client::new(settings).expect("a client");
             client.raw(method, path, Some(body)).await.expect("an answer")
         })

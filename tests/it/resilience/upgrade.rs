@@ -161,7 +161,7 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let process = Standalone::start(&fixture().join("world.toml").display().to_string(), &["--virtual"]);
+        let process = Standalone::start(&fixture().join("world.toml").display().to_string(), &["--virtual", "--host", "octopus.test"]);
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mails_at = process.get("/sandbox/context")["smtp"].as_str().expect("an address").to_owned();
         Self {

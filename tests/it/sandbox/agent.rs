@@ -146,7 +146,7 @@ fn on_the_sandbox(folder: &Path, world: &str, environment: &[(&str, Option<&Path
     "#;
     fs::write(folder.join("x.rhai"), script).expect("written");
     let mut command = octorhai();
-    command.current_dir(folder).args(["run", "--sandbox=world.toml", "x.rhai"]);
+    command.current_dir(folder).args(["run", "--sandbox=world.toml", "--run-scripts", "x.rhai"]);
     for (name, value) in environment {
         if let Some(value) = value {
             command.env(name, value);

@@ -133,14 +133,16 @@ async fn a_restart_fails_tasks_only_when_told() {
 #[tokio::test]
 async fn faults_and_time_by_hand() {
     let s = with("match = \"*/nothing\"\naction = \"html\"").await;
-    let control = |path: &str, body: Value| s.http.post(format!("{}/sandbox/{path}", s.sandbox.url())).json(&body).send();
+    let control = |path: &str, body: Value| {
+        s.http.post(format!("{}/sandbox/{path}", s.sandbox.url())).header("X-Octopus-ApiKey", "API-SANDBOX").json(&body).send()
+    };
     assert_eq!(control("faults", json!({"match": "GET */tasks", "action": "html"})).await.unwrap().status(), 201);
     let page = s.http.get(format!("{}/api/tasks", s.sandbox.url())).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<html>"));
     post(&s).await.unwrap();
     let now: Value = control("advance", json!({"by": "1h"})).await.unwrap().json().await.unwrap();
     assert_eq!(now["now"], "2026-03-02T09:00:00.000+00:00");
-    let state: Value = s.http.get(format!("{}/sandbox/state", s.sandbox.url())).send().await.unwrap().json().await.unwrap();
+    let state: Value = s.get("/sandbox/state").await;
     assert_eq!(state["deployments"][0]["state"], "Success");
     assert_eq!(s.sandbox.requests(), 2);
 }

@@ -16,5 +16,6 @@ mod shells;
 mod shop;
 mod step_templates;
 mod steps;
+mod strangers;
 mod system_variables;
 mod writes;

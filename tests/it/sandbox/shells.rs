@@ -33,11 +33,16 @@ fn a_cancel_kills_the_tree_or_its_root_and_no_secret_is_on_the_disk() {
             let file = folder.path().join("pid");
             let body = body.replace("FILE", &file.display().to_string());
             let run = format!("script = {}, syntax = \"{syntax}\", secrets = {{ Secret = \"clear-text-of-it\" }}", toml(&body));
-            let ground = Ground::with_clock(&world(&run, &format!("\n[worker]\ncancel = \"{cancel}\"\n")), &["--speed", "60"]);
+            let ground =
+                Ground::with_clock(&world(&run, &format!("\n[worker]\ncancel = \"{cancel}\"\n")), &["--speed", "60", "--run-scripts"]);
             let task = on(&ground, "print(deploy(\"Train\", \"1.0.0\", \"Test\").id);").stdout.trim().to_owned();
             let process = until("the process of the step", || fs::read_to_string(&file).ok()).trim().to_owned();
             let own = Path::new("/proc").join(&process);
             let work = fs::read_link(own.join("cwd")).expect("it runs");
+            // Home, with the folders of all steps in it, is for nobody else.
+            let home = work.ancestors().nth(2).expect("a home");
+            let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(home).expect("there"));
+            assert_eq!((mode & 0o777, home.join("Work").is_dir()), (0o700, true), "{}", home.display());
             let there = texts(&work);
             // That what was looked at are the files of the step: its body stands in one.
             assert!(there.contains("600") && !there.contains("clear-text-of-it"), "{syntax}: {there}");

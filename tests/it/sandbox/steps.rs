@@ -50,7 +50,7 @@ impl Came {
         let script =
             "let t = deploy(\"Train\", \"1.0.0\", \"Test\"); settle(t); print(t.state); print(outputs(t).to_json()); print(t.log);";
         fs::write(folder.join("x.rhai"), script).expect("written");
-        support::finish(octorhai().current_dir(folder).args(["run", "--sandbox=world.toml", "x.rhai"]))
+        support::finish(octorhai().current_dir(folder).args(["run", "--sandbox=world.toml", "--run-scripts", "x.rhai"]))
     }
 
     fn output(&self, name: &str) -> &str {
@@ -153,9 +153,9 @@ fn places(old: &[PathBuf]) -> Vec<PathBuf> {
 #[test]
 fn the_train_of_our_template_deploys_other_projects_on_the_same_server() {
     let folder = tempfile::tempdir().expect("a folder");
-    let template = support::root().join("templates/master-project.bash.json");
+    fs::copy(support::root().join("templates/master-project.bash.json"), folder.path().join("train.json")).expect("copied");
     for array in [true, false] {
-        let run = with(&format!("template = {}", toml(&template.display().to_string())), &[("NotifyTo", "qa@example.com")], &[]);
+        let run = with("template = \"train.json\"", &[("NotifyTo", "qa@example.com")], &[]);
         let run = run.replace("\"T.", "\"Octorhai.MasterProject.");
         let came = Came::of(folder.path(), &format!("{}\n[worker]\nparameters_array = {array}\n", world(&run, "")));
         assert_eq!(came.state, "Success", "{}", came.log);
@@ -301,13 +301,11 @@ fn a_worker_does_around_a_body_what_was_measured() {
 
 /// A real-time sandbox with the train, whose script deploys A and B and waits.
 fn train(more: &str, run: &str) -> Ground {
-    let folder = tempfile::tempdir().expect("a folder").keep();
     let script = "wait([deploy(\"Project A\", \"latest\", \"Test\"), deploy(\"Project B\", \"latest\", \"Test\")]); output(\"Done\", 1); artifact(\"done.txt\", \"A and B\");";
-    let template = exported(&folder, "train.rhai", script);
-    let template = template.replace("templates/", &format!("{}/templates/", folder.display()));
-    let ground = Ground::with_clock(&world(&format!("{}{run}", with(&template, &[], &[])), more), &["--speed", "120"]);
-    fs::remove_dir_all(folder).expect("gone");
-    ground
+    Ground::with_files(&["--speed", "120", "--run-scripts"], |folder| {
+        let template = exported(folder, "train.rhai", script);
+        world(&format!("{}{run}", with(&template, &[], &[])), more)
+    })
 }
 
 /// Runs a script on it.

@@ -61,7 +61,7 @@ fn seen(script: &str) -> Vec<String> {
         "fn begun() {{ {script} }}\nlet t = begun(); settle(t); print(#{{state: t.state, all: outputs(t)[\"Look\"].All}}.to_json());"
     );
     fs::write(folder.path().join("x.rhai"), script).expect("written");
-    let ran = support::finish(octorhai().current_dir(folder.path()).args(["run", "--sandbox=world.toml", "x.rhai"]));
+    let ran = support::finish(octorhai().current_dir(folder.path()).args(["run", "--sandbox=world.toml", "--run-scripts", "x.rhai"]));
     assert_eq!(ran.code, 0, "{ran:?}");
     let said: Value = serde_json::from_str(&ran.stdout).expect("JSON");
     assert_eq!(said["state"], "Success");

@@ -55,7 +55,8 @@ impl Separate {
     fn get(&self, path: &str) -> Value {
         let url = &self.variables.iter().find(|(name, _)| name == "OCTOPUS_URL").expect("a URL").1;
         let mut stream = TcpStream::connect(url.trim_start_matches("http://")).expect("it listens");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\r\n").expect("sent");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Octopus-ApiKey: API-SANDBOX\r\nConnection: close\r\n\r\n")
+            .expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON")

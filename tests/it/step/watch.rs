@@ -209,7 +209,7 @@ kit, template, url, project, how, moment, binary = sys.argv[1:]
 sys.path.insert(0, kit)
 import calamari_step as c
 mark, told = str(uuid.uuid4()), {}
-ask = lambda path: json.load(urllib.request.urlopen(url + path, timeout=30))
+ask = lambda path: json.load(urllib.request.urlopen(urllib.request.Request(url + path, headers={"X-Octopus-ApiKey": "API-SANDBOX"}), timeout=30))
 before = len(ask("/sandbox/state")["runbook_runs"])
 
 def left():

@@ -3,7 +3,7 @@
 use crate::support::{self, Ran, octorhai, shop, standalone::Standalone};
 use octorhai::journal::{self, Journal, RunState};
 use serde_json::Value;
-use std::fs;
+use std::{fs, path::Path};
 use tempfile::TempDir;
 
 /// A sandbox in virtual time, and a folder with scripts and a journal.
@@ -23,9 +23,14 @@ impl Ground {
 
     /// `clock` is an option of `octorhai sandbox`.
     pub fn with_clock(world: &str, clock: &[&str]) -> Self {
+        Self::with_files(clock, |_| world.to_owned())
+    }
+
+    /// `fill` writes what stands beside the world, and gives the world.
+    pub fn with_files(clock: &[&str], fill: impl FnOnce(&Path) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("world.toml");
-        fs::write(&file, world).expect("written");
+        fs::write(&file, fill(folder.path())).expect("written");
         fs::create_dir(folder.path().join("scripts")).expect("made");
         Self { sandbox: Standalone::start(&file.display().to_string(), clock), folder }
     }
@@ -91,12 +96,17 @@ impl Ground {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let state = runtime.block_on(async {
             let clock = octorhai::clock::Clock::real();
-            let settings = octorhai::api::Settings::new(&self.sandbox.url, None, clock, octorhai::cancel::Cancel::new());
+            let settings = octorhai::api::Settings::new(&self.sandbox.url, Some(known_key()), clock, octorhai::cancel::Cancel::new());
             let client = octorhai::api::Client::new(settings).expect("a client");
             client.raw("GET", "/sandbox/state", Some(&Value::Null)).await.expect("an answer")
         });
         state["deployments"].as_array().expect("a list").iter().filter(|d| d["history"] != true).cloned().collect()
     }
+}
+
+/// The key of a sandbox that names none.
+pub fn known_key() -> octorhai::api::Credential {
+    octorhai::api::Credential::ApiKey("API-SANDBOX".into())
 }
 
 #[track_caller]

@@ -34,11 +34,11 @@ impl Standalone {
         Self { child, told, url }
     }
 
-    /// The answer to a request without a key, e.g. `/sandbox/state`.
+    /// The answer to a request with the key that everybody knows, e.g. `/sandbox/state`.
     pub fn get(&self, path: &str) -> Value {
         let host = self.url.trim_start_matches("http://");
         let mut stream = TcpStream::connect(host).expect("it listens");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("sent");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Octopus-ApiKey: API-SANDBOX\r\nConnection: close\r\n\r\n").expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let body = answer.split_once("\r\n\r\n").expect("a body").1;
