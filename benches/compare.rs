@@ -106,8 +106,8 @@ fn run(target: Target, script: &str) -> Ran {
 }
 
 fn server(server: &Server) -> Target {
-    let credential = Credential::ApiKey(server.sandbox.api_key());
-    Target::Server { url: server.sandbox.url(), credential, space: None, ca_cert: None }
+    let credential = Credential::api_key(&server.sandbox.url(), &server.sandbox.api_key()).expect("a credential");
+    Target::Server { credential, space: None, ca_cert: None }
 }
 
 /// The rival: one request after the other, over one connection that is kept.

@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
 use jiff::Timestamp;
-use octorhai::journal::{self, Holder, Journal, NewRun, RunState, Step, StepState};
+use octorhai::journal::{self, BegunFor, Holder, Journal, NewRun, RunState, Step, StepState};
 use serde_json::json;
 use std::{
     fs::{self, File},
@@ -25,6 +25,7 @@ fn begin(store: &Journal, name: &str) {
         sources: vec![("scripts/ship.rhai".into(), "deploy(\"Project A\");\n".repeat(100))],
         params: json!({ "version": "2.1.0" }),
         target: json!({ "server": "http://octopus.example" }),
+        begun_for: BegunFor::default(),
         options: json!(null),
         engine: "0".into(),
         created: Timestamp::UNIX_EPOCH,

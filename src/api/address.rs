@@ -1,6 +1,9 @@
 //! Addresses: the server's base address and the paths below it, encoded, whatever links and users write.
 
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    userinfo,
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::{self, Write};
 use url::Url;
@@ -8,8 +11,9 @@ use url::Url;
 /// Everything but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The server's base address: origin and virtual directory, without `/api`.
-#[derive(Clone, Debug)]
+/// The server's base address: origin and virtual directory, without `/api`. Two that are equal are one server: the host's case, the usual
+/// port, a final slash and the spelling of an international name make no difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Base {
     /// `https://host:port`, without a final slash.
     origin: String,
@@ -25,16 +29,20 @@ impl Base {
     /// Reads what a user writes: with or without `/api`, `/app#/Spaces-1` or final slashes.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let wrong = |why: &str| {
-            Error::usage(format!("`{}` is not the address of an Octopus Server: {why}", without_password(text)))
+            Error::usage(format!("`{}` is not the address of an Octopus Server: {why}", userinfo::shown(text.trim())))
                 .help("write it like `https://octopus.example.com` or `https://example.com/octopus`")
         };
-        let url = Url::parse(text.trim()).map_err(|e| wrong(&e.to_string()))?;
+        let url = Url::parse(text.trim()).map_err(|problem| match problem {
+            url::ParseError::RelativeUrlWithoutBase => wrong("it must start with https:// or http://"),
+            problem => wrong(&problem.to_string()),
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong("it does not begin with `https://` or `http://`"));
+            return Err(wrong("it must start with https:// or http://"));
         }
         let Some(host) = url.host() else { return Err(wrong("it has no host")) };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("a user name or password does not belong in it"));
+            return Err(wrong("a user name or password does not belong in it, every user of this machine can see it there")
+                .help("log in with an API key or an access token: OCTOPUS_API_KEY, --api-key-file FILE, OCTOPUS_ACCESS_TOKEN"));
         }
         let loopback = match host {
             url::Host::Domain(name) => name.eq_ignore_ascii_case("localhost"),
@@ -72,16 +80,20 @@ impl Base {
             }
         };
         let url = Url::parse(&text).map_err(|e| Error::usage(format!("`{path}` is not a path on the server: {e}")))?;
-        if url.origin().ascii_serialization() != self.origin {
+        if !self.covers(&url) {
             return Err(Error::new(Kind::BadAnswer, format!("`{path}` leads to another server"))
-                .help("credentials are sent to the configured server only"));
+                .help(format!("the credential is for `{self}`, and is sent nowhere else")));
         }
         Ok(url)
     }
 
-    /// Whether `url` is on this very server.
+    /// Whether `url` is on this very server: behind the same host there may be others, each in a directory of its own.
     pub(crate) fn covers(&self, url: &Url) -> bool {
+        let path = url.path();
+        let is_below = path.get(..self.directory.len()).is_some_and(|head| head.eq_ignore_ascii_case(&self.directory));
         url.origin().ascii_serialization() == self.origin
+            && is_below
+            && matches!(path.as_bytes().get(self.directory.len()), None | Some(b'/'))
     }
 }
 
@@ -99,14 +111,6 @@ pub fn base_address(text: &str) -> Result<String> {
 /// The address for people of a link of the server's (`/app#/Spaces-1/...`); none when it leads elsewhere.
 pub fn web_url(server: &str, link: &str) -> Option<String> {
     Base::parse(server).ok()?.resolve(link).ok().map(String::from)
-}
-
-/// `text` without what stands between `//` and `@`, for messages.
-fn without_password(text: &str) -> String {
-    match (text.find("//"), text.rfind('@')) {
-        (Some(start), Some(end)) if start < end => format!("{}***{}", &text[..start + 2], &text[end..]),
-        _ => text.to_owned(),
-    }
 }
 
 /// A path below `/api`, put together from parts that are encoded on the way.
@@ -200,12 +204,62 @@ mod tests {
         for path in ["/api/tasks", "tasks", "~/api/tasks", "/dir/api/tasks", "http://o.test:8080/dir/api/tasks"] {
             assert_eq!(base.resolve(path).expect(path).as_str(), "http://o.test:8080/dir/api/tasks", "{path}");
         }
-        assert!(base.resolve("http://evil.test/api/tasks").is_err());
-        assert!(base.resolve("https://o.test:8080/dir/api").is_err());
+        for elsewhere in [
+            "http://evil.test/api/tasks",
+            "https://o.test:8080/dir/api",
+            "http://o.test:8080/api/tasks",
+            "http://o.test:8080/directory/api/tasks",
+            "../../other/api",
+            "/api/../../other",
+            "/dir/../other",
+            "/api/%2e%2e/%2E./other",
+            "http://o.test:8080@evil.test/dir/api",
+        ] {
+            assert!(base.resolve(elsewhere).is_err(), "{elsewhere}");
+        }
+        // What looks like an address and is not one of ours is a name below `/api`, never another host.
+        for odd in [
+            "HTTP://evil.test/api",
+            "\\\\evil.test\\api",
+            "//evil.test/api",
+            "~@evil.test/",
+            "@evil.test/",
+            "~//evil.test",
+            ":80@evil.test/",
+        ] {
+            let url = base.resolve(odd).expect(odd);
+            assert!(url.as_str().starts_with("http://o.test:8080/dir/"), "{odd}: {url}");
+        }
         assert_eq!(
             base.resolve("/app#/Spaces-1/tasks/ServerTasks-1").expect("a link").as_str(),
             "http://o.test:8080/dir/app#/Spaces-1/tasks/ServerTasks-1"
         );
+    }
+
+    #[test]
+    fn one_server_has_one_address() {
+        let base = |text: &str| Base::parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        for (one, other) in [
+            ("https://O.test/dir", "HTTPS://o.TEST:443/dir/"),
+            ("http://o.test:80", "http://o.test/"),
+            ("https://b\u{fc}ro.example", "https://xn--bro-hoa.example/"),
+            ("https://B\u{dc}RO.example/api", "https://b\u{fc}ro.example"),
+            ("https://o.test/app#/Spaces-1/projects", "https://o.test"),
+            ("http://[0:0::1]:8065", "http://[::1]:8065/"),
+            ("http://127.1/", "http://127.0.0.1"),
+        ] {
+            assert_eq!(base(one), base(other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("https://o.test", "http://o.test"),
+            ("https://o.test", "https://o.test:8443"),
+            ("https://o.test", "https://o.test/dir"),
+            ("https://o.test/dir", "https://o.test/directory"),
+            ("https://o.test", "https://o.test.evil.test"),
+            ("http://localhost", "http://127.0.0.1"),
+        ] {
+            assert_ne!(base(one), base(other), "{one} {other}");
+        }
     }
 
     #[test]

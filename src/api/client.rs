@@ -15,12 +15,12 @@ use crate::cancel::Cancel;
 use crate::clock::{Clock, later, real_limit, text::show};
 use crate::crash;
 use crate::error::{Error, Kind, Result};
+use crate::trust::Certificates;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -45,16 +45,14 @@ pub type BeforeWrite = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> +
 /// What a client needs to know.
 #[derive(Clone)]
 pub struct Settings {
-    /// Base address, with a virtual directory if there is one; with or without `/api`.
-    pub url: String,
-    /// How to log in; a few documents can be read without.
-    pub credential: Option<Credential>,
+    /// The server, and how to log in there.
+    pub credential: Credential,
     /// The time; a virtual clock's callers hold a [`crate::clock::Busy`] token.
     pub clock: Clock,
     /// Ends every wait.
     pub cancel: Cancel,
-    /// An extra certificate authority (PEM file).
-    pub ca_cert: Option<PathBuf>,
+    /// Certificates that are trusted beside those of the machine.
+    pub ca_cert: Option<Certificates>,
     /// How long reads are retried, in the clock's time.
     pub patience: SignedDuration,
     /// The User-Agent header.
@@ -63,7 +61,7 @@ pub struct Settings {
     pub on_retry: Option<OnRetry>,
     /// Is asked before each write, but not by copies that tidy up ([`Client::with_cancel`]).
     pub before_write: Option<BeforeWrite>,
-    /// The address that people are shown instead of `url`, e.g. the one in front of a load balancer.
+    /// The address that people are shown instead of the server's, e.g. the one in front of a load balancer.
     pub public_url: Option<String>,
     /// Whether the server is known to start nothing after its `QueueTimeExpiry`: only then a create is sent anew.
     pub keeps_deadlines: bool,
@@ -75,9 +73,8 @@ pub struct Settings {
 
 impl Settings {
     /// Settings with the usual patience of five minutes.
-    pub fn new(url: impl Into<String>, credential: Option<Credential>, clock: Clock, cancel: Cancel) -> Self {
+    pub fn new(credential: Credential, clock: Clock, cancel: Cancel) -> Self {
         Self {
-            url: url.into(),
             credential,
             clock,
             cancel,
@@ -177,27 +174,13 @@ pub(super) enum Body<'a> {
 impl Client {
     /// A client. Opens no connection yet; an address or a key that cannot be right is an error of kind `usage`.
     pub fn new(settings: Settings) -> Result<Self> {
-        let base = Base::parse(&settings.url)?;
+        let base = settings.credential.base().clone();
         let shown = settings.public_url.as_deref().map_or_else(|| Ok(base.clone()), Base::parse)?;
-        let mut headers = HeaderMap::new();
+        let mut headers = settings.credential.headers()?;
         headers.insert("accept", HeaderValue::from_static("application/json"));
-        let header = |what: &str, text: &str| {
-            HeaderValue::from_str(text.trim()).map_err(|_| Error::usage(format!("the {what} has characters that no HTTP header can hold")))
-        };
-        headers.insert("user-agent", header("user agent", &settings.user_agent)?);
-        match &settings.credential {
-            Some(Credential::ApiKey(key)) => {
-                let mut value = header("API key", key)?;
-                value.set_sensitive(true);
-                headers.insert("x-octopus-apikey", value);
-            }
-            Some(Credential::AccessToken(token)) => {
-                let mut value = header("access token", &format!("Bearer {}", token.trim()))?;
-                value.set_sensitive(true);
-                headers.insert("authorization", value);
-            }
-            None => {}
-        }
+        let user_agent = HeaderValue::from_str(settings.user_agent.trim());
+        let user_agent = user_agent.map_err(|_| Error::usage("the user agent has characters that no HTTP header can hold"))?;
+        headers.insert("user-agent", user_agent);
         let cancel = settings.cancel.clone();
         Ok(Self {
             inner: Arc::new(Inner {
@@ -357,7 +340,7 @@ impl Client {
                     Setback::answered(&answer, until)
                 }
                 Ok(answer) if answer.status == 501 || ((400..500).contains(&answer.status) && answer.status != 408) => {
-                    return Err(self.mask(answer.refusal(self.inner.settings.credential.is_some())));
+                    return Err(self.mask(answer.refusal(!self.inner.settings.credential.is_anonymous())));
                 }
                 Ok(answer) => {
                     return Err(self.mask(doubt(method, &shown_path(&url), &format!("the server answered {}", answer.summary()))));
@@ -504,10 +487,13 @@ impl Client {
             refuse(format!("`{method} {path}` was redirected to `{location}`, which is no address"), "is a proxy in between?")
         })?;
         if !self.inner.base.covers(&to) {
-            let origin = to.origin().ascii_serialization();
+            let mut other = to.origin().ascii_serialization();
+            if other == from.origin().ascii_serialization() {
+                other.push_str(to.path());
+            }
             return Err(refuse(
                 format!(
-                    "`{method} {path}` was redirected ({}) from `{}` to another server, `{origin}`; the credential does not follow",
+                    "`{method} {path}` was redirected ({}) from `{}` to another server, `{other}`; the credential does not follow",
                     status.as_u16(),
                     self.inner.base
                 ),
@@ -564,17 +550,11 @@ impl Client {
     }
 
     fn masked(&self, text: &str) -> String {
-        let text = self.secret().map_or_else(|| text.to_owned(), |secret| text.replace(secret, "***"));
+        let text = self.inner.settings.credential.secret().map_or_else(|| text.to_owned(), |secret| text.replace(secret, "***"));
         if self.inner.settings.public_url.is_some() {
             text.replace(&self.inner.base.to_string(), &self.inner.shown.to_string())
         } else {
             text
-        }
-    }
-
-    fn secret(&self) -> Option<&str> {
-        match self.inner.settings.credential.as_ref()? {
-            Credential::ApiKey(secret) | Credential::AccessToken(secret) => Some(secret.trim()).filter(|s| !s.is_empty()),
         }
     }
 }

@@ -11,6 +11,7 @@ mod bounded;
 pub mod channels;
 mod children;
 pub mod client;
+mod credential;
 pub mod dashboards;
 pub mod decode;
 pub mod deployments;
@@ -54,6 +55,7 @@ pub use artifacts::Artifact;
 pub(crate) use bounded::weight;
 pub use channels::Channel;
 pub use client::{BeforeWrite, Client, Dry, OnRetry, Settings};
+pub use credential::Credential;
 pub use dashboards::{Dashboard, DashboardItem, Progression, ReleaseProgression};
 pub use deployments::{Deployment, DeploymentQuery, NewDeployment};
 pub use environments::Environment;
@@ -79,12 +81,3 @@ pub use tenants::{TagSet, Tenant, TenantQuery};
 pub use users::{Permissions, User};
 pub use variables::{LibraryVariableSet, Variable, VariableSet};
 pub use version::{Version, VersionRange};
-
-/// How to log in. Never printed.
-#[derive(Clone)]
-pub enum Credential {
-    /// Header `X-Octopus-ApiKey`.
-    ApiKey(String),
-    /// Header `Authorization: Bearer`.
-    AccessToken(String),
-}

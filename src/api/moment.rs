@@ -33,7 +33,8 @@ mod tests {
     #[test]
     fn time_of_a_read_that_is_played_back_is_that_of_the_record() {
         let clock = Clock::virtual_at(Timestamp::UNIX_EPOCH);
-        let settings = Settings::new("http://127.0.0.1:9", Some(Credential::ApiKey("API-X".into())), clock.clone(), Cancel::new());
+        let settings =
+            Settings::new(Credential::api_key("http://127.0.0.1:9", "API-X").expect("a credential"), clock.clone(), Cancel::new());
         let client = Client::new(settings).expect("a client");
         let (first, heard) = tape::recording(|| client.moment());
         clock.advance(SignedDuration::from_hours(1));

@@ -165,7 +165,7 @@ impl Client {
         let read = match sent {
             Ok(answer) if answer.is_success() => parse(answer),
             Ok(answer) if answer.is_transient() => return Err(Unheard::Yet(Setback::answered(&answer, until))),
-            Ok(answer) => Err(answer.refusal(self.inner.settings.credential.is_some())),
+            Ok(answer) => Err(answer.refusal(!self.inner.settings.credential.is_anonymous())),
             Err(NoAnswer::NotSent(why)) if !self.inner.reached.load(Ordering::Relaxed) => {
                 return silent(why, until.min(later(began, FIRST_CONTACT)));
             }

@@ -4,6 +4,8 @@
 use super::address::Base;
 use super::client::Settings;
 use crate::error::{Error, Kind, Result};
+use crate::trust;
+use rustls_platform_verifier::Verifier;
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,44 +35,26 @@ pub(crate) fn build(base: &Base, settings: &Settings, limit: Duration) -> Result
         if base.loopback { builder.no_proxy() } else { builder }
     };
     let broken = |error: &dyn StdError| Error::new(Kind::Usage, format!("the HTTP client cannot be set up: {}", chain(error)));
-    if !base.tls {
-        // Loading the platform's roots takes milliseconds that nobody needs here.
-        return builder().tls_backend_preconfigured(mozilla_roots(settings)?).build().map_err(|e| broken(&e));
-    }
-    let mut platform = builder();
-    if let Some(path) = &settings.ca_cert {
-        let pem = std::fs::read(path).map_err(|e| unreadable(settings, &e.to_string()))?;
-        let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| unreadable(settings, &chain(&e)))?;
-        platform = platform.tls_certs_merge(certificates);
-    }
-    match platform.build() {
-        Ok(client) => Ok(client),
-        // A container without certificates: the platform verifier refuses to start.
-        Err(_) => builder().tls_backend_preconfigured(mozilla_roots(settings)?).build().map_err(|e| broken(&e)),
-    }
-}
-
-fn unreadable(settings: &Settings, why: &str) -> Error {
-    let path = settings.ca_cert.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
-    Error::usage(format!("the certificate file `{path}` cannot be used: {why}")).help("it must hold certificates in PEM form")
-}
-
-fn mozilla_roots(settings: &Settings) -> Result<rustls::ClientConfig> {
-    use rustls::pki_types::{CertificateDer, pem::PemObject};
-    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = &settings.ca_cert {
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unreadable(settings, &e.to_string()))? {
-            let certificate = certificate.map_err(|e| unreadable(settings, &e.to_string()))?;
-            roots.add(certificate).map_err(|e| unreadable(settings, &e.to_string()))?;
-        }
-    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = match &settings.ca_cert {
+        // Loading the platform's roots takes milliseconds that nobody needs here.
+        _ if !base.tls => trust::verifier(None, provider.clone())?,
+        None => match builder().build() {
+            Ok(client) => return Ok(client),
+            // A container without certificates: the platform verifier refuses to start.
+            Err(_) => trust::verifier(None, provider.clone())?,
+        },
+        Some(own) => match Verifier::new_with_extra_roots(own.authorities(), provider.clone()) {
+            Ok(platform) => own.clone().beside(Arc::new(platform)),
+            Err(_) => trust::verifier(Some(own), provider.clone())?,
+        },
+    };
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| Error::bug(format!("TLS has no protocol versions: {e}")))?;
-    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    let mut config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+    builder().tls_backend_preconfigured(config).build().map_err(|e| broken(&e))
 }
 
 /// Reads why a request has no answer.
@@ -78,11 +62,17 @@ pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> Trouble {
     if error.is_builder() {
         return Trouble::Hopeless(Error::bug(format!("a request could not be put together: {}", chain(error))));
     }
-    if let Some(problem @ rustls::Error::InvalidCertificate(_)) = source::<rustls::Error>(error) {
-        return Trouble::Hopeless(
-            Error::new(Kind::Unreachable, format!("the certificate of `{base}` is not trusted: {problem}"))
-                .help("give the certificate authority of the server, if it has one of its own"),
-        );
+    if let Some(rustls::Error::InvalidCertificate(problem)) = source::<rustls::Error>(error) {
+        use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext};
+        let untrusted = |why: &str| Error::new(Kind::Unreachable, format!("the certificate of `{base}` {why}: {problem}"));
+        return Trouble::Hopeless(match problem {
+            NotValidForName | NotValidForNameContext { .. } => {
+                untrusted("is not for this host").help("give the server's address as its certificate names it")
+            }
+            Expired | ExpiredContext { .. } => untrusted("has expired").help("the server needs a new one"),
+            _ => untrusted("is not trusted")
+                .help("give the certificate authority of the server, or its own certificate if it has signed that itself: --ca-cert FILE, or OCTORHAI_CA_CERT"),
+        });
     }
     if error.is_connect() {
         let why = source::<std::io::Error>(error).map_or_else(|| root(error), ToString::to_string);

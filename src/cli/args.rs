@@ -109,7 +109,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "ZONE")]
     pub tz: Option<String>,
 
-    /// Trust the certificate authority in a PEM file too
+    /// Trust the certificates in a PEM file too: of an authority, or of the server itself [env: OCTORHAI_CA_CERT]
     #[arg(long, value_name = "FILE")]
     pub ca_cert: Option<PathBuf>,
 
@@ -132,6 +132,10 @@ pub struct RunArgs {
     /// Tell warnings and errors only
     #[arg(short, long)]
     pub quiet: bool,
+
+    /// Of a run that is continued by its name: also when another user began it.
+    #[arg(skip)]
+    pub any_user: bool,
 
     /// What happens to tasks this run started when it is cancelled (Ctrl-C, SIGTERM), unless the script says otherwise
     #[arg(long, value_name = "WHAT", value_enum, default_value = "cancel")]
@@ -238,7 +242,7 @@ pub struct ServerArgs {
     #[arg(long, value_name = "SPACE", global = true)]
     pub space: Option<String>,
 
-    /// Trust the certificate authority in a PEM file too
+    /// Trust the certificates in a PEM file too: of an authority, or of the server itself [env: OCTORHAI_CA_CERT]
     #[arg(long, value_name = "FILE", global = true)]
     pub ca_cert: Option<PathBuf>,
 }

@@ -54,7 +54,6 @@ enum Format {
 
 /// Checks scripts and returns the exit code.
 pub fn run(args: &CheckArgs, ui: &Ui, environment: &Environment) -> u8 {
-    run::learn_secrets(ui, environment);
     ui.exit_code(go(args, ui, environment))
 }
 

@@ -2,7 +2,8 @@
 
 use super::{
     args::ServerArgs,
-    given::{Environment, address, credential, variable},
+    given::{Environment, certificates, variable},
+    keyring::Keyring,
     ui::Ui,
 };
 use crate::{
@@ -14,13 +15,13 @@ use crate::{
 
 /// Address and credential, from options and surroundings; `command` is what a person types for the subcommand.
 pub(super) fn settings(args: &ServerArgs, command: &str, ui: &Ui, environment: &Environment) -> Result<Settings> {
-    let Some(url) = args.server.as_deref().or_else(|| variable(environment, "OCTOPUS_URL")) else {
+    let keyring = Keyring { ui, environment, server: args.server.as_deref(), key_file: args.api_key_file.as_deref() };
+    let Some(credential) = keyring.login()? else {
         return Err(Error::usage("no Octopus Server is named")
             .help(format!("OCTOPUS_API_KEY=API-... octorhai {command} --server https://octopus.example.com")));
     };
-    let url = address(ui, url)?;
-    let credential = credential(args.api_key_file.as_deref(), &url, ui, environment)?;
-    Ok(Settings { ca_cert: args.ca_cert.clone(), ..Settings::new(url, Some(credential), Clock::real(), Cancel::new()) })
+    let ca_cert = certificates(args.ca_cert.as_deref(), environment)?;
+    Ok(Settings { ca_cert, ..Settings::new(credential, Clock::real(), Cancel::new()) })
 }
 
 /// The space that is meant on a server.
@@ -131,33 +132,93 @@ mod tests {
         (url, keys)
     }
 
-    /// Exit code, and what stdout and stderr carry.
-    fn told(folder: &Path, url: &str, (name, rest): (&str, &str), key_file: &Path) -> (u8, String) {
-        let at = if name == "runs resume" { String::new() } else { format!("--server {url}") };
+    /// Exit code, and what stdout and stderr carry. `url` is what `--server` names, and `own` what OCTOPUS_URL does.
+    fn told(folder: &Path, url: &str, (name, rest): (&str, &str), more: &[&str], own: &str) -> (u8, String) {
         let in_folder = |word: &str| match word.split_once('=') {
             Some((platform, file)) => format!("{platform}={}", folder.join(file).display()),
             None if ["store", ".", "x.rhai", "x.json"].contains(&word) => folder.join(word).display().to_string(),
             None => word.to_owned(),
         };
-        let line = format!("octorhai {name} {rest} {at}");
+        let line = format!("octorhai {name} {rest} --server {url}");
         let mut words: Vec<String> = line.split_whitespace().map(in_folder).collect();
-        words.extend(["--api-key-file".to_owned(), key_file.display().to_string()]);
+        words.extend(more.iter().map(|word| (*word).to_owned()));
         let cli = parse(words).unwrap_or_else(|refusal| panic!("{line}: {refusal:?}"));
         let environment = [
             ("OCTORHAI_STATE".to_owned(), folder.display().to_string()),
             ("OCTOPUS_API_KEY".to_owned(), "API-OFTHEENVIRONMENT".to_owned()),
+            ("OCTOPUS_URL".to_owned(), own.to_owned()),
         ];
         let (ui, data, talk) = testing::ui(Loudness::Normal);
         let code = perform(&cli.command, None, &ui, &environment.into());
         (code, format!("{}{}", data.text(), talk.text()))
     }
 
+    /// A folder with what the subcommands need.
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("x.rhai"), "print(1);\n").expect("written");
+        fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/promote-all.bash.json"), folder.path().join("x.json"))
+            .expect("a template");
+        folder
+    }
+
+    #[test]
+    fn key_of_another_server_is_sent_by_no_subcommand() {
+        let folder = folder();
+        let folder = folder.path();
+        let ((url, keys), (own, own_keys)) = (refusing(), refusing());
+        for subcommand in SUBCOMMANDS {
+            // Of `run` this makes the record that `runs resume` continues.
+            if subcommand.0 == "run" {
+                told(folder, &url, *subcommand, &[], &url);
+            }
+            assert!(subcommand.0 != "run" || !keys.lock().is_empty());
+            keys.lock().clear();
+            let named = if subcommand.0 == "runs resume" { &own } else { &url };
+            let (code, text) = told(folder, named, *subcommand, &[], &own);
+            let wanted = format!("error: OCTOPUS_API_KEY is for `{own}`, as OCTOPUS_URL says; ");
+            assert!(code == 2 && text.contains(&wanted) && text.contains(&format!("names `{url}`")), "{subcommand:?}: {code}\n{text}");
+            // Nor of an address that cannot be read.
+            let (code, text) = told(folder, named, *subcommand, &[], "https://me:hunter22@octopus.example.com:bad/");
+            assert!(
+                code == 2 && text.contains("`https://***@octopus.example.com:bad/` is not the address"),
+                "{subcommand:?}: {code}\n{text}"
+            );
+            let (code, text) = told(folder, "https://me:hunter22@octopus.example.com:bad/", *subcommand, &[], &own);
+            assert!(
+                code == 2 && text.contains("`https://***@octopus.example.com:bad/` is not the address"),
+                "{subcommand:?}: {code}\n{text}"
+            );
+            assert!(!text.contains("hunter22"), "{subcommand:?}: {text}");
+            assert!(keys.lock().is_empty() && own_keys.lock().is_empty(), "{subcommand:?}");
+        }
+    }
+
+    #[test]
+    fn certificate_file_is_looked_at_by_every_subcommand_before_the_first_request() {
+        let mut found = BTreeSet::new();
+        with_option("ca-cert", &args::command(), "", false, &mut found);
+        assert_eq!(found, SUBCOMMANDS.iter().map(|(name, _)| (*name).to_owned()).collect());
+        let folder = folder();
+        let folder = folder.path();
+        let ((url, keys), junk) = (refusing(), folder.join("junk"));
+        fs::write(&junk, "no certificate\n").expect("written");
+        let junk = junk.display().to_string();
+        for subcommand in SUBCOMMANDS {
+            if subcommand.0 == "run" {
+                told(folder, &url, *subcommand, &[], &url);
+            }
+            keys.lock().clear();
+            let (code, text) = told(folder, &url, *subcommand, &["--ca-cert", &junk], &url);
+            let wanted = format!("error: the certificate file `{junk}` cannot be used: there is no certificate in PEM form in it");
+            assert!(code == 2 && text.contains(&wanted) && keys.lock().is_empty(), "{subcommand:?}: {code}\n{text}");
+        }
+    }
+
     #[test]
     fn key_file_is_read_in_the_same_way_by_every_subcommand() {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder();
         let folder = folder.path();
-        fs::write(folder.join("x.rhai"), "print(1);\n").expect("written");
-        fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/promote-all.bash.json"), folder.join("x.json")).expect("a template");
         let file = |name: &str, text: &str| {
             fs::write(folder.join(name), text).expect("written");
             folder.join(name)
@@ -168,7 +229,7 @@ mod tests {
         for subcommand in SUBCOMMANDS {
             keys.lock().clear();
             // Of `run` this makes the record that `runs resume` continues.
-            let (code, text) = told(folder, &url, *subcommand, &good);
+            let (code, text) = told(folder, &url, *subcommand, &["--api-key-file", &good.display().to_string()], "");
             assert!(code != 0 && !text.contains("API-OF"), "{subcommand:?}: {text}");
             let keys = keys.lock().clone();
             assert!(!keys.is_empty() && keys.iter().all(|key| key == "API-OFTHEFILE"), "{subcommand:?}: {keys:?}\n{text}");
@@ -179,7 +240,7 @@ mod tests {
                 (&spaces, "does not hold one key and nothing else"),
                 (&large, "cannot be read: it has more than 64 KiB, the most we read"),
             ] {
-                let (code, text) = told(folder, &url, *subcommand, key_file);
+                let (code, text) = told(folder, &url, *subcommand, &["--api-key-file", &key_file.display().to_string()], "");
                 let wanted = format!("error: the API key file `{}` {why}", key_file.display());
                 assert!(code == 2 && text.contains(&wanted) && !text.contains("API-ONE"), "{subcommand:?}: {code}\n{text}");
             }

@@ -43,7 +43,7 @@ fn perform(args: &DoctorArgs, ui: &Ui, environment: &Environment) -> Result<()> 
 
 async fn examine(args: &DoctorArgs, settings: Settings, environment: &Environment) -> Result<Report> {
     let space = connect::space(&args.at, settings.clone(), environment).await?;
-    let login = |credential| Client::new(Settings { credential: Some(credential), ..settings.clone() });
+    let login = |key: &str| Client::new(Settings { credential: settings.credential.with_key_of_the_same_server(key)?, ..settings.clone() });
     let place = args.project.clone().zip(args.env.clone());
     doctor::examine(&Patient { space, login: &login, place, rounds: args.rounds }).await
 }

@@ -1,10 +1,11 @@
-//! What is given beside options: environment variables, files, the server's address and the credential for it.
+//! What is given beside options: environment variables, files.
 
 use super::ui::Ui;
 use crate::{
-    api::Credential,
     error::{Error, Result, size},
     platform::environment::known_as,
+    trust::Certificates,
+    userinfo,
 };
 use std::{
     collections::BTreeMap,
@@ -12,8 +13,11 @@ use std::{
     path::Path,
 };
 
-/// A key is not longer.
-const LARGEST_KEY: u64 = 64 << 10;
+/// Names a file with certificates that are trusted, as `--ca-cert` does.
+pub(super) const CA_CERT: &str = "OCTORHAI_CA_CERT";
+
+/// Variables that hold an address, beside those of servers and proxies.
+const ADDRESSES: [&str; 3] = ["OCTORHAI_SMTP_URL", "OCTORHAI_STORE", "OCTORHAI_LOCKS"];
 
 /// The environment variables of this process.
 pub type Environment = BTreeMap<String, String>;
@@ -47,50 +51,31 @@ pub(super) fn read(path: &Path, what: &str, largest: u64) -> Result<String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-/// Checks an address; what else may be in it (a password, a page's fragment) has no place there.
-pub(super) fn address(ui: &Ui, text: &str) -> Result<String> {
-    let wrong = |why: &str| Err(Error::usage(format!("the server's address {why}")).help("write it like https://octopus.example.com"));
-    let Ok(url) = url::Url::parse(text) else {
-        return wrong(&format!("`{text}` is not an address"));
-    };
-    ui.redactor().learn_password(&url);
-    if !url.username().is_empty() || url.password().is_some() {
-        return wrong("must not hold a user or password");
+/// Makes the passwords in an address known to the redactor, whether or not the address can be read.
+pub(super) fn learn_passwords(ui: &Ui, address: &str) {
+    for password in userinfo::passwords(address) {
+        ui.redactor().learn(&password);
     }
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return wrong(&format!("`{text}` must start with https:// or http://"));
-    }
-    let mut url = url;
-    url.set_query(None);
-    // People copy the address of the page they look at: https://host/app#/Spaces-1/...
-    let in_app = url.fragment().is_some();
-    url.set_fragment(None);
-    let base = url.as_str().trim_end_matches('/');
-    Ok(if in_app { base.trim_end_matches("/app").to_owned() } else { base.to_owned() })
 }
 
-/// How to log in at `url`: with the key in `key_file` (the option `--api-key-file`), otherwise with a key or an access token from
-/// the environment. From then on no output shows the secret.
+/// Makes keys, and passwords in addresses, known before anything is written, so that no message can hold them.
+pub(super) fn learn_secrets(ui: &Ui, environment: &Environment) {
+    for (name, value) in environment {
+        // With a name behind it: the key for `server("name")`.
+        if name.starts_with("OCTOPUS_API_KEY") || name.starts_with("OCTOPUS_ACCESS_TOKEN") {
+            ui.redactor().learn(value);
+        }
+        let upper = name.to_ascii_uppercase();
+        if upper.starts_with("OCTOPUS_URL") || upper.ends_with("_PROXY") || ADDRESSES.contains(&upper.as_str()) {
+            learn_passwords(ui, value);
+        }
+    }
+}
+
+/// Certificates that are trusted beside those of the machine: from the option `--ca-cert`, otherwise from the variable.
 ///
 /// # Errors
-/// Usage errors when there is no credential, and when the file cannot be read or does not hold exactly one key.
-pub(super) fn credential(key_file: Option<&Path>, url: &str, ui: &Ui, environment: &Environment) -> Result<Credential> {
-    let credential = if let Some(path) = key_file {
-        let key = read(path, "API key file", LARGEST_KEY)?.trim().to_owned();
-        if key.is_empty() || key.contains(char::is_whitespace) {
-            return Err(Error::usage(format!("the API key file `{}` does not hold one key and nothing else", path.display())));
-        }
-        Credential::ApiKey(key)
-    } else if let Some(key) = variable(environment, "OCTOPUS_API_KEY") {
-        Credential::ApiKey(key.to_owned())
-    } else if let Some(token) = variable(environment, "OCTOPUS_ACCESS_TOKEN") {
-        Credential::AccessToken(token.to_owned())
-    } else {
-        return Err(Error::usage(format!("there is no API key for `{url}`"))
-            .help("put one into the environment variable OCTOPUS_API_KEY, or into a file: --api-key-file FILE")
-            .help("an OpenID Connect access token goes into OCTOPUS_ACCESS_TOKEN"));
-    };
-    let (Credential::ApiKey(secret) | Credential::AccessToken(secret)) = &credential;
-    ui.redactor().learn(secret);
-    Ok(credential)
+/// See [`Certificates::read`].
+pub(super) fn certificates(file: Option<&Path>, environment: &Environment) -> Result<Option<Certificates>> {
+    file.or_else(|| variable(environment, CA_CERT).map(Path::new)).map(Certificates::read).transpose()
 }

@@ -87,9 +87,9 @@ pub(super) struct Given<'a> {
 
 /// What decides what a run does beside its script and parameters.
 fn surroundings(args: &RunArgs, given: &Given<'_>) -> Value {
-    let Target::Server { url, space, .. } = given.target else { return Value::Null };
+    let Target::Server { credential, space, .. } = given.target else { return Value::Null };
     json!({
-        "server": url, "space": space, "env": args.env, "tenant": args.tenant, "project": args.project,
+        "server": credential.address(), "space": space, "env": args.env, "tenant": args.tenant, "project": args.project,
         "deployment": args.deployment, "tz": args.tz,
     })
 }
@@ -152,6 +152,7 @@ pub(super) fn journaling(
         target,
         options: options(args, given),
         suspend: args.suspend,
+        any_user: args.any_user,
     }))
 }
 

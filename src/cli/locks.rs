@@ -116,7 +116,7 @@ fn perform(args: &LocksArgs, ui: &Ui, environment: &Environment) -> Result<()> {
         LocksAt::Octopus => {
             let settings = connect::settings(&args.at, "locks list", ui, environment)?;
             let (clock, watch) = (settings.clock.clone(), signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new)));
-            let advice = doctor::advice(super::journal::doctor_file(environment).as_deref(), &settings.url);
+            let advice = doctor::advice(super::journal::doctor_file(environment).as_deref(), &settings.credential.address());
             let space = runtime.block_on(connect::space(&args.at, settings, environment))?;
             let register = Arc::new(OctopusRegister::new(space.clone(), advice.settle));
             (Locks::new(register, Arc::new(OctopusOwners::new(space)), clock, me, advice.rules()), Some(watch))

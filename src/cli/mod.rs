@@ -15,6 +15,7 @@ mod given;
 mod help;
 pub mod journal;
 mod json;
+mod keyring;
 mod lines;
 mod locks;
 mod log;
@@ -84,6 +85,7 @@ pub fn main() -> ExitCode {
 
 /// Runs the subcommand and returns its exit code. A step speaks with `voice`.
 fn perform(command: &Command, voice: Option<&Voice>, ui: &Ui, environment: &given::Environment) -> u8 {
+    given::learn_secrets(ui, environment);
     match command {
         Command::Run(args) => run::run(args, ui, environment),
         Command::Repl(args) => repl::run(args, ui, environment),

@@ -3,7 +3,8 @@
 use super::{
     args::{Cli, Command, OnCancelArg, Output, RunArgs, RunsArgs, RunsCommand},
     ask,
-    given::{Environment, variable},
+    given::{CA_CERT, Environment, variable},
+    keyring::{Keyring, NamedServer},
     params,
     run::{self, From},
     runs::{moment, state, unknown},
@@ -11,13 +12,14 @@ use super::{
     ui::{Loudness, Ui, somebody_is_there},
 };
 use crate::{
+    api::Credential,
     clock::Clock,
     engine::{
         param_names::{self, ParamName},
         params::ParamDecl,
     },
     error::{Error, Kind, Result},
-    journal::{Journal, Run, RunState},
+    journal::{self, Journal, Run, RunState},
 };
 use clap::{Args, Parser as _};
 use jiff::tz::TimeZone;
@@ -41,7 +43,8 @@ const STACK: usize = 8 << 20;
     group(clap::ArgGroup::new("which").required(true).args(["name", "due"])),
     after_help = format!(
         "Script, parameters, server and options are those of the run's record. A run that was cancelled is not continued. Secrets are not in it: the API key comes from \
-         OCTOPUS_API_KEY or the file that was named, secret parameters from {variable} or the --params file.\n\n\
+         OCTOPUS_API_KEY or the file that was named, secret parameters from {variable} or the --params file. A key is for one server, the one that OCTOPUS_URL or --server \
+         names: it is not sent to another one that a record names. Keys of several servers: OCTOPUS_URL_NAME with OCTOPUS_API_KEY_NAME.\n\n\
          --due goes on with runs whose time has come, whose process is gone, and whose server could not be reached. It leaves \
          those that stopped for a person to look at (in doubt, diverged, refused key). Its exit code is 0, or the highest one of \
          the runs that did not go well; a run that is put down again, or that another process works on, went well. When several are \
@@ -65,9 +68,21 @@ pub struct ResumeArgs {
     #[arg(long, value_name = "FILE")]
     pub params: Option<PathBuf>,
 
+    /// Address of the Octopus Server that the key is for [env: OCTOPUS_URL]; runs of other servers are not continued with it
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+
     /// Read the API key from a file instead of OCTOPUS_API_KEY
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
+
+    /// Go on as another user of the server than the one that began the run: with other permissions, and under another name
+    #[arg(long, conflicts_with = "due")]
+    pub another_user: bool,
+
+    /// Trust the certificates in a PEM file too: of an authority, or of the server itself [env: OCTORHAI_CA_CERT]
+    #[arg(long, value_name = "FILE")]
+    pub ca_cert: Option<PathBuf>,
 
     /// End instead of waiting longer than a minute, also when the run was begun without that
     #[arg(long)]
@@ -102,6 +117,12 @@ pub fn loudness(args: &RunsArgs) -> Loudness {
 /// What a run that is continued by its name takes from its record.
 pub(super) struct Recorded<'a> {
     name: &'a str,
+    /// Where it works.
+    server: &'a str,
+    /// The options `--server` and `--api-key-file` of this start, with which a key is configured now.
+    given: (Option<&'a str>, Option<&'a Path>),
+    /// The file that it read its key from, where the record may be believed.
+    key_file: Option<PathBuf>,
     params: &'a Value,
     /// The zone of times without one.
     pub(super) zone: Option<&'a str>,
@@ -109,6 +130,17 @@ pub(super) struct Recorded<'a> {
 }
 
 impl Recorded<'_> {
+    /// How to log in on the server of the record: with a key that is configured for it now, or with the one it began with.
+    pub(super) fn credential(&self, ui: &Ui, environment: &Environment) -> Result<Credential> {
+        let (server, key_file) = self.given;
+        let keyring = Keyring { ui, environment, server, key_file };
+        if let (None, Some(file)) = (key_file, &self.key_file) {
+            return keyring.of_file(file, self.server);
+        }
+        let (by, again) = (format!("the record of run `{}`", self.name), format!("octorhai runs resume {}", self.name));
+        keyring.for_named(&NamedServer { server: self.server, by: &by, again: &again })
+    }
+
     /// The parameters as they were given when it began; secrets, which no record holds, as they are given again.
     pub(super) fn values(
         &self,
@@ -240,14 +272,37 @@ impl Work<'_> {
         let args = self.arguments(run)?;
         let recorded = Recorded {
             name: &run.new.name,
+            server: run.new.server().unwrap_or_default(),
+            given: (self.args.server.as_deref(), self.args.api_key_file.as_deref()),
+            key_file: self.file(run, "api_key_file"),
             params: &run.new.params,
             zone: text(&run.new.options, "zone"),
             may_ask: !self.args.due && self.args.output == Output::Text,
         };
-        // Where the run works says its record.
+        // In which space the run works says its record.
         let mut environment = self.environment.clone();
-        environment.retain(|name, _| !["OCTOPUS_URL", "OCTOPUS_SPACE"].contains(&name.as_str()));
+        environment.remove("OCTOPUS_SPACE");
         Ok(run::go(&args, &From::Record(&recorded), ui, &environment).exit_code)
+    }
+
+    /// A file that the record names. Only where nobody else writes records: another could name any file of this machine.
+    fn file(&self, run: &Run, name: &str) -> Option<PathBuf> {
+        let named = text(&run.new.options, name).filter(|_| self.journal.is_own()).map(PathBuf::from);
+        // It may be gone by now, and what it held come from elsewhere.
+        named.filter(|path| path.is_file())
+    }
+
+    /// The file with certificates to trust. One that the run was begun with must not be left out.
+    fn ca_cert(&self, run: &Run) -> Result<Option<PathBuf>> {
+        let again = self.args.ca_cert.clone().or_else(|| variable(self.environment, CA_CERT).map(PathBuf::from));
+        let Some(recorded) = text(&run.new.options, "ca_cert").filter(|_| again.is_none()) else { return Ok(again) };
+        if self.journal.is_own() {
+            return Ok(Some(PathBuf::from(recorded)));
+        }
+        let name = &run.new.name;
+        Err(Error::usage(format!("run `{name}` was begun with --ca-cert {recorded}, and files that a shared journal names are not read"))
+            .help(format!("give it again: octorhai runs resume {name} --ca-cert FILE, or {CA_CERT}"))
+            .help("nothing was sent"))
     }
 
     /// The arguments that the run was begun with.
@@ -255,8 +310,6 @@ impl Work<'_> {
         let (given, name, options) = (self.args, &run.new.name, &run.new.options);
         let said = |name: &str| text(&run.new.target, name).map(str::to_owned);
         let path = |name: &str| text(options, name).map(PathBuf::from);
-        // What may be gone by now, and come from elsewhere.
-        let file = |name: &str| path(name).filter(|path| path.is_file());
         let smtp = text(options, "smtp").map(str::to_owned);
         if options.get("smtp").is_some() && smtp.is_none() && variable(self.environment, "OCTORHAI_SMTP_URL").is_none() {
             return Err(Error::usage(format!("run `{name}` was begun with a mail server whose password its journal does not hold"))
@@ -269,6 +322,18 @@ impl Work<'_> {
                 .help("give its address again as OCTORHAI_LOCKS, or without the password and that in PGPASSWORD")
                 .help("nothing was sent"));
         }
+        if let Some(named) = locks.as_deref().filter(|named| journal::is_postgres(named) && !self.journal.is_own()) {
+            let configured = [Some(self.journal.place()), variable(self.environment, "OCTORHAI_LOCKS").map(str::to_owned)];
+            let is_known = configured.iter().flatten().any(|known| database(known).is_some_and(|known| Some(known) == database(named)));
+            if !is_known && variable(self.environment, "PGPASSWORD").is_some() {
+                return Err(Error::usage(format!(
+                    "PGPASSWORD is for `{}`; the record of run `{name}` names the locks of `{named}`, and the password is not sent there",
+                    self.journal.place()
+                ))
+                .help(format!("if it is the password of that database, too, say so: OCTORHAI_LOCKS={named}"))
+                .help("nothing was sent"));
+            }
+        }
         let plain = plain(self.script(run)?)?;
         Ok(RunArgs {
             locks,
@@ -276,7 +341,6 @@ impl Work<'_> {
             store: self.store.map(str::to_owned),
             suspend: given.due || given.suspend || options["suspend"] == true,
             no_check: given.no_check || options["no_check"] == true,
-            server: said("server"),
             space: said("space"),
             env: said("env"),
             tenant: said("tenant"),
@@ -284,9 +348,9 @@ impl Work<'_> {
             deployment: said("deployment"),
             tz: said("tz"),
             virtual_time: options["virtual_time"] == true,
-            api_key_file: given.api_key_file.clone().or_else(|| file("api_key_file")),
-            params: given.params.clone().or_else(|| file("params")),
-            ca_cert: path("ca_cert"),
+            any_user: given.another_user,
+            params: given.params.clone().or_else(|| self.file(run, "params")),
+            ca_cert: self.ca_cert(run)?,
             smtp,
             mail_from: text(options, "mail_from").map(str::to_owned),
             max_operations: options["max_operations"].as_u64(),
@@ -324,6 +388,12 @@ impl Work<'_> {
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name)?.as_str()
+}
+
+/// Host and port of a database's address.
+fn database(address: &str) -> Option<(String, u16)> {
+    let url = url::Url::parse(address).ok().filter(|_| journal::is_postgres(address))?;
+    Some((url.host_str()?.to_lowercase(), url.port().unwrap_or(5432)))
 }
 
 /// Whether a run ended by what happened to it and can go on without anybody looking at it.

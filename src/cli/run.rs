@@ -3,9 +3,10 @@
 use super::{
     args::{Output, RunArgs},
     ask, below,
-    given::{Environment, address, credential, read, variable},
+    given::{Environment, certificates, learn_passwords, read, variable},
     journal::Given,
     json::{self, JsonSink},
+    keyring::{self, Keyring},
     lines::PlainSink,
     params,
     progress::LiveSink,
@@ -143,19 +144,8 @@ struct Prepared {
     zone: TimeZone,
 }
 
-/// Makes keys known before anything is written, so that no message can hold them.
-pub(super) fn learn_secrets(ui: &Ui, environment: &Environment) {
-    for (name, secret) in environment {
-        // With a name behind it: the key for `server("name")`.
-        if name.starts_with("OCTOPUS_API_KEY") || name.starts_with("OCTOPUS_ACCESS_TOKEN") {
-            ui.redactor().learn(secret);
-        }
-    }
-}
-
 /// `None` when the script's help was all that was asked for.
 fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) -> Result<Option<Prepared>, Stop> {
-    learn_secrets(ui, environment);
     let in_step = if let From::Step(step) = from { Some(*step) } else { None };
     let script = if let Some(step) = in_step { step.source.clone() } else { source(&args.script)? };
     let told = |failure| Stop::Failure(Box::new(super::journal::explained(failure, args, environment, ui)));
@@ -200,7 +190,11 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
             "`{option}` is an option of `octorhai run`; the script's parameter of that name is given as `-- {option} VALUE`"
         ));
     }
-    let target = target(args, ui, environment)?;
+    let target = match from {
+        From::Words => target(args, ui, environment)?,
+        From::Record(recorded) => server_of(args, recorded.credential(ui, environment)?, environment)?,
+        From::Step(step) => server_of(args, step.credential.clone(), environment)?,
+    };
     // What a record lacks is the matter of a script that was changed, which is said later.
     let missing = if let From::Words = from { params::missing(&declared, &values) } else { Vec::new() };
     if !missing.is_empty() {
@@ -246,7 +240,7 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
         params: values,
         target,
         virtual_time: args.virtual_time,
-        servers: servers(environment),
+        servers: keyring::servers(environment),
         context: ContextSettings {
             space: args.space.clone(),
             environment: args.env.clone(),
@@ -455,34 +449,26 @@ pub(super) fn target(args: &RunArgs, ui: &Ui, environment: &Environment) -> Resu
     if let Some(world) = &args.sandbox {
         return Ok(Target::Sandbox(below::world(world, args.run_scripts)?));
     }
-    let Some(url) = args.server.as_deref().or_else(|| variable(environment, "OCTOPUS_URL")) else {
+    let keyring = Keyring { ui, environment, server: args.server.as_deref(), key_file: args.api_key_file.as_deref() };
+    let Some(credential) = keyring.login()? else {
         let script = args.script.display();
         return Err(Error::usage("there is no Octopus Server to run on")
             .help(format!("on a simulated one, in virtual time:\noctorhai run --sandbox {script}"))
             .help(format!("on yours:\nOCTOPUS_API_KEY=API-... octorhai run --server https://octopus.example.com {script}")));
     };
-    let url = address(ui, url)?;
-    let credential = credential(args.api_key_file.as_deref(), &url, ui, environment)?;
-    let space = args.space.as_deref().or_else(|| variable(environment, "OCTOPUS_SPACE")).map(str::to_owned);
-    Ok(Target::Server { url, credential, space, ca_cert: args.ca_cert.clone() })
+    server_of(args, credential, environment)
 }
 
-/// Servers for `server("name")`: `OCTOPUS_URL_NAME` with `OCTOPUS_API_KEY_NAME` or `OCTOPUS_ACCESS_TOKEN_NAME`.
-pub(super) fn servers(environment: &Environment) -> BTreeMap<String, (String, Credential)> {
-    let named = environment.iter().filter_map(|(variable, url)| variable.strip_prefix("OCTOPUS_URL_").map(|name| (name, url)));
-    let known = named.filter_map(|(name, url)| {
-        let key = variable(environment, &format!("OCTOPUS_API_KEY_{name}")).map(|key| Credential::ApiKey(key.to_owned()));
-        let token =
-            || variable(environment, &format!("OCTOPUS_ACCESS_TOKEN_{name}")).map(|token| Credential::AccessToken(token.to_owned()));
-        Some((name.to_lowercase(), (url.clone(), key.or_else(token)?)))
-    });
-    known.collect()
+/// The server of a credential as a run's target.
+fn server_of(args: &RunArgs, credential: Credential, environment: &Environment) -> Result<Target> {
+    let space = args.space.as_deref().or_else(|| variable(environment, "OCTOPUS_SPACE")).map(str::to_owned);
+    Ok(Target::Server { credential, space, ca_cert: certificates(args.ca_cert.as_deref(), environment)? })
 }
 
 pub(super) fn learn_password(ui: &Ui, smtp: &str) -> Result<()> {
+    learn_passwords(ui, smtp);
     let url =
         url::Url::parse(smtp).map_err(|_| Error::usage("the SMTP address is not an address").help("write it like smtp://host:587"))?;
-    ui.redactor().learn_password(&url);
     if !matches!(url.scheme(), "smtp" | "smtps") || url.host().is_none() {
         return Err(
             Error::usage("the SMTP address must start with smtp:// or smtps:// and name a host").help("write it like smtp://host:587")
@@ -531,7 +517,7 @@ mod tests {
 
     fn server(line: &str, pairs: &[(&str, &str)]) -> (String, Option<String>) {
         match target_of(line, pairs) {
-            Ok(Target::Server { url, space, .. }) => (url, space),
+            Ok(Target::Server { credential, space, .. }) => (credential.address(), space),
             Ok(Target::Sandbox(_)) => panic!("a sandbox"),
             Err(error) => panic!("{error:?}"),
         }
@@ -557,7 +543,7 @@ mod tests {
         let surroundings = [("OCTOPUS_URL", "https://env/"), ("OCTOPUS_SPACE", "Env"), ("OCTOPUS_API_KEY", "API-1")];
         assert_eq!(server("octorhai run x.rhai", &surroundings), ("https://env".into(), Some("Env".into())));
         let line = "octorhai run x.rhai --server https://flag/octo/app#/Spaces-1/x --space Flag";
-        assert_eq!(server(line, &surroundings), ("https://flag/octo".into(), Some("Flag".into())));
+        assert_eq!(server(line, &surroundings[1..]), ("https://flag/octo".into(), Some("Flag".into())));
         assert!(matches!(target_of("octorhai run x.rhai --sandbox", &surroundings), Ok(Target::Sandbox(_))));
     }
 
@@ -580,7 +566,7 @@ mod tests {
         let (ui, _, talk) = testing::ui(Loudness::Normal);
         let line = format!("octorhai run x.rhai --server https://x --api-key-file {}", path.display());
         let target = target(&args(&line), &ui, &environment(&[("OCTOPUS_API_KEY", "API-ENV")])).expect("a target");
-        assert!(matches!(target, Target::Server { credential: Credential::ApiKey(key), .. } if key == "API-FROMFILE"));
+        assert!(matches!(target, Target::Server { credential, .. } if credential.address() == "https://x"));
         ui.talk("API-FROMFILE");
         assert_eq!(talk.text(), "***\n");
     }

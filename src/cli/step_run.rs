@@ -5,7 +5,8 @@
 
 use super::{
     args::RunArgs,
-    given::{self, Environment, variable},
+    given::{self, Environment, certificates, variable},
+    keyring::{Keyring, NamedServer},
     resume,
     run::{self, From},
     step::{OWN_TAG, TARGET},
@@ -13,7 +14,7 @@ use super::{
     ui::Ui,
 };
 use crate::{
-    api::{self, oidc},
+    api::{self, Credential, oidc},
     cancel::Cancel,
     clock::Clock,
     engine::{
@@ -37,6 +38,8 @@ pub(super) struct StepScript<'a> {
     pub(super) source: Source,
     pub(super) cancel: Cancel,
     pub(super) launcher: Launcher,
+    /// For the server of the step.
+    pub(super) credential: Credential,
     frame: &'a Frame,
     voice: Voice,
 }
@@ -131,7 +134,8 @@ fn begin(ui: &Ui, voice: &Voice, frame: &Frame, launcher: Launcher, cancel: Canc
     let (name, text) = frame.script()?;
     let files = frame.files()?.into_iter().map(|(path, text)| (PathBuf::from(path), text)).collect();
     let source = Source { name: name.clone(), text, files: Files::Given(files) };
-    let environment = surroundings(frame, ui, voice, environment)?;
+    let environment = surroundings(frame, environment)?;
+    let credential = credential(frame, ui, voice, &environment)?;
     let given = |name: &str| frame.given(name).map(str::to_owned);
     let args = RunArgs {
         env: given("Octopus.Environment.Name"),
@@ -142,12 +146,12 @@ fn begin(ui: &Ui, voice: &Voice, frame: &Frame, launcher: Launcher, cancel: Canc
         verbose: true,
         ..resume::plain(PathBuf::from(name))?
     };
-    let script = StepScript { source, cancel, launcher, frame, voice: voice.clone() };
+    let script = StepScript { source, cancel, launcher, credential, frame, voice: voice.clone() };
     Ok(run::go(&args, &From::Step(&script), ui, &environment))
 }
 
-/// The environment with what the step says of itself and of the server.
-fn surroundings(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment) -> Result<Environment> {
+/// The environment with what the step says of itself.
+fn surroundings(frame: &Frame, environment: &Environment) -> Result<Environment> {
     let mut all = environment.clone();
     let mut set = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -169,31 +173,36 @@ fn surroundings(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment
     set(OWN_TAG, frame.given("Octopus.Task.ConcurrencyTag"));
     set("OCTORHAI_SMTP_URL", filled_in(frame, connection::SMTP)?);
     set("OCTORHAI_MAIL_FROM", filled_in(frame, connection::MAIL_FROM)?);
+    Ok(all)
+}
+
+/// How the step logs in, and where. What its boxes hold is one configuration; a key of the worker's environment is for the address that
+/// stands beside it there.
+fn credential(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment) -> Result<Credential> {
     let said = frame.given("Octopus.Web.ServerUri").or_else(|| frame.given("Octopus.Web.BaseUrl"));
     let url = filled_in(frame, connection::URL)?.or(said).map(|url| url.split(',').next().unwrap_or(url).trim());
-    set("OCTOPUS_URL", url);
-    let url = variable(&all, "OCTOPUS_URL").map(str::to_owned);
-    let Some(url) = url else {
+    let Some(url) = url.or_else(|| variable(environment, "OCTOPUS_URL")) else {
         return Err(Error::usage("the step does not know the address of the Octopus Server")
             .help(format!("fill in the parameter {}", parameter(frame, connection::URL)))
             .help("or set the server's address in Octopus: Configuration, Nodes, Server URI"));
     };
-    let (key, token) = ("OCTOPUS_API_KEY", "OCTOPUS_ACCESS_TOKEN");
-    let found = match (filled_in(frame, connection::API_KEY)?, filled_in(frame, connection::ACCESS_TOKEN)?) {
-        (Some(text), _) => Some((key, text.to_owned())),
-        (None, Some(text)) => Some((token, text.to_owned())),
-        (None, None) => exchanged(frame, &url, ui, voice)?.map(|text| (token, text)),
-    };
-    if let Some((name, text)) = found {
-        all.remove(key);
-        all.remove(token);
-        all.insert(name.to_owned(), text);
-    } else if variable(&all, key).is_none() && variable(&all, token).is_none() {
-        let ways = [connection::API_KEY, connection::ACCOUNT, connection::ACCESS_TOKEN].map(|name| parameter(frame, name));
-        return Err(Error::usage(format!("the step cannot log in to {url}: no credential was given"))
-            .help(format!("fill in one of the parameters {}", ways.join(", "))));
+    given::learn_passwords(ui, url);
+    match (filled_in(frame, connection::API_KEY)?, filled_in(frame, connection::ACCESS_TOKEN)?) {
+        (Some(key), _) => return Credential::api_key(url, key),
+        (None, Some(token)) => return Credential::access_token(url, token),
+        (None, None) => {}
     }
-    Ok(all)
+    if let Some(token) = exchanged(frame, url, ui, voice, environment)? {
+        return Credential::access_token(url, &token);
+    }
+    let ways = [connection::API_KEY, connection::ACCOUNT, connection::ACCESS_TOKEN].map(|name| parameter(frame, name)).join(", ");
+    if variable(environment, "OCTOPUS_API_KEY").is_none() && variable(environment, "OCTOPUS_ACCESS_TOKEN").is_none() {
+        return Err(Error::usage(format!("the step cannot log in to {}: no credential was given", api::base_address(url)?))
+            .help(format!("fill in one of the parameters {ways}")));
+    }
+    let keyring = Keyring { ui, environment, server: None, key_file: None };
+    let named = NamedServer { server: url, by: "the step", again: "" };
+    keyring.for_named(&named).map_err(|error| error.help(format!("or fill in one of the parameters {ways}")))
 }
 
 /// What the variables of a deployment's tenant begin with.
@@ -230,7 +239,7 @@ fn parameter(frame: &Frame, name: &str) -> String {
 }
 
 /// An access token for the OpenID Connect account of the step.
-fn exchanged(frame: &Frame, url: &str, ui: &Ui, voice: &Voice) -> Result<Option<String>> {
+fn exchanged(frame: &Frame, url: &str, ui: &Ui, voice: &Voice, environment: &Environment) -> Result<Option<String>> {
     let member = |name: &str| frame.own_given(&format!("{}.{name}", connection::ACCOUNT));
     let Some(jwt) = member("OpenIdConnect.Jwt") else { return Ok(None) };
     ui.redactor().learn(jwt);
@@ -238,8 +247,8 @@ fn exchanged(frame: &Frame, url: &str, ui: &Ui, voice: &Voice) -> Result<Option<
         Error::usage(format!("the account in {} has no audience", parameter(frame, connection::ACCOUNT)))
             .help("its audience is the id of a service account's OpenID Connect identity in Octopus")
     })?;
-    let url = given::address(ui, url)?;
-    let settings = api::Settings::new(url, None, Clock::real(), Cancel::new());
+    let settings = api::Settings::new(Credential::anonymous(url)?, Clock::real(), Cancel::new());
+    let settings = api::Settings { ca_cert: certificates(None, environment)?, ..settings };
     let token = super::connect::runtime()?.block_on(oidc::exchange(settings, audience, jwt))?;
     ui.redactor().learn(&token);
     voice.mask(&token);
@@ -320,6 +329,7 @@ mod tests {
             source,
             cancel: Cancel::new(),
             launcher: Launcher::Replaced,
+            credential: Credential::anonymous("https://octopus.example.com").expect("an address"),
             frame: &frame,
             voice: Voice::on(std::io::sink(), Charset::Utf8),
         };

@@ -1,7 +1,7 @@
 //! Opens a store for the front end: its password comes from `PGPASSWORD`, and the redactor knows it before anything is said.
 
 use super::{
-    given::{Environment, variable},
+    given::{Environment, learn_passwords, variable},
     ui::Ui,
 };
 use crate::{
@@ -9,9 +9,9 @@ use crate::{
     error::{Error, Result, nearest},
     journal::{self, Journal, patience::USUAL},
     run::LocksAt,
+    userinfo,
 };
-use std::time::Duration;
-use url::Url;
+use std::{path::Path, time::Duration};
 
 /// How long a store may be away.
 const PATIENCE: &str = "OCTORHAI_STORE_PATIENCE";
@@ -44,18 +44,103 @@ pub fn patience(environment: &Environment) -> Result<Duration> {
 }
 
 fn address(given: &str, environment: &Environment, ui: &Ui) -> Result<String> {
-    if !journal::is_postgres(given) && given.contains("://") {
-        return Err(Error::usage("a store is a folder or the address of a PostgreSQL database")
-            .help("write --store FOLDER, or --store postgres://user@host/database with the password in PGPASSWORD"));
+    learn_passwords(ui, given);
+    if let Some(why) = mistyped(given) {
+        return Err(why);
     }
-    let password = variable(environment, "PGPASSWORD");
-    if let Some(password) = password.filter(|_| journal::is_postgres(given)) {
+    let password = variable(environment, "PGPASSWORD").filter(|_| journal::is_postgres(given));
+    if let Some(password) = password {
         ui.redactor().learn(password);
     }
-    if let Ok(url) = Url::parse(given) {
-        ui.redactor().learn_password(&url);
+    let address = journal::with_password(given, password);
+    if journal::is_exposed(&address) {
+        ui.warning(&format!(
+            "the store {} is used without TLS, as `sslmode=disable` says: everybody on the way can read and change what runs write down",
+            userinfo::shown(given)
+        ));
     }
-    Ok(journal::with_password(given, password))
+    Ok(address)
+}
+
+/// The error for what is no store and would be made a folder of that name, which nobody else looks into.
+fn mistyped(given: &str) -> Option<Error> {
+    const FORMS: &str = "write --store FOLDER, or --store postgres://user@host:5432/database with the password in PGPASSWORD";
+    let wrong = |why: &str| Some(Error::usage(format!("`{}` is not a store: {why}", userinfo::shown(given))).help(FORMS));
+    let text = given.trim();
+    if text.is_empty() {
+        return Some(Error::usage("the store is an empty text").help(FORMS));
+    }
+    if journal::is_postgres(text) {
+        return (text != given).then(|| wrong("there is white space around it")).flatten();
+    }
+    if let Some(right) = keywords(text) {
+        return Some(
+            Error::usage("the store is written as keywords, and must be an address")
+                .help(format!("write it like --store '{right}', with the password in PGPASSWORD")),
+        );
+    }
+    let first = text.split(['/', '\\']).next().unwrap_or_default();
+    let scheme = first.split_once(':').map(|(scheme, _)| scheme);
+    if text.contains("://") || scheme.is_some_and(|scheme| scheme.len() > 1) || first.contains('@') {
+        // One letter is a drive of Windows.
+        let near = scheme.and_then(|scheme| nearest(&scheme.to_lowercase(), ["postgres", "postgresql"]));
+        let why = match (scheme, near) {
+            (Some("postgres" | "postgresql"), _) => "behind `postgres:` there are two slashes".to_owned(),
+            (Some(_), Some(near)) => format!("did you mean `{near}://`?"),
+            _ => "it looks like an address, and only PostgreSQL's are known".to_owned(),
+        };
+        return wrong(&why).map(|error| error.help("a folder with such a name: ./NAME"));
+    }
+    if first == "~" {
+        return wrong("the shell puts the home folder in the place of `~` only at the beginning of a word")
+            .map(|error| error.help("write --store ~/FOLDER, with a blank, or --store \"$HOME/FOLDER\""));
+    }
+    // `none` is read before this.
+    let is_new = !Path::new(text).exists();
+    (is_new && text == first && nearest(&text.to_lowercase(), ["none"]).is_some())
+        .then(|| wrong("did you mean `none`, which keeps no journal?").map(|error| error.help("a folder with such a name: ./NAME")))
+        .flatten()
+}
+
+/// The address that is meant by PostgreSQL's other form, `host=db dbname=runs`, without the password; none for what is not of that form.
+fn keywords(text: &str) -> Option<String> {
+    const ALL: [&str; 12] = [
+        "host",
+        "hostaddr",
+        "port",
+        "dbname",
+        "user",
+        "password",
+        "passfile",
+        "sslmode",
+        "sslrootcert",
+        "service",
+        "connect_timeout",
+        "application_name",
+    ];
+    let value = |name: &str| {
+        let lower = text.to_lowercase();
+        let at = lower.match_indices(name).map(|(at, _)| at).find(|at| {
+            let begins = *at == 0 || text[..*at].ends_with([' ', '\t', '\'', '"']);
+            begins && text[at + name.len()..].trim_start().starts_with('=')
+        })?;
+        let value = text[at + name.len()..].trim_start().strip_prefix('=')?.trim_start();
+        let quoted = value.strip_prefix('\'').and_then(|value| value.split_once('\'')).map(|(value, _)| value);
+        Some(quoted.unwrap_or_else(|| value.split_whitespace().next().unwrap_or_default()).to_owned())
+    };
+    ALL.iter().any(|name| value(name).is_some()).then(|| {
+        let or = |names: &[&str], usual: &str| {
+            names.iter().find_map(|name| value(name)).filter(|value| !value.is_empty()).unwrap_or_else(|| usual.to_owned())
+        };
+        let mode = value("sslmode").map_or_else(String::new, |mode| format!("?sslmode={mode}"));
+        format!(
+            "postgres://{}@{}:{}/{}{mode}",
+            or(&["user"], "USER"),
+            or(&["host", "hostaddr"], "HOST"),
+            or(&["port"], "5432"),
+            or(&["dbname"], "DATABASE")
+        )
+    })
 }
 
 #[cfg(test)]
@@ -76,5 +161,62 @@ mod tests {
         ui.talk("hunter22, pass%2Fword, pass/word");
         assert_eq!(talk.text(), "***, ***, ***\n");
         assert!(address("mysql://x", &given, &ui).is_err());
+    }
+
+    #[test]
+    fn mistyped_store_is_refused_with_the_right_form_and_without_its_password() {
+        let (ui, ..) = testing::ui(Loudness::Normal);
+        let with_password = "with the password in PGPASSWORD";
+        for (given, part) in [
+            ("host=db.example port=5433 dbname=runs user=ann password=hunter22", "'postgres://ann@db.example:5433/runs'"),
+            ("host = db.example password = 'hunter22'", "'postgres://USER@db.example:5432/DATABASE'"),
+            ("password=hunter22 host=db", "'postgres://USER@db:5432/DATABASE'"),
+            ("dbname=runs", "'postgres://USER@HOST:5432/runs'"),
+            ("HOST=db SSLMODE=require", "'postgres://USER@db:5432/DATABASE?sslmode=require'"),
+            ("postgres:/x", "behind `postgres:` there are two slashes"),
+            ("postgres:ann:hunter22@db/x", "behind `postgres:` there are two slashes"),
+            ("postgresql:/ann:hunter22@db/x", "behind `postgres:` there are two slashes"),
+            ("postgressql://ann:hunter22@db/x", "did you mean `postgresql://`?"),
+            ("Postgres://ann:hunter22@db/x", "did you mean `postgres://`?"),
+            ("pgsql://ann:hunter22@db/x", "only PostgreSQL's are known"),
+            ("mysql://ann:hunter22@db/x", "only PostgreSQL's are known"),
+            ("http://ann:hunter22@db/x", "only PostgreSQL's are known"),
+            ("jdbc:postgresql://db/x?user=ann&password=hunter22", "only PostgreSQL's are known"),
+            ("sqlite:///var/lib/x", "only PostgreSQL's are known"),
+            ("file:/var/lib/x", "only PostgreSQL's are known"),
+            ("ann:hunter22@db:5432/x", "only PostgreSQL's are known"),
+            ("ann@db/x", "only PostgreSQL's are known"),
+            ("localhost:5432/x", "only PostgreSQL's are known"),
+            (" postgres://ann:hunter22@db/x", "white space around it"),
+            ("", "an empty text"),
+            ("  ", "an empty text"),
+            ("~/journal", "$HOME/FOLDER"),
+            ("None", "did you mean `none`"),
+            ("nnoe", "did you mean `none`"),
+        ] {
+            let error = address(given, &environment(&[]), &ui).expect_err(given);
+            let text = format!("{}\n{}", error.message(), error.hints().join("\n"));
+            assert!(text.contains(part) && text.contains(with_password), "{given}: {text}");
+            assert!(!text.contains("hunter22"), "{given}: {text}");
+        }
+        for given in
+            ["journal", "./a@b", "./host=x", "/var/lib/x:y", "../x", "C:\\journal", "C:/journal", "a.b", "postgres", "year=2026", "é"]
+        {
+            assert_eq!(address(given, &environment(&[]), &ui).expect(given), given);
+        }
+    }
+
+    #[test]
+    fn store_without_tls_on_another_machine_is_told() {
+        for (given, warned) in [
+            ("postgres://ann:hunter22@db.example/x?sslmode=disable", true),
+            ("postgres://ann:hunter22@localhost/x?sslmode=disable", false),
+            ("postgres://ann@db.example/x", false),
+        ] {
+            let (ui, _, talk) = testing::ui(Loudness::Normal);
+            address(given, &environment(&[]), &ui).expect("an address");
+            assert_eq!(talk.text().contains("is used without TLS, as `sslmode=disable` says"), warned, "{given}: {}", talk.text());
+            assert!(!talk.text().contains("hunter22"));
+        }
     }
 }

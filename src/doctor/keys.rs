@@ -2,7 +2,7 @@
 
 use super::{Finding, Measured, Patient, Verdict, readable};
 use crate::{
-    api::{Client, Credential, User},
+    api::{Client, User},
     clock::{later, text::show},
     error::{Kind, Result},
 };
@@ -19,7 +19,7 @@ const LIFE: SignedDuration = SignedDuration::from_hours(1);
 pub(super) async fn fence(patient: &Patient<'_>, me: &User, name: &str, measured: &mut Measured) -> Result<Finding> {
     let client = patient.space.client();
     let (key, secret) = client.create_api_key(&me.id, name, later(client.server_now(), LIFE)).await?;
-    let with_key = (patient.login)(Credential::ApiKey(secret))?;
+    let with_key = (patient.login)(&secret)?;
     with_key.me().await?;
     client.revoke_api_key(&me.id, &key.id).await?;
     let began = client.clock().now();

@@ -13,7 +13,7 @@ mod variables;
 pub use memory::{Advice, Basis, CreateMode, advice, remember};
 
 use crate::{
-    api::{Client, Credential, SpaceClient, User},
+    api::{Client, SpaceClient, User},
     cancel::Cancel,
     error::{Kind, Result},
 };
@@ -65,8 +65,8 @@ impl Finding {
 pub struct Patient<'a> {
     /// The server and the space.
     pub space: SpaceClient,
-    /// A client that logs in with something else.
-    pub login: &'a (dyn Fn(Credential) -> Result<Client> + Sync),
+    /// A client that logs in on the same server with another API key.
+    pub login: &'a (dyn Fn(&str) -> Result<Client> + Sync),
     /// A project and an environment that may be deployed to.
     pub place: Option<(String, String)>,
     /// How often simultaneous writers are tried.

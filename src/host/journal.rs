@@ -497,6 +497,7 @@ mod tests {
             params: Value::Null,
             target: Value::Null,
             options: Value::Null,
+            begun_for: journal::BegunFor::default(),
             engine: "0".into(),
             created: Timestamp::UNIX_EPOCH,
         };

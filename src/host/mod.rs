@@ -95,7 +95,7 @@ pub struct Inner {
     /// Where `octorhai doctor` keeps what it measured.
     pub measured: Option<PathBuf>,
     /// Servers for `server("name")`, by lower-case name.
-    pub servers: BTreeMap<String, (String, api::Credential)>,
+    pub servers: BTreeMap<String, Result<api::Credential>>,
     /// How mail leaves; none when no SMTP server is known.
     pub mailer: Option<Mailer>,
     /// Mails that the mail server did not take yet.

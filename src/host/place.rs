@@ -373,22 +373,19 @@ impl Host {
         if lower == "default" {
             return Ok(self.home.clone());
         }
-        let Some((url, credential)) = self.servers.get(&lower) else {
+        let Some(credential) = self.servers.get(&lower) else {
             let upper = name.to_uppercase();
             return Err(raise(
                 unknown("server", name, self.servers.keys().map(String::as_str))
                     .help(format!("set OCTOPUS_URL_{upper}, and OCTOPUS_API_KEY_{upper} or OCTOPUS_ACCESS_TOKEN_{upper}")),
             ));
         };
-        let advice = doctor::advice(self.measured.as_deref(), url);
-        let connection = api::Settings {
-            url: url.clone(),
-            credential: Some(credential.clone()),
-            public_url: None,
-            keeps_deadlines: advice.keeps_deadlines(),
-            ..self.connection.clone()
-        };
-        self.met(url.clone(), async {
+        let credential = credential.clone().map_err(raise)?;
+        let url = credential.address();
+        let advice = doctor::advice(self.measured.as_deref(), &url);
+        let connection =
+            api::Settings { credential, public_url: None, keeps_deadlines: advice.keeps_deadlines(), ..self.connection.clone() };
+        self.met(url, async {
             let client = api::Client::new(connection)?;
             let space = client.space(None).await?;
             Ok(Place::new(client, space, advice))

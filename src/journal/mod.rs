@@ -17,8 +17,8 @@ mod row;
 mod sqlite;
 
 pub use patience::Patience;
-pub use postgres::{Postgres, is_one as is_postgres, with_password};
-pub use record::{Cell, Holder, NewRun, Run, RunState, Step, StepState};
+pub use postgres::{Postgres, is_exposed, is_one as is_postgres, with_password};
+pub use record::{BegunFor, Cell, Holder, NewRun, Run, RunState, Step, StepState, fingerprint};
 pub use sqlite::Sqlite;
 
 use crate::error::{Error, Kind, Result};
@@ -76,6 +76,12 @@ pub trait Store: Send + Sync {
     /// Where it is, for people: a path, or an address without password.
     fn place(&self) -> String;
 
+    /// Whether nobody but this user of this machine can have written to it, as far as can be told. What a record names is done by who
+    /// continues the run: files are read only by the word of such a record.
+    fn is_own(&self) -> bool {
+        false
+    }
+
     /// From now on a run depends on it: what may pass is waited for, see [`Patience`]. Beats are not: the lease is what waits for them.
     fn be_patient(&self, patience: Patience);
 
@@ -87,6 +93,10 @@ pub trait Store: Send + Sync {
     fn claim(&self, new: &NewRun, holder: &Holder) -> Result<Claim> {
         self.claim_if(new, holder, Begin::Anew)
     }
+
+    /// Writes down for whom a run was begun, once that is known: replaces the record's `new`, which but for that is the same. A run that
+    /// has steps keeps what it has.
+    fn begin_for(&self, new: &NewRun, holder: &Holder) -> Result<()>;
 
     /// Says that the holder lives; who has not for [`record::LEASE`] on the store's clock is gone (a store on this machine
     /// may know sooner). Returns whether somebody asked the run to end (`octorhai runs cancel`).

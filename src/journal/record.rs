@@ -5,9 +5,11 @@ use crate::{
     error::Error,
     platform::process::{ProcessIdentity, ProcessState},
 };
+use hmac::{Hmac, KeyInit, Mac as _};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::Sha256;
 
 /// How long after its last beat a holder on another machine counts as gone.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -42,6 +44,30 @@ impl Holder {
     }
 }
 
+/// For which server and which user a run was begun. Whoever continues it must be the same, or say that it is meant otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BegunFor {
+    /// The server's address in its normal form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// Tells whether a user is the one it was begun by, and nothing else: see [`fingerprint`]. Absent until the server has told who it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// The fingerprint of the user `id` on the server at `address`, for the run with the mark `mark`.
+///
+/// It is the same after the user's key was changed. Its key is `secret`, which every user of the server can ask it for and no record
+/// holds: from the record alone nobody can try which of the few possible ids fits. Two runs of a user have different ones.
+pub fn fingerprint(secret: &str, mark: &str, address: &str, id: &str) -> String {
+    let mut hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes()).expect("a key of any length will do");
+    for part in ["octorhai user", mark, address, id] {
+        hmac.update(&(part.len() as u64).to_be_bytes());
+        hmac.update(part.as_bytes());
+    }
+    hex::encode(&hmac.finalize().into_bytes()[..16])
+}
+
 /// A run that begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewRun {
@@ -61,10 +87,24 @@ pub struct NewRun {
     /// Not compared.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub options: Value,
+    /// For whom. Not compared as the rest is: the user is known only when the server was asked. Empty in what version 0.1.0 wrote.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub begun_for: BegunFor,
     /// The version of octorhai.
     pub engine: String,
     /// When it began.
     pub created: Timestamp,
+}
+
+impl NewRun {
+    /// The address of the server; none where the record names none.
+    pub fn server(&self) -> Option<&str> {
+        self.begun_for.server.as_deref().or_else(|| self.target.get("server")?.as_str())
+    }
+}
+
+fn is_empty(begun_for: &BegunFor) -> bool {
+    *begun_for == BegunFor::default()
 }
 
 /// How a run stands.

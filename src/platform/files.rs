@@ -32,6 +32,11 @@ pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     system::private_file(options)
 }
 
+/// Whether this user made the file or folder and no other user may write to it. On Windows: whether it is in this user's profile.
+pub fn is_own(path: &Path) -> bool {
+    system::is_own(path)
+}
+
 /// The identity of the file that has this name now.
 ///
 /// # Errors
@@ -96,6 +101,12 @@ mod system {
         options.mode(0o600)
     }
 
+    pub(super) fn is_own(path: &Path) -> bool {
+        let others_write = 0o022;
+        let own = nix::unistd::geteuid().as_raw();
+        std::fs::metadata(path).is_ok_and(|known| known.uid() == own && known.mode() & others_write == 0)
+    }
+
     pub(super) fn identity(file: &Path) -> io::Result<Identity> {
         let known = std::fs::metadata(file)?;
         Ok((known.dev(), known.ino()))
@@ -120,6 +131,11 @@ mod system {
 
     pub(super) fn private_file(options: &mut OpenOptions) -> &mut OpenOptions {
         options
+    }
+
+    pub(super) fn is_own(path: &Path) -> bool {
+        let profile = std::env::var_os("LOCALAPPDATA").map(std::path::PathBuf::from);
+        profile.is_some_and(|profile| path.starts_with(profile))
     }
 
     pub(super) fn identity(file: &Path) -> io::Result<Identity> {

@@ -2,6 +2,7 @@
 
 use super::{Outcome, Settings, Stats};
 use crate::{
+    api::{self, Client, User},
     clock::{Clock, later},
     doctor::Advice,
     engine::Failure,
@@ -11,7 +12,7 @@ use crate::{
         journal::{LONG, Recorder},
         sealed::{Clean, Sealer, cleaned},
     },
-    journal::{Begin, Claim, Holder, Journal, NewRun, Run, RunState, Step, asked_to_end},
+    journal::{Begin, BegunFor, Claim, Holder, Journal, NewRun, Run, RunState, Step, asked_to_end, fingerprint},
     platform::process::ProcessIdentity,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -35,6 +36,8 @@ pub struct Journaling {
     pub options: Value,
     /// Put the run down when it has to wait for long.
     pub suspend: bool,
+    /// Go on also when another user began the run.
+    pub any_user: bool,
 }
 
 /// A run that was taken up.
@@ -46,10 +49,16 @@ pub(super) struct TakenUp {
     /// Stands in markers.
     pub(super) mark: String,
     steps: Vec<Step>,
+    has_steps: bool,
     clean: Clean,
     /// Secret parameters, and others that hold a secret.
     secrets: Vec<(String, String)>,
     suspend: bool,
+    any_user: bool,
+    /// What the record says that it was begun with, without the texts of its sources where it goes on.
+    begun: NewRun,
+    /// How it stood when it was found; none of one that begins.
+    found: Option<RunState>,
 }
 
 /// What came of taking it up.
@@ -79,6 +88,7 @@ pub(super) fn take_up(
         params: journaling.params.clone(),
         target: journaling.target.clone(),
         options: journaling.options.clone(),
+        begun_for: BegunFor { server: journaling.target["server"].as_str().map(str::to_owned), user: None },
         engine: env!("CARGO_PKG_VERSION").to_owned(),
         created: clock.now(),
     };
@@ -98,8 +108,8 @@ pub(super) fn take_up(
         }
         claimed => claimed,
     };
-    let (mark, steps) = match claimed {
-        Claim::Fresh => (new.mark, Vec::new()),
+    let (begun, steps, found) = match claimed {
+        Claim::Fresh => (new.clone(), Vec::new(), None),
         Claim::Held(run) => return Err(held(&run).into()),
         Claim::Ended(run) => return Ok(Begun::Over(Box::new(over(&run, events)))),
         // What a person stopped stays stopped.
@@ -127,7 +137,7 @@ pub(super) fn take_up(
             if run.new.engine != new.engine {
                 events.note(Level::Warning, format!("the run was begun by octorhai {}, this is {}", run.new.engine, new.engine));
             }
-            (run.new.mark, steps)
+            (run.new, steps, Some(run.state))
         }
     };
     events.note(Level::Verbose, format!("run `{}` in the journal at {}", new.name, journaling.store.place()));
@@ -139,11 +149,15 @@ pub(super) fn take_up(
         name: new.name,
         script: new.script,
         holder,
-        mark,
+        mark: begun.mark.clone(),
+        has_steps: !steps.is_empty(),
         steps,
         clean: settings.clean.clone(),
         secrets: secrets(&journaling.params, settings),
         suspend: journaling.suspend,
+        any_user: journaling.any_user,
+        begun,
+        found,
     })))
 }
 
@@ -174,6 +188,20 @@ fn claim(journaling: &Journaling, new: &NewRun, holder: &Holder, settings: &Sett
             clock.sleep(pause).await;
             Ok(())
         }))?;
+    }
+}
+
+/// What only users of the server can know of it, and who we are there; none where it does not say.
+async fn who(client: &Client) -> Result<Option<(String, User)>> {
+    let asked = async {
+        let server = client.server_info().await?;
+        Ok((server.installation_id, client.me().await?))
+    };
+    match asked.await {
+        Ok((secret, user)) if !secret.is_empty() => Ok(Some((secret, user))),
+        Ok(_) => Ok(None),
+        Err(error) if matches!(Error::kind(&error), Kind::Forbidden | Kind::NotFound | Kind::BadAnswer) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -270,7 +298,12 @@ fn same(then: &NewRun, now: &NewRun) -> Result<()> {
         }
         return refuse(format!("parameter `{name}` was {before}, and is {after} now"));
     }
-    if let Some((name, before, after)) = difference(&then.target, &now.target) {
+    let mut target = then.target.clone();
+    // An earlier version wrote the address down as it was typed.
+    if let Some(server) = target["server"].as_str().and_then(|server| api::base_address(server).ok()) {
+        target["server"] = json!(server);
+    }
+    if let Some((name, before, after)) = difference(&target, &now.target) {
         return refuse(format!("`{name}` was {before}, and is {after} now"));
     }
     Ok(())
@@ -341,6 +374,40 @@ impl TakenUp {
         )
     }
 
+    /// Asks the server whose key this is, and says what is wrong when the run was begun by another user. Of a run that begins, writes down
+    /// who that is.
+    pub(super) async fn is_of_another_user(&self, client: &Client) -> Result<Option<Error>> {
+        let (begun, address) = (&self.begun, client.address());
+        let known = begun.begun_for.user.as_deref();
+        if known.is_none() && self.has_steps {
+            // An earlier version wrote it down. Who began it is not known.
+            return Ok(None);
+        }
+        let now = who(client).await?;
+        let mark = now.as_ref().map(|(secret, user)| fingerprint(secret, &begun.mark, &address, user.id.as_ref()));
+        match (known, mark) {
+            (None, None) => Ok(None),
+            (None, user) => {
+                let begun_for = BegunFor { server: Some(address), user };
+                self.store.begin_for(&NewRun { begun_for, ..begun.clone() }, &self.holder).map(|()| None)
+            }
+            (Some(known), Some(mark)) if known == mark => Ok(None),
+            _ if self.any_user => Ok(None),
+            (Some(_), _) => {
+                let this = now.map_or_else(
+                    || "does not say who this key is of".to_owned(),
+                    |(_, user)| format!("takes this key for one of `{}`", user.username),
+                );
+                let error = Error::usage(format!("run `{}` was begun by another user: `{address}` {this}", self.name));
+                let error = error
+                    .help("what is left of the run would be done with other permissions and under another name; nothing was changed")
+                    .help("continue it with a key of the user that began it")
+                    .help(format!("to continue it as this user all the same: octorhai runs resume {} --another-user", self.name));
+                Ok(Some(error))
+            }
+        }
+    }
+
     /// Says every few seconds that we live, and ends the run when somebody asks for it.
     pub(super) async fn keep_alive(store: Journal, name: String, holder: Holder, cancel: crate::cancel::Cancel) {
         // Leases are about processes: they last as long as they say, also when a run's clock is faster.
@@ -370,6 +437,14 @@ impl TakenUp {
             state => state,
         };
         self.write(state, outcome, clock, Ok(()));
+    }
+
+    /// Leaves a run as it was found: for whoever may continue it.
+    pub(super) fn leave_as_found(&self, outcome: &mut Outcome, clock: &Clock) {
+        match &self.found {
+            Some(found) => self.write(found.clone(), outcome, clock, Ok(())),
+            None => self.give_back(outcome, clock),
+        }
     }
 
     /// Writes how the run ended; what cannot be written becomes the outcome of one that went well.

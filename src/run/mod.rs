@@ -30,6 +30,7 @@ use crate::{
     journal::Patience,
     mail::Mailer,
     sandbox::{Sandbox, World},
+    trust::Certificates,
 };
 use jiff::{SignedDuration, tz::TimeZone};
 use journaled::{Begun, TakenUp};
@@ -49,8 +50,8 @@ pub struct Settings {
     pub target: Target,
     /// The server is a sandbox in another process whose clock goes on when its clients wait: so does the run's.
     pub virtual_time: bool,
-    /// Other servers by lower-case name, for `server("name")`: address and how to log in.
-    pub servers: BTreeMap<String, (String, api::Credential)>,
+    /// Other servers by lower-case name, for `server("name")`; an error of one is that of a script that asks for it.
+    pub servers: BTreeMap<String, Result<api::Credential>>,
     /// `ctx.env` and friends when the surroundings do not say.
     pub context: ContextSettings,
     /// The zone in which times without one are meant.
@@ -87,7 +88,7 @@ impl Settings {
     /// What the run goes by on its server.
     fn advice(&self) -> Advice {
         match &self.target {
-            Target::Server { url, .. } => doctor::advice(self.measured.as_deref(), url),
+            Target::Server { credential, .. } => doctor::advice(self.measured.as_deref(), &credential.address()),
             Target::Sandbox(world) => Advice::simulated(world.checks_versions(), world.key_cache(), world.keeps_deadlines()),
         }
     }
@@ -97,14 +98,12 @@ impl Settings {
 pub enum Target {
     /// A real one, or a sandbox in another process.
     Server {
-        /// Base address, with a virtual directory if there is one.
-        url: String,
-        /// How to log in.
+        /// Which one, and how to log in.
         credential: api::Credential,
         /// Space by name, slug or id; the default space when absent.
         space: Option<String>,
-        /// An extra certificate authority (PEM file).
-        ca_cert: Option<PathBuf>,
+        /// Certificates that are trusted beside those of the machine.
+        ca_cert: Option<Certificates>,
     },
     /// A simulated one in this process, with a virtual clock.
     Sandbox(World),
@@ -208,14 +207,13 @@ async fn grounds(
     recorder: Option<Recorder>,
     Manners { patience, wanted }: Manners<'_>,
 ) -> Result<Grounds> {
-    let (url, credential, space, ca_cert, sandbox, server) = match &settings.target {
-        Target::Server { url, credential, space, ca_cert } => {
-            (url.clone(), credential.clone(), space.clone(), ca_cert.clone(), None, url.clone())
-        }
+    let (credential, space, ca_cert, sandbox, server) = match &settings.target {
+        Target::Server { credential, space, ca_cert } => (credential.clone(), space.clone(), ca_cert.clone(), None, credential.address()),
         Target::Sandbox(world) => {
             let sandbox = Sandbox::start(world.clone(), clock.clone(), SocketAddr::from(([127, 0, 0, 1], 0))).await?;
             let name = format!("sandbox {}", world.name());
-            (sandbox.url(), api::Credential::ApiKey(sandbox.api_key()), settings.context.space.clone(), None, Some(sandbox), name)
+            let credential = api::Credential::api_key(&sandbox.url(), &sandbox.api_key())?;
+            (credential, settings.context.space.clone(), None, Some(sandbox), name)
         }
     };
     events.emit(What::RunStarted { script: settings.script.name.clone(), server, virtual_time: clock.is_virtual() });
@@ -228,7 +226,7 @@ async fn grounds(
         keeps_deadlines: advice.keeps_deadlines(),
         // A run that goes on was answered there before: what is wrong there now passes.
         known: recorder.as_ref().is_some_and(Recorder::goes_on),
-        ..api::Settings::new(url, Some(credential), clock.clone(), settings.cancel.clone())
+        ..api::Settings::new(credential, clock.clone(), settings.cancel.clone())
     };
     let connection = api::Settings { patience: patience.unwrap_or(connection.patience), ..connection };
     let connection = api::Settings { before_write: wanted.map(before_write), ..connection };
@@ -378,6 +376,21 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         }
     };
     let Grounds { host, client, sandbox } = grounds;
+    if let Some(taken_up) = &taken_up {
+        match runtime.block_on(settings.cancel.guard(taken_up.is_of_another_user(&client))) {
+            Ok(None) => {}
+            Ok(Some(error)) => {
+                let mut outcome = failed(error.into());
+                taken_up.leave_as_found(&mut outcome, clock);
+                return outcome;
+            }
+            Err(error) => {
+                let mut outcome = failed(error.into());
+                taken_up.give_back(&mut outcome, clock);
+                return outcome;
+            }
+        }
+    }
     if let Some(wanted) = wanted.clone() {
         runtime.spawn(async move { wanted.watch_task().await });
     }

@@ -228,7 +228,7 @@ impl Session {
     /// What the server says about itself, and under which address.
     pub fn server(&self) -> Result<(String, api::ServerInfo)> {
         let address = match &self.settings.target {
-            Target::Server { url, .. } => url.clone(),
+            Target::Server { credential, .. } => credential.address(),
             Target::Sandbox(world) => format!("sandbox {}", world.name()),
         };
         Ok((address, self.block(self.host.home.client.server_info())?))

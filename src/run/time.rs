@@ -12,15 +12,16 @@ use crate::{
 pub(super) fn of(settings: &Settings) -> Result<Clock> {
     match &settings.target {
         Target::Sandbox(world) => Ok(Clock::virtual_at(world.start())),
-        Target::Server { url, ca_cert, credential, .. } if settings.virtual_time => {
+        Target::Server { credential, ca_cert, .. } if settings.virtual_time => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|problem| Error::bug(format!("no runtime: {problem}")))?;
-            let connection = api::Settings::new(url.clone(), Some(credential.clone()), Clock::real(), settings.cancel.clone());
+            let connection = api::Settings::new(credential.clone(), Clock::real(), settings.cancel.clone());
             let connection = api::Settings { ca_cert: ca_cert.clone(), ..connection };
             let said = runtime.block_on(async { api::Client::new(connection)?.get("/sandbox/clock").await })?;
             let now = said["now"].as_str().and_then(|now| now.parse().ok()).filter(|_| said["virtual"] == true);
             now.map(Clock::virtual_at).ok_or_else(|| {
-                Error::usage(format!("`{url}` is no sandbox in virtual time")).help("start one with `octorhai sandbox --virtual`")
+                Error::usage(format!("`{}` is no sandbox in virtual time", credential.address()))
+                    .help("start one with `octorhai sandbox --virtual`")
             })
         }
         Target::Server { .. } => Ok(Clock::real()),

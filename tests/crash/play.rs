@@ -74,8 +74,8 @@ impl Stage {
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let stage = Self { runtime, sandbox, clock, http };
         if !scene.before.is_empty() {
-            let credential = Credential::ApiKey(stage.sandbox.api_key());
-            let target = Target::Server { url: stage.sandbox.url(), credential, space: None, ca_cert: None };
+            let credential = Credential::api_key(&stage.sandbox.url(), &stage.sandbox.api_key()).expect("a credential");
+            let target = Target::Server { credential, space: None, ca_cert: None };
             let mut settings = settings(target, scene.before, Arc::new(Recorder::default()));
             settings.virtual_time = stage.clock.is_virtual();
             let outcome = octorhai::run::run(settings);

@@ -49,8 +49,8 @@ fn milliseconds(n: i64) -> SignedDuration {
 }
 
 async fn space(url: &str) -> api::SpaceClient {
-    let key = api::Credential::ApiKey("API-SANDBOX".to_owned());
-    let client = api::Client::new(api::Settings::new(url, Some(key), Clock::real(), Cancel::new())).expect("a client");
+    let key = api::Credential::api_key(url, "API-SANDBOX").expect("a credential");
+    let client = api::Client::new(api::Settings::new(key, Clock::real(), Cancel::new())).expect("a client");
     loop {
         match client.space(None).await {
             Ok(space) => return space,

@@ -7,7 +7,7 @@ use super::{
     args::{OnCancelArg, RunArgs, ServerArgs},
     below,
     given::{Environment, variable},
-    journal, params, resume, run,
+    journal, keyring, params, resume, run,
     signals::{self, OverSession},
     ui::{Tone, Ui, somebody_is_there},
 };
@@ -136,7 +136,6 @@ pub fn run(args: &ReplArgs, ui: &Ui, environment: &Environment) -> u8 {
 }
 
 fn go(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
-    run::learn_secrets(ui, environment);
     let target = target(args, ui, environment)?;
     // A session is opened behind the prompt; this is known before.
     if let Target::Sandbox(world) = &target {
@@ -228,7 +227,10 @@ pub(super) fn give_terminal_back() {
 fn place(target: &Target) -> String {
     match target {
         Target::Sandbox(world) => format!("sandbox {}", world.name()),
-        Target::Server { url, .. } => url.split("://").nth(1).unwrap_or(url).to_owned(),
+        Target::Server { credential, .. } => {
+            let url = credential.address();
+            url.split("://").nth(1).unwrap_or(&url).to_owned()
+        }
     }
 }
 
@@ -254,7 +256,7 @@ fn settings(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target)
         params: BTreeMap::new(),
         target,
         virtual_time: false,
-        servers: run::servers(environment),
+        servers: keyring::servers(environment),
         context: ContextSettings {
             space: args.space.clone(),
             environment: args.env.clone(),

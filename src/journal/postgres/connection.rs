@@ -1,8 +1,13 @@
 //! The connection: made when it is needed, made again when it was lost; what can be wrong with a server, in our words.
 
-use super::{super::FORMAT, super::newer, address::Address};
+use super::{
+    super::{FORMAT, newer},
+    address::{Address, Connector},
+    plain::ASKED,
+};
 use crate::error::{Error, Kind, Result};
-use tokio_postgres::{Client, error::SqlState, types::Type};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_postgres::{Client, Connection, error::SqlState, types::Type};
 
 /// Nobody's work on rows takes longer; a statement that waits longer waits for somebody who hangs.
 const LIMITS: &str =
@@ -66,15 +71,27 @@ impl From<tokio_postgres::Error> for Fault {
 
 /// Connects.
 pub async fn connect(address: &Address) -> Result<Client, Fault> {
-    let (client, connection) = address.config.connect(address.tls()?).await?;
+    let client = match address.connector()? {
+        Connector::Tls(tls) => driven(address.config.connect(tls).await?),
+        Connector::Plain(plain) => driven(address.config.connect(plain).await?),
+    };
+    client.batch_execute(LIMITS).await?;
+    Ok(client)
+}
+
+/// The client of a connection that works from now on.
+fn driven<S, T>((client, connection): (Client, Connection<S, T>)) -> Client
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     tokio::spawn(async move {
         // Who asks the client is told why it ended.
         if let Err(error) = connection.await {
             tracing::debug!(%error, "the connection to the journal ended");
         }
     });
-    client.batch_execute(LIMITS).await?;
-    Ok(client)
+    client
 }
 
 /// Makes or migrates the tables when that is needed.
@@ -161,9 +178,11 @@ pub fn told(address: &Address, fault: Fault, running: bool) -> Error {
                 .help("see pg_stat_activity for who waits and who holds a lock, and start again")
         }
         "" if why.contains("does not support TLS") => {
-            Error::usage(format!("the store {place} does not offer TLS, and `sslmode` asks for it"))
-                .help("switch it on there (ssl = on), or leave out `sslmode` where nobody listens on the way")
+            Error::usage(format!("the store {place} does not offer TLS, which this connection needs"))
+                .help("switch it on there (ssl = on); where nobody can listen on the way, ?sslmode=disable does without")
         }
+        "" if why.contains(ASKED) => Error::usage(format!("the store {place} is not given the password: {ASKED}"))
+            .help("switch TLS on there and leave `sslmode=disable` out, or let it ask by SCRAM (password_encryption = scram-sha-256, and scram-sha-256 in pg_hba.conf)"),
         "" if why.contains("not valid for name") => {
             Error::usage(format!("the certificate of the store {place} is not for this host: {why}"))
                 .help("name the host as its certificate does, or have the certificate made out to this name")

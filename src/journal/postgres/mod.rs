@@ -6,6 +6,7 @@
 
 mod address;
 mod connection;
+mod plain;
 mod rows;
 
 pub use address::{is_one, with_password};
@@ -62,6 +63,11 @@ impl End {
     fn of(row: &Row) -> Self {
         Self { head: row.head.clone(), records: row.records, updated: row.updated.parse().unwrap_or(Timestamp::MIN) }
     }
+}
+
+/// Whether everybody on the way can read and change what is sent to the server at this address.
+pub fn is_exposed(address: &str) -> bool {
+    Address::read(address).is_ok_and(|address| address.is_exposed())
 }
 
 /// The condition on a run, `$6`, that a holder, `$7`, holds it.
@@ -248,6 +254,16 @@ impl Store for Postgres {
             }
             Err(Error::bug(format!("the run `{}` is neither there nor not there", new.name)).into())
         })
+    }
+
+    fn begin_for(&self, new: &NewRun, holder: &Holder) -> Result<()> {
+        self.change("begin_for", async |client, _| {
+            let row = Self::ours(client, &new.name, holder).await?;
+            rows::begin_for(client, &row, new, holder).await
+        })?;
+        // The next write looks where the chain ends now.
+        self.ends.lock().remove(&(new.name.clone(), holder.nonce.clone()));
+        Ok(())
     }
 
     fn be_patient(&self, patience: Patience) {

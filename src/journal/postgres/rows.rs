@@ -249,3 +249,14 @@ impl Records {
         Ok(client.query_typed_one(sql, params).await?.get::<_, i64>(0) == 1)
     }
 }
+
+/// Replaces what a run was begun with, as long as it has no records.
+pub async fn begin_for(client: &impl GenericClient, row: &Row, new: &NewRun, holder: &Holder) -> Result<(), Fault> {
+    let begun = Begun::of(new);
+    let sql = "UPDATE octorhai.run SET new = $1, head = $2 WHERE id = $3 AND nonce = $4 AND records = 0";
+    let genesis = begun.genesis();
+    client
+        .execute_typed(sql, &[(&begun.new, Type::TEXT), (&genesis, Type::TEXT), (&row.id, Type::INT8), (&holder.nonce, Type::TEXT)])
+        .await?;
+    Ok(())
+}

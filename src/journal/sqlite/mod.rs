@@ -166,6 +166,10 @@ impl Store for Sqlite {
         self.file.display().to_string()
     }
 
+    fn is_own(&self) -> bool {
+        files::is_own(&self.file) && self.file.parent().is_some_and(files::is_own)
+    }
+
     fn claim_if(&self, new: &NewRun, holder: &Holder, begin: Begin) -> Result<Claim> {
         self.change("claim", |change| {
             let found = one(change, &new.name)?;
@@ -205,6 +209,18 @@ impl Store for Sqlite {
             Ok(claim)
         })
         .inspect_err(|_| drop(self.grips.lock().remove(&(new.name.clone(), holder.nonce.clone()))))
+    }
+
+    fn begin_for(&self, new: &NewRun, holder: &Holder) -> Result<()> {
+        self.change("begin_for", |change| {
+            let (row, begun) = (ours(change, &new.name, holder)?, Begun::of(new));
+            change.prepare_cached("UPDATE run SET new = ?2, head = ?3 WHERE id = ?1 AND records = 0")?.execute(params![
+                row.id,
+                begun.new,
+                begun.genesis()
+            ])?;
+            Ok(())
+        })
     }
 
     fn be_patient(&self, patience: Patience) {

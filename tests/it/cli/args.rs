@@ -137,7 +137,7 @@ fn a_key_on_the_command_line_is_refused_and_no_secret_is_repeated() {
     assert!(!told.err.contains("HUNTER22"));
     let told = place.run("run x.rhai --server API-HUNTER22", &[("OCTOPUS_API_KEY", "API-HUNTER22")]);
     assert_eq!(told.code, 2);
-    assert!(told.err.contains("`***` is not an address"), "{}", told.err);
+    assert!(told.err.contains("`***` is not the address of an Octopus Server: it must start with https://"), "{}", told.err);
 }
 
 #[test]

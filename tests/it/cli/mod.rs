@@ -4,6 +4,7 @@ mod args;
 mod bad_input;
 mod bad_server;
 mod golden;
+mod keys;
 mod resume;
 mod run;
 mod runs;

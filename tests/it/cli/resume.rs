@@ -24,7 +24,7 @@ fn a_killed_run_goes_on_by_its_name_from_anywhere() {
     // In another folder, in another zone, with an environment that says other things.
     let mut command = octorhai();
     command.current_dir(ground.folder.path().join("scripts")).args(["runs", "--store", "../journal", "resume", "night"]);
-    command.env("OCTOPUS_API_KEY", "API-SANDBOX").env("OCTOPUS_URL", "http://127.0.0.1:1").env("OCTOPUS_SPACE", "Elsewhere");
+    command.env("OCTOPUS_API_KEY", "API-SANDBOX").env("OCTOPUS_URL", &ground.sandbox.url).env("OCTOPUS_SPACE", "Elsewhere");
     command.env("OCTORHAI_PARAM_TO", "9.9").env("TZ", "America/Lima");
     let ran = support::finish(&mut command);
     told(&ran, 0, &["continuing run `night`", "done in"]);

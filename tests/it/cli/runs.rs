@@ -23,6 +23,7 @@ fn begin(store: &Journal, name: &str) {
         params: json!({ "version": "2.1.0", "token": { "secret": "9f86d081884c7d65" } }),
         target: json!({ "server": "http://octopus.example", "environment": "Production", "tenant": null }),
         options: Value::Null,
+        begun_for: journal::BegunFor::default(),
         engine: "0.1.0".into(),
         created: at(0),
     };

@@ -13,8 +13,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &["error", "clock"]),
     ("crash", &[]),
     ("platform", &[]),
-    ("api", &["error", "clock", "cancel", "event", "crash"]),
-    ("journal", &["error", "clock", "crash", "platform"]),
+    ("userinfo", &[]),
+    ("trust", &["error", "clock"]),
+    ("api", &["error", "clock", "cancel", "event", "crash", "trust", "userinfo"]),
+    ("journal", &["error", "clock", "crash", "platform", "trust", "userinfo"]),
     ("lock", &["error", "clock", "cancel", "event", "platform", "api", "journal"]),
     ("doctor", &["error", "clock", "cancel", "event", "api", "lock"]),
     ("mail", &["error", "clock", "cancel", "event", "crash"]),
@@ -26,8 +28,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "error", "clock", "cancel", "event", "platform", "api", "journal", "lock", "doctor", "mail", "report", "engine", "host",
-            "sandbox",
+            "error", "clock", "cancel", "event", "platform", "trust", "api", "journal", "lock", "doctor", "mail", "report", "engine",
+            "host", "sandbox",
         ],
     ),
     ("template", &["error", "clock", "cancel", "event", "engine", "step"]),
@@ -37,8 +39,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "error", "clock", "cancel", "event", "platform", "api", "journal", "lock", "doctor", "step", "engine", "host", "run",
-            "template", "sandbox", "repl", "check", "manual",
+            "error", "clock", "cancel", "event", "platform", "trust", "userinfo", "api", "journal", "lock", "doctor", "step", "engine",
+            "host", "run", "template", "sandbox", "repl", "check", "manual",
         ],
     ),
 ];

@@ -40,13 +40,17 @@ impl Ground {
     fn measure(&self) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let report = runtime.block_on(async {
-            let connect = |clock| Settings::new(&self.sandbox.url, Some(Credential::ApiKey("API-SANDBOX".into())), clock, Cancel::new());
+            let login = Credential::api_key(&self.sandbox.url, "API-SANDBOX").expect("a credential");
+            let connect = |clock| Settings::new(login.clone(), clock, Cancel::new());
             let said = Client::new(connect(Clock::real())).expect("a client").get("/sandbox/clock").await.expect("a time");
             let clock = Clock::virtual_at(said["now"].as_str().expect("a time").parse().expect("a time"));
             let _busy = clock.enter();
             let settings = connect(clock.clone());
             let space = Client::new(settings.clone()).expect("a client").space(None).await.expect("a space");
-            let login = |credential| Client::new(Settings { credential: Some(credential), ..settings.clone() });
+            let login = |key: &str| {
+                let credential = settings.credential.with_key_of_the_same_server(key)?;
+                Client::new(Settings { credential, ..settings.clone() })
+            };
             let place = Some(("Project B".to_owned(), "Development".to_owned()));
             doctor::examine(&Patient { space, login: &login, place, rounds: 3 }).await.expect("a report")
         });

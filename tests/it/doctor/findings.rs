@@ -19,9 +19,13 @@ fn world(first: &str) -> String {
 /// Examines a sandbox as whoever has `key`.
 async fn examine(server: &Server, key: &str, place: Option<(&str, &str)>) -> Result<Report> {
     let _busy = server.clock.enter();
-    let settings = Settings::new(server.sandbox.url(), Some(Credential::ApiKey(key.to_owned())), server.clock.clone(), Cancel::new());
+    let settings =
+        Settings::new(Credential::api_key(&server.sandbox.url(), key).expect("a credential"), server.clock.clone(), Cancel::new());
     let space = Client::new(settings.clone())?.space(None).await?;
-    let login = |credential| Client::new(Settings { credential: Some(credential), ..settings.clone() });
+    let login = |key: &str| {
+        let credential = settings.credential.with_key_of_the_same_server(key)?;
+        Client::new(Settings { credential, ..settings.clone() })
+    };
     let place = place.map(|(project, environment)| (project.to_owned(), environment.to_owned()));
     doctor::examine(&Patient { space, login: &login, place, rounds: 3 }).await
 }
@@ -158,7 +162,10 @@ async fn writers_that_all_win_make_a_lock_settle() {
     });
     let settings = http::settings(&server.address, &clock);
     let space = Client::new(settings.clone()).expect("a client").space(None).await.expect("a space");
-    let login = |credential| Client::new(Settings { credential: Some(credential), ..settings.clone() });
+    let login = |key: &str| {
+        let credential = settings.credential.with_key_of_the_same_server(key)?;
+        Client::new(Settings { credential, ..settings.clone() })
+    };
     let report = doctor::examine(&Patient { space, login: &login, place: None, rounds: 2 }).await.expect("a report");
     assert_eq!(verdict(&report, "cas"), Verdict::Weaker);
     assert!(text(&report, "cas").contains("2 of 2 rounds"), "{}", text(&report, "cas"));

@@ -90,19 +90,102 @@ fn tls_is_used_and_the_server_is_verified() {
         (format!("{by_name}?sslmode=require&sslrootcert={}", file("stranger.pem")), ["is not trusted", "certificate", "sslrootcert=FILE"]),
         (format!("{}?sslmode=require&sslrootcert={authority}", server.address), ["is not for this host", "localhost", "name the host as"]),
         (format!("{by_name}?sslmode=require&sslrootcert={}", file("nowhere.pem")), ["nowhere.pem", "cannot be used", "PEM form"]),
-        (format!("{by_name}?sslmode=require&sslrootcert={}", file("server.key")), ["server.key", "cannot be used", "no certificate"]),
+        (format!("{by_name}?sslmode=require&sslrootcert={}", file("server.key")), ["server.key", "cannot be used", "a private key"]),
     ] {
         let (kind, text) = refused(&address);
         assert!(kind == Kind::Usage && parts.iter().all(|part| text.contains(part)), "{address}: {kind:?} {text}");
     }
 }
 
+/// The address of the same server that does not look like one of this machine.
+fn beyond(address: &str) -> String {
+    address.replace("127.0.0.1", "0.0.0.0")
+}
+
 #[test]
 fn a_server_without_tls_is_not_used_by_who_insists() {
-    let address = Own::start("-c ssl=off", |_| ()).address;
-    journal::open(&address).expect("nobody insists");
-    let (kind, text) = refused(&format!("{address}?sslmode=require"));
-    assert!(kind == Kind::Usage && text.contains("does not offer TLS") && text.contains("ssl = on"), "{kind:?} {text}");
+    let server = Own::start("-c ssl=off", |_| ());
+    let address = &server.address;
+    journal::open(address).expect("nobody insists");
+    for insists in [format!("{address}?sslmode=require"), beyond(address), format!("{}?sslmode=require", beyond(address))] {
+        let (kind, text) = refused(&insists);
+        let parts = ["does not offer TLS", "ssl = on", "?sslmode=disable does without"];
+        assert!(kind == Kind::Usage && parts.iter().all(|part| text.contains(part)), "{kind:?} {text}");
+    }
+    for mode in ["prefer", "allow"] {
+        let (kind, text) = refused(&format!("{}?sslmode={mode}", beyond(address)));
+        assert!(kind == Kind::Usage && text.contains(&format!("asks for `sslmode={mode}`")), "{kind:?} {text}");
+    }
+    // By SCRAM the password stays here.
+    let store = journal::open(&format!("{}?sslmode=disable", beyond(address))).expect("as the address says");
+    assert!(store.swap("cell", 0, &json!(1)).expect("a write"));
+    assert!(matches!(store.claim(&new_run("night"), &holder("p1")).expect("a claim"), Claim::Fresh));
+    // A server that wants to see the password.
+    let hba = server.folder.join("data/pg_hba.conf");
+    for method in ["password", "md5"] {
+        fs::write(&hba, format!("host all all 127.0.0.1/32 {method}\n")).expect("written");
+        postgres::execute(address, "SET password_encryption = md5; ALTER USER postgres PASSWORD 's3cret-word'; SELECT pg_reload_conf()")
+            .expect("done");
+        support::until("the new rule", || journal::open(&format!("{}?sslmode=disable", beyond(address))).is_err().then_some(()));
+        let (kind, text) = refused(&format!("{}?sslmode=disable", beyond(address)));
+        let parts = ["is not given the password: it asks for the password as text", "switch TLS on"];
+        assert!(kind == Kind::Usage && parts.iter().all(|part| text.contains(part)), "{method}: {kind:?} {text}");
+        journal::open(address).expect("on this machine nobody listens");
+    }
+}
+
+#[test]
+fn password_is_shown_to_no_server_without_tls() {
+    use std::io::{Read as _, Write as _};
+    let request = |kind: u32, rest: &[u8]| [&b"R"[..], &(8 + rest.len() as u32).to_be_bytes(), &kind.to_be_bytes(), rest].concat();
+    for (asked, told) in [(request(3, b""), "as text"), (request(5, b"salt"), "as text"), (request(7, b""), "as text")] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let heard: std::sync::Arc<std::sync::Mutex<Vec<u8>>> = std::sync::Arc::default();
+        let kept = std::sync::Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for mut client in listener.incoming().flatten() {
+                let mut part = [0; 4096];
+                while let Ok(length @ 1..) = client.read(&mut part) {
+                    kept.lock().expect("no panic").extend_from_slice(&part[..length]);
+                    // No TLS; then the question.
+                    let is_question_for_tls = part[..length] == [0, 0, 0, 8, 4, 210, 22, 47];
+                    let _gone = client.write_all(if is_question_for_tls { b"N" } else { &asked });
+                }
+            }
+        });
+        for (query, part) in [("", "does not offer TLS"), ("?sslmode=require", "does not offer TLS"), ("?sslmode=disable", told)] {
+            heard.lock().expect("no panic").clear();
+            let (_, text) = refused(&format!("postgres://ann:{}@0.0.0.0:{port}/x{query}", postgres::PASSWORD));
+            let heard = heard.lock().expect("no panic").clone();
+            let words = String::from_utf8_lossy(&heard);
+            assert!(text.contains(part), "{query}: {text}");
+            // A message with a password begins with `p`.
+            assert!(!words.contains(postgres::PASSWORD) && !words.contains("md5"), "{query}: {words:?}");
+            assert!(query == "?sslmode=disable" || !words.contains("ann"), "{query}: {words:?}");
+        }
+    }
+}
+
+#[test]
+fn self_signed_certificate_of_the_server_is_believed_when_it_is_given() {
+    for flag in ["TRUE", "FALSE"] {
+        let own = |folder: &Path| {
+            let flag = format!("basicConstraints=critical,CA:{flag}");
+            let made = Command::new("openssl")
+                .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "server.key"])
+                .args(["-out", "server.pem", "-subj", "/CN=x", "-addext", "subjectAltName=DNS:localhost,IP:0.0.0.0", "-addext", &flag])
+                .current_dir(folder)
+                .output()
+                .expect("openssl is installed");
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        };
+        let server = Own::start("-c ssl=on -c ssl_cert_file=\"$PWD/server.pem\" -c ssl_key_file=\"$PWD/server.key\"", own);
+        let file = server.folder.join("server.pem").display().to_string();
+        journal::open(&format!("{}?sslrootcert={file}", beyond(&server.address))).unwrap_or_else(|error| panic!("{flag}: {error:?}"));
+        let (kind, text) = refused(&beyond(&server.address));
+        assert!(kind == Kind::Usage && text.contains("is not trusted") && text.contains("sslrootcert=FILE"), "{flag}: {text}");
+    }
 }
 
 /// The README's two lines, followed: as administrator in `psql`, then `--store` with the password in `PGPASSWORD`.

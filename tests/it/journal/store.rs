@@ -8,7 +8,7 @@ use crate::support::{
 };
 use octorhai::{
     error::Kind,
-    journal::{self, Begin, Claim, Holder, Journal, RunState, Step, StepState},
+    journal::{self, Begin, BegunFor, Claim, Holder, Journal, NewRun, RunState, Step, StepState},
     platform::process::ProcessIdentity,
 };
 use serde_json::{Value, json};
@@ -158,6 +158,24 @@ fn a_run_is_claimed_written_put_down_and_resumed(place: &Place) {
     again.write("nightly", &holder("p2"), &[step("3", StepState::Done, 30)]).expect("the chain goes on");
     assert_eq!(again.steps("nightly").expect("steps").len(), 3);
     end(&again, "nightly", "p2", 40);
+}
+
+fn user_of_a_run_is_written_down_before_its_first_step(place: &Place) {
+    let store = place.open();
+    fresh(&store, "night", "p1");
+    let begun_for = BegunFor { server: Some("https://octopus.example.com".into()), user: Some("00ff".into()) };
+    let new = NewRun { begun_for: begun_for.clone(), ..new_run("night") };
+    assert_eq!(store.begin_for(&new, &holder("p2")).expect_err("it is another's").kind(), Kind::Fenced);
+    store.begin_for(&new, &holder("p1")).expect("written");
+    store.begin_for(&new, &holder("p1")).expect("written again, as after a lost answer");
+    assert_eq!(store.run("night").expect("read").expect("there").new.begun_for, begun_for);
+    store.write("night", &holder("p1"), &[step("1", StepState::Done, 1)]).expect("a step");
+    // From now on it stands: the chain of records begins with it.
+    store.begin_for(&new_run("night"), &holder("p1")).expect("nothing happens");
+    store.write("night", &holder("p1"), &[step("2", StepState::Done, 2)]).expect("a step");
+    let run = store.run("night").expect("read").expect("there");
+    assert_eq!((run.new.begun_for, run.new.mark.as_str(), run.steps), (begun_for, "m-night", 2));
+    assert_eq!(place.open().steps("night").expect("the chain is whole").len(), 2);
 }
 
 fn a_run_that_has_ended_is_begun_again_by_who_wants_that_only(place: &Place) {
@@ -421,6 +439,7 @@ suite! {
     cells_change_one_step_at_a_time
     of_several_processes_one_gets_a_run
     what_was_done_to_a_journal_is_seen
+    user_of_a_run_is_written_down_before_its_first_step
 }
 
 #[track_caller]

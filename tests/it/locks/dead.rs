@@ -34,8 +34,8 @@ const PLACE: &str = "LOCKS_TEST_PLACE";
 async fn locks(place: &str, run: &str) -> Locks {
     let clock = Clock::real();
     let (register, owners): (Arc<dyn Register>, Arc<dyn Owners>) = if place.starts_with("http:") {
-        let key = api::Credential::ApiKey("API-SANDBOX".to_owned());
-        let client = api::Client::new(api::Settings::new(place, Some(key), clock.clone(), Cancel::new())).expect("a client");
+        let key = api::Credential::api_key(place, "API-SANDBOX").expect("a credential");
+        let client = api::Client::new(api::Settings::new(key, clock.clone(), Cancel::new())).expect("a client");
         let space = client.space(None).await.expect("a space");
         (Arc::new(OctopusRegister::new(space.clone(), SignedDuration::from_millis(100))), Arc::new(OctopusOwners::new(space)))
     } else {

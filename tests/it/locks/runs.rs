@@ -139,8 +139,8 @@ fn a_run_killed_inside_goes_on_inside() {
 fn is_elsewhere(ground: &Ground, lock: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let key = api::Credential::ApiKey("API-SANDBOX".to_owned());
-        let settings = api::Settings::new(&ground.sandbox.url, Some(key), Clock::real(), Cancel::new());
+        let key = api::Credential::api_key(&ground.sandbox.url, "API-SANDBOX").expect("a credential");
+        let settings = api::Settings::new(key, Clock::real(), Cancel::new());
         let space = api::Client::new(settings).expect("a client").space(None).await.expect("a space");
         let register = OctopusRegister::new(space, jiff::SignedDuration::ZERO);
         let name = format!("lock/{lock}");

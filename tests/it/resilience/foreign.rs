@@ -269,8 +269,8 @@ fn play(runtime: &tokio::runtime::Runtime, script: &str, acts: Vec<Act>) -> Play
         }
     }
     let between = Arc::new(Mutex::new(Between { sandbox: Arc::clone(&sandbox), ids, acts, count: 0, seen: Vec::new() }));
-    let credential = octorhai::api::Credential::ApiKey("API-SANDBOX".to_owned());
-    let target = Target::Server { url: proxy(&between), credential, space: None, ca_cert: None };
+    let credential = octorhai::api::Credential::api_key(&proxy(&between), "API-SANDBOX").expect("a credential");
+    let target = Target::Server { credential, space: None, ca_cert: None };
     let mut settings = settings(target, script, Arc::new(Recorder::default()));
     settings.virtual_time = true;
     let outcome = octorhai::run::run(settings);

@@ -55,7 +55,7 @@ impl Ground {
         runtime.block_on(async {
             let clock = octorhai::clock::Clock::real();
             let settings =
-                octorhai::api::Settings::new(&self.sandbox.url, Some(support::ground::known_key()), clock, octorhai::cancel::Cancel::new());
+                octorhai::api::Settings::new(support::ground::known_key(&self.sandbox.url), clock, octorhai::cancel::Cancel::new());
             let client = octorhai::api::Client::new(settings).expect("a client");
             client.raw(method, path, Some(body)).await.expect("an answer")
         })

@@ -153,6 +153,7 @@ fn run(world: &str, script: &str) -> Ended {
         target: Value::Null,
         options: Value::Null,
         suspend: false,
+        any_user: false,
     });
     let outcome = octorhai::run::run(settings);
     let told = outcome.failure.as_ref().map(|failure| failure.render(false)).unwrap_or_default();

@@ -267,8 +267,8 @@ fn what_is_left_of_a_deployment_is_listed_when_its_task_is_gone() {
             _ => http::Reply::Json(404, json!({"ErrorMessage": "The resource you requested was not found."})),
         }
     });
-    let target =
-        Target::Server { url: server.address.clone(), credential: Credential::ApiKey(http::KEY.to_owned()), space: None, ca_cert: None };
+    let credential = Credential::api_key(&server.address, http::KEY).expect("a credential");
+    let target = Target::Server { credential, space: None, ca_cert: None };
     let script = r"deployments().map(|d| [d.id, d.project, d.env, d.release, d.state, d.task, d.duration == (), `${d}`])";
     let outcome = octorhai::run::run(settings(target, script, Arc::new(Recorder::default())));
     let expected = json!([

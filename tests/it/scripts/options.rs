@@ -251,7 +251,8 @@ fn observed(seen: &Seen, script: &str) -> String {
     let target = match &server {
         Some(server) => {
             measured(folder.path(), &server.url);
-            Target::Server { url: server.url.clone(), credential: Credential::ApiKey("API-SANDBOX".to_owned()), space: None, ca_cert: None }
+            let credential = Credential::api_key(&server.url, "API-SANDBOX").expect("a credential");
+            Target::Server { credential, space: None, ca_cert: None }
         }
         None => Target::Sandbox(World::from_toml("test", &world).expect("a good world")),
     };

@@ -3,6 +3,7 @@
 mod boxes;
 mod context;
 mod golden;
+mod keys;
 mod launchers;
 mod octostache;
 mod run;

@@ -43,7 +43,11 @@ impl Ground {
     pub fn octorhai(&self, arguments: &[&str], surroundings: &[(&str, &str)]) -> Ran {
         let mut command = octorhai();
         command.current_dir(self.folder.path()).env("OCTORHAI_STORE", self.folder.path().join("journal"));
-        command.env("OCTOPUS_API_KEY", "API-SANDBOX").envs(surroundings.iter().copied()).args(arguments);
+        command
+            .env("OCTOPUS_URL", &self.sandbox.url)
+            .env("OCTOPUS_API_KEY", "API-SANDBOX")
+            .envs(surroundings.iter().copied())
+            .args(arguments);
         support::finish(&mut command)
     }
 
@@ -96,7 +100,7 @@ impl Ground {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let state = runtime.block_on(async {
             let clock = octorhai::clock::Clock::real();
-            let settings = octorhai::api::Settings::new(&self.sandbox.url, Some(known_key()), clock, octorhai::cancel::Cancel::new());
+            let settings = octorhai::api::Settings::new(known_key(&self.sandbox.url), clock, octorhai::cancel::Cancel::new());
             let client = octorhai::api::Client::new(settings).expect("a client");
             client.raw("GET", "/sandbox/state", Some(&Value::Null)).await.expect("an answer")
         });
@@ -105,8 +109,8 @@ impl Ground {
 }
 
 /// The key of a sandbox that names none.
-pub fn known_key() -> octorhai::api::Credential {
-    octorhai::api::Credential::ApiKey("API-SANDBOX".into())
+pub fn known_key(url: &str) -> octorhai::api::Credential {
+    octorhai::api::Credential::api_key(url, "API-SANDBOX").expect("a key for an address")
 }
 
 #[track_caller]

@@ -120,7 +120,7 @@ pub fn virtual_clock() -> Clock {
 
 /// Of a server that is known to keep to deadlines.
 pub fn settings(address: &str, clock: &Clock) -> Settings {
-    let settings = Settings::new(address, Some(Credential::ApiKey(KEY.to_owned())), clock.clone(), Cancel::new());
+    let settings = Settings::new(Credential::api_key(address, KEY).expect("a credential"), clock.clone(), Cancel::new());
     Settings { keeps_deadlines: true, ..settings }
 }
 

@@ -1,12 +1,14 @@
 //! What the tests of whole runs share: the binary in a sealed environment, worlds made from the built-in ones.
 #![allow(dead_code, reason = "the programs that run alone use a part of it")]
 
+pub mod certificates;
 #[cfg(unix)]
 pub mod going;
 pub mod golden;
 pub mod ground;
 pub mod http;
 pub mod kits;
+pub mod listening;
 pub mod octostache;
 pub mod payloads;
 #[cfg(unix)]

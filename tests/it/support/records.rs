@@ -21,6 +21,7 @@ pub fn new_run(name: &str) -> NewRun {
         params: json!({ "zeta": 1.5, "alpha": [null, "ü\u{0}"] }),
         target: json!({ "server": "http://octopus" }),
         options: Value::Null,
+        begun_for: octorhai::journal::BegunFor::default(),
         engine: "0.1.0".into(),
         created: at(0),
     }

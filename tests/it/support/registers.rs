@@ -34,6 +34,9 @@ impl Store for Memory {
     fn claim_if(&self, _: &NewRun, _: &Holder, _: Begin) -> Result<Claim> {
         unreachable!("only cells are used")
     }
+    fn begin_for(&self, _: &NewRun, _: &Holder) -> Result<()> {
+        unreachable!("only cells are used")
+    }
     fn beat(&self, _: &str, _: &Holder) -> Result<bool> {
         unreachable!("only cells are used")
     }
@@ -109,8 +112,8 @@ impl Ground {
 
     pub async fn space(&self) -> api::SpaceClient {
         let sandbox = self.sandbox.as_ref().expect("a server");
-        let key = api::Credential::ApiKey(sandbox.api_key());
-        let client = api::Client::new(api::Settings::new(sandbox.url(), Some(key), self.clock.clone(), Cancel::new())).expect("a client");
+        let key = api::Credential::api_key(&sandbox.url(), &sandbox.api_key()).expect("a credential");
+        let client = api::Client::new(api::Settings::new(key, self.clock.clone(), Cancel::new())).expect("a client");
         client.space(None).await.expect("a space")
     }
 

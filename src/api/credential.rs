@@ -1,0 +1,118 @@
+//! How to log in, and where: a secret belongs to the address that it was configured with.
+
+use super::address::Base;
+use crate::error::{Error, Result};
+use reqwest::header::{HeaderMap, HeaderValue};
+use std::fmt;
+
+/// A server, and how to log in there.
+///
+/// The two are one value on purpose: a client is made of it, the secret cannot be taken out of it, and the address cannot be changed.
+/// So no code can send a key to a server other than the one that it was given for.
+#[derive(Clone)]
+pub struct Credential {
+    base: Base,
+    secret: Secret,
+}
+
+#[derive(Clone)]
+enum Secret {
+    None,
+    ApiKey(String),
+    AccessToken(String),
+}
+
+impl Credential {
+    /// No secret: for the few documents that everybody may read.
+    ///
+    /// # Errors
+    /// A usage error, without password, when `url` is not the address of a server.
+    pub fn anonymous(url: &str) -> Result<Self> {
+        Ok(Self { base: Base::parse(url)?, secret: Secret::None })
+    }
+
+    /// An API key for the server at `url`: header `X-Octopus-ApiKey`.
+    ///
+    /// # Errors
+    /// As of [`Credential::anonymous`]; also for a key that no header can hold.
+    pub fn api_key(url: &str, key: &str) -> Result<Self> {
+        Self::anonymous(url)?.with(Secret::ApiKey(key.trim().to_owned()))
+    }
+
+    /// An access token for the server at `url`: header `Authorization: Bearer`.
+    ///
+    /// # Errors
+    /// As of [`Credential::api_key`].
+    pub fn access_token(url: &str, token: &str) -> Result<Self> {
+        Self::anonymous(url)?.with(Secret::AccessToken(token.trim().to_owned()))
+    }
+
+    /// An API key that the same server made.
+    ///
+    /// # Errors
+    /// As of [`Credential::api_key`].
+    pub fn with_key_of_the_same_server(&self, key: &str) -> Result<Self> {
+        self.clone().with(Secret::ApiKey(key.trim().to_owned()))
+    }
+
+    fn with(self, secret: Secret) -> Result<Self> {
+        let credential = Self { secret, ..self };
+        credential.headers()?;
+        Ok(credential)
+    }
+
+    /// The server's address in its normal form: [`super::base_address`].
+    pub fn address(&self) -> String {
+        self.base.to_string()
+    }
+
+    /// Whether TLS is used.
+    pub fn is_encrypted(&self) -> bool {
+        self.base.tls
+    }
+
+    /// Whether the server is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.base.loopback
+    }
+
+    pub(super) fn base(&self) -> &Base {
+        &self.base
+    }
+
+    pub(super) fn is_anonymous(&self) -> bool {
+        matches!(self.secret, Secret::None)
+    }
+
+    /// The secret, to take it out of answers that echo it.
+    pub(super) fn secret(&self) -> Option<&str> {
+        match &self.secret {
+            Secret::None => None,
+            Secret::ApiKey(secret) | Secret::AccessToken(secret) => Some(secret.as_str()).filter(|secret| !secret.is_empty()),
+        }
+    }
+
+    /// What a request carries.
+    pub(super) fn headers(&self) -> Result<HeaderMap> {
+        let (name, what, text) = match &self.secret {
+            Secret::None => return Ok(HeaderMap::new()),
+            Secret::ApiKey(key) => ("x-octopus-apikey", "API key", key.clone()),
+            Secret::AccessToken(token) => ("authorization", "access token", format!("Bearer {token}")),
+        };
+        let value = HeaderValue::from_str(&text);
+        let mut value = value.map_err(|_| Error::usage(format!("the {what} has characters that no HTTP header can hold")))?;
+        value.set_sensitive(true);
+        Ok(HeaderMap::from_iter([(reqwest::header::HeaderName::from_static(name), value)]))
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.secret {
+            Secret::None => "nothing",
+            Secret::ApiKey(_) => "an API key",
+            Secret::AccessToken(_) => "an access token",
+        };
+        write!(f, "Credential({kind} for {})", self.base)
+    }
+}
