@@ -90,7 +90,7 @@ fn run(target: Target, script: &str) -> Ran {
         smtp: None,
         mail_from: None,
         artifacts: std::env::temp_dir(),
-        clean: Arc::new(str::to_owned),
+        secrets: octorhai::secrets::Redactor::new(),
         max_operations: None,
         locks: octorhai::run::LocksAt::Octopus,
         journal: None,

@@ -153,6 +153,15 @@ impl Error {
         self
     }
 
+    /// The same with other texts: message and hints as `text` makes them, facts as `fact` does.
+    #[must_use]
+    pub fn rewritten(mut self, text: impl Fn(&str) -> String, fact: impl Fn(Value) -> Value) -> Self {
+        self.0.message = text(&self.0.message);
+        self.0.help.iter_mut().for_each(|help| *help = text(help));
+        self.0.facts = std::mem::take(&mut self.0.facts).into_iter().map(|(name, value)| (name, fact(value))).collect();
+        self
+    }
+
     /// As JSON, from which [`Error::from_record`] makes the same error again.
     pub fn to_record(&self) -> Value {
         serde_json::json!({"kind": self.0.kind.name(), "message": self.0.message, "help": self.0.help, "facts": self.0.facts})
@@ -253,6 +262,14 @@ pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Op
         .filter(|(distance, name)| *distance <= 1 + name.chars().count().min(wanted.chars().count()) / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// At most `most` characters of a text for a message; `…` says that there are more.
+pub fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// The sentence `did you mean ...?` for [`nearest`], or else the list of what is known when it is short.

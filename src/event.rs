@@ -3,7 +3,7 @@
 //! Who makes something happen emits an [`Event`]; who shows it is a [`Sink`]. Emitting is synchronous, so
 //! the order of a stream is the order of what happened.
 
-use crate::clock::Clock;
+use crate::{clock::Clock, secrets::Redactor};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -230,6 +230,54 @@ pub enum What {
     },
 }
 
+impl Subject {
+    fn clean(&mut self, secrets: &Redactor) {
+        let Self { task, title, project, release, environment, tenant, runbook, url } = self;
+        for text in [task, title].into_iter().chain([project, release, environment, tenant, runbook, url].into_iter().flatten()) {
+            clean(text, secrets);
+        }
+    }
+}
+
+impl What {
+    /// Takes secrets out of all that people read. What a step hands on as data, the value of an output variable and the path of an
+    /// artifact, stays whole: the script's functions refuse data that holds a secret.
+    fn clean(&mut self, secrets: &Redactor) {
+        match self {
+            Self::RunStarted { script, server, virtual_time: _ } => [script, server].into_iter().for_each(|text| clean(text, secrets)),
+            Self::Print { text } | Self::Note { text, level: _ } | Self::Progress { text, percent: _ } => clean(text, secrets),
+            Self::TaskStarted { subject, how: _ } => subject.clean(secrets),
+            Self::TaskProgress { subject, state, step, percent: _ } => {
+                subject.clean(secrets);
+                clean(state, secrets);
+                step.iter_mut().for_each(|text| clean(text, secrets));
+            }
+            Self::Waiting { task, title, why, url } => {
+                [title, why].into_iter().chain(task).chain(url).for_each(|text| clean(text, secrets));
+            }
+            Self::TaskEnded { subject, state, error, queued: _, started: _, completed: _ } => {
+                subject.clean(secrets);
+                [state, error].into_iter().for_each(|text| clean(text, secrets));
+            }
+            Self::Mail { to, subject, problem } => to.iter_mut().chain([subject]).chain(problem).for_each(|text| clean(text, secrets)),
+            Self::Planned { tasks: _ } | Self::Output { name: _, value: _, secret: _, raw: _ } => {}
+            Self::Artifact { name, path: _ } => clean(name, secrets),
+            Self::Replayed { what } => what.clean(secrets),
+            Self::RunEnded { exit_code: _, result, error, mode } => {
+                for value in [result, error, mode].into_iter().flatten() {
+                    *value = secrets.clean_value(value.take());
+                }
+            }
+        }
+    }
+}
+
+fn clean(text: &mut String, secrets: &Redactor) {
+    if let std::borrow::Cow::Owned(clean) = secrets.clean(text) {
+        *text = clean;
+    }
+}
+
 /// Shows or keeps events.
 pub trait Sink: Send + Sync {
     /// Called for each event in order. Must not block for long.
@@ -248,14 +296,15 @@ pub struct Events(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
+    secrets: Redactor,
     seq: AtomicU64,
     sinks: Mutex<Vec<Arc<dyn Sink>>>,
 }
 
 impl Events {
-    /// A stream whose times come from `clock`, with nobody listening yet.
-    pub fn new(clock: Clock) -> Self {
-        Self(Arc::new(Inner { clock, seq: AtomicU64::new(0), sinks: Mutex::default() }))
+    /// A stream whose times come from `clock` and whose texts hold nothing that `secrets` knows, with nobody listening yet.
+    pub fn new(clock: Clock, secrets: Redactor) -> Self {
+        Self(Arc::new(Inner { clock, secrets, seq: AtomicU64::new(0), sinks: Mutex::default() }))
     }
 
     /// Adds a listener; it hears what comes after.
@@ -264,7 +313,9 @@ impl Events {
     }
 
     /// Tells everybody.
-    pub fn emit(&self, what: What) {
+    pub fn emit(&self, mut what: What) {
+        // Here, before any sink lays out, cuts or encodes a text.
+        what.clean(&self.0.secrets);
         // The lock is held while sinks run, so that no two events overtake each other.
         let sinks = self.0.sinks.lock();
         let event = Event { seq: self.0.seq.fetch_add(1, Ordering::Relaxed) + 1, at: self.0.clock.now(), what };

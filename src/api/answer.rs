@@ -1,6 +1,6 @@
 //! Answers of the server and what they mean: JSON, or an error that keeps the server's own words.
 
-use super::bounded::{self, NotJson, beginning};
+use super::bounded::{self, NotJson, beginning, untorn};
 use crate::error::{Error, Kind, Result};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -91,7 +91,8 @@ impl Answer {
         let text = String::from_utf8_lossy(&self.body[..self.body.len().min(400)]);
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let words: String = words.chars().filter(|c| !c.is_control()).collect();
-        let short = beginning(&words, 80);
+        let words = if self.body.len() > 400 { untorn(&words) } else { &words };
+        let short = beginning(words, 80);
         if words.is_empty() {
             return ", an empty body".to_owned();
         }

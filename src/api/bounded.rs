@@ -258,9 +258,17 @@ impl<'de> Visitor<'de> for Tree<'_> {
 /// apart, for it may be the beginning of a key.
 pub(super) fn beginning(text: &str, most: usize) -> String {
     let Some((end, next)) = text.char_indices().nth(most) else { return text.to_owned() };
-    let of_word = |c: char| c.is_alphanumeric() || "-_+/=.%".contains(c);
     let kept = &text[..end];
-    if of_word(next) { kept.trim_end_matches(of_word).to_owned() } else { kept.to_owned() }
+    if of_word(next) { untorn(kept).to_owned() } else { kept.to_owned() }
+}
+
+/// Without its last word, of which the end may be missing.
+pub(super) fn untorn(cut: &str) -> &str {
+    cut.trim_end_matches(of_word)
+}
+
+fn of_word(c: char) -> bool {
+    c.is_alphanumeric() || "-_+/=.%".contains(c)
 }
 
 #[cfg(test)]

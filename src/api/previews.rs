@@ -68,13 +68,21 @@ pub struct Prompt {
     pub label: String,
     /// Whether a value must be given.
     pub required: bool,
+    /// Whether the form hides what is typed.
+    pub hidden: bool,
 }
 
 impl FromJson for Prompt {
     fn from_json(value: &Value) -> std::result::Result<Self, Problem> {
         let control: Value = member(value, "Control")?;
         let text = |name: &str| control.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok(Self { element: member(value, "Name")?, name: text("Name"), label: text("Label"), required: member(value, "IsValueRequired")? })
+        Ok(Self {
+            element: member(value, "Name")?,
+            name: text("Name"),
+            label: text("Label"),
+            required: member(value, "IsValueRequired")?,
+            hidden: control["DisplaySettings"]["Octopus.ControlType"] == "Sensitive",
+        })
     }
 }
 
@@ -89,6 +97,12 @@ impl Preview {
     /// Prompted variables.
     pub fn prompts(&self) -> &[Prompt] {
         self.form.as_ref().map_or(&[], |form| &form.elements)
+    }
+
+    /// Whether Octopus keeps the value of a prompted variable hidden.
+    pub fn is_sensitive(&self, prompt: &Prompt) -> bool {
+        // A secret shows only that it is there.
+        prompt.hidden || self.form.as_ref().is_some_and(|form| form.values.get(&prompt.element).is_some_and(Value::is_object))
     }
 
     /// Prompted variables that must be given a value, because they have none of their own.

@@ -71,6 +71,7 @@ rules! {
     CHECK_THEN_ACT: "check-then-act", Warning, "Something is looked at and then acted on, with no lock that keeps it so.";
     TIME_WITHOUT_ZONE: "time-without-zone", Warning, "A time of day does not say in which zone.";
     SECRET_SHOWN: "secret-shown", Warning, "A secret's text goes where people read it.";
+    SECRET_IN_TEXT: "secret-in-text", Warning, "A text in backticks holds `***` in the place of a secret, wherever it is sent.";
     INLINE_TRAP: "inline-trap", Warning, "In a step's inline script, Octopus rewrites this text before octorhai sees it.";
     TENANT_FORGOTTEN: "tenant-forgotten", Warning, "A project is deployed for tenants in one place of the script, and without one in another.";
     CHANNEL_FORGOTTEN: "channel-forgotten", Warning, "`latest` of a project names a channel in one place of the script, and none in another.";

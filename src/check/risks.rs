@@ -1,8 +1,8 @@
 //! Rules about what a script does: waits without a limit, acts on what was looked at, times without a zone, secrets that are shown.
 
 use super::{
-    CHANNEL_FORGOTTEN, CHECK_THEN_ACT, DEFAULT_LIMIT, Finding, INLINE_TRAP, SECRET_SHOWN, TENANT_FORGOTTEN, TIME_WITHOUT_ZONE,
-    WAIT_WITHOUT_LIMIT, rules::Sheet,
+    CHANNEL_FORGOTTEN, CHECK_THEN_ACT, DEFAULT_LIMIT, Finding, INLINE_TRAP, SECRET_IN_TEXT, SECRET_SHOWN, TENANT_FORGOTTEN,
+    TIME_WITHOUT_ZONE, WAIT_WITHOUT_LIMIT, rules::Sheet,
 };
 use crate::{
     clock::text,
@@ -335,8 +335,25 @@ impl<'a> Sheet<'_, 'a> {
                 let what = if name == "secret" { "a secret".to_owned() } else { format!("`{name}` is a secret, and") };
                 let what = format!("{what} goes into `{}`, which people read", call.name);
                 told.push(self.file.finding(&SECRET_SHOWN, at..at + 1, what).help(
-                    "what octorhai writes shows `***` there, and a mail carries it as it is; hand it on with `output_secret(name, value)`",
+                    "`***` stands there; only a mail shows a secret whose `.reveal()` was called; hand it on with `output_secret(name, value)`",
                 ));
+            }
+        }
+        // Rhai makes the text at once: a secret is `***` in it, also where the text is sent as data.
+        let reading = &self.file.reading;
+        for (at, piece) in reading.pieces.iter().enumerate() {
+            let in_text = || reading.around(at).is_some_and(|open| reading.pieces[open].of(reading.text).ends_with("${"));
+            let is_secret =
+                piece.kind == Kind::Word && (hidden.contains(self.word(at)) || self.word(at) == "secret" && self.word(at + 1) == "(");
+            let behind = if self.word(at) == "secret" { self.block_end(at + 1) } else { at } + 1;
+            let is_whole = self.word(at.wrapping_sub(1)) != "." && self.word(behind) != ".";
+            let is_told = self.calls.iter().any(|call| SHOWS.contains(&call.name) && (call.at..call.close).contains(&at));
+            if is_secret && is_whole && !is_told && in_text() {
+                let message = format!("`***` stands in this text in the place of `{}`", self.word(at));
+                let finding = self.file.finding(&SECRET_IN_TEXT, at..at + 1, message);
+                told.push(
+                    finding.help("joined with `+` it stays a secret: `\"Bearer \" + token`; `${token.reveal()}` puts its text there"),
+                );
             }
         }
         self.found.append(&mut told);

@@ -75,11 +75,11 @@ fn go(args: &CheckArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
     let text_of = |name: &str| texts.get(name).map_or("", String::as_str);
     match args.output {
         Format::Text => found.iter().for_each(|finding| {
-            ui.data(&check::show::text(finding, text_of(&finding.file), ui.has_colour()));
+            ui.data(&check::show::text(finding, &ui.redactor().starred(text_of(&finding.file), true), ui.has_colour()));
             ui.data("");
         }),
-        Format::Json => found.iter().for_each(|finding| ui.data(&check::show::json(finding, text_of(&finding.file)).to_string())),
-        Format::Sarif => ui.data(&check::show::sarif(&found, text_of).to_string()),
+        Format::Json => found.iter().for_each(|finding| ui.json(check::show::json(finding, text_of(&finding.file)))),
+        Format::Sarif => ui.json(check::show::sarif(&found, text_of)),
     }
     if args.output == Format::Text {
         ui.say(&summary(&found, paths.len()));

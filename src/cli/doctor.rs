@@ -31,7 +31,7 @@ fn perform(args: &DoctorArgs, ui: &Ui, environment: &Environment) -> Result<()> 
     let report = report?;
     doctor::remember(&file, &report)?;
     match args.output {
-        Output::Json => ui.data(&report.json().to_string()),
+        Output::Json => ui.json(report.json()),
         Output::Text => {
             for line in lines(&report, ui) {
                 ui.data(&line);

@@ -1,11 +1,10 @@
 //! What is given beside options: environment variables, files.
 
-use super::ui::Ui;
 use crate::{
     error::{Error, Result, size},
     platform::environment::known_as,
+    secrets::Redactor,
     trust::Certificates,
-    userinfo,
 };
 use std::{
     collections::BTreeMap,
@@ -21,6 +20,21 @@ const ADDRESSES: [&str; 3] = ["OCTORHAI_SMTP_URL", "OCTORHAI_STORE", "OCTORHAI_L
 
 /// The environment variables of this process.
 pub type Environment = BTreeMap<String, String>;
+
+/// Learns keys, tokens and passwords of the environment before anything is written, so that no message can hold them.
+pub(super) fn learn_secrets(environment: &Environment, redactor: &Redactor) {
+    // With a name behind it: the key for `server("name")`.
+    const SECRETS: [&str; 3] = ["OCTOPUS_API_KEY", "OCTOPUS_ACCESS_TOKEN", "PGPASSWORD"];
+    for (name, value) in environment {
+        let name = name.to_ascii_uppercase();
+        if SECRETS.iter().any(|begin| name.starts_with(begin)) {
+            redactor.learn(value);
+        }
+        if name.starts_with("OCTOPUS_URL") || name.ends_with("_PROXY") || ADDRESSES.contains(&name.as_str()) {
+            redactor.learn_address(value);
+        }
+    }
+}
 
 /// A variable that is set and not empty.
 pub(super) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
@@ -49,27 +63,6 @@ pub(super) fn read(path: &Path, what: &str, largest: u64) -> Result<String> {
     let text = String::from_utf8(bytes).map_err(|_| cannot("it is not text in UTF-8"))?;
     // Editors on Windows put a mark in front.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
-}
-
-/// Makes the passwords in an address known to the redactor, whether or not the address can be read.
-pub(super) fn learn_passwords(ui: &Ui, address: &str) {
-    for password in userinfo::passwords(address) {
-        ui.redactor().learn(&password);
-    }
-}
-
-/// Makes keys, and passwords in addresses, known before anything is written, so that no message can hold them.
-pub(super) fn learn_secrets(ui: &Ui, environment: &Environment) {
-    for (name, value) in environment {
-        // With a name behind it: the key for `server("name")`.
-        if name.starts_with("OCTOPUS_API_KEY") || name.starts_with("OCTOPUS_ACCESS_TOKEN") {
-            ui.redactor().learn(value);
-        }
-        let upper = name.to_ascii_uppercase();
-        if upper.starts_with("OCTOPUS_URL") || upper.ends_with("_PROXY") || ADDRESSES.contains(&upper.as_str()) {
-            learn_passwords(ui, value);
-        }
-    }
 }
 
 /// Certificates that are trusted beside those of the machine: from the option `--ca-cert`, otherwise from the variable.

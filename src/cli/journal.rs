@@ -3,7 +3,6 @@
 use super::{
     args::{OnCancelArg, RunArgs},
     given::{Environment, variable},
-    redact::Redactor,
     step::Step,
     ui::{Loudness, Ui},
 };
@@ -14,6 +13,7 @@ use crate::{
     journal::{self, Begin},
     platform::{files, folders},
     run::{Journaling, Target},
+    secrets::Redactor,
 };
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};

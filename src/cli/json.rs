@@ -25,7 +25,7 @@ impl Sink for JsonSink {
         if let Some(run) = self.0.run() {
             line["run"] = json!(run);
         }
-        self.0.bare_data(&line.to_string());
+        self.0.json(line);
     }
 }
 

@@ -138,7 +138,7 @@ async fn list(args: &LocksListArgs, ui: &Ui, locks: &Locks) -> Result<()> {
     if args.output == Output::Json {
         for (name, record) in wanted {
             let waiting = waiting.remove(name).unwrap_or_default();
-            ui.data(&facts(name, record, &lives(locks, record).await?, &waiting).to_string());
+            ui.json(facts(name, record, &lives(locks, record).await?, &waiting));
         }
         return Ok(());
     }
@@ -213,7 +213,7 @@ async fn show(args: &LocksShowArgs, ui: &Ui, locks: &Locks) -> Result<()> {
     let lives = lives(locks, &record).await?;
     let waiting = locks.waiting(&args.name).await;
     if args.output == Output::Json {
-        ui.data(&facts(&args.name, &record, &lives, &waiting).to_string());
+        ui.json(facts(&args.name, &record, &lives, &waiting));
         return Ok(());
     }
     for line in columns(&described(&args.name, &record, &lives, &waiting, locks)) {

@@ -23,7 +23,6 @@ mod narrow;
 mod params;
 mod progress;
 mod reap;
-mod redact;
 mod repl;
 mod resume;
 mod run;
@@ -42,11 +41,11 @@ mod ui;
 use crate::{
     error::{Error, Kind, nearest},
     platform,
+    secrets::Redactor,
     step::voice::Voice,
 };
 use args::{Command, Refusal};
 use clap::error::ContextKind;
-use redact::Redactor;
 use std::{panic::AssertUnwindSafe, process::ExitCode};
 use ui::{Loudness, Ui};
 
@@ -57,7 +56,11 @@ pub fn main() -> ExitCode {
     let colour = environment.get("NO_COLOR").is_none_or(String::is_empty);
     let cli = match args::parse(arguments) {
         Ok(cli) => cli,
-        Err(refusal) => return refuse(refusal, &Ui::console(colour, Loudness::Normal, Redactor::new())),
+        Err(refusal) => {
+            let ui = Ui::console(colour, Loudness::Normal, Redactor::new());
+            learn_secrets(&environment, ui.redactor());
+            return refuse(refusal, &ui);
+        }
     };
     let (loudness, colour) = match &cli.command {
         Command::Run(args) => (run::loudness(args), colour && !args.no_color),
@@ -77,15 +80,22 @@ pub fn main() -> ExitCode {
         }
         _ => (Ui::console(colour, loudness, Redactor::new()), None),
     };
+    learn_secrets(&environment, ui.redactor());
     if let Some(wanted) = environment.get("RUST_LOG").filter(|wanted| !wanted.is_empty()) {
         log::start(wanted, &ui);
     }
     ExitCode::from(guarded(&ui, || perform(&cli.command, voice.as_ref(), &ui, &environment)))
 }
 
+/// Makes the secrets of the environment and of the command line known before the first line is written.
+fn learn_secrets(environment: &given::Environment, redactor: &Redactor) {
+    given::learn_secrets(environment, redactor);
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    words.filter(|word| word.contains("://")).for_each(|word| redactor.learn_address(&word));
+}
+
 /// Runs the subcommand and returns its exit code. A step speaks with `voice`.
 fn perform(command: &Command, voice: Option<&Voice>, ui: &Ui, environment: &given::Environment) -> u8 {
-    given::learn_secrets(ui, environment);
     match command {
         Command::Run(args) => run::run(args, ui, environment),
         Command::Repl(args) => repl::run(args, ui, environment),

@@ -61,7 +61,7 @@ fn show(args: &ReapArgs, ui: &Ui, space: &SpaceClient, children: &[Task]) {
     if args.output == Output::Json {
         for child in children {
             let (done, url) = (child.is_completed(), space.task_url(&child.id));
-            ui.data(&json!({"task": child.id.to_string(), "what": child.description, "state": child.state.to_string(), "completed": done, "url": url}).to_string());
+            ui.json(json!({"task": child.id.to_string(), "what": child.description, "state": child.state.to_string(), "completed": done, "url": url}));
         }
         return;
     }

@@ -261,7 +261,7 @@ impl Work<'_> {
         let (well, words) = result(code, now.as_ref());
         if self.args.output == Output::Json {
             let state = now.as_ref().map(state);
-            self.ui.data(&json!({"event": "run_resumed", "run": name, "exit_code": code, "state": state, "result": words}).to_string());
+            self.ui.json(json!({"event": "run_resumed", "run": name, "exit_code": code, "state": state, "result": words}));
         } else {
             self.ui.data(&format!("{name}: {words}"));
         }

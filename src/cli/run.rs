@@ -3,7 +3,7 @@
 use super::{
     args::{Output, RunArgs},
     ask, below,
-    given::{Environment, certificates, learn_passwords, read, variable},
+    given::{Environment, certificates, read, variable},
     journal::Given,
     json::{self, JsonSink},
     keyring::{self, Keyring},
@@ -28,6 +28,7 @@ use crate::{
     error::{Error, Kind, Result, nearest},
     event::Sink,
     run::{ContextSettings, Files, NameGiven, Outcome, Settings, Source, Target},
+    secrets,
     step::voice::Level,
 };
 use jiff::tz::TimeZone;
@@ -163,7 +164,7 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
     }
     let smtp = args.smtp.as_deref().or_else(|| variable(environment, "OCTORHAI_SMTP_URL")).map(str::to_owned);
     if let Some(url) = &smtp {
-        learn_password(ui, url)?;
+        learn_mail_server(ui, url)?;
     }
     // A value that does not fit may be shown in the error, unless it is one of a secret.
     let file = match &args.params {
@@ -206,6 +207,13 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
     for param in declared.iter().filter(|param| param.secret) {
         for secret in [values.get(&param.name), param.default.as_ref()].into_iter().flatten().filter_map(Value::as_str) {
             ui.redactor().learn(secret);
+            if !secret.is_empty() && secret.trim().chars().count() < secrets::SHORTEST {
+                warnings.push(format!(
+                    "parameter `{}`: a secret of fewer than {} characters is shown wherever it comes up",
+                    param.name,
+                    secrets::SHORTEST
+                ));
+            }
         }
     }
     for warning in warnings {
@@ -229,7 +237,6 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
     let of_step = super::journal::of_step(args, environment, &given)?;
     let name = of_step.as_ref().map(|(_, name)| name.as_str());
     let journal = super::journal::journaling(args, ui, environment, &given, name)?;
-    let redactor = ui.redactor().clone();
     let names = names(&declared, &values, in_step);
     let settings = Settings {
         locks: super::store::locks(args.locks.as_deref(), args.store.as_deref(), environment, ui)?,
@@ -259,7 +266,7 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
         smtp,
         mail_from,
         artifacts: args.artifacts.clone(),
-        clean: Arc::new(move |text| redactor.clean(text).into_owned()),
+        secrets: ui.redactor().clone(),
         max_operations: args.max_operations,
         sinks: vec![show, Arc::clone(&timeline) as Arc<dyn Sink>],
         cancel: in_step.map_or_else(Cancel::new, |step| step.cancel.clone()),
@@ -396,7 +403,10 @@ pub(super) fn explain(ui: &Ui, failure: &Failure) {
     if failure.trace.is_empty() {
         ui.error(&failure.error);
     } else {
-        ui.tell(Level::Error, below::explain(failure, ui.has_colour()).trim_end());
+        // The frame is cut where its lines are long.
+        let mut failure = failure.clone();
+        failure.clean(ui.redactor());
+        ui.tell(Level::Error, below::explain(&failure, ui.has_colour()).trim_end());
     }
 }
 
@@ -465,8 +475,8 @@ fn server_of(args: &RunArgs, credential: Credential, environment: &Environment) 
     Ok(Target::Server { credential, space, ca_cert: certificates(args.ca_cert.as_deref(), environment)? })
 }
 
-pub(super) fn learn_password(ui: &Ui, smtp: &str) -> Result<()> {
-    learn_passwords(ui, smtp);
+pub(super) fn learn_mail_server(ui: &Ui, smtp: &str) -> Result<()> {
+    ui.redactor().learn_address(smtp);
     let url =
         url::Url::parse(smtp).map_err(|_| Error::usage("the SMTP address is not an address").help("write it like smtp://host:587"))?;
     if !matches!(url.scheme(), "smtp" | "smtps") || url.host().is_none() {
@@ -590,9 +600,9 @@ mod tests {
     #[test]
     fn an_smtp_password_is_learnt_in_both_spellings() {
         let (ui, _, talk) = testing::ui(Loudness::Normal);
-        learn_password(&ui, "smtp://me:p%40ssword@mail:587").expect("an address");
+        learn_mail_server(&ui, "smtp://me:p%40ssword@mail:587").expect("an address");
         ui.talk("p%40ssword p@ssword");
         assert_eq!(talk.text(), "*** ***\n");
-        assert!(learn_password(&ui, "http://mail").is_err());
+        assert!(learn_mail_server(&ui, "http://mail").is_err());
     }
 }

@@ -48,7 +48,7 @@ fn list(args: &ListArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
     runs.truncate(limit);
     if args.output == Output::Json {
         for run in &runs {
-            ui.data(&facts(run).to_string());
+            ui.json(facts(run));
         }
         return Ok(());
     }
@@ -78,7 +78,12 @@ fn list(args: &ListArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
 fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<()> {
     let run = journal.run(&args.name)?.ok_or_else(|| unknown(&args.name, journal))?;
     // A record names its secrets; people see that there is one.
-    let shown = |step: Step| Step { intent: masked(step.intent), outcome: masked(step.outcome), ..step };
+    let shown = |step: Step| Step {
+        arguments: ui.redactor().clean_value(step.arguments),
+        intent: ui.redactor().clean_value(masked(step.intent)),
+        outcome: ui.redactor().clean_value(masked(step.outcome)),
+        ..step
+    };
     let steps: Vec<Step> = journal.steps(&args.name)?.into_iter().map(shown).collect();
     if args.output == Output::Json {
         let mut whole = facts(&run);
@@ -86,7 +91,7 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
         whole["target"] = target(&run.new.target);
         whole["options"] = hidden(&run.new.options);
         whole["timeline"] = steps.iter().map(|step| json!(step)).collect();
-        ui.data(&whole.to_string());
+        ui.json(whole);
         return Ok(());
     }
     let mut head = vec![

@@ -3,12 +3,12 @@
 
 use super::{
     lines::Lines,
-    redact::Redactor,
     ui::{Loudness, Tone, Ui},
 };
 use crate::{
     error::size,
     event::{Event, Hidden, Level as Loud, Sink, Subject, What},
+    secrets::Redactor,
     step::{
         octostache,
         voice::{Level, Voice},

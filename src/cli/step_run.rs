@@ -5,7 +5,7 @@
 
 use super::{
     args::RunArgs,
-    given::{self, Environment, certificates, variable},
+    given::{Environment, certificates, variable},
     keyring::{Keyring, NamedServer},
     resume,
     run::{self, From},
@@ -186,7 +186,7 @@ fn credential(frame: &Frame, ui: &Ui, voice: &Voice, environment: &Environment) 
             .help(format!("fill in the parameter {}", parameter(frame, connection::URL)))
             .help("or set the server's address in Octopus: Configuration, Nodes, Server URI"));
     };
-    given::learn_passwords(ui, url);
+    ui.redactor().learn_address(url);
     match (filled_in(frame, connection::API_KEY)?, filled_in(frame, connection::ACCESS_TOKEN)?) {
         (Some(key), _) => return Credential::api_key(url, key),
         (None, Some(token)) => return Credential::access_token(url, token),

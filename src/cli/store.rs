@@ -1,7 +1,7 @@
 //! Opens a store for the front end: its password comes from `PGPASSWORD`, and the redactor knows it before anything is said.
 
 use super::{
-    given::{Environment, learn_passwords, variable},
+    given::{Environment, variable},
     ui::Ui,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub fn patience(environment: &Environment) -> Result<Duration> {
 }
 
 fn address(given: &str, environment: &Environment, ui: &Ui) -> Result<String> {
-    learn_passwords(ui, given);
+    ui.redactor().learn_address(given);
     if let Some(why) = mistyped(given) {
         return Err(why);
     }

@@ -175,6 +175,15 @@ fn export_all(args: &ExportArgs, ui: &Ui) -> Result<(), Stop> {
             let stem = script.name.trim_end_matches(".rhai");
             let file = args.out.join(format!("{stem}.{}", shell.ending()));
             let before = if file.exists() { Some(given::read(&file, "step template", LARGEST)?) } else { None };
+            let texts = script.files.iter().flat_map(|(path, text)| [path, text]).chain([&script.name, &script.text]);
+            if texts.into_iter().any(|text| ui.redactor().is_in(text)) {
+                return Err(Error::usage(format!(
+                    "`{}` holds the text of a secret, and a step template shows its script to everybody",
+                    path.display()
+                ))
+                .help("make it a parameter: `secret(\"Name\")`")
+                .into());
+            }
             let text = export(&script, *shell, args.prefix.as_deref(), before.as_deref(), Clock::real().now())?;
             if before.as_deref() == Some(&text) {
                 ui.say(&format!("{} is as it was", file.display()));

@@ -2,10 +2,11 @@
 //!
 //! In a step of Octopus all of it goes through one [`Voice`] on stdout: each line on stderr would be an error there.
 
-use super::{columns::columns, narrow::Narrow, redact::Redactor};
+use super::{columns::columns, narrow::Narrow};
 use crate::{
     error::Error,
     platform::{console::output_code_page, terminal::follows_sequences},
+    secrets::Redactor,
     step::{
         charset::Charset,
         voice::{Level, Voice},
@@ -13,6 +14,7 @@ use crate::{
 };
 use indicatif::ProgressDrawTarget;
 use parking_lot::Mutex;
+use serde_json::Value;
 use std::{
     io::{self, IsTerminal, Write},
     sync::{Arc, OnceLock},
@@ -217,12 +219,20 @@ impl Ui {
 
     /// The same for a line that names its run itself.
     pub fn bare_data(&self, line: &str) {
-        let clean = self.inner.redactor.clean(line);
+        self.put(&self.inner.redactor.clean(line));
+    }
+
+    /// Writes a document as a line of data: secrets are taken out of its texts, so that it stays a document.
+    pub fn json(&self, value: Value) {
+        self.put(&self.inner.redactor.clean_members(value).to_string());
+    }
+
+    fn put(&self, clean: &str) {
         if let Some(voice) = &self.inner.voice {
-            return voice.say(Level::Default, &clean);
+            return voice.say(Level::Default, clean);
         }
         self.write(|out| {
-            let Err(why) = out.data(&clean) else { return Ok(()) };
+            let Err(why) = out.data(clean) else { return Ok(()) };
             // Who looks at the data later must know that it is not whole; who closed the pipe does know.
             if why.kind() != io::ErrorKind::BrokenPipe && !std::mem::replace(&mut out.data_lost, true) {
                 let why = if why.kind() == io::ErrorKind::StorageFull { "the disk is full".to_owned() } else { why.to_string() };
@@ -234,7 +244,9 @@ impl Ui {
 
     /// Writes a table of data whose first row is its head.
     pub fn table<const N: usize>(&self, rows: &[[String; N]]) {
-        for (number, line) in columns(rows).into_iter().enumerate() {
+        let clean = |cell: &String| self.inner.redactor.clean(cell).into_owned();
+        let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(clean)).collect();
+        for (number, line) in columns(&rows).into_iter().enumerate() {
             self.data(&if number == 0 { self.paint(Tone::Strong, &line) } else { line });
         }
     }

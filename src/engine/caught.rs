@@ -10,7 +10,7 @@ use super::{
     modules::Shelf,
     thrown::{self, HostResult},
 };
-use crate::error::Error;
+use crate::{error::Error, secrets::Redactor};
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, ImmutableString, Map, NativeCallContext, Position};
 use std::{cell::Cell, sync::Arc};
 
@@ -25,6 +25,7 @@ pub(super) struct Explainer {
 pub(super) struct Tag {
     /// The run's own, see [`Config::state`](super::Config::state).
     pub(super) state: Dynamic,
+    pub(super) secrets: Redactor,
     pub(super) explainer: Arc<Explainer>,
 }
 

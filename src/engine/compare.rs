@@ -221,6 +221,6 @@ fn in_words(engine: &Engine, value: &Dynamic) -> String {
     if value.is::<FnPtr>() || value.is_unit() {
         return what;
     }
-    let text: String = shown(value).chars().take(60).collect();
+    let text = crate::error::shortened(&shown(value), 60);
     format!("{what} (`{text}`)")
 }

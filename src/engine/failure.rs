@@ -1,7 +1,7 @@
 //! A script that did not compile or did not end well: what happened, where, and how that is drawn.
 
 use super::{caught::Explainer, modules::Unit};
-use crate::error::Error;
+use crate::{error::Error, secrets::Redactor};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use rhai::{Engine, EvalAltResult, Position};
 use serde_json::{Map, Value, json};
@@ -153,6 +153,12 @@ impl Failure {
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group])
+    }
+
+    /// Takes secrets out of what is shown, places stay as they are.
+    pub fn clean(&mut self, secrets: &Redactor) {
+        self.error = secrets.clean_error(self.error.clone());
+        self.texts.values_mut().for_each(|text| *text = secrets.starred(text, false));
     }
 
     /// Whether the script has failed: the run has ended, and is not continued later.

@@ -9,7 +9,7 @@ use super::{
     standard, thrown,
     unlocked::MayWait,
 };
-use crate::cancel::Cancel;
+use crate::{cancel::Cancel, secrets::Redactor};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -59,6 +59,8 @@ pub struct Config {
     pub limits: Limits,
     /// Ends the script within about a thousand operations once set.
     pub cancel: Cancel,
+    /// Errors of functions hold nothing that it knows.
+    pub secrets: Redactor,
     /// What functions of the library find as [`NativeCallContext::tag`](rhai::NativeCallContext::tag).
     pub state: Dynamic,
     /// Functions for scripts.
@@ -77,6 +79,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             cancel: Cancel::new(),
+            secrets: Redactor::new(),
             state: Dynamic::UNIT,
             library: Library::new(),
             constants: Vec::new(),
@@ -125,7 +128,7 @@ impl Program {
 impl Interpreter {
     /// An interpreter for one run.
     pub fn new(config: Config) -> Self {
-        let Config { limits, cancel, state, library, constants, print, debug } = config;
+        let Config { limits, cancel, secrets, state, library, constants, print, debug } = config;
         let mut engine = Engine::new_raw();
         engine
             .set_max_operations(limits.operations)
@@ -159,7 +162,7 @@ impl Interpreter {
         let shelf = Arc::new(Shelf::new(names, waiting));
         engine.set_module_resolver(Resolver(shelf.clone()));
         let explainer = Arc::new(Explainer { shelf, docs });
-        engine.set_default_tag(Dynamic::from(Tag { state, explainer: explainer.clone() }));
+        engine.set_default_tag(Dynamic::from(Tag { state, secrets, explainer: explainer.clone() }));
 
         let sizes = Sizes::from(&limits);
         let for_catch = explainer.clone();

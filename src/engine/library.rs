@@ -383,7 +383,9 @@ impl Library {
             func: Arc::new(move |ctx, args| {
                 let ctx = ctx.ok_or_else(|| raise(Error::bug(format!("`{shown}` was called without a context"))))?;
                 let (file, position) = (ctx.call_source().unwrap_or_default().to_owned(), ctx.call_position());
-                thrown::leaving(thrown::placed(code(ctx, args), &file, position))
+                let secrets = ctx.tag().and_then(|tag| Some(tag.read_lock::<caught::Tag>()?.secrets.clone()));
+                let result = thrown::cleaned(code(ctx, args), secrets.as_ref());
+                thrown::leaving(thrown::placed(result, &file, position))
             }),
             has_context: true,
             is_pure: true,

@@ -8,6 +8,7 @@ mod explain;
 mod failure;
 mod interpreter;
 mod modules;
+mod secret_texts;
 mod sizes;
 mod standard;
 mod syntax;

@@ -3,10 +3,11 @@
 //! [`options!`](crate::options) declares a struct; from it come the parsing (an unknown option is an error with the
 //! nearest name) and the table that help and reference show.
 
-use super::thrown::{HostResult, raise, shown};
+use super::thrown::{HostResult, REVEAL, holds_secret, raise, shown};
 use crate::{
     clock::text,
-    error::{Error, Kind, nearest, suggestion},
+    error::{Error, Kind, nearest, shortened, suggestion},
+    secrets::Secret,
 };
 use jiff::SignedDuration;
 use rhai::{Array, Dynamic, FnPtr, Map};
@@ -125,7 +126,39 @@ pub trait OptionValue: Sized {
 impl OptionValue for String {
     const KIND: &'static str = "text";
     fn read(value: Dynamic) -> Result<Self, String> {
+        if value.is::<Secret>() {
+            return Err(format!("it is a secret: {REVEAL}"));
+        }
         if value.is_string() || value.is_int() || value.is_float() || !is_plain(&value) { Ok(shown(&value)) } else { Err(wrong(&value)) }
+    }
+}
+
+/// A text that people read, and nothing else does: a secret is `***` in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown(pub String);
+
+impl std::ops::Deref for Shown {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl OptionValue for Shown {
+    const KIND: &'static str = String::KIND;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        if value.is::<Secret>() { Ok(Self(shown(&value))) } else { String::read(value).map(Self) }
+    }
+}
+
+/// A value that is sent or kept as data: one that holds a secret is refused, because `***` would arrive.
+#[derive(Clone, Debug)]
+pub struct Data(pub Dynamic);
+
+impl OptionValue for Data {
+    const KIND: &'static str = Dynamic::KIND;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        if holds_secret(&value) { Err(format!("it holds a secret: {REVEAL}")) } else { Ok(Self(value)) }
     }
 }
 
@@ -247,7 +280,7 @@ fn is_plain(value: &Dynamic) -> bool {
 /// `got a whole number: 5`, for messages about a wrong type.
 pub fn wrong(value: &Dynamic) -> String {
     let article = type_in_words(value);
-    let shown: String = shown(value).chars().take(40).collect();
+    let shown = shortened(&shown(value), 40);
     if value.is_unit() {
         "it has no value".to_owned()
     } else if value.is::<FnPtr>() {

@@ -3,7 +3,7 @@
 use super::{
     compare,
     sizes::padded,
-    thrown::{HostResult, raise, to_dynamic, to_json},
+    thrown::{HostResult, REVEAL, holds_secret, raise, to_dynamic, to_json},
 };
 use crate::error::{Error, Kind};
 use rhai::{
@@ -28,7 +28,7 @@ rhai::def_package! {
         // Rhai's throws a text in words of its reader.
         module.set_native_fn("parse_json", |text: ImmutableString| json(&text));
         // Rhai's writes the names of Rust's types for values of ours.
-        module.set_native_fn("to_json", |map: &mut Map| Ok(to_json(&Dynamic::from_map(map.clone())).to_string()));
+        module.set_native_fn("to_json", |map: &mut Map| json_text(Dynamic::from_map(map.clone())));
         // By what `<` says: Rhai's own sort versions as texts, and cannot sort times.
         module.set_native_fn("sort", |list: &mut Array| compare::sort(list, false));
         module.set_native_fn("sort_desc", |list: &mut Array| compare::sort(list, true));
@@ -56,6 +56,13 @@ fn json(text: &str) -> HostResult<Dynamic> {
                 .help("JSON has keys and texts in double quotes: `{\"env\": \"Test\"}`"),
         )
     })
+}
+
+fn json_text(value: Dynamic) -> HostResult<String> {
+    if holds_secret(&value) {
+        return Err(raise(Error::new(Kind::Script, "`to_json`: the map holds a secret, and JSON is data").help(REVEAL)));
+    }
+    Ok(to_json(&value).to_string())
 }
 
 fn no_sleep() -> HostResult<()> {

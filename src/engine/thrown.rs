@@ -3,7 +3,10 @@
 //! A thrown value is a map, `#{kind, message, help?, ...facts}`. A map rather than a type of ours, because scripts throw maps of their
 //! own too: `err.kind` on one of those is `()` and not another error.
 
-use crate::error::{Class, Error, Kind};
+use crate::{
+    error::{Class, Error, Kind},
+    secrets::{Redactor, Secret},
+};
 use parking_lot::RwLock;
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use serde_json::Value;
@@ -78,6 +81,19 @@ pub fn put(error: &mut EvalAltResult, changed: Error) {
     let at = error.position();
     *error = *raise(changed);
     error.set_position(at);
+}
+
+/// Takes secrets out of an error of ours: its text is for people, wherever the script sends it.
+pub(super) fn cleaned<T>(mut result: HostResult<T>, secrets: Option<&Redactor>) -> HostResult<T> {
+    if let (Err(error), Some(secrets)) = (&mut result, secrets)
+        && let Some(known) = ours(error)
+    {
+        let clean = secrets.clean_for_script(known.clone());
+        if clean.to_record() != known.to_record() {
+            put(error, clean);
+        }
+    }
+    result
 }
 
 /// The same error with what helps.
@@ -248,6 +264,20 @@ pub fn to_json(value: &Dynamic) -> Value {
     } else {
         shown(value).into()
     }
+}
+
+/// What helps where a text was wanted and a secret was given.
+pub const REVEAL: &str = "`.reveal()` gives its text";
+
+/// Whether a value is a secret, or a list or map that holds one.
+pub fn holds_secret(value: &Dynamic) -> bool {
+    if value.is::<Secret>() {
+        return true;
+    }
+    if let Some(items) = value.read_lock::<rhai::Array>() {
+        return items.iter().any(holds_secret);
+    }
+    value.read_lock::<Map>().is_some_and(|map| map.values().any(holds_secret))
 }
 
 type Display = Arc<dyn Fn(&Dynamic) -> Option<String> + Send + Sync>;

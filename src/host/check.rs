@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     api::version::{Version, VersionRange},
-    engine::thrown::{HostResult, exit, raise},
+    engine::{
+        options::Shown,
+        thrown::{HostResult, exit, raise},
+    },
     error::{Error, Kind},
 };
 use rhai::Dynamic;
@@ -20,8 +23,8 @@ crate::functions! {
     /// ```rhai
     /// require(deployed("Project A", "Test") != (), "Project A was never deployed to Test");
     /// ```
-    fn require(call, condition: bool, message: String) -> "nothing" raises "failed" {
-        let held: HostResult<()> = if condition { Ok(()) } else { Err(raise(Error::new(Kind::Failed, message))) };
+    fn require(call, condition: bool, message: Shown) -> "nothing" raises "failed" {
+        let held: HostResult<()> = if condition { Ok(()) } else { Err(raise(Error::new(Kind::Failed, message.0))) };
         held
     }
 
@@ -30,8 +33,8 @@ crate::functions! {
     /// ```rhai
     /// try { fail("not today"); } catch (err) { print(err.kind); }
     /// ```
-    fn fail(call, message: String) -> "nothing" raises "failed" {
-        let no: HostResult<()> = Err(raise(Error::new(Kind::Failed, message)));
+    fn fail(call, message: Shown) -> "nothing" raises "failed" {
+        let no: HostResult<()> = Err(raise(Error::new(Kind::Failed, message.0)));
         no
     }
 

@@ -10,10 +10,10 @@ use crate::{
         thrown::{HostResult, raise, to_dynamic},
     },
     error::{Error, Kind, Result},
+    secrets::Secret,
 };
 use jiff::Timestamp;
 use rhai::{Dynamic, Map};
-use std::fmt;
 
 /// What `ctx` says outside of an Octopus step.
 #[derive(Clone, Debug, Default)]
@@ -221,19 +221,21 @@ crate::functions! {
     fn secret(call, name: String) -> "Secret" raises "usage" {
         let host = Host::of(call)?;
         match host.given(&name) {
-            Some(value) => Ok(Secret(String::read(to_dynamic(&value)).unwrap_or_default())),
+            Some(value) => Ok(Secret::new(String::read(to_dynamic(&value)).unwrap_or_default())),
             None => Err(raise(missing(&name))),
         }
     }
 
-    /// The text of a secret. Whatever prints it is still masked.
+    /// The text of a secret, for functions that send it. What prints it, a report or an artifact is still masked; a mail that holds it
+    /// shows it from now on.
     ///
     /// ```rhai
     /// let token = secret("Token").reveal();
-    /// output_secret("Token", token);
+    /// post("projectgroups", #{Name: "Made by a script", Description: token});
     /// ```
     fn reveal[secret: Secret](call) -> "text" {
-        Ok::<_, Box<rhai::EvalAltResult>>(secret.0.clone())
+        Host::of(call)?.revealed.lock().push(secret.reveal().to_owned());
+        Ok(secret.reveal().to_owned())
     }
 
     /// Another space on the same server, by name, slug or id. Every function that takes names is a method of it.
@@ -263,10 +265,6 @@ fn missing(name: &str) -> Error {
         .help(format!("start again with {variable} set, or give it a default: `param(\"{name}\", \"...\")`"))
 }
 
-/// A secret: prints as `***`.
-#[derive(Clone)]
-pub struct Secret(String);
-
 /// A text that may be secret, for a function that does not show it: of a [`Secret`] its text, not what it prints as.
 #[derive(Clone)]
 pub struct SecretText(String);
@@ -282,22 +280,9 @@ impl OptionValue for SecretText {
     const KIND: &'static str = "text";
     fn read(value: Dynamic) -> std::result::Result<Self, String> {
         match value.clone().try_cast::<Secret>() {
-            Some(secret) => Ok(Self(secret.0)),
+            Some(secret) => Ok(Self(secret.reveal().to_owned())),
             None => String::read(value).map(Self),
         }
-    }
-}
-
-impl Secret {
-    /// Whether it is the same text.
-    pub fn same(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
     }
 }
 
@@ -305,6 +290,6 @@ crate::script_type! {
     /// A secret. Prints as `***`.
     Secret as "Secret" shows [] {
         /// How many characters it has.
-        length: "whole number" = |_call, s| s.0.chars().count() as i64;
+        length: "whole number" = |_call, s| s.reveal().chars().count() as i64;
     }
 }

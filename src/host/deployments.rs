@@ -15,10 +15,11 @@ use crate::{
     },
     engine::{
         choice::{Chosen, Name, OneOrMore},
-        thrown::{HostResult, raise},
+        thrown::{HostResult, REVEAL, holds_secret, raise},
     },
     error::{Error, Kind, Result},
     event::Level,
+    secrets::Secret,
 };
 use jiff::SignedDuration;
 use rhai::{Dynamic, Map};
@@ -433,6 +434,19 @@ async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeploym
     Ok(())
 }
 
+/// A secret arrives whole where Octopus keeps it hidden, and nowhere else.
+fn prompted_value(prompt: &api::previews::Prompt, preview: &api::previews::Preview, value: &Dynamic) -> Result<String> {
+    match value.read_lock::<Secret>() {
+        Some(secret) if preview.is_sensitive(prompt) => Ok(secret.reveal().to_owned()),
+        None if !holds_secret(value) => Ok(crate::engine::thrown::shown(value)),
+        _ => {
+            Err(Error::new(Kind::Script, format!("the prompted variable `{}` is not sensitive, and a secret is given for it", prompt.name))
+                .help("people could read it in Octopus: make the variable sensitive there")
+                .help(REVEAL))
+        }
+    }
+}
+
 /// Values given by the name or label of a prompted variable, as the server wants them: by form element. `whole` is what
 /// they are for, in words.
 pub fn form_values(preview: &api::previews::Preview, whole: &str, variables: &Map) -> Result<BTreeMap<String, String>> {
@@ -449,7 +463,7 @@ pub fn form_values(preview: &api::previews::Preview, whole: &str, variables: &Ma
             let message = format!("`{other}` and `{name}` name the same prompted variable of {whole}: `{}`", prompt.name);
             return Err(Error::new(Kind::Script, message).help("give it one value"));
         }
-        values.insert(prompt.element.clone(), crate::engine::thrown::shown(value));
+        values.insert(prompt.element.clone(), prompted_value(prompt, preview, value)?);
     }
     Ok(values)
 }

@@ -171,7 +171,7 @@ impl Recorder {
             return Err(error.clone());
         }
         let Some(step) = state.known.remove(&(place.branch.clone(), place.number)) else { return Ok(None) };
-        if step.kind != kind || !site::is_same(&step.arguments, arguments) {
+        if step.kind != kind || !site::is_same(&self.cleaned(step.arguments.clone()), arguments) {
             let (then, now) = (described(&step.kind, &step.arguments), described(kind, arguments));
             let error = self.diverged(format!("step {} was `{then}`, and is `{now}` now", step.path));
             state.diverged = Some(error.clone());
@@ -239,6 +239,11 @@ impl Recorder {
         self.secrets.cleaned(value)
     }
 
+    /// Learns a secret that the script has made: the record names it by `name`.
+    pub(super) fn learn(&self, name: &str, secret: &str) {
+        self.secrets.learn(name, secret);
+    }
+
     /// The step with its intent in the record: the one that is `known` from an earlier start, or a new one, synced.
     pub(super) fn intend(&self, place: &Place, known: Option<Step>, kind: &str, arguments: &Value, now: Timestamp) -> Result<Step> {
         if let Some(step) = known {
@@ -258,7 +263,8 @@ impl Recorder {
         let stops = outcome.as_ref().is_err_and(Error::stops);
         let (state, record) = match outcome {
             Ok(value) => (StepState::Done, value),
-            Err(error) => (StepState::Failed, error.to_record()),
+            // For people, as the script gets it.
+            Err(error) => (StepState::Failed, self.secrets.cleaned_error(error).to_record()),
         };
         (step.state, step.outcome) = (state, record);
         let mut state = self.state.lock();
@@ -485,7 +491,6 @@ mod tests {
     use crate::error::Class;
     use crate::journal::{self, NewRun};
     use serde_json::json;
-    use std::sync::Arc;
 
     fn recorder(folder: &std::path::Path, steps: Vec<Step>) -> (Journal, Recorder) {
         let store = journal::open(&folder.display().to_string()).expect("a store");
@@ -503,7 +508,8 @@ mod tests {
         };
         let holder = |nonce: &str| Holder { nonce: nonce.into(), host: "here".into(), pid: 1, mode: Value::Null, identity: None };
         store.claim(&new, &holder("theirs")).expect("claimed");
-        let recorder = Recorder::new(store.clone(), new.name, holder("ours"), steps, Sealer::new(Arc::new(str::to_owned), []), None);
+        let recorder =
+            Recorder::new(store.clone(), new.name, holder("ours"), steps, Sealer::new(crate::secrets::Redactor::new(), []), None);
         (store, recorder)
     }
 

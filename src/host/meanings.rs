@@ -4,7 +4,6 @@
 //! version, times and durations by what a text says, tasks and other documents by id. What makes no sense is an error that says what does.
 
 use super::{
-    context::Secret,
     ctx::Context,
     dashboard::{Difference, Live},
     deployments::Deployment,
@@ -27,6 +26,7 @@ use super::{
 use crate::{
     clock::text,
     engine::compare::{Beside, Meaning},
+    secrets::Secret,
 };
 use jiff::{
     SignedDuration,

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     clock::later,
     engine::{
-        options::OptionValue,
-        thrown::{HostResult, Raise, raise, to_dynamic, to_json},
+        options::{Data, OptionValue},
+        thrown::{HostResult, REVEAL, Raise, holds_secret, raise, to_dynamic, to_json},
     },
     error::{Error, Kind, Result},
     lock::{is_name, memo},
@@ -140,10 +140,10 @@ crate::functions! {
     /// ```rhai
     /// remember("last good", "2.0.0");
     /// ```
-    fn remember(call, key: String, value: Dynamic) -> "nothing" raises "in_doubt, request" {
+    fn remember(call, key: String, value: Data) -> "nothing" raises "in_doubt, request" {
         checked("remember", "key", &key)?;
         let host = Host::of(call)?;
-        let value = to_json(&value);
+        let value = to_json(&value.0);
         let arguments = json!({"key": key, "value": value});
         host.change("remember", arguments, &format!("memo/{key}"), |found| {
             let stands = found.cloned().unwrap_or_default();
@@ -187,6 +187,10 @@ crate::functions! {
             let begun = StartedInside::now(&host);
             let result = call.closure(&closure, ());
             let result = begun.ended(call, &host, result)?;
+            if holds_secret(&result) {
+                let error = Error::new(Kind::Script, "`once`: the closure returned a secret, and what it returns is kept where others read it");
+                return Err(raise(error.help("let it return something else").help(REVEAL)));
+            }
             let done = Done { at: host.now(), run: host.run_id.clone(), result: to_json(&result) };
             let value = serde_json::to_value(&done).unwrap_or_default();
             host.change("once done", json!({"key": key}), &format!("once/{key}"), |found| Ok((found != Some(&value)).then(|| value.clone())))?;

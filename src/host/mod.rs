@@ -62,6 +62,7 @@ use crate::{
     error::{Error, Result},
     event::{Events, Level, What},
     mail::Mailer,
+    secrets::{Redactor, Secret},
 };
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
@@ -110,8 +111,10 @@ pub struct Inner {
     pub params: Mutex<BTreeMap<String, Value>>,
     /// Where artifacts are written.
     pub artifacts: PathBuf,
-    /// Takes secrets out of what leaves the run.
-    pub clean: sealed::Clean,
+    /// Knows the secrets, and takes them out of what people read.
+    pub secrets: Redactor,
+    /// Texts that the script has revealed: it may send them.
+    pub revealed: Mutex<Vec<String>>,
     /// Names this run in markers; the same in every run of a simulation.
     pub run_id: String,
     /// Where no other process reaches the server, what stands for chance: the same for all runs of a script.
@@ -189,7 +192,8 @@ impl Host {
             surroundings: std::sync::OnceLock::new(),
             params: Mutex::new(inner.params.lock().clone()),
             artifacts: inner.artifacts.clone(),
-            clean: inner.clean.clone(),
+            secrets: inner.secrets.clone(),
+            revealed: Mutex::new(inner.revealed.lock().clone()),
             run_id: inner.run_id.clone(),
             seed: inner.seed.clone(),
             step_since: std::sync::OnceLock::new(),
@@ -309,9 +313,10 @@ pub fn library() -> Library {
     let mut library = Library::new();
     words::register();
     library.compared_texts();
+    library.joined_secrets();
     time::register_operators(&mut library);
     library.scripted::<ctx::Context>();
-    library.scripted::<context::Secret>();
+    library.scripted::<Secret>();
     library.scripted::<projects::Project>();
     library.scripted::<environments::Environment>();
     library.scripted::<tenants::Tenant>();

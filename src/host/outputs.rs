@@ -2,7 +2,10 @@
 
 use super::{Host, context::SecretText, tasks::tasks_of};
 use crate::{
-    engine::thrown::{HostResult, raise, shown},
+    engine::{
+        options::Shown,
+        thrown::{HostResult, holds_secret, raise, shown},
+    },
     error::{Error, Kind},
     event::{Hidden, Level, What},
     platform::files::can_be_names,
@@ -36,15 +39,29 @@ crate::options! {
     }
 }
 
+const MASKED: &str = "to put `***` in its place add `#{masked: true}`";
+
 /// A text that leaves the run as data. It arrives whole or not at all: what is masked reads like data, and is none.
 fn whole(host: &Host, function: &str, what: &str, text: String, masked: bool) -> HostResult<String> {
-    let clean = (host.clean)(&text);
-    if masked || clean == text {
-        return Ok(clean);
+    if masked {
+        return Ok(host.secrets.clean(&text).into_owned());
+    }
+    if !host.secrets.is_in(&text) {
+        return Ok(text);
     }
     let error = Error::new(Kind::Script, format!("`{function}`: the {what} holds the text of a secret"));
     let error = if function == "output" { error.help("a secret is passed on with `output_secret`, which no log shows") } else { error };
-    Err(raise(error.help("to put `***` in its place add `#{masked: true}`")))
+    Err(raise(error.help(MASKED)))
+}
+
+/// A name under which data is kept: people see it everywhere.
+fn plain(host: &Host, function: &str, name: String) -> HostResult<String> {
+    if host.secrets.is_in(&name) {
+        return Err(raise(
+            Error::new(Kind::Script, format!("`{function}`: the name holds the text of a secret")).help("choose another name"),
+        ));
+    }
+    Ok(name)
 }
 
 /// Dots and brackets have a meaning in the names of variables, and `#{` in all that is evaluated.
@@ -101,7 +118,11 @@ crate::functions! {
     /// ```
     fn output(call, name: String, value: Dynamic; options: OutputOptions) -> "nothing" {
         let host = Host::of(call)?;
-        let name = checked(name)?;
+        let name = checked(plain(&host, "output", name)?)?;
+        if holds_secret(&value) && !options.masked {
+            let error = Error::new(Kind::Script, format!("`output`: the value of `{name}` holds a secret"));
+            return Err(raise(error.help("a secret is passed on with `output_secret`, which no log shows").help(MASKED)));
+        }
         let value = whole(&host, "output", &format!("value of `{name}`"), shown(&value), options.masked)?;
         host.emit(What::Output { name, value: Some(value), secret: None, raw: options.raw });
         Ok(())
@@ -114,11 +135,16 @@ crate::functions! {
     /// ```
     fn output_secret(call, name: String, value: SecretText; options: SecretOutputOptions) -> "nothing" {
         let host = Host::of(call)?;
-        host.emit(What::Output { name: checked(name)?, value: None, secret: Some(Hidden::new(value.into_text())), raw: options.raw });
+        let (name, value) = (checked(plain(&host, "output_secret", name)?)?, value.into_text());
+        host.secrets.learn(&value);
+        if let Some(recorder) = &host.recorder {
+            recorder.learn(&format!("output_secret {name}"), &value);
+        }
+        host.emit(What::Output { name, value: None, secret: Some(Hidden::new(value)), raw: options.raw });
         Ok(())
     }
 
-    /// Keeps a text as a file: an artifact of the step, or a file in the folder `--artifacts`. Returns the path. A text that
+    /// Keeps a text as a file: an artifact of the step, or a file in the folder `--artifacts`. Returns the path. A text or a name that
     /// holds a secret is refused.
     ///
     /// ```rhai
@@ -126,6 +152,7 @@ crate::functions! {
     /// ```
     fn artifact(call, name: String, text: String; options: ArtifactOptions) -> "text" {
         let host = Host::of(call)?;
+        let name = plain(&host, "artifact", name)?;
         let text = whole(&host, "artifact", &format!("text of `{name}`"), text, options.masked)?;
         let path = write(&host, &name, &text)?;
         host.emit(What::Artifact { name, path: path.clone() });
@@ -137,8 +164,8 @@ crate::functions! {
     /// ```rhai
     /// highlight("the train has left");
     /// ```
-    fn highlight(call, text: String) -> "nothing" {
-        Host::of(call)?.note(Level::Highlight, text);
+    fn highlight(call, text: Shown) -> "nothing" {
+        Host::of(call)?.note(Level::Highlight, text.0);
         Ok(())
     }
 
@@ -147,8 +174,8 @@ crate::functions! {
     /// ```rhai
     /// warn("no ticket was given");
     /// ```
-    fn warn(call, text: String) -> "nothing" {
-        Host::of(call)?.note(Level::Warning, text);
+    fn warn(call, text: Shown) -> "nothing" {
+        Host::of(call)?.note(Level::Warning, text.0);
         Ok(())
     }
 
@@ -157,8 +184,8 @@ crate::functions! {
     /// ```rhai
     /// verbose("looking at the dashboard");
     /// ```
-    fn verbose(call, text: String) -> "nothing" {
-        Host::of(call)?.note(Level::Verbose, text);
+    fn verbose(call, text: Shown) -> "nothing" {
+        Host::of(call)?.note(Level::Verbose, text.0);
         Ok(())
     }
 
@@ -167,8 +194,8 @@ crate::functions! {
     /// ```rhai
     /// progress(50, "half of the tenants");
     /// ```
-    fn progress(call, percent: i64, text: String) -> "nothing" {
-        Host::of(call)?.emit(What::Progress { percent: percent.clamp(0, 100) as u8, text });
+    fn progress(call, percent: i64, text: Shown) -> "nothing" {
+        Host::of(call)?.emit(What::Progress { percent: percent.clamp(0, 100) as u8, text: text.0 });
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Host, place::Place};
 use crate::{
-    engine::thrown::to_json,
+    engine::{options::Data, thrown::to_json},
     error::{Kind, Result},
 };
 use rhai::Dynamic;
@@ -24,12 +24,13 @@ crate::functions! {
     }
 
     /// Sends a document to the API with POST. Not repeated when the answer is lost: that is an error of kind `in_doubt`.
+    /// A document that holds a secret is refused: `.reveal()` gives the text that is to be sent.
     ///
     /// ```rhai
     /// post("projectgroups", #{Name: "Made by a script"});
     /// ```
-    fn post(call, path: String; body: Option<Dynamic>) -> "map" raises "not_found, refused, in_doubt, request" {
-        send(&Host::of(call)?, "POST", &path, body.as_ref())
+    fn post(call, path: String; body: Option<Data>) -> "map" raises "not_found, refused, in_doubt, request" {
+        send(&Host::of(call)?, "POST", &path, body.as_ref().map(|body| &body.0))
     }
 
     /// Sends a whole document to the API with PUT: get it, change it, put it back.
@@ -39,8 +40,8 @@ crate::functions! {
     /// g.Description = "seen";
     /// put("projectgroups/ProjectGroups-1", g);
     /// ```
-    fn put(call, path: String, body: Dynamic) -> "map" raises "not_found, refused, in_doubt, request" {
-        send(&Host::of(call)?, "PUT", &path, Some(&body))
+    fn put(call, path: String, body: Data) -> "map" raises "not_found, refused, in_doubt, request" {
+        send(&Host::of(call)?, "PUT", &path, Some(&body.0))
     }
 
     /// Deletes something through the API.

@@ -5,48 +5,50 @@
 //! (another way to write a secret, a secret that the script made itself) is left out and marked: a run that comes to it stops instead of going on
 //! with something else.
 
+use crate::error::Error;
+use crate::secrets::{MASK, Redactor, SHORTEST};
+use parking_lot::RwLock;
 use serde_json::Value;
-use std::sync::Arc;
-
-/// Takes secrets out of what is written.
-pub type Clean = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// Begins and ends a name. Twice it stands for itself.
 const MARK: char = '\u{10FFFD}';
 
-/// What stands for people in the place of a secret.
-const MASK: &str = "***";
-
-/// Shorter texts are not taken for secrets, as in all output.
-const SHORTEST: usize = 4;
-
 /// Knows the secrets of a run by name.
 pub struct Sealer {
-    clean: Clean,
+    redactor: Redactor,
     /// What to look for, the longest first, and what it is called: `=Token` as it is, `jToken` as JSON writes it.
-    forms: Vec<(String, String)>,
+    forms: RwLock<Vec<(String, String)>>,
 }
 
 impl Sealer {
-    /// A sealer for secrets by name; `clean` takes out whatever else is secret.
-    pub fn new(clean: Clean, secrets: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut forms: Vec<(String, String)> = Vec::new();
-        for (name, secret) in secrets {
-            let json = Value::from(secret.as_str()).to_string();
-            let json = json.trim_start_matches('"').strip_suffix('"').unwrap_or_default().to_owned();
-            for (kind, form) in [('=', secret), ('j', json)] {
-                if form.len() >= SHORTEST && forms.iter().all(|(known, _)| *known != form) {
-                    forms.push((form, format!("{kind}{name}")));
-                }
+    /// A sealer for secrets by name; what else `redactor` knows is taken out.
+    pub fn new(redactor: Redactor, secrets: impl IntoIterator<Item = (String, String)>) -> Self {
+        let sealer = Self { redactor, forms: RwLock::default() };
+        secrets.into_iter().for_each(|(name, secret)| sealer.learn(&name, &secret));
+        sealer
+    }
+
+    /// Learns a secret that the script has made, under a name that it gives it again when it goes on.
+    pub fn learn(&self, name: &str, secret: &str) {
+        let json = Value::from(secret).to_string();
+        let json = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
+        let mut forms = self.forms.write();
+        for (kind, form) in [('=', secret), ('j', json)] {
+            if form.len() >= SHORTEST && forms.iter().all(|(known, _)| known != form) {
+                forms.push((form.to_owned(), format!("{kind}{name}")));
             }
         }
         forms.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        Self { clean, forms }
     }
 
     /// Takes secrets out of a value that is shown or compared, and not given back.
     pub fn cleaned(&self, value: Value) -> Value {
-        cleaned(&self.clean, value)
+        self.redactor.clean_value(value)
+    }
+
+    /// An error as the script gets it, see [`Redactor::clean_for_script`].
+    pub fn cleaned_error(&self, error: Error) -> Error {
+        self.redactor.clean_for_script(error)
     }
 
     /// The value as it may be kept.
@@ -60,12 +62,13 @@ impl Sealer {
     }
 
     fn sealed(&self, text: String) -> String {
-        if !text.contains(MARK) && (self.clean)(&text) == text {
+        if !text.contains(MARK) && !self.redactor.is_in(&text) {
             return text;
         }
         let mut sealed = String::with_capacity(text.len() + 16);
         let mut rest = text.as_str();
-        while let Some((at, (form, name))) = self.first(rest) {
+        let forms = self.forms.read();
+        while let Some((at, (form, name))) = first(&forms, rest) {
             self.plain(&rest[..at], &mut sealed);
             sealed.push(MARK);
             sealed.push_str(name);
@@ -76,15 +79,9 @@ impl Sealer {
         sealed
     }
 
-    /// The first secret in a text, and of several at one place the longest.
-    fn first<'a>(&'a self, text: &str) -> Option<(usize, &'a (String, String))> {
-        let found = self.forms.iter().filter_map(|form| text.find(form.0.as_str()).map(|at| (at, form)));
-        found.min_by_key(|(at, form)| (*at, std::cmp::Reverse(form.0.len())))
-    }
-
     /// A text without secrets that have a name.
     fn plain(&self, text: &str, sealed: &mut String) {
-        let clean = (self.clean)(text);
+        let clean = self.redactor.clean_whole(text);
         for c in clean.chars() {
             sealed.push(c);
             if c == MARK {
@@ -105,7 +102,7 @@ impl Sealer {
             match piece {
                 Piece::Text(text) => opened.push_str(text),
                 Piece::Name("!") => return Err("a secret in a form that no record keeps".to_owned()),
-                Piece::Name(name) => match self.forms.iter().find(|(_, known)| known == name) {
+                Piece::Name(name) => match self.forms.read().iter().find(|(_, known)| known == name) {
                     Some((secret, _)) => opened.push_str(secret),
                     None => return Err(format!("the secret `{}`, which this start was not given", name.get(1..).unwrap_or_default())),
                 },
@@ -115,14 +112,10 @@ impl Sealer {
     }
 }
 
-/// A value without secrets, in all the texts in it.
-pub fn cleaned(clean: &Clean, value: Value) -> Value {
-    match value {
-        Value::String(text) => clean(&text).into(),
-        Value::Array(items) => items.into_iter().map(|item| cleaned(clean, item)).collect(),
-        Value::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (clean(&name), cleaned(clean, value))).collect()),
-        other => other,
-    }
+/// The first secret in a text, and of several at one place the longest.
+fn first<'a>(forms: &'a [(String, String)], text: &str) -> Option<(usize, &'a (String, String))> {
+    let found = forms.iter().filter_map(|form| text.find(form.0.as_str()).map(|at| (at, form)));
+    found.min_by_key(|(at, form)| (*at, std::cmp::Reverse(form.0.len())))
 }
 
 /// What was sealed, for people.
@@ -189,10 +182,9 @@ mod tests {
     use serde_json::json;
 
     fn sealer(secrets: &'static [(&'static str, &'static str)], other: &'static str) -> Sealer {
-        let clean = move |text: &str| {
-            secrets.iter().map(|(_, secret)| *secret).chain([other]).fold(text.to_owned(), |text, secret| text.replace(secret, MASK))
-        };
-        Sealer::new(Arc::new(clean), secrets.iter().map(|(name, secret)| ((*name).to_owned(), (*secret).to_owned())))
+        let redactor = Redactor::new();
+        secrets.iter().map(|(_, secret)| *secret).chain([other]).for_each(|secret| redactor.learn(secret));
+        Sealer::new(redactor, secrets.iter().map(|(name, secret)| ((*name).to_owned(), (*secret).to_owned())))
     }
 
     const SECRETS: &[(&str, &str)] = &[("Token", "hush-hush"), ("Long", "hush-hush-hush"), ("Odd", "a\"b\\c")];

@@ -5,17 +5,19 @@ use crate::{
     engine::{
         choice::{Name, OneOrMore},
         library::{self, Call},
-        options::{OptionValue, WORD},
+        options::{OptionValue, Shown, WORD},
         thrown::{HostResult, raise, shown, to_json},
     },
     error::{Error, Kind},
     event::{Level, What},
     mail::{Attachment, Letter, Mailer, one_line},
     report::{self, Cell, Format, Rows},
+    secrets::MASK,
 };
 use jiff::SignedDuration;
 use rhai::{Dynamic, Map};
 use serde_json::Value;
+use std::borrow::Cow;
 
 crate::options! {
     /// A mail.
@@ -31,11 +33,11 @@ crate::options! {
         /// Where answers go.
         reply_to: Option<Name> = None, "none";
         /// The subject line.
-        subject: Option<Name> = None, "required";
+        subject: Option<Shown> = None, "required";
         /// The text; rows (`dashboard(...)`) and reports are shown as a table.
         body: Option<Dynamic> = None, "none";
         /// The text as HTML; `report(rows, #{format: "html"})` makes such.
-        html: Option<String> = None, "none";
+        html: Option<Shown> = None, "none";
         /// Files: a map from file name to text.
         attachments: Map = Map::new(), "#{}";
         /// Whether a mail that is not sent within half a minute is an error (kind `mail`), not a warning.
@@ -49,7 +51,7 @@ crate::options! {
         /// How the rows are written.
         format: Format = Format::Table, "\"table\"";
         /// A title above it.
-        title: Option<String> = None, "none";
+        title: Option<Shown> = None, "none";
         /// Which columns, in which order.
         columns: OneOrMore<Name> = OneOrMore::ALL, "all";
         /// How wide a table may be, in characters.
@@ -104,11 +106,36 @@ fn without_empty_tenants(rows: Rows) -> Rows {
     rows.select(&keep)
 }
 
+/// Rows without secrets, before any format wraps, cuts or escapes them.
+fn readable_rows(host: &Host, rows: Rows) -> Rows {
+    let mut masked = false;
+    let mut text = |text: String| match host.secrets.clean(&text) {
+        Cow::Owned(clean) => {
+            masked = true;
+            clean
+        }
+        Cow::Borrowed(_) => text,
+    };
+    let columns = rows.columns.into_iter().map(&mut text).collect();
+    let mut cell = |cell: Cell| match cell {
+        Cell::Text(shown) => Cell::Text(text(shown)),
+        Cell::Nested(value) => Cell::Nested(host.secrets.clean_value(value)),
+        Cell::Number(number) if host.secrets.is_in(&number.to_string()) => Cell::Text(MASK.to_owned()),
+        other => other,
+    };
+    let cells = rows.rows.into_iter().map(|row| row.into_iter().map(&mut cell).collect()).collect();
+    if masked {
+        host.warn_once("report: `***` stands in it in place of a secret".to_owned());
+    }
+    Rows { columns, rows: cells, title: rows.title }
+}
+
 fn rendered(call: &Call<'_>, value: Dynamic, options: &ReportOptions) -> HostResult<String> {
+    let host = Host::of(call)?;
     let columns = texts(options.columns.named());
-    let rows = rows(call, value, &columns)?;
+    let rows = readable_rows(&host, rows(call, value, &columns)?);
     let looks = report::Options {
-        title: options.title.clone(),
+        title: options.title.as_ref().map(|title| host.secrets.clean(title).into_owned()),
         columns: columns.into_iter().map(report::Column::new).collect(),
         width: u16::try_from(options.width).unwrap_or(100).max(20),
     };
@@ -125,7 +152,9 @@ fn texts(names: &[Name]) -> Vec<String> {
 }
 
 fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
-    for (missing, name) in [(options.to.is_empty(), "to"), (options.subject.is_none(), "subject")] {
+    for (missing, name) in
+        [(options.to.is_empty(), "to"), (options.subject.as_ref().is_none_or(|subject| subject.trim().is_empty()), "subject")]
+    {
         if missing {
             return Err(raise(
                 Error::new(Kind::Script, format!("`email` needs the option `{name}`"))
@@ -150,10 +179,36 @@ fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
         reply_to: options.reply_to.clone().map(String::from),
         subject: options.subject.as_deref().map(one_line).unwrap_or_default(),
         text,
-        html: options.html.clone(),
+        html: options.html.as_ref().map(|html| html.0.clone()),
         attachments,
         message_id: String::new(),
     })
+}
+
+/// The letter as its readers may see it: without secrets, unless the script has revealed them itself. An error of a step may hold a
+/// secret that nobody meant to send.
+fn readable(host: &Host, mut letter: Letter) -> Letter {
+    let revealed = host.revealed.lock().clone();
+    let mut masked = false;
+    let mut clean = |text: &mut String| {
+        if let Cow::Owned(clean) = host.secrets.clean_but(text, &revealed) {
+            (*text, masked) = (clean, true);
+        }
+    };
+    clean(&mut letter.subject);
+    letter.text.iter_mut().chain(&mut letter.html).for_each(&mut clean);
+    for file in &mut letter.attachments {
+        clean(&mut file.name);
+        let mut text = String::from_utf8_lossy(&file.content).into_owned();
+        clean(&mut text);
+        file.content = text.into_bytes();
+    }
+    if masked {
+        let text =
+            format!("mail `{}`: `***` stands in it in place of a secret; `.reveal()` of the secret lets mails show it", letter.subject);
+        host.note(Level::Warning, text);
+    }
+    letter
 }
 
 /// In a simulation nobody has to be told who writes.
@@ -179,13 +234,14 @@ crate::functions! {
     /// server is away, the mail is kept and tried again as long as the run goes on, and once more at its end; that is a warning
     /// and never stops a deployment. What the server refuses is given up at once. `required: true` makes a mail that is not
     /// sent within the half minute an error of kind `mail`. Returns whether it was sent by then.
+    /// Secrets are `***` in subject, text and attachments; one whose `.reveal()` the script has called is shown.
     ///
     /// ```rhai
     /// email(#{to: "team@example.com", subject: "What is in Test", body: dashboard(#{env: "Test"})});
     /// ```
     fn email(call, options: Box<EmailOptions>) -> "true or false" raises "mail" {
         let host = Host::of(call)?;
-        let letter = letter(call, &options)?;
+        let letter = readable(&host, letter(call, &options)?);
         let arguments = serde_json::json!({"to": letter.to, "subject": letter.subject});
         let posted = if let Some(mailer) = &mailer(&host, letter.from.is_some())? {
             host.effect("email", &arguments, |attempt| {
@@ -249,7 +305,7 @@ crate::functions! {
     /// ```rhai
     /// notify("ops@example.com", "Project A is live in Test");
     /// ```
-    fn notify(call, channel: Name, text: String) -> "true or false" raises "mail" {
+    fn notify(call, channel: Name, text: Shown) -> "true or false" raises "mail" {
         let host = Host::of(call)?;
         let known = host.given(&channel).and_then(|value| value.as_str().map(str::to_owned));
         let to = known.unwrap_or_else(|| channel.to_string());
@@ -257,11 +313,11 @@ crate::functions! {
             return Err(raise(Error::new(Kind::Script, format!("`{channel}` is no address and no parameter that holds one")).help("give an e-mail address")));
         }
         let subject = text.lines().next().unwrap_or_default().to_owned();
-        let options = Map::from_iter([("to".into(), to.into()), ("subject".into(), subject.into()), ("body".into(), text.into())]);
+        let options = Map::from_iter([("to".into(), to.into()), ("subject".into(), subject.into()), ("body".into(), text.0.into())]);
         call.ctx.call_native_fn::<bool>("email", (options,))
     }
 
-    /// Rows as text: a table, Markdown, HTML, CSV or JSON. Rows are what `dashboard`, `deployments`, `promotable`,
+    /// Rows as text: a table, Markdown, HTML, CSV or JSON, with `***` in place of secrets. Rows are what `dashboard`, `deployments`, `promotable`,
     /// `events`, ... return, or maps.
     ///
     /// ```rhai

@@ -10,7 +10,10 @@ use super::{
 use crate::{
     api::version::VersionRange,
     clock::{later, text},
-    engine::thrown::{HostResult, raise},
+    engine::{
+        options::Shown,
+        thrown::{HostResult, raise},
+    },
     error::{Error, Kind},
     event::What,
 };
@@ -25,7 +28,7 @@ crate::options! {
         /// How often to look.
         every: SignedDuration = SignedDuration::from_secs(15), "15s";
         /// What is waited for, in words, for messages.
-        message: Option<String> = None, "none";
+        message: Option<Shown> = None, "none";
     }
 }
 
@@ -128,7 +131,7 @@ crate::functions! {
     /// ```
     fn wait_for(call, closure: FnPtr; options: ConditionOptions) -> "what the closure returns" raises "timeout, closure" {
         let host = Host::of(call)?;
-        let what = options.message.clone().unwrap_or_else(|| "a condition".to_owned());
+        let what = options.message.clone().map(|message| message.0).unwrap_or_else(|| "a condition".to_owned());
         condition(&host, &what, &options, || {
             let value: Dynamic = call.closure(&closure, ())?;
             let not_yet = value.is_unit() || value.as_bool() == Ok(false);

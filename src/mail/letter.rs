@@ -204,7 +204,7 @@ fn parse(text: &str) -> Result<Vec<Mailbox>> {
 }
 
 fn wrong(text: &str) -> Error {
-    let shown: String = one_line(text).chars().take(100).collect();
+    let shown = crate::error::shortened(&one_line(text), 100);
     Error::new(Kind::Mail, format!("`{shown}` is not a mail address"))
         .help("write it like `team@example.com` or `The Team <team@example.com>`")
 }

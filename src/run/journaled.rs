@@ -10,10 +10,11 @@ use crate::{
     event::{Events, Level},
     host::{
         journal::{LONG, Recorder},
-        sealed::{Clean, Sealer, cleaned},
+        sealed::Sealer,
     },
     journal::{Begin, BegunFor, Claim, Holder, Journal, NewRun, Run, RunState, Step, asked_to_end, fingerprint},
     platform::process::ProcessIdentity,
+    secrets::Redactor,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -50,7 +51,7 @@ pub(super) struct TakenUp {
     pub(super) mark: String,
     steps: Vec<Step>,
     has_steps: bool,
-    clean: Clean,
+    redactor: Redactor,
     /// Secret parameters, and others that hold a secret.
     secrets: Vec<(String, String)>,
     suspend: bool,
@@ -141,9 +142,9 @@ pub(super) fn take_up(
         }
     };
     events.note(Level::Verbose, format!("run `{}` in the journal at {}", new.name, journaling.store.place()));
-    let (store, name, marker, clean, time) =
-        (journaling.store.clone(), new.name.clone(), holder.clone(), settings.clean.clone(), clock.clone());
-    settings.cancel.record_first(move |why| store.mark_cancelled(&name, &marker, &clean(why), time.now()));
+    let (store, name, marker, redactor, time) =
+        (journaling.store.clone(), new.name.clone(), holder.clone(), settings.secrets.clone(), clock.clone());
+    settings.cancel.record_first(move |why| store.mark_cancelled(&name, &marker, &redactor.clean(why), time.now()));
     Ok(Begun::Ours(Box::new(TakenUp {
         store: journaling.store.clone(),
         name: new.name,
@@ -152,7 +153,7 @@ pub(super) fn take_up(
         mark: begun.mark.clone(),
         has_steps: !steps.is_empty(),
         steps,
-        clean: settings.clean.clone(),
+        redactor: settings.secrets.clone(),
         secrets: secrets(&journaling.params, settings),
         suspend: journaling.suspend,
         any_user: journaling.any_user,
@@ -369,7 +370,7 @@ impl TakenUp {
             self.name.clone(),
             self.holder.clone(),
             std::mem::take(&mut self.steps),
-            Sealer::new(self.clean.clone(), std::mem::take(&mut self.secrets)),
+            Sealer::new(self.redactor.clone(), std::mem::take(&mut self.secrets)),
             suspend_after,
         )
     }
@@ -465,7 +466,7 @@ impl TakenUp {
     }
 
     fn write(&self, state: RunState, outcome: &mut Outcome, clock: &Clock, written: Result<()>) {
-        let kept = without_secrets(&self.clean, state.clone());
+        let kept = without_secrets(&self.redactor, state.clone());
         let written = written.and_then(|()| self.store.put_down(&self.name, &self.holder, &kept, clock.now()));
         if let Err(error) = written {
             let error = error.context("how the run ended could not be written");
@@ -487,9 +488,10 @@ impl TakenUp {
 }
 
 /// What a run returns or failed with may hold what a script revealed: the record does not.
-fn without_secrets(clean: &Clean, state: RunState) -> RunState {
+fn without_secrets(redactor: &Redactor, state: RunState) -> RunState {
+    let clean = |text: &str| redactor.clean(text).into_owned();
     match state {
-        RunState::Succeeded { result } => RunState::Succeeded { result: cleaned(clean, result) },
+        RunState::Succeeded { result } => RunState::Succeeded { result: redactor.clean_value(result) },
         RunState::Cancelled { reason } => RunState::Cancelled { reason: clean(&reason) },
         RunState::Suspended { due, reason } => RunState::Suspended { due, reason: clean(&reason) },
         RunState::Stopped { exit_code, reason } => RunState::Stopped { exit_code, reason: clean(&reason) },

@@ -26,10 +26,11 @@ use crate::{
     engine::{Config, Failure, Interpreter, Limits, Program, on_script_thread, thrown::to_json},
     error::{Error, Kind, Result},
     event::{Events, Level, Sink, What},
-    host::{self, Host, journal::Recorder, place::Place, retry::as_error, sealed::Clean},
+    host::{self, Host, journal::Recorder, place::Place, retry::as_error},
     journal::Patience,
     mail::Mailer,
     sandbox::{Sandbox, World},
+    secrets::Redactor,
     trust::Certificates,
 };
 use jiff::{SignedDuration, tz::TimeZone};
@@ -66,8 +67,8 @@ pub struct Settings {
     pub mail_from: Option<String>,
     /// Where `artifact(...)` writes; created when needed.
     pub artifacts: PathBuf,
-    /// Takes secrets out of what leaves the run: artifacts, its journal.
-    pub clean: Clean,
+    /// Knows the secrets, and takes them out of what leaves the run.
+    pub secrets: Redactor,
     /// An operation limit that differs from the default.
     pub max_operations: Option<u64>,
     /// Who listens.
@@ -162,7 +163,7 @@ pub fn run(settings: Settings) -> Outcome {
         Err(error) => return failed(error.into()),
     };
     let begun = clock.now();
-    let events = Events::new(clock.clone());
+    let events = Events::new(clock.clone(), settings.secrets.clone());
     for sink in &settings.sinks {
         events.listen(Arc::clone(sink));
     }
@@ -261,7 +262,8 @@ async fn grounds(
         surroundings: std::sync::OnceLock::new(),
         params: Mutex::new(settings.params.clone()),
         artifacts: settings.artifacts.clone(),
-        clean: settings.clean.clone(),
+        secrets: settings.secrets.clone(),
+        revealed: Mutex::default(),
         run_id: mark,
         seed: sandbox.as_ref().map(|_| settings.script.text.clone()),
         step_since: std::sync::OnceLock::new(),
@@ -326,6 +328,7 @@ fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter
     Interpreter::new(Config {
         limits: Limits { operations: settings.max_operations.unwrap_or(defaults.operations), ..defaults },
         cancel: settings.cancel.clone(),
+        secrets: settings.secrets.clone(),
         state: Dynamic::from(host.clone()),
         library: host::library(),
         constants: vec![("ctx".to_owned(), Dynamic::from(host::ctx::Context))],

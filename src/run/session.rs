@@ -62,7 +62,7 @@ impl Session {
     /// Connects to the server of `settings`, or starts their sandbox. A real server gets no writes until [`Session::go_live`].
     pub fn begin(settings: Settings) -> Result<Self> {
         let clock = time::of(&settings)?;
-        let events = Events::new(clock.clone());
+        let events = Events::new(clock.clone(), settings.secrets.clone());
         for sink in &settings.sinks {
             events.listen(Arc::clone(sink));
         }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     clock::text,
     engine::{scene::Scene, text::scan},
-    error::{Error, Kind, Result, suggestion},
+    error::{Error, Kind, Result, shortened, suggestion},
     platform::terminal::EDITOR,
     repl::{
         Helper,
@@ -181,7 +181,7 @@ impl Repl<'_> {
         let inputs = self.session().inputs();
         let mut rows: Vec<[String; 3]> = Vec::new();
         for (name, value) in inputs.variables() {
-            let line: String = line_of(&value).chars().take(100).collect();
+            let line = shortened(&self.ui.redactor().clean(&line_of(&value)), 100);
             rows.push([name.clone(), variable(&name, &value).kind, line.replace('\n', " ")]);
         }
         for (name, params) in inputs.functions() {

@@ -246,11 +246,10 @@ fn settings(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target)
     let zone = run::zone(args.tz.as_deref(), &target, None)?;
     let smtp = args.smtp.as_deref().or_else(|| variable(environment, "OCTORHAI_SMTP_URL")).map(str::to_owned);
     if let Some(url) = &smtp {
-        run::learn_password(ui, url)?;
+        run::learn_mail_server(ui, url)?;
     }
     let cancel = Cancel::new();
     let screen = Arc::new(Screen::new(ui.clone(), zone.clone()));
-    let redactor = ui.redactor().clone();
     let settings = Settings {
         script: Source { name: "session".to_owned(), text: String::new(), files: Files::Folder(PathBuf::from(".")) },
         params: BTreeMap::new(),
@@ -270,7 +269,7 @@ fn settings(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target)
         smtp,
         mail_from: args.mail_from.as_deref().or_else(|| variable(environment, "OCTORHAI_MAIL_FROM")).map(str::to_owned),
         artifacts: PathBuf::from("octorhai-artifacts"),
-        clean: Arc::new(move |text| redactor.clean(text).into_owned()),
+        secrets: ui.redactor().clone(),
         max_operations: None,
         sinks: vec![screen.clone()],
         cancel: cancel.clone(),

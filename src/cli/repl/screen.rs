@@ -114,6 +114,7 @@ pub(super) fn show(ui: &Ui, session: &mut Session, value: &Dynamic, width: usize
     let text = value.clone().into_string().ok();
     // A log or a report is read as it is.
     let line = text.filter(|text| text.trim_end().contains('\n')).unwrap_or(line);
+    let line = ui.redactor().clean(&line).into_owned();
     let mut lines = line.trim_end().lines();
     let mut cut = false;
     for line in lines.by_ref().take(ROWS) {

@@ -28,6 +28,7 @@ sleep(at("tomorrow 03:00")); //! time-without-zone
 if window("22:00-04:00") { requeue("Sat 02:00"); } //! time-without-zone time-without-zone
 let t = deploy("Project E", "2.0.0", "Test", #{at: "03:00", tenant: "Sun & Sons"}); //! check-then-act time-without-zone
 print(`the key is ${token}`); //! secret-shown
+post("x", #{Key: `Bearer ${token}`}); //! secret-in-text
 email(#{to: to, subject: "x", body: open}); //! secret-shown
 print(ctx.environment); //! unknown-property
 print(t.stat); //! unknown-property
@@ -47,6 +48,8 @@ fn twice(x) { x * 2 }
 let to = param("NotifyTo", "team@example.com", #{label: "Who gets the mail"});
 let token = secret("Token");
 output_secret("Token", token);
+output_secret("Header", "Bearer " + token);
+post("x", #{Key: `Bearer ${token.reveal()} of ${token.length}`});
 let parts = lists::chunks([1, 2, 3], 2);
 print(twice(parts.len()));
 lock("shop", #{wait_up_to: "30m"}, || {

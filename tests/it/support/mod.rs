@@ -169,7 +169,7 @@ pub fn settings(target: Target, script: &str, events: Arc<Recorder>) -> Settings
         on_failure: OnCancel::Leave,
         smtp: None,
         mail_from: None,
-        clean: Arc::new(str::to_owned),
+        secrets: octorhai::secrets::Redactor::new(),
         artifacts: std::env::temp_dir().join("octorhai-test-artifacts"),
         max_operations: None,
         locks: octorhai::run::LocksAt::Octopus,
