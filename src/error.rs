@@ -234,6 +234,19 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// `1,000,000`
+pub fn with_commas(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
 /// A number of bytes for messages: `512 bytes`, `64 KiB`, `1.5 MiB`. Rounded up to a tenth, so that a size above a limit never reads
 /// like the limit.
 pub fn size(bytes: u64) -> String {
@@ -322,5 +335,11 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn large_numbers_are_readable() {
+        assert_eq!(with_commas(50_000_000), "50,000,000");
+        assert_eq!(with_commas(999), "999");
     }
 }

@@ -1,16 +1,12 @@
 //! What is given beside options: environment variables, files.
 
 use crate::{
-    error::{Error, Result, size},
-    platform::environment::known_as,
+    error::{Error, Result},
+    platform::{environment::known_as, files},
     secrets::Redactor,
     trust::Certificates,
 };
-use std::{
-    collections::BTreeMap,
-    io::{self, Read as _},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 /// Names a file with certificates that are trusted, as `--ca-cert` does.
 pub(super) const CA_CERT: &str = "OCTORHAI_CA_CERT";
@@ -44,25 +40,7 @@ pub(super) fn variable<'a>(environment: &'a Environment, name: &str) -> Option<&
 /// Reads the text of a file of at most `largest` bytes; `what` it is stands in the error.
 pub(super) fn read(path: &Path, what: &str, largest: u64) -> Result<String> {
     let cannot = |why: &str| Error::usage(format!("the {what} `{}` cannot be read: {why}", path.display()));
-    let trouble = |why: io::Error| match why.kind() {
-        io::ErrorKind::NotFound => cannot("there is no such file"),
-        io::ErrorKind::PermissionDenied => cannot("this user may not read it"),
-        _ => cannot(&why.to_string()),
-    };
-    // Before it is opened: some systems only say that a folder may not be read.
-    if path.is_dir() {
-        return Err(cannot("it is a folder"));
-    }
-    let file = std::fs::File::open(path).map_err(trouble)?;
-    // Devices and pipes do not tell their length: what is read is counted.
-    let mut bytes = Vec::new();
-    file.take(largest + 1).read_to_end(&mut bytes).map_err(trouble)?;
-    if bytes.len() as u64 > largest {
-        return Err(cannot(&format!("it has more than {}, the most we read", size(largest))));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| cannot("it is not text in UTF-8"))?;
-    // Editors on Windows put a mark in front.
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    files::read_text(path, largest).map_err(|why| cannot(&why.to_string()))
 }
 
 /// Certificates that are trusted beside those of the machine: from the option `--ca-cert`, otherwise from the variable.

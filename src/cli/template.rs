@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     engine::Failure,
     error::{Error, Kind, Result},
+    platform::files,
     template::{
         Shell, export,
         lint::{self, Finding},
@@ -129,6 +130,9 @@ pub struct PackArgs {
 /// A template or a program is not larger.
 const LARGEST: u64 = 256 << 20;
 
+/// A program is not larger.
+const LARGEST_PROGRAM: u64 = 1 << 30;
+
 /// Does what a subcommand of `template` says and returns the exit code.
 pub fn run(args: &TemplateArgs, ui: &Ui, environment: &Environment) -> u8 {
     let done = match &args.command {
@@ -221,7 +225,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>> {
             found.sort();
         }
         for file in found {
-            let content = if file.is_dir() { Vec::new() } else { std::fs::read(&file).map_err(wrong)? };
+            let content = if file.is_dir() { Vec::new() } else { files::read(&file, LARGEST).map_err(wrong)? };
             all.push((file.display().to_string(), content));
         }
     }
@@ -372,8 +376,8 @@ fn pack(args: &PackArgs, ui: &Ui, environment: &Environment) -> Result<()> {
             let known = pack::PLATFORMS.iter().map(|(platform, _)| *platform);
             return Err(Error::usage(format!("there is no platform `{platform}`")).suggest(&platform, known));
         };
-        let content =
-            std::fs::read(&path).map_err(|problem| Error::usage(format!("the program `{}` cannot be read: {problem}", path.display())))?;
+        let content = files::read(&path, LARGEST_PROGRAM)
+            .map_err(|problem| Error::usage(format!("the program `{}` cannot be read: {problem}", path.display())))?;
         entries.push(Entry { path: format!("{platform}/{file}"), content, is_program: true });
     }
     let bytes = pack::pack(entries)?;

@@ -247,6 +247,11 @@ impl Stopwatch {
     }
 }
 
+/// How long this thread has computed, real time in which it waited left out; zero where that cannot be asked.
+pub fn computed_here() -> std::time::Duration {
+    cpu_time::ThreadTime::try_now().map_or(std::time::Duration::ZERO, |time| time.as_duration())
+}
+
 /// A pause of this thread in real time, for trouble outside of the simulation (a disk, a database).
 pub fn real_pause(span: std::time::Duration) {
     std::thread::sleep(span);

@@ -6,10 +6,14 @@ use crate::{
     clock::text::show,
     error::{Error, Result},
     lock::{DRAIN, Rules, octopus::SETTLE},
+    platform::files,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use std::{fmt, fs, path::Path};
+
+/// What was measured is not longer.
+const LARGEST: u64 = 16 << 20;
 
 /// How a deployment is created when an answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +152,7 @@ impl fmt::Display for Advice {
 /// What was measured on the server at `address`, from the file that [`remember`] wrote. No file, nothing in it, or nothing
 /// that can be read: what is safe anywhere.
 pub fn advice(file: Option<&Path>, address: &str) -> Advice {
-    let kept = file.and_then(|file| fs::read(file).ok()).and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let kept = file.and_then(|file| files::read(file, LARGEST).ok()).and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     let address = api::base_address(address).unwrap_or_else(|_| address.to_owned());
     kept.and_then(|kept| Advice::read(&kept[&address]["advice"])).unwrap_or(CAUTIOUS)
 }
@@ -159,7 +163,8 @@ pub fn remember(file: &Path, report: &Report) -> Result<()> {
         Error::usage(format!("what was measured cannot be kept in `{}`: {why}", file.display()))
             .help("make the folder writable for this user, or choose another with OCTORHAI_STATE")
     };
-    let mut all: Map<String, Value> = fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let mut all: Map<String, Value> =
+        files::read(file, LARGEST).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     all.insert(report.server.clone(), report.json());
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(cannot)?;

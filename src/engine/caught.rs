@@ -7,7 +7,9 @@
 use super::{
     explain::{self, Surroundings},
     library::Docs,
+    meter::Meter,
     modules::Shelf,
+    sizes::Sizes,
     thrown::{self, HostResult},
 };
 use crate::{error::Error, secrets::Redactor};
@@ -27,20 +29,53 @@ pub(super) struct Tag {
     pub(super) state: Dynamic,
     pub(super) secrets: Redactor,
     pub(super) explainer: Arc<Explainer>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) sizes: Sizes,
+}
+
+impl Tag {
+    /// That of a call; an engine without an interpreter has none, in tests.
+    pub(super) fn of(context: &NativeCallContext) -> Option<Self> {
+        context.tag()?.read_lock::<Self>().map(|tag| tag.clone())
+    }
 }
 
 /// Calls a closure of the script; what goes wrong in it comes out as an error of ours, or as what the script threw.
 pub(super) fn call(context: &NativeCallContext, closure: &FnPtr, args: impl FuncArgs) -> HostResult<Dynamic> {
     let result = closure.call_within_context(context, args);
     // The caller has it in the error.
-    thrown::come_out();
+    let ending = thrown::come_out();
+    let tag = Tag::of(context);
+    let result = match (result, ending) {
+        (Ok(_), Some(ending)) => Err(EvalAltResult::ErrorTerminated(ending, Position::NONE).into()),
+        (Ok(value), None) => tag.as_ref().map_or(Ok(()), |tag| tag.sizes.check_all(&value)).map(|()| value),
+        (Err(error), _) => Err(error),
+    };
     result.map_err(|mut error| {
-        // An engine without an interpreter has none, in tests.
-        if let Some(tag) = context.tag().and_then(Dynamic::read_lock::<Tag>) {
+        if let Some(tag) = &tag {
+            error = bounded(tag.sizes, error);
+        }
+        // What was too big has been told in the error.
+        thrown::come_out();
+        if let Some(tag) = tag {
             tag.explainer.reword(&mut error, context.call_source().unwrap_or_default(), context.engine());
         }
         error
     })
+}
+
+/// The same error, unless it carries a value that is too big or too deep to be handed on.
+pub(super) fn bounded(sizes: Sizes, error: Box<EvalAltResult>) -> Box<EvalAltResult> {
+    match thrown::innermost(&error) {
+        EvalAltResult::ErrorRuntime(value, position) => match sizes.check_all(value) {
+            Ok(()) => error,
+            Err(mut too_big) => {
+                too_big.set_position(*position);
+                too_big
+            }
+        },
+        _ => error,
+    }
 }
 
 impl Explainer {

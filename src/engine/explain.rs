@@ -3,13 +3,12 @@
 use super::{
     library::{Docs, FunctionDoc},
     modules::Shelf,
-    sizes::with_commas,
     syntax,
     text::Reading,
     thrown,
     words::{ANY, Way, counted, standard_ways, type_words, with_article},
 };
-use crate::error::{Error, Kind, nearest, suggestion};
+use crate::error::{Error, Kind, nearest, suggestion, with_commas};
 use rhai::{ASTNode, Dynamic, Engine, EvalAltResult, Expr, Map, Position, Stmt};
 use std::cell::Cell;
 
@@ -110,10 +109,8 @@ pub(super) fn explain(error: &EvalAltResult, around: &Surroundings) -> Error {
         }
         EvalAltResult::ErrorArithmetic(message, _) => not_a_number(message).unwrap_or_else(|| script(plain(message))),
         EvalAltResult::ErrorTooManyOperations(_) => {
-            let limit = with_commas(engine.max_operations());
-            Error::new(Kind::Limit, format!("the script did more than {limit} operations"))
-                .help("is this a loop that never ends? to wait for something, use `wait`, `wait_for` or `sleep`: waiting costs nothing")
-                .help("a script that has so much to do needs a higher limit: `--max-operations N`")
+            // Of an engine that counts itself; ours are counted by the meter.
+            Error::new(Kind::Limit, format!("the script did more than {} operations", with_commas(engine.max_operations())))
         }
         EvalAltResult::ErrorTooManyVariables(_) => {
             Error::new(Kind::Limit, format!("more than {} variables at the same time", with_commas(engine.max_variables() as u64)))

@@ -1,9 +1,10 @@
 //! Loading and running a script within limits.
 
 use super::{
-    Failure, Source,
-    caught::{Explainer, Tag},
+    Failure, Limits, Source,
+    caught::{self, Explainer, Tag},
     library::Library,
+    meter::Meter,
     modules::{Resolver, Shelf, Unit},
     sizes::Sizes,
     standard, thrown,
@@ -13,45 +14,6 @@ use crate::{cancel::Cancel, secrets::Redactor};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-
-/// What a script may use up at most. Going over one is an error of kind `limit` that scripts cannot catch.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Operations (roughly: expressions and statements evaluated) of one run.
-    pub operations: u64,
-    /// Bytes of one text; all texts in one list or map may have 16 times as many.
-    pub text: usize,
-    /// Items of one list, counted with the lists in it.
-    pub list: usize,
-    /// Entries of one map, counted with the maps in it.
-    pub map: usize,
-    /// Function calls inside of each other.
-    pub calls: usize,
-    /// Nested expressions and blocks.
-    pub nesting: usize,
-    /// `import` statements carried out.
-    pub imports: usize,
-    /// Functions in one file.
-    pub functions: usize,
-    /// Variables at the same time.
-    pub variables: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            operations: 50_000_000,
-            text: 16 << 20,
-            list: 1_000_000,
-            map: 100_000,
-            calls: 64,
-            nesting: 256,
-            imports: 10_000,
-            functions: 1_000,
-            variables: 10_000,
-        }
-    }
-}
 
 /// What an interpreter is made of.
 pub struct Config {
@@ -93,6 +55,8 @@ impl Default for Config {
 pub struct Interpreter {
     engine: Engine,
     explainer: Arc<Explainer>,
+    meter: Arc<Meter>,
+    sizes: Sizes,
 }
 
 /// A script that compiled, with the files it imports by literal names.
@@ -131,7 +95,8 @@ impl Interpreter {
         let Config { limits, cancel, secrets, state, library, constants, print, debug } = config;
         let mut engine = Engine::new_raw();
         engine
-            .set_max_operations(limits.operations)
+            // Counted by the meter, which has a reserve for what must happen after the end.
+            .set_max_operations(0)
             .set_max_call_levels(limits.calls)
             .set_max_expr_depths(limits.nesting, limits.nesting)
             .set_max_modules(limits.imports)
@@ -162,9 +127,10 @@ impl Interpreter {
         let shelf = Arc::new(Shelf::new(names, waiting));
         engine.set_module_resolver(Resolver(shelf.clone()));
         let explainer = Arc::new(Explainer { shelf, docs });
-        engine.set_default_tag(Dynamic::from(Tag { state, secrets, explainer: explainer.clone() }));
-
+        let meter = Arc::new(Meter::new(&limits));
         let sizes = Sizes::from(&limits);
+        engine.set_default_tag(Dynamic::from(Tag { state, secrets, explainer: explainer.clone(), meter: meter.clone(), sizes }));
+
         let for_catch = explainer.clone();
         #[allow(deprecated, reason = "Rhai marks its changing interfaces as deprecated")]
         engine.on_var(move |name, index, mut context| {
@@ -186,11 +152,18 @@ impl Interpreter {
             }
             Ok(None)
         });
-        engine.on_progress(move |_| cancel.is_cancelled().then(|| thrown::token(cancel.error())).or_else(thrown::ending));
+        let counting = meter.clone();
+        engine.on_progress(move |_| {
+            cancel
+                .is_cancelled()
+                .then(|| thrown::token(cancel.error()))
+                .or_else(thrown::ending)
+                .or_else(|| counting.operation().map(thrown::token))
+        });
         engine.on_print(move |text| print(&thrown::without_closures(text.to_owned())));
         engine.on_debug(move |text, _source, _position| debug(&thrown::without_closures(text.to_owned())));
 
-        Self { engine, explainer }
+        Self { engine, explainer, meter, sizes }
     }
 
     /// The engine below, for completion, documentation and tests.
@@ -226,11 +199,15 @@ impl Interpreter {
     /// Evaluates what is compiled; `file` is where its outermost frame is.
     pub(super) fn run_ast(&self, scope: &mut Scope, ast: &AST, file: &str) -> Result<Dynamic, Failure> {
         thrown::come_out();
+        self.meter.begin();
         let result = self.engine.eval_ast_with_scope::<Dynamic>(scope, ast).map(Dynamic::flatten);
         let result = match (result, thrown::come_out()) {
             (Ok(_), Some(ending)) => Err(EvalAltResult::ErrorTerminated(ending, Position::NONE).into()),
-            (result, _) => result,
+            // Here, where the stack is big enough to let go of a value that is too deep.
+            (Ok(value), None) => self.sizes.check_all(&value).map(|()| value),
+            (Err(error), _) => Err(caught::bounded(self.sizes, error)),
         };
+        thrown::come_out();
         match result {
             Err(error) if thrown::is_exit(&error) => Ok(Dynamic::UNIT),
             result => result.map_err(|error| self.failure(*error, file)),

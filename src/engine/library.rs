@@ -112,6 +112,14 @@ impl Call<'_> {
         caught::call(&self.ctx, closure, args)
     }
 
+    /// Does what must be done also when the run has used up what it may: an undo, tidying up. It may use up a part of a reserve.
+    pub fn tidying<T>(&self, work: impl FnOnce() -> T) -> T {
+        match caught::Tag::of(&self.ctx) {
+            Some(tag) => tag.meter.tidying(work),
+            None => work(),
+        }
+    }
+
     /// What the run gave to its interpreter, see [`Config::state`](super::Config::state).
     pub fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.ctx.tag()?.read_lock::<caught::Tag>()?.state.clone().try_cast()
@@ -263,6 +271,10 @@ impl Library {
             let types: Vec<TypeId> = receiver.into_iter().chain(std::iter::repeat_n(TypeId::of::<Dynamic>(), count)).collect();
             let (function, body) = (doc.name, body.clone());
             self.raw(function, &types, move |ctx, args| {
+                let sizes = caught::Tag::of(&ctx).map(|tag| tag.sizes);
+                for argument in args.iter() {
+                    sizes.map_or(Ok(()), |sizes| sizes.check_all(argument))?;
+                }
                 let values = args.iter().map(|a| a.flatten_clone()).collect::<Vec<_>>();
                 let _inside = site::enter(function, &values);
                 let values = values.into_iter();

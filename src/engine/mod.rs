@@ -3,10 +3,14 @@
 //! One [`Interpreter`] serves one run. It knows the functions of its library and nothing of what they do;
 //! what goes wrong in a script comes back as a [`Failure`] with its place.
 
+mod bounded;
 mod caught;
+mod closures;
 mod explain;
 mod failure;
 mod interpreter;
+mod limits;
+mod meter;
 mod modules;
 mod secret_texts;
 mod sizes;
@@ -34,7 +38,8 @@ pub mod texts;
 pub mod thrown;
 
 pub use failure::{Failure, Frame, span};
-pub use interpreter::{Config, Interpreter, Limits, Program};
+pub use interpreter::{Config, Interpreter, Program};
+pub use limits::Limits;
 pub use modules::{Files, Source, standard_library};
 pub use parallel::{Hooks, branch, parallel};
 pub use session::is_well_formed;

@@ -5,7 +5,10 @@ use super::{
     thrown::{HostResult, raise},
     unlocked::{self, Columns, MayWait},
 };
-use crate::error::{Error, Kind, size};
+use crate::{
+    error::{Error, Kind},
+    platform::files,
+};
 use include_dir::{Dir, include_dir};
 use parking_lot::Mutex;
 use rhai::{AST, ASTNode, Engine, EvalAltResult, Expr, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared, Stmt};
@@ -352,15 +355,7 @@ fn scripts_beside(path: &Path) -> Vec<String> {
 
 fn read(real: &Path, name: &str) -> Result<String, Error> {
     let wrong = |why: String| Error::new(Kind::Script, format!("cannot import `{name}`: {why}"));
-    let about = std::fs::metadata(real).map_err(|e| wrong(e.to_string()))?;
-    if !about.is_file() {
-        return Err(wrong("it is not a file".to_owned()));
-    }
-    if about.len() > MAX_BYTES {
-        return Err(wrong(format!("it has more than {}", size(MAX_BYTES))));
-    }
-    std::fs::read_to_string(real)
-        .map_err(|e| wrong(if e.kind() == std::io::ErrorKind::InvalidData { "it is not UTF-8 text".to_owned() } else { e.to_string() }))
+    files::read_text(real, MAX_BYTES).map_err(|why| wrong(why.to_string()))
 }
 
 fn cycle(stack: &[String], name: &str) -> Option<Error> {

@@ -3,6 +3,7 @@
 use super::{
     baton::{Away, Baton, Ticket},
     caught,
+    meter::{self, Meter, Waiting},
     thread::{STACK, panic_text},
     thrown::{self, HostResult, raise},
 };
@@ -17,6 +18,7 @@ use serde_json::json;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
 };
 use tokio::{runtime::Handle, sync::oneshot};
 
@@ -34,7 +36,7 @@ pub struct Hooks {
     pub cancel: Cancel,
     /// Called on each new thread; what it returns is dropped when the thread ends. For what belongs to a thread and must
     /// be the same in branches.
-    pub enter: std::sync::Arc<dyn Fn() -> Box<dyn std::any::Any> + Send + Sync>,
+    pub enter: Arc<dyn Fn() -> Box<dyn std::any::Any> + Send + Sync>,
 }
 
 thread_local! {
@@ -45,6 +47,29 @@ thread_local! {
 /// `2.1` for the first of a `parallel` inside of that.
 pub fn branch() -> String {
     BRANCH.with_borrow(Clone::clone)
+}
+
+/// The threads that one [`parallel`] may start, of those that the run may have in all. Given back when it has ended, and not as they end: so it
+/// does not depend on their speed how many there are for another one.
+struct Slots {
+    meter: Option<Arc<Meter>>,
+    count: usize,
+}
+
+impl Slots {
+    fn take(context: &NativeCallContext, wanted: usize) -> Self {
+        let meter = caught::Tag::of(context).map(|tag| tag.meter);
+        let count = meter.as_ref().map_or(wanted, |meter| meter.take_threads(wanted));
+        Self { meter, count }
+    }
+}
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        if let Some(meter) = &self.meter {
+            meter.give_back_threads(self.count);
+        }
+    }
 }
 
 /// What the last thread gives to the caller: its token of the clock, and a place in the queue for the baton.
@@ -91,7 +116,8 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
     if count == 0 {
         return Ok(items);
     }
-    let workers = width.clamp(1, MAX_WIDTH).min(count);
+    let slots = Slots::take(context, width.clamp(1, MAX_WIDTH).min(count));
+    let workers = slots.count;
     let outer = Baton::current();
     let baton = outer.clone().unwrap_or_default();
     let (last, all_ended) = oneshot::channel();
@@ -102,6 +128,8 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
         last: Mutex::new(Some(last)),
         outer,
     };
+    let meter_entered = meter::handed_on();
+    let meter_entered = &meter_entered;
     let path = branch();
     let path = path.as_str();
     let baton = &baton;
@@ -115,14 +143,20 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
                 let _held = baton.hold(ticket);
                 // Dropped before the baton is given on.
                 let worker = worker;
+                meter_entered();
                 let _entered = (hooks.enter)();
                 work_through(worker.shared, path, hooks, |item| caught::call(context, f, (item,)));
             };
             match std::thread::Builder::new().name("branch".to_owned()).stack_size(STACK).spawn_scoped(scope, work) {
                 Ok(thread) => threads.push(thread),
-                Err(e) => problem = Some(format!("no thread for a branch: {e}")),
+                // Those that there are do its work, or this one.
+                Err(e) => tracing::debug!("no thread for a branch: {e}"),
             }
         }
+        if workers == 0 {
+            return problem;
+        }
+        let waiting = Waiting::begin();
         let away = Away::go();
         let handed = hooks.runtime.block_on(hooks.clock.idle(all_ended));
         let (busy, ticket) = handed.map_or((None, None), |(busy, ticket)| (Some(busy), ticket));
@@ -135,12 +169,20 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
             Some(away) => away.back_with(ticket),
             None => drop(ticket),
         }
+        drop(waiting);
         // Only now that this thread is busy again.
         drop(busy);
         problem
     });
+    drop(slots);
     if let Some(problem) = problem {
         return Err(raise(Error::bug(problem)));
+    }
+    // What no thread was there for is done here, one after the other.
+    {
+        let _entered = (hooks.enter)();
+        work_through(&shared, path, hooks, |item| caught::call(context, f, (item,)));
+        BRANCH.set(path.to_owned());
     }
     collect(shared.ended.into_inner(), count, &hooks.cancel)
 }

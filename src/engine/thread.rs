@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 
-/// Enough for 64 nested script calls of the worst shape, with a margin of 16 (deps.md §1: a debug build needs 4 MiB,
-/// a release build 512 KiB).
-pub(super) const STACK: usize = if cfg!(debug_assertions) { 64 << 20 } else { 8 << 20 };
+/// Enough for 64 nested script calls of the worst shape, which need 4 MiB in a debug build, and for letting go of a value that got as
+/// deep as it can before it is looked at ([`Sizes`](super::sizes::Sizes)). Only what is used of it takes memory.
+pub(super) const STACK: usize = 64 << 20;
 
 /// Runs `work` on a thread of its own whose stack is big enough for scripts; never call it on a worker of a runtime
 /// that `work` needs. A panic in `work` becomes an error of kind `bug`.

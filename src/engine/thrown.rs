@@ -10,7 +10,7 @@ use crate::{
 use parking_lot::RwLock;
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use serde_json::Value;
-use std::{any::TypeId, cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{any::TypeId, cell::RefCell, collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 /// The result of every function that scripts can call.
 pub type HostResult<T> = Result<T, Box<EvalAltResult>>;
@@ -247,9 +247,18 @@ pub fn to_dynamic(value: &Value) -> Dynamic {
     }
 }
 
+/// No more levels of a value are shown or written: beyond them is nothing that a script can make.
+const LEVELS: usize = 256;
+
 /// A script value as JSON. A value of a type that JSON lacks becomes the text that `print` shows.
 pub fn to_json(value: &Dynamic) -> Value {
-    if value.is_unit() {
+    json_within(value, LEVELS)
+}
+
+fn json_within(value: &Dynamic, levels: usize) -> Value {
+    if levels == 0 {
+        "...".into()
+    } else if value.is_unit() {
         Value::Null
     } else if let Ok(b) = value.as_bool() {
         b.into()
@@ -258,9 +267,9 @@ pub fn to_json(value: &Dynamic) -> Value {
     } else if let Ok(f) = value.as_float() {
         serde_json::Number::from_f64(f).map_or(Value::Null, Value::Number)
     } else if let Some(items) = value.read_lock::<rhai::Array>() {
-        items.iter().map(to_json).collect()
+        items.iter().map(|item| json_within(item, levels - 1)).collect()
     } else if let Some(map) = value.read_lock::<Map>() {
-        Value::Object(map.iter().map(|(k, v)| (k.to_string(), to_json(v))).collect())
+        Value::Object(map.iter().map(|(k, v)| (k.to_string(), json_within(v, levels - 1))).collect())
     } else {
         shown(value).into()
     }
@@ -299,11 +308,39 @@ pub fn prints_as<T: Clone + Send + Sync + 'static>(show: fn(&T) -> String) {
 
 /// A value as `print` shows it, our own types too.
 pub fn shown(value: &Dynamic) -> String {
+    let mut text = String::new();
+    show(value, &mut text, LEVELS, false);
+    without_closures(text)
+}
+
+/// `quoted` is what is inside of a map: texts stand in quotes there.
+fn show(value: &Dynamic, text: &mut String, levels: usize, quoted: bool) {
     let display = DISPLAYS.read().get(&value.type_id()).cloned();
-    display.and_then(|display| display(value)).unwrap_or_else(|| match value.read_lock::<rhai::Array>() {
-        Some(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
-        None => without_closures(value.to_string()),
-    })
+    if let Some(own) = display.and_then(|display| display(value)) {
+        text.push_str(&own);
+    } else if levels == 0 {
+        text.push_str("...");
+    } else if let Some(items) = value.read_lock::<rhai::Array>() {
+        text.push('[');
+        for (index, item) in items.iter().enumerate() {
+            text.push_str(if index > 0 { ", " } else { "" });
+            show(item, text, levels - 1, quoted);
+        }
+        text.push(']');
+    } else if let Some(map) = value.read_lock::<Map>() {
+        text.push_str("#{");
+        for (index, (name, item)) in map.iter().enumerate() {
+            let _never_fails = write!(text, "{}{name:?}: ", if index > 0 { ", " } else { "" });
+            show(item, text, levels - 1, true);
+        }
+        text.push('}');
+    } else if let Some(closure) = value.read_lock::<rhai::FnPtr>() {
+        text.push_str(&closure.to_string());
+    } else if quoted {
+        let _never_fails = write!(text, "{value:?}");
+    } else {
+        let _never_fails = write!(text, "{value}");
+    }
 }
 
 /// Rhai shows a closure as `Fn(anon$0123456789abcdef)` or `Fn*("anon$...")`, by a name that is one by chance.

@@ -9,6 +9,12 @@
 //! for all rounds, so that all closures would see the last item. `for p in list { s.undo(|| print(p)) }` runs as
 //! `for p in list { let p = p; s.undo(|| print(p)) }`.
 //!
+//! Functions that change a text also return it, and where the value is used the text before the dot stays as it is: `let t = s.trim()` runs as
+//! `let t = [s][0].trim()`, and `s.trim();` as it is written.
+//!
+//! A loop that uses `this` begins each round with `this._stays_within_limits();`: variables are looked at when they are used, and `this` is not
+//! a variable.
+//!
 //! Errors of Rhai carry places in the running text; [`Columns`] leads back to the written one.
 
 use rhai::{AST, ASTFlags, ASTNode, Array, Dynamic, Expr, Map, Position, Stmt};
@@ -37,6 +43,12 @@ const PURE: [&str; 16] = [
     "end",
     "get",
 ];
+
+/// Functions on texts that change them and return the changed text.
+const CHANGING: [&str; 5] = ["trim", "replace", "crop", "make_upper", "make_lower"];
+
+/// What looks at `this`, see [`standard`](super::standard).
+pub(super) const LOOK_AT_THIS: &str = "_stays_within_limits";
 
 const BEGIN: &str = "[";
 const END: &str = "][0]";
@@ -105,9 +117,15 @@ pub(super) fn running(ast: &AST, text: &str, waiting: &MayWait) -> Option<(Strin
                 }
             }
         }
+        if let Some(ASTNode::Expr(Expr::ThisPtr(_))) = nodes.last()
+            && let Some(body) = innermost_loop(nodes).filter(|body| fits(&lines, *body, Sign::Body))
+        {
+            let place = body.line().zip(body.position());
+            added.extend(place.map(|(line, column)| (line, column + 1, format!(" this.{LOOK_AT_THIS}();"))));
+        }
         if let Some(ASTNode::Expr(node @ (Expr::Dot(..) | Expr::Index(..)))) = nodes.last()
             && !continues_or_is_assigned(nodes, node)
-            && let Some(places) = wrapped(&Chain::of(node), waiting, &habits)
+            && let Some(places) = wrapped(&Chain::of(node), waiting, &habits, is_used(nodes))
             && places.iter().all(|(position, sign)| fits(&lines, *position, *sign))
         {
             added.extend(
@@ -152,17 +170,34 @@ fn loop_over(nodes: &[ASTNode], name: &str) -> Option<Position> {
     })
 }
 
+/// Where the body of the innermost loop around a node begins.
+fn innermost_loop(nodes: &[ASTNode]) -> Option<Position> {
+    nodes.iter().rev().find_map(|node| match node {
+        ASTNode::Stmt(Stmt::For(x, _)) => Some(x.2.body.position()),
+        ASTNode::Stmt(Stmt::While(x, _) | Stmt::Do(x, ..)) => Some(x.body.position()),
+        _ => None,
+    })
+}
+
+/// Whether something is done with the value of an expression, beside being the value of its block.
+fn is_used(nodes: &[ASTNode]) -> bool {
+    !matches!(nodes.len().checked_sub(2).and_then(|before| nodes.get(before)), Some(ASTNode::Stmt(Stmt::Expr(_))))
+}
+
 /// What a file does that makes copies of its values unsafe.
 struct Habits {
     /// A function or closure changes its `this`.
     changes_this: bool,
     /// The keys of its maps: a closure in a map is called like a method.
     keys: BTreeSet<String>,
+    /// Its own functions.
+    functions: BTreeSet<String>,
 }
 
 impl Habits {
     fn of(ast: &AST, waiting: &MayWait) -> Self {
-        let mut habits = Self { changes_this: false, keys: BTreeSet::new() };
+        let functions = ast.iter_functions().map(|function| function.name.to_owned()).collect();
+        let mut habits = Self { changes_this: false, keys: BTreeSet::new(), functions };
         ast.walk(&mut |nodes| {
             match nodes.last() {
                 Some(ASTNode::Stmt(Stmt::Assignment(x))) => {
@@ -283,7 +318,7 @@ fn fits(lines: &[&str], at: Position, sign: Sign) -> bool {
 }
 
 /// Where brackets belong around the beginning of a chain that waits.
-fn wrapped(chain: &Chain<'_>, waiting: &MayWait, habits: &Habits) -> Option<[(Position, Sign); 2]> {
+fn wrapped(chain: &Chain<'_>, waiting: &MayWait, habits: &Habits, is_used: bool) -> Option<[(Position, Sign); 2]> {
     let begin = match chain.root {
         Expr::Variable(x, _, at) if x.2.is_empty() => *at,
         Expr::ThisPtr(at) => *at,
@@ -292,6 +327,9 @@ fn wrapped(chain: &Chain<'_>, waiting: &MayWait, habits: &Habits) -> Option<[(Po
     let waits = |(index, link): (usize, &Link<'_>)| match link.what {
         Expr::MethodCall(call, _) => {
             let name = call.name.as_str();
+            if CHANGING.contains(&name) && !habits.keys.contains(name) && !habits.functions.contains(name) {
+                return is_used;
+            }
             if habits.changes_this {
                 waiting.functions.contains(name) && !habits.keys.contains(name)
             } else {
@@ -323,7 +361,9 @@ mod tests {
         let waiting = MayWait {
             functions: ["cancel", "wait", "deploy", "parallel"].into(),
             properties: ["log"].into(),
-            is_standard: |name| READERS.contains(&name) || PURE.contains(&name) || ["push", "pop", "retain", "split"].contains(&name),
+            is_standard: |name| {
+                READERS.contains(&name) || PURE.contains(&name) || ["push", "pop", "retain", "split", "trim"].contains(&name)
+            },
         };
         let mut engine = rhai::Engine::new();
         engine.set_strict_variables(false);
@@ -347,6 +387,17 @@ mod tests {
     fn chains_that_wait_begin_with_a_copy() {
         for (written, running) in [
             ("t.cancel()", "[t][0].cancel()"),
+            // The value is used: the text stays as it is.
+            ("let s = t.trim();", "let s = [t][0].trim();"),
+            ("t.trim();", "t.trim();"),
+            ("if m.t.trim() == `a` { t.replace(`a`, `b`); }", "if [m.t][0].trim() == `a` { t.replace(`a`, `b`); }"),
+            ("fn trim() { 1 } let s = t.trim();", "fn trim() { 1 } let s = t.trim();"),
+            // `this` is looked at in each round.
+            ("fn f() { loop { this = 1; } }", "fn f() { loop { this._stays_within_limits(); this = 1; } }"),
+            (
+                "fn f() { for x in this { while x { print(this); } } }",
+                "fn f() { for x in this { this._stays_within_limits(); while x { this._stays_within_limits(); print(this); } } }",
+            ),
             ("`é`; t.cancel()", "`é`; [t][0].cancel()"),
             ("tasks.a.cancel()", "[tasks.a][0].cancel()"),
             ("tasks[i + 1].cancel().wait()", "[tasks[i + 1]][0].cancel().wait()"),

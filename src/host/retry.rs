@@ -84,7 +84,7 @@ crate::functions! {
         if done.as_ref().is_err_and(|error| stops(error) && !ends_itself(error)) {
             return done;
         }
-        let tidied = call.closure(&cleanup, ());
+        let tidied = call.tidying(|| call.closure(&cleanup, ()));
         done.and_then(|value| tidied.map(|_| value))
     }
 }

@@ -222,7 +222,7 @@ crate::functions! {
                 let ours = as_error(&error);
                 host.note(Level::Warning, format!("undoing because {}", ours.message()));
                 let mut undone = Undone::default();
-                let ended = Limit::lifted(|| undo(call, &host, &saga, &options, &mut undone)).err();
+                let ended = Limit::lifted(|| call.tidying(|| undo(call, &host, &saga, &options, &mut undone))).err();
                 // A run that is put down goes on with its undo: there is nothing to list yet.
                 if ended.as_ref().is_none_or(|ended| as_error(ended).kind() != Kind::Suspended) {
                     undone.tell(&host);

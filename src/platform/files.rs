@@ -1,14 +1,71 @@
-//! Files that are only for this user, that can be told apart, and whose names are safely on disk.
+//! Files that are only for this user, that can be told apart, whose names are safely on disk, and that are read with a bound.
 //!
 //! On Windows a file inherits who may read it from its folder, and the folders of a profile are only for its user, the system and
 //! administrators: there is nothing to be set. A file that is open keeps its name there, and a folder cannot be opened to be synchronised,
 //! because the file system writes names in its own log.
 
+use crate::error::size;
 use std::{
-    fs::{DirBuilder, OpenOptions},
-    io,
+    fs::{DirBuilder, File, OpenOptions},
+    io::{self, Read as _},
     path::{Component, Path},
 };
+
+/// The content of a file of at most `largest` bytes. Nobody else reads files that people name.
+///
+/// Folders, devices and named pipes are refused before they are opened: a device may never end, and opening a pipe waits for its writer. A pipe
+/// that a shell has opened for us (`<(command)`, `/dev/stdin`) is read.
+///
+/// # Errors
+/// When there is no such file, it cannot be read, or is too large. The text of the error says why, and follows `cannot be read: `.
+pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let is_read = |kind: std::fs::FileType| kind.is_file() || (is_handed_over(path) && system::is_pipe(kind));
+    let about = std::fs::metadata(path).map_err(in_words)?;
+    if about.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+    }
+    let not_a_file = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a file but a device or pipe");
+    if !is_read(about.file_type()) {
+        return Err(not_a_file());
+    }
+    let file = File::open(path).map_err(in_words)?;
+    // Another file may have got the name meanwhile.
+    if !is_read(file.metadata().map_err(in_words)?.file_type()) {
+        return Err(not_a_file());
+    }
+    let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {}, the most we read", size(largest)));
+    if about.len() > largest {
+        return Err(too_large());
+    }
+    // What is read is counted all the same: a file may grow, and those of /proc do not tell their length.
+    let mut bytes = Vec::new();
+    file.take(largest + 1).read_to_end(&mut bytes).map_err(in_words)?;
+    if bytes.len() as u64 > largest { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// The text in a file, without the mark that editors on Windows put in front.
+///
+/// # Errors
+/// Those of [`read`], and when it is not UTF-8.
+pub fn read_text(path: &Path, largest: u64) -> io::Result<String> {
+    let text = String::from_utf8(read(path, largest)?);
+    let text = text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+fn in_words(why: io::Error) -> io::Error {
+    let words = match why.kind() {
+        io::ErrorKind::NotFound => "there is no such file",
+        io::ErrorKind::PermissionDenied => "this user may not read it",
+        _ => return why,
+    };
+    io::Error::new(why.kind(), words)
+}
+
+/// Whether this is the name of what the process has open already.
+fn is_handed_over(path: &Path) -> bool {
+    path == Path::new("/dev/stdin") || path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd")
+}
 
 /// What tells a file from another one that gets its name.
 pub type Identity = (u64, u64);
@@ -89,7 +146,7 @@ mod system {
     use std::{
         fs::{DirBuilder, File, OpenOptions},
         io,
-        os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+        os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
         path::Path,
     };
 
@@ -105,6 +162,10 @@ mod system {
         let others_write = 0o022;
         let own = nix::unistd::geteuid().as_raw();
         std::fs::metadata(path).is_ok_and(|known| known.uid() == own && known.mode() & others_write == 0)
+    }
+
+    pub(super) fn is_pipe(kind: std::fs::FileType) -> bool {
+        kind.is_fifo()
     }
 
     pub(super) fn identity(file: &Path) -> io::Result<Identity> {
@@ -138,6 +199,10 @@ mod system {
         profile.is_some_and(|profile| path.starts_with(profile))
     }
 
+    pub(super) fn is_pipe(_: std::fs::FileType) -> bool {
+        false
+    }
+
     pub(super) fn identity(file: &Path) -> io::Result<Identity> {
         let known = information(Handle::from_path_any(file)?)?;
         Ok((known.volume_serial_number(), known.file_index()))
@@ -166,6 +231,29 @@ mod tests {
         assert!(identity(folder.path()).is_ok());
         sync_content(&one).expect("on disk");
         sync_names(folder.path()).expect("on disk");
+    }
+
+    #[test]
+    fn only_files_are_read_and_only_so_much_of_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "\u{feff}1234567").expect("written");
+        assert_eq!(read_text(&file, 10).expect("read"), "1234567");
+        let told = |path: &Path, largest| read_text(path, largest).expect_err("not read").to_string();
+        assert_eq!(told(&file, 9), "it has more than 9 bytes, the most we read");
+        assert_eq!(told(folder.path(), 9), "it is a folder");
+        assert_eq!(told(&folder.path().join("none"), 9), "there is no such file");
+        std::fs::write(&file, [0xff]).expect("written");
+        assert_eq!(told(&file, 9), "it is not text in UTF-8");
+        if cfg!(unix) {
+            for device in ["/dev/zero", "/dev/null", "/dev/tty"].map(Path::new) {
+                assert_eq!(told(device, 9), "it is not a file but a device or pipe", "{}", device.display());
+            }
+        }
+        if cfg!(target_os = "linux") {
+            // Its length is told as 0.
+            assert_eq!(told(Path::new("/proc/self/status"), 9), "it has more than 9 bytes, the most we read");
+        }
     }
 
     #[test]

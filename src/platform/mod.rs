@@ -7,6 +7,7 @@ pub mod console;
 pub mod environment;
 pub mod files;
 pub mod folders;
+pub mod memory;
 pub mod process;
 pub mod signals;
 pub mod terminal;

@@ -324,9 +324,8 @@ pub fn compiled(script: &Source) -> std::result::Result<Program, Failure> {
 
 fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter {
     let (printer, debugged) = (host.clone(), events.clone());
-    let defaults = Limits::default();
     Interpreter::new(Config {
-        limits: Limits { operations: settings.max_operations.unwrap_or(defaults.operations), ..defaults },
+        limits: settings.max_operations.map_or_else(Limits::default, Limits::with_operations),
         cancel: settings.cancel.clone(),
         secrets: settings.secrets.clone(),
         state: Dynamic::from(host.clone()),

@@ -12,7 +12,7 @@ use crate::{
     clock::text,
     engine::{scene::Scene, text::scan},
     error::{Error, Kind, Result, shortened, suggestion},
-    platform::terminal::EDITOR,
+    platform::{files, terminal::EDITOR},
     repl::{
         Helper,
         names::Names,
@@ -25,6 +25,9 @@ use std::{
     io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
 };
+
+/// An input is not longer.
+const LARGEST_INPUT: u64 = 1 << 20;
 
 /// How the session goes on.
 pub(super) enum Next {
@@ -280,7 +283,7 @@ impl Repl<'_> {
         let file = file.into_temp_path();
         let mut words = editor.split_whitespace();
         std::process::Command::new(words.next().unwrap_or(EDITOR)).args(words).arg(&file).status().map_err(cannot)?;
-        let text = std::fs::read_to_string(&file).map_err(cannot)?.trim_end().to_owned();
+        let text = files::read_text(&file, LARGEST_INPUT).map_err(cannot)?.trim_end().to_owned();
         Ok((!text.is_empty()).then_some(text))
     }
 

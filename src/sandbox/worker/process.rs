@@ -179,7 +179,7 @@ impl Job {
             self.log(&mut state, shared, "Warning", "the step has left the level of its log changed", &told);
         }
         for (path, name) in std::mem::take(&mut told.artifacts) {
-            match artifact(Path::new(&path)) {
+            match crate::platform::files::read(Path::new(&path), bounds::ARTIFACT) {
                 Ok(bytes) => super::keep_artifact(&mut state, self, &masked(&name, &told.masks), bytes),
                 Err(problem) => self.log(&mut state, shared, "Error", &format!("artifact {path} cannot be collected: {problem}"), &told),
             }
@@ -319,20 +319,6 @@ impl Job {
             _ => {}
         }
     }
-}
-
-/// What an artifact of a step holds.
-fn artifact(path: &Path) -> std::io::Result<Vec<u8>> {
-    // One that is no file (a pipe) would be waited for without end.
-    if !fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is not a file"));
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(bounds::ARTIFACT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > bounds::ARTIFACT {
-        return Err(std::io::Error::other(format!("it is larger than {} MiB", bounds::ARTIFACT >> 20)));
-    }
-    Ok(bytes)
 }
 
 /// A step that can begin.

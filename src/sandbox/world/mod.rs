@@ -7,7 +7,10 @@ mod read;
 pub(crate) mod run;
 mod validate;
 
-use crate::error::{Error, Result, suggestion};
+use crate::{
+    error::{Error, Result, suggestion},
+    platform::files,
+};
 use jiff::{SignedDuration, Timestamp};
 use model::{Plan, StartDeadlines};
 use std::sync::Arc;
@@ -23,6 +26,9 @@ pub struct World {
 /// The key of a sandbox that only this machine reaches and that runs nobody's scripts, unless the world names another.
 pub(crate) const KNOWN_KEY: &str = "API-SANDBOX";
 
+/// A world file is not larger.
+const LARGEST: u64 = 16 << 20;
+
 impl World {
     /// A built-in world (`shop`, `tenants`, `fleet(200)`) or the path of a TOML file.
     ///
@@ -37,17 +43,9 @@ impl World {
         }
         let looks_like_a_file =
             text.contains(['/', '\\']) || std::path::Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
-        match std::fs::read_to_string(text) {
+        match files::read_text(std::path::Path::new(text), LARGEST) {
             Ok(toml) => Self::from_toml(text, &toml),
-            Err(e) if looks_like_a_file => {
-                let why = match e.kind() {
-                    std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-                    std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-                    std::io::ErrorKind::InvalidData => "it is not text in UTF-8".to_owned(),
-                    _ => e.to_string(),
-                };
-                Err(Error::usage(format!("the world file `{text}` cannot be read: {why}")))
-            }
+            Err(why) if looks_like_a_file => Err(Error::usage(format!("the world file `{text}` cannot be read: {why}"))),
             Err(_) => {
                 let error = Error::usage(format!("there is no built-in world `{text}`, and no such file"));
                 let error = match suggestion(text, ["shop", "tenants", "fleet(200)"]) {

@@ -2,12 +2,11 @@
 
 use super::model::Plan;
 use crate::error::{Error, Result};
+use crate::platform::files;
 use serde::Deserialize;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::Read,
     path::{Component, Path},
 };
 
@@ -161,9 +160,6 @@ impl RunPlan {
     }
 }
 
-/// The largest file that a world may name, in bytes.
-const LARGEST: u64 = 16 << 20;
-
 /// What the file `path` below `folder` holds. A world may come from anybody: it reads nothing but what came with it.
 fn beside(folder: &Path, path: &str) -> std::result::Result<String, String> {
     let outside = || "it is not below the folder of the world, and a world reads nothing else".to_owned();
@@ -177,15 +173,7 @@ fn beside(folder: &Path, path: &str) -> std::result::Result<String, String> {
     if !real.starts_with(&own) {
         return Err(outside());
     }
-    if !real.metadata().map_err(problem)?.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    let mut text = String::new();
-    File::open(&real).map_err(problem)?.take(LARGEST + 1).read_to_string(&mut text).map_err(problem)?;
-    if text.len() as u64 > LARGEST {
-        return Err(format!("it is larger than {} MiB", LARGEST >> 20));
-    }
-    Ok(text)
+    files::read_text(&real, super::LARGEST).map_err(problem)
 }
 
 /// Reads the files that steps name.
