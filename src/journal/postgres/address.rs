@@ -151,8 +151,8 @@ fn is_here(config: &Config) -> bool {
     #[allow(irrefutable_let_patterns, reason = "there are none on some systems")]
     let name = |host: &Host| {
         let Host::Tcp(name) = host else { return true };
-        let ip = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-        ip.map_or_else(|_| name.to_ascii_lowercase() == "localhost", |ip| ip.is_loopback())
+        let name = name.trim_matches(['[', ']']).to_ascii_lowercase();
+        name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     };
     if config.get_hostaddrs().is_empty() {
         config.get_hosts().iter().all(name)

@@ -309,6 +309,7 @@ fn due_run_that_waits_long_does_not_hold_up_the_others() {
     }
     let mut command = octorhai_command();
     command.current_dir(ground.folder.path()).args(["runs", "resume", "--due"]).env("OCTOPUS_API_KEY", "API-SANDBOX");
+    command.env("OCTOPUS_URL", &ground.server.url);
     command.env("OCTORHAI_STORE", ground.store()).env("OCTORHAI_STATE", ground.folder.path()).env("OCTORHAI_LOCKS", "store");
     let mut child = command.env("OCTORHAI_STOP_WITHIN", "10m").spawn().expect("it starts");
     let mut out = BufReader::new(child.stdout.take().expect("a pipe"));

@@ -116,7 +116,7 @@ impl Kept {
     fn octorhai(&self, at: Option<&Server>, arguments: &[&str]) -> Ran {
         let mut command = octorhai();
         command.current_dir(self.folder.path()).env("OCTORHAI_STORE", &self.store).env("OCTORHAI_LOCKS", "store").args(arguments);
-        command.env("OCTORHAI_STATE", self.folder.path().join("state")).env("OCTOPUS_API_KEY", "API-SANDBOX");
+        command.env("OCTORHAI_STATE", self.folder.path().join("state")).env("OCTOPUS_API_KEY", "API-SANDBOX").env("OCTOPUS_URL", SERVER);
         command.env("OCTORHAI_PARAM_CHAT_TOKEN", SECRETS[0]);
         if let Some(server) = at {
             let smtp = server.mails_at.trim_start_matches("smtp://");
@@ -263,7 +263,7 @@ fn run_of_version_0_1_0_with_another_secret_is_refused_and_nothing_is_sent() {
         let before = (server.asked(), server.made());
         let mut command = octorhai();
         command.current_dir(kept.folder.path()).env("OCTORHAI_STORE", &kept.store).env("OCTOPUS_API_KEY", "API-SANDBOX");
-        command.env("OCTORHAI_PARAM_CHAT_TOKEN", "another one").env("HTTP_PROXY", &server.process.url);
+        command.env("OCTOPUS_URL", SERVER).env("OCTORHAI_PARAM_CHAT_TOKEN", "another one").env("HTTP_PROXY", &server.process.url);
         command.env("OCTORHAI_SMTP_URL", format!("smtp://octorhai:word@{}", server.mails_at.trim_start_matches("smtp://")));
         let ran = finish(command.args(["runs", "resume", "train-killed-in-wait"]));
         assert_eq!(ran.code, 2, "{ran:?}");
