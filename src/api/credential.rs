@@ -66,16 +66,6 @@ impl Credential {
         self.base.to_string()
     }
 
-    /// Whether TLS is used.
-    pub fn is_encrypted(&self) -> bool {
-        self.base.tls
-    }
-
-    /// Whether the server is on this machine.
-    pub fn is_loopback(&self) -> bool {
-        self.base.loopback
-    }
-
     pub(super) fn base(&self) -> &Base {
         &self.base
     }
