@@ -390,20 +390,34 @@ impl Library {
         types: &[TypeId],
         code: impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> HostResult<Dynamic> + Send + Sync + 'static,
     ) {
-        let shown = name.to_owned();
-        let func = RhaiFunc::Pure {
-            func: Arc::new(move |ctx, args| {
-                let ctx = ctx.ok_or_else(|| raise(Error::bug(format!("`{shown}` was called without a context"))))?;
-                let (file, position) = (ctx.call_source().unwrap_or_default().to_owned(), ctx.call_position());
-                let secrets = ctx.tag().and_then(|tag| Some(tag.read_lock::<caught::Tag>()?.secrets.clone()));
-                let result = thrown::cleaned(code(ctx, args), secrets.as_ref());
-                thrown::leaving(thrown::placed(result, &file, position))
-            }),
-            has_context: true,
-            is_pure: true,
-            is_volatile: true,
-        };
+        let func = RhaiFunc::Pure { func: Arc::new(door(name, code)), has_context: true, is_pure: true, is_volatile: true };
         FuncRegistration::new(name).in_global_namespace().set_into_module_raw(&mut self.module, types, func);
+    }
+
+    /// The same for code that changes its first argument, a variable of the script.
+    pub fn raw_changing(
+        &mut self,
+        name: &str,
+        types: &[TypeId],
+        code: impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> HostResult<Dynamic> + Send + Sync + 'static,
+    ) {
+        let func = RhaiFunc::Method { func: Arc::new(door(name, code)), has_context: true, is_pure: false, is_volatile: true };
+        FuncRegistration::new(name).in_global_namespace().set_into_module_raw(&mut self.module, types, func);
+    }
+}
+
+/// Native code with what each call of it needs: its errors know their place and hold no secret.
+fn door(
+    name: &str,
+    code: impl Fn(NativeCallContext<'_>, &mut [&mut Dynamic]) -> HostResult<Dynamic> + Send + Sync + 'static,
+) -> impl Fn(Option<NativeCallContext<'_>>, &mut [&mut Dynamic]) -> HostResult<Dynamic> + Send + Sync + 'static {
+    let name = name.to_owned();
+    move |ctx, args| {
+        let ctx = ctx.ok_or_else(|| raise(Error::bug(format!("`{name}` was called without a context"))))?;
+        let (file, position) = (ctx.call_source().unwrap_or_default().to_owned(), ctx.call_position());
+        let secrets = ctx.tag().and_then(|tag| Some(tag.read_lock::<caught::Tag>()?.secrets.clone()));
+        let result = thrown::cleaned(code(ctx, args), secrets.as_ref(), args);
+        thrown::leaving(thrown::placed(result, &file, position))
     }
 }
 

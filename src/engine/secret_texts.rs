@@ -35,7 +35,7 @@ impl Library {
         for types in [[own, own], [own, text], [text, own], [own, any], [any, own]] {
             self.raw("+", &types, |_, args| joined(args[0], args[1]));
         }
-        self.raw("+=", &[text, own], |_, args| {
+        self.raw_changing("+=", &[text, own], |_, args| {
             *args[0] = joined(args[0], args[1])?;
             Ok(Dynamic::UNIT)
         });

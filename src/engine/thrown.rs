@@ -84,16 +84,29 @@ pub fn put(error: &mut EvalAltResult, changed: Error) {
 }
 
 /// Takes secrets out of an error of ours: its text is for people, wherever the script sends it.
-pub(super) fn cleaned<T>(mut result: HostResult<T>, secrets: Option<&Redactor>) -> HostResult<T> {
+pub(super) fn cleaned<T>(mut result: HostResult<T>, secrets: Option<&Redactor>, arguments: &[&mut Dynamic]) -> HostResult<T> {
     if let (Err(error), Some(secrets)) = (&mut result, secrets)
         && let Some(known) = ours(error)
     {
-        let clean = secrets.clean_for_script(known.clone());
+        let mut given = Vec::new();
+        arguments.iter().for_each(|argument| texts_in(argument, &mut given));
+        let clean = secrets.clean_call_error(known.clone(), &given);
         if clean.to_record() != known.to_record() {
             put(error, clean);
         }
     }
     result
+}
+
+/// The texts in a value.
+fn texts_in(value: &Dynamic, found: &mut Vec<String>) {
+    if let Some(text) = value.read_lock::<rhai::ImmutableString>() {
+        found.push(text.to_string());
+    } else if let Some(items) = value.read_lock::<rhai::Array>() {
+        items.iter().for_each(|item| texts_in(item, found));
+    } else if let Some(map) = value.read_lock::<Map>() {
+        map.values().for_each(|item| texts_in(item, found));
+    }
 }
 
 /// The same error with what helps.

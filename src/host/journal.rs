@@ -264,7 +264,7 @@ impl Recorder {
         let (state, record) = match outcome {
             Ok(value) => (StepState::Done, value),
             // For people, as the script gets it.
-            Err(error) => (StepState::Failed, self.secrets.cleaned_error(error).to_record()),
+            Err(error) => (StepState::Failed, self.secrets.cleaned_error(error, &site::current().1).to_record()),
         };
         (step.state, step.outcome) = (state, record);
         let mut state = self.state.lock();

@@ -46,14 +46,34 @@ impl Sealer {
         self.redactor.clean_value(value)
     }
 
-    /// An error as the script gets it, see [`Redactor::clean_for_script`].
-    pub fn cleaned_error(&self, error: Error) -> Error {
-        self.redactor.clean_for_script(error)
+    /// An error as the script gets it of a call with these arguments, see [`Redactor::clean_call_error`].
+    pub fn cleaned_error(&self, error: Error, arguments: &Value) -> Error {
+        let mut texts = Vec::new();
+        let found = |text: String| {
+            texts.push(text.clone());
+            Ok::<_, std::convert::Infallible>(text)
+        };
+        drop(each(arguments.clone(), &mut { found }));
+        self.redactor.clean_call_error(error, &texts)
     }
 
     /// The value as it may be kept.
     pub fn seal(&self, value: Value) -> Value {
+        let value = self.errors_for_people(value);
         each(value, &mut |text| Ok::<_, std::convert::Infallible>(self.sealed(text))).unwrap_or_else(|never| match never {})
+    }
+
+    /// Errors in a value as the script got them, see [`Redactor::clean_call_error`].
+    fn errors_for_people(&self, value: Value) -> Value {
+        const MEMBERS: [&str; 4] = ["kind", "message", "help", "facts"];
+        match value {
+            Value::Object(members) if members.len() == MEMBERS.len() && MEMBERS.iter().all(|name| members.contains_key(*name)) => {
+                self.redactor.clean_call_error(Error::from_record(&Value::Object(members)), &[]).to_record()
+            }
+            Value::Object(members) => members.into_iter().map(|(name, value)| (name, self.errors_for_people(value))).collect(),
+            Value::Array(items) => items.into_iter().map(|item| self.errors_for_people(item)).collect(),
+            other => other,
+        }
     }
 
     /// What [`Sealer::seal`] made of a value; `Err` names what is missing.

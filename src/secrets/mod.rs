@@ -175,10 +175,32 @@ impl Redactor {
         }
     }
 
-    /// An error that the script gets from us, whose text is for people. What the script says itself with `fail` is its own.
+    /// An error of a call that the script gets from us, whose text is for people. What the script says itself with `fail` is its own.
+    ///
+    /// A function may quote a part of its argument: the first number of a version, the path before a `?`. So where a secret is in
+    /// `arguments`, longer pieces of it are masked too.
     #[must_use]
-    pub fn clean_for_script(&self, error: Error) -> Error {
-        if error.kind() == Kind::Failed { error } else { self.clean_error(error) }
+    pub fn clean_call_error(&self, error: Error, arguments: &[String]) -> Error {
+        if error.kind() == Kind::Failed {
+            return error;
+        }
+        let error = self.clean_error(error);
+        let learned = self.0.read();
+        let held: Vec<Vec<char>> = (learned.texts.iter())
+            .filter(|secret| secret.trim().chars().count() >= SHORTEST && arguments.iter().any(|text| text.contains(secret.trim())))
+            .flat_map(|secret| {
+                let secret = secret.trim();
+                // As addresses write it.
+                let in_address = secret.chars().filter(|c| !c.is_control()).map(|c| if c == '\\' { '/' } else { c });
+                [secret.chars().collect(), in_address.collect()]
+            })
+            .collect();
+        if held.is_empty() {
+            return error;
+        }
+        // As they are, and as addresses write them.
+        let clean = |text: &str| without_pieces(&without_pieces(text, &held, plain_characters), &held, unescaped);
+        error.rewritten(clean, |fact| each_text(fact, &clean))
     }
 
     /// An error for people: its message, its hints and its facts.
@@ -284,6 +306,57 @@ impl Learned {
     fn is_marked(&self, first: u8, second: u8) -> bool {
         let bit = usize::from(first) << 8 | usize::from(second);
         self.pairs.get(bit >> 6).is_some_and(|word| word >> (bit & 63) & 1 == 1)
+    }
+}
+
+/// `text` without pieces of these secrets, of so many characters or more.
+fn without_pieces(text: &str, secrets: &[Vec<char>], read: fn(&str) -> Vec<(char, Range<usize>)>) -> String {
+    const SHORTEST_PIECE: usize = 6;
+    let chars = read(text);
+    let common = |at: usize, secret: &[char]| {
+        let from = |start: usize| chars[at..].iter().zip(&secret[start..]).take_while(|(a, b)| a.0 == **b).count();
+        (0..secret.len()).map(from).max().unwrap_or_default()
+    };
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    while at < chars.len() {
+        let length = secrets.iter().map(|secret| common(at, secret)).max().unwrap_or_default();
+        if length >= SHORTEST_PIECE {
+            out.push_str(MASK);
+            at += length;
+        } else {
+            out.push_str(&text[chars[at].1.clone()]);
+            at += 1;
+        }
+    }
+    out
+}
+
+/// The characters of a text, and where each stands.
+fn plain_characters(text: &str) -> Vec<(char, Range<usize>)> {
+    text.char_indices().map(|(at, c)| (c, at..at + c.len_utf8())).collect()
+}
+
+/// The same, and those that are written `%C3%BC` as what they mean.
+fn unescaped(text: &str) -> Vec<(char, Range<usize>)> {
+    let byte_at = |at: usize| u8::from_str_radix(text.get(at..at + 3)?.strip_prefix('%')?, 16).ok();
+    let (mut chars, mut at) = (Vec::with_capacity(text.len()), 0);
+    while let Some(c) = text[at..].chars().next() {
+        let bytes: Vec<u8> = (0..4).map_while(|nth| byte_at(at + 3 * nth)).collect();
+        let escaped = (1..=bytes.len()).find_map(|count| Some((std::str::from_utf8(&bytes[..count]).ok()?.chars().next()?, 3 * count)));
+        let (c, length) = escaped.unwrap_or((c, c.len_utf8()));
+        chars.push((c, at..at + length));
+        at += length;
+    }
+    chars
+}
+
+/// Changes all texts in a document.
+fn each_text(value: Value, change: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => change(&text).into(),
+        Value::Array(items) => items.into_iter().map(|item| each_text(item, change)).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, each_text(value, change))).collect(),
+        other => other,
     }
 }
 

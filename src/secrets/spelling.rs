@@ -14,6 +14,8 @@ const SHORTEST_BEGIN: usize = 8;
 
 /// Stands in [`Spelling`] for a run of blanks and control characters: whoever writes a text in one line changes those.
 const BLANK: u8 = b' ';
+/// The same where there is no space among them: addresses leave them out.
+const CONTROLS: u8 = 1;
 
 /// No escape that is nested deeper is followed; and so many steps are tried at one place.
 const DEEPEST: usize = 64;
@@ -64,7 +66,14 @@ impl Spelling {
         let mut canonical = String::with_capacity(secret.len());
         for c in secret.trim_matches(is_blank).chars() {
             match c {
-                c if is_blank(c) => canonical.extend((!canonical.ends_with(' ')).then_some(' ')),
+                c if is_blank(c) => {
+                    let before = canonical.chars().next_back().filter(|last| [BLANK, CONTROLS].map(char::from).contains(last));
+                    if before.is_some() {
+                        canonical.pop();
+                    }
+                    let spaces = !c.is_control() || before == Some(char::from(BLANK));
+                    canonical.push(char::from(if spaces { BLANK } else { CONTROLS }));
+                }
                 '\\' if canonical.ends_with('\\') => {}
                 c => canonical.push(c),
             }
@@ -76,7 +85,11 @@ impl Spelling {
     pub(super) fn begins(&self) -> (u8, impl Iterator<Item = u8> + use<'_>) {
         let second = self.0[1];
         let follows = move |byte: &u8| {
-            *byte == second || matches!(byte, b'\\' | b'%' | b'&' | b'=' | b'"' | b'\'' | b'`') || (second == BLANK && may_be_blank(*byte))
+            *byte == second
+                || matches!(byte, b'\\' | b'%' | b'&' | b'=' | b'"' | b'\'' | b'`')
+                || ([BLANK, CONTROLS].contains(&second) && may_be_blank(*byte))
+                || (second == CONTROLS && *byte == self.0[2])
+                || (second == b'\\' && *byte == b'/')
         };
         (self.0[0], (0..=u8::MAX).filter(follows))
     }
@@ -102,7 +115,10 @@ impl Spelling {
             if steps > MOST_STEPS {
                 break;
             }
-            if wanted[0] == BLANK {
+            if [BLANK, CONTROLS].contains(&wanted[0]) {
+                if wanted[0] == CONTROLS {
+                    open.push((at, seen + 1));
+                }
                 let mut end = at;
                 for _ in 0..MOST_BLANKS {
                     let Some(length) = blank(text, end) else { break };
@@ -119,6 +135,10 @@ impl Spelling {
                     open.push((at + 2, seen + 1));
                 }
             }
+            // Addresses turn it round.
+            if *first == b'/' && wanted[0] == b'\\' {
+                open.push((at + 1, seen + 1));
+            }
             if *first == b'\\' && wanted[0] == b'\\' {
                 let run = backslashes(text, at);
                 open.push((at + run, seen + 1));
@@ -132,11 +152,14 @@ impl Spelling {
             if in_run && *first == b'\\' {
                 open.push((at + backslashes(text, at), seen));
             }
+            if in_run && *first == b'/' {
+                open.push((at + 1, seen));
+            }
             escapes(text, at, &mut |length, meant| {
                 if in_run && meant.bytes() == b"\\" {
                     open.push((at + length, seen));
                 }
-                if wanted.starts_with(meant.bytes()) && meant.bytes() != [BLANK] {
+                if wanted.starts_with(meant.bytes()) && !meant.is_blank() {
                     open.push((at + length, seen + meant.length));
                 }
             });

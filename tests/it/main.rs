@@ -17,5 +17,6 @@ mod repl;
 mod resilience;
 mod sandbox;
 mod scripts;
+mod secrets;
 mod services;
 mod step;
