@@ -263,16 +263,27 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// Longer names are no slips of a finger, and comparing them takes the product of their lengths.
+const LONGEST_SLIP: usize = 200;
+
 /// The name nearest to `wanted` among `known`, if one is near enough to be a slip of the finger.
 ///
 /// Case and the difference between `_`, `-` and a blank do not count.
 pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Lower case may be three times as long.
+    if wanted.len() > 4 * LONGEST_SLIP {
+        return None;
+    }
     let fold = |s: &str| s.to_lowercase().replace(['_', '-'], " ");
     let wanted = fold(wanted);
+    let length = wanted.chars().count();
+    let most = |name: &str| 1 + name.chars().count().min(length) / 4;
     known
         .into_iter()
+        // What is longer by more than the slips that are allowed is not near, whatever it is.
+        .filter(|name| name.len() <= 4 * LONGEST_SLIP && name.chars().count().abs_diff(length) <= 1 + length / 4 + name.chars().count() / 4)
         .map(|name| (strsim::damerau_levenshtein(&wanted, &fold(name)), name))
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count().min(wanted.chars().count()) / 4)
+        .filter(|(distance, name)| *distance <= most(name))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

@@ -11,6 +11,7 @@ mod conventions;
 mod docs;
 mod doctor;
 mod engine;
+mod fuzz;
 mod journal;
 mod locks;
 mod repl;

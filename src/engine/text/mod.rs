@@ -37,6 +37,10 @@ pub struct Reading<'a> {
     declared: HashMap<&'a str, Vec<Declared>>,
     /// Where each word stands.
     words: HashMap<&'a str, Vec<usize>>,
+    /// The names of the functions (`fn`) that the text declares.
+    functions: BTreeSet<&'a str>,
+    /// Whether it gives `this` another value somewhere.
+    assigns_this: bool,
     /// Every name that a map may have as a key: what is written before a `:`, as a text, or assigned as a member.
     keys: BTreeSet<&'a str>,
 }
@@ -57,6 +61,8 @@ impl<'a> Reading<'a> {
             semicolons: vec![count; count],
             declared: HashMap::new(),
             words: HashMap::new(),
+            functions: BTreeSet::new(),
+            assigns_this: false,
             keys: BTreeSet::new(),
         };
         reading.match_brackets();
@@ -64,6 +70,9 @@ impl<'a> Reading<'a> {
         for (at, piece) in reading.pieces.iter().enumerate().filter(|(_, piece)| piece.kind == Kind::Word) {
             reading.words.entry(piece.of(text)).or_default().push(at);
         }
+        // Both are asked of every use of a name: what they say is found once.
+        reading.functions = reading.functions().map(|function| reading.word(function.name)).collect();
+        reading.assigns_this = reading.words.get("this").is_some_and(|all| all.iter().any(|at| reading.is_assigned(at + 1)));
         reading.declared = names::declared(&reading);
         reading.keys = (0..count).filter_map(|at| reading.key(at)).collect();
         reading
@@ -72,6 +81,7 @@ impl<'a> Reading<'a> {
     /// A bracket that does not fit the last open one closes the nearest that it fits, and otherwise nothing.
     fn match_brackets(&mut self) {
         let mut open: Vec<(usize, &str)> = Vec::new();
+        let mut count: HashMap<&str, usize> = HashMap::new();
         for at in 0..self.pieces.len() {
             let (kind, sign) = (self.pieces[at].kind, self.word(at));
             let closes = match (kind, sign) {
@@ -82,19 +92,24 @@ impl<'a> Reading<'a> {
                 (Kind::Text, _) if sign.starts_with('}') => Some(&["${"][..]),
                 _ => None,
             };
-            if let Some(fitting) = closes
+            // Looked for only where there is one: what stands behind it is closed with it, so that no bracket is looked at twice.
+            if let Some(fitting) = closes.filter(|fitting| fitting.iter().any(|sign| count.get(sign).is_some_and(|count| *count > 0)))
                 && let Some(found) = open.iter().rposition(|(_, sign)| fitting.contains(sign))
             {
                 let begin = open[found].0;
-                open.truncate(found);
+                for (_, sign) in open.drain(found..) {
+                    *count.entry(sign).or_default() -= 1;
+                }
                 (self.closing[begin], self.opening[at]) = (Some(at), Some(begin));
             }
             self.around[at] = open.last().map(|(begin, _)| *begin);
-            match (kind, sign) {
-                (Kind::Sign, "(" | "[" | "{" | "#{") => open.push((at, sign)),
-                (Kind::Text, _) if sign.ends_with("${") && self.pieces[at].closed => open.push((at, "${")),
-                _ => {}
-            }
+            let opens = match (kind, sign) {
+                (Kind::Sign, "(" | "[" | "{" | "#{") => sign,
+                (Kind::Text, _) if sign.ends_with("${") && self.pieces[at].closed => "${",
+                _ => continue,
+            };
+            open.push((at, opens));
+            *count.entry(opens).or_default() += 1;
         }
     }
 
@@ -207,7 +222,7 @@ impl<'a> Reading<'a> {
 
     /// Whether the text declares a function of this name itself.
     pub fn declares_function(&self, name: &str) -> bool {
-        self.words.get(name).is_some_and(|all| all.iter().any(|at| self.is_function_name(*at)))
+        self.functions.contains(name)
     }
 
     /// The functions (`fn`) that the text declares, in its order.

@@ -143,11 +143,15 @@ impl Reading<'_> {
 
     /// Whether a method may give the value before its dot, or the items of that list, another value: with `this = ...`.
     fn may_assign_this(&self, method: &str, open: usize) -> bool {
+        if !self.assigns_this {
+            return false;
+        }
         let assigned = |within: Range<usize>| {
             let all = self.words.get("this").map_or(&[][..], Vec::as_slice);
-            all.iter().any(|at| within.contains(at) && self.is_assigned(at + 1))
+            let from = all.partition_point(|at| *at < within.start);
+            all[from..].iter().take_while(|at| within.contains(at)).any(|at| self.is_assigned(at + 1))
         };
-        method == "for_each" && assigned(open..self.end_of(open)) || self.declares_function(method) && assigned(0..self.pieces.len())
+        method == "for_each" && assigned(open..self.end_of(open)) || self.declares_function(method)
     }
 
     /// Whether `=`, `+=` or the like stands at a piece.
