@@ -27,7 +27,6 @@ fn begin(store: &Journal, name: &str) {
         target: json!({ "server": "http://octopus.example" }),
         begun_for: BegunFor::default(),
         options: json!(null),
-        begun_for: journal::BegunFor::default(),
         engine: "0".into(),
         created: Timestamp::UNIX_EPOCH,
     };

@@ -7,7 +7,8 @@
 
 use crate::{
     clock::Clock,
-    error::{Error, Result, size},
+    error::{Error, Result},
+    platform::files,
 };
 use jiff::Timestamp;
 use rustls::{
@@ -26,8 +27,6 @@ use rustls::{
 };
 use std::{
     fmt,
-    fs::File,
-    io::Read as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -68,7 +67,7 @@ impl Certificates {
     /// larger than 4 MiB; and when no certificate in it is valid now.
     pub fn read(file: &Path) -> Result<Self> {
         let refuse = |why: &str| Error::usage(format!("the certificate file `{}` cannot be used: {why}", file.display())).help(FORM);
-        let bytes = bytes(file).map_err(|why| refuse(&why))?;
+        let bytes = files::read(file, LARGEST_FILE).map_err(|why| refuse(&why.to_string()))?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(refuse("it is empty"));
         }
@@ -163,31 +162,6 @@ const FORM: &str = "it must hold certificates in PEM form, `-----BEGIN CERTIFICA
 
 /// The end of each line that begins a private key.
 const KEY: &[u8] = b"PRIVATE KEY-----";
-
-/// Reads a file, and nothing that only looks like one.
-fn bytes(path: &Path) -> std::result::Result<Vec<u8>, String> {
-    let about = std::fs::metadata(path).map_err(|why| match why.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        _ => why.to_string(),
-    })?;
-    if about.is_dir() {
-        return Err("it is a folder".to_owned());
-    }
-    if !about.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
-    read.map_err(|why| match why.kind() {
-        std::io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        _ => why.to_string(),
-    })?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(format!("it has more than {}, the most we read", size(LARGEST_FILE)));
-    }
-    Ok(bytes)
-}
 
 impl Trusted {
     fn read(certificate: CertificateDer<'static>) -> std::result::Result<Self, String> {

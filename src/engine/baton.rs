@@ -4,7 +4,7 @@
 //! race" (deps.md §4, trap 2). So branches take turns. Tickets, handed out by who starts the branches, decide whose
 //! turn it is: the order does not depend on how fast threads start.
 
-use super::meter::Waiting;
+use super::meter::Unmetered;
 use parking_lot::{Condvar, Mutex};
 use std::{cell::RefCell, collections::BTreeSet, pin::pin, sync::Arc, task::Poll};
 use tokio::runtime::Handle;
@@ -89,7 +89,7 @@ impl Baton {
     ///
     /// On a virtual clock use [`wait`] for sleeping, and nothing for requests: the order stays the same in every run.
     pub fn released<T>(work: impl FnOnce() -> T) -> T {
-        let _waiting = Waiting::begin();
+        let _waiting = Unmetered::asks();
         let Some(away) = Away::go() else { return work() };
         let done = work();
         drop(away);
@@ -107,7 +107,7 @@ impl Baton {
 /// The future is polled once with the baton still held: a sleep is in the clock's list before another branch can
 /// come to sleep as well, so equal sleeps end in the order in which they began.
 pub fn wait<T>(runtime: &Handle, future: impl Future<Output = T>) -> T {
-    let _waiting = Waiting::begin();
+    let _waiting = Unmetered::waits();
     runtime.block_on(async {
         let mut future = pin!(future);
         if let Poll::Ready(done) = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
@@ -123,7 +123,7 @@ pub fn wait<T>(runtime: &Handle, future: impl Future<Output = T>) -> T {
 /// Runs `future`, and lets other branches interpret only while it sleeps on a virtual clock: when it waits for an answer
 /// nobody else goes on, so that the order of requests is the same in every run.
 pub fn drive<T>(runtime: &Handle, future: impl Future<Output = T>) -> T {
-    let _waiting = Waiting::begin();
+    let _waiting = Unmetered::asks();
     runtime.block_on(async {
         let mut future = pin!(future);
         let mut away = None;

@@ -1,19 +1,18 @@
 //! Rhai's own errors on their way into a script: what `catch`, `attempt`, `saga` and mails get of them is our error, in the words
 //! in which the end of a run would tell it.
 //!
-//! There are two doors. Functions of the library call closures through [`call`], where the error itself is at hand. For the variable
+//! There are two doors. Functions of the library call closures through [`call`](super::tag::call), where the error itself is at hand. For the variable
 //! of `catch` Rhai makes a map of its own words; [`Explainer::caught`] reads those back into the error that they tell.
 
 use super::{
     explain::{self, Surroundings},
     library::Docs,
-    meter::Meter,
     modules::Shelf,
-    sizes::Sizes,
-    thrown::{self, HostResult},
+    tag::Reword,
+    thrown,
 };
-use crate::{error::Error, secrets::Redactor};
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, FuncArgs, ImmutableString, Map, NativeCallContext, Position};
+use crate::error::Error;
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
 use std::{cell::Cell, sync::Arc};
 
 /// What explanations are made from.
@@ -22,59 +21,9 @@ pub(super) struct Explainer {
     pub(super) docs: Docs,
 }
 
-/// What functions find as the tag of their call.
-#[derive(Clone)]
-pub(super) struct Tag {
-    /// The run's own, see [`Config::state`](super::Config::state).
-    pub(super) state: Dynamic,
-    pub(super) secrets: Redactor,
-    pub(super) explainer: Arc<Explainer>,
-    pub(super) meter: Arc<Meter>,
-    pub(super) sizes: Sizes,
-}
-
-impl Tag {
-    /// That of a call; an engine without an interpreter has none, in tests.
-    pub(super) fn of(context: &NativeCallContext) -> Option<Self> {
-        context.tag()?.read_lock::<Self>().map(|tag| tag.clone())
-    }
-}
-
-/// Calls a closure of the script; what goes wrong in it comes out as an error of ours, or as what the script threw.
-pub(super) fn call(context: &NativeCallContext, closure: &FnPtr, args: impl FuncArgs) -> HostResult<Dynamic> {
-    let result = closure.call_within_context(context, args);
-    // The caller has it in the error.
-    let ending = thrown::come_out();
-    let tag = Tag::of(context);
-    let result = match (result, ending) {
-        (Ok(_), Some(ending)) => Err(EvalAltResult::ErrorTerminated(ending, Position::NONE).into()),
-        (Ok(value), None) => tag.as_ref().map_or(Ok(()), |tag| tag.sizes.check_all(&value)).map(|()| value),
-        (Err(error), _) => Err(error),
-    };
-    result.map_err(|mut error| {
-        if let Some(tag) = &tag {
-            error = bounded(tag.sizes, error);
-        }
-        // What was too big has been told in the error.
-        thrown::come_out();
-        if let Some(tag) = tag {
-            tag.explainer.reword(&mut error, context.call_source().unwrap_or_default(), context.engine());
-        }
-        error
-    })
-}
-
-/// The same error, unless it carries a value that is too big or too deep to be handed on.
-pub(super) fn bounded(sizes: Sizes, error: Box<EvalAltResult>) -> Box<EvalAltResult> {
-    match thrown::innermost(&error) {
-        EvalAltResult::ErrorRuntime(value, position) => match sizes.check_all(value) {
-            Ok(()) => error,
-            Err(mut too_big) => {
-                too_big.set_position(*position);
-                too_big
-            }
-        },
-        _ => error,
+impl Reword for Explainer {
+    fn reword(&self, error: &mut EvalAltResult, file: &str, engine: &Engine) {
+        self.put_ours(error, file, engine);
     }
 }
 
@@ -90,13 +39,13 @@ impl Explainer {
     }
 
     /// Puts our error in the place of an error of Rhai's own; the wrappers around it stay.
-    fn reword(&self, error: &mut EvalAltResult, file: &str, engine: &Engine) {
+    fn put_ours(&self, error: &mut EvalAltResult, file: &str, engine: &Engine) {
         match error {
             EvalAltResult::ErrorInFunctionCall(_, source, inner, _) => {
                 let file = if source.is_empty() { file } else { source.as_str() };
-                self.reword(inner, file, engine);
+                self.put_ours(inner, file, engine);
             }
-            EvalAltResult::ErrorInModule(name, inner, _) => self.reword(inner, name, engine),
+            EvalAltResult::ErrorInModule(name, inner, _) => self.put_ours(inner, name, engine),
             EvalAltResult::ErrorRuntime(..) | EvalAltResult::ErrorTerminated(..) => {}
             pseudo if pseudo.is_pseudo_error() => {}
             own => {

@@ -1,9 +1,10 @@
 //! Functions on lists that call a closure or compare: in Rhai's own some lose what the closure raised, and compare level by level without end.
 
 use super::{
-    caught, compare,
+    compare,
     meter::over,
     sizes::DEPTH,
+    tag,
     thrown::{self, HostResult, raise},
 };
 use crate::error::{Error, Kind};
@@ -31,7 +32,7 @@ pub(super) fn register(module: &mut Module) {
     module.set_native_fn("dedup", |context: NativeCallContext, list: &mut Array| dedup(list, |one, next| same(&context, one, next, 0)));
     module.set_native_fn("dedup", |context: NativeCallContext, list: &mut Array, closure: FnPtr| {
         dedup(list, |one, next| {
-            let said = caught::call(&context, &closure, (one.clone(), next.clone()))?;
+            let said = tag::call(&context, &closure, (one.clone(), next.clone()))?;
             said.as_bool().map_err(|_| wrong("dedup", "true or false", &said))
         })
     });
@@ -70,7 +71,7 @@ fn wrong(function: &str, wanted: &str, said: &Dynamic) -> Box<EvalAltResult> {
 /// Sorts by what a closure says. The first error ends it, and the list is then as it was.
 fn sort(context: &NativeCallContext, name: &str, list: &mut Array, closure: &FnPtr) -> HostResult<()> {
     let order = sorted(list.len(), |one, other| {
-        let said = caught::call(context, closure, (list[one].clone(), list[other].clone()))?;
+        let said = tag::call(context, closure, (list[one].clone(), list[other].clone()))?;
         // As Rhai has it: a number, or whether the first one comes first.
         let number = said.as_int().or_else(|_| said.as_bool().map(|first| if first { -1 } else { 1 }));
         number.map(|number| number.cmp(&0)).map_err(|_| wrong(name, "a number or true or false", &said))

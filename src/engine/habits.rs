@@ -261,4 +261,55 @@ mod tests {
         assert_eq!(word("p", "filter(", " => p.name)").as_deref(), Some("a closure is written `|p| ...`"));
         assert_eq!(word("x", "let y = ", " + 1"), None);
     }
+
+    /// What each advice on methods means, run: the text that advises, a script that does it, and its result.
+    const DONE: &[(&str, &str, &str)] = &[
+        ("`for x in list", "let s = 0; for x in [7, 8] { s += x; } s", "15"),
+        ("`list.for_each(|x| ...)` too", "let s = []; [7, 8].for_each(|x| s.push(x)); s", "[7,8]"),
+        ("`.len()`", "[[1].len(), `ab`.len(), #{a: 1}.len(), `ab`.len]", "[1,2,1,2]"),
+        ("`.filter(|x| ...)`", "[1, 2, 3].filter(|x| x > 1)", "[2,3]"),
+        ("`.map(|x| ...)`", "[1, 2].map(|x| x * 2)", "[2,4]"),
+        ("`.push(x)`", "let l = [1]; l.push(2); l", "[1,2]"),
+        ("`.contains(x)`", "[[1].contains(1), `ab`.contains(`b`), #{key: 1}.contains(`key`)]", "[true,true,true]"),
+        ("`.starts_with(", "`ab`.starts_with(`a`)", "true"),
+        ("`.ends_with(", "`ab`.ends_with(`b`)", "true"),
+        ("`.to_upper()`", "`ab`.to_upper()", "\"AB\""),
+        ("`.to_lower()`", "`AB`.to_lower()", "\"ab\""),
+        ("`.to_string()`", "1.to_string()", "\"1\""),
+        ("`${x}` in a text in backticks", "let x = 1; `${x}`", "\"1\""),
+        ("`.trim()`", "let s = ` a `; let t = s.trim(); [s, t, ` b `.trim()]", "[\" a \",\"a\",\"b\"]"),
+        ("`.replace(\"a\", \"b\")`", "let s = `aa`; let t = s.replace(`a`, `b`); [s, t]", "[\"aa\",\"bb\"]"),
+        ("`.split(\",\")`", "`a,b`.split(`,`)", "[\"a\",\"b\"]"),
+        ("`.append(list)`", "let l = [1]; l.append([2]); l", "[1,2]"),
+        ("`a + b`", "[1] + [2]", "[1,2]"),
+        ("`list[0]`", "[1, 2][0]", "1"),
+        ("`list[-1]`", "[1, 2][-1]", "2"),
+        ("joined by a loop", "let t = ``; for x in [`a`, `b`] { t += x; } t", "\"ab\""),
+        ("`map.key`", "#{key: 1}.key", "1"),
+        ("`.keys()`", "#{a: 1}.keys() + #{a: 1}.values()", "[\"a\",1]"),
+        ("`.sort()`", "let l = [2, 1]; l.sort(); l", "[1,2]"),
+        ("`import \"std/lists\" as lists;` has more", "import \"std/lists\" as lists; lists::chunks([1, 2], 1)", "[[1],[2]]"),
+        ("`i += 1`", "let i = 1; i += 1; i", "2"),
+        ("`i -= 1`", "let i = 1; i -= 1; i", "0"),
+        ("`if condition { a } else { b }`", "let x = if true { 1 } else { 2 }; x", "1"),
+        ("`x ?? 0`", "let x = (); x ?? 0", "0"),
+        ("`parse_int(text)`", "[parse_int(`1`), parse_float(`1.5`)]", "[1,1.5]"),
+        ("`!(x == 1)`", "let x = 2; !(x == 1)", "true"),
+    ];
+
+    #[test]
+    fn each_advice_on_a_method_is_done_and_does_what_it_says() {
+        use crate::engine::{Config, Files, Interpreter, Source, thrown::to_json};
+        for (advice, script, result) in DONE {
+            let interpreter = Interpreter::new(Config::default());
+            let program = interpreter.load(&Source { name: "main.rhai".into(), text: (*script).into(), files: Files::None }).expect(script);
+            let value = interpreter.run(&program).unwrap_or_else(|failure| panic!("{advice}: {failure:?}"));
+            assert_eq!(to_json(&value).to_string(), *result, "{advice}: {script}");
+        }
+        let other = ["map", "text", "list of text"].into_iter().filter_map(often);
+        let signs = ["++", "--", "?"].into_iter().filter_map(operator);
+        for advice in METHODS.iter().map(|(_, advice)| *advice).chain(other).chain(signs) {
+            assert!(DONE.iter().any(|(known, ..)| advice.contains(known)), "nobody does what is advised: {advice}");
+        }
+    }
 }

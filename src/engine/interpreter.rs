@@ -2,12 +2,14 @@
 
 use super::{
     Failure, Limits, Source,
-    caught::{self, Explainer, Tag},
+    caught::Explainer,
     library::Library,
     meter::Meter,
     modules::{Resolver, Shelf, Unit},
     sizes::Sizes,
-    standard, thrown,
+    standard,
+    tag::{self, Tag},
+    thrown,
     unlocked::MayWait,
 };
 use crate::{cancel::Cancel, secrets::Redactor};
@@ -129,7 +131,7 @@ impl Interpreter {
         let explainer = Arc::new(Explainer { shelf, docs });
         let meter = Arc::new(Meter::new(&limits));
         let sizes = Sizes::from(&limits);
-        engine.set_default_tag(Dynamic::from(Tag { state, secrets, explainer: explainer.clone(), meter: meter.clone(), sizes }));
+        engine.set_default_tag(Dynamic::from(Tag { state, secrets, words: explainer.clone(), meter: meter.clone(), sizes }));
 
         let for_catch = explainer.clone();
         #[allow(deprecated, reason = "Rhai marks its changing interfaces as deprecated")]
@@ -158,7 +160,7 @@ impl Interpreter {
                 .is_cancelled()
                 .then(|| thrown::token(cancel.error()))
                 .or_else(thrown::ending)
-                .or_else(|| counting.operation().map(thrown::token))
+                .or_else(|| counting.operation().map(thrown::end))
         });
         engine.on_print(move |text| print(&thrown::without_closures(text.to_owned())));
         engine.on_debug(move |text, _source, _position| debug(&thrown::without_closures(text.to_owned())));
@@ -205,7 +207,7 @@ impl Interpreter {
             (Ok(_), Some(ending)) => Err(EvalAltResult::ErrorTerminated(ending, Position::NONE).into()),
             // Here, where the stack is big enough to let go of a value that is too deep.
             (Ok(value), None) => self.sizes.check_all(&value).map(|()| value),
-            (Err(error), _) => Err(caught::bounded(self.sizes, error)),
+            (Err(error), _) => Err(tag::bounded(self.sizes, error)),
         };
         thrown::come_out();
         match result {

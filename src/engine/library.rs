@@ -7,10 +7,9 @@
 //! the documentation (`` `wait`: argument `tasks` must be ... ``) and not as an unknown overload.
 
 use super::{
-    caught,
     compare::{self, Comparison, Meaning},
     options::{OptionDoc, OptionValue, Takes},
-    site,
+    site, tag,
     thrown::{self, HostResult, raise, to_dynamic},
     words::counted,
 };
@@ -109,12 +108,12 @@ pub struct Call<'a> {
 impl Call<'_> {
     /// Calls a closure of the script. An error that Rhai raised in it comes back as one of ours.
     pub fn closure(&self, closure: &FnPtr, args: impl FuncArgs) -> HostResult<Dynamic> {
-        caught::call(&self.ctx, closure, args)
+        tag::call(&self.ctx, closure, args)
     }
 
     /// Does what must be done also when the run has used up what it may: an undo, tidying up. It may use up a part of a reserve.
     pub fn tidying<T>(&self, work: impl FnOnce() -> T) -> T {
-        match caught::Tag::of(&self.ctx) {
+        match tag::Tag::of(&self.ctx) {
             Some(tag) => tag.meter.tidying(work),
             None => work(),
         }
@@ -122,7 +121,7 @@ impl Call<'_> {
 
     /// What the run gave to its interpreter, see [`Config::state`](super::Config::state).
     pub fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.ctx.tag()?.read_lock::<caught::Tag>()?.state.clone().try_cast()
+        self.ctx.tag()?.read_lock::<tag::Tag>()?.state.clone().try_cast()
     }
 }
 
@@ -271,7 +270,7 @@ impl Library {
             let types: Vec<TypeId> = receiver.into_iter().chain(std::iter::repeat_n(TypeId::of::<Dynamic>(), count)).collect();
             let (function, body) = (doc.name, body.clone());
             self.raw(function, &types, move |ctx, args| {
-                let sizes = caught::Tag::of(&ctx).map(|tag| tag.sizes);
+                let sizes = tag::Tag::of(&ctx).map(|tag| tag.sizes);
                 for argument in args.iter() {
                     sizes.map_or(Ok(()), |sizes| sizes.check_all(argument))?;
                 }
@@ -415,9 +414,11 @@ fn door(
     move |ctx, args| {
         let ctx = ctx.ok_or_else(|| raise(Error::bug(format!("`{name}` was called without a context"))))?;
         let (file, position) = (ctx.call_source().unwrap_or_default().to_owned(), ctx.call_position());
-        let secrets = ctx.tag().and_then(|tag| Some(tag.read_lock::<caught::Tag>()?.secrets.clone()));
-        let result = thrown::cleaned(code(ctx, args), secrets.as_ref(), args);
-        thrown::leaving(thrown::placed(result, &file, position))
+        let tag = tag::Tag::of(&ctx);
+        let result = thrown::cleaned(code(ctx, args), tag.as_ref().map(|tag| &tag.secrets), args);
+        let result = thrown::leaving(thrown::placed(result, &file, position));
+        tag.inspect(|tag| tag.meter.function_returns());
+        result
     }
 }
 

@@ -19,6 +19,10 @@ use std::{
 /// So many operations go by until the time is asked for: that costs as much as two of them.
 const TIME_EACH: u64 = 64;
 
+/// No operation takes more memory than this at once; functions of the library may. A text with values in it grows by doubling while no
+/// operation ends, and what it takes for that comes on top of the limit.
+const AT_ONCE: usize = 192 << 20;
+
 /// The reserve is this part of what the run may use up.
 const RESERVE: u32 = 4;
 
@@ -58,6 +62,8 @@ pub(super) struct Meter {
     computed: AtomicU64,
     /// What the process had taken when the script began.
     memory_before: AtomicUsize,
+    /// What it had taken at the last operation, or when a function of the library returned.
+    memory_last: AtomicUsize,
     reserve: Mutex<Amount>,
     /// Threads of branches that there may still be.
     threads: Mutex<usize>,
@@ -74,6 +80,7 @@ impl Meter {
             operations: AtomicU64::new(0),
             computed: AtomicU64::new(0),
             memory_before: AtomicUsize::new(memory::in_use()),
+            memory_last: AtomicUsize::new(usize::MAX),
             reserve: Mutex::new(Self::whole_reserve(limits)),
             threads: Mutex::new(THREADS),
         }
@@ -100,6 +107,7 @@ impl Meter {
         self.operations.store(0, Relaxed);
         self.computed.store(0, Relaxed);
         self.memory_before.store(memory::in_use(), Relaxed);
+        self.function_returns();
         *self.reserve.lock() = Self::whole_reserve(self.limits);
         CHARGED.set(Some(computed_here()));
         RAISED.set(None);
@@ -114,10 +122,22 @@ impl Meter {
             self.charge();
         }
         let may = RAISED.get().unwrap_or(self.limits);
-        if operations > may.operations || self.computed.load(Relaxed) > nanoseconds(may.computing) || self.memory() > may.memory {
+        let taken = memory::in_use();
+        let last = self.memory_last.swap(taken, Relaxed);
+        let memory = taken.saturating_sub(self.memory_before.load(Relaxed));
+        if operations > may.operations || self.computed.load(Relaxed) > nanoseconds(may.computing) || memory > may.memory {
             return Some(self.used_up(operations, may));
         }
+        if taken.saturating_sub(last) > AT_ONCE && ASKING.load(Relaxed) == 0 {
+            let error = Error::new(Kind::Limit, format!("the script takes more than {} of memory at once", size(AT_ONCE as u64)));
+            return Some(error.help("is a large text many times in another one?"));
+        }
         None
+    }
+
+    /// What a function of the library has taken is not the operation's.
+    pub(super) fn function_returns(&self) {
+        self.memory_last.store(memory::in_use(), Relaxed);
     }
 
     fn used_up(&self, operations: u64, may: Amount) -> Error {
@@ -206,18 +226,38 @@ pub(super) fn handed_on() -> impl Fn() + Send + Sync {
     }
 }
 
-/// While this lives, what the thread computes is not the script's: it waits for an answer, and reads it.
-pub(super) struct Waiting(Option<Duration>);
+/// Threads that wait for an answer of a server: what the process takes meanwhile may be theirs.
+static ASKING: AtomicUsize = AtomicUsize::new(0);
 
-impl Waiting {
-    pub(super) fn begin() -> Self {
-        Self(CHARGED.get().map(|before| computed_here().saturating_sub(before)))
+/// While this lives, what the thread computes is not the script's: it waits.
+pub(super) struct Unmetered {
+    open: Option<Duration>,
+    asks: bool,
+}
+
+impl Unmetered {
+    /// Waits for a time or for other threads.
+    pub(super) fn waits() -> Self {
+        Self::begun(false)
+    }
+
+    /// Waits for an answer, and reads it.
+    pub(super) fn asks() -> Self {
+        ASKING.fetch_add(1, Relaxed);
+        Self::begun(true)
+    }
+
+    fn begun(asks: bool) -> Self {
+        Self { open: CHARGED.get().map(|before| computed_here().saturating_sub(before)), asks }
     }
 }
 
-impl Drop for Waiting {
+impl Drop for Unmetered {
     fn drop(&mut self) {
-        CHARGED.set(self.0.map(|open| computed_here().saturating_sub(open)));
+        if self.asks {
+            ASKING.fetch_sub(1, Relaxed);
+        }
+        CHARGED.set(self.open.map(|open| computed_here().saturating_sub(open)));
     }
 }
 
@@ -270,7 +310,7 @@ mod tests {
             let begun = computed_here();
             while computed_here() - begun < Duration::from_millis(20) {}
         };
-        let waiting = Waiting::begin();
+        let waiting = Unmetered::waits();
         work();
         drop(waiting);
         meter.charge();

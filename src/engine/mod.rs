@@ -16,6 +16,7 @@ mod secret_texts;
 mod sizes;
 mod standard;
 mod syntax;
+mod tag;
 mod thread;
 mod unlocked;
 mod words;

@@ -2,8 +2,8 @@
 
 use super::{
     baton::{Away, Baton, Ticket},
-    caught,
-    meter::{self, Meter, Waiting},
+    meter::{self, Meter, Unmetered},
+    tag,
     thread::{STACK, panic_text},
     thrown::{self, HostResult, raise},
 };
@@ -58,7 +58,7 @@ struct Slots {
 
 impl Slots {
     fn take(context: &NativeCallContext, wanted: usize) -> Self {
-        let meter = caught::Tag::of(context).map(|tag| tag.meter);
+        let meter = tag::Tag::of(context).map(|tag| tag.meter);
         let count = meter.as_ref().map_or(wanted, |meter| meter.take_threads(wanted));
         Self { meter, count }
     }
@@ -145,7 +145,7 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
                 let worker = worker;
                 meter_entered();
                 let _entered = (hooks.enter)();
-                work_through(worker.shared, path, hooks, |item| caught::call(context, f, (item,)));
+                work_through(worker.shared, path, hooks, |item| tag::call(context, f, (item,)));
             };
             match std::thread::Builder::new().name("branch".to_owned()).stack_size(STACK).spawn_scoped(scope, work) {
                 Ok(thread) => threads.push(thread),
@@ -156,7 +156,7 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
         if workers == 0 {
             return problem;
         }
-        let waiting = Waiting::begin();
+        let unmetered = Unmetered::waits();
         let away = Away::go();
         let handed = hooks.runtime.block_on(hooks.clock.idle(all_ended));
         let (busy, ticket) = handed.map_or((None, None), |(busy, ticket)| (Some(busy), ticket));
@@ -169,7 +169,7 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
             Some(away) => away.back_with(ticket),
             None => drop(ticket),
         }
-        drop(waiting);
+        drop(unmetered);
         // Only now that this thread is busy again.
         drop(busy);
         problem
@@ -181,7 +181,7 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
     // What no thread was there for is done here, one after the other.
     {
         let _entered = (hooks.enter)();
-        work_through(&shared, path, hooks, |item| caught::call(context, f, (item,)));
+        work_through(&shared, path, hooks, |item| tag::call(context, f, (item,)));
         BRANCH.set(path.to_owned());
     }
     collect(shared.ended.into_inner(), count, &hooks.cancel)

@@ -1,9 +1,8 @@
 //! Rhai's own functions, without those that would break rules of ours: time, real sleeping, bits and bytes.
 
 use super::{
-    bounded,
-    caught::Tag,
-    closures,
+    bounded, closures,
+    tag::Tag,
     thrown::{HostResult, raise},
     unlocked::LOOK_AT_THIS,
 };

@@ -45,6 +45,13 @@ pub(super) fn token(error: Error) -> Dynamic {
     Dynamic::from(Terminated { error, exit: false, place: None })
 }
 
+/// The same, remembered until it has come out, see [`ending`].
+pub(super) fn end(error: Error) -> Dynamic {
+    let token = token(error);
+    ENDING.set(Some(token.clone()));
+    token
+}
+
 /// What `exit()` returns. To whoever keeps a record of it, the work it came out of was cancelled.
 pub fn exit() -> Box<EvalAltResult> {
     let error = Error::new(Kind::Cancelled, "the script ended itself with `exit()`");

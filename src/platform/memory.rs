@@ -20,7 +20,7 @@ mod tests {
     #[test]
     fn what_is_taken_counts_until_it_is_given_back() {
         // Other tests take and give back at the same time, but not as much.
-        const SIZE: usize = 256 << 20;
+        const SIZE: usize = 64 << 20;
         let before = in_use();
         let taken: Vec<u8> = Vec::with_capacity(SIZE);
         let with = in_use();

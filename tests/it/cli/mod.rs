@@ -3,6 +3,8 @@
 mod args;
 mod bad_input;
 mod bad_server;
+#[cfg(unix)]
+mod files;
 mod golden;
 mod keys;
 mod resume;

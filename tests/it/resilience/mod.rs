@@ -6,6 +6,7 @@ mod foreign;
 mod golden;
 #[cfg(target_os = "linux")]
 mod hostile;
+#[cfg(unix)]
 mod hostile_scripts;
 mod mails;
 pub mod people;
