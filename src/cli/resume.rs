@@ -370,6 +370,15 @@ impl Work<'_> {
             return Ok(named.clone());
         }
         let (name, written) = (&run.new.name, PathBuf::from(&run.new.script));
+        // What differs in a script is told, and written down: no other file may be taken for one by the word of a record.
+        if !self.journal.is_own() && written.extension().is_none_or(|end| end != "rhai") {
+            return Err(Error::usage(format!(
+                "the record of run `{name}` names `{}`, and a shared journal makes no file read but scripts, whose names end in .rhai",
+                written.display()
+            ))
+            .help(format!("if it is the script, say so: octorhai runs resume {name} --script FILE"))
+            .help("nothing was sent"));
+        }
         let there = match text(&run.new.options, "folder").map(Path::new) {
             // Called as it was, where we stand where it was begun.
             Some(folder) if std::env::current_dir().is_ok_and(|here| here == folder) => written.clone(),

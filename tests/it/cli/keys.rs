@@ -317,6 +317,30 @@ mod shared {
     }
 
     #[test]
+    fn file_that_is_no_script_is_not_taken_for_one_by_the_word_of_a_shared_store() {
+        let ground = Ground::new();
+        let database = postgres::database();
+        let key = ground.folder.path().join("key");
+        fs::write(&key, "swordfish\n").expect("written");
+        ground.write("night.rhai", DEPLOY);
+        let start = ["--store", &database, "--no-check"];
+        let ran = ground.run("night", "scripts/night.rhai", &start, &[("OCTORHAI_CRASH_AT", "20")]);
+        assert_eq!(ran.code, -1, "{ran:?}");
+        let forge =
+            format!("UPDATE octorhai.run SET new = replace(new, '\"script\":\"scripts/night.rhai\"', '\"script\":\"{}\"')", key.display());
+        postgres::execute(&database, &forge).expect("changed");
+        let resume = |more: &[&str]| ground.octorhai(&[&["runs", "--store", &database, "resume"], more].concat(), &[]);
+        let run = || journal::open(&database).expect("a store").run("night").expect("read").expect("there");
+        for verb in [["--due"], ["night"]] {
+            // A killed process of this machine is known to be dead.
+            let ran = resume(&verb);
+            told(&ran, 2, &["a shared journal makes no file read but scripts", "resume night --script FILE"]);
+            let told = format!("{ran:?} {:?}", run());
+            assert!(!told.contains("swordfish") && run().state == RunState::Running, "{told}");
+        }
+    }
+
+    #[test]
     fn password_of_the_store_is_not_sent_to_the_locks_that_a_record_names() {
         let ground = Ground::new();
         let database = postgres::database();
