@@ -4,8 +4,6 @@
 //! are made, and the first one that goes over the limit ends the reading. The numbers come from what a server of 10,000 projects
 //! answers: all projects in one document are 25 MB of text and 80 to 100 MB of values.
 
-use super::client::NoAnswer;
-use super::tls;
 use crate::error::size;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -18,9 +16,9 @@ const TEXT: usize = 16 << 20;
 /// What is read of an answer that is not a success. What comes after it is left: the status says what matters.
 const REFUSAL: usize = 1 << 20;
 /// The memory that the values of one document may take. A script that asks for it holds it twice for a moment, as JSON and as its own values.
-const VALUES: usize = 112 << 20;
+const VALUES: usize = 96 << 20;
 /// The memory that the items of one list may take, all pages together.
-pub(super) const LIST: usize = 144 << 20;
+pub(super) const LIST: usize = 128 << 20;
 /// How deep arrays and objects may stand inside each other. Real documents have ten levels.
 const DEPTH: usize = 64;
 
@@ -49,7 +47,7 @@ impl Form {
 }
 
 /// The body of an answer, when it has come and is not too long; the inner error says how long it is, and how long it may be.
-pub(super) async fn body(response: &mut reqwest::Response, form: Form) -> Result<Result<Vec<u8>, String>, NoAnswer> {
+pub(super) async fn body(response: &mut reqwest::Response, form: Form) -> reqwest::Result<Result<Vec<u8>, String>> {
     let (limit, may_be_cut) = if response.status().is_success() { (form.limit(), false) } else { (REFUSAL, true) };
     let too_long = |answered: String| Ok(Err(format!("{answered}; the limit is {}", size(limit as u64))));
     // What is announced may be a lie either way, and is the length before decompression.
@@ -58,7 +56,7 @@ pub(super) async fn body(response: &mut reqwest::Response, form: Form) -> Result
         return too_long(size(told));
     }
     let mut body = Vec::with_capacity(told.map_or(0, |told| (told as usize).min(limit)));
-    while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::Lost(tls::broke_off(&error)))? {
+    while let Some(chunk) = response.chunk().await? {
         let room = limit - body.len();
         if chunk.len() > room {
             if may_be_cut {
@@ -76,7 +74,7 @@ pub(super) async fn body(response: &mut reqwest::Response, form: Form) -> Result
 pub(super) enum NotJson {
     /// It is not JSON.
     Wrong(serde_json::Error),
-    /// It is more than we take; in words, e.g. `values that need more than 112 MiB of memory`.
+    /// It is more than we take; in words, e.g. `values that need more than 96 MiB of memory`.
     TooMuch(String),
 }
 
@@ -305,10 +303,10 @@ mod tests {
     fn many_small_values_are_refused_before_they_are_made() {
         for (item, most) in [("{}", 2_200_000), ("{\"a\":1}", 340_000), ("[1]", 2_200_000), ("1", 2_200_000), ("\"\"", 2_200_000)] {
             let text = format!("[{}{item}]", format!("{item},").repeat(most));
-            assert_eq!(too_much(&text), "values that need more than 112 MiB of memory", "{item}");
+            assert_eq!(too_much(&text), "values that need more than 96 MiB of memory", "{item}");
         }
         let keys: String = (0..1_000_000).map(|n| format!("\"{n}\":0,")).collect();
-        assert_eq!(too_much(&format!("{{{keys}\"x\":0}}")), "values that need more than 112 MiB of memory");
+        assert_eq!(too_much(&format!("{{{keys}\"x\":0}}")), "values that need more than 96 MiB of memory");
     }
 
     #[test]

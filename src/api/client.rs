@@ -39,7 +39,7 @@ const WRITE_GRACE: Duration = Duration::from_millis(700);
 /// Told once per outage, e.g. "the server answers 502, trying again for up to 5m".
 pub type OnRetry = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Asked before each write, also before it is sent again: an error keeps it from being sent.
+/// Demand before each write, also before it is sent again: an error keeps it from being sent.
 pub type BeforeWrite = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send + Sync>;
 
 /// What a client needs to know.
@@ -155,7 +155,7 @@ pub(super) enum NoAnswer {
 
 /// What is asked of one exchange.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct Demand {
     /// What the answer should be.
     pub(super) form: Form,
     /// How long each request may take, in real time.
@@ -327,7 +327,7 @@ impl Client {
             self.cancel.check()?;
             self.still_wanted().await?;
             let sent = tokio::select! {
-                sent = self.exchange(method, &url, &body, Asked { form: Form::Json, limit: REQUEST_LIMIT }) => sent,
+                sent = self.exchange(method, &url, &body, Demand { form: Form::Json, limit: REQUEST_LIMIT }) => sent,
                 () = self.cancelled_and_grace() => Err(NoAnswer::Lost("the run was cancelled before the answer came".to_owned())),
             };
             let setback = match sent {
@@ -420,14 +420,14 @@ impl Client {
     }
 
     /// One request and its whole answer; redirects of reads are followed on this server.
-    pub(super) async fn exchange(&self, method: &str, url: &Url, body: &Body<'_>, asked: Asked) -> Result<Answer, NoAnswer> {
+    pub(super) async fn exchange(&self, method: &str, url: &Url, body: &Body<'_>, asked: Demand) -> Result<Answer, NoAnswer> {
         crash::point("request: before", method);
         let answer = self.followed(method, url, body, asked).await;
         crash::point("request: after", method);
         answer
     }
 
-    async fn followed(&self, method: &str, url: &Url, body: &Body<'_>, asked: Asked) -> Result<Answer, NoAnswer> {
+    async fn followed(&self, method: &str, url: &Url, body: &Body<'_>, asked: Demand) -> Result<Answer, NoAnswer> {
         let mut url = url.clone();
         for _ in 0..=5 {
             let response = self.request(method, &url, body, asked.limit).await?;
@@ -517,7 +517,7 @@ impl Client {
         let is_page = kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()).and_then(|value| self.pause_in(value.trim()));
-        match bounded::body(&mut response, form).await? {
+        match bounded::body(&mut response, form).await.map_err(|error| NoAnswer::Lost(tls::broke_off(&error)))? {
             Ok(body) => Ok(Answer { method: method.to_owned(), path, url: url.to_string(), status, retry_after, is_page, body }),
             Err(what) => Err(NoAnswer::Useless(too_much(method, &path, url.as_str(), &what))),
         }

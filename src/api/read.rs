@@ -8,7 +8,7 @@ use super::{
     address::Route,
     answer::Answer,
     bounded::Form,
-    client::{Asked, Body, Client, FIRST_CONTACT, NoAnswer},
+    client::{Body, Client, Demand, FIRST_CONTACT, NoAnswer},
     decode::Document,
     retry::Setback,
     tape,
@@ -24,7 +24,7 @@ use std::sync::atomic::Ordering;
 /// What is done about an answer that is not one of Octopus's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Odd {
-    /// Asked again: a proxy, a login page or a server that starts is in between.
+    /// Demand again: a proxy, a login page or a server that starts is in between.
     AskAgain,
     /// Told: a page that real servers do not have.
     Tell,
@@ -131,7 +131,7 @@ impl Client {
         let mut attempt = 0;
         loop {
             self.cancel.check()?;
-            let asked = Asked { form, limit: self.request_limit(until) };
+            let asked = Demand { form, limit: self.request_limit(until) };
             let sent = self.cancel.guard(async { Ok(self.exchange("GET", &url, &Body::None, asked).await) }).await?;
             let setback = match self.heard(sent, odd, began, until, &parse) {
                 Ok(read) => {

@@ -102,7 +102,7 @@ impl Client {
         let mut items: Vec<T> = Vec::new();
         let mut known: HashSet<String> = HashSet::new();
         let (mut start, mut said) = (0, None);
-        let mut reading = Reading { route, noun: T::NOUN, pages: 0, weight: 0, stale: 0, links: HashSet::new() };
+        let mut reading = ListProgress { route, noun: T::NOUN, pages: 0, weight: 0, stale: 0, links: HashSet::new() };
         let at = |start: usize| route.clone().with("skip", start).with("take", limit.unwrap_or(PAGE).clamp(1, PAGE));
         let mut next = at(0);
         loop {
@@ -172,7 +172,7 @@ impl Client {
 }
 
 /// How the reading of one list goes: what ends it when the server never does.
-struct Reading<'a> {
+struct ListProgress<'a> {
     route: &'a Route,
     noun: &'static str,
     pages: usize,
@@ -186,7 +186,7 @@ struct Reading<'a> {
 /// So many pages in a row may have nothing new: items that came in front move the others back by a page.
 const STALE: usize = 3;
 
-impl Reading<'_> {
+impl ListProgress<'_> {
     /// One more request.
     fn turn(&mut self, read: usize) -> Result<()> {
         self.pages += 1;

@@ -40,10 +40,10 @@ pub fn playing<T>(known: Vec<(String, Arc<Value>)>, work: impl FnOnce() -> T) ->
 
 /// What each address answered last, in the order of a record.
 #[derive(Default)]
-pub struct Answers(HashMap<String, Last>);
+pub struct Answers(HashMap<String, LastAnswer>);
 
 /// What an address answered last.
-enum Last {
+enum LastAnswer {
     /// What a record holds.
     Read(Arc<Value>),
     /// The digest of what was written: a run asks often, and the answers themselves are nobody's concern any more.
@@ -78,13 +78,13 @@ impl Answers {
             let path = address(&entry);
             let now = digest(&entry);
             let is_again = self.0.get(&path).is_some_and(|last| match last {
-                Last::Read(last) => **last == entry,
-                Last::Written(last) => *last == now,
+                LastAnswer::Read(last) => **last == entry,
+                LastAnswer::Written(last) => *last == now,
             });
             if is_again {
                 return json!({"path": path, "again": true});
             }
-            self.0.insert(path, Last::Written(now));
+            self.0.insert(path, LastAnswer::Written(now));
             entry
         };
         heard.into_iter().map(short).collect()
@@ -95,11 +95,11 @@ impl Answers {
         let whole = |entry: Value| {
             let path = address(&entry);
             if entry["again"] == true {
-                let Last::Read(last) = self.0.get(&path)? else { return None };
+                let LastAnswer::Read(last) = self.0.get(&path)? else { return None };
                 return Some((path, Arc::clone(last)));
             }
             let entry = Arc::new(entry);
-            self.0.insert(path.clone(), Last::Read(Arc::clone(&entry)));
+            self.0.insert(path.clone(), LastAnswer::Read(Arc::clone(&entry)));
             Some((path, entry))
         };
         record.into_iter().filter_map(whole).collect()

@@ -202,17 +202,17 @@ pub const ALL: &[Behaviour] = &[
     any("nests a hundred thousand objects", "inside each other more than 64 levels deep", |to, _| {
         respond(to, "200 OK", JSON, &"{\"a\":".repeat(100_000))
     }),
-    any("sends ten million empty objects", "values that need more than 112 MiB of memory", |to, _| {
+    any("sends ten million empty objects", "values that need more than 96 MiB of memory", |to, _| {
         respond(to, "200 OK", JSON, &format!("[{}{{}}]", "{},".repeat(10_000_000)))
     }),
-    any("sends four million small objects", "values that need more than 112 MiB of memory", |to, _| {
+    any("sends four million small objects", "values that need more than 96 MiB of memory", |to, _| {
         respond(to, "200 OK", JSON, &format!("[{}{{}}]", "{\"a\":1},".repeat(4_000_000)))
     }),
     any("sends a text of sixty megabytes", "the limit is 32 MiB", |to, _| {
         respond(to, "200 OK", JSON, &format!("\"{}\"", "x".repeat(60_000_000)))
     }),
     any("sends a text of thirty megabytes", "", |to, _| respond(to, "200 OK", JSON, &format!("\"{}\"", "x".repeat(30_000_000)))),
-    any("sends 250,000 small objects", "", |to, _| respond(to, "200 OK", JSON, &format!("[{}{{}}]", "{\"a\":1},".repeat(250_000)))),
+    any("sends 230,000 small objects", "", |to, _| respond(to, "200 OK", JSON, &format!("[{}{{}}]", "{\"a\":1},".repeat(230_000)))),
     any("sends a number that is too large", "something that is not JSON (number out of range", |to, _| {
         respond(to, "200 OK", JSON, "[1e999]")
     }),
@@ -270,12 +270,12 @@ pub const ALL: &[Behaviour] = &[
     list("has its next page on another server without a scheme", "", |to, asked| {
         page(to, asked, 3, "1000", &format!("{}/api/x", asked.elsewhere.trim_start_matches("http:")))
     }),
-    list("has large projects", "needs more than 144 MiB of memory", |to, asked| {
+    list("has large projects", "needs more than 128 MiB of memory", |to, asked| {
         let large = |n: usize| json!({"Id": format!("Projects-{n}"), "Name": format!("P{n}"), "Description": "x".repeat(1 << 20)});
         let items: Vec<_> = (0..8).map(|n| large(asked.before * 8 + n)).collect();
         respond(to, "200 OK", JSON, &json!({"Items": items, "TotalResults": 100_000}).to_string())
     }),
-    list("has projects of many small objects", "needs more than 144 MiB of memory", |to, asked| {
+    list("has projects of many small objects", "needs more than 128 MiB of memory", |to, asked| {
         let large = |n: usize| json!({"Id": format!("Projects-{n}"), "Name": format!("P{n}"), "More": vec![json!({"a": 1}); 1000]});
         let items: Vec<_> = (0..50).map(|n| large(asked.before * 50 + n)).collect();
         respond(to, "200 OK", JSON, &json!({"Items": items, "TotalResults": 100_000}).to_string())

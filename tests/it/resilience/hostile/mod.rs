@@ -189,7 +189,7 @@ fn verbs(at: usize, behaviour: &Behaviour) -> Vec<&'static Verb> {
             // In real time, so only where nothing is tried again for minutes: the doctor meets the server first, and the session later.
             let says = |words: &[&str]| behaviour.says.is_none_or(|told| words.iter().any(|word| told.contains(word)));
             let final_one = says(&["limit is", "of memory", "levels deep", "more", "gave no reason", "key ***"]);
-            let strange = final_one || says(&["JSON", "HTML", "credential", "redirected", "(302)", "(304)", "999", "(101)", "UTF-16"]);
+            let strange = final_one || says(&["JSON", "HTML", "credential", "redirected", "(302)", "(304)", "(101)", "UTF-16"]);
             let other = if at % 2 == 0 { strange.then_some(&DOCTOR) } else { final_one.then_some(&REPL) };
             std::iter::once(&READS).chain(chosen).chain(other).collect()
         }
