@@ -132,8 +132,8 @@ impl Route {
     #[must_use]
     pub fn then(mut self, segment: impl AsRef<str>) -> Self {
         let segment = segment.as_ref();
-        // A segment of dots would be taken away by every URL library on the way.
-        let encoded = if matches!(segment, "." | "..") { segment.replace('.', "%2E") } else { encode(segment) };
+        // A segment of dots climbs, for every URL library on the way, `%2E%2E` like `..`. Encoded twice it is a name that nothing has.
+        let encoded = if matches!(segment, "." | "..") { segment.replace('.', "%252E") } else { encode(segment) };
         let _ = write!(self.text, "/{encoded}");
         self
     }
@@ -263,6 +263,36 @@ mod tests {
     }
 
     #[test]
+    fn no_id_climbs_out_of_its_place() {
+        let base = Base::parse("http://o.test/dir").expect("an address");
+        for id in [
+            "..",
+            ".",
+            "../..",
+            "..%2f..",
+            "%2e%2e",
+            ".%2E",
+            "a/../../users/me",
+            "a?x=1",
+            "a#b",
+            "\\..\\",
+            "..;",
+            "\u{202e}..",
+            "..\t",
+            "\n..",
+        ] {
+            let url = base.resolve(Route::new("/api/Spaces-1/tasks").then(id).then("cancel").as_str()).expect("an address");
+            let segments: Vec<&str> = url.path_segments().expect("a path").collect();
+            assert_eq!(
+                (segments.len(), &segments[..4], segments[5]),
+                (6, &["dir", "api", "Spaces-1", "tasks"][..], "cancel"),
+                "{id:?}: {url}"
+            );
+            assert!(url.query().is_none() && url.fragment().is_none(), "{id:?}: {url}");
+        }
+    }
+
+    #[test]
     fn segments_and_values_are_encoded() {
         let route = Route::new("/api/Spaces-1/projects")
             .then("a/b c")
@@ -270,6 +300,6 @@ mod tests {
             .with("partialName", "x&y+z")
             .list("ids", &["A", "B"])
             .list::<&str>("none", &[]);
-        assert_eq!(route.as_str(), "/api/Spaces-1/projects/a%2Fb%20c/%2E%2E?partialName=x%26y%2Bz&ids=A%2CB");
+        assert_eq!(route.as_str(), "/api/Spaces-1/projects/a%2Fb%20c/%252E%252E?partialName=x%26y%2Bz&ids=A%2CB");
     }
 }

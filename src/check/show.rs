@@ -1,6 +1,7 @@
 //! Findings as text, JSON and SARIF.
 
 use super::{Finding, Level, RULES};
+use crate::tame;
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
 use serde_json::{Value, json};
 
@@ -12,10 +13,12 @@ pub fn text(finding: &Finding, text: &str, colour: bool) -> String {
         Level::Note => Title::NOTE,
     };
     let range = finding.range.start.min(text.len())..finding.range.end.min(text.len());
-    let snippet = Snippet::source(text).path(finding.file.as_str()).annotation(AnnotationKind::Primary.span(range));
-    let mut group = Group::with_title(level.primary_title(finding.message.as_str()).id(finding.rule.name)).element(snippet);
+    let file = tame::line(&finding.file);
+    let snippet = Snippet::source(text).path(file.as_ref()).annotation(AnnotationKind::Primary.span(range));
+    let message = tame::framed(&finding.message);
+    let mut group = Group::with_title(level.primary_title(tame::text(&message).into_owned()).id(finding.rule.name)).element(snippet);
     for help in &finding.help {
-        group = group.element(Title::HELP.message(help.as_str()));
+        group = group.element(Title::HELP.message(tame::text(&tame::framed(help)).into_owned()));
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&[group])

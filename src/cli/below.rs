@@ -15,7 +15,7 @@ use crate::{
     platform::files,
     run::{self, Outcome, Settings, Source, session::Session},
     sandbox::{self, Sandbox, World},
-    template,
+    tame, template,
 };
 use include_dir::{Dir, include_dir};
 use std::{net::SocketAddr, path::Path};
@@ -77,7 +77,8 @@ pub(super) fn world_text(name: &str) -> Result<String> {
 
 /// A failure as text, with its place in the script where there is one.
 pub(super) fn explain(failure: &Failure, colour: bool) -> String {
-    failure.render(colour)
+    let rendered = failure.render(colour);
+    if colour { tame::adopted(&rendered) } else { rendered }
 }
 
 /// The zone that a world's people live in.

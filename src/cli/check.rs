@@ -6,6 +6,7 @@ use crate::{
     engine::scene::Scene,
     error::{Error, Result},
     run::session::Session,
+    tame,
 };
 use clap::{Args, ValueEnum};
 use std::{
@@ -75,7 +76,9 @@ fn go(args: &CheckArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
     let text_of = |name: &str| texts.get(name).map_or("", String::as_str);
     match args.output {
         Format::Text => found.iter().for_each(|finding| {
-            ui.data(&check::show::text(finding, &ui.redactor().starred(text_of(&finding.file), true), ui.has_colour()));
+            let text = ui.redactor().starred(text_of(&finding.file), true);
+            let shown = check::show::text(finding, &text, ui.has_colour());
+            ui.data(&if ui.has_colour() { tame::adopted(&shown) } else { shown });
             ui.data("");
         }),
         Format::Json => found.iter().for_each(|finding| ui.json(check::show::json(finding, text_of(&finding.file)))),

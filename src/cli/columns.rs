@@ -1,11 +1,15 @@
 //! Tables of the journal and of locks: columns with blanks between them, and what comes from elsewhere cut and tamed.
 
+use crate::tame;
+
 /// A cell that people still read at once.
 pub const MOST_LETTERS: usize = 100;
 
 /// One line without control characters, cut where it gets too long: names and answers come from elsewhere.
 pub fn tame(text: &str, most: usize) -> String {
-    let mut letters = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    let blanks: String = text.chars().map(|letter| if letter.is_ascii_control() { ' ' } else { letter }).collect();
+    let tamed = tame::line(&blanks);
+    let mut letters = tamed.chars();
     let mut line: String = letters.by_ref().take(most).collect();
     if letters.next().is_some() {
         line.pop();

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     engine::docs::Entry,
     error::{Error, Result, suggestion},
+    tame,
 };
 use std::borrow::Cow;
 
@@ -191,7 +192,7 @@ pub(super) fn overview(ui: &Ui, functions: &[Entry], how: &str) {
 
 fn show(ui: &Ui, command: &mut clap::Command) {
     let text = command.render_long_help();
-    ui.data(if ui.has_colour() { text.ansi().to_string() } else { text.to_string() }.trim_end());
+    ui.data(if ui.has_colour() { tame::adopted(&text.ansi().to_string()) } else { text.to_string() }.trim_end());
 }
 
 #[cfg(test)]

@@ -3,10 +3,13 @@
 //! Times are the event's own, so the same events give the same bytes on every machine.
 
 use super::ui::{Loudness, Tone, Ui, span};
-use crate::event::{Event, Level, Sink, What};
+use crate::{
+    event::{Event, Level, Sink, Subject, What},
+    tame,
+};
 use jiff::{Timestamp, tz::TimeZone};
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, fmt::Write};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
 /// One line to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +57,7 @@ impl Lines {
         let time = time(event.at, &self.zone);
         lines.extend(body.into_iter().map(|(from, tone, text)| {
             // Further lines of one text stand under the first.
-            Line { from, tone, text: format!("{time}  {}", text.trim_end().replace('\n', "\n          ")) }
+            Line { from, tone, text: format!("{time}  {}", tame::framed(text.trim_end()).replace('\n', "\n          ")) }
         }));
         if let What::RunStarted { .. } = event.what
             && let Some(line) = lines.last_mut()
@@ -66,6 +69,7 @@ impl Lines {
 
     /// What an event says, without its time.
     pub fn body(&mut self, what: &What) -> Vec<(Loudness, Tone, String)> {
+        let what = &in_lines(what);
         let normal = |tone, text| vec![(Loudness::Normal, tone, text)];
         match what {
             What::RunStarted { script, server, virtual_time } => {
@@ -132,6 +136,50 @@ impl Lines {
     }
 }
 
+/// An event whose names are lines: one that holds a line break would read like two events.
+pub fn in_lines(what: &What) -> What {
+    let mut what = what.clone();
+    let one = |text: &mut String| {
+        if let Cow::Owned(tamed) = tame::line(text) {
+            *text = tamed;
+        }
+    };
+    let of_subject = |subject: &mut Subject| {
+        let Subject { task, title, project, release, environment, tenant, runbook, url } = subject;
+        [task, title].into_iter().for_each(one);
+        [project, release, environment, tenant, runbook, url].into_iter().flatten().for_each(one);
+    };
+    match &mut what {
+        What::RunStarted { script, server, .. } => [script, server].into_iter().for_each(one),
+        What::TaskStarted { subject, how } => {
+            of_subject(subject);
+            one(how);
+        }
+        What::TaskProgress { subject, state, step, .. } => {
+            of_subject(subject);
+            one(state);
+            step.iter_mut().for_each(one);
+        }
+        What::Waiting { task, title, url, .. } => {
+            one(title);
+            [task, url].into_iter().flatten().for_each(one);
+        }
+        What::TaskEnded { subject, state, .. } => {
+            of_subject(subject);
+            one(state);
+        }
+        What::Mail { to, subject, .. } => {
+            to.iter_mut().for_each(one);
+            one(subject);
+        }
+        What::Output { name, .. } => one(name),
+        What::Artifact { name, path } => [name, path].into_iter().for_each(one),
+        What::Replayed { what } => **what = in_lines(what),
+        What::Print { .. } | What::Note { .. } | What::Progress { .. } | What::Planned { .. } | What::RunEnded { .. } => {}
+    }
+    what
+}
+
 /// The colour of a task's state.
 pub fn tone_of(state: &str) -> Tone {
     match state {
@@ -188,7 +236,7 @@ impl Sink for PlainSink {
 pub(super) mod tests {
     use super::super::ui::testing;
     use super::*;
-    use crate::event::{Hidden, Subject};
+    use crate::event::Hidden;
 
     pub(crate) fn at(text: &str) -> Timestamp {
         format!("2026-03-02T{text}Z").parse().expect("a time of day")

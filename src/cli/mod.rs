@@ -13,6 +13,8 @@ mod docs;
 mod doctor;
 mod given;
 mod help;
+#[cfg(test)]
+mod hostile;
 pub mod journal;
 mod json;
 mod keyring;
@@ -43,6 +45,7 @@ use crate::{
     platform,
     secrets::Redactor,
     step::voice::Voice,
+    tame,
 };
 use args::{Command, Refusal};
 use clap::error::ContextKind;
@@ -132,7 +135,7 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
     match refusal {
         Refusal::Clap(error) => {
             let text = error.render();
-            let text = if ui.has_colour() { text.ansi().to_string() } else { text.to_string() };
+            let text = if ui.has_colour() { tame::adopted(&text.ansi().to_string()) } else { text.to_string() };
             if error.use_stderr() {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);

@@ -146,7 +146,7 @@ impl Task {
             text.push_str(&ui.paint(Tone::Warn, &format!("waits: {}", self.why)));
         }
         // Bars are drawn by their own code, past `Ui::talk`: the secrets go here.
-        bar.set_message(ui.redactor().clean(&text).into_owned());
+        bar.set_message(ui.drawn(&text));
     }
 }
 
@@ -199,7 +199,7 @@ impl Sink for LiveSink {
                     bar.enable_steady_tick(Duration::from_millis(250));
                     bar
                 });
-                bar.set_message(self.ui.redactor().clean(&format!("{title}  waits: {why}")).into_owned());
+                bar.set_message(self.ui.drawn(&format!("{title}  waits: {why}")));
             }
             What::TaskEnded { subject, .. } => match state.tasks.remove(&subject.task) {
                 Some(Task { bar: Some(bar), .. }) => {

@@ -1,7 +1,7 @@
 //! The closing lines of a run: what ran when (a chart in text), mails, result, statistics.
 
 use super::{
-    lines::{day, time, tone_of, zone_name},
+    lines::{day, in_lines, time, tone_of, zone_name},
     ui::{Tone, Ui, span, thousands},
 };
 use crate::{
@@ -52,7 +52,7 @@ impl Sink for Timeline {
             What::Replayed { what } => what,
             what => what,
         };
-        match what {
+        match &in_lines(what) {
             What::RunStarted { virtual_time, .. } => state.virtual_time = *virtual_time,
             What::TaskStarted { subject, .. } => {
                 state.row(subject, event.at);

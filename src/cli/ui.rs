@@ -1,4 +1,4 @@
-//! The only door to stdout and stderr: stdout is data, stderr is talk; nothing leaves without the redactor.
+//! The only door to stdout and stderr: stdout is data, stderr is talk; nothing leaves without the redactor, and nothing untamed.
 //!
 //! In a step of Octopus all of it goes through one [`Voice`] on stdout: each line on stderr would be an error there.
 
@@ -11,6 +11,7 @@ use crate::{
         charset::Charset,
         voice::{Level, Voice},
     },
+    tame::{self, Messages},
 };
 use indicatif::ProgressDrawTarget;
 use parking_lot::Mutex;
@@ -81,19 +82,24 @@ struct Out {
     bars: Option<indicatif::MultiProgress>,
     /// Where lines go while somebody types one.
     above: Option<Box<dyn Write + Send>>,
+    /// What keeps the two streams from holding messages for the agent of Octopus, where they are no terminals.
+    messages: [Option<Messages>; 2],
 }
 
 impl Out {
     fn to(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>) -> Self {
-        Self { data, talk, data_lost: false, bars: None, above: None }
+        let messages = [Some(Messages::default()), Some(Messages::default())];
+        Self { data, talk, data_lost: false, bars: None, above: None, messages }
     }
 
     fn data(&mut self, line: &str) -> io::Result<()> {
-        line_to(self.above.as_mut().unwrap_or(&mut self.data), line)
+        let [messages, _] = &mut self.messages;
+        write_line(self.above.as_mut().unwrap_or(&mut self.data), messages.as_mut(), line)
     }
 
     fn talk(&mut self, line: &str) -> io::Result<()> {
-        line_to(self.above.as_mut().unwrap_or(&mut self.talk), line)
+        let [_, messages] = &mut self.messages;
+        write_line(self.above.as_mut().unwrap_or(&mut self.talk), messages.as_mut(), line)
     }
 }
 
@@ -111,8 +117,13 @@ impl Ui {
     pub fn console(colour: bool, loudness: Loudness, redactor: Redactor) -> Self {
         let terminal = io::stderr().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb") || !follows_sequences();
+        let mut out = Out::to(Box::new(io::stdout()), Box::new(io::stderr()));
+        // A person may see such a text; who reads a pipe may be the agent of Octopus, also where the run is no step of ours.
+        for (messages, is_terminal) in out.messages.iter_mut().zip([io::stdout().is_terminal(), terminal]) {
+            *messages = messages.take().filter(|_| !is_terminal);
+        }
         Self::new(Inner {
-            out: Mutex::new(Out::to(Box::new(io::stdout()), Box::new(io::stderr()))),
+            out: Mutex::new(out),
             redactor,
             voice: None,
             store: OnceLock::new(),
@@ -219,12 +230,12 @@ impl Ui {
 
     /// The same for a line that names its run itself.
     pub fn bare_data(&self, line: &str) {
-        self.put(&self.inner.redactor.clean(line));
+        self.put(&self.finished(line));
     }
 
-    /// Writes a document as a line of data: secrets are taken out of its texts, so that it stays a document.
+    /// Writes a document as a line of JSON to stdout: secrets are taken out of its texts, nothing moves a terminal, and it stays a document.
     pub fn json(&self, value: Value) {
-        self.put(&self.inner.redactor.clean_members(value).to_string());
+        self.put(&tame::json(&self.inner.redactor.clean_members(value).to_string()));
     }
 
     fn put(&self, clean: &str) {
@@ -240,6 +251,16 @@ impl Ui {
             }
             Ok(())
         });
+    }
+
+    /// What is written: without secrets, what comes from elsewhere tamed, our colours in place.
+    fn finished(&self, text: &str) -> String {
+        tame::finished(&self.inner.redactor.clean(text), tame::text)
+    }
+
+    /// The same in one line, for who draws by code of others past this door.
+    pub fn drawn(&self, text: &str) -> String {
+        tame::finished(&self.inner.redactor.clean(text), tame::line)
     }
 
     /// Writes a table of data whose first row is its head.
@@ -259,7 +280,7 @@ impl Ui {
     /// The same; in a step, at a level of its log.
     pub fn tell(&self, level: Level, line: &str) {
         let line = self.hint(line);
-        let clean = self.inner.redactor.clean(&line);
+        let clean = self.finished(&line);
         match &self.inner.voice {
             Some(voice) => voice.say(level, &clean),
             None => self.write(|out| out.talk(&self.named(&clean))),
@@ -275,9 +296,9 @@ impl Ui {
 
     /// Shows an error: `error: what`, then what helps.
     pub fn error(&self, error: &Error) {
-        let mut text = format!("{} {}", self.paint(Tone::Bad, "error:"), error.message());
+        let mut text = format!("{} {}", self.paint(Tone::Bad, "error:"), tame::framed(error.message()));
         for hint in error.hints() {
-            text = format!("{text}\n  {} {}", self.paint(Tone::Strong, "help:"), hint.replace('\n', "\n        "));
+            text = format!("{text}\n  {} {}", self.paint(Tone::Strong, "help:"), tame::framed(hint).replace('\n', "\n        "));
         }
         self.tell(Level::Error, &text);
     }
@@ -305,7 +326,7 @@ impl Ui {
             Tone::Warn => "33",
             Tone::Strong => "1",
         };
-        if self.inner.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.inner.colour { tame::painted(code, text) } else { text.to_owned() }
     }
 
     /// Whether there is colour.
@@ -359,10 +380,11 @@ impl Ui {
     }
 }
 
-fn line_to(to: &mut Box<dyn Write + Send>, line: &str) -> io::Result<()> {
+fn write_line(to: &mut Box<dyn Write + Send>, messages: Option<&mut Messages>, line: &str) -> io::Result<()> {
+    let line = messages.map_or(line.into(), |messages| messages.none_in(line));
     // One write a line, so that lines of several processes on one terminal do not mix.
     let mut whole = String::with_capacity(line.len() + 1);
-    whole.push_str(line);
+    whole.push_str(&line);
     whole.push('\n');
     to.write_all(whole.as_bytes())?;
     to.flush()
@@ -432,6 +454,13 @@ pub(super) mod testing {
         let redactor = Redactor::new();
         redactor.learn("API-SECRET");
         (Ui::to(Box::new(data.clone()), Box::new(talk.clone()), loudness, redactor), data, talk)
+    }
+
+    /// The same, with colour.
+    pub(crate) fn coloured(loudness: Loudness) -> (Ui, Paper, Paper) {
+        let (plain, data, talk) = ui(loudness);
+        let Some(inner) = Arc::into_inner(plain.inner) else { unreachable!("nobody else has it") };
+        (Ui::new(Inner { colour: true, ..inner }), data, talk)
     }
 }
 

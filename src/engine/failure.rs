@@ -1,7 +1,7 @@
 //! A script that did not compile or did not end well: what happened, where, and how that is drawn.
 
 use super::{caught::Explainer, modules::Unit};
-use crate::{error::Error, secrets::Redactor};
+use crate::{error::Error, secrets::Redactor, tame};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use rhai::{Engine, EvalAltResult, Position};
 use serde_json::{Map, Value, json};
@@ -110,9 +110,10 @@ impl Failure {
         self.error.kind().exit_code()
     }
 
-    /// For people: the message, the place with a caret, the calls that led there, and what helps.
+    /// For people: the message, the place with a caret, the calls that led there, and what helps. Each escape
+    /// sequence in it is a colour of ours: the renderer shows those in lines of the script as signs.
     pub fn render(&self, color: bool) -> String {
-        let title = Level::ERROR.primary_title(self.error.message());
+        let title = Level::ERROR.primary_title(tame::text(&tame::framed(self.error.message())).into_owned());
         // Of many calls the innermost and the outermost ones say most.
         let depth = self.trace.len();
         let drawn: Vec<usize> = if depth > DRAWN { (0..DRAWN - 2).chain(depth - 2..depth).collect() } else { (0..depth).collect() };
@@ -137,7 +138,7 @@ impl Failure {
         let mut first = true;
         for (file, spans) in &snippets {
             let text = self.texts.get(*file).map_or("", String::as_str);
-            let mut snippet = Snippet::source(text).path(*file);
+            let mut snippet = Snippet::source(text).path(tame::line(file).into_owned());
             for (span, label) in spans {
                 let kind = if first { AnnotationKind::Primary } else { AnnotationKind::Context };
                 first = false;
@@ -149,7 +150,7 @@ impl Failure {
             group = group.element(Level::NOTE.message(format!("{} more calls are between those", depth - drawn.len())));
         }
         for hint in self.error.hints() {
-            group = group.element(Level::HELP.message(hint.as_str()));
+            group = group.element(Level::HELP.message(tame::text(&tame::framed(hint)).into_owned()));
         }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         renderer.render(&[group])

@@ -224,7 +224,7 @@ fn write(host: &Host, name: &str, text: &str) -> HostResult<String> {
         )));
     }
     let path = host.artifacts.join(name);
-    let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+    let written = without_links(&host.artifacts, name).and_then(|()| replace(&path, text));
     match written {
         Ok(()) => Ok(path.display().to_string()),
         Err(problem) => Err(raise(
@@ -232,4 +232,37 @@ fn write(host: &Host, name: &str, text: &str) -> HostResult<String> {
                 .help("choose another folder with `--artifacts DIR`"),
         )),
     }
+}
+
+/// Makes the folders above an artifact. Below the artifacts' folder, which is the user's choice, nothing is followed that leads elsewhere.
+fn without_links(artifacts: &Path, name: &str) -> std::io::Result<()> {
+    let mut path = artifacts.to_path_buf();
+    std::fs::create_dir_all(&path)?;
+    let mut names = Path::new(name).components().peekable();
+    while let Some(part) = names.next() {
+        path.push(part);
+        match std::fs::symlink_metadata(&path) {
+            Ok(there) if there.file_type().is_symlink() => {
+                return Err(std::io::Error::other(format!("`{}` is a link, and artifacts follow none", path.display())));
+            }
+            Ok(_) => {}
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {
+                if names.peek().is_some() {
+                    std::fs::create_dir(&path)?;
+                }
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(())
+}
+
+/// Puts a new file in the place of what has that name, so that a link that somebody puts there meanwhile is not followed.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => return Err(problem),
+        _ => {}
+    }
+    let mut made = std::fs::File::options().write(true).create_new(true).open(path)?;
+    std::io::Write::write_all(&mut made, text.as_bytes())
 }

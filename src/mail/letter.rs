@@ -1,7 +1,10 @@
 //! A letter as it goes over the wire: checked addresses, safe headers, the MIME tree.
 
 use super::plain;
-use crate::error::{Error, Kind, Result};
+use crate::{
+    error::{Error, Kind, Result},
+    tame,
+};
 use jiff::Timestamp;
 use lettre::{
     Address, Message,
@@ -114,7 +117,9 @@ fn body(builder: lettre::message::MessageBuilder, letter: &Letter) -> Result<Bui
 }
 
 fn part(attachment: &Attachment) -> Result<SinglePart> {
-    let name = one_line(&attachment.name).replace(['/', '\\', '"'], "_");
+    // Nothing that leads elsewhere, is a device or hides how the name ends, on whatever system it is saved.
+    let name = tame::line(&one_line(&attachment.name)).replace(['/', '\\', '"', ':', '<', '>', '|', '?', '*'], "_");
+    let name = name.trim_matches(['.', ' ']).to_owned();
     let name = if name.is_empty() { "attachment".to_owned() } else { name };
     let kind = attachment.content_type.as_deref().unwrap_or_else(|| guessed(&name));
     let wrong = || {

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     engine::{scene::Scene, standard_library},
     host::nouns::Noun,
+    tame,
 };
 use rustyline::completion::Pair;
 
@@ -39,7 +40,9 @@ pub(super) fn complete(text: &str, behind: &str, scene: &Scene, names: &Names, c
             let known = scene.entries.iter().map(|entry| entry.name.as_str());
             known.map(|name| pair(name, name)).collect()
         }
-        Expected::OfCommand(":space") => names.get(&Noun::Spaces).iter().map(|name| pair(name, name)).collect(),
+        Expected::OfCommand(":space") => {
+            names.get(&Noun::Spaces).iter().filter(|name| tame::line(name) == name.as_str()).map(|name| pair(name, name)).collect()
+        }
         Expected::OfCommand(_) | Expected::Nothing => Vec::new(),
         Expected::Member { kind, variable } => members(scene, kind.as_deref(), *variable),
         Expected::InModule(alias) => {
@@ -53,7 +56,10 @@ pub(super) fn complete(text: &str, behind: &str, scene: &Scene, names: &Names, c
             open.map(|option| pair(format!("{}: {} = {}", option.name, option.takes.shown(), option.default), format!("{}: ", option.name)))
                 .collect()
         }
-        Expected::Name(wanted) => names.get(wanted).iter().map(|name| quoted(name)).collect(),
+        // The editor draws what is typed as it is: a name that it cannot show has to be looked up and given by a script.
+        Expected::Name(wanted) => {
+            names.get(wanted).iter().filter(|name| tame::line(name) == name.as_str()).map(|name| quoted(name)).collect()
+        }
         Expected::Choice(choices) => choices.iter().map(|choice| quoted(choice)).collect(),
         Expected::Import => standard_library().map(|(name, _)| quoted(name.trim_end_matches(".rhai"))).collect(),
         Expected::Value => values(scene),

@@ -4,6 +4,7 @@ use super::{
     rows::{Cell, Rows},
     write::is_numeric,
 };
+use crate::tame;
 use minijinja::{AutoEscape, Environment, context};
 
 const TEMPLATE: &str = include_str!("table.html");
@@ -19,7 +20,7 @@ pub(super) fn fragment(rows: &Rows, title: Option<&str>) -> String {
         .map(|row| {
             row.iter()
                 .map(|cell| {
-                    let shown = cell.shown();
+                    let shown = tame::text(&cell.shown()).into_owned();
                     let lines: Vec<String> = shown.lines().map(str::to_owned).collect();
                     let link = (shown.starts_with("https://") || shown.starts_with("http://")) && !shown.contains(char::is_whitespace);
                     context! { lines => lines, link => link.then_some(shown), colours => colours(cell).map(Vec::from), number => cell.is_number() }
@@ -28,7 +29,7 @@ pub(super) fn fragment(rows: &Rows, title: Option<&str>) -> String {
         })
         .collect();
     environment
-        .render_str(TEMPLATE, context! { title => title, columns => rows.columns.clone(), numeric => numeric, rows => lines })
+        .render_str(TEMPLATE, context! { title => title.map(|title| tame::text(title).into_owned()), columns => rows.columns.clone(), numeric => numeric, rows => lines })
         .expect("the template is ours and gets what it names")
 }
 

@@ -1,6 +1,7 @@
 //! The formats that are text: table, Markdown, CSV, JSON.
 
 use super::rows::{Cell, Rows};
+use crate::tame;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
 
@@ -32,16 +33,14 @@ pub(super) fn table(rows: &Rows, title: Option<&str>, width: u16) -> String {
 
 /// Text from a server may not move the cursor, colour a terminal, or turn round the direction of what follows.
 fn tame(text: &str) -> String {
-    let text = text.replace("\r\n", "\n").replace('\t', " ");
-    let harmful = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if harmful(c) { '\u{fffd}' } else { c }).collect()
+    let text = text.replace("\r\n", "\n").replace(['\t', '\r'], " ");
+    tame::text(&text).into_owned()
 }
 
 pub(super) fn markdown(rows: &Rows, title: Option<&str>) -> String {
     let mut out = String::new();
     if let Some(title) = title {
-        let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
-        out.extend(["## ", &title, "\n\n"]);
+        out.extend(["## ", &escaped(&title.split_whitespace().collect::<Vec<_>>().join(" ")), "\n\n"]);
     }
     if rows.columns.is_empty() {
         out.push_str("_No rows._\n");
@@ -68,16 +67,18 @@ pub(super) fn is_numeric(rows: &Rows, column: usize) -> bool {
     cells.peek().is_some() && cells.all(Cell::is_number)
 }
 
-/// No cell ends its row, opens HTML or becomes a link.
+/// No cell and no title ends its row, opens HTML, or becomes a link, a picture or a heading. An address that is written out stays one: a
+/// reader sees where it leads.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.trim().replace("\r\n", "\n").chars() {
+    let text = text.trim().replace("\r\n", "\n").replace(['\r', '\t'], " ");
+    for c in tame::text(&text).chars() {
         match c {
-            '\n' | '\r' => out.push_str("<br>"),
+            '\n' => out.push_str("<br>"),
             '<' => out.push_str("&lt;"),
             '&' => out.push_str("&amp;"),
-            '|' | '\\' | '`' | '*' | '[' | ']' => out.extend(['\\', c]),
-            c if c.is_control() => out.push(' '),
+            '|' | '\\' | '`' | '*' | '[' | ']' | '!' | '~' => out.extend(['\\', c]),
+            '#' if out.is_empty() => out.push_str("\\#"),
             c => out.push(c),
         }
     }
@@ -97,13 +98,14 @@ pub(super) fn csv(rows: &Rows) -> String {
     String::from_utf8(bytes).expect("made of strings")
 }
 
-/// A spreadsheet runs what starts like a formula (OWASP, "CSV Injection"): an apostrophe makes it text. Plain numbers stay.
+/// A spreadsheet runs what starts like a formula (OWASP, "CSV Injection"): an apostrophe makes it text. Plain numbers stay. Blanks and line
+/// ends before it are taken away by some, full-width signs are read like the others by some.
 fn guarded(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().map_or(true, |number| !number.is_finite()) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
+    let begin = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}' || c == '\u{200b}');
+    let is_formula = begin.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) || text.starts_with(['\t', '\r', '\n']);
+    // Only what is written like a number: `inf` and `nan` are names for a spreadsheet.
+    let is_number = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) && text.parse::<f64>().is_ok_and(f64::is_finite);
+    if is_formula && !is_number { format!("'{text}") } else { text.to_owned() }
 }
 
 pub(super) fn json(rows: &Rows) -> String {

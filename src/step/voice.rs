@@ -4,6 +4,7 @@
 //! at the default after each: who is killed between two of them leaves nothing behind. Text that is not ours can hold no message.
 
 use super::charset::Charset;
+use crate::tame;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use parking_lot::Mutex;
 use std::{
@@ -76,7 +77,7 @@ impl Voice {
         if level != Level::Default {
             let _ = writeln!(whole, "##octopus[{}]", level.name());
         }
-        for line in text.trim_end_matches('\n').split('\n') {
+        for line in tame::text(text).trim_end_matches('\n').split('\n') {
             payload(&self.0.charset.fold(line), &mut whole);
         }
         if level != Level::Default {

@@ -18,6 +18,7 @@ use crate::{
     platform::terminal::NoEcho,
     repl::{Helper, save::Kept},
     run::{ContextSettings, Files, OnCancel, Settings, Source, Target, session::Session},
+    tame,
 };
 use clap::Args;
 use commands::Next;
@@ -330,9 +331,10 @@ impl Repl<'_> {
 
     /// Plain, and in colour: green where nothing can break.
     fn prompt(&self) -> (String, String) {
-        let place = &self.place;
+        let place = tame::line(&self.place);
         // A sandbox that is not open yet has the space that was asked for, or the one it always has.
         let space = self.open.as_ref().map_or(self.args.space.as_deref().unwrap_or("Default"), Session::space);
+        let space = tame::line(space);
         let (mode, code) = match &self.open {
             Some(session) if !session.is_sandbox() && session.is_dry() => (" dry", "32"),
             Some(session) if !session.is_sandbox() => (" LIVE", "1;31"),

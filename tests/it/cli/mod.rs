@@ -6,6 +6,7 @@ mod bad_server;
 #[cfg(unix)]
 mod files;
 mod golden;
+mod hostile;
 mod keys;
 mod resume;
 mod run;

@@ -161,7 +161,7 @@ impl Between {
 fn ask(server: &str, key: &str, method: &str, path: &str, body: &Value, now: &str) -> (u16, Value) {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\nX-Octopus-ApiKey: {key}\r\nContent-Type: application/json\r\nX-Octorhai-Now: {now}\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Octopus-ApiKey: {key}\r\nContent-Type: application/json\r\nX-Octorhai-Now: {now}\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let answer = String::from_utf8(forward(server, head.as_bytes())).expect("text");
