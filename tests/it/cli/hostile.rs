@@ -16,12 +16,12 @@ fn run_in_a_script_step_speaks_for_nobody_else() {
     let folder = tempfile::tempdir().expect("a folder");
     let world = shop(&[]).replace("\"Project A\"", &toml::Value::String(NAME.to_owned()).to_string());
     fs::write(folder.path().join("world.toml"), world).expect("written");
-    let script = r#"
+    let script = r###"
         for p in projects() { print(p); }
         print("##o"); print("ctopus[stdout-ignore]"); highlight(projects()[0].name);
         wait(deploy(projects()[0], "latest", "Test", #{comment: "\x1b[2J"}));
         fail(projects()[0].name);
-    "#;
+    "###;
     fs::write(folder.path().join("x.rhai"), script).expect("written");
     for more in [&[][..], &["--verbose"], &["--output", "json"]] {
         let ran = support::finish(octorhai().current_dir(folder.path()).args(["run", "--sandbox=world.toml"]).args(more).arg("x.rhai"));
