@@ -172,7 +172,7 @@ fn versions_and_ranges_are_read() {
         name: "version",
         seeds,
         words: &["[", ")", ">=", "<", "^", "~", "||", " - ", "*", "x", "-", "+", ".", "1.0", "v"],
-        usual: 6000,
+        usual: 2500,
         read: of_text(|text| {
             let version = Version::parse(text);
             let other = Version::parse("1.2.3-beta+x");
@@ -215,7 +215,7 @@ fn times_are_read() {
         name: "time",
         seeds,
         words: &["d", "h", "ms", "w", "y", "Mo", "Fr-", "24:00", "25:61", "T", "Z", "+99:99", "UTC", "America/New_York", "tomorrow", "ago"],
-        usual: 6000,
+        usual: 2500,
         read: of_text(move |text| {
             if let Ok(span) = text::duration(text) {
                 let shown = text::show(span);
@@ -306,7 +306,7 @@ fn frames_are_read() {
             "Octopus.Web.ServerUri\0",
             "\0\0\0",
         ],
-        usual: 5000,
+        usual: 2500,
         read: Box::new(|input| {
             if let Ok(frame) = Frame::parse(input) {
                 let _all = (frame.script(), frame.files(), frame.secrets().count(), frame.get("X"), frame.own("X"), frame.is_secret("X"));
@@ -329,7 +329,7 @@ fn service_messages_and_templates_of_octopus_are_read() {
         name: "service-message",
         seeds,
         words: &["##octopus[", "setVariable ", "name='", "'", "]", "YQ==", "=", "stdout-error", "#{each x in y}", "#{/each}"],
-        usual: 5000,
+        usual: 2500,
         read: of_text(|text| {
             let lines: Vec<String> = text.lines().map(str::to_owned).collect();
             let _heard = sandbox::messages_in(&lines);
@@ -351,7 +351,7 @@ fn addresses_are_read() {
         name: "address",
         seeds,
         words: &["http://", "https://", "@", ":", "//", "\\", "#", "?", "%00", "%2e%2e", "[::", "127.0.0.1", "..", "/api"],
-        usual: 5000,
+        usual: 2500,
         read: of_text(|text| {
             let _base = api::base_address(text);
             // Wherever a link of the server's says it leads: it is an address on that server, or none.
