@@ -244,20 +244,28 @@ impl What {
     /// artifact, stays whole: the script's functions refuse data that holds a secret.
     fn clean(&mut self, secrets: &Redactor) {
         match self {
-            Self::RunStarted { script, server, virtual_time: _ } => [script, server].into_iter().for_each(|text| clean(text, secrets)),
+            Self::RunStarted { script, server, virtual_time: _ } => {
+                for text in [script, server] {
+                    clean(text, secrets);
+                }
+            }
             Self::Print { text } | Self::Note { text, level: _ } | Self::Progress { text, percent: _ } => clean(text, secrets),
             Self::TaskStarted { subject, how: _ } => subject.clean(secrets),
             Self::TaskProgress { subject, state, step, percent: _ } => {
                 subject.clean(secrets);
                 clean(state, secrets);
-                step.iter_mut().for_each(|text| clean(text, secrets));
+                for text in step.iter_mut() {
+                    clean(text, secrets);
+                }
             }
             Self::Waiting { task, title, why, url } => {
                 [title, why].into_iter().chain(task).chain(url).for_each(|text| clean(text, secrets));
             }
             Self::TaskEnded { subject, state, error, queued: _, started: _, completed: _ } => {
                 subject.clean(secrets);
-                [state, error].into_iter().for_each(|text| clean(text, secrets));
+                for text in [state, error] {
+                    clean(text, secrets);
+                }
             }
             Self::Mail { to, subject, problem } => to.iter_mut().chain([subject]).chain(problem).for_each(|text| clean(text, secrets)),
             Self::Planned { tasks: _ } | Self::Output { name: _, value: _, secret: _, raw: _ } => {}

@@ -96,7 +96,9 @@ pub(super) fn cleaned<T>(mut result: HostResult<T>, secrets: Option<&Redactor>, 
         && let Some(known) = ours(error)
     {
         let mut given = Vec::new();
-        arguments.iter().for_each(|argument| texts_in(argument, &mut given));
+        for argument in arguments {
+            texts_in(argument, &mut given);
+        }
         let clean = secrets.clean_call_error(known.clone(), &given);
         if clean.to_record() != known.to_record() {
             put(error, clean);

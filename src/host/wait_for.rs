@@ -131,7 +131,7 @@ crate::functions! {
     /// ```
     fn wait_for(call, closure: FnPtr; options: ConditionOptions) -> "what the closure returns" raises "timeout, closure" {
         let host = Host::of(call)?;
-        let what = options.message.clone().map(|message| message.0).unwrap_or_else(|| "a condition".to_owned());
+        let what = options.message.clone().map_or_else(|| "a condition".to_owned(), |message| message.0);
         condition(&host, &what, &options, || {
             let value: Dynamic = call.closure(&closure, ())?;
             let not_yet = value.is_unit() || value.as_bool() == Ok(false);

@@ -309,8 +309,11 @@ impl Learned {
     }
 }
 
+/// A character, and where it stands in a text.
+type Placed = (char, Range<usize>);
+
 /// `text` without pieces of these secrets, of so many characters or more.
-fn without_pieces(text: &str, secrets: &[Vec<char>], read: fn(&str) -> Vec<(char, Range<usize>)>) -> String {
+fn without_pieces(text: &str, secrets: &[Vec<char>], read: fn(&str) -> Vec<Placed>) -> String {
     const SHORTEST_PIECE: usize = 6;
     let chars = read(text);
     let common = |at: usize, secret: &[char]| {
@@ -332,12 +335,12 @@ fn without_pieces(text: &str, secrets: &[Vec<char>], read: fn(&str) -> Vec<(char
 }
 
 /// The characters of a text, and where each stands.
-fn plain_characters(text: &str) -> Vec<(char, Range<usize>)> {
+fn plain_characters(text: &str) -> Vec<Placed> {
     text.char_indices().map(|(at, c)| (c, at..at + c.len_utf8())).collect()
 }
 
 /// The same, and those that are written `%C3%BC` as what they mean.
-fn unescaped(text: &str) -> Vec<(char, Range<usize>)> {
+fn unescaped(text: &str) -> Vec<Placed> {
     let byte_at = |at: usize| u8::from_str_radix(text.get(at..at + 3)?.strip_prefix('%')?, 16).ok();
     let (mut chars, mut at) = (Vec::with_capacity(text.len()), 0);
     while let Some(c) = text[at..].chars().next() {

@@ -3,12 +3,15 @@
 use super::*;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
+use std::fmt::Write as _;
 
 const SECRET: &str = "API-Köln/\"7&x<y";
 
 fn knows(secrets: &[&str]) -> Redactor {
     let redactor = Redactor::new();
-    secrets.iter().for_each(|secret| redactor.learn(secret));
+    for secret in secrets {
+        redactor.learn(secret);
+    }
     redactor
 }
 
@@ -18,8 +21,8 @@ fn dotnet(text: &str, upper: bool) -> String {
     for unit in text.encode_utf16() {
         match char::from_u32(u32::from(unit)).filter(|c| c.is_ascii_graphic() && !"+&<>'\"`\\".contains(*c)) {
             Some(c) => out.push(c),
-            None if upper => out.push_str(&format!("\\u{unit:04X}")),
-            None => out.push_str(&format!("\\u{unit:04x}")),
+            None if upper => drop(write!(out, "\\u{unit:04X}")),
+            None => drop(write!(out, "\\u{unit:04x}")),
         }
     }
     out
@@ -165,7 +168,7 @@ fn what_a_cut_leaves_of_a_secret_is_masked_for_people_and_is_no_reason_to_refuse
 #[test]
 fn a_document_is_cleaned_in_its_texts_names_and_numbers() {
     let redactor = knows(&["hunter22", "48151623"]);
-    let document = serde_json::json!({"hunter22": ["x hunter22", 48151623, 7, null, true], "plain": {"a": "b"}});
+    let document = serde_json::json!({"hunter22": ["x hunter22", 48_151_623, 7, null, true], "plain": {"a": "b"}});
     assert_eq!(redactor.clean_value(document), serde_json::json!({"***": ["x ***", "***", 7, null, true], "plain": {"a": "b"}}));
 }
 
