@@ -46,7 +46,7 @@ fn percent(text: &str) -> String {
 fn lower(escaped: &str) -> String {
     let mut parts = escaped.split('%');
     let first = parts.next().unwrap_or_default();
-    let rest: String = parts.map(|part| format!("%{}{}", part[..2].to_lowercase(), &part[2..])).collect();
+    let rest = parts.fold(String::new(), |rest, part| format!("{rest}%{}{}", part[..2].to_lowercase(), &part[2..]));
     format!("{first}{rest}")
 }
 

@@ -59,7 +59,7 @@ const HARD: &[&str] = &[
 
 /// Secrets of 4 to 200 characters. No two are alike, and each holds a letter that no other text has.
 pub fn secrets(count: usize) -> Vec<String> {
-    let mut dice = Dice::new(seed() ^ 0x5EC2E7);
+    let mut dice = Dice::new(seed() ^ 0x005E_C2E7);
     let letters: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').collect();
     (0..count)
         .map(|number| {

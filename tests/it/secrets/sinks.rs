@@ -127,7 +127,7 @@ const TELLS: &str = r##"
 "##;
 
 /// The same for secrets that the script never reveals: what a server says holds them.
-const HEARS: &str = r##"
+const HEARS: &str = r#"
     let caught = ();
     let task = deploy("Project C", "2.0.0", "Test");
     try { wait(task); } catch (err) { caught = err; }
@@ -148,7 +148,7 @@ const HEARS: &str = r##"
     for s in all { joined += s; }
     print(joined);
     fail(said);
-"##;
+"#;
 
 fn steps_of(journal: &Journal, run: &str) -> Value {
     let kept = journal.run(run).expect("read").expect("there");
