@@ -38,10 +38,9 @@ fn filler(kind: &str) -> &'static str {
     match kind {
         "closure" => "|| 1",
         "options map" | "map" => "#{}",
-        "whole number" | "number" => "1",
         "duration" => "\"1m\"",
         "true or false" => "true",
-        "any value" => "1",
+        "whole number" | "number" | "any value" => "1",
         "project" => "\"Project A\"",
         "time" => "\"Sat 02:00\"",
         "window" => "\"22:00-04:00\"",

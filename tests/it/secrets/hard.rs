@@ -172,26 +172,28 @@ impl Finder {
     }
 }
 
+/// Escapes, and what they mean.
+const NAMED: &[(&str, char)] = &[
+    ("&lt;", '<'),
+    ("&gt;", '>'),
+    ("&quot;", '"'),
+    ("&amp;", '&'),
+    ("&#x2f;", '/'),
+    ("&#x27;", '\''),
+    ("&#39;", '\''),
+    ("&#34;", '"'),
+    ("<br>", '\n'),
+    ("\\n", '\n'),
+    ("\\r", '\r'),
+    ("\\t", '\t'),
+    ("\"\"", '"'),
+];
+
 /// `text` without the escapes of JSON, HTML, Markdown, addresses and CSV.
 pub fn plain(text: &str) -> String {
     let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
-    const NAMED: &[(&str, char)] = &[
-        ("&lt;", '<'),
-        ("&gt;", '>'),
-        ("&quot;", '"'),
-        ("&amp;", '&'),
-        ("&#x2f;", '/'),
-        ("&#x27;", '\''),
-        ("&#39;", '\''),
-        ("&#34;", '"'),
-        ("<br>", '\n'),
-        ("\\n", '\n'),
-        ("\\r", '\r'),
-        ("\\t", '\t'),
-        ("\"\"", '"'),
-    ];
     while let Some(c) = rest.chars().next() {
         if let Some((name, meant)) = NAMED.iter().find(|(name, _)| rest.starts_with(name)) {
             out.push(*meant);

@@ -229,7 +229,7 @@ fn no_piece_of_a_secret_comes_out_of_a_run() {
         shown_holds_none(&batch, store.to_str().expect("a path"));
         files_hold_none(&batch, &batch.path("artifacts"));
     }
-    println!(
+    eprintln!(
         "{} secrets, seed {}: terminal, JSON, log at trace level, SQLite, runs list, runs show, mails, artifacts",
         all.len(),
         crate::support::octostache::seed()
@@ -252,7 +252,7 @@ fn no_piece_of_a_secret_comes_into_postgresql() {
         store_holds_none(&batch, "PostgreSQL", &journal::open(&store).expect("a store"), &["hears", "tells"]);
         shown_holds_none(&batch, &store);
     }
-    println!("{} secrets in PostgreSQL", all.len() / 2);
+    eprintln!("{} secrets in PostgreSQL", all.len() / 2);
 }
 
 #[cfg(unix)]
@@ -273,7 +273,7 @@ fn no_piece_of_a_secret_comes_out_of_a_step() {
             files_hold_none(&batch, step.folder());
         }
     }
-    println!("{} secrets in service messages", all.len());
+    eprintln!("{} secrets in service messages", all.len());
 }
 
 fn heard_holds_none(batch: &Batch, heard: &Heard) {
@@ -321,7 +321,7 @@ fn no_piece_of_a_secret_comes_out_of_the_text_of_a_script() {
             }
         }
     }
-    println!("{} secrets in scripts", all.len());
+    eprintln!("{} secrets in scripts", all.len());
 }
 
 #[cfg(unix)]
@@ -361,7 +361,7 @@ fn no_piece_of_a_secret_comes_out_of_a_session() {
         }
         assert!(folder.path().join("kept.rhai").exists());
     }
-    println!("{} secrets in history, :save and :template", all.len());
+    eprintln!("{} secrets in history, :save and :template", all.len());
 }
 
 #[cfg(unix)]
