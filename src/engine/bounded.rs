@@ -8,11 +8,12 @@ use super::{
     Limits,
     limits::{LIST, TEXT},
     meter::over,
+    native::{changing, reading},
     sizes::{DEPTH, Sizes},
     thrown::{HostResult, REVEAL, holds_secret, raise, to_dynamic, to_json},
 };
 use crate::error::{Error, Kind, size, with_commas};
-use rhai::{Array, Dynamic, FnPtr, FuncRegistration, ImmutableString, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, Module, NativeCallContext};
 use std::{
     fmt::Write as _,
     ops::{Range, RangeInclusive},
@@ -24,22 +25,22 @@ const PADDED: i64 = 1_000_000;
 /// Puts them into the place of Rhai's own.
 pub(super) fn register(module: &mut Module) {
     joining(module);
-    changing(module);
+    changed_texts(module);
     splitting(module);
     showing(module);
     // Rhai's throws a text in words of its reader.
-    module.set_native_fn("parse_json", |text: ImmutableString| read_json(&text));
+    changing("parse_json", &["text: ImmutableString"]).set_into_module(module, |text: ImmutableString| read_json(&text));
     // Rhai's writes the names of Rust's types for values of ours.
-    reader(module, "to_json", |_, map: &mut Map| write_json(&Dynamic::from_map(map.clone())));
+    reader(module, "to_json", "map: &mut Map", |_, map: &mut Map| write_json(&Dynamic::from_map(map.clone())));
 }
 
-/// Registers a function that does not change its subject: it can be called on a constant.
 fn reader<T: Clone + Send + Sync + 'static, R: Clone + Send + Sync + 'static>(
     module: &mut Module,
     name: &str,
+    parameter: &str,
     read: impl Fn(NativeCallContext<'_>, &mut T) -> HostResult<R> + Send + Sync + 'static,
 ) {
-    FuncRegistration::new(name).in_global_namespace().with_purity(true).set_into_module(module, read);
+    reading(name, &[parameter]).set_into_module(module, read);
 }
 
 fn too_long<T>() -> HostResult<T> {
@@ -56,20 +57,27 @@ fn joined(one: &str, other: &str) -> HostResult<ImmutableString> {
 }
 
 fn joining(module: &mut Module) {
-    module.set_native_fn("+", |one: ImmutableString, other: ImmutableString| joined(&one, &other));
-    module.set_native_fn("+", |text: ImmutableString, character: char| joined(&text, character.encode_utf8(&mut [0; 4])));
-    module.set_native_fn("+", |character: char, text: ImmutableString| joined(character.encode_utf8(&mut [0; 4]), &text));
-    module.set_native_fn("+", |context: NativeCallContext, text: ImmutableString, mut item: Dynamic| {
-        joined(&text, &text_of(&context, &mut item)?)
-    });
-    module.set_native_fn("+", |context: NativeCallContext, mut item: Dynamic, text: ImmutableString| {
-        joined(&text_of(&context, &mut item)?, &text)
-    });
-    for name in ["+=", "append"] {
-        module.set_native_fn(name, |text: &mut ImmutableString, other: ImmutableString| add(text, &other));
-        module.set_native_fn(name, |context: NativeCallContext, text: &mut ImmutableString, mut item: Dynamic| {
-            add(text, &text_of(&context, &mut item)?)
+    changing("+", &["one: ImmutableString", "other: ImmutableString"])
+        .set_into_module(module, |one: ImmutableString, other: ImmutableString| joined(&one, &other));
+    changing("+", &["text: ImmutableString", "character: char"])
+        .set_into_module(module, |text: ImmutableString, character: char| joined(&text, character.encode_utf8(&mut [0; 4])));
+    changing("+", &["character: char", "text: ImmutableString"])
+        .set_into_module(module, |character: char, text: ImmutableString| joined(character.encode_utf8(&mut [0; 4]), &text));
+    changing("+", &["text: ImmutableString", "item: Dynamic"])
+        .set_into_module(module, |context: NativeCallContext, text: ImmutableString, mut item: Dynamic| {
+            joined(&text, &text_of(&context, &mut item)?)
         });
+    changing("+", &["item: Dynamic", "text: ImmutableString"])
+        .set_into_module(module, |context: NativeCallContext, mut item: Dynamic, text: ImmutableString| {
+            joined(&text_of(&context, &mut item)?, &text)
+        });
+    for name in ["+=", "append"] {
+        changing(name, &["text: &mut ImmutableString", "other: ImmutableString"])
+            .set_into_module(module, |text: &mut ImmutableString, other: ImmutableString| add(text, &other));
+        changing(name, &["text: &mut ImmutableString", "item: Dynamic"])
+            .set_into_module(module, |context: NativeCallContext, text: &mut ImmutableString, mut item: Dynamic| {
+                add(text, &text_of(&context, &mut item)?)
+            });
     }
 }
 
@@ -80,36 +88,52 @@ fn add(text: &mut ImmutableString, other: &str) -> HostResult<()> {
     Ok(())
 }
 
-fn changing(module: &mut Module) {
+fn changed_texts(module: &mut Module) {
     type Text = ImmutableString;
-    module.set_native_fn("trim", |text: &mut Text| Ok(changed(text, |text| text.trim().into())));
-    module.set_native_fn("make_upper", |text: &mut Text| Ok(changed(text, |text| text.to_uppercase().into())));
-    module.set_native_fn("make_lower", |text: &mut Text| Ok(changed(text, |text| text.to_lowercase().into())));
-    module.set_native_fn("truncate", |text: &mut Text, length: i64| {
-        Ok(changed(text, |text| text.chars().take(usize::try_from(length).unwrap_or(0)).collect()))
+    changing("trim", &["text: &mut ImmutableString"]).set_into_module(module, |text: &mut Text| changed(text, |text| text.trim().into()));
+    changing("make_upper", &["text: &mut ImmutableString"])
+        .set_into_module(module, |text: &mut Text| changed(text, |text| text.to_uppercase().into()));
+    changing("make_lower", &["text: &mut ImmutableString"])
+        .set_into_module(module, |text: &mut Text| changed(text, |text| text.to_lowercase().into()));
+    changing("truncate", &["text: &mut ImmutableString", "length: i64"]).set_into_module(module, |text: &mut Text, length: i64| {
+        changed(text, |text| text.chars().take(usize::try_from(length).unwrap_or(0)).collect())
     });
-    module.set_native_fn("replace", |text: &mut Text, from: Text, to: Text| replace(text, &from, &to));
-    module.set_native_fn("replace", |text: &mut Text, from: Text, to: char| replace(text, &from, to.encode_utf8(&mut [0; 4])));
-    module.set_native_fn("replace", |text: &mut Text, from: char, to: Text| replace(text, from.encode_utf8(&mut [0; 4]), &to));
-    module.set_native_fn("replace", |text: &mut Text, from: char, to: char| {
-        replace(text, from.encode_utf8(&mut [0; 4]), to.encode_utf8(&mut [0; 4]))
-    });
-    module.set_native_fn("crop", |text: &mut Text, start: i64, length: i64| Ok(crop(text, start, length)));
-    module.set_native_fn("crop", |text: &mut Text, start: i64| Ok(crop(text, start, i64::MAX)));
-    module.set_native_fn("crop", |text: &mut Text, range: Range<i64>| {
+    changing("replace", &["text: &mut ImmutableString", "from: ImmutableString", "to: ImmutableString"])
+        .set_into_module(module, |text: &mut Text, from: Text, to: Text| replace(text, &from, &to));
+    changing("replace", &["text: &mut ImmutableString", "from: ImmutableString", "to: char"])
+        .set_into_module(module, |text: &mut Text, from: Text, to: char| replace(text, &from, to.encode_utf8(&mut [0; 4])));
+    changing("replace", &["text: &mut ImmutableString", "from: char", "to: ImmutableString"])
+        .set_into_module(module, |text: &mut Text, from: char, to: Text| replace(text, from.encode_utf8(&mut [0; 4]), &to));
+    changing("replace", &["text: &mut ImmutableString", "from: char", "to: char"])
+        .set_into_module(module, |text: &mut Text, from: char, to: char| {
+            replace(text, from.encode_utf8(&mut [0; 4]), to.encode_utf8(&mut [0; 4]))
+        });
+    changing("crop", &["text: &mut ImmutableString", "start: i64", "length: i64"])
+        .set_into_module(module, |text: &mut Text, start: i64, length: i64| crop(text, start, length));
+    changing("crop", &["text: &mut ImmutableString", "start: i64"])
+        .set_into_module(module, |text: &mut Text, start: i64| crop(text, start, i64::MAX));
+    changing("crop", &["text: &mut ImmutableString", "range: Range<i64>"]).set_into_module(module, |text: &mut Text, range: Range<i64>| {
         let start = range.start.max(0);
-        Ok(crop(text, start, range.end.saturating_sub(start)))
+        crop(text, start, range.end.saturating_sub(start))
     });
-    module.set_native_fn("crop", |text: &mut Text, range: RangeInclusive<i64>| {
-        let start = (*range.start()).max(0);
-        Ok(crop(text, start, range.end().saturating_sub(start).saturating_add(1)))
-    });
-    module.set_native_fn("pad", |text: &mut Text, length: i64, sign: char| fill(text, length, sign.encode_utf8(&mut [0; 4])));
-    module.set_native_fn("pad", |text: &mut Text, length: i64, with: Text| fill(text, length, &with));
-    module.set_native_fn("pad", |list: &mut Array, length: i64, item: Dynamic| {
-        list.resize(padded(length)?.max(list.len()), item);
-        Ok(())
-    });
+    changing("crop", &["text: &mut ImmutableString", "range: RangeInclusive<i64>"]).set_into_module(
+        module,
+        |text: &mut Text, range: RangeInclusive<i64>| {
+            let start = (*range.start()).max(0);
+            crop(text, start, range.end().saturating_sub(start).saturating_add(1))
+        },
+    );
+    changing("pad", &["text: &mut ImmutableString", "length: i64", "sign: char"])
+        .set_into_module(module, |text: &mut Text, length: i64, sign: char| fill(text, length, sign.encode_utf8(&mut [0; 4])));
+    changing("pad", &["text: &mut ImmutableString", "length: i64", "with: ImmutableString"])
+        .set_into_module(module, |text: &mut Text, length: i64, with: Text| fill(text, length, &with));
+    changing("pad", &["list: &mut Array", "length: i64", "item: Dynamic"]).set_into_module(
+        module,
+        |list: &mut Array, length: i64, item: Dynamic| {
+            list.resize(padded(length)?.max(list.len()), item);
+            HostResult::Ok(())
+        },
+    );
 }
 
 fn changed(text: &mut ImmutableString, change: impl FnOnce(&str) -> ImmutableString) -> ImmutableString {
@@ -163,14 +187,17 @@ fn listed<T: Into<Dynamic>>(parts: impl Iterator<Item = T>) -> HostResult<Array>
 fn splitting(module: &mut Module) {
     type Text = ImmutableString;
     let most = |parts: i64| usize::try_from(parts).unwrap_or(0).max(1);
-    reader(module, "to_chars", |_, text: &mut Text| listed(text.chars()));
-    reader(module, "split", |_, text: &mut Text| listed(text.split_whitespace()));
+    reader(module, "to_chars", "string: &mut ImmutableString", |_, text: &mut Text| listed(text.chars()));
+    reader(module, "split", "string: &mut ImmutableString", |_, text: &mut Text| listed(text.split_whitespace()));
     let mut at = |name: &str, split: fn(&str, &str, usize) -> HostResult<Array>| {
-        let pure = || FuncRegistration::new(name).in_global_namespace().with_purity(true);
-        pure().set_into_module(module, move |text: &mut Text, at: Text| split(text, &at, usize::MAX));
-        pure().set_into_module(module, move |text: &mut Text, at: char| split(text, at.encode_utf8(&mut [0; 4]), usize::MAX));
-        pure().set_into_module(module, move |text: &mut Text, at: Text, parts: i64| split(text, &at, most(parts)));
-        pure().set_into_module(module, move |text: &mut Text, at: char, parts: i64| split(text, at.encode_utf8(&mut [0; 4]), most(parts)));
+        let parts = |delimiter, most: &[&str]| reading(name, &[&["string: &mut ImmutableString", delimiter], most].concat());
+        let (text, character, segments) = ("delimiter: ImmutableString", "delimiter: char", "segments: i64");
+        parts(text, &[]).set_into_module(module, move |text: &mut Text, at: Text| split(text, &at, usize::MAX));
+        parts(character, &[])
+            .set_into_module(module, move |text: &mut Text, at: char| split(text, at.encode_utf8(&mut [0; 4]), usize::MAX));
+        parts(text, &[segments]).set_into_module(module, move |text: &mut Text, at: Text, parts: i64| split(text, &at, most(parts)));
+        parts(character, &[segments])
+            .set_into_module(module, move |text: &mut Text, at: char, parts: i64| split(text, at.encode_utf8(&mut [0; 4]), most(parts)));
     };
     at("split", |text, at, most| listed(text.splitn(most, at)));
     at("split_rev", |text, at, most| listed(text.rsplitn(most, at)));
@@ -178,9 +205,9 @@ fn splitting(module: &mut Module) {
 
 fn showing(module: &mut Module) {
     for name in ["to_string", "to_debug", "print", "debug"] {
-        reader(module, name, |context, list: &mut Array| Ok(all_of(&context, &mut Dynamic::from_array(list.clone()))));
-        reader(module, name, |context, map: &mut Map| Ok(all_of(&context, &mut Dynamic::from_map(map.clone()))));
-        reader(module, name, |_, closure: &mut FnPtr| Ok(ImmutableString::from(closure.to_string())));
+        reader(module, name, "array: &mut Array", |context, list: &mut Array| Ok(all_of(&context, &mut Dynamic::from_array(list.clone()))));
+        reader(module, name, "map: &mut Map", |context, map: &mut Map| Ok(all_of(&context, &mut Dynamic::from_map(map.clone()))));
+        reader(module, name, "closure: &mut FnPtr", |_, closure: &mut FnPtr| Ok(ImmutableString::from(closure.to_string())));
     }
 }
 

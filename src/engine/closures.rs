@@ -3,55 +3,70 @@
 use super::{
     compare,
     meter::over,
+    native::{changing, reading},
     sizes::DEPTH,
     tag,
     thrown::{self, HostResult, raise},
 };
 use crate::error::{Error, Kind};
-use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Map, Module, NativeCallContext};
 use std::cmp::Ordering;
 
 /// Puts them into the place of Rhai's own.
 pub(super) fn register(module: &mut Module) {
     // By what `<` says: Rhai's own sort versions as texts, and cannot sort times.
-    module.set_native_fn("sort", |list: &mut Array| compare::sort(list, false));
-    module.set_native_fn("sort_desc", |list: &mut Array| compare::sort(list, true));
+    changing("sort", &["array: &mut Array"]).set_into_module(module, |list: &mut Array| compare::sort(list, false));
+    changing("sort_desc", &["array: &mut Array"]).set_into_module(module, |list: &mut Array| compare::sort(list, true));
     copying(module, "order", |_, list| compare::sort(list, false));
     copying(module, "order_desc", |_, list| compare::sort(list, true));
     for name in ["sort", "sort_by"] {
-        module
-            .set_native_fn(name, move |context: NativeCallContext, list: &mut Array, closure: FnPtr| sort(&context, name, list, &closure));
+        changing(name, &["array: &mut Array", "comparer: FnPtr"])
+            .set_into_module(module, move |context: NativeCallContext, list: &mut Array, closure: FnPtr| {
+                sort(&context, name, list, &closure)
+            });
     }
     for name in ["order", "order_by"] {
         let order = move |context: NativeCallContext, list: &mut Array, closure: FnPtr| {
             let mut list = list.clone();
             sort(&context, name, &mut list, &closure).map(|()| list)
         };
-        FuncRegistration::new(name).in_global_namespace().with_purity(true).set_into_module(module, order);
+        reading(name, &["array: &mut Array", "comparer: FnPtr"]).set_into_module(module, order);
     }
-    module.set_native_fn("dedup", |context: NativeCallContext, list: &mut Array| dedup(list, |one, next| same(&context, one, next, 0)));
-    module.set_native_fn("dedup", |context: NativeCallContext, list: &mut Array, closure: FnPtr| {
-        dedup(list, |one, next| {
-            let said = tag::call(&context, &closure, (one.clone(), next.clone()))?;
-            said.as_bool().map_err(|_| wrong("dedup", "true or false", &said))
-        })
-    });
+    changing("dedup", &["array: &mut Array"])
+        .set_into_module(module, |context: NativeCallContext, list: &mut Array| dedup(list, |one, next| same(&context, one, next, 0)));
+    changing("dedup", &["array: &mut Array", "comparer: FnPtr"]).set_into_module(
+        module,
+        |context: NativeCallContext, list: &mut Array, closure: FnPtr| {
+            dedup(list, |one, next| {
+                let said = tag::call(&context, &closure, (one.clone(), next.clone()))?;
+                said.as_bool().map_err(|_| wrong("dedup", "true or false", &said))
+            })
+        },
+    );
     // Rhai's own gives a closure with one parameter the number of the item.
-    module.set_native_fn("for_each", |context: NativeCallContext, list: &mut Array, closure: FnPtr| {
-        for (index, item) in list.iter_mut().enumerate() {
-            let _returned =
-                closure.call_raw_with_extra_args("for_each", &context, Some(item), [], [Dynamic::from(index as i64)], Some(0))?;
-        }
-        Ok(())
-    });
+    changing("for_each", &["array: &mut Array", "map: FnPtr"]).set_into_module(
+        module,
+        |context: NativeCallContext, list: &mut Array, closure: FnPtr| {
+            for (index, item) in list.iter_mut().enumerate() {
+                let _returned =
+                    closure.call_raw_with_extra_args("for_each", &context, Some(item), [], [Dynamic::from(index as i64)], Some(0))?;
+            }
+            HostResult::Ok(())
+        },
+    );
     for (sign, is_same) in [("==", true), ("!=", false)] {
-        let pure = || FuncRegistration::new(sign).in_global_namespace().with_purity(true);
-        pure().set_into_module(module, move |context: NativeCallContext, one: &mut Array, other: Array| {
-            same_lists(&context, one, &mut other.clone(), 0).map(|same| same == is_same)
-        });
-        pure().set_into_module(module, move |context: NativeCallContext, one: &mut Map, other: Map| {
-            same_maps(&context, one, &mut other.clone(), 0).map(|same| same == is_same)
-        });
+        reading(sign, &["array1: &mut Array", "array2: Array"]).set_into_module(
+            module,
+            move |context: NativeCallContext, one: &mut Array, other: Array| {
+                same_lists(&context, one, &mut other.clone(), 0).map(|same| same == is_same)
+            },
+        );
+        reading(sign, &["map1: &mut Map", "map2: Map"]).set_into_module(
+            module,
+            move |context: NativeCallContext, one: &mut Map, other: Map| {
+                same_maps(&context, one, &mut other.clone(), 0).map(|same| same == is_same)
+            },
+        );
     }
 }
 
@@ -60,7 +75,7 @@ fn copying(module: &mut Module, name: &str, change: impl Fn(&NativeCallContext, 
         let mut list = list.clone();
         change(&context, &mut list).map(|()| list)
     };
-    FuncRegistration::new(name).in_global_namespace().with_purity(true).set_into_module(module, copy);
+    reading(name, &["array: &mut Array"]).set_into_module(module, copy);
 }
 
 fn wrong(function: &str, wanted: &str, said: &Dynamic) -> Box<EvalAltResult> {

@@ -12,6 +12,7 @@ mod interpreter;
 mod limits;
 mod meter;
 mod modules;
+mod native;
 mod secret_texts;
 mod sizes;
 mod standard;
