@@ -326,8 +326,8 @@ mod tests {
             ),
             ("let s = `a`; s += 'b'; s += 1; s += `c` + 2 + 'd' + (); s += [1, `x`]; 3 + s", r#""3ab1c2d[1, \"x\"]""#),
             ("let s = `a`; s.append(`b`); s.append(1); s", r#""ab1""#),
-            ("`${[1, `a`, #{b: [()]}]}`", r##""[1, \"a\", #{\"b\": [()]}]""##),
-            ("const M = #{a: 1}; M.to_json() + M.to_string()", r##""{\"a\":1}#{\"a\": 1}""##),
+            ("`${[1, `a`, #{b: [()]}]}`", r#""[1, \"a\", #{\"b\": [()]}]""#),
+            ("const M = #{a: 1}; M.to_json() + M.to_string()", r#""{\"a\":1}#{\"a\": 1}""#),
             ("parse_json(`{\"a\": [1, 2.5, null, \"x,[{\"]}`)", r#"{"a":[1,2.5,null,"x,[{"]}"#),
         ] {
             assert_eq!(run(script).map_err(|error| error.message().to_owned()), Ok(result.to_owned()), "{script}");

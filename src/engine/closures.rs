@@ -78,6 +78,7 @@ fn copying(module: &mut Module, name: &str, change: impl Fn(&NativeCallContext, 
     reading(name, &["array: &mut Array"]).set_into_module(module, copy);
 }
 
+#[allow(clippy::unnecessary_box_returns, reason = "errors of Rhai are handed on in boxes")]
 fn wrong(function: &str, wanted: &str, said: &Dynamic) -> Box<EvalAltResult> {
     let error = format!("the closure of `{function}` must return {wanted}, not `{}`", thrown::shown(said));
     raise(Error::new(Kind::Script, error).help("`list.sort(|a, b| if a > b { 1 } else { -1 })`; `list.dedup(|a, b| a == b)`"))
@@ -126,10 +127,10 @@ fn sorted(count: usize, mut compare: impl FnMut(usize, usize) -> HostResult<Orde
 fn dedup(list: &mut Array, mut is_same: impl FnMut(&mut Dynamic, &mut Dynamic) -> HostResult<bool>) -> HostResult<()> {
     let mut kept: Vec<bool> = vec![true; list.len()];
     let mut last = 0;
-    for next in 1..list.len() {
+    for (next, kept) in kept.iter_mut().enumerate().skip(1) {
         let (before, after) = list.split_at_mut(next);
-        kept[next] = !is_same(&mut before[last], &mut after[0])?;
-        if kept[next] {
+        *kept = !is_same(&mut before[last], &mut after[0])?;
+        if *kept {
             last = next;
         }
     }

@@ -179,7 +179,7 @@ impl Look {
             self.each(&*list, depth)
         } else if let Some(map) = value.read_lock::<Map>() {
             self.all.entries += map.len();
-            self.all.bytes += if self.left > map.len() { map.keys().map(|key| key.len()).sum() } else { 0 };
+            self.all.bytes += if self.left > map.len() { map.keys().fold(0, |sum, key| sum + key.len()) } else { 0 };
             self.deeper(depth)?;
             self.each(map.values(), depth)
         } else if let Some(closure) = value.read_lock::<FnPtr>()

@@ -58,6 +58,7 @@ pub(super) fn call(context: &NativeCallContext, closure: &FnPtr, args: impl Func
 }
 
 /// The same error, unless it carries a value that is too big or too deep to be handed on.
+#[allow(clippy::unnecessary_box_returns, reason = "errors of Rhai are handed on in boxes")]
 pub(super) fn bounded(sizes: Sizes, error: Box<EvalAltResult>) -> Box<EvalAltResult> {
     match thrown::innermost(&error) {
         EvalAltResult::ErrorRuntime(value, position) => match sizes.check_all(value) {
