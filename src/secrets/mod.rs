@@ -112,7 +112,9 @@ impl Redactor {
 
     /// Learns the passwords in what may be an address, also in one that is written wrong: its error shall not show them.
     pub fn learn_address(&self, text: &str) {
-        userinfo::passwords(text).iter().for_each(|password| self.learn(password));
+        for password in userinfo::passwords(text) {
+            self.learn(&password);
+        }
     }
 
     /// `text` with a star in place of each character of a secret, `wide` of them for one of several bytes: places in it stay as they are.

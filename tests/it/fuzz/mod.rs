@@ -33,8 +33,10 @@ struct Reader {
     /// How many inputs the sample has.
     usual: u32,
     /// Reads an input; `Err` says what is wrong with how it was read.
-    read: Box<dyn FnMut(&[u8]) -> Result<(), String> + Send>,
+    read: Read,
 }
+
+type Read = Box<dyn FnMut(&[u8]) -> Result<(), String> + Send>;
 
 fn kept(reader: &str) -> PathBuf {
     root().join("tests/fuzz").join(reader)

@@ -1,6 +1,6 @@
 //! Texts: scripts, worlds, versions, times, frames, service messages, addresses.
 
-use super::{Reader, fuzz};
+use super::{Read, Reader, fuzz};
 use crate::support::{golden, root};
 use jiff::tz::TimeZone;
 use octorhai::{
@@ -20,7 +20,7 @@ fn bytes(texts: &[&str]) -> Vec<Vec<u8>> {
 }
 
 /// Reads a text, the wrong bytes of which are replaced.
-fn of_text(mut read: impl FnMut(&str) -> Result<(), String> + Send + 'static) -> Box<dyn FnMut(&[u8]) -> Result<(), String> + Send> {
+fn of_text(mut read: impl FnMut(&str) -> Result<(), String> + Send + 'static) -> Read {
     Box::new(move |input| read(&String::from_utf8_lossy(input)))
 }
 
@@ -140,13 +140,9 @@ fn worlds_are_read() {
         seeds,
         words,
         usual: 800,
-        read: of_text(|text| {
-            if let Err(error) = World::from_toml("world.toml", text) {
-                if error.message().is_empty() {
-                    return Err("no message".to_owned());
-                }
-            }
-            Ok(())
+        read: of_text(|text| match World::from_toml("world.toml", text) {
+            Err(error) if error.message().is_empty() => Err("no message".to_owned()),
+            _ => Ok(()),
         }),
     });
 }

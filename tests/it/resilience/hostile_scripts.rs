@@ -133,7 +133,7 @@ fn watched(mut child: Child) -> (Ran, u64) {
     let (mut out, mut err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
     let stdout = std::thread::spawn(move || {
         // A flood of output is not kept.
-        let (mut text, mut piece) = (Vec::new(), [0; 1 << 16]);
+        let (mut text, mut piece) = (Vec::new(), vec![0; 1 << 16]);
         while let Ok(length @ 1..) = out.read(&mut piece) {
             if text.len() < 1 << 20 {
                 text.extend_from_slice(&piece[..length]);

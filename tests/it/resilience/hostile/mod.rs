@@ -190,7 +190,7 @@ fn verbs(at: usize, behaviour: &Behaviour) -> Vec<&'static Verb> {
             let says = |words: &[&str]| behaviour.says.is_none_or(|told| words.iter().any(|word| told.contains(word)));
             let final_one = says(&["limit is", "of memory", "levels deep", "more", "gave no reason", "key ***"]);
             let strange = final_one || says(&["JSON", "HTML", "credential", "redirected", "(302)", "(304)", "(101)", "UTF-16"]);
-            let other = if at % 2 == 0 { strange.then_some(&DOCTOR) } else { final_one.then_some(&REPL) };
+            let other = if at.is_multiple_of(2) { strange.then_some(&DOCTOR) } else { final_one.then_some(&REPL) };
             std::iter::once(&READS).chain(chosen).chain(other).collect()
         }
     }
@@ -209,8 +209,7 @@ fn no_server_gets_the_key_elsewhere_the_memory_or_a_run_without_end() {
         .collect();
     assert!(!only.is_empty() || ALL.len() >= 80 && cases.len() >= 120, "{} behaviours, {} cases", ALL.len(), cases.len());
     // Those that only wait go first, all at once; the rest share the machine.
-    type Case = (&'static Behaviour, &'static Verb);
-    let (waiting, working): (Vec<Case>, Vec<Case>) = cases.iter().copied().partition(|(_, verb)| verb.name == "first");
+    let (waiting, working): (Vec<_>, Vec<_>) = cases.iter().copied().partition(|(_, verb)| verb.name == "first");
     let (open, faults, most) = (Mutex::new(working.into_iter()), Mutex::new(Vec::new()), Mutex::new((0, String::new())));
     let try_one = |(behaviour, verb): (&Behaviour, &Verb)| {
         let (ended, met) = run(behaviour, verb, &elsewhere);
