@@ -569,9 +569,12 @@ impl tls::Trouble {
     }
 }
 
+/// Stands between what is not known and why.
+pub(super) const DOUBT: &str = " is not known: ";
+
 /// The error of a write that may or may not have been done.
 pub(crate) fn doubt(method: &str, path: &str, why: &str) -> Error {
-    Error::new(Kind::InDoubt, format!("whether `{method} {path}` was done is not known: {why}")).with("method", method).with("path", path)
+    Error::new(Kind::InDoubt, format!("whether `{method} {path}` was done{DOUBT}{why}")).with("method", method).with("path", path)
 }
 
 /// Path and query of an address, for messages.

@@ -18,6 +18,7 @@
 //! the life. A server that was not measured (`octorhai doctor`), or was seen to drop the deadline, is never asked twice.
 
 use super::address::Route;
+use super::client::DOUBT;
 use super::decode::Document;
 use super::id::TaskId;
 use super::spaces::SpaceClient;
@@ -195,7 +196,9 @@ impl SpaceClient {
             let waits_it_out = creation.sending.is_journaled() && self.client().keeps_deadlines();
             let patience = if waits_it_out { creation.doubt_patience.max(life + SETTLE * 2) } else { creation.doubt_patience };
             let until = if waits_it_out { format!("; after {} none can start any more", stamp(expires)) } else { String::new() };
-            self.client().tell(&format!("whether a {} was created is not known; looking for `{marker}`{until}", T::NOUN));
+            let why = cause.message();
+            let why = why.split_once(DOUBT).map_or(why, |(_, why)| why);
+            self.client().tell(&format!("whether a {} was created{DOUBT}{why}; looking for `{marker}`{until}", T::NOUN));
             match self.search(creation, &marker, since, expires, patience).await {
                 Ok(Search::Found(created)) => {
                     self.client().tell(&format!("found the {} by its marker `{marker}`", T::NOUN));

@@ -20,7 +20,10 @@ use std::{collections::BTreeMap, path::Path};
 const LARGEST_KEY: u64 = 64 << 10;
 
 /// The variables that hold a secret, with what makes a credential of it.
-const SECRETS: [(&str, Make); 2] = [("OCTOPUS_API_KEY", Credential::api_key), ("OCTOPUS_ACCESS_TOKEN", Credential::access_token)];
+const SECRETS: [(&str, Make); 2] = [(KEY, Credential::api_key), (TOKEN, Credential::access_token)];
+
+const KEY: &str = "OCTOPUS_API_KEY";
+const TOKEN: &str = "OCTOPUS_ACCESS_TOKEN";
 
 type Make = fn(&str, &str) -> Result<Credential>;
 
@@ -115,7 +118,8 @@ impl Keyring<'_> {
                 .help("an OpenID Connect access token goes into OCTOPUS_ACCESS_TOKEN"));
         };
         let own = url.map(api::base_address).transpose()?;
-        Err(not_for(name, own.as_deref().map(|own| (own, "OCTOPUS_URL")), named))
+        let own = own.as_deref().map(|own| (own, "OCTOPUS_URL")).or(typed.map(|own| (own, "--server")));
+        Err(not_for(name, own, named))
     }
 }
 
@@ -133,7 +137,10 @@ fn not_for(what: &str, own: Option<(&str, &str)>, named: &NamedServer<'_>) -> Er
     let error = error.help("nothing was sent");
     let again = if again.is_empty() { String::new() } else { format!(" {again}") };
     let error = match own {
-        Some(_) => error.help(format!("give the key of that server with its address: OCTOPUS_URL={server} OCTOPUS_API_KEY=API-...{again}")),
+        Some(_) => error.help(format!(
+            "give the key of that server with its address: OCTOPUS_URL={server} {}{again}",
+            if what == TOKEN { "OCTOPUS_ACCESS_TOKEN=..." } else { "OCTOPUS_API_KEY=API-..." }
+        )),
         None => error.help(format!("if it is the key of that server, say so: OCTOPUS_URL={server}{again}")),
     };
     error.help("keys of several servers: OCTOPUS_URL_NAME and OCTOPUS_API_KEY_NAME, for any NAME, beside these")

@@ -27,9 +27,9 @@ pub fn locks(given: Option<&str>, store: Option<&str>, environment: &Environment
         None | Some("octopus") => Ok(LocksAt::Octopus),
         Some("store") => super::journal::store(store, environment, ui).map(LocksAt::Store),
         // A word of ours, mistyped, would make a folder that nobody else looks into.
-        Some(word) if !word.contains(['/', '\\', '.', ':']) => {
+        Some(word) if !word.contains(['/', '\\', '.', ':', '=']) => {
             let near = nearest(word, ["octopus", "store"]).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-            Err(Error::usage(format!("`{word}` is no place for locks"))
+            Err(Error::usage(format!("`{}` is no place for locks", userinfo::shown(word)))
                 .help(format!("{near}it is `octopus`, `store`, a folder such as ./locks, or postgres://USER@HOST/DATABASE")))
         }
         Some(address) => open(address, environment, ui).map(LocksAt::Store),

@@ -33,7 +33,7 @@ crate::options! {
         /// Where answers go.
         reply_to: Option<Name> = None, "none";
         /// The subject line.
-        subject: Option<Shown> = None, "required";
+        subject: Option<SubjectLine> = None, "required";
         /// The text; rows (`dashboard(...)`) and reports are shown as a table.
         body: Option<Dynamic> = None, "none";
         /// The text as HTML; `report(rows, #{format: "html"})` makes such.
@@ -147,14 +147,24 @@ fn body_text(call: &Call<'_>, body: Dynamic) -> HostResult<String> {
     if body.is_array() { rendered(call, body, &ReportOptions::default()) } else { Ok(shown(&body)) }
 }
 
+/// The subject of a mail: people read it, so a secret is `***` in it.
+#[derive(Clone, Debug)]
+pub struct SubjectLine(String);
+
+impl OptionValue for SubjectLine {
+    const KIND: &'static str = Name::KIND;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        let Shown(text) = Shown::read(value)?;
+        if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(Self(text)) }
+    }
+}
+
 fn texts(names: &[Name]) -> Vec<String> {
     names.iter().cloned().map(String::from).collect()
 }
 
 fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
-    for (missing, name) in
-        [(options.to.is_empty(), "to"), (options.subject.as_ref().is_none_or(|subject| subject.trim().is_empty()), "subject")]
-    {
+    for (missing, name) in [(options.to.is_empty(), "to"), (options.subject.is_none(), "subject")] {
         if missing {
             return Err(raise(
                 Error::new(Kind::Script, format!("`email` needs the option `{name}`"))
@@ -177,7 +187,7 @@ fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
         bcc: texts(&options.bcc),
         from: options.from.clone().map(String::from),
         reply_to: options.reply_to.clone().map(String::from),
-        subject: options.subject.as_deref().map(one_line).unwrap_or_default(),
+        subject: options.subject.as_ref().map(|subject| one_line(&subject.0)).unwrap_or_default(),
         text,
         html: options.html.as_ref().map(|html| html.0.clone()),
         attachments,

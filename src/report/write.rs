@@ -89,9 +89,9 @@ pub(super) fn csv(rows: &Rows) -> String {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let mut write = |cells: Vec<String>| writer.write_record(cells).expect("a vector takes everything, and rows have one length");
     if !rows.columns.is_empty() {
-        write(rows.columns.iter().map(|heading| guarded(heading)).collect());
+        write(rows.columns.iter().map(|heading| guarded(&tame::text(heading))).collect());
         for row in &rows.rows {
-            write(row.iter().map(|cell| guarded(&cell.data())).collect());
+            write(row.iter().map(|cell| guarded(&tame::text(&cell.data()))).collect());
         }
     }
     let bytes = writer.into_inner().expect("a vector takes everything");

@@ -145,3 +145,16 @@ pub(crate) fn token(state: &mut State, ask: &Ask) -> Handled {
     let index = state.add_key(&NewKey { user: &ask.user, secret: None, purpose: "access token", expires, read_only, is_token: true });
     Answer::ok(json!({ "AccessToken": state.keys[index].secret }))
 }
+
+/// A key that nobody can guess, of 98 random bits. It has the form that official clients want, and is one character shorter than the keys of a
+/// server: what looks like one of those is masked wherever it is printed, and this one is shown to be copied.
+pub(crate) fn made_up() -> String {
+    let mut left = uuid::Uuid::new_v4().as_u128();
+    let mut digit = || {
+        let digit = char::from_digit(u32::try_from(left % 36).unwrap_or_default(), 36).unwrap_or('0').to_ascii_uppercase();
+        left /= 36;
+        digit
+    };
+    let digits: String = (0..19).map(|_| digit()).collect();
+    format!("API-{digits}")
+}

@@ -128,8 +128,7 @@ impl Sandbox {
         let mailbox = Mailbox::start(SocketAddr::new(listen.ip(), 0))?;
         let plan = world.plan();
         let is_secret = world.runs_scripts() || !listen.ip().to_canonical().is_loopback();
-        let made_up = || format!("API-{}", uuid::Uuid::new_v4().simple().to_string().to_uppercase());
-        let key = plan.key.clone().unwrap_or_else(|| if is_secret { made_up() } else { world::KNOWN_KEY.to_owned() });
+        let key = plan.key.clone().unwrap_or_else(|| if is_secret { keys::made_up() } else { world::KNOWN_KEY.to_owned() });
         let mut state = build::state(&world, &key);
         state.smtp = plan.smtp.then(|| (mailbox.address().ip().to_string(), mailbox.address().port()));
         let shared = Arc::new(Shared {

@@ -1,7 +1,7 @@
 //! Fuzzing of everything that reads what others wrote: no panic, no hang, no overflow of the stack.
 //!
 //! A sample runs with the other tests. `OCTORHAI_FUZZ_MINUTES=N` tries each reader for so long, `OCTORHAI_SEED=N` makes up other inputs. An
-//! input that broke something is kept in `tests/fuzz/<reader>/` and tried first from then on.
+//! input that broke something is kept below `fuzz`, in a folder of the reader's name, and tried first from then on.
 
 mod answers;
 mod mutate;

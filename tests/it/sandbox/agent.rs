@@ -132,7 +132,8 @@ fn powershell() -> Option<PathBuf> {
 /// Deploys the train, and looks at its step.
 fn on_the_sandbox(folder: &Path, world: &str, environment: &[(&str, Option<&Path>)]) -> Seen {
     fs::write(folder.join("world.toml"), world).expect("written");
-    let script = r#"
+    // What is printed is no message: the text of one is written in another spelling.
+    let script = r###"
         fn lines(node) {
             let all = node.LogElements.map(|line| [line.Category, line.MessageText]);
             for child in node.Children { all += lines(child); }
@@ -142,8 +143,8 @@ fn on_the_sandbox(folder: &Path, world: &str, environment: &[(&str, Option<&Path
         settle(t);
         let all = [];
         for node in get(`~/api/tasks/${t.id}/details?verbose=true&tail=100000`).ActivityLogs { all += lines(node); }
-        print(#{state: t.state, lines: all, outputs: outputs(t)}.to_json());
-    "#;
+        print(#{state: t.state, lines: all, outputs: outputs(t)}.to_json().replace("##octopus", "\\u0023#octopus"));
+    "###;
     fs::write(folder.join("x.rhai"), script).expect("written");
     let mut command = octorhai();
     command.current_dir(folder).args(["run", "--sandbox=world.toml", "--run-scripts", "x.rhai"]);
