@@ -29,6 +29,11 @@ fn instead(c: char) -> Option<char> {
     }
 }
 
+/// The sign that stands for a control character.
+pub fn sign(c: char) -> char {
+    instead(c).unwrap_or(c)
+}
+
 fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }

@@ -55,19 +55,22 @@ pub(super) async fn body(response: &mut reqwest::Response, form: Form) -> reqwes
     if let Some(told) = told.filter(|told| *told > limit as u64 && !may_be_cut) {
         return too_long(size(told));
     }
-    let mut body = Vec::with_capacity(told.map_or(0, |told| (told as usize).min(limit)));
-    while let Some(chunk) = response.chunk().await? {
-        let room = limit - body.len();
+    // Put together when all is there: a buffer that grows is there twice each time it does.
+    let (mut chunks, mut room) = (Vec::new(), limit);
+    while let Some(mut chunk) = response.chunk().await? {
         if chunk.len() > room {
-            if may_be_cut {
-                body.extend_from_slice(&chunk[..room]);
-                return Ok(Ok(body));
+            if !may_be_cut {
+                return too_long(format!("more than {}", size(limit as u64)));
             }
-            return too_long(format!("more than {}", size(limit as u64)));
+            chunk.truncate(room);
         }
-        body.extend_from_slice(&chunk);
+        room -= chunk.len();
+        chunks.push(chunk);
+        if room == 0 && may_be_cut {
+            break;
+        }
     }
-    Ok(Ok(body))
+    Ok(Ok(chunks.concat()))
 }
 
 /// Why a text did not become JSON.

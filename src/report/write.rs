@@ -89,9 +89,9 @@ pub(super) fn csv(rows: &Rows) -> String {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let mut write = |cells: Vec<String>| writer.write_record(cells).expect("a vector takes everything, and rows have one length");
     if !rows.columns.is_empty() {
-        write(rows.columns.iter().map(|heading| guarded(&tame::text(heading))).collect());
+        write(rows.columns.iter().map(|heading| guarded(heading)).collect());
         for row in &rows.rows {
-            write(row.iter().map(|cell| guarded(&tame::text(&cell.data()))).collect());
+            write(row.iter().map(|cell| guarded(&cell.data())).collect());
         }
     }
     let bytes = writer.into_inner().expect("a vector takes everything");
@@ -100,12 +100,15 @@ pub(super) fn csv(rows: &Rows) -> String {
 
 /// A spreadsheet runs what starts like a formula (OWASP, "CSV Injection"): an apostrophe makes it text. Plain numbers stay. Blanks and line
 /// ends before it are taken away by some, full-width signs are read like the others by some.
+/// A CSV file is data and keeps its texts, but for control characters: a terminal would obey them.
 fn guarded(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\t' | '\r' | '\n');
+    let text = &text.chars().map(|c| if obeyed(c) { tame::sign(c) } else { c }).collect::<String>();
     let begin = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}' || c == '\u{200b}');
     let is_formula = begin.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) || text.starts_with(['\t', '\r', '\n']);
     // Only what is written like a number: `inf` and `nan` are names for a spreadsheet.
     let is_number = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) && text.parse::<f64>().is_ok_and(f64::is_finite);
-    if is_formula && !is_number { format!("'{text}") } else { text.to_owned() }
+    if is_formula && !is_number { format!("'{text}") } else { text.clone() }
 }
 
 pub(super) fn json(rows: &Rows) -> String {

@@ -63,14 +63,15 @@ fn key_of_another_server_is_not_sent_to_the_one_that_a_record_names() {
     fs::write(&file, OTHER).expect("written");
     let file = file.display().to_string();
     let of_y = format!("is for `{}`, as OCTOPUS_URL says", y.url);
-    let now = format!("OCTOPUS_URL={x} OCTOPUS_API_KEY=API-... octorhai runs resume night");
     for verb in [["resume", "--due"], ["resume", "night"]] {
         for (secret, name) in [("OCTOPUS_API_KEY", OTHER), ("OCTOPUS_ACCESS_TOKEN", "e30.e30")] {
+            let form = if secret == "OCTOPUS_API_KEY" { "API-..." } else { "..." };
+            let now = format!("OCTOPUS_URL={x} {secret}={form} octorhai runs resume night");
             killed.is_left(&killed.runs(&verb, &[("OCTOPUS_URL", &y.url), (secret, name)]), &[secret, &of_y, &now]);
             // A key without an address is for no server that a record names.
             killed.is_left(&killed.runs(&verb, &[(secret, name)]), &[secret, "is for no server", &format!("OCTOPUS_URL={x} octorhai")]);
             let ran = killed.runs(&[&verb[..], &["--server", &y.url]].concat(), &[(secret, name)]);
-            killed.is_left(&ran, &[secret]);
+            killed.is_left(&ran, &[secret, &format!("is for `{}`, as --server says", y.url)]);
         }
         let with_file = [&verb[..], &["--api-key-file", &file]].concat();
         killed.is_left(&killed.runs(&with_file, &[("OCTOPUS_URL", &y.url)]), &["the API key file", &of_y]);
