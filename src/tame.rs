@@ -74,7 +74,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     replaced(text, false)
 }
 
-/// JSON with the same value, in which nothing stands as it is that [`line`] would not show, and no message.
+/// JSON with the same value, in which nothing stands as it is that [`line()`] would not show, and no message.
 pub fn json(json: &str) -> Cow<'_, str> {
     let harmful = |c: char| instead(c).is_some() || is_joiner(c);
     if !json.contains(harmful) && !json.contains(MESSAGE) {
@@ -175,7 +175,7 @@ pub fn adopted(rendered: &str) -> String {
     out + rest
 }
 
-/// What is written: our colours, and everything else tamed by `tamed` ([`text()`], [`line`]).
+/// What is written: our colours, and everything else tamed by `tamed` ([`text()`], [`line()`]).
 pub fn finished(marked: &str, tamed: impl for<'t> Fn(&'t str) -> Cow<'t, str>) -> String {
     let mut parts = marked.split(MARK.as_str());
     let mut out = tamed(parts.next().unwrap_or_default()).into_owned();

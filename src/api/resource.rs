@@ -97,7 +97,7 @@ impl Client {
     /// them are read again from where the rest moved to.
     ///
     /// # Errors
-    /// `bad_answer` for a list that has no end or is larger than [`bounded`] says, and for one that breaks off before its end.
+    /// `bad_answer` for a list that has no end or is larger than `bounded` says, and for one that breaks off before its end.
     pub async fn list_while<T: Document>(&self, route: &Route, limit: Option<usize>, wanted: impl Fn(&T) -> bool) -> Result<Vec<T>> {
         let mut items: Vec<T> = Vec::new();
         let mut known: HashSet<String> = HashSet::new();

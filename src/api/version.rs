@@ -173,10 +173,19 @@ enum Test {
     Greater,
 }
 
+/// A range is not longer, in bytes.
+const LONGEST_RANGE: usize = 10_000;
+
 impl VersionRange {
     /// Reads a range; an error of kind `usage` says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self> {
         let trimmed = text.trim();
+        if trimmed.len() > LONGEST_RANGE {
+            return Err(Error::usage(format!(
+                "a range of versions has at most {LONGEST_RANGE} characters, this one has {}",
+                trimmed.len()
+            )));
+        }
         let choices =
             trimmed.split("||").map(|choice| Choice::parse(choice.trim())).collect::<Result<Vec<_>, String>>().map_err(|why| {
                 Error::usage(format!("`{text}` is not a range of versions: {why}"))

@@ -6,6 +6,7 @@ use crate::{
         params::{Items, ParamDecl, ParamKind, check_json, check_value},
     },
     error::{Error, Result, nearest, suggestion},
+    secrets::Redactor,
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
@@ -32,10 +33,12 @@ fn unknown(declared: &[ParamDecl], name: &str, from: &str) -> Error {
 /// The words after the script, e.g. `--NotifyTo a@b --dry-run`, as values.
 fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<BTreeMap<String, Value>> {
     let mut values: BTreeMap<String, Value> = BTreeMap::new();
-    let mut words = words.iter().peekable();
+    let (mut words, mut after_secret) = (words.iter().peekable(), false);
     while let Some(word) = words.next() {
         let Some(long) = word.strip_prefix("--").filter(|long| !long.is_empty()) else {
-            return Err(Error::usage(format!("there is a word too many: `{word}`"))
+            // A value with blanks that was not quoted.
+            let shown = if after_secret { "***" } else { word };
+            return Err(Error::usage(format!("there is a word too many: `{shown}`"))
                 .help("parameters of the script are written `--name value`; a value with blanks needs quotes"));
         };
         let (name, given) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
@@ -45,6 +48,7 @@ fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<BTreeMap<Strin
             (None, Some(param)) => (param, Some("false".to_owned())),
             (None, None) => return Err(unknown(declared, name, "command line")),
         };
+        after_secret = param.secret;
         let looks_boolean = |word: &&String| ["true", "false", "yes", "no", "on", "off"].contains(&word.to_lowercase().as_str());
         let text = match given {
             Some(text) => text,
@@ -159,6 +163,21 @@ fn from_environment(
     Ok(warnings)
 }
 
+/// Learns values of secret parameters before any value is looked at: the error of another one may show the same text.
+fn learn(declared: &[ParamDecl], words: &[String], environment: &BTreeMap<String, String>, redactor: &Redactor) {
+    let is_secret = |name: &str| find(declared, name).is_some_and(|param| param.secret);
+    for (at, word) in words.iter().enumerate() {
+        let Some(long) = word.strip_prefix("--") else { continue };
+        let (name, given) = long.split_once('=').map_or((long, words.get(at + 1).map(String::as_str)), |(name, value)| (name, Some(value)));
+        given.filter(|_| is_secret(name)).into_iter().for_each(|value| redactor.learn(value));
+    }
+    for (variable, value) in environment {
+        if named_by(variable).is_some_and(is_secret) {
+            redactor.learn(value);
+        }
+    }
+}
+
 /// All values that were given, and warnings. First found: command line, file, environment. Defaults are the script's business.
 ///
 /// # Errors
@@ -168,7 +187,9 @@ pub fn gather(
     words: &[String],
     file: Option<(&Path, &str)>,
     environment: &BTreeMap<String, String>,
+    redactor: &Redactor,
 ) -> Result<(BTreeMap<String, Value>, Vec<String>)> {
+    learn(declared, words, environment, redactor);
     let mut values = from_words(declared, words)?;
     if let Some((path, text)) = file {
         from_file(declared, path, text, &mut values)?;
@@ -275,7 +296,8 @@ mod tests {
     fn gathered(line: &str, file: Option<(&str, &str)>, variables: &[(&str, &str)]) -> Result<BTreeMap<String, Value>> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        gather(&declared(), &words, file.map(|(path, text)| (Path::new(path), text)), &environment).map(|(values, _)| values)
+        gather(&declared(), &words, file.map(|(path, text)| (Path::new(path), text)), &environment, &Redactor::new())
+            .map(|(values, _)| values)
     }
 
     fn refused(line: &str) -> String {
@@ -337,7 +359,7 @@ mod tests {
     fn a_slip_in_a_variable_is_a_warning() {
         let environment =
             [("OCTORHAI_PARAM_WIDHT".to_owned(), "7".to_owned()), ("OCTORHAI_PARAM_OF_ANOTHER_SCRIPT".to_owned(), "7".to_owned())].into();
-        let (values, warnings) = gather(&declared(), &[], None, &environment).expect("values");
+        let (values, warnings) = gather(&declared(), &[], None, &environment, &Redactor::new()).expect("values");
         assert!(values.is_empty());
         assert_eq!(warnings, ["the variable OCTORHAI_PARAM_WIDHT fits no parameter; did you mean `width`?"]);
     }
@@ -348,6 +370,27 @@ mod tests {
         let error = missing_error(&missing(&declared, &BTreeMap::new()));
         assert_eq!(error.message(), "2 required parameters are missing: `projects`, `Password`");
         assert!(error.hints()[0].contains("--projects VALUE") && error.hints()[0].contains("OCTORHAI_PARAM_PROJECTS"));
+    }
+
+    #[test]
+    fn secret_is_known_before_another_value_is_refused() {
+        let number = ParamDecl { kind: ParamKind::Number, secret: false, ..declared().remove(0) };
+        let number = ParamDecl { name: "Count".into(), ..number };
+        let token = ParamDecl { name: "Token".into(), kind: ParamKind::Text, secret: true, ..declared().remove(0) };
+        let all = [number, token];
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for (given, environment) in [
+            ("--token hunter2-Value --count hunter2-Value", None),
+            ("--count hunter2-Value --token=hunter2-Value", None),
+            ("--token hunter2-Value hunter2-Value", None),
+            ("--count hunter2-Value", Some("OCTORHAI_PARAM_TOKEN")),
+        ] {
+            let environment = environment.map(|name| (name.to_owned(), "hunter2-Value".to_owned())).into_iter().collect();
+            let redactor = Redactor::new();
+            let error = gather(&all, &words(given), None, &environment, &redactor).expect_err(given);
+            let told = redactor.clean(error.message());
+            assert!(told.contains("***") && !told.contains("hunter2"), "{given}: {told}");
+        }
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl Recorded<'_> {
         if secrets.is_empty() {
             return Ok(values);
         }
-        let (given, _) = params::gather(declared, &[], file, environment)?;
+        let (given, _) = params::gather(declared, &[], file, environment, ui.redactor())?;
         let (known, lost): (Vec<_>, Vec<_>) = secrets.into_iter().partition(|param| given.contains_key(&param.name));
         values.extend(known.into_iter().filter_map(|param| Some((param.name.clone(), given.get(&param.name)?.clone()))));
         if lost.is_empty() {

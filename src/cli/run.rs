@@ -174,7 +174,7 @@ fn prepare(args: &RunArgs, from: &From<'_>, ui: &Ui, environment: &Environment) 
     let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
     let (mut values, mut warnings) = match from {
         From::Record(recorded) => (recorded.values(ui, &declared, file, environment)?, Vec::new()),
-        From::Words => params::gather(&declared, &args.parameters, file, environment)?,
+        From::Words => params::gather(&declared, &args.parameters, file, environment, ui.redactor())?,
         From::Step(step) => (step.values(&declared)?, Vec::new()),
     };
     let ours = [

@@ -153,7 +153,10 @@ fn thrown_by_user(value: &Dynamic) -> Error {
         return script("the script threw an error without a message").help("say what is wrong: `throw \"...\"`");
     }
     let Some(map) = value.read_lock::<Map>() else { return script(value.to_string()) };
-    let message = map.get("message").filter(|m| !m.is_unit()).map_or_else(|| format!("the script threw {value}"), ToString::to_string);
+    let message = map
+        .get("message")
+        .filter(|m| !m.is_unit())
+        .map_or_else(|| format!("the script threw {}", thrown::shown(value)), ToString::to_string);
     let mut error = script(message);
     for (name, value) in map.iter() {
         match name.as_str() {

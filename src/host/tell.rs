@@ -84,7 +84,14 @@ fn row(call: &Call<'_>, value: &Dynamic, columns: &[String]) -> HostResult<Vec<(
         return Ok(cells.into_iter().map(|(name, value)| (name, cell(&value))).collect());
     }
     Ok(match value.read_lock::<Map>() {
-        Some(map) => map.iter().map(|(name, value)| (name.to_string(), cell(value))).collect(),
+        Some(map) => {
+            // Of a map in the map a column may name a part: `a.b`.
+            let is_wanted = |name: &str| {
+                columns.iter().any(|column| column.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+            };
+            let wanted = map.iter().filter(|(name, _)| columns.is_empty() || is_wanted(name));
+            wanted.map(|(name, value)| (name.to_string(), cell(value))).collect()
+        }
         None => vec![(report::LONE.to_owned(), cell(value))],
     })
 }
@@ -92,7 +99,8 @@ fn row(call: &Call<'_>, value: &Dynamic, columns: &[String]) -> HostResult<Vec<(
 /// Rows of a list of anything.
 fn rows(call: &Call<'_>, value: Dynamic, columns: &[String]) -> HostResult<Rows> {
     let items = crate::engine::options::list(value);
-    let rows = Rows::from_records(items.iter().map(|item| row(call, item, columns)).collect::<HostResult<Vec<_>>>()?);
+    let records = items.iter().map(|item| row(call, item, columns)).collect::<HostResult<Vec<_>>>()?;
+    let rows = Rows::from_records(records).map_err(raise)?;
     // A tenant column without tenants says nothing.
     Ok(if columns.is_empty() { without_empty_tenants(rows) } else { rows })
 }

@@ -1,7 +1,8 @@
 //! Rows and columns, made from JSON.
 
+use crate::error::{Error, Kind, Result, with_commas};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A column: the key in the objects, and what stands above it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +114,9 @@ impl Cell {
     }
 }
 
+/// A report has no more cells: 100,000 rows of 50 columns.
+pub const CELLS: usize = 5_000_000;
+
 /// A table: every row has as many cells as there are columns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
@@ -137,23 +141,36 @@ impl Rows {
             Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect(),
             other => vec![(LONE.to_owned(), other.clone().into())],
         };
-        Self::from_records(items.iter().map(record).collect())
+        let records: Vec<_> = items.iter().map(record).collect();
+        let columns = Self::columns_of(&records);
+        Self::laid_out(records, columns)
     }
 
     /// Rows from cells with the names of their columns; columns in order of first appearance.
-    pub fn from_records(records: Vec<Vec<(String, Cell)>>) -> Self {
-        let mut places: HashMap<String, usize> = HashMap::new();
-        let mut columns: Vec<String> = Vec::new();
-        for (name, _) in records.iter().flatten() {
-            if !places.contains_key(name) {
-                places.insert(name.clone(), columns.len());
-                columns.push(name.clone());
-            }
+    ///
+    /// # Errors
+    /// Kind `limit` when the table would have more than 5,000,000 cells: rows that have few names in common make columns for all of them.
+    pub fn from_records(records: Vec<Vec<(String, Cell)>>) -> Result<Self> {
+        let columns = Self::columns_of(&records);
+        if columns.len().saturating_mul(records.len()) > CELLS {
+            let (rows, columns) = (with_commas(records.len() as u64), with_commas(columns.len() as u64));
+            let error = Error::new(Kind::Limit, format!("a report of {rows} rows has {columns} columns, one for each name that a row has"));
+            return Err(error.help("say which columns it has: `report(rows, #{columns: [\"Project\", \"State\"]})`"));
         }
+        Ok(Self::laid_out(records, columns))
+    }
+
+    fn columns_of(records: &[Vec<(String, Cell)>]) -> Vec<String> {
+        let mut known = HashSet::new();
+        records.iter().flatten().filter(|(name, _)| known.insert(name.as_str())).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn laid_out(records: Vec<Vec<(String, Cell)>>, columns: Vec<String>) -> Self {
+        let places: HashMap<&str, usize> = columns.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
         let row = |record: Vec<(String, Cell)>| {
             let mut row = vec![Cell::Empty; columns.len()];
             for (name, cell) in record {
-                row[places[&name]] = cell;
+                row[places[name.as_str()]] = cell;
             }
             row
         };

@@ -1,6 +1,7 @@
 //! The formats that are text: table, Markdown, CSV, JSON.
 
 use super::rows::{Cell, Rows};
+use crate::error::with_commas;
 use crate::tame;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
@@ -21,7 +22,7 @@ pub(super) fn table(rows: &Rows, title: Option<&str>, width: u16) -> String {
     for row in &rows.rows {
         table.add_row(row.iter().map(|cell| {
             let alignment = if cell.is_number() { CellAlignment::Right } else { CellAlignment::Left };
-            comfy_table::Cell::new(tame(&cell.shown())).set_alignment(alignment)
+            comfy_table::Cell::new(shortened(tame(&cell.shown()))).set_alignment(alignment)
         }));
     }
     for line in table.lines() {
@@ -29,6 +30,15 @@ pub(super) fn table(rows: &Rows, title: Option<&str>, width: u16) -> String {
         out.push('\n');
     }
     out
+}
+
+/// A cell of a table is not longer, in characters: laying out one of millions takes minutes. The other formats hold it whole.
+const LONGEST: usize = 10_000;
+
+fn shortened(text: String) -> String {
+    let Some((end, _)) = text.char_indices().nth(LONGEST) else { return text };
+    let missing = with_commas(text[end..].chars().count() as u64);
+    format!("{}... ({missing} more characters)", &text[..end])
 }
 
 /// Text from a server may not move the cursor, colour a terminal, or turn round the direction of what follows.

@@ -414,7 +414,7 @@ impl Repl<'_> {
         let source = Source { name: "session".to_owned(), text: input.to_owned(), files: Files::None };
         // One that does not compile by itself, for it uses what was declared before, gets none: the value of a parameter is asked for once.
         let Ok(declared) = below::declared(&source) else { return Ok(()) };
-        let (values, _) = params::gather(&declared, &[], None, self.environment)?;
+        let (values, _) = params::gather(&declared, &[], None, self.environment, self.ui.redactor())?;
         for secret in declared.iter().filter(|param| param.secret).filter_map(|param| values.get(&param.name)?.as_str()) {
             self.ui.redactor().learn(secret);
         }

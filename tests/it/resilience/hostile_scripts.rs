@@ -28,6 +28,16 @@ const ITEMS: &str = "a list has more than 1,000,000 items";
 const ITSELF: &str = "a value holds itself";
 
 const HOSTILE: &[Hostile] = &[
+    Hostile(
+        "a report with a column for each of its rows",
+        r#"let l = []; for i in 0..9000 { let n = #{}; n["d" + i] = 1; l.push(n); } report(l, #{format: "csv"});"#,
+        "a report of 9,000 rows has 9,000 columns",
+    ),
+    Hostile(
+        "a range of millions of versions",
+        r#"let s = "1.x||"; while s.len() < 8000000 { s += s; } version_in("1.2.3", s + "1");"#,
+        "10000 characters",
+    ),
     Hostile("replace a character by all of the text", r#"let x = "a"; x.pad(1000000, "a"); x.replace("a", x);"#, TEXT),
     Hostile("replace that is used as a value", r#"let x = "a"; x.pad(1000000, "a"); let y = x.replace('a', x); print(y.len());"#, TEXT),
     Hostile(
