@@ -1,7 +1,8 @@
 //! Scripts that try to abort, hang or starve the process: each is ended with a clear error, what must happen afterwards happens, and the process
 //! never takes more memory than docs/security.md says.
 
-use crate::support::{Ran, going::Going, octorhai_command, standalone::Standalone};
+use crate::support::{Ran, going::Going, ground::Ground, octorhai_command, standalone::Standalone};
+use octorhai::journal::RunState;
 use std::{
     fs,
     io::Read,
@@ -284,5 +285,26 @@ fn ctrl_c_ends_a_hostile_script_also_where_a_lock_is_held() {
                 assert!(after.stdout.contains("free"), "{work}: {}", after.stderr);
             }
         }
+    }
+}
+
+#[test]
+fn journal_holds_how_a_run_ended_that_met_a_limit() {
+    let more =
+        r#"fn more(n) { let s = ""; s.pad(1000000, "x"); s += s; s += s; let l = []; for i in 0..50 { l.push(s + i); } more(n + 1) }"#;
+    let ground = Ground::in_world("");
+    for (name, functions, what, why) in [
+        ("items", "", "let l = [1]; loop { l += l; }", ITEMS),
+        ("operations", "", "loop {}", OPERATIONS),
+        ("depth", "", "let a = []; for i in 0..6000 { a = [a]; }", DEEP),
+        ("memory", more, "more(0);", MEMORY),
+    ] {
+        let script = format!("{functions}\nlock(\"train\", || saga(|s| {{ s.undo(|| print(\"undone\")); {what} }}));");
+        ground.write(&format!("{name}.rhai"), &script);
+        let ran = ground.run(name, &format!("scripts/{name}.rhai"), &["--max-operations", "3000000"], &[]);
+        assert!(ran.code == 1 && ran.stdout == "undone\n" && ran.stderr.contains(why), "{name}: {ran:?}");
+        assert!(matches!(ground.state(name), RunState::Failed { exit_code: 1, .. }), "{name}: {:?}", ground.state(name));
+        let shown = ground.octorhai(&["runs", "show", name], &[]);
+        assert!(shown.stdout.contains(why) && shown.stdout.contains("unlock"), "{name}: {}", shown.stdout);
     }
 }
