@@ -352,5 +352,6 @@ mod tests {
     fn large_numbers_are_readable() {
         assert_eq!(with_commas(50_000_000), "50,000,000");
         assert_eq!(with_commas(999), "999");
+        assert_eq!([with_commas(7), with_commas(1234), with_commas(1_234_567)], ["7", "1,234", "1,234,567"]);
     }
 }

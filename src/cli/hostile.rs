@@ -14,6 +14,27 @@ use crate::{
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The number of a kind of event. A new kind is added here, and to the lists of the tests that count them.
+pub(super) fn kind(what: &What) -> u8 {
+    match what {
+        What::RunStarted { .. } => 0,
+        What::Print { .. } => 1,
+        What::Note { .. } => 2,
+        What::TaskStarted { .. } => 3,
+        What::TaskProgress { .. } => 4,
+        What::Waiting { .. } => 5,
+        What::TaskEnded { .. } => 6,
+        What::Mail { .. } => 7,
+        What::Progress { .. } => 8,
+        What::Output { .. } => 9,
+        What::Artifact { .. } => 10,
+        What::Replayed { .. } => 11,
+        What::RunEnded { .. } => 12,
+        What::Planned { .. } => 13,
+    }
+}
 
 /// Pieces that do harm somewhere.
 const PIECES: [&str; 34] = [
@@ -95,26 +116,7 @@ fn events(text: &str) -> Vec<Event> {
         What::Replayed { what: Box::new(What::TaskStarted { subject: subject(), how: own() }) },
         What::RunEnded { exit_code: 1, result: Some(json!(text)), error: Some(json!({"message": text})), mode: None },
     ];
-    let mut kinds = std::collections::BTreeSet::new();
-    for what in &all {
-        // A new kind of event is added here, and to the list above.
-        kinds.insert(match what {
-            What::RunStarted { .. } => 0,
-            What::Print { .. } => 1,
-            What::Note { .. } => 2,
-            What::TaskStarted { .. } => 3,
-            What::TaskProgress { .. } => 4,
-            What::Waiting { .. } => 5,
-            What::TaskEnded { .. } => 6,
-            What::Mail { .. } => 7,
-            What::Progress { .. } => 8,
-            What::Output { .. } => 9,
-            What::Artifact { .. } => 10,
-            What::Replayed { .. } => 11,
-            What::RunEnded { .. } => 12,
-            What::Planned { .. } => 13,
-        });
-    }
+    let kinds: BTreeSet<u8> = all.iter().map(kind).collect();
     assert_eq!(kinds.len(), 14, "{kinds:?}");
     all.into_iter().zip(1..).map(|(what, seq)| Event { seq, at: noon, what }).collect()
 }

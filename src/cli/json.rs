@@ -45,6 +45,7 @@ pub fn stats(stats: &Stats) -> String {
 mod tests {
     use super::super::{
         args::parse,
+        hostile::kind,
         lines::tests::{at, story, subject},
         perform,
         ui::Loudness,
@@ -119,23 +120,7 @@ mod tests {
             What::Replayed { what: Box::new(What::TaskStarted { subject: everything(), how: "deploy".into() }) },
         ];
         for what in story().into_iter().map(|event| event.what).chain(with_subject) {
-            // A new kind of event is added here, and to one of the lists above.
-            kinds.insert(match &what {
-                What::RunStarted { .. } => 0,
-                What::Print { .. } => 1,
-                What::Note { .. } => 2,
-                What::TaskStarted { .. } => 3,
-                What::TaskProgress { .. } => 4,
-                What::Waiting { .. } => 5,
-                What::TaskEnded { .. } => 6,
-                What::Mail { .. } => 7,
-                What::Progress { .. } => 8,
-                What::Output { .. } => 9,
-                What::Artifact { .. } => 10,
-                What::Replayed { .. } => 11,
-                What::RunEnded { .. } => 12,
-                What::Planned { .. } => 13,
-            });
+            kinds.insert(kind(&what));
             let event = serde_json::to_value(Event { seq: 1, at, what }).expect("JSON");
             assert_eq!(members_env(&event), 0, "{event}");
         }

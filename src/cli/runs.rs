@@ -6,12 +6,12 @@ use super::{
     given::Environment,
     lines::zone_name,
     shown::{self, one_line},
-    ui::{Tone, Ui, thousands},
+    ui::{Tone, Ui},
 };
 use crate::{
     clock::{Clock, text},
     doctor::Advice,
-    error::{Error, Kind, Result},
+    error::{Error, Kind, Result, with_commas},
     host::sealed::masked,
     journal::{Journal, Run, RunState, Step},
 };
@@ -171,7 +171,7 @@ fn prune(args: &PruneArgs, ui: &Ui, journal: &Journal) -> Result<()> {
         ("deleted", journal.prune(before)?)
     };
     let runs = if count == 1 { "run" } else { "runs" };
-    ui.say(&format!("{done} {} {runs} that ended before {before}", thousands(count as u64)));
+    ui.say(&format!("{done} {} {runs} that ended before {before}", with_commas(count as u64)));
     Ok(())
 }
 

@@ -2,9 +2,10 @@
 
 use super::{
     lines::{day, in_lines, time, tone_of, zone_name},
-    ui::{Tone, Ui, span, thousands},
+    ui::{Tone, Ui, span},
 };
 use crate::{
+    error::with_commas,
     event::{Event, Sink, Subject, What},
     run::Stats,
 };
@@ -131,7 +132,7 @@ impl Timeline {
             }
             if let Some(more) = rows.get(MOST_ROWS..).filter(|more| !more.is_empty()) {
                 let good = more.iter().filter(|row| row.state == "Success").count();
-                ui.say(&format!("  and {} more tasks, {} of them Success", thousands(more.len() as u64), thousands(good as u64)));
+                ui.say(&format!("  and {} more tasks, {} of them Success", with_commas(more.len() as u64), with_commas(good as u64)));
             }
         }
         if !state.mails.is_empty() {
@@ -202,9 +203,9 @@ pub fn result(ok: bool, exit_code: u8, stats: &Stats, virtual_time: bool, with_r
 pub fn stats(stats: &Stats) -> Vec<String> {
     vec![
         "Requests".to_owned(),
-        format!("  sent            {:>10}", thousands(stats.requests)),
+        format!("  sent            {:>10}", with_commas(stats.requests)),
         format!("  per minute      {:>10}", format!("{:.1}", stats.requests as f64 / (stats.seconds / 60.0).max(1.0))),
-        format!("  busiest minute  {:>10}", thousands(stats.busiest_minute)),
+        format!("  busiest minute  {:>10}", with_commas(stats.busiest_minute)),
     ]
 }
 

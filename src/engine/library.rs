@@ -113,15 +113,15 @@ impl Call<'_> {
 
     /// Does what must be done also when the run has used up what it may: an undo, tidying up. It may use up a part of a reserve.
     pub fn tidying<T>(&self, work: impl FnOnce() -> T) -> T {
-        match tag::Tag::of(&self.ctx) {
-            Some(tag) => tag.meter.tidying(work),
+        match tag::Tag::with(&self.ctx, |tag| tag.meter.clone()) {
+            Some(meter) => meter.tidying(work),
             None => work(),
         }
     }
 
     /// What the run gave to its interpreter, see [`Config::state`](super::Config::state).
     pub fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.ctx.tag()?.read_lock::<tag::Tag>()?.state.clone().try_cast()
+        tag::Tag::with(&self.ctx, |tag| tag.state.clone())?.try_cast()
     }
 }
 
@@ -270,7 +270,7 @@ impl Library {
             let types: Vec<TypeId> = receiver.into_iter().chain(std::iter::repeat_n(TypeId::of::<Dynamic>(), count)).collect();
             let (function, body) = (doc.name, body.clone());
             self.raw(function, &types, move |ctx, args| {
-                let sizes = tag::Tag::of(&ctx).map(|tag| tag.sizes);
+                let sizes = tag::Tag::with(&ctx, |tag| tag.sizes);
                 for argument in args.iter() {
                     sizes.map_or(Ok(()), |sizes| sizes.check_all(argument))?;
                 }
@@ -414,10 +414,10 @@ fn door(
     move |ctx, args| {
         let ctx = ctx.ok_or_else(|| raise(Error::bug(format!("`{name}` was called without a context"))))?;
         let (file, position) = (ctx.call_source().unwrap_or_default().to_owned(), ctx.call_position());
-        let tag = tag::Tag::of(&ctx);
-        let result = thrown::cleaned(code(ctx, args), tag.as_ref().map(|tag| &tag.secrets), args);
+        let run = tag::Tag::with(&ctx, |tag| (tag.secrets.clone(), tag.meter.clone()));
+        let result = thrown::cleaned(code(ctx, args), run.as_ref().map(|(secrets, _)| secrets), args);
         let result = thrown::leaving(thrown::placed(result, &file, position));
-        tag.inspect(|tag| tag.meter.function_returns());
+        run.inspect(|(_, meter)| meter.function_returns());
         result
     }
 }

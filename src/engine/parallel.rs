@@ -58,7 +58,7 @@ struct Slots {
 
 impl Slots {
     fn take(context: &NativeCallContext, wanted: usize) -> Self {
-        let meter = tag::Tag::of(context).map(|tag| tag.meter);
+        let meter = tag::Tag::with(context, |tag| tag.meter.clone());
         let count = meter.as_ref().map_or(wanted, |meter| meter.take_threads(wanted));
         Self { meter, count }
     }

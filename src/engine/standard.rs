@@ -28,7 +28,7 @@ rhai::def_package! {
         module.set_native_fn("sleep", |_seconds: f64| no_sleep());
         // What `unlocked` puts into loops.
         module.set_native_fn(LOOK_AT_THIS, |context: NativeCallContext, this: &mut Dynamic| {
-            Tag::of(&context).map_or(Ok(()), |tag| tag.sizes.check(this))
+            Tag::with(&context, |tag| tag.sizes).map_or(Ok(()), |sizes| sizes.check(this))
         });
         bounded::register(module);
         closures::register(module);

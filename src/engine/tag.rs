@@ -27,9 +27,14 @@ pub(super) struct Tag {
 }
 
 impl Tag {
-    /// That of a call; an engine without an interpreter has none, in tests.
+    /// What is asked of the tag of a call; an engine without an interpreter has none, in tests.
+    pub(super) fn with<T>(context: &NativeCallContext, look: impl FnOnce(&Self) -> T) -> Option<T> {
+        context.tag()?.read_lock::<Self>().map(|tag| look(&tag))
+    }
+
+    /// The whole of it.
     pub(super) fn of(context: &NativeCallContext) -> Option<Self> {
-        context.tag()?.read_lock::<Self>().map(|tag| tag.clone())
+        Self::with(context, Self::clone)
     }
 }
 

@@ -234,7 +234,11 @@ crate::functions! {
     /// post("projectgroups", #{Name: "Made by a script", Description: token});
     /// ```
     fn reveal[secret: Secret](call) -> "text" {
-        Host::of(call)?.revealed.lock().push(secret.reveal().to_owned());
+        let host = Host::of(call)?;
+        let mut revealed = host.revealed.lock();
+        if !revealed.iter().any(|known| known == secret.reveal()) {
+            revealed.push(secret.reveal().to_owned());
+        }
         Ok(secret.reveal().to_owned())
     }
 

@@ -113,8 +113,8 @@ pub struct Inner {
     pub artifacts: PathBuf,
     /// Knows the secrets, and takes them out of what people read.
     pub secrets: Redactor,
-    /// Texts that the script has revealed: it may send them.
-    pub revealed: Mutex<Vec<String>>,
+    /// Texts that the script has revealed, on whatever server: it may send them. Each once.
+    pub revealed: Arc<Mutex<Vec<String>>>,
     /// Names this run in markers; the same in every run of a simulation.
     pub run_id: String,
     /// Where no other process reaches the server, what stands for chance: the same for all runs of a script.
@@ -193,7 +193,7 @@ impl Host {
             params: Mutex::new(inner.params.lock().clone()),
             artifacts: inner.artifacts.clone(),
             secrets: inner.secrets.clone(),
-            revealed: Mutex::new(inner.revealed.lock().clone()),
+            revealed: Arc::clone(&inner.revealed),
             run_id: inner.run_id.clone(),
             seed: inner.seed.clone(),
             step_since: std::sync::OnceLock::new(),

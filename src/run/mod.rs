@@ -263,7 +263,7 @@ async fn grounds(
         params: Mutex::new(settings.params.clone()),
         artifacts: settings.artifacts.clone(),
         secrets: settings.secrets.clone(),
-        revealed: Mutex::default(),
+        revealed: Arc::default(),
         run_id: mark,
         seed: sandbox.as_ref().map(|_| settings.script.text.clone()),
         step_since: std::sync::OnceLock::new(),
