@@ -18,7 +18,7 @@ use std::{
 /// The peak that docs/security.md promises, in kB.
 const PEAK: u64 = 2 << 20;
 
-/// Something that a script does, and a piece of the error that ends it.
+/// Something that a script does, and a piece of the error that ends it; or several, with `|` between them.
 struct Hostile(&'static str, &'static str, &'static str);
 
 const MEMORY: &str = "of memory";
@@ -26,6 +26,7 @@ const DEEP: &str = "nested more than 128 deep";
 const OPERATIONS: &str = "more than 3,000,000 operations";
 const TEXT: &str = "a text is longer than 16 MiB";
 const ITEMS: &str = "a list has more than 1,000,000 items";
+const ITEMS_OR_MEMORY: &str = "a list has more than 1,000,000 items|the script takes more than 192 MiB of memory at once";
 const ITSELF: &str = "a value holds itself";
 
 const HOSTILE: &[Hostile] = &[
@@ -58,7 +59,8 @@ const HOSTILE: &[Hostile] = &[
         r#"let t = "a"; t.pad(1000000, "b"); let l = []; for i in 0..100 { let m = []; for j in 0..10 { m.push(t + j); } let s = m; l.push(|| s); }"#,
         "",
     ),
-    Hostile("a closure curried with itself", "let f = |x| x; loop { f = f.curry([f]); }", ITEMS),
+    // The step that makes the millionth item takes about 192 MiB: whichever bound it is seen to pass first ends it.
+    Hostile("a closure curried with itself", "let f = |x| x; loop { f = f.curry([f]); }", ITEMS_OR_MEMORY),
     Hostile("closures in closures", "let f = |x| x; loop { let g = f; f = || g; }", DEEP),
     Hostile("a list in itself, printed", "let a = []; for i in 0..6000 { a = [a]; } print(a);", DEEP),
     Hostile("a list in itself, compared", "let a = []; let b = []; for i in 0..6000 { a = [a]; b = [b]; } print(a == b);", DEEP),
@@ -206,7 +208,7 @@ fn each(of: impl Iterator<Item = &'static Hostile>, check: impl Fn(&'static Host
 }
 
 fn judged(hostile: &Hostile, (ran, peak): &(Ran, u64)) -> Result<(), String> {
-    let told = ran.code == 1 && ran.stderr.contains("error: ") && ran.stderr.contains(hostile.2);
+    let told = ran.code == 1 && ran.stderr.contains("error: ") && hostile.2.split('|').any(|one| ran.stderr.contains(one));
     if !told {
         return Err(format!("code {}, peak {peak} kB: {}", ran.code, ran.stderr.chars().take(2000).collect::<String>()));
     }
