@@ -192,17 +192,17 @@ pub fn tone_of(state: &str) -> Tone {
 
 /// `08:03:10`.
 pub fn time(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()
+    at.to_zoned_datetime(zone.clone()).strftime("%H:%M:%S").to_string()
 }
 
 /// `Mon 2026-03-02`.
 pub fn day(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%a %Y-%m-%d").to_string()
+    at.to_zoned_datetime(zone.clone()).strftime("%a %Y-%m-%d").to_string()
 }
 
 /// `Europe/Berlin`, `UTC`, `+02:00`.
 pub fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
-    zone.iana_name().map_or_else(|| at.to_zoned(zone.clone()).strftime("%:z").to_string(), str::to_owned)
+    zone.iana_name().map_or_else(|| at.to_zoned_datetime(zone.clone()).strftime("%:z").to_string(), str::to_owned)
 }
 
 /// Shows plain lines on stderr and what the script prints on stdout.

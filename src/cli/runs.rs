@@ -236,7 +236,7 @@ fn on(run: &Run, zone: &TimeZone) -> String {
 
 /// `2026-03-02 10:00:05`.
 pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// What programs are told of a run.

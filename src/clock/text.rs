@@ -76,7 +76,7 @@ pub fn point(written: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp
     if let Some(span) = text.get(..3).filter(|word| word.eq_ignore_ascii_case("in ")).map(|_| &text[3..]) {
         return now.checked_add(duration(span)?).map_err(far);
     }
-    if let Ok(zoned) = text.parse::<jiff::Zoned>() {
+    if let Ok(zoned) = text.parse::<jiff::ZonedDateTime>() {
         return Ok(zoned.timestamp());
     }
     // What a bracket says about the zone may not be overlooked by the readers below.
@@ -103,7 +103,7 @@ fn local(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Result<Timestamp
     if let Ok(civil) = text.parse::<DateTime>() {
         return Some(zone.to_timestamp(civil));
     }
-    let today = now.to_zoned(zone.clone()).date();
+    let today = now.to_zoned_datetime(zone.clone()).date();
     let days = |n: i64| today.saturating_add(n.days());
     let (day, time) = day_and_time(text)?;
     let start = time.unwrap_or(Time::midnight());

@@ -165,7 +165,7 @@ impl Meaning for Moment {
     fn beside(&self, text: &str) -> Result<Beside, String> {
         let text = text.trim();
         let own = self.0.datetime();
-        let order = if let Ok(at) = text.parse::<jiff::Zoned>() {
+        let order = if let Ok(at) = text.parse::<jiff::ZonedDateTime>() {
             self.timestamp().cmp(&at.timestamp())
         } else if let Ok(at) = text.parse::<jiff::Timestamp>() {
             self.timestamp().cmp(&at)

@@ -11,13 +11,13 @@ use crate::{
     },
     error::{Error, Kind},
 };
-use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ZonedDateTime, tz::TimeZone};
 use rhai::Dynamic;
 use std::{any::TypeId, fmt};
 
 /// A point in time, shown in the run's zone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub Zoned);
+pub struct Moment(pub ZonedDateTime);
 
 impl Moment {
     /// The instant.
@@ -32,7 +32,7 @@ impl Moment {
 
     /// `at` in the zone of `host`.
     pub fn of(host: &Host, at: Timestamp) -> Self {
-        Self(at.to_zoned(host.zone.clone()))
+        Self(at.to_zoned_datetime(host.zone.clone()))
     }
 }
 

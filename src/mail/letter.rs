@@ -72,7 +72,8 @@ pub(super) fn written(letter: &Letter, sender: Option<&Mailbox>, now: Timestamp)
     let unbuildable = |e: &dyn std::fmt::Display| Error::new(Kind::Mail, format!("the mail cannot be written: {e}"));
     let envelope = Envelope::new(Some(from.email.clone()), recipients).map_err(|e| unbuildable(&e))?;
 
-    let mut builder = Message::builder().from(from).date(now.into()).subject(one_line(&letter.subject));
+    let date = now.try_into().map_err(|e: jiff::Error| unbuildable(&e))?;
+    let mut builder = Message::builder().from(from).date(date).subject(one_line(&letter.subject));
     if let Some(reply_to) = &letter.reply_to {
         builder = builder.reply_to(one_address(reply_to)?);
     }

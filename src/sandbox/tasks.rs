@@ -61,7 +61,7 @@ pub(crate) fn duration(state: &State, t: &Task) -> String {
 
 /// `Wednesday, 4 March 2026 5:07:11 AM +00:00`
 fn long_date(at: Timestamp) -> String {
-    at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%A, %-d %B %Y %-I:%M:%S %p +00:00").to_string()
+    at.to_zoned_datetime(jiff::tz::TimeZone::UTC).strftime("%A, %-d %B %Y %-I:%M:%S %p +00:00").to_string()
 }
 
 /// `tasks…`

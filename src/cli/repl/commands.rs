@@ -199,7 +199,7 @@ impl Repl<'_> {
 
     fn time(&self) {
         let host = self.session().host();
-        let now = host.clock.now().to_zoned(host.zone.clone());
+        let now = host.clock.now().to_zoned_datetime(host.zone.clone());
         let kind =
             if self.session().is_sandbox() { "virtual; it goes on while an input waits, and by `:advance`" } else { "the time here" };
         self.ui.data(&format!("{} ({kind})", now.strftime("%a %Y-%m-%d %H:%M:%S %Z")));
@@ -237,7 +237,7 @@ impl Repl<'_> {
         }
         if name.is_empty() {
             let host = self.session().host().clone();
-            let now = host.clock.now().to_zoned(host.zone.clone());
+            let now = host.clock.now().to_zoned_datetime(host.zone.clone());
             let what = self.session_mut().look("`${projects().len()} projects, ${envs().len()} environments, ${tenants().len()} tenants`");
             self.ui.data(&format!(
                 "{}: {}, {}",

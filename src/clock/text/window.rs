@@ -79,7 +79,7 @@ impl Window {
 
     /// The open times around `at`, in order; those that touch or overlap are one.
     fn spans(&self, at: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-        let today = at.to_zoned(self.zone.clone()).date();
+        let today = at.to_zoned_datetime(self.zone.clone()).date();
         let mut spans = Vec::new();
         for (from, to, offset) in self.even(at) {
             for day in -8_i64..=16 {
@@ -228,7 +228,7 @@ mod tests {
 
     /// Whether a clock on the wall shows a time of the window.
     fn shown(window: &Window, at: Timestamp) -> bool {
-        let wall = at.to_zoned(window.zone.clone()).datetime();
+        let wall = at.to_zoned_datetime(window.zone.clone()).datetime();
         window.slots.iter().any(|slot| {
             let on = |date: jiff::civil::Date| slot.days[date.weekday().to_monday_zero_offset() as usize];
             let (today, yesterday, time) = (wall.date(), wall.date().saturating_sub(1.days()), wall.time());
@@ -271,13 +271,13 @@ mod tests {
                         let open = shown(&window, at);
                         minutes += 1;
                         if window.contains(at) != open {
-                            wrong.push(format!("{name} {written} at {}", at.to_zoned(zone.clone())));
+                            wrong.push(format!("{name} {written} at {}", at.to_zoned_datetime(zone.clone())));
                         }
                         // What comes next is what the wall shows next.
                         if before.replace(open).is_some_and(|before| before != open) {
                             let just_before = later(at, SignedDuration::from_mins(-1));
                             let next = if open { window.next_start(just_before) } else { window.next_end(just_before) };
-                            assert_eq!(next, Some(at), "{name} {written} after {}", just_before.to_zoned(zone.clone()));
+                            assert_eq!(next, Some(at), "{name} {written} after {}", just_before.to_zoned_datetime(zone.clone()));
                         }
                     }
                 }

@@ -15,7 +15,7 @@ struct Door {
 const DOORS: &[Door] = &[
     Door {
         name: "time (use crate::clock)",
-        words: &["Instant::now", "SystemTime::now", "Timestamp::now", "Zoned::now", "tokio::time", "thread::sleep", "time::sleep"],
+        words: &["Instant::now", "SystemTime::now", "Timestamp::now", "ZonedDateTime::now", "tokio::time", "thread::sleep", "time::sleep"],
         allowed: &["src/clock/"],
     },
     Door {
