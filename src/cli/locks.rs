@@ -19,10 +19,10 @@ use crate::{
         queue::Ticket,
         store::StoreRegister,
     },
+    platform::zones,
     run::LocksAt,
 };
 use clap::{Args, Subcommand};
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -147,7 +147,7 @@ async fn list(args: &LocksListArgs, ui: &Ui, locks: &Locks) -> Result<()> {
         ui.say(&format!("no lock is held in {}{free}", locks.register.place()));
         return Ok(());
     }
-    let zone = TimeZone::system();
+    let zone = zones::of_machine();
     let mut table = vec![["LOCK", "STATE", "HOLDER", "SINCE", "LIFE", "WAITING"].map(str::to_owned)];
     for (name, record) in wanted {
         let waits = waiting.get(name).map(Vec::len).filter(|waiting| *waiting > 0).map(|waiting| waiting.to_string()).unwrap_or_default();
@@ -223,7 +223,7 @@ async fn show(args: &LocksShowArgs, ui: &Ui, locks: &Locks) -> Result<()> {
 }
 
 fn described(name: &str, record: &Record, lives: &[Life], waiting: &[Ticket], locks: &Locks) -> Vec<[String; 2]> {
-    let zone = TimeZone::system();
+    let zone = zones::of_machine();
     let state = match record.owners.len() {
         0 => "free".to_owned(),
         held if record.slots > 1 => format!("held by {held} of {}", record.slots),

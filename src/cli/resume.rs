@@ -20,9 +20,9 @@ use crate::{
     },
     error::{Error, Kind, Result},
     journal::{self, Journal, Run, RunState},
+    platform::zones,
 };
 use clap::{Args, Parser as _};
-use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::{
@@ -420,7 +420,7 @@ fn nothing(open: &[Run], journal: &Journal) -> String {
         RunState::Suspended { due, .. } => Some((*due, &run.new.name)),
         _ => None,
     });
-    let next = next.min().map_or_else(String::new, |(due, name)| format!("; next is `{name}`, {}", moment(due, &TimeZone::system())));
+    let next = next.min().map_or_else(String::new, |(due, name)| format!("; next is `{name}`, {}", moment(due, &zones::of_machine())));
     format!("nothing is due in {}{next}", journal.place())
 }
 
@@ -429,7 +429,7 @@ fn result(code: u8, now: Option<&Run>) -> (bool, String) {
     match (code, now.map(|run| (&run.state, run.alive))) {
         (0, _) => (true, "succeeded".to_owned()),
         (_, Some((RunState::Suspended { due, reason }, _))) if code == Kind::Suspended.exit_code() => {
-            (true, format!("put down until {}: {reason}", moment(*due, &TimeZone::system())))
+            (true, format!("put down until {}: {reason}", moment(*due, &zones::of_machine())))
         }
         (_, Some((RunState::Running, true))) => (true, "another process works on it".to_owned()),
         (_, Some((RunState::Stopped { exit_code, reason } | RunState::Failed { exit_code, reason }, _))) if *exit_code == code => {

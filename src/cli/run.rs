@@ -27,6 +27,7 @@ use crate::{
     },
     error::{Error, Kind, Result, nearest},
     event::Sink,
+    platform::zones,
     run::{ContextSettings, Files, NameGiven, Outcome, Settings, Source, Target},
     secrets,
     step::voice::Level,
@@ -499,7 +500,7 @@ pub(super) fn zone(tz: Option<&str>, target: &Target, recorded: Option<&str>) ->
         (None, Target::Server { .. }) => None,
     };
     match written {
-        None => Ok(TimeZone::system()),
+        None => Ok(zones::of_machine()),
         Some(name) => text::zone(&name).map_err(|error| error.into_kind(Kind::Usage)),
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Kind, Result, with_commas},
     host::sealed::masked,
     journal::{Journal, Run, RunState, Step},
+    platform::zones,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ pub fn run(args: &RunsArgs, ui: &Ui, environment: &Environment) -> u8 {
 }
 
 fn perform(args: &RunsArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
-    let zone = TimeZone::system();
+    let zone = zones::of_machine();
     let journal = || super::journal::store(args.store.as_deref(), environment, ui);
     match &args.command {
         RunsCommand::List(args) => list(args, ui, &journal()?, &zone),

@@ -18,7 +18,7 @@ use std::{cell::Cell, sync::Arc};
 /// What explanations are made from.
 pub(super) struct Explainer {
     pub(super) shelf: Arc<Shelf>,
-    pub(super) docs: Docs,
+    pub(super) docs: Arc<Docs>,
 }
 
 impl Reword for Explainer {

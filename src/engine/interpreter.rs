@@ -45,7 +45,7 @@ impl Default for Config {
             cancel: Cancel::new(),
             secrets: Redactor::new(),
             state: Dynamic::UNIT,
-            library: Library::new(),
+            library: Library::default(),
             constants: Vec::new(),
             print: Arc::new(|_| {}),
             debug: Arc::new(|_| {}),
@@ -113,8 +113,8 @@ impl Interpreter {
             .disable_symbol("eval");
 
         engine.register_global_module(standard::module());
-        let (module, docs) = library.finish();
-        engine.register_global_module(module);
+        engine.register_global_module(library.module());
+        let docs = Arc::clone(library.docs());
         // The parser, which is strict about unknown names, learns the constants from a scope (`Shelf::compile`). Their values
         // come from a resolver and not from the scope of the main file: so functions, closures and modules see them too.
         let mut names = Scope::new();

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::error::{Error, Kind, suggestion};
 use parking_lot::RwLock;
-use rhai::{Dynamic, FnPtr, FuncArgs, FuncRegistration, Module, NativeCallContext, RhaiFunc};
+use rhai::{Dynamic, FnPtr, FuncArgs, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
 use serde_json::Value;
 use std::{any::TypeId, collections::BTreeMap, sync::Arc};
 
@@ -216,9 +216,28 @@ impl Arguments {
     }
 }
 
-/// Everything scripts can call, ready for an engine.
-#[derive(Default)]
+/// Everything scripts can call, ready for engines: they share it.
+#[derive(Clone, Default)]
 pub struct Library {
+    module: Shared<Module>,
+    docs: Arc<Docs>,
+}
+
+impl Library {
+    /// What is known about it.
+    pub fn docs(&self) -> &Arc<Docs> {
+        &self.docs
+    }
+
+    /// The module that holds it all.
+    pub fn module(&self) -> Shared<Module> {
+        self.module.clone()
+    }
+}
+
+/// A library that is being put together.
+#[derive(Default)]
+pub struct LibraryBuilder {
     module: Module,
     bodies: Vec<(FunctionDoc, Body)>,
     docs: Docs,
@@ -231,25 +250,20 @@ pub struct Docs {
     pub functions: Vec<FunctionDoc>,
     /// All types in order of declaration.
     pub types: Vec<TypeDoc>,
-    /// The types that have every function as a method too, see [`Library::also_on`].
+    /// The types that have every function as a method too, see [`LibraryBuilder::also_on`].
     pub places: Vec<&'static str>,
 }
 
-impl Library {
+impl LibraryBuilder {
     /// Nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What is known about it.
-    pub fn docs(&self) -> &Docs {
-        &self.docs
-    }
-
-    /// The module that holds it all, and what is known about it.
-    pub fn finish(mut self) -> (rhai::Shared<Module>, Docs) {
+    /// The whole.
+    pub fn build(mut self) -> Library {
         self.module.build_index();
-        (self.module.into(), self.docs)
+        Library { module: self.module.into(), docs: self.docs.into() }
     }
 
     /// Adds a function under all numbers of arguments it may have. `receiver` is the type of the value before the dot.
@@ -377,7 +391,7 @@ impl Library {
         self.module.set_custom_type::<T>(name);
     }
 
-    /// Documents a type whose properties are registered by [`Library::raw`].
+    /// Documents a type whose properties are registered by [`LibraryBuilder::raw`].
     pub fn describe(&mut self, doc: TypeDoc) {
         self.docs.types.push(doc);
     }
@@ -452,7 +466,7 @@ pub fn columns(call: &Call<'_>, value: &Dynamic, wanted: &[String]) -> HostResul
     names.into_iter().map(cell).collect::<HostResult<Vec<_>>>().map(Some)
 }
 
-/// Declares functions that scripts can call, and `pub fn register(library: &mut Library)` for all of them.
+/// Declares functions that scripts can call, and `pub fn register(library: &mut LibraryBuilder)` for all of them.
 ///
 /// `fn name(call, required: Type, ...; optional: Type, ...) -> "returned type" raises "kinds" { body }`; a method of a scripted type is
 /// `fn name[receiver: Type](call, ...)`. `group "name";` stands above the functions of a help group. The body is a `HostResult` of something to [`Give`].
@@ -460,7 +474,7 @@ pub fn columns(call: &Call<'_>, value: &Dynamic, wanted: &[String]) -> HostResul
 macro_rules! functions {
     ($(group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $(raises $raises:literal)? $body:block)*)+) => {
         /// Adds the functions of this file.
-        pub fn register(library: &mut $crate::engine::library::Library) {
+        pub fn register(library: &mut $crate::engine::library::LibraryBuilder) {
             #[allow(unused_imports, reason = "not every group has parameters")]
             use $crate::engine::{library::{FunctionDoc, Give, ParamDoc}, options::{OptionValue, Takes}};
             $($({
@@ -580,13 +594,13 @@ mod tests {
     }
 
     fn engine() -> (rhai::Engine, Vec<FunctionDoc>) {
-        let mut library = Library::new();
+        let mut library = LibraryBuilder::new();
         library.scripted::<Boat>();
         exported::register(&mut library);
-        let (module, docs) = library.finish();
+        let library = library.build();
         let mut engine = rhai::Engine::new();
-        engine.register_global_module(module);
-        (engine, docs.functions)
+        engine.register_global_module(library.module());
+        (engine, library.docs().functions.clone())
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Secrets where scripts make texts of them: what is joined with a secret is a secret.
 
 use super::{
-    library::Library,
+    library::LibraryBuilder,
     thrown::{HostResult, REVEAL, raise, shown},
 };
 use crate::{
@@ -27,7 +27,7 @@ fn joined(left: &Dynamic, right: &Dynamic) -> HostResult<Dynamic> {
     Ok(Dynamic::from(Secret::new(format!("{}{}", part(left)?, part(right)?))))
 }
 
-impl Library {
+impl LibraryBuilder {
     /// Adds `+` and `+=` with secrets: `"Bearer " + secret("Token")` is a secret too.
     pub fn joined_secrets(&mut self) {
         let (own, text, any) = (TypeId::of::<Secret>(), TypeId::of::<ImmutableString>(), TypeId::of::<Dynamic>());

@@ -56,7 +56,7 @@ use crate::{
     cancel::Cancel,
     clock::Clock,
     engine::{
-        library::{Call, Library},
+        library::{Call, Library, LibraryBuilder},
         thrown::{HostResult, Raise},
     },
     error::{Error, Result},
@@ -72,7 +72,7 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 /// The state of one run; clones share it.
@@ -308,9 +308,14 @@ impl Host {
     }
 }
 
-/// Everything that scripts can call.
+/// Everything that scripts can call. It is put together once in a process.
 pub fn library() -> Library {
-    let mut library = Library::new();
+    static LIBRARY: LazyLock<Library> = LazyLock::new(everything);
+    LIBRARY.clone()
+}
+
+fn everything() -> Library {
+    let mut library = LibraryBuilder::new();
     words::register();
     library.compared_texts();
     library.joined_secrets();
@@ -368,5 +373,5 @@ pub fn library() -> Library {
     memory::register(&mut library);
     raw::register(&mut library);
     library.also_on::<Place, Entered>(|place| Host::enter(place.clone()));
-    library
+    library.build()
 }

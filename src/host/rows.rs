@@ -6,7 +6,7 @@
 use super::Host;
 use crate::{
     engine::{
-        library::{Give, Library, Scripted},
+        library::{Give, LibraryBuilder, Scripted},
         options::{OptionValue, type_in_words},
         thrown::raise,
     },
@@ -131,6 +131,6 @@ crate::functions! {
 }
 
 /// Adds the property `more` of lists.
-pub fn property(library: &mut Library) {
+pub fn property(library: &mut LibraryBuilder) {
     library.raw("get$more", &[TypeId::of::<Array>()], |_, args| Ok(has_more(&args[0].flatten_clone()).into()));
 }

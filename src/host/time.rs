@@ -5,7 +5,7 @@ use crate::{
     clock::{later, text},
     engine::{
         choice::Name,
-        library::{Library, PropertyDoc, TypeDoc},
+        library::{LibraryBuilder, PropertyDoc, TypeDoc},
         options::OptionValue,
         thrown::{HostResult, Raise},
     },
@@ -294,7 +294,7 @@ fn in_zone(host: &Host, window: &str, zone: Option<Zone>) -> HostResult<text::Wi
 }
 
 /// Adds comparison and arithmetic of times and durations, and `5.minutes`.
-pub fn register_operators(library: &mut Library) {
+pub fn register_operators(library: &mut LibraryBuilder) {
     library.scripted::<Moment>();
     library.describe(UNITS);
     library.describe(SPAN);

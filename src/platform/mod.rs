@@ -11,3 +11,4 @@ pub mod memory;
 pub mod process;
 pub mod signals;
 pub mod terminal;
+pub mod zones;

@@ -1,6 +1,9 @@
 //! Names of time zones: IANA's, those of Windows (which an Octopus Server on Windows reports), and fixed offsets.
 
-use crate::error::{Error, Kind, Result, suggestion};
+use crate::{
+    error::{Error, Kind, Result, suggestion},
+    platform::zones,
+};
 use jiff::tz::{self, TimeZone};
 
 /// Reads a time zone: `Europe/Berlin`, `W. Europe Standard Time`, `UTC`, `+02:00`. Case does not count.
@@ -30,7 +33,7 @@ pub fn zone(written: &str) -> Result<TimeZone> {
 
 fn named(text: &str) -> Option<TimeZone> {
     let iana = WINDOWS.iter().find(|(windows, _)| windows.eq_ignore_ascii_case(text)).map_or(text, |(_, iana)| *iana);
-    TimeZone::get(iana).ok()
+    zones::named(iana).or_else(|| TimeZone::get(iana).ok())
 }
 
 /// `2026-03-29 02:30 Europe/Berlin` in the time and the zone, when it ends with the name of one.

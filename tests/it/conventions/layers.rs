@@ -8,7 +8,7 @@ use super::{
 /// Who may know whom (ARCHITECTURE.md). What is not listed may know nobody.
 const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
-    ("clock", &["error"]),
+    ("clock", &["error", "platform"]),
     ("cancel", &["error", "clock"]),
     ("event", &["error", "clock", "secrets"]),
     ("crash", &[]),

@@ -5,7 +5,7 @@ use octorhai::{
     engine::{
         Hooks,
         compare::{Beside, Meaning},
-        library::{Call, Library},
+        library::{Call, Library, LibraryBuilder},
         parallel,
         thrown::{HostResult, Raise, raise},
     },
@@ -168,10 +168,10 @@ fn hooks(call: &Call<'_>) -> Hooks {
 }
 
 pub fn library() -> Library {
-    let mut library = Library::new();
+    let mut library = LibraryBuilder::new();
     library.scripted::<Task>();
     library.scripted::<Space>();
     register(&mut library);
     library.also_on::<Space, ()>(|_| ());
-    library
+    library.build()
 }
