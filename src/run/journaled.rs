@@ -1,6 +1,6 @@
 //! A run under a name: begun, continued, ended in the journal.
 
-use super::{Outcome, Settings, Stats};
+use super::{Outcome, Settings};
 use crate::{
     api::{self, Client, User},
     clock::{Clock, later},
@@ -250,7 +250,7 @@ fn over(run: &Run, events: &Events) -> Outcome {
             (Kind::Cancelled.exit_code(), Value::Null, Some(Failure::from(error)))
         }
     };
-    Outcome { exit_code, result, failure, stats: Stats::default(), mode: None, truth: Value::Null }
+    Outcome::of(exit_code, result, failure)
 }
 
 /// Whether it is what [`state_of`] makes of a run that ended by `requeue`.

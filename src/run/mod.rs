@@ -39,7 +39,12 @@ use parent::StepWatch;
 use parking_lot::Mutex;
 use rhai::Dynamic;
 use serde_json::Value;
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 /// Everything a run needs to know before it starts.
 pub struct Settings {
@@ -132,7 +137,17 @@ pub struct Outcome {
     /// What it went by on the server; none when it did nothing on one.
     pub mode: Option<Advice>,
     /// What was true in the sandbox at the end ([`Sandbox::state`]); null for a real server.
-    pub truth: Value,
+    pub truth: Truth,
+}
+
+/// The state of a sandbox at the end of a run. It is large, so it is put together when somebody looks at it.
+pub type Truth = LazyLock<Value, Box<dyn FnOnce() -> Value + Send>>;
+
+impl Outcome {
+    /// Of a run that had no sandbox, or has not asked it yet.
+    fn of(exit_code: u8, result: Value, failure: Option<Failure>) -> Self {
+        Self { exit_code, result, failure, stats: Stats::default(), mode: None, truth: Truth::new(Box::new(|| Value::Null)) }
+    }
 }
 
 /// What `--stats` prints.
@@ -185,8 +200,7 @@ pub fn run(settings: Settings) -> Outcome {
 }
 
 fn failed(failure: Failure) -> Outcome {
-    let (exit_code, stats) = (failure.exit_code(), Stats::default());
-    Outcome { exit_code, result: Value::Null, failure: Some(failure), stats, mode: None, truth: Value::Null }
+    Outcome::of(failure.exit_code(), Value::Null, Some(failure))
 }
 
 /// How a run asks its server.
@@ -429,7 +443,7 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     let ran = ran.and_then(|value| left.map(|()| value));
     host.unrecorded(|| host.close_outbox(ran.as_ref().err().map(|failure| failure.error.kind())));
     let mut outcome = match ran {
-        Ok(result) => Outcome { exit_code: 0, result, failure: None, stats: Stats::default(), mode: None, truth: Value::Null },
+        Ok(result) => Outcome::of(0, result, None),
         Err(failure) => failed(failure),
     };
     drop(still);
@@ -441,7 +455,7 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     outcome.stats.requests = sent.requests;
     outcome.stats.busiest_minute = sent.busiest_minute;
     if let Some(sandbox) = sandbox {
-        outcome.truth = sandbox.state();
+        outcome.truth = Truth::new(Box::new(sandbox.stop()));
     }
     outcome
 }

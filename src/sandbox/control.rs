@@ -18,7 +18,7 @@ pub(crate) fn truth(shared: &Shared) -> Value {
     let (mut deployments, mut runs) = (Vec::new(), Vec::new());
     for x in &state.executions {
         let t = &state.tasks[x.task];
-        let skipped = t.plan.iter().enumerate().filter(|(i, _)| x.skip.contains(&State::action_id(&t.owner, *i)));
+        let skipped = t.plan.iter().enumerate().filter(|(i, _)| !x.skip.is_empty() && x.skip.contains(&State::action_id(&t.owner, *i)));
         let skipped: Vec<&String> = skipped.map(|(_, step)| &step.name).collect();
         let mut doc = json!({
             "id": x.id, "task": format!("ServerTasks-{}", x.task + 1), "project": state.store.name("projects", &x.project),

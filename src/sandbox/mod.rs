@@ -196,6 +196,12 @@ impl Sandbox {
         control::truth(&self.shared)
     }
 
+    /// Stops the server. The function that is returned says what was true at its end, as [`Sandbox::state`] does.
+    pub fn stop(self) -> impl FnOnce() -> serde_json::Value + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || control::truth(&shared)
+    }
+
     /// How many requests have come, without those to `/sandbox/`.
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::SeqCst)

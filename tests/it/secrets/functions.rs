@@ -113,8 +113,8 @@ fn secret_in_any_argument_is_refused_or_only_shown() {
         truth["mails"] = Value::Null;
         truth.to_string()
     };
-    let stars = sent(run("1").0.truth).matches("***").count();
-    let sent = sent(outcome.truth);
+    let stars = sent(run("1").0.truth.clone()).matches("***").count();
+    let sent = sent(outcome.truth.clone());
     assert!(!sent.contains("hunter22"), "{sent}");
     assert_eq!(sent.matches("***").count(), stars, "{sent}");
     assert!(all.len() > 200, "{}", all.len());
