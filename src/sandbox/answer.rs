@@ -2,6 +2,7 @@
 
 use axum::body::Bytes;
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 
 /// A request after routing prefixes, space and credential have been read off it.
 pub(crate) struct Ask {
@@ -37,6 +38,25 @@ impl Ask {
             .map(|v| v.trim().to_owned())
             .filter(|v| !v.is_empty())
             .collect()
+    }
+
+    /// The `ids` of a list request, each once, in the order of the request; ids differ by more than the case of characters.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let mut seen = HashSet::new();
+        self.list("ids").into_iter().filter(|id| seen.insert(id.to_lowercase())).collect()
+    }
+
+    /// The places in a list of what a request asks for, in ascending order: `place` of each of its `ids`, or `all` when it names none.
+    /// Every list that takes `ids` asks this, so that a request costs what it names and not what there is.
+    pub(crate) fn places(&self, place: impl Fn(&str) -> Option<usize>, all: impl FnOnce() -> Vec<usize>) -> Vec<usize> {
+        let ids = self.list("ids");
+        if ids.is_empty() {
+            return all();
+        }
+        let mut found: Vec<usize> = ids.iter().filter_map(|id| place(id)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {

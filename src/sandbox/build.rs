@@ -78,10 +78,13 @@ pub(crate) fn state(world: &World, own_key: &str) -> State {
         written: std::collections::BTreeMap::new(),
         releases: Vec::new(),
         release_by_version: HashMap::new(),
+        releases_of: HashMap::new(),
         executions: Vec::new(),
         tasks: Vec::new(),
         interruptions: Vec::new(),
+        interruptions_of: HashMap::new(),
         events: Vec::new(),
+        events_about: HashMap::new(),
         slots: std::collections::BTreeMap::new(),
         by_release: HashMap::new(),
         by_project: HashMap::new(),
@@ -285,9 +288,9 @@ impl Builder<'_> {
         let default = state
             .store
             .of("channels")
-            .iter()
+            .with("ProjectId", &id)
             .rev()
-            .find(|c| c["ProjectId"] == id.as_str() && c["IsDefault"] == true)
+            .find(|c| c["IsDefault"] == true)
             .and_then(|c| c["Id"].as_str())
             .unwrap_or_default()
             .to_owned();

@@ -38,8 +38,8 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
         }
         ("GET", [id, "releases"]) => Some((|| {
             let noun = noun_of("channels").ok_or_else(|| Refusal::missing(id))?;
-            let channel = str_of(collection::get(state, ask, noun, id)?, "Id").to_owned();
-            Answer::ok(releases::list(state, ask, |r| r.channel == channel))
+            let channel = collection::get(state, ask, noun, id)?;
+            Answer::ok(releases::list(state, ask, Some(str_of(channel, "ProjectId")), |r| r.channel == str_of(channel, "Id")))
         })()),
         _ => None,
     }

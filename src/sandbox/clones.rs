@@ -51,7 +51,7 @@ pub(crate) fn below(state: &mut State, noun: &Noun, source: &Value, copy: &str) 
         "projects" => {
             owned(state, from, copy, "deploymentprocess");
             channels(state, from, copy);
-            let runbooks: Vec<Value> = state.store.of("runbooks").iter().filter(|r| str_of(r, "ProjectId") == from).cloned().collect();
+            let runbooks: Vec<Value> = state.store.of("runbooks").with("ProjectId", from).cloned().collect();
             for runbook in runbooks {
                 let id = state.store.next_id("Runbooks-");
                 let mut doc = runbook.clone();
@@ -91,9 +91,8 @@ fn owned(state: &mut State, from: &str, copy: &str, process: &str) {
 
 /// Channels beside the one that each new project has; the default stays the default.
 fn channels(state: &mut State, from: &str, copy: &str) {
-    let theirs: Vec<Value> = state.store.of("channels").iter().filter(|c| str_of(c, "ProjectId") == from).cloned().collect();
-    let made: Vec<String> =
-        state.store.of("channels").iter().filter(|c| str_of(c, "ProjectId") == copy).map(|c| str_of(c, "Id").to_owned()).collect();
+    let theirs: Vec<Value> = state.store.of("channels").with("ProjectId", from).cloned().collect();
+    let made: Vec<String> = state.store.of("channels").with("ProjectId", copy).map(|c| str_of(c, "Id").to_owned()).collect();
     for id in made {
         state.store.of_mut("channels").remove(&id);
     }

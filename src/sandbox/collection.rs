@@ -76,30 +76,46 @@ pub(crate) fn noun_of(segment: &str) -> Option<&'static Noun> {
     NOUNS.iter().find(|n| n.path.eq_ignore_ascii_case(segment))
 }
 
+/// Members by which documents are looked for, beside their ids.
+const INDEXED: [&str; 3] = ["Name", "Slug", "ProjectId"];
+
 /// The documents of one kind, in the order they were made.
 #[derive(Default)]
 pub(crate) struct Docs {
     items: Vec<Option<Value>>,
     by_id: HashMap<String, usize>,
+    /// Member and value in lower case → where a document has or had it, ascending.
+    by_member: HashMap<(&'static str, String), Vec<usize>>,
 }
 
 impl Docs {
     pub(crate) fn put(&mut self, doc: Value) {
-        let key = str_of(&doc, "Id").to_lowercase();
-        if let Some(&at) = self.by_id.get(&key) {
-            self.items[at] = Some(doc);
-        } else {
-            self.by_id.insert(key, self.items.len());
-            self.items.push(Some(doc));
+        let at = *self.by_id.entry(str_of(&doc, "Id").to_lowercase()).or_insert(self.items.len());
+        for member in INDEXED {
+            if let Some(value) = doc.get(member).and_then(Value::as_str) {
+                let places = self.by_member.entry((member, value.to_lowercase())).or_default();
+                if let Err(before) = places.binary_search(&at) {
+                    places.insert(before, at);
+                }
+            }
         }
+        if at == self.items.len() {
+            self.items.push(None);
+        }
+        self.items[at] = Some(doc);
+    }
+    fn place(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).or_else(|| self.by_id.get(&id.to_lowercase())).copied()
     }
     pub(crate) fn get(&self, id: &str) -> Option<&Value> {
-        let at = self.by_id.get(id).or_else(|| self.by_id.get(&id.to_lowercase()))?;
-        self.items[*at].as_ref()
+        self.items[self.place(id)?].as_ref()
     }
-    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Value> {
-        let at = *self.by_id.get(&id.to_lowercase())?;
-        self.items[at].as_mut()
+    /// Changes a document; false when there is none.
+    pub(crate) fn change(&mut self, id: &str, how: impl FnOnce(&mut Value)) -> bool {
+        let Some(mut doc) = self.place(id).and_then(|at| self.items[at].take()) else { return false };
+        how(&mut doc);
+        self.put(doc);
+        true
     }
     pub(crate) fn remove(&mut self, id: &str) -> Option<Value> {
         let at = self.by_id.remove(&id.to_lowercase())?;
@@ -107,6 +123,16 @@ impl Docs {
     }
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Value> {
         self.items.iter().flatten()
+    }
+    /// Where documents may be that have this value, in any case, in an indexed member; who asks compares once more.
+    fn places_with(&self, member: &'static str, value: &str) -> &[usize] {
+        debug_assert!(INDEXED.contains(&member));
+        self.by_member.get(&(member, value.to_lowercase())).map_or(&[], Vec::as_slice)
+    }
+    /// The documents with a value, whatever its case, in an indexed member, in the order they were made.
+    pub(crate) fn with(&self, member: &'static str, value: &str) -> impl DoubleEndedIterator<Item = &Value> {
+        let same = move |d: &&Value| str_of(d, member).eq_ignore_ascii_case(value);
+        self.places_with(member, value).iter().filter_map(|at| self.items[*at].as_ref()).filter(same)
     }
 }
 
@@ -142,15 +168,12 @@ impl Store {
     pub(crate) fn find(&self, kind: &'static str, space: Option<&str>, id: &str) -> Option<&Value> {
         let docs = self.of(kind);
         let here = |d: &&Value| space.is_none_or(|s| d.get("SpaceId").and_then(Value::as_str).is_none_or(|x| x == s));
-        docs.get(id)
-            .filter(here)
-            .or_else(|| docs.iter().filter(here).find(|d| str_of(d, "Slug").eq_ignore_ascii_case(id) && !id.is_empty()))
+        docs.get(id).filter(here).or_else(|| docs.with("Slug", id).filter(here).find(|_| !id.is_empty()))
     }
     /// A document by id, slug or name.
     pub(crate) fn named(&self, kind: &'static str, space: &str, name: &str) -> Option<&Value> {
         let here = |d: &&Value| d.get("SpaceId").and_then(Value::as_str).is_none_or(|s| s == space);
-        self.find(kind, Some(space), name)
-            .or_else(|| self.of(kind).iter().filter(here).find(|d| str_of(d, "Name").eq_ignore_ascii_case(name)))
+        self.find(kind, Some(space), name).or_else(|| self.of(kind).with("Name", name).find(here))
     }
     /// The name of a document, or its id when it is gone.
     pub(crate) fn name(&self, kind: &'static str, id: &str) -> String {
@@ -210,32 +233,45 @@ pub(crate) fn page<T>(ask: &Ask, item_type: &str, all: &[T], mut render: impl Fn
     })
 }
 
-/// Names and ids in the query that every list understands.
-pub(crate) fn matches(ask: &Ask, ids: &[String], doc: &Value) -> bool {
+/// Names in the query that every list understands.
+fn matches(ask: &Ask, doc: &Value) -> bool {
     let name = || str_of(doc, "Name").to_lowercase();
-    (ids.is_empty() || ids.iter().any(|i| i.eq_ignore_ascii_case(str_of(doc, "Id"))))
-        && ask.query("name").is_none_or(|n| n.to_lowercase() == name())
+    ask.query("name").is_none_or(|n| n.to_lowercase() == name())
         && ask.query("partialName").is_none_or(|n| name().contains(&n.to_lowercase()))
 }
 
 /// The documents of a kind that the request asks for, sorted.
 pub(crate) fn select<'s>(state: &'s State, noun: &'static Noun, ask: &Ask, keep: impl Fn(&Value) -> bool) -> Vec<&'s Value> {
-    let ids = ask.list("ids");
+    select_among(state, noun, ask, None, keep)
+}
+
+/// The same, of those that belong to a project when one is named.
+pub(crate) fn select_among<'s>(
+    state: &'s State,
+    noun: &'static Noun,
+    ask: &Ask,
+    project: Option<&str>,
+    keep: impl Fn(&Value) -> bool,
+) -> Vec<&'s Value> {
+    let docs = state.store.of(noun.path);
+    let narrowed = project.map(|p| ("ProjectId", p)).or_else(|| ask.query("name").map(|n| ("Name", n)));
+    let all = || narrowed.map_or_else(|| (0..docs.items.len()).collect(), |(member, value)| docs.places_with(member, value).to_vec());
     let space = match (&ask.space, noun.mixed) {
         (Some(space), _) => Some(space.as_str()),
         (None, true) => None,
         (None, false) => noun.spaced.then_some(state.default_space()),
     };
     let spaces = ask.list("spaces");
-    let mut found: Vec<&Value> = state
-        .store
-        .of(noun.path)
-        .iter()
+    let mut found: Vec<&Value> = ask
+        .places(|id| docs.place(id), all)
+        .into_iter()
+        .filter_map(|at| docs.items[at].as_ref())
         .filter(|d| {
             let of = d.get("SpaceId").and_then(Value::as_str);
             space.is_none_or(|s| of.is_none_or(|x| x == s))
                 && (spaces.is_empty() || spaces.iter().any(|s| s == "all" || of.is_none_or(|x| x.eq_ignore_ascii_case(s))))
-                && matches(ask, &ids, d)
+                && project.is_none_or(|p| str_of(d, "ProjectId") == p)
+                && matches(ask, d)
                 && keep(d)
                 && state.sees(noun, d)
         })
@@ -276,9 +312,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
         ("POST", []) => create(state, ask, noun),
         ("PUT", ["sortorder"]) if matches!(noun.path, "environments" | "tagsets") => {
             for (i, id) in super::answer::texts(&ask.body).iter().enumerate() {
-                if let Some(doc) = state.store.of_mut(noun.path).get_mut(id) {
-                    doc["SortOrder"] = json!(i);
-                }
+                state.store.of_mut(noun.path).change(id, |doc| doc["SortOrder"] = json!(i));
             }
             Answer::ok(json!({}))
         }
@@ -378,13 +412,7 @@ const GIVEN: [&str; 6] = ["Id", "SpaceId", "VariableSetId", "DeploymentProcessId
 
 /// The slug itself, or with a number behind it when somebody has it.
 fn free_slug(state: &State, noun: &Noun, space: Option<&str>, wanted: String) -> String {
-    let taken = |slug: &str| {
-        state
-            .store
-            .of(noun.path)
-            .iter()
-            .any(|d| str_of(d, "Slug").eq_ignore_ascii_case(slug) && space.is_none_or(|s| str_of(d, "SpaceId") == s))
-    };
+    let taken = |slug: &str| state.store.of(noun.path).with("Slug", slug).any(|d| space.is_none_or(|s| str_of(d, "SpaceId") == s));
     // Names of channels and runbooks may repeat, so their slugs may.
     if matches!(noun.path, "channels" | "runbooks") || !taken(&wanted) {
         return wanted;
@@ -410,11 +438,7 @@ fn create(state: &mut State, ask: &Ask, noun: &'static Noun) -> Handled {
         && noun.path != "runbooks"
         && noun.path != "runbookSnapshots"
         && !name.is_empty()
-        && state
-            .store
-            .of(noun.path)
-            .iter()
-            .any(|d| str_of(d, "Name").eq_ignore_ascii_case(&name) && space.as_deref().is_none_or(|s| str_of(d, "SpaceId") == s));
+        && state.store.of(noun.path).with("Name", &name).any(|d| space.as_deref().is_none_or(|s| str_of(d, "SpaceId") == s));
     if taken {
         return Err(Refusal::invalid(format!("The name '{name}' is already in use. Please choose a different name.")));
     }

@@ -6,7 +6,7 @@ use super::{
     collection::page,
     lifecycle,
     progress::Due,
-    state::{Execution, SYSTEM, State, StepRun, Task, TaskState, What, stamp, stamp_or_null},
+    state::{Execution, SYSTEM, State, StepRun, Task, TaskState, What, number, stamp, stamp_or_null},
     tags,
     world::model::StartDeadlines,
 };
@@ -243,6 +243,7 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         owner,
         interruption: None,
         generation: 0,
+        events: Vec::new(),
     });
     if is_deployment {
         state.slots.entry((project.clone(), new.environment.clone(), new.tenant.clone())).or_default().push(execution);
@@ -387,15 +388,26 @@ pub(crate) fn find(state: &State, ask: &Ask, id: &str) -> Result<usize, Refusal>
     if here { Ok(index) } else { Err(Refusal::missing(id)) }
 }
 
-/// A list of deployments or runbook runs, newest first, with the filters of both.
-pub(crate) fn list(state: &State, ask: &Ask, deployments: bool, keep: impl Fn(usize) -> bool) -> Value {
-    let (ids, projects, environments, tenants, channels, runbooks) =
-        (ask.list("ids"), ask.list("projects"), ask.list("environments"), ask.list("tenants"), ask.list("channels"), ask.list("runbooks"));
+/// A list of deployments or runbook runs, newest first, with the filters of both; `among` is where they can be, ascending.
+pub(crate) fn list(state: &State, ask: &Ask, deployments: bool, among: Option<Vec<usize>>, keep: impl Fn(usize) -> bool) -> Value {
+    let (projects, environments, tenants, channels, runbooks) =
+        (ask.list("projects"), ask.list("environments"), ask.list("tenants"), ask.list("channels"), ask.list("runbooks"));
     let state_filter = ask.query("taskState").and_then(TaskState::named);
     let space = state.space_of(ask);
     let in_list =
         |list: &[String], value: Option<&str>| list.is_empty() || value.is_some_and(|v| list.iter().any(|l| l.eq_ignore_ascii_case(v)));
-    let found: Vec<usize> = (0..state.executions.len())
+    let of_projects = || {
+        let places = projects.iter().map(|p| state.tasks_about(p).filter(|_| number(p, "Projects-").is_some()));
+        let tasks: Vec<Vec<usize>> = places.collect::<Option<_>>().filter(|all: &Vec<_>| !all.is_empty())?;
+        let mut all: Vec<usize> = tasks.concat().into_iter().filter_map(|t| state.tasks[t].execution).collect();
+        all.sort_unstable();
+        all.dedup();
+        Some(all)
+    };
+    let all = || among.or_else(of_projects).unwrap_or_else(|| (0..state.executions.len()).collect());
+    let found: Vec<usize> = ask
+        .places(|id| state.execution_by_id.get(&id.to_lowercase()).copied(), all)
+        .into_iter()
         .rev()
         .filter(|i| {
             let x = &state.executions[*i];
@@ -406,7 +418,6 @@ pub(crate) fn list(state: &State, ask: &Ask, deployments: bool, keep: impl Fn(us
             !x.deleted
                 && channel.is_some() == deployments
                 && x.space == space
-                && in_list(&ids, Some(&x.id))
                 && in_list(&projects, Some(&x.project))
                 && in_list(&environments, Some(&x.environment))
                 && in_list(&tenants, x.tenant.as_deref())
@@ -423,7 +434,7 @@ pub(crate) fn list(state: &State, ask: &Ask, deployments: bool, keep: impl Fn(us
 /// `deployments…`
 pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
     match (ask.method.as_str(), rest) {
-        ("GET", []) => Answer::ok(list(state, ask, true, |_| true)),
+        ("GET", []) => Answer::ok(list(state, ask, true, None, |_| true)),
         ("POST", []) => {
             let index = create(state, ask, &ask.body, Vec::new())?;
             Answer::created(render(state, index))

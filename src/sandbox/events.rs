@@ -48,6 +48,13 @@ fn related(state: &State, event: &Event) -> Vec<String> {
     ids
 }
 
+/// The events about a task, deployment, run, release or project; none where that is not known by the id alone.
+fn about(state: &State, id: &str) -> Option<Vec<usize>> {
+    let tasks = state.tasks_about(id)?;
+    let named = state.events_about.get(&id.to_lowercase()).into_iter().flatten();
+    Some(tasks.iter().flat_map(|t| &state.tasks[*t].events).chain(named).copied().collect())
+}
+
 fn space<'s>(state: &'s State, event: &'s Event) -> Option<&'s str> {
     match &event.about {
         About::Documents { space, .. } => space.as_deref(),
@@ -104,8 +111,8 @@ fn list(state: &State, ask: &Ask) -> Handled {
     let auto = |name: &str| ask.query(name).and_then(|n| n.parse::<usize>().ok());
     let (from_id, to_id) = (auto("fromAutoId"), auto("toAutoId"));
     let (all_of, any_of) = (ask.list("regarding"), ask.list("regardingAny"));
-    let (categories, users, types, ids) =
-        (ask.list("eventCategories"), [ask.list("users"), ask.list("user")].concat(), ask.list("documentTypes"), ask.list("ids"));
+    let (categories, users, types) =
+        (ask.list("eventCategories"), [ask.list("users"), ask.list("user")].concat(), ask.list("documentTypes"));
     let documents: Vec<Vec<String>> =
         ["projects", "environments", "tenants"].iter().map(|k| ask.list(k)).filter(|l| !l.is_empty()).collect();
     let groups = ask.list("eventGroups");
@@ -118,7 +125,21 @@ fn list(state: &State, ask: &Ask) -> Handled {
                 || types.iter().any(|t| ids.iter().any(|r| r.split('-').next().is_some_and(|p| p.eq_ignore_ascii_case(t)))))
             && documents.iter().all(|list| list.iter().any(|d| has(ids, d)))
     };
-    let found: Vec<usize> = (0..state.events.len())
+    // What any of these names is looked at, and nothing else.
+    let narrowed = [all_of.get(..1), Some(&any_of[..]), documents.first().map(Vec::as_slice)].into_iter().flatten();
+    let all = || {
+        let about =
+            narrowed.filter(|ids| !ids.is_empty()).find_map(|ids| ids.iter().map(|id| about(state, id)).collect::<Option<Vec<_>>>());
+        let Some(about) = about else { return (0..state.events.len()).collect() };
+        let mut places = about.concat();
+        places.sort_unstable();
+        places.dedup();
+        places
+    };
+    let place = |id: &str| number(id, "Events-").map(|n| n - 1).filter(|n| *n < state.events.len());
+    let found: Vec<usize> = ask
+        .places(place, all)
+        .into_iter()
         .rev()
         .filter(|i| {
             let e = &state.events[*i];
@@ -127,7 +148,6 @@ fn list(state: &State, ask: &Ask) -> Handled {
                 && to.is_none_or(|t| e.occurred < t)
                 && from_id.is_none_or(|n| *i >= n.saturating_sub(1))
                 && to_id.is_none_or(|n| *i < n)
-                && (ids.is_empty() || has(&ids, &format!("Events-{}", i + 1)))
                 && (categories.is_empty() || has(&categories, e.category))
                 && (groups.is_empty()
                     || groups

@@ -73,15 +73,23 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
     };
     match (ask.method.as_str(), rest) {
         ("GET", []) => {
-            let (ids, regarding, pending) = (ask.list("ids"), ask.query("regarding"), ask.flag("pendingOnly") == Some(true));
-            let found: Vec<usize> = (0..state.interruptions.len())
+            let (regarding, pending) = (ask.query("regarding"), ask.flag("pendingOnly") == Some(true));
+            let all = || match regarding.and_then(|r| state.tasks_about(r)) {
+                Some(tasks) => tasks.iter().filter_map(|t| state.interruptions_of.get(t)).flatten().copied().collect(),
+                None => (0..state.interruptions.len()).collect(),
+            };
+            let place = |id: &str| number(id, "Interruptions-").map(|n| n - 1).filter(|n| *n < state.interruptions.len());
+            let mut places = ask.places(place, all);
+            // Tasks are asked in their order, not in that of their questions.
+            places.sort_unstable();
+            let found: Vec<usize> = places
+                .into_iter()
                 .rev()
                 .filter(|i| {
                     let x = &state.interruptions[*i];
                     ask.space.as_ref().is_none_or(|s| *s == x.space)
-                        && sees(state, *i, &ask.user)
                         && (!pending || x.pending)
-                        && (ids.is_empty() || ids.iter().any(|id| number(id, "Interruptions-") == Some(i + 1)))
+                        && sees(state, *i, &ask.user)
                         && regarding.is_none_or(|r| related(state, *i).iter().any(|id| id.eq_ignore_ascii_case(r)))
                 })
                 .collect();

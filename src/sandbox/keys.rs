@@ -9,6 +9,7 @@ use super::{
 use crate::clock::later;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// How long an access token holds; a server's holds an hour as well.
 const TOKEN: SignedDuration = SignedDuration::from_hours(1);
@@ -99,14 +100,10 @@ pub(crate) fn route(state: &mut State, ask: &Ask, user: &str, rest: &[&str]) -> 
     };
     match (ask.method.as_str(), rest) {
         ("GET", []) => {
-            let ids = ask.list("ids");
-            let wanted = |k: &&Key| {
-                k.user == user
-                    && !k.is_token
-                    && k.revoked.is_none()
-                    && (ids.is_empty() || ids.iter().any(|i| i.eq_ignore_ascii_case(&k.id)))
-            };
-            let found: Vec<&Key> = state.keys.iter().filter(wanted).collect();
+            let by_id: HashMap<String, usize> = state.keys.iter().enumerate().map(|(i, k)| (k.id.to_lowercase(), i)).collect();
+            let places = ask.places(|id| by_id.get(&id.to_lowercase()).copied(), || (0..state.keys.len()).collect());
+            let wanted = |k: &&Key| k.user == user && !k.is_token && k.revoked.is_none();
+            let found: Vec<&Key> = places.into_iter().map(|i| &state.keys[i]).filter(wanted).collect();
             Answer::ok(page(ask, "ApiKey", &found, |k| show(k)))
         }
         ("POST", []) => {

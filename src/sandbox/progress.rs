@@ -211,9 +211,9 @@ impl State {
             Condition::Failure => t.failing,
             Condition::Always => true,
         };
-        let skipped = t.execution.is_some_and(|x| {
+        let skipped = t.execution.map(|x| &self.executions[x].skip).filter(|skip| !skip.is_empty()).is_some_and(|skip| {
             let id = Self::action_id(&t.owner, step);
-            self.executions[x].skip.iter().any(|s| s.eq_ignore_ascii_case(&id) || s.eq_ignore_ascii_case(&plan.name))
+            skip.iter().any(|s| s.eq_ignore_ascii_case(&id) || s.eq_ignore_ascii_case(&plan.name))
         });
         let here = plan.environments.is_empty()
             || t.environment.as_ref().is_some_and(|e| {
@@ -339,15 +339,13 @@ impl State {
         t.state = TaskState::Queued;
         t.eligible = Timestamp::MAX;
         t.updated = now;
-        t.interruption = Some(self.interruptions.len());
         let (tag, key, description, space) = (t.tag.clone(), t.key, t.description.clone(), t.space.clone().unwrap_or_default());
         self.running.remove(&task);
         if !manual.block {
             self.held.remove(&tag);
         }
         self.queue.insert(key);
-        let interruption = self.interruptions.len();
-        self.interruptions.push(Interruption {
+        let interruption = self.ask(Interruption {
             task,
             step,
             guided: false,
@@ -375,10 +373,9 @@ impl State {
     /// Guided failure: the task keeps its slot and waits.
     fn ask_guidance(&mut self, task: usize, step: usize) {
         let t = &mut self.tasks[task];
-        t.interruption = Some(self.interruptions.len());
         t.updated = self.now;
         let (description, space, name) = (t.description.clone(), t.space.clone().unwrap_or_default(), t.plan[step].name.clone());
-        self.interruptions.push(Interruption {
+        self.ask(Interruption {
             task,
             step,
             guided: true,

@@ -27,7 +27,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
 
 fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled {
     match (ask.method.as_str(), rest) {
-        ("GET", ["releases"]) => Answer::ok(releases::list(state, ask, |r| r.project == project)),
+        ("GET", ["releases"]) => Answer::ok(releases::list(state, ask, Some(project), |_| true)),
         (_, ["releases", version, tail @ ..]) => {
             let index = match state.release_index(version) {
                 Some(index) => index,
@@ -41,7 +41,7 @@ fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled 
             Answer::ok(present(noun, collection::get(state, ask, noun, channel)?))
         }
         ("GET", ["channels", channel, "releases"]) => {
-            Answer::ok(releases::list(state, ask, |r| r.project == project && r.channel.eq_ignore_ascii_case(channel)))
+            Answer::ok(releases::list(state, ask, Some(project), |r| r.channel.eq_ignore_ascii_case(channel)))
         }
         ("GET", ["runbooks"]) => under(state, ask, "runbooks", project),
         ("POST", ["runbooks"]) => {
@@ -52,10 +52,11 @@ fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled 
         }
         ("PUT" | "DELETE", ["runbooks", runbook]) => generic(state, ask, "runbooks", &[runbook]),
         (_, ["runbooks", runbook, tail @ ..]) => {
-            let found =
-                state.store.of("runbooks").iter().find(|r| {
-                    str_of(r, "ProjectId") == project && ["Id", "Slug"].iter().any(|k| str_of(r, k).eq_ignore_ascii_case(runbook))
-                });
+            let found = state
+                .store
+                .of("runbooks")
+                .with("ProjectId", project)
+                .find(|r| ["Id", "Slug"].iter().any(|k| str_of(r, k).eq_ignore_ascii_case(runbook)));
             let doc = found.ok_or_else(|| Refusal::missing(runbook))?.clone();
             let id = str_of(&doc, "Id").to_owned();
             runbooks::below(state, ask, &doc, &id, tail)
@@ -66,7 +67,7 @@ fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled 
         }
         ("GET", ["runbookSnapshots", name]) => {
             let noun = noun_of("runbookSnapshots").ok_or_else(|| Refusal::missing(name))?;
-            let mut all = state.store.of("runbookSnapshots").iter().filter(|s| str_of(s, "ProjectId") == project);
+            let mut all = state.store.of("runbookSnapshots").with("ProjectId", project);
             let found = all.find(|s| ["Id", "Name"].iter().any(|k| str_of(s, k).eq_ignore_ascii_case(name)));
             Answer::ok(present(noun, found.ok_or_else(|| Refusal::missing(name))?))
         }
@@ -92,7 +93,7 @@ fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled 
             Answer::ok(doc)
         }
         ("GET", ["summary"]) => Answer::ok(
-            json!({"HasDeploymentProcess": true, "HasRunbooks": state.store.of("runbooks").iter().any(|r| str_of(r, "ProjectId") == project)}),
+            json!({"HasDeploymentProcess": true, "HasRunbooks": state.store.of("runbooks").with("ProjectId", project).next().is_some()}),
         ),
         ("GET", ["metadata"]) => Answer::ok(json!([])),
         _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
@@ -108,7 +109,7 @@ fn generic(state: &mut State, ask: &Ask, kind: &'static str, rest: &[&str]) -> H
 /// The documents of a kind that belong to a project.
 fn under(state: &State, ask: &Ask, kind: &'static str, project: &str) -> Handled {
     let noun = noun_of(kind).ok_or_else(|| Refusal::missing(kind))?;
-    let found = collection::select(state, noun, ask, |d| str_of(d, "ProjectId") == project);
+    let found = collection::select_among(state, noun, ask, Some(project), |_| true);
     Answer::ok(page(ask, noun.item, &found, |d| present(noun, d)))
 }
 
@@ -242,7 +243,7 @@ fn name_part(part: &mut Value, id: impl Fn() -> String) {
 pub(crate) fn route_processes(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
     match (ask.method.as_str(), rest) {
         ("GET", []) => {
-            let found: Vec<Value> = ask.list("ids").iter().filter_map(|id| process(state, id).ok()).collect();
+            let found: Vec<Value> = ask.ids().iter().filter_map(|id| process(state, id).ok()).collect();
             Answer::ok(page(ask, "DeploymentProcess", &found, Clone::clone))
         }
         ("GET", [id]) => Answer::ok(process(state, id)?),
@@ -265,7 +266,7 @@ pub(crate) fn progression(state: &State, ask: &Ask, project: &str) -> Value {
     let (mut by_lifecycle, mut by_channel, mut all) = (BTreeMap::new(), BTreeMap::new(), Vec::<String>::new());
     let noun = noun_of("channels");
     let mut channels: BTreeMap<&str, &Value> = BTreeMap::new();
-    for c in state.store.of("channels").iter().filter(|c| str_of(c, "ProjectId") == project) {
+    for c in state.store.of("channels").with("ProjectId", project) {
         let id = str_of(c, "Id");
         let l = lifecycle::lifecycle_of(state, project, id);
         let list = lifecycle::lifecycle_environments(state, space, &l);
@@ -276,8 +277,8 @@ pub(crate) fn progression(state: &State, ask: &Ask, project: &str) -> Value {
     }
     let order = lifecycle::environments(state, space);
     all.sort_by_key(|e| order.iter().position(|o| o == e));
-    let mut indexes: Vec<usize> = (0..state.releases.len()).filter(|i| state.release(*i).is_some_and(|r| r.project == project)).collect();
-    indexes.sort_by_key(|i| std::cmp::Reverse((state.release(*i).map(|r| r.assembled), *i)));
+    let mut indexes = releases::of_project(state, project);
+    releases::newest_first(state, &mut indexes);
     let list: Vec<Value> = indexes
         .into_iter()
         .take(count)

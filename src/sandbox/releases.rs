@@ -60,21 +60,35 @@ pub(crate) fn by_version(state: &State, project: &str, version: &str) -> Result<
     })
 }
 
-/// Releases, newest first, that `keep` wants.
-pub(crate) fn list(state: &State, ask: &Ask, keep: impl Fn(&Release) -> bool) -> Value {
-    let (ids, space, search) = (ask.list("ids"), state.space_of(ask), ask.query("searchByVersion").map(str::to_lowercase));
-    let mut found: Vec<usize> = (0..state.releases.len())
+/// The releases of a project, in the order they were made.
+pub(crate) fn of_project(state: &State, project: &str) -> Vec<usize> {
+    let all = state.releases_of.get(project).into_iter().flatten().copied();
+    all.filter(|i| state.release(*i).is_some()).collect()
+}
+
+/// Sorts releases as lists show them.
+pub(crate) fn newest_first(state: &State, releases: &mut [usize]) {
+    releases.sort_by_key(|i| std::cmp::Reverse((state.release(*i).map(|r| r.assembled), *i)));
+}
+
+/// Releases, of a project if one is named, newest first, that `keep` wants.
+pub(crate) fn list(state: &State, ask: &Ask, project: Option<&str>, keep: impl Fn(&Release) -> bool) -> Value {
+    let (space, search) = (state.space_of(ask), ask.query("searchByVersion").map(str::to_lowercase));
+    let all = || project.map_or_else(|| (0..state.releases.len()).collect(), |p| of_project(state, p));
+    let mut found: Vec<usize> = ask
+        .places(|id| state.release_index(id), all)
+        .into_iter()
         .filter(|i| {
             state.release(*i).is_some_and(|r| {
                 r.space == space
+                    && project.is_none_or(|p| r.project == p)
                     && keep(r)
                     && state.allows("ReleaseView", &thing(r))
-                    && (ids.is_empty() || ids.iter().any(|x| x.eq_ignore_ascii_case(&id(*i))))
                     && search.as_ref().is_none_or(|s| r.version.to_lowercase().contains(s))
             })
         })
         .collect();
-    found.sort_by_key(|i| std::cmp::Reverse((state.release(*i).map(|r| r.assembled), *i)));
+    newest_first(state, &mut found);
     page(ask, "Release", &found, |i| render(state, *i))
 }
 
@@ -82,6 +96,7 @@ pub(crate) fn list(state: &State, ask: &Ask, keep: impl Fn(&Release) -> bool) ->
 pub(crate) fn add(state: &mut State, release: Release) -> usize {
     let index = state.releases.len();
     state.release_by_version.insert((release.project.clone(), release.version.to_lowercase()), index);
+    state.releases_of.entry(release.project.clone()).or_default().push(index);
     state.releases.push(Some(release));
     index
 }
@@ -101,7 +116,7 @@ fn create(
     if p["IsDisabled"] == true {
         return Err(Refusal::invalid(format!("The project '{name}' is disabled.")));
     }
-    let channels: Vec<&Value> = state.store.of("channels").iter().filter(|c| str_of(c, "ProjectId") == project).collect();
+    let channels: Vec<&Value> = state.store.of("channels").with("ProjectId", project).collect();
     let channel = match channel {
         Some(wanted) => channels
             .into_iter()
@@ -157,11 +172,9 @@ fn create(
 
 /// The highest version of a project with its last number raised.
 pub(crate) fn next_version(state: &State, project: &str) -> String {
-    let last = state
-        .releases
-        .iter()
-        .flatten()
-        .filter(|r| r.project == project)
+    let last = of_project(state, project)
+        .into_iter()
+        .filter_map(|i| state.release(i))
         .max_by_key(|r| (r.assembled, r.version.clone()))
         .map(|r| r.version.clone());
     let Some(last) = last else { return "0.0.1".into() };
@@ -184,7 +197,7 @@ pub(crate) fn next_version(state: &State, project: &str) -> String {
 /// `releases…`
 pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
     match (ask.method.as_str(), rest) {
-        ("GET", []) => return Answer::ok(list(state, ask, |_| true)),
+        ("GET", []) => return Answer::ok(list(state, ask, None, |_| true)),
         ("POST", []) => {
             let project = ask.text("ProjectId").ok_or_else(|| Refusal::invalid("The ProjectId field is required."))?;
             let version = ask.text("Version").ok_or_else(|| Refusal::invalid("The Version field is required."))?;
@@ -279,12 +292,16 @@ pub(crate) fn one(state: &mut State, ask: &Ask, index: usize, rest: &[&str]) -> 
             }
             Answer::ok(doc)
         }
-        ("GET", ["deployments"]) => Answer::ok(deployments::list(
-            state,
-            ask,
-            true,
-            |x| matches!(state.executions[x].what, super::state::What::Deploy { release, .. } if release == index),
-        )),
+        ("GET", ["deployments"]) => {
+            let among = state.by_release.get(&index).cloned().unwrap_or_default();
+            Answer::ok(deployments::list(
+                state,
+                ask,
+                true,
+                Some(among),
+                |x| matches!(state.executions[x].what, super::state::What::Deploy { release, .. } if release == index),
+            ))
+        }
         ("GET", ["progression"]) => Answer::ok(lifecycle::release_progression(state, index)),
         ("GET", ["deployments", "template"]) => Answer::ok(super::previews::template(state, index)),
         ("GET", ["deployments", "preview", environment]) => super::previews::one(state, index, environment, None),
@@ -348,7 +365,7 @@ fn defects(state: &State, index: usize) -> Vec<Value> {
 /// `GET …/deploymentprocesses/…/template`: what a new release needs (octopus-api.md §12.3).
 pub(crate) fn new_release_template(state: &State, project: &str, channel: Option<&str>) -> Value {
     let process = format!("deploymentprocess-{project}");
-    let mine = || state.releases.iter().flatten().filter(|r| r.project == project);
+    let mine = || of_project(state, project).into_iter().filter_map(|i| state.release(i));
     let last = mine().max_by_key(|r| r.assembled).map(|r| r.version.clone());
     let before = mine().filter(|r| channel.is_none_or(|c| r.channel.eq_ignore_ascii_case(c))).max_by_key(|r| r.assembled);
     let selected = before.and_then(|r| r.extra.get("SelectedPackages")).unwrap_or(&Value::Null);

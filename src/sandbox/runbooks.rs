@@ -156,15 +156,11 @@ pub(crate) fn route_snapshots(state: &mut State, ask: &Ask, rest: &[&str]) -> Op
             let name = ask.text("Name").ok_or_else(|| Refusal::invalid("The Name field is required."))?;
             let id = snapshot(state, str_of(&doc, "SpaceId"), str_of(&doc, "ProjectId"), str_of(&doc, "Id"), &name, ask.text("Notes"));
             let packages = ask.field("SelectedPackages");
-            if packages.is_array()
-                && let Some(snapshot) = state.store.of_mut("runbookSnapshots").get_mut(&id)
-            {
-                snapshot["SelectedPackages"] = packages.clone();
+            if packages.is_array() {
+                state.store.of_mut("runbookSnapshots").change(&id, |snapshot| snapshot["SelectedPackages"] = packages.clone());
             }
-            if ask.flag("publish") == Some(true)
-                && let Some(doc) = state.store.of_mut("runbooks").get_mut(&runbook)
-            {
-                doc["PublishedRunbookSnapshotId"] = json!(id);
+            if ask.flag("publish") == Some(true) {
+                state.store.of_mut("runbooks").change(&runbook, |doc| doc["PublishedRunbookSnapshotId"] = json!(id));
             }
             let noun = noun_of("runbookSnapshots").ok_or_else(|| Refusal::missing(&id))?;
             Answer::created(state.store.of("runbookSnapshots").get(&id).map_or(Value::Null, |d| present(noun, d)))
@@ -178,6 +174,7 @@ pub(crate) fn route_snapshots(state: &mut State, ask: &Ask, rest: &[&str]) -> Op
                     state,
                     ask,
                     false,
+                    state.by_project.get(&project).cloned(),
                     |x| matches!(&state.executions[x].what, What::Runbook { snapshot, .. } if snapshot.eq_ignore_ascii_case(id)),
                 )),
                 ["template"] => {
@@ -204,7 +201,7 @@ pub(crate) fn route_snapshots(state: &mut State, ask: &Ask, rest: &[&str]) -> Op
 /// `runbookRuns…`
 pub(crate) fn route_runs(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
     match (ask.method.as_str(), rest) {
-        ("GET", []) => Answer::ok(deployments::list(state, ask, false, |_| true)),
+        ("GET", []) => Answer::ok(deployments::list(state, ask, false, None, |_| true)),
         ("GET", [id]) => {
             let index = deployments::find(state, ask, id)?;
             Answer::ok(deployments::render(state, index))
@@ -236,8 +233,8 @@ pub(crate) fn create_named(state: &mut State, ask: &Ask) -> Handled {
     let runbook = state
         .store
         .of("runbooks")
-        .iter()
-        .find(|r| str_of(r, "ProjectId") == project && ["Id", "Name", "Slug"].iter().any(|k| str_of(r, k).eq_ignore_ascii_case(&name)))
+        .with("ProjectId", &project)
+        .find(|r| ["Id", "Name", "Slug"].iter().any(|k| str_of(r, k).eq_ignore_ascii_case(&name)))
         .map(|r| str_of(r, "Id").to_owned())
         .ok_or_else(|| Refusal { status: 404, message: format!("The runbook '{name}' was not found."), errors: Vec::new() })?;
     let base = deployments::read(state, &ask.body, &ask.user, true)?;

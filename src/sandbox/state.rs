@@ -30,10 +30,16 @@ pub(crate) struct State {
     pub(crate) written: BTreeMap<String, Value>,
     pub(crate) releases: Vec<Option<Release>>,
     pub(crate) release_by_version: HashMap<(String, String), usize>,
+    /// Those of a project in the order they were made, deleted ones too.
+    pub(crate) releases_of: HashMap<String, Vec<usize>>,
     pub(crate) executions: Vec<Execution>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) interruptions: Vec<Interruption>,
+    /// Those of a task.
+    pub(crate) interruptions_of: HashMap<usize, Vec<usize>>,
     pub(crate) events: Vec<Event>,
+    /// Those that name a document, by its id in lower case. A task knows its own.
+    pub(crate) events_about: HashMap<String, Vec<usize>>,
     /// Executions per project, environment and tenant, oldest first; deployments only.
     pub(crate) slots: BTreeMap<(String, String, Option<String>), Vec<usize>>,
     pub(crate) by_release: HashMap<usize, Vec<usize>>,
@@ -188,6 +194,8 @@ pub(crate) struct Task {
     /// Raised by every cancel, so that what was due before is stale.
     pub(crate) generation: u32,
     pub(crate) notes: Vec<(Timestamp, &'static str, String)>,
+    /// Entries of the audit log about it.
+    pub(crate) events: Vec<usize>,
 }
 
 /// The place of a task in the queue: moved to top, priority, position, number.
@@ -344,7 +352,40 @@ impl State {
 
     fn add_event(&mut self, category: &'static str, user: &str, message: String, about: About) {
         let user = if user == SYSTEM { Cow::Borrowed(SYSTEM) } else { Cow::Owned(user.to_owned()) };
+        let index = self.events.len();
+        match &about {
+            About::Task(task) => self.tasks[*task].events.push(index),
+            About::Documents { related, .. } => {
+                for id in related {
+                    self.events_about.entry(id.to_lowercase()).or_default().push(index);
+                }
+            }
+        }
         self.events.push(Event { category, user, occurred: self.now, message, about });
+    }
+
+    /// Adds a question to people and makes it the one its task waits for.
+    pub(crate) fn ask(&mut self, interruption: Interruption) -> usize {
+        let (index, task) = (self.interruptions.len(), interruption.task);
+        self.tasks[task].interruption = Some(index);
+        self.interruptions_of.entry(task).or_default().push(index);
+        self.interruptions.push(interruption);
+        index
+    }
+
+    /// The tasks that are about a task, deployment, run, release or project; none where that is not known by the id alone.
+    pub(crate) fn tasks_about(&self, id: &str) -> Option<Vec<usize>> {
+        let of = |executions: Option<&Vec<usize>>| executions.into_iter().flatten().map(|x| self.executions[*x].task).collect();
+        if let Some(n) = number(id, "ServerTasks-") {
+            return Some((n <= self.tasks.len()).then(|| n - 1).into_iter().collect());
+        }
+        if let Some(n) = number(id, "Releases-") {
+            return Some(of(self.by_release.get(&(n - 1))));
+        }
+        if let Some(n) = number(id, "Projects-") {
+            return Some(of(self.by_project.get(&format!("Projects-{n}"))));
+        }
+        self.execution_by_id.get(&id.to_lowercase()).map(|x| vec![self.executions[*x].task])
     }
 
     /// An audit entry for a changed document.
@@ -414,11 +455,12 @@ impl State {
     }
 }
 
-/// The number behind a prefix, whatever its case; at least 1.
+/// The number behind a prefix, whatever its case; at least 1, and written without zeros before it.
 pub(crate) fn number(id: &str, prefix: &str) -> Option<usize> {
     let (head, tail) = id.split_at_checked(prefix.len())?;
     if !head.eq_ignore_ascii_case(prefix) {
         return None;
     }
-    tail.parse().ok().filter(|n| *n > 0)
+    // `01` and `+1` are not how a server writes it.
+    tail.parse().ok().filter(|_| tail.starts_with(|c: char| ('1'..='9').contains(&c)))
 }

@@ -3,7 +3,7 @@
 use super::{
     answer::{Answer, Ask, Handled, Refusal},
     collection::page,
-    state::{SYSTEM, State, StepRun, Task, TaskState, What, in_words, stamp, stamp_or_null},
+    state::{SYSTEM, State, StepRun, Task, TaskState, What, in_words, number, stamp, stamp_or_null},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -190,7 +190,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
         .iter()
         .map(|s| TaskState::named(s).ok_or_else(|| Refusal::invalid(format!("The value '{s}' is not valid for TaskState."))))
         .collect::<Result<Vec<_>, _>>()?;
-    let (ids, spaces) = (ask.list("ids"), ask.list("spaces"));
+    let spaces = ask.list("spaces");
     let (active, running, pending, warned) =
         (ask.flag("active"), ask.flag("running"), ask.flag("hasPendingInterruptions"), ask.flag("hasWarningsOrErrors"));
     let is = |wanted: Option<&str>, value: Option<&str>| wanted.is_none_or(|w| value.is_some_and(|v| v.eq_ignore_ascii_case(w)));
@@ -236,14 +236,9 @@ fn list(state: &State, ask: &Ask) -> Handled {
             found.push(i);
         }
     };
-    if ids.is_empty() {
-        (0..state.tasks.len()).rev().for_each(&mut look);
-    } else {
-        let mut all: Vec<usize> = ids.iter().filter_map(|id| state.task_index(id)).collect();
-        all.sort_unstable_by(|a, b| b.cmp(a));
-        all.dedup();
-        all.into_iter().for_each(&mut look);
-    }
+    let of_project = project.filter(|p| number(p, "Projects-").is_some()).and_then(|p| state.tasks_about(p));
+    let all = || of_project.unwrap_or_else(|| (0..state.tasks.len()).collect());
+    ask.places(|id| state.task_index(id), all).into_iter().rev().for_each(&mut look);
     let mut doc = page(ask, "Task", &found, |i| render(state, *i));
     let mut totals = json!({});
     let mut elsewhere = json!({});
@@ -296,6 +291,7 @@ fn ad_hoc(state: &mut State, ask: &Ask) -> Handled {
         interruption: None,
         generation: 0,
         notes: Vec::new(),
+        events: Vec::new(),
     });
     state.queue.insert(key);
     state.event("TaskQueued", SYSTEM, state.tasks[index].description.clone(), vec![format!("ServerTasks-{}", index + 1)], None);

@@ -300,10 +300,10 @@ pub(crate) fn put(state: &mut State, ask: &Ask, id: &str) -> Handled {
 pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
     match (ask.method.as_str(), rest) {
         ("GET", []) => {
-            let found: Vec<Value> = ask.list("ids").iter().filter_map(|id| get(state, id).ok()).collect();
+            let found: Vec<Value> = ask.ids().iter().filter_map(|id| get(state, id).ok()).collect();
             Answer::ok(super::collection::page(ask, "VariableSet", &found, Clone::clone))
         }
-        ("GET", ["all"]) => Answer::ok(Value::Array(ask.list("ids").iter().filter_map(|id| get(state, id).ok()).collect())),
+        ("GET", ["all"]) => Answer::ok(Value::Array(ask.ids().iter().filter_map(|id| get(state, id).ok()).collect())),
         ("GET", ["names"]) => {
             let project = ask.query("project").unwrap_or_default();
             let names: Vec<Value> = of_project(state, project).iter().map(|v| v["Name"].clone()).collect();

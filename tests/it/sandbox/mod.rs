@@ -3,6 +3,7 @@
 mod agent;
 mod clients;
 mod faults;
+mod lists;
 mod log;
 mod messages;
 mod names;
