@@ -160,6 +160,12 @@ impl Give for jiff::SignedDuration {
     }
 }
 
+impl Give for Arc<str> {
+    fn give(self) -> Dynamic {
+        (*self).into()
+    }
+}
+
 impl<T: Give> Give for Option<T> {
     fn give(self) -> Dynamic {
         self.map_or(Dynamic::UNIT, Give::give)
@@ -338,7 +344,11 @@ impl LibraryBuilder {
             self.raw(name, &[own], |_, args| Ok(args[0].flatten_clone().cast::<T>().to_string().into()));
         }
         self.compared::<T>();
-        let property = |value: &Dynamic, call: &Call<'_>, name: &str| value.clone().try_cast::<T>()?.property(call, name);
+        let property = |value: &Dynamic, call: &Call<'_>, name: &str| match value.is_shared() {
+            // Not locked while a property asks the server.
+            true => value.clone().try_cast::<T>()?.property(call, name),
+            false => value.read_lock::<T>()?.property(call, name),
+        };
         ROWS.write().insert(own, RowType { doc: T::DOC, property });
         self.describe(T::DOC);
     }
@@ -450,15 +460,15 @@ static ROWS: RwLock<BTreeMap<TypeId, RowType>> = RwLock::new(BTreeMap::new());
 
 /// The columns of a value of one of our types: those that are wanted, otherwise those of its type. None when it is a value of another type,
 /// or one that is shown as `print` shows it.
-pub fn columns(call: &Call<'_>, value: &Dynamic, wanted: &[String]) -> HostResult<Option<Vec<(String, Dynamic)>>> {
+pub fn columns<'n>(call: &Call<'_>, value: &Dynamic, wanted: &'n [String]) -> HostResult<Option<Vec<(&'n str, Dynamic)>>> {
     let Some(row) = ROWS.read().get(&value.type_id()).copied() else { return Ok(None) };
-    let names: Vec<&str> = if wanted.is_empty() { row.doc.columns.to_vec() } else { wanted.iter().map(String::as_str).collect() };
+    let names: Vec<&'n str> = if wanted.is_empty() { row.doc.columns.to_vec() } else { wanted.iter().map(String::as_str).collect() };
     if names.is_empty() {
         return Ok(None);
     }
-    let cell = |name: &str| {
+    let cell = |name: &'n str| {
         if let Some(property) = (row.property)(value, call, name) {
-            return Ok((name.to_owned(), property?));
+            return Ok((name, property?));
         }
         let error = Error::new(Kind::Script, format!("a {} has no column `{name}`", row.doc.name));
         Err(raise(suggestion(name, row.doc.properties.iter().map(|p| p.name)).into_iter().fold(error, Error::help)))

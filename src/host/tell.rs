@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Kind},
     event::{Level, What},
     mail::{Attachment, Letter, Mailer, one_line},
-    report::{self, Cell, Format, Rows},
+    report::{self, Cell, Format, KeyedRows, Rows},
     secrets::MASK,
 };
 use jiff::SignedDuration;
@@ -69,49 +69,56 @@ impl OptionValue for Format {
 
 /// A value as a cell: times and durations keep what they are, so that each format writes them its own way.
 fn cell(value: &Dynamic) -> Cell {
-    if let Some(moment) = value.clone().try_cast::<Moment>() {
-        Cell::Time { shown: moment.to_string(), iso: moment.iso() }
-    } else if let Some(span) = value.clone().try_cast::<SignedDuration>() {
-        Cell::Span { shown: shown(value), seconds: span.as_secs_f64() }
+    if let Some(moment) = value.read_lock::<Moment>() {
+        Cell::Time { shown: moment.to_string().into(), iso: moment.iso().into() }
+    } else if let Some(span) = value.read_lock::<SignedDuration>().map(|span| span.as_secs_f64()) {
+        Cell::Span { shown: shown(value).into(), seconds: span }
     } else {
         to_json(value).into()
     }
 }
 
-/// A row of a report: one of our types, a map, or anything that prints.
-fn row(call: &Call<'_>, value: &Dynamic, columns: &[String]) -> HostResult<Vec<(String, Cell)>> {
+/// Adds a row of a report: one of our types, a map, or anything that prints.
+fn add_row(call: &Call<'_>, records: &mut KeyedRows, value: &Dynamic, columns: &[String]) -> HostResult<()> {
     if let Some(cells) = library::columns(call, value, columns)? {
-        return Ok(cells.into_iter().map(|(name, value)| (name, cell(&value))).collect());
+        records.add(cells.into_iter().map(|(name, value)| (name, cell(&value))));
+        return Ok(());
     }
-    Ok(match value.read_lock::<Map>() {
+    match value.read_lock::<Map>() {
         Some(map) => {
             // Of a map in the map a column may name a part: `a.b`.
             let is_wanted = |name: &str| {
                 columns.iter().any(|column| column.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
             };
             let wanted = map.iter().filter(|(name, _)| columns.is_empty() || is_wanted(name));
-            wanted.map(|(name, value)| (name.to_string(), cell(value))).collect()
+            records.add(wanted.map(|(name, value)| (name.as_str(), cell(value))));
         }
-        None => vec![(report::LONE.to_owned(), cell(value))],
-    })
+        None => records.add([(report::LONE, cell(value))]),
+    }
+    Ok(())
 }
 
 /// Rows of a list of anything.
 fn rows(call: &Call<'_>, value: Dynamic, columns: &[String]) -> HostResult<Rows> {
     let items = crate::engine::options::list(value);
-    let records = items.iter().map(|item| row(call, item, columns)).collect::<HostResult<Vec<_>>>()?;
-    let rows = Rows::from_records(records).map_err(raise)?;
+    let mut records = KeyedRows::default();
+    for item in items {
+        add_row(call, &mut records, &item, columns)?;
+    }
+    let rows = records.into_rows().map_err(raise)?;
     // A tenant column without tenants says nothing.
     Ok(if columns.is_empty() { without_empty_tenants(rows) } else { rows })
 }
 
-fn without_empty_tenants(rows: Rows) -> Rows {
+fn without_empty_tenants(mut rows: Rows) -> Rows {
     let Some(at) = rows.columns.iter().position(|c| c == "tenant") else { return rows };
-    if rows.rows.iter().any(|r| r.get(at).is_some_and(|c| !c.shown().is_empty())) {
-        return rows;
+    if rows.rows.iter().all(|row| row[at].shown().is_empty()) {
+        rows.columns.remove(at);
+        for row in &mut rows.rows {
+            row.remove(at);
+        }
     }
-    let keep: Vec<report::Column> = rows.columns.iter().filter(|c| *c != "tenant").map(|c| report::Column::new(c.clone())).collect();
-    rows.select(&keep)
+    rows
 }
 
 /// Rows without secrets, before any format wraps, cuts or escapes them.
@@ -127,7 +134,7 @@ fn readable_rows(host: &Host, rows: Rows) -> Rows {
     let columns = rows.columns.into_iter().map(&mut text).collect();
     let mut cell = |cell: Cell| match cell {
         Cell::Text(shown) => Cell::Text(text(shown)),
-        Cell::Nested(value) => Cell::Nested(host.secrets.clean_value(value)),
+        Cell::Nested(value) => Cell::Nested(host.secrets.clean_value(*value).into()),
         Cell::Number(number) if host.secrets.is_in(&number.to_string()) => Cell::Text(MASK.to_owned()),
         other => other,
     };

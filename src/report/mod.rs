@@ -4,7 +4,7 @@ mod html;
 mod rows;
 mod write;
 
-pub use rows::{Cell, Column, LONE, Rows};
+pub use rows::{Cell, Column, KeyedRows, LONE, Rows};
 
 use crate::error::{Error, Kind, Result, suggestion};
 use std::str::FromStr;
@@ -75,7 +75,9 @@ impl Default for Options {
 /// The rows in `format`. Every format but HTML ends with a line end; CSV and JSON carry no title.
 pub fn render(rows: &Rows, format: Format, options: &Options) -> String {
     let chosen;
-    let rows = if options.columns.is_empty() {
+    let as_they_are =
+        || options.columns.iter().map(|column| (&column.key, &column.heading)).eq(rows.columns.iter().map(|name| (name, name)));
+    let rows = if options.columns.is_empty() || as_they_are() {
         rows
     } else {
         chosen = rows.select(&options.columns);

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result, with_commas};
 use serde_json::{Map, Value};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// A column: the key in the objects, and what stands above it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,19 +44,19 @@ pub enum Cell {
     Number(serde_json::Number),
     /// Text.
     Text(String),
-    /// An object or an array; shown as compact JSON.
-    Nested(Value),
+    /// An object or an array; shown as compact JSON. A report has hundreds of thousands of cells, so that the largest kinds are kept small.
+    Nested(Box<Value>),
     /// A point in time.
     Time {
         /// As people read it.
-        shown: String,
+        shown: Box<str>,
         /// As programs read it: ISO 8601 with offset.
-        iso: String,
+        iso: Box<str>,
     },
     /// A length of time.
     Span {
         /// As people read it: `1h 30m`.
-        shown: String,
+        shown: Box<str>,
         /// As programs read it.
         seconds: f64,
     },
@@ -69,7 +69,7 @@ impl From<Value> for Cell {
             Value::Bool(yes) => Self::Bool(yes),
             Value::Number(number) => Self::Number(number),
             Value::String(text) => Self::Text(text),
-            nested => Self::Nested(nested),
+            nested => Self::Nested(nested.into()),
         }
     }
 }
@@ -81,7 +81,8 @@ impl Cell {
             Self::Empty => String::new(),
             Self::Bool(yes) => yes.to_string(),
             Self::Number(number) => number.to_string(),
-            Self::Text(text) | Self::Time { shown: text, .. } | Self::Span { shown: text, .. } => text.clone(),
+            Self::Text(text) => text.clone(),
+            Self::Time { shown, .. } | Self::Span { shown, .. } => shown.to_string(),
             Self::Nested(value) => value.to_string(),
         }
     }
@@ -101,8 +102,9 @@ impl Cell {
             Self::Empty => Value::Null,
             Self::Bool(yes) => Value::Bool(*yes),
             Self::Number(number) => Value::Number(number.clone()),
-            Self::Text(text) | Self::Time { iso: text, .. } => Value::String(text.clone()),
-            Self::Nested(value) => value.clone(),
+            Self::Text(text) => Value::String(text.clone()),
+            Self::Time { iso, .. } => Value::String(iso.to_string()),
+            Self::Nested(value) => Value::clone(value),
             Self::Span { seconds, .. } if seconds.fract() == 0.0 && seconds.abs() < 9e15 => Value::from(*seconds as i64),
             Self::Span { seconds, .. } => Value::from(*seconds),
         }
@@ -137,45 +139,14 @@ impl Rows {
             Value::Null => &[],
             one => std::slice::from_ref(one),
         };
-        let record = |item: &Value| match item {
-            Value::Object(object) => object.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect(),
-            other => vec![(LONE.to_owned(), other.clone().into())],
-        };
-        let records: Vec<_> = items.iter().map(record).collect();
-        let columns = Self::columns_of(&records);
-        Self::laid_out(records, columns)
-    }
-
-    /// Rows from cells with the names of their columns; columns in order of first appearance.
-    ///
-    /// # Errors
-    /// Kind `limit` when the table would have more than 5,000,000 cells: rows that have few names in common make columns for all of them.
-    pub fn from_records(records: Vec<Vec<(String, Cell)>>) -> Result<Self> {
-        let columns = Self::columns_of(&records);
-        if columns.len().saturating_mul(records.len()) > CELLS {
-            let (rows, columns) = (with_commas(records.len() as u64), with_commas(columns.len() as u64));
-            let error = Error::new(Kind::Limit, format!("a report of {rows} rows has {columns} columns, one for each name that a row has"));
-            return Err(error.help("say which columns it has: `report(rows, #{columns: [\"Project\", \"State\"]})`"));
-        }
-        Ok(Self::laid_out(records, columns))
-    }
-
-    fn columns_of(records: &[Vec<(String, Cell)>]) -> Vec<String> {
-        let mut known = HashSet::new();
-        records.iter().flatten().filter(|(name, _)| known.insert(name.as_str())).map(|(name, _)| name.clone()).collect()
-    }
-
-    fn laid_out(records: Vec<Vec<(String, Cell)>>, columns: Vec<String>) -> Self {
-        let places: HashMap<&str, usize> = columns.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-        let row = |record: Vec<(String, Cell)>| {
-            let mut row = vec![Cell::Empty; columns.len()];
-            for (name, cell) in record {
-                row[places[name.as_str()]] = cell;
+        let mut records = KeyedRows::default();
+        for item in items {
+            match item {
+                Value::Object(object) => records.add(object.iter().map(|(key, value)| (key.as_str(), value.clone().into()))),
+                other => records.add([(LONE, other.clone().into())]),
             }
-            row
-        };
-        let rows = records.into_iter().map(row).collect();
-        Self { columns, rows, title: None }
+        }
+        records.laid_out()
     }
 
     /// Rows of given cells. Short rows are filled up with empty cells, long ones cut.
@@ -205,10 +176,59 @@ impl Rows {
         if let Some(cell) = at(key) {
             return cell.clone();
         }
-        match key.split_once('.').map(|(first, rest)| (at(first), rest)) {
-            Some((Some(Cell::Nested(Value::Object(inner))), rest)) => inside(inner, rest).into(),
-            _ => Cell::Empty,
+        let Some((Some(Cell::Nested(outer)), rest)) = key.split_once('.').map(|(first, rest)| (at(first), rest)) else {
+            return Cell::Empty;
+        };
+        outer.as_object().map_or(Cell::Empty, |inner| inside(inner, rest).into())
+    }
+}
+
+/// Rows as they come, each made of cells with the names of their columns. The names, which most rows have in common, are kept once.
+#[derive(Default)]
+pub struct KeyedRows {
+    columns: Vec<String>,
+    places: HashMap<String, usize>,
+    rows: Vec<Vec<(usize, Cell)>>,
+}
+
+impl KeyedRows {
+    /// One more row; a name that is new is one more column.
+    pub fn add<'n>(&mut self, record: impl IntoIterator<Item = (&'n str, Cell)>) {
+        let place = |(name, cell): (&str, Cell)| {
+            let at = self.places.get(name).copied().unwrap_or_else(|| {
+                self.columns.push(name.to_owned());
+                self.places.insert(name.to_owned(), self.columns.len() - 1);
+                self.columns.len() - 1
+            });
+            (at, cell)
+        };
+        self.rows.push(record.into_iter().map(place).collect());
+    }
+
+    /// The rows; columns in order of first appearance.
+    ///
+    /// # Errors
+    /// Kind `limit` when the table would have more than 5,000,000 cells: rows that have few names in common make columns for all of them.
+    pub fn into_rows(self) -> Result<Rows> {
+        let (rows, columns) = (self.rows.len(), self.columns.len());
+        if columns.saturating_mul(rows) > CELLS {
+            let (rows, columns) = (with_commas(rows as u64), with_commas(columns as u64));
+            let error = Error::new(Kind::Limit, format!("a report of {rows} rows has {columns} columns, one for each name that a row has"));
+            return Err(error.help("say which columns it has: `report(rows, #{columns: [\"Project\", \"State\"]})`"));
         }
+        Ok(self.laid_out())
+    }
+
+    fn laid_out(self) -> Rows {
+        let columns = self.columns.len();
+        let row = |record: Vec<(usize, Cell)>| {
+            let mut row = vec![Cell::Empty; columns];
+            for (at, cell) in record {
+                row[at] = cell;
+            }
+            row
+        };
+        Rows { rows: self.rows.into_iter().map(row).collect(), columns: self.columns, title: None }
     }
 }
 
@@ -238,6 +258,11 @@ mod tests {
         assert_eq!(shown, [["1", "", "", ""], ["", "true", "{\"x\":[1,2]}", ""], ["", "", "", "7"]]);
         assert_eq!(Rows::from_json(&json!({"a": 1})).rows.len(), 1);
         assert_eq!(Rows::from_json(&Value::Null), Rows::default());
+    }
+
+    #[test]
+    fn a_cell_is_small_whatever_it_holds() {
+        assert!(size_of::<Cell>() <= 40, "{} bytes, and a report of a year has a million of them", size_of::<Cell>());
     }
 
     #[test]
