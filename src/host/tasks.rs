@@ -40,9 +40,9 @@ pub struct Inner {
     pub id: TaskId,
     /// How it is called in lines of output.
     pub subject: Subject,
-    /// The deployment, when it is one.
+    /// The deployment, when it is one, without its JSON: no script can read that of a task.
     pub deployment: Option<api::Deployment>,
-    /// The runbook run, when it is one.
+    /// The runbook run, when it is one, without its JSON.
     pub runbook_run: Option<api::RunbookRun>,
     /// The branch of the script that met it first.
     pub branch: String,
@@ -163,9 +163,15 @@ impl Task {
         place: Place,
         subject: Subject,
         last: api::Task,
-        deployment: Option<api::Deployment>,
-        runbook_run: Option<api::RunbookRun>,
+        mut deployment: Option<api::Deployment>,
+        mut runbook_run: Option<api::RunbookRun>,
     ) -> Self {
+        if let Some(one) = &mut deployment {
+            (one.raw, one.links) = Default::default();
+        }
+        if let Some(one) = &mut runbook_run {
+            (one.raw, one.links) = Default::default();
+        }
         let ended = AtomicBool::new(false);
         let (id, branch, last) = (last.id.clone(), crate::engine::branch(), Mutex::new(Arc::new(last)));
         Self(Arc::new(Inner { place, id, subject, deployment, runbook_run, branch, last, ended }))
@@ -213,6 +219,10 @@ impl Task {
     pub fn saw(&self, host: &Host, seen: Arc<api::Task>) {
         let changed = {
             let mut last = self.last.lock();
+            // Polled, and nothing has changed.
+            if Arc::ptr_eq(&last, &seen) {
+                return;
+            }
             let changed = last.state != seen.state;
             *last = Arc::clone(&seen);
             changed

@@ -23,7 +23,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use rhai::{Dynamic, FnPtr};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What a look found.
@@ -158,13 +158,15 @@ pub fn for_tasks(call: &dyn Asker, host: &Host, tasks: &[Task], options: &WaitOp
     };
     let mut answered = Vec::new();
     let mut since = None;
+    // Asked here: inside of the step nobody keeps anything.
+    let is_kept = host.recorder().is_some();
     loop {
         let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
         if over(&open) {
             return Ok(true);
         }
-        let ids: Vec<String> = open.iter().map(|t| t.id.to_string()).collect();
-        let arguments = json!({"tasks": ids, "timeout": text::show(options.timeout)});
+        let arguments = || json!({"tasks": ids(&open), "timeout": text::show(options.timeout)});
+        let arguments = if is_kept { arguments() } else { Value::Null };
         let answered_before = &answered;
         let stretch = host.waited(
             "wait",
@@ -172,7 +174,7 @@ pub fn for_tasks(call: &dyn Asker, host: &Host, tasks: &[Task], options: &WaitOp
             |began| {
                 let (began, limit) = since.unwrap_or_else(|| (began, Limit::at(host, later(began, options.timeout))));
                 let stretch = watch(host, tasks, open, options, answered_before, limit.now_at(host), &over)?;
-                let record = stretch.to_json(began, tasks);
+                let record = if is_kept { stretch.to_json(began, tasks) } else { Value::Null };
                 Ok(((began, stretch), record))
             },
             |record| Stretch::again(host, tasks, record),
@@ -211,6 +213,10 @@ pub fn for_tasks(call: &dyn Asker, host: &Host, tasks: &[Task], options: &WaitOp
     }
 }
 
+fn ids(tasks: &[Task]) -> Vec<String> {
+    tasks.iter().map(|task| task.id.to_string()).collect()
+}
+
 /// How a stretch of waiting ended: a wait is one, or several with a question to the script between them.
 enum Stretch {
     /// Whether what was waited for came.
@@ -220,7 +226,7 @@ enum Stretch {
 }
 
 impl Stretch {
-    fn to_json(&self, began: Timestamp, tasks: &[Task]) -> serde_json::Value {
+    fn to_json(&self, began: Timestamp, tasks: &[Task]) -> Value {
         let seen: Vec<_> = tasks.iter().map(Task::last).filter(|t| !t.raw.is_null()).map(|t| t.raw.clone()).collect();
         let mut record = json!({"began": began.to_string(), "tasks": seen});
         match self {
@@ -233,7 +239,7 @@ impl Stretch {
     }
 
     /// What [`Stretch::to_json`] wrote, and since when the whole wait lasts.
-    fn again(host: &Host, tasks: &[Task], record: &serde_json::Value) -> HostResult<(Timestamp, Self)> {
+    fn again(host: &Host, tasks: &[Task], record: &Value) -> HostResult<(Timestamp, Self)> {
         for seen in record["tasks"].as_array().into_iter().flatten() {
             let seen = <api::Task as api::decode::Document>::decode(seen.clone()).map_err(|problem| raise(problem.into_error("task")))?;
             let seen = Arc::new(seen);
@@ -306,7 +312,7 @@ pub fn failures(host: &Host, tasks: &[Task]) -> Option<Error> {
     let first = failed.first()?;
     let look = |task: &Task| host.block_plain(task.failure()).unwrap_or_else(|error| error);
     let error = look(first);
-    let all: Vec<String> = failed.iter().map(|t| t.id.to_string()).collect();
+    let all = ids(&failed);
     if failed.len() == 1 {
         return Some(error.with("tasks", all));
     }
@@ -383,7 +389,7 @@ pub(super) fn left_open(call: &dyn Asker, host: &Host, tasks: &[Task], options: 
         None => format!("after {limit} "),
     };
     Ok(Error::new(Kind::Timeout, format!("{before}{count} still open: {}; {done}", named.join(", ")))
-        .with("open_tasks", open.iter().map(|t| t.id.to_string()).collect::<Vec<_>>())
+        .with("open_tasks", ids(&open))
         .with("done_with_open", done)
         .with("timeout", limit))
 }
@@ -423,7 +429,7 @@ pub fn cancel_all(host: &Host, open: &[Task]) -> HostResult<(usize, Vec<String>)
             Err(error) => problems.push(format!("{} could not be cancelled: {}", task.subject.title, message(&error))),
         }
     }
-    let ids: Vec<String> = cancelled.iter().map(|t| t.id.to_string()).collect();
+    let is_kept = host.recorder().is_some();
     let stop = |began| {
         let ended = until(host, later(began, SignedDuration::from_mins(10)), || {
             for task in cancelled.iter().filter(|t| !t.last().is_completed()) {
@@ -436,10 +442,11 @@ pub fn cancel_all(host: &Host, open: &[Task]) -> HostResult<(usize, Vec<String>)
             }
         });
         let stopped = ended?.unwrap_or(Stretch::Over(false));
-        let record = stopped.to_json(began, &cancelled);
+        let record = if is_kept { stopped.to_json(began, &cancelled) } else { Value::Null };
         Ok((stopped, record))
     };
-    let stopped = host.waited("wait for the end of", ids.into(), stop, |record| Ok(Stretch::again(host, &cancelled, record)?.1));
+    let stopped =
+        host.waited("wait for the end of", ids(&cancelled).into(), stop, |record| Ok(Stretch::again(host, &cancelled, record)?.1));
     match stopped {
         Err(error) if stops(&error) => return Err(error),
         Ok(Stretch::Over(false)) => problems.push("not all have stopped yet".to_owned()),

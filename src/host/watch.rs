@@ -16,7 +16,10 @@ use crate::{
     event::What,
 };
 use jiff::{SignedDuration, Timestamp};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 /// How many queued tasks of one wait are explained.
 const EXPLAINED: usize = 5;
@@ -70,15 +73,16 @@ impl<'o> Watcher<'o> {
 
     /// Asks for all tasks at once, tells what changed, takes complete ones out of `open`.
     pub fn look(&mut self, host: &Host, open: &mut Vec<Task>, deadline: Timestamp) -> HostResult<()> {
-        let mut seen: BTreeMap<(&str, TaskId), Arc<api::Task>> = BTreeMap::new();
+        let mut seen: Vec<(&String, HashMap<TaskId, Arc<api::Task>>)> = Vec::new();
         for (server, watch) in &self.watches {
-            for task in host.block_plain(watch.poll(deadline)).map_err(|error| raise(about(error, open)))? {
-                seen.insert((server, task.id.clone()), task);
-            }
+            let polled = host.block_plain(watch.poll(deadline)).map_err(|error| raise(about(error, open)))?;
+            seen.push((server, polled.into_iter().map(|task| (task.id.clone(), task)).collect()));
         }
+        let is_only_server = seen.len() == 1;
         for task in open.iter() {
             // Not taken out: a list may name the same task twice, e.g. as it was started and as `running` found it.
-            if let Some(now) = seen.get(&(task.place.client.address().as_str(), task.id.clone())) {
+            let now = seen.iter().filter_map(|(server, tasks)| Some((server, tasks.get(&task.id)?)));
+            if let Some((_, now)) = now.rev().find(|(server, _)| is_only_server || task.place.client.address() == ***server) {
                 task.saw(host, Arc::clone(now));
             }
         }
