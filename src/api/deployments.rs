@@ -1,5 +1,6 @@
 //! Deployments: list them, and create exactly one.
 
+use super::address::Route;
 use super::decode::{Links, document};
 use super::id::{ChannelId, DeploymentId, EnvironmentId, FreezeId, ProjectId, ReleaseId, TaskId, TenantId, UserId, VariableSetId};
 use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked, Sending};
@@ -219,6 +220,13 @@ pub struct DeploymentQuery {
     pub limit: Option<usize>,
 }
 
+impl DeploymentQuery {
+    /// Whether the list, which begins with the newest, has still to be read where `one` stands.
+    fn goes_back_to(&self, one: &Deployment) -> bool {
+        one.created.zip(self.created_after).is_none_or(|(created, after)| created >= after)
+    }
+}
+
 impl SpaceClient {
     /// A deployment by id.
     pub async fn deployment(&self, id: &DeploymentId) -> Result<Deployment> {
@@ -232,23 +240,27 @@ impl SpaceClient {
 
     /// Deployments, newest first.
     pub async fn deployments(&self, query: &DeploymentQuery) -> Result<Vec<Deployment>> {
-        let wanted = |d: &Deployment| match (d.created, query.created_after) {
-            (Some(created), Some(after)) => created >= after,
-            _ => true,
-        };
-        self.deployments_while(query, wanted).await
+        self.deployments_while(query, |one| query.goes_back_to(one)).await
     }
 
     /// Deployments, newest first, up to the first one that `wanted` does not want, however many there are.
     pub async fn deployments_while(&self, query: &DeploymentQuery, wanted: impl Fn(&Deployment) -> bool) -> Result<Vec<Deployment>> {
-        let route = self
-            .route("deployments")
+        self.client().list_while(&self.deployments_route(query), query.limit, wanted).await
+    }
+
+    /// Gives deployments, newest first, to `take`, which returns how many bytes it keeps of each: for lists of years.
+    pub async fn each_deployment(&self, query: &DeploymentQuery, mut take: impl FnMut(Deployment) -> usize) -> Result<()> {
+        let take = |one| if query.goes_back_to(&one) { Some(take(one)) } else { None };
+        self.client().each(&self.deployments_route(query), query.limit, take).await
+    }
+
+    fn deployments_route(&self, query: &DeploymentQuery) -> Route {
+        self.route("deployments")
             .list("projects", &query.projects)
             .list("environments", &query.environments)
             .list("tenants", &query.tenants)
             .list("channels", &query.channels)
-            .maybe("taskState", query.state.as_ref());
-        self.client().list_while(&route, query.limit, wanted).await
+            .maybe("taskState", query.state.as_ref())
     }
 
     /// Creates exactly one deployment, or none and says why; [`super::marked`] describes the protocol and its limits.

@@ -8,6 +8,7 @@ mod address;
 mod answer;
 pub mod artifacts;
 mod bounded;
+mod by_ids;
 pub mod channels;
 mod children;
 pub mod client;

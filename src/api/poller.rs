@@ -11,14 +11,15 @@
 //! - Complete tasks are not asked for again. An id that two answers in a row leave out is an error: servers drop
 //!   unknown ids silently (octopus-api.md §6), but may not know a task yet that was created a moment ago.
 
+use super::by_ids::BATCH;
 use super::id::TaskId;
 use super::spaces::SpaceClient;
-use super::tasks::{BATCH, Task, TaskState, unknown_tasks};
+use super::tasks::{Task, TaskState, unknown_tasks};
 use crate::clock::{Busy, Clock, later};
 use crate::error::{Error, Kind, Result};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -105,15 +106,12 @@ impl Poller {
 
     /// Watches tasks until the answer is dropped.
     pub fn watch(&self, ids: impl IntoIterator<Item = TaskId>) -> Watch {
-        let mut unique: Vec<TaskId> = Vec::new();
         let now = self.clock().now();
         let mut state = self.0.state.lock();
-        for id in ids {
-            if unique.contains(&id) {
-                continue;
-            }
+        let mut met = HashSet::new();
+        let unique: Vec<TaskId> = ids.into_iter().filter(|id| met.insert(id.clone())).collect();
+        for id in &unique {
             state.watched.entry(id.clone()).or_insert(Entry { watchers: 0, since: now, task: None, misses: 0, queued: 0 }).watchers += 1;
-            unique.push(id);
         }
         // New tasks are looked at as soon as the budget allows.
         let soonest = state.last.map_or(now, |last| later(last, self.floor(state.open().count())));
@@ -149,16 +147,20 @@ impl Poller {
     async fn refresh(&self, ids: &[TaskId], until: Timestamp) -> Result<()> {
         // Dropped on every way out, also when the caller is cancelled in the middle.
         let _done = Refreshing(self);
-        let found = self.0.space.until(until).known_tasks(ids).await?;
+        let mut found = self.0.space.until(until).known_tasks(ids).await?;
         let now = self.clock().now();
         let mut state = self.0.state.lock();
         for id in ids {
             let Some(entry) = state.watched.get_mut(id) else { continue };
-            match found.get(id) {
+            match found.remove(id) {
                 Some(task) => {
                     let queued = !task.has_started() && task.state == TaskState::Queued;
                     entry.queued = if queued { entry.queued.saturating_add(1) } else { 0 };
-                    (entry.task, entry.misses) = (Some(Arc::new(task.clone())), 0);
+                    entry.misses = 0;
+                    // A task that has not changed stays the one that its waits hold already.
+                    if entry.task.as_deref() != Some(&task) {
+                        entry.task = Some(Arc::new(task));
+                    }
                 }
                 None => entry.misses += 1,
             }

@@ -12,7 +12,10 @@ use super::version::{Version, VersionRange};
 use crate::error::{Error, Kind, Result, suggestion};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap},
+};
 
 editable! {
     /// A release (octopus-api.md §12.1).
@@ -177,13 +180,16 @@ impl SpaceClient {
         self.client().fetch(&self.route("releases").then(id)).await
     }
 
-    /// Releases by id, in the order asked for; unknown ones are left out.
-    pub async fn releases_by_ids(&self, ids: &[ReleaseId]) -> Result<Vec<Release>> {
-        let mut found: Vec<Release> = Vec::new();
-        for ids in ids.chunks(100) {
-            found.extend(self.client().list::<Release>(&self.route("releases").list("ids", ids), None).await?);
-        }
-        Ok(ids.iter().filter_map(|id| found.iter().find(|r| r.id == *id).cloned()).collect())
+    /// Those of the releases that the server knows, a hundred a request.
+    pub async fn known_releases(&self, ids: &[ReleaseId]) -> Result<HashMap<ReleaseId, Release>> {
+        let mut found = HashMap::new();
+        self.each_known_release(ids, |release| drop(found.insert(release.id.clone(), release))).await?;
+        Ok(found)
+    }
+
+    /// Gives those of the releases that the server knows to `take`, one after the other.
+    pub async fn each_known_release(&self, ids: &[ReleaseId], take: impl FnMut(Release)) -> Result<()> {
+        self.client().each_by_id(&self.route("releases"), ids, None, take).await
     }
 
     /// A project's releases, newest first.

@@ -92,21 +92,37 @@ impl Client {
 
     /// Reads a collection up to the first item that `wanted` does not want: for lists that are sorted.
     ///
+    /// # Errors
+    /// Those of [`Client::each`].
+    pub async fn list_while<T: Document>(&self, route: &Route, limit: Option<usize>, wanted: impl Fn(&T) -> bool) -> Result<Vec<T>> {
+        let mut items = Vec::new();
+        let take = |item: T| {
+            let weight = wanted(&item).then(|| bounded::weight(item.raw()) + size_of::<T>());
+            items.extend(weight.map(|_| item));
+            weight
+        };
+        self.each(route, limit, take).await?;
+        Ok(items)
+    }
+
+    /// Reads a collection and gives each item to `take`, which returns how much memory what it keeps of the item needs, in bytes, or none to
+    /// end the reading.
+    ///
     /// Follows `Page.Next`; where a body has no links, counts with `skip` and `take` (payloads, "Collections"). A list may change while it
     /// is read: an item that comes up again on a later page is left out, and where the server says that items went away, the pages after
     /// them are read again from where the rest moved to.
     ///
     /// # Errors
     /// `bad_answer` for a list that has no end or is larger than `bounded` says, and for one that breaks off before its end.
-    pub async fn list_while<T: Document>(&self, route: &Route, limit: Option<usize>, wanted: impl Fn(&T) -> bool) -> Result<Vec<T>> {
-        let mut items: Vec<T> = Vec::new();
+    pub async fn each<T: Document>(&self, route: &Route, limit: Option<usize>, mut take: impl FnMut(T) -> Option<usize>) -> Result<()> {
+        let mut read = 0;
         let mut known: HashSet<String> = HashSet::new();
         let (mut start, mut said) = (0, None);
         let mut reading = ListProgress { route, noun: T::NOUN, pages: 0, weight: 0, stale: 0, links: HashSet::new() };
         let at = |start: usize| route.clone().with("skip", start).with("take", limit.unwrap_or(PAGE).clamp(1, PAGE));
         let mut next = at(0);
         loop {
-            reading.turn(items.len())?;
+            reading.turn(read)?;
             let page = self.page::<T>(&next).await?;
             let gone = said.zip(page.total).map_or(0, |(before, now): (usize, usize)| before.saturating_sub(now)).min(start);
             said = page.total;
@@ -116,19 +132,17 @@ impl Client {
                 reading.links.clear();
                 continue;
             }
-            let (count, before) = (page.items.len(), items.len());
+            let (count, before) = (page.items.len(), read);
             for item in page.items {
-                if !wanted(&item) {
-                    return Ok(items);
-                }
                 let id = item.raw()["Id"].as_str().unwrap_or_default();
                 if !id.is_empty() && !known.insert(id.to_owned()) {
                     continue;
                 }
-                reading.add(&item, items.len())?;
-                items.push(item);
-                if limit.is_some_and(|limit| items.len() >= limit) {
-                    return Ok(items);
+                let Some(weight) = take(item) else { return Ok(()) };
+                reading.add(weight, read)?;
+                read += 1;
+                if limit.is_some_and(|limit| read >= limit) {
+                    return Ok(());
                 }
             }
             start += count;
@@ -136,10 +150,10 @@ impl Client {
             next = match page.next {
                 Some(link) if count > 0 => reading.follow(link)?,
                 None if count > 0 && claimed => at(start),
-                _ if claimed => return Err(reading.broken_off(items.len(), page.total)),
-                _ => return Ok(items),
+                _ if claimed => return Err(reading.broken_off(read, page.total)),
+                _ => return Ok(()),
             };
-            reading.brought(items.len() - before)?;
+            reading.brought(read - before)?;
         }
     }
 
@@ -196,9 +210,9 @@ impl ListProgress<'_> {
         Ok(())
     }
 
-    /// One more item.
-    fn add<T: Document>(&mut self, item: &T, read: usize) -> Result<()> {
-        self.weight += bounded::weight(item.raw()) + size_of::<T>();
+    /// One more item, of which so many bytes are kept.
+    fn add(&mut self, weight: usize, read: usize) -> Result<()> {
+        self.weight += weight;
         if self.weight > bounded::LIST {
             let most = size(bounded::LIST as u64);
             return Err(self.endless(format!("needs more than {most} of memory; {read} {}s were read", self.noun)));

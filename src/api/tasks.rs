@@ -1,6 +1,7 @@
 //! Server tasks: read them one by one or in batches, their logs, and act on them.
 
 use super::address::Route;
+use super::by_ids::BATCH;
 use super::client::Client;
 use super::decode::{Links, document, part, words};
 use super::deployments::Deployment;
@@ -11,9 +12,7 @@ use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-
-/// Ids asked for in one request; more make an address too long for some proxies (octopus-api.md §6).
-pub const BATCH: usize = 100;
+use std::collections::HashMap;
 
 words! {
     /// The state of a task (octopus-api.md §18.2; the numbers are those of old servers).
@@ -368,27 +367,21 @@ impl SpaceClient {
     /// Tasks in the order asked for, a hundred a request; an id the server does not know is an error.
     pub async fn tasks_by_ids(&self, ids: &[TaskId]) -> Result<Vec<Task>> {
         let found = self.known_tasks(ids).await?;
-        let (mut tasks, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
-        for id in ids {
-            match found.get(id) {
-                Some(task) => tasks.push(task.clone()),
-                None => missing.push(id.clone()),
-            }
-        }
-        if missing.is_empty() { Ok(tasks) } else { Err(unknown_tasks(&missing)) }
+        let missing: Vec<TaskId> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
+        if missing.is_empty() { Ok(ids.iter().filter_map(|id| found.get(id).cloned()).collect()) } else { Err(unknown_tasks(&missing)) }
     }
 
     /// Those of the tasks that the server knows, a hundred a request.
-    pub(crate) async fn known_tasks(&self, ids: &[TaskId]) -> Result<std::collections::HashMap<TaskId, Task>> {
-        let mut found = std::collections::HashMap::with_capacity(ids.len());
-        for batch in ids.chunks(BATCH) {
-            // `take` must be said: 30 is the default even for ids.
-            let route = self.route("tasks").list("ids", batch);
-            for task in self.client().list::<Task>(&route, Some(BATCH)).await? {
-                found.insert(task.id.clone(), task);
-            }
-        }
+    pub(crate) async fn known_tasks(&self, ids: &[TaskId]) -> Result<HashMap<TaskId, Task>> {
+        let mut found = HashMap::with_capacity(ids.len());
+        self.each_known_task(ids, |task| drop(found.insert(task.id.clone(), task))).await?;
         Ok(found)
+    }
+
+    /// Gives those of the tasks that the server knows to `take`, one after the other.
+    pub(crate) async fn each_known_task(&self, ids: &[TaskId], take: impl FnMut(Task)) -> Result<()> {
+        // `take` must be said: 30 is the default even for ids.
+        self.client().each_by_id(&self.route("tasks"), ids, Some(BATCH), take).await
     }
 
     /// Tasks, newest first.

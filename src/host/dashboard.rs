@@ -8,14 +8,17 @@ use super::{
     words::VERDICTS,
 };
 use crate::{
-    api::{self, DeploymentId, ProjectId, ReleaseId, TaskId, TenantId},
+    api::{self, DeploymentId, EnvironmentId, ProjectId, ReleaseId, TaskId, TenantId},
     engine::choice::Chosen,
     error::Result,
 };
 use jiff::Timestamp;
 use rhai::{Array, Dynamic};
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 /// One row of the dashboard.
 #[derive(Clone)]
@@ -214,21 +217,30 @@ pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>
     if items.iter().any(|i| i.tenant_id.is_some()) {
         place.remember_tenants(&place.space.tenants(&api::TenantQuery::default()).await?);
     }
-    let spot = |i: &api::DashboardItem| (i.project_id.clone(), i.environment_id.clone(), i.tenant_id.clone());
+    fn spot(item: &api::DashboardItem) -> (&Option<ProjectId>, &Option<EnvironmentId>, &Option<TenantId>) {
+        (&item.project_id, &item.environment_id, &item.tenant_id)
+    }
+    // The first of several counts, as the server sorts them.
+    let mut previous = HashMap::new();
+    for item in items.iter().filter(|i| i.is_previous) {
+        previous.entry(spot(item)).or_insert(item);
+    }
+    let projects: HashMap<&ProjectId, &api::Project> = projects.iter().map(|project| (&project.id, project)).collect();
+    let places: HashMap<&EnvironmentId, usize> = environments.iter().enumerate().rev().map(|(at, env)| (&env.id, at)).collect();
     let mut found = Vec::new();
     for item in items.iter().filter(|i| !i.is_previous) {
         // Where the newest deployment did not succeed the server sends the one before it along (octopus-api.md §23).
         let item = if options.successful && item.state != api::TaskState::Success {
-            match items.iter().find(|p| p.is_previous && spot(p) == spot(item)) {
-                Some(previous) => previous,
+            match previous.get(&spot(item)) {
+                Some(previous) => *previous,
                 None => continue,
             }
         } else {
             item
         };
         let (Some(project), Some(place_in_order), Some(release)) = (
-            projects.iter().find(|p| item.project_id.as_ref() == Some(&p.id)),
-            environments.iter().position(|e| item.environment_id.as_ref() == Some(&e.id)),
+            item.project_id.as_ref().and_then(|id| projects.get(id)),
+            item.environment_id.as_ref().and_then(|id| places.get(id).copied()),
             item.release_id.clone(),
         ) else {
             continue;

@@ -3,10 +3,10 @@
 use super::{
     Host,
     history::Spot,
+    past_deployments::{DeploymentFilter, past},
     place::{ChannelRef, EnvironmentRef, Given, Place, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TenantRef},
-    rows::{Reach, RowLimit, Rows},
     tasks::Task,
-    time::{Moment, When},
+    time::When,
 };
 use crate::{
     api::{
@@ -14,7 +14,7 @@ use crate::{
         meant::{Keys, the_one},
     },
     engine::{
-        choice::{Chosen, Name, OneOrMore},
+        choice::{Name, OneOrMore},
         thrown::{HostResult, REVEAL, holds_secret, raise},
     },
     error::{Error, Kind, Result},
@@ -24,83 +24,7 @@ use crate::{
 use jiff::SignedDuration;
 use rhai::{Dynamic, Map};
 use serde_json::json;
-use std::{collections::BTreeMap, fmt};
-
-/// A past or running deployment.
-#[derive(Clone)]
-pub struct Deployment {
-    place: Place,
-    project: String,
-    env: String,
-    tenant: Option<String>,
-    release: String,
-    document: api::Deployment,
-    /// None when the server keeps the deployment and no longer its task.
-    task: Option<api::Task>,
-}
-
-impl Deployment {
-    fn state(&self) -> Option<api::TaskState> {
-        self.task.as_ref().map(|task| task.state.clone())
-    }
-}
-
-impl Deployment {
-    /// The document.
-    pub fn document(&self) -> &api::Deployment {
-        &self.document
-    }
-
-    /// Whether it is the same one.
-    pub fn same(&self, other: &Self) -> bool {
-        self.document.id == other.document.id && self.place.client.address() == other.place.client.address()
-    }
-}
-
-impl fmt::Display for Deployment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state().map_or_else(|| "its task is gone".to_owned(), |state| state.to_string());
-        write!(f, "{} {} → {} ({state})", self.project, self.release, self.env)
-    }
-}
-
-crate::script_type! {
-    /// A deployment with its outcome.
-    Deployment as "Deployment" shows [project, release, env, tenant, state, created, duration, deployed_by] {
-        /// The id, e.g. `Deployments-901`.
-        id: "text" = |_call, d| d.document.id.to_string();
-        /// The project's name.
-        project: "text" = |_call, d| d.project.clone();
-        /// The release's version.
-        release: "text" = |_call, d| d.release.clone();
-        /// The environment's name.
-        env: "text" = |_call, d| d.env.clone();
-        /// The tenant's name; `()` when there is none.
-        tenant: "text" = |_call, d| d.tenant.clone();
-        /// The state of its task: `Success`, `Failed`, ...; `()` when the server no longer has the task.
-        state: "text" = |_call, d| d.state();
-        /// When it was created.
-        created: "Moment" = |call, d| { let host = Host::of(call)?; d.document.created.map(|at| Moment::of(&host, at)) };
-        /// When it first started; `()` before that.
-        started: "Moment" = |call, d| { let host = Host::of(call)?; d.task.as_ref().and_then(|t| t.start_time).map(|at| Moment::of(&host, at)) };
-        /// When it was complete; `()` before that.
-        ended: "Moment" = |call, d| { let host = Host::of(call)?; d.task.as_ref().and_then(|t| t.completed_time).map(|at| Moment::of(&host, at)) };
-        /// From start to end; `()` while it is open.
-        duration: "duration" = |_call, d| d.task.as_ref().and_then(|t| t.start_time.zip(t.completed_time)).map(|(from, to)| to.duration_since(from));
-        /// Who deployed it.
-        deployed_by: "text" = |_call, d| d.document.deployed_by.clone();
-        /// Its comment.
-        comments: "text" = |_call, d| d.document.comments.clone();
-        /// The server's error message; empty when there is none.
-        error: "text" = |_call, d| d.task.as_ref().map(|t| t.error_message.clone()).unwrap_or_default();
-        /// The task's id.
-        task: "text" = |_call, d| d.document.task_id.to_string();
-        /// Where a person looks at it.
-        url: "text" = |_call, d| d.place.space.task_url(&d.document.task_id);
-        /// The whole document of the server.
-        raw: "map" = |_call, d| d.document.raw.clone();
-    }
-}
+use std::collections::BTreeMap;
 
 /// The newest successful deployment of a project to an environment, with names.
 #[derive(Clone, Debug)]
@@ -299,7 +223,22 @@ pub struct Plan {
     /// Tenant.
     pub tenant: Option<api::Tenant>,
     /// Release.
-    pub release: api::Release,
+    pub release: PlannedRelease,
+}
+
+/// The release of a [`Plan`]: the server is told its id, and people its version.
+#[derive(Clone)]
+pub struct PlannedRelease {
+    /// Its id.
+    pub id: api::ReleaseId,
+    /// Its version.
+    pub version: String,
+}
+
+impl From<api::Release> for PlannedRelease {
+    fn from(release: api::Release) -> Self {
+        Self { id: release.id, version: release.version }
+    }
 }
 
 impl Plan {
@@ -329,9 +268,13 @@ impl Host {
                     format!("the release given is one of another project, not of {}", project.name),
                 )));
             }
-            // Its version could be read as that of another one.
-            Some(Given::Release { id, .. }) => self.block(place.space.release(id))?,
-            _ => self.choose(&place, &project, version.as_str(), options.channel.as_ref())?,
+            // Its version could be read as that of another one. Nothing is asked: the deployment names the id, and what the server thinks of
+            // that release when it gets it is what counts. It is a step still, as in the records of runs that asked.
+            Some(Given::Release { id, .. }) => {
+                let given = PlannedRelease { id: id.clone(), version: version.as_str().to_owned() };
+                self.block(async { Ok(given) })?
+            }
+            _ => self.choose(&place, &project, version.as_str(), options.channel.as_ref())?.into(),
         };
         Ok(Plan { place, project, environment, tenant, release })
     }
@@ -466,68 +409,6 @@ pub fn form_values(preview: &api::previews::Preview, whole: &str, variables: &Ma
         values.insert(prompt.element.clone(), prompted_value(prompt, preview, value)?);
     }
     Ok(values)
-}
-
-crate::options! {
-    /// Which deployments.
-    pub struct DeploymentFilter for ["deployments"] {
-        /// Only these projects.
-        projects: Chosen<ProjectRef> = Chosen::All, "all";
-        /// Only these environments.
-        env: Chosen<EnvironmentRef> = Chosen::All, "all";
-        /// Only these tenants.
-        tenants: Chosen<TenantRef> = Chosen::All, "all";
-        /// Only those whose task is in this state, e.g. `"Failed"`.
-        state: Option<api::TaskState> = None, "none";
-        /// Only those created since then: all of them, unless `limit` says otherwise.
-        since: Option<When> = None, "none";
-        /// How many at most, from 1 to 100000. Without it and without `since` the newest 100; a warning tells when there are more, and
-        /// `rows.more` is true.
-        limit: Option<RowLimit> = None, "100";
-    }
-}
-
-async fn past(host: &Host, place: &Place, filter: &DeploymentFilter, since: Option<jiff::Timestamp>) -> Result<Rows<Deployment>> {
-    if filter.projects.is_nothing() || filter.env.is_nothing() || filter.tenants.is_nothing() {
-        return Ok(Rows::none());
-    }
-    let reach = Reach::new(filter.limit, since.is_some());
-    let mut query =
-        api::DeploymentQuery { state: filter.state.clone(), created_after: since, limit: reach.asked(), ..api::DeploymentQuery::default() };
-    for name in filter.projects.named() {
-        query.projects.push(place.project(name).await?.id);
-    }
-    for name in filter.env.named() {
-        query.environments.push(place.environment(name).await?.id);
-    }
-    for name in filter.tenants.named() {
-        query.tenants.push(place.tenant(name).await?.id);
-    }
-    let Rows { found, more } = reach.cut(host, "deployments", "`since` returns all since a time", place.space.deployments(&query).await?);
-    let task_ids: Vec<api::TaskId> = found.iter().map(|d| d.task_id.clone()).collect();
-    // Retention may have taken a task and left its deployment (octopus-api.md §15).
-    let tasks = place.space.known_tasks(&task_ids).await?;
-    let release_ids: Vec<api::ReleaseId> = found.iter().map(|d| d.release_id.clone()).collect();
-    let releases = place.space.releases_by_ids(&release_ids).await?;
-    let mut all = Vec::new();
-    for deployment in found {
-        all.push(Deployment {
-            place: place.clone(),
-            project: place.project_name(&deployment.project_id).await,
-            env: place.environment_name(&deployment.environment_id).await,
-            tenant: match &deployment.tenant_id {
-                Some(id) => Some(place.tenant_name(id).await),
-                None => None,
-            },
-            release: releases
-                .iter()
-                .find(|r| r.id == deployment.release_id)
-                .map_or_else(|| deployment.release_id.to_string(), |r| r.version.clone()),
-            task: tasks.get(&deployment.task_id).cloned(),
-            document: deployment,
-        });
-    }
-    Ok(Rows { found: all, more })
 }
 
 crate::functions! {

@@ -15,11 +15,11 @@ use crate::{
     error::nearest,
 };
 use rhai::Dynamic;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-/// An event of the audit trail.
+/// An event of the audit trail; clones share it.
 #[derive(Clone)]
-pub struct Event(api::Event);
+pub struct Event(Arc<api::Event>);
 
 impl Event {
     /// The document.
@@ -171,6 +171,6 @@ crate::functions! {
             }
             place.space.events(&query).await
         })?;
-        Ok(reach.cut(&host, "events", "`since` returns all since a time", found).map(Event))
+        Ok(reach.cut(&host, "events", "`since` returns all since a time", found).map(|event| Event(event.into())))
     }
 }

@@ -180,14 +180,13 @@ impl<'a> Spot<'a> {
             })
             .filter(|(release, ..)| *release != live.release_id)
             .collect();
-        let mut ids: Vec<ReleaseId> = told.iter().map(|(release, ..)| release.clone()).collect();
-        ids.dedup();
-        let known = self.place.space.releases_by_ids(&ids).await?;
+        let ids: Vec<ReleaseId> = told.iter().map(|(release, ..)| release.clone()).collect();
+        let mut known = self.place.space.known_releases(&ids).await?;
         for (release, deployment, event) in told {
             if candidate.as_ref().is_some_and(|one| one.release_id == release) {
                 break;
             }
-            match known.iter().find(|one| one.id == release) {
+            match known.get(&release) {
                 None if earlier.gone.iter().any(|gone| gone.release == release) => {}
                 None => {
                     // For people only: what stands in the text is the same on all servers we know.
@@ -196,13 +195,13 @@ impl<'a> Spot<'a> {
                     earlier.gone.push(Gone { release, version: version.map(str::to_owned), at });
                 }
                 // Its deployment was deleted without it. One that is there was marked as failed since.
-                Some(found) => {
+                Some(_) => {
                     let there = match &deployment {
                         Some(id) => self.place.space.deployment_or_none(id).await?.is_some(),
                         None => true,
                     };
                     if !there {
-                        earlier.found = Some((found.clone(), None));
+                        earlier.found = known.remove(&release).map(|found| (found, None));
                         return Ok(earlier);
                     }
                 }

@@ -6,11 +6,11 @@
 use super::{
     ctx::Context,
     dashboard::{Difference, Live},
-    deployments::Deployment,
     environments::Environment,
     events::Event,
     freezes::Freeze,
     interruptions::Interruption,
+    past_deployments::Deployment,
     place::Place,
     projects::Project,
     promote::Promotable,
@@ -94,7 +94,7 @@ macro_rules! by_id {
 
 by_id! {
     Task: "compare `task.state`, `task.id` or `task.project`", t => t.id;
-    Deployment: "compare `deployment.state`, `deployment.release` or `deployment.id`", d => d.document().id;
+    Deployment: "compare `deployment.state`, `deployment.release` or `deployment.id`", d => d.id;
     Interruption: "compare `interruption.id` or `interruption.title`", i => i.document().id;
     Event: "compare `event.category` or `event.id`", e => e.document().id;
 }

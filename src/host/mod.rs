@@ -27,6 +27,7 @@ pub mod obstacles;
 pub mod order;
 pub mod outbox;
 pub mod outputs;
+mod past_deployments;
 pub mod place;
 pub mod projects;
 pub mod promote;
@@ -326,7 +327,7 @@ fn everything() -> Library {
     library.scripted::<environments::Environment>();
     library.scripted::<tenants::Tenant>();
     library.scripted::<releases::Release>();
-    library.scripted::<deployments::Deployment>();
+    library.scripted::<past_deployments::Deployment>();
     library.scripted::<dashboard::Live>();
     library.scripted::<dashboard::Difference>();
     library.scripted::<promote::Promotable>();

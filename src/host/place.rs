@@ -145,8 +145,8 @@ impl OptionValue for Ref {
     const KIND: &'static str = "name, slug or id";
     fn read(value: Dynamic) -> Result<Self, String> {
         if let Some(release) = value.clone().try_cast::<super::releases::Release>() {
-            let (id, project) = (release.release.id, release.release.project_id);
-            return Ok(Self(release.release.version, Some(Given::Release { id, project })));
+            let (id, project) = (release.release.id.clone(), release.release.project_id.clone());
+            return Ok(Self(release.release.version.clone(), Some(Given::Release { id, project })));
         }
         match compare::named(&value) {
             Some(id) => Ok(Self(id, Some(Given::Noun))),

@@ -3,7 +3,7 @@
 use super::{
     Host,
     dashboard::{DashboardOptions, rows},
-    deployments::{DeployOptions, MoveOptions, Plan, RollbackOptions, RowOptions, live},
+    deployments::{DeployOptions, MoveOptions, Plan, PlannedRelease, RollbackOptions, RowOptions, live},
     obstacles::{self, Obstacles},
     place::{EnvironmentRef, GroupRef, Place, ProjectRef, Ref, TenantRef},
     tasks::Task,
@@ -139,8 +139,8 @@ async fn find(
         })
         .collect();
     let ids: Vec<api::ReleaseId> = wanted.iter().map(|(_, row)| row.ids.release.clone()).collect();
-    let releases: BTreeMap<api::ReleaseId, api::Release> =
-        place.space.releases_by_ids(&ids).await?.into_iter().map(|r| (r.id.clone(), r)).collect();
+    let mut releases: BTreeMap<api::ReleaseId, PlannedRelease> = BTreeMap::new();
+    place.space.each_known_release(&ids, |release| drop(releases.insert(release.id.clone(), release.into()))).await?;
     let mut obstacles: BTreeMap<(api::ReleaseId, Option<api::TenantId>), Obstacles> = BTreeMap::new();
     if options.check {
         // Each release is a request of its own: many at once, in an order that repeats. With 32 a thousand releases are
@@ -281,7 +281,7 @@ impl Host {
                     format!("{} was never deployed to {}: there is nothing to promote", project.name, source.name),
                 ));
             };
-            Ok((Plan { place: place.clone(), project, environment, tenant, release }, source.name))
+            Ok((Plan { place: place.clone(), project, environment, tenant, release: release.into() }, source.name))
         })?;
         self.note(
             Level::Info,
@@ -300,7 +300,7 @@ impl Host {
             let Some((release, deployment)) = now.release.zip(now.deployment) else {
                 return Err(Error::new(Kind::NotFound, format!("{} was never deployed to {}", project.name, environment.name)));
             };
-            Ok((Plan { place: place.clone(), project, environment, tenant, release }, deployment))
+            Ok((Plan { place: place.clone(), project, environment, tenant, release: release.into() }, deployment))
         })
     }
 }
@@ -392,7 +392,7 @@ crate::functions! {
             return Err(raise(Error::new(Kind::NotFound, format!("there is no older release of {name} in {at} to go back to"))));
         };
         host.note(Level::Info, format!("{name} in {at}: going back from {now} to {}", before.version));
-        plan.release = before;
+        plan.release = before.into();
         let options = match &deployment {
             Some(deployment) => host.as_before(&plan.place, deployment, &deploy)?,
             None => deploy,

@@ -296,7 +296,7 @@ impl<'a> Undo<'a> {
             return Ok(Verdict::Left("the same release was live before".to_owned()));
         }
         let release = plan.place.space.release(&live.deployment.release_id).await?;
-        let back = Plan { release, ..plan.clone() };
+        let back = Plan { release: release.into(), ..plan.clone() };
         let (mut options, notes) = match self.narrowed(step, &back).await? {
             Ok(narrowed) => narrowed,
             Err(why) => return Ok(Verdict::Left(why)),

@@ -17,7 +17,7 @@ use crate::{
     event::Level,
 };
 use rhai::{Dynamic, Map};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// A release.
 #[derive(Clone)]
@@ -26,8 +26,8 @@ pub struct Release {
     pub place: Place,
     /// The project's name.
     pub project: String,
-    /// The document.
-    pub release: api::Release,
+    /// The document, which clones share.
+    pub release: Arc<api::Release>,
 }
 
 impl fmt::Display for Release {
@@ -70,7 +70,7 @@ impl OptionValue for VersionRange {
     fn read(value: Dynamic) -> std::result::Result<Self, String> {
         // A release stands for its version.
         let text = match value.clone().try_cast::<Release>() {
-            Some(release) => release.release.version,
+            Some(release) => release.release.version.clone(),
             None => Name::read(value)?.into(),
         };
         Self::parse(&text).map_err(|error| error.message().to_owned())
@@ -211,7 +211,7 @@ crate::functions! {
         let project = host.block(place.project(&project))?;
         let range = options.range.as_ref().map(ToString::to_string);
         let release = host.choose(&place, &project, range.as_deref().unwrap_or("latest"), options.channel.as_ref())?;
-        Ok(Release { place, project: project.name, release })
+        Ok(Release { place, project: project.name, release: release.into() })
     }
 
     /// The releases of a project, newest first: with `range` all in it, otherwise the newest 100.
@@ -237,7 +237,7 @@ crate::functions! {
             found.retain(|r| range.holds(&r.version));
         }
         let found = reach.cut(&host, "releases", "`range` returns all in a version range", found);
-        Ok(found.map(|release| Release { place: place.clone(), project: project.name.clone(), release }))
+        Ok(found.map(|release| Release { place: place.clone(), project: project.name.clone(), release: release.into() }))
     }
 
     /// One release by its version, a version range, or `"latest"`.
@@ -250,7 +250,7 @@ crate::functions! {
         let place = host.place();
         let project = host.block(place.project(&project))?;
         let release = host.choose(&place, &project, version.as_str(), options.channel.as_ref())?;
-        Ok(Release { place, project: project.name, release })
+        Ok(Release { place, project: project.name, release: release.into() })
     }
 
     group "act";
@@ -273,7 +273,7 @@ crate::functions! {
             Some(release) => release,
             None => made(&host, &place, &project, &options)?,
         };
-        Ok(Release { place, project: project.name, release })
+        Ok(Release { place, project: project.name, release: release.into() })
     }
 
     /// Blocks a release: it may not be deployed to further environments until `unblock`. Give a `Release`, such as

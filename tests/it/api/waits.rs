@@ -309,6 +309,26 @@ async fn a_young_task_is_looked_at_every_second() {
 }
 
 #[tokio::test]
+async fn a_task_that_has_not_changed_is_the_one_that_was_seen_before() {
+    let clock = virtual_clock();
+    let _busy = clock.enter();
+    let server = tasks_server(&clock, u64::MAX);
+    let space = space(&server.address, &clock).await;
+    let poller = Poller::new(space.clone(), 60);
+    let watch = poller.watch(ids(5..=400));
+    let patience = later(start_of_time(), seconds(3600));
+    let before = watch.poll(patience).await.expect("all are known");
+    space.client().rest_until(watch.next_due()).await.expect("nobody cancels");
+    let requests = server.count("GET");
+    let after = watch.poll(patience).await.expect("all are known");
+    assert!(server.count("GET") > requests, "they were asked for again");
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(Arc::ptr_eq(before, after), before.state == after.state, "{}", before.id);
+    }
+    assert!(before.iter().zip(&after).any(|(before, after)| Arc::ptr_eq(before, after)), "some have not changed");
+}
+
+#[tokio::test]
 async fn an_unknown_task_is_an_error_and_not_a_wait() {
     let clock = virtual_clock();
     let _busy = clock.enter();

@@ -5,6 +5,7 @@ mod comparisons;
 mod cooperation;
 mod create_release;
 mod lists;
+mod long_lists;
 mod mails;
 mod master;
 mod meant;
