@@ -1,7 +1,7 @@
 //! octorhai: short Rhai scripts that coordinate Octopus Deploy projects.
 //!
 //! The modules, in order of layers (ARCHITECTURE.md says which arrows may not exist; `tests/it/conventions` holds it):
-//! ground (`error`, `clock`, `cancel`, `event`, `crash`, `platform`, `secrets`, `tame`, `trust`,
+//! ground (`error`, `json`, `clock`, `cancel`, `event`, `crash`, `platform`, `secrets`, `tame`, `trust`,
 //! `userinfo`), the typed client (`api`), services (`journal`, `mail`, `report`),
 //! the script engine without Octopus (`engine`), the joint (`host`), a run (`run`), front ends (`cli`),
 //! and beside all of them the simulated Octopus Server (`sandbox`), which shares nothing but the ground.
@@ -11,6 +11,7 @@ pub mod clock;
 pub mod crash;
 pub mod error;
 pub mod event;
+pub mod json;
 pub mod platform;
 pub mod secrets;
 pub mod tame;

@@ -59,7 +59,7 @@ impl SpaceClient {
         let send =
             async || self.client().decode(self.client().send("POST", self.templates().as_str(), Some(new)).await?, &self.templates());
         let name = new["Name"].as_str().unwrap_or_default();
-        let look = async || Ok(self.action_template(name).await?.filter(|there| there.raw["Properties"] == new["Properties"]));
+        let look = async || Ok(self.action_template(name).await?.filter(|there| is_as(there, new, &["Properties"])));
         self.client().repeat(send, look).await
     }
 
@@ -69,8 +69,7 @@ impl SpaceClient {
         let send = async || self.client().decode(self.client().send("PUT", route.as_str(), Some(changed)).await?, &route);
         let look = async || {
             let there: ActionTemplate = self.client().fetch(&route).await?;
-            Ok(Some(there)
-                .filter(|there| there.raw["Properties"] == changed["Properties"] && there.raw["Parameters"] == changed["Parameters"]))
+            Ok(Some(there).filter(|there| is_as(there, changed, &["Properties", "Parameters"])))
         };
         self.client().repeat(send, look).await
     }
@@ -105,7 +104,7 @@ impl SpaceClient {
             "DefaultPropertyValues": {},
         });
         let route = self.templates().then(id).then("actionsUpdate");
-        let came = self.client().send("POST", route.as_str(), Some(&wanted)).await?;
+        let came = self.client().send("POST", route.as_str(), Some(&wanted)).await?.tree();
         match came.as_array().into_iter().flatten().find(|one| one["Outcome"] != "Success") {
             None => Ok(()),
             Some(one) => Err(Error::new(
@@ -120,8 +119,10 @@ impl SpaceClient {
     pub async fn upload_package(&self, file: &str, content: &[u8]) -> Result<bool> {
         let (id, _) = package_name(file).ok_or_else(|| Error::usage(format!("`{file}` is not named like Id.1.2.3.zip")))?;
         let known: Vec<Other> = self.client().list(&self.route("packages").with("nuGetPackageId", id), None).await?;
-        let is_there =
-            |one: &Other| one.raw["PackageId"] == id && file == format!("{id}.{}.zip", one.raw["Version"].as_str().unwrap_or_default());
+        let is_there = |one: &Other| {
+            let one = one.raw.tree();
+            one["PackageId"] == id && file == format!("{id}.{}.zip", one["Version"].as_str().unwrap_or_default())
+        };
         if known.iter().any(is_there) {
             return Ok(false);
         }
@@ -130,6 +131,12 @@ impl SpaceClient {
         self.client().upload(route.as_str(), file, content).await?;
         Ok(true)
     }
+}
+
+/// Whether a template has these members as they are wanted.
+fn is_as(there: &ActionTemplate, wanted: &Value, members: &[&str]) -> bool {
+    let there = there.raw.tree();
+    members.iter().all(|name| there[*name] == wanted[*name])
 }
 
 /// `octorhai.0.1.0.zip` → `octorhai`, `0.1.0`.

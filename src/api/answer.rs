@@ -2,6 +2,7 @@
 
 use super::bounded::{self, NotJson, beginning, untorn};
 use crate::error::{Error, Kind, Result};
+use crate::json::JsonText;
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -36,8 +37,8 @@ impl Answer {
     }
 
     /// The body as a text, which is not a page for people.
-    pub(crate) fn text(self) -> Result<Value> {
-        if self.looks_like_html() { Err(self.not_octopus("an HTML page")) } else { Ok(self.content().into()) }
+    pub(crate) fn text(self) -> Result<String> {
+        if self.looks_like_html() { Err(self.not_octopus("an HTML page")) } else { Ok(self.content()) }
     }
 
     /// The body, whatever it is.
@@ -46,23 +47,24 @@ impl Answer {
     }
 
     /// The body as JSON; an empty one is null.
-    pub(crate) fn json(self) -> Result<Value> {
+    pub(crate) fn json(mut self) -> Result<JsonText> {
         if self.is_page {
             return Err(self.not_octopus("an HTML page"));
         }
         if self.body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Value::Null);
+            return Ok(JsonText::default());
         }
-        let text = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
-        bounded::json(text).map_err(|problem| match problem {
+        let length = self.body.len();
+        if self.body.starts_with(b"\xef\xbb\xbf") {
+            self.body.drain(..3);
+        }
+        bounded::json(&mut self.body).map_err(|problem| match problem {
             NotJson::TooMuch(what) => self.too_much(&what),
             NotJson::Wrong(_) if self.looks_like_html() => self.not_octopus("an HTML page"),
             NotJson::Wrong(_) if self.body.starts_with(b"\xff\xfe") || self.body.starts_with(b"\xfe\xff") => {
                 self.not_octopus("a text in UTF-16, where JSON is in UTF-8")
             }
-            NotJson::Wrong(problem) if problem.is_eof() => {
-                self.not_octopus(&format!("JSON that breaks off after {} bytes", self.body.len()))
-            }
+            NotJson::Wrong(problem) if problem.is_eof() => self.not_octopus(&format!("JSON that breaks off after {length} bytes")),
             NotJson::Wrong(problem) => self.not_octopus(&format!("something that is not JSON ({problem})")),
         })
     }

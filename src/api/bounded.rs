@@ -1,13 +1,12 @@
 //! How much of an answer is taken: bytes after decompression, nesting, and the memory that the values of JSON need.
 //!
-//! The text says little about the memory: `{"a":1},` takes eight bytes of it and 450 bytes as a value. So the values are weighed while they
-//! are made, and the first one that goes over the limit ends the reading. The numbers come from what a server of 10,000 projects
+//! The text says little about the memory: `{"a":1},` takes eight bytes of it and 450 bytes as a value. So the values are weighed before
+//! any is made, and the first one that goes over the limit ends the reading. The numbers come from what a server of 10,000 projects
 //! answers: all projects in one document are 25 MB of text and 80 to 100 MB of values.
 
 use crate::error::size;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
-use std::{cell::Cell, fmt, mem::size_of};
+use crate::json::{JsonText, JsonToken, NotWalked};
+use serde_json::Value;
 
 /// The longest text of a JSON document.
 const JSON: usize = 32 << 20;
@@ -81,20 +80,18 @@ pub(super) enum NotJson {
     TooMuch(String),
 }
 
-/// Reads JSON; its values together weigh [`VALUES`] at most and are no deeper than [`DEPTH`].
-pub(super) fn json(text: &[u8]) -> Result<Value, NotJson> {
-    let scales = Scales { left: Cell::new(VALUES), tipped: Cell::new(None) };
-    let mut reader = serde_json::Deserializer::from_slice(text);
-    let read = Tree { scales: &scales, depth: 0 }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    read.map_err(|error| match scales.tipped.get() {
-        Some(Over::Weight) => NotJson::TooMuch(format!("values that need more than {} of memory", size(VALUES as u64))),
-        Some(Over::Depth) => NotJson::TooMuch(format!("values that stand inside each other more than {DEPTH} levels deep")),
-        None => NotJson::Wrong(error),
+/// Reads JSON, of which it takes the bytes; its values together would weigh [`VALUES`] at most, and they are no deeper than [`DEPTH`].
+pub(super) fn json(text: &mut Vec<u8>) -> Result<JsonText, NotJson> {
+    let mut scales = Scales { left: VALUES, open: Vec::new() };
+    JsonText::read(text, DEPTH, &mut |token| scales.add(token).is_some()).map_err(|problem| match problem {
+        NotWalked::Stopped => NotJson::TooMuch(format!("values that need more than {} of memory", size(VALUES as u64))),
+        NotWalked::TooDeep => NotJson::TooMuch(format!("values that stand inside each other more than {DEPTH} levels deep")),
+        NotWalked::Wrong(error) => NotJson::Wrong(error),
     })
 }
 
 /// The memory that a value takes, but for itself.
-pub(crate) fn weight(value: &Value) -> usize {
+pub(super) fn weight(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         Value::String(text) => text_weight(text),
@@ -137,121 +134,32 @@ impl Entries {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Over {
-    Weight,
-    Depth,
-}
-
+/// Weighs values that are not made.
 struct Scales {
-    left: Cell<usize>,
-    tipped: Cell<Option<Over>>,
+    left: usize,
+    /// Arrays and objects that are not over.
+    open: Vec<Entries>,
 }
 
 impl Scales {
-    fn add<E: serde::de::Error>(&self, weight: usize) -> Result<(), E> {
-        match self.left.get().checked_sub(weight) {
-            Some(left) => {
-                self.left.set(left);
-                Ok(())
-            }
-            None => Err(self.tip(Over::Weight)),
+    /// Adds a part of the text; none when it is too much.
+    fn add(&mut self, token: JsonToken<'_>) -> Option<()> {
+        let weight = match token {
+            // An object without members is one of our structs as well.
+            JsonToken::Object => 3 * ENTRY,
+            JsonToken::Array | JsonToken::End => 0,
+            JsonToken::Item => SLOT,
+            JsonToken::Text(text) => text_weight(text),
+            JsonToken::Name(name) => text_weight(name) + self.open.last_mut()?.added(),
+        };
+        match token {
+            JsonToken::Object => self.open.push(Entries { len: 0, room: 3 }),
+            JsonToken::Array => self.open.push(Entries::default()),
+            JsonToken::End => drop(self.open.pop()),
+            _ => {}
         }
-    }
-
-    fn take_off(&self, weight: usize) {
-        self.left.set(self.left.get() + weight);
-    }
-
-    fn tip<E: serde::de::Error>(&self, over: Over) -> E {
-        self.tipped.set(Some(over));
-        E::custom("too much")
-    }
-}
-
-/// Makes values and weighs them.
-#[derive(Clone, Copy)]
-struct Tree<'a> {
-    scales: &'a Scales,
-    depth: usize,
-}
-
-impl Tree<'_> {
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        if self.depth >= DEPTH {
-            return Err(self.scales.tip(Over::Depth));
-        }
-        Ok(Self { depth: self.depth + 1, ..self })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Tree<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Tree<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
-        self.scales.add(text_weight(text))?;
-        Ok(text.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
-        let deeper = self.deeper()?;
-        let mut items = Vec::new();
-        while let Some(item) = from.next_element_seed(deeper)? {
-            if items.len() == items.capacity() {
-                // The old room is there until all is in the new one.
-                let room = (items.capacity() * 2).max(4);
-                self.scales.add(room * SLOT)?;
-                self.scales.take_off(items.capacity() * SLOT);
-                items.reserve_exact(room - items.len());
-            }
-            items.push(item);
-        }
-        let room = items.capacity();
-        items.shrink_to_fit();
-        self.scales.take_off((room - items.len()) * SLOT);
-        Ok(Value::Array(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
-        let deeper = self.deeper()?;
-        let (mut members, mut entries) = (Map::new(), Entries::default());
-        while let Some(name) = from.next_key::<String>()? {
-            self.scales.add(text_weight(&name) + entries.added())?;
-            members.insert(name, from.next_value_seed(deeper)?);
-        }
-        Ok(Value::Object(members))
+        self.left = self.left.checked_sub(weight)?;
+        Some(())
     }
 }
 
@@ -277,28 +185,15 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn json(text: &str) -> Result<JsonText, NotJson> {
+        super::json(&mut text.as_bytes().to_vec())
+    }
+
     fn too_much(text: &str) -> String {
-        match json(text.as_bytes()) {
+        match json(text) {
             Err(NotJson::TooMuch(what)) => what,
             Err(NotJson::Wrong(error)) => panic!("{error}"),
             Ok(_) => panic!("{} bytes that begin `{}` were taken; a value has {SLOT} bytes", text.len(), &text[..20]),
-        }
-    }
-
-    #[test]
-    fn values_are_as_serde_json_makes_them() {
-        for text in [
-            r#"{"a":[1,-2,3.5,1e300,18446744073709551615,99999999999999999999],"b":{"c":null,"d":true},"b2":"\ud83d\ude00\n","a":[{}]}"#,
-            "[]",
-            "7",
-            "\"x\"",
-            "null",
-        ] {
-            let ours = json(text.as_bytes()).ok().expect(text);
-            assert_eq!(ours, serde_json::from_str::<Value>(text).expect("JSON"), "{text}");
-        }
-        for text in ["[1,]", "{\"a\" 1}", "[1] 2", "1e999", "NaN", "\"\\ud800\"", "[", "{\"a\":1}}", "nul"] {
-            assert!(matches!(json(text.as_bytes()), Err(NotJson::Wrong(_))), "{text}");
         }
     }
 
@@ -318,7 +213,7 @@ mod tests {
             assert_eq!(too_much(&open.repeat(100_000)), "values that stand inside each other more than 64 levels deep");
             let levels = 64 / open.matches(['[', '{']).count();
             let text = format!("{}1{}", open.repeat(levels), close.repeat(levels));
-            assert!(json(text.as_bytes()).is_ok(), "{open}");
+            assert!(json(&text).is_ok(), "{open}");
         }
     }
 
@@ -327,9 +222,10 @@ mod tests {
         let project = std::fs::read_to_string("tests/payloads/projects/project-2018.11.json").expect("a payload");
         let text = format!("[{}{project}]", format!("{project},").repeat(9_999));
         assert!(text.len() < JSON, "{}", text.len());
-        let all = json(text.as_bytes()).ok().expect("all are taken");
-        assert_eq!(all.as_array().map(Vec::len), Some(10_000));
-        assert!(weight(&all) > 10_000 * project.len() && weight(&all) < VALUES, "{}", weight(&all));
+        let all = json(&text).ok().expect("all are taken");
+        assert_eq!(all.json().items().map(Iterator::count), Some(10_000));
+        let weight = weight(&all.tree());
+        assert!(weight > all.as_str().len() && weight < VALUES, "{weight}");
     }
 
     #[test]

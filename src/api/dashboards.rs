@@ -8,8 +8,8 @@ use super::releases::Release;
 use super::spaces::SpaceClient;
 use super::tasks::{Task, TaskState};
 use crate::error::Result;
+use crate::json::JsonSlice;
 use jiff::Timestamp;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 document! {
@@ -132,8 +132,11 @@ part! {
 pub struct OneOrMore<T>(pub Vec<T>);
 
 impl<T: FromJson> FromJson for OneOrMore<T> {
-    fn from_json(value: &Value) -> Result<Self, Problem> {
-        if value.is_array() { Vec::from_json(value).map(Self) } else { T::from_json(value).map(|one| Self(vec![one])) }
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        if json.is_array() { Vec::read(json).map(Self) } else { T::read(json).map(|one| Self(vec![one])) }
+    }
+    fn held(&self) -> usize {
+        self.0.held()
     }
 }
 

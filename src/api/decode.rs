@@ -1,11 +1,14 @@
 //! Reading Octopus's JSON into typed documents, leniently where servers differ and strictly where it matters.
 //!
-//! `null`, `""` and absent are the same for references (octopus-api.md §1); unknown members are kept in `raw`; a member
+//! A document is read from its text: members that have a type become values, the others stay in `raw` as text. `null`, `""` and absent are the same for references (octopus-api.md §1); unknown members are kept in `raw`; a member
 //! that is missing or of the wrong shape is an error that names its path (`Items[3].QueueTime`).
 
+use super::bounded::weight;
 use crate::error::{Error, Kind, Result};
+use crate::json::{JsonSlice, JsonText};
 use jiff::{Timestamp, fmt::temporal::Pieces, tz::Offset};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Why a body did not fit: where in it, and what is wrong there.
@@ -22,7 +25,7 @@ impl Problem {
     }
 
     /// What was expected, and what was there instead.
-    pub fn expected(what: &str, found: &Value) -> Self {
+    pub fn expected(what: &str, found: JsonSlice<'_>) -> Self {
         Self::new(format!("expected {what}, found {}", shown(found)))
     }
 
@@ -52,22 +55,27 @@ impl Problem {
 }
 
 /// A value in a message: short, and never more than its beginning.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Object(_) => "an object".to_owned(),
-        Value::Array(_) => "an array".to_owned(),
-        other => {
-            let text = other.to_string();
-            let short: String = text.chars().take(60).collect();
-            if short.len() < text.len() { format!("`{short}...`") } else { format!("`{short}`") }
-        }
+fn shown(value: JsonSlice<'_>) -> String {
+    if value.is_object() {
+        "an object".to_owned()
+    } else if value.is_array() {
+        "an array".to_owned()
+    } else {
+        let text = value.tree().to_string();
+        let short: String = text.chars().take(60).collect();
+        if short.len() < text.len() { format!("`{short}...`") } else { format!("`{short}`") }
     }
 }
 
 /// What can be read from JSON.
 pub trait FromJson: Sized {
-    /// Reads `value`, which is not null.
-    fn from_json(value: &Value) -> Result<Self, Problem>;
+    /// Reads `json`, which is not null.
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem>;
+
+    /// Reads a value, which is not null.
+    fn from_json(value: &Value) -> Result<Self, Problem> {
+        Self::read(JsonText::from(value).json())
+    }
 
     /// What stands for an absent or null member; `None` when the member is required.
     fn absent() -> Option<Self> {
@@ -76,6 +84,11 @@ pub trait FromJson: Sized {
 
     /// Whether an empty text means absent: true for references.
     const EMPTY_IS_ABSENT: bool = false;
+
+    /// The memory that it takes beside itself, in bytes, about.
+    fn held(&self) -> usize {
+        0
+    }
 }
 
 /// A whole resource: a typed view and the JSON it was read from.
@@ -84,50 +97,71 @@ pub trait Document: FromJson {
     const NOUN: &'static str;
 
     /// Reads a body and keeps it as `raw`.
-    fn decode(body: Value) -> Result<Self, Problem>;
+    fn decode(body: impl Into<JsonText>) -> Result<Self, Problem>;
 
     /// The whole JSON it was read from.
-    fn raw(&self) -> &Value;
+    fn raw(&self) -> &JsonText;
 }
 
-/// Reads member `name` of an object.
-pub fn member<T: FromJson>(object: &Value, name: &str) -> Result<T, Problem> {
-    maybe(object.get(name)).map_err(|problem| problem.in_member(name))
+/// The members of an object, by name.
+pub struct Members<'a>(Vec<(Cow<'a, str>, JsonSlice<'a>)>);
+
+impl<'a> Members<'a> {
+    /// Those of `json`, which must be an object.
+    pub fn of(json: JsonSlice<'a>) -> Result<Self, Problem> {
+        json.members().map(|members| Self(members.collect())).ok_or_else(|| Problem::expected("an object", json))
+    }
+
+    /// Member `name`; of two of that name the last one.
+    pub fn get(&self, name: &str) -> Option<JsonSlice<'a>> {
+        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, json)| *json)
+    }
+
+    /// Reads member `name`.
+    pub fn read<T: FromJson>(&self, name: &str) -> Result<T, Problem> {
+        maybe(self.get(name)).map_err(|problem| problem.in_member(name))
+    }
 }
 
 /// Reads what may be absent.
-pub fn maybe<T: FromJson>(value: Option<&Value>) -> Result<T, Problem> {
-    match value.filter(|v| !v.is_null()).filter(|v| !(T::EMPTY_IS_ABSENT && v.as_str() == Some(""))) {
-        Some(value) => T::from_json(value),
+pub fn maybe<T: FromJson>(json: Option<JsonSlice<'_>>) -> Result<T, Problem> {
+    match json.filter(|json| !json.is_null() && !(T::EMPTY_IS_ABSENT && json.as_str() == "\"\"")) {
+        Some(json) => T::read(json),
         None => T::absent().ok_or_else(|| Problem::new("it is missing")),
     }
 }
 
 impl FromJson for Value {
-    fn from_json(value: &Value) -> Result<Self, Problem> {
-        Ok(value.clone())
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        Ok(json.tree())
     }
     fn absent() -> Option<Self> {
         Some(Value::Null)
     }
+    fn held(&self) -> usize {
+        weight(self)
+    }
 }
 
 impl FromJson for String {
-    fn from_json(value: &Value) -> Result<Self, Problem> {
-        value.as_str().map(str::to_owned).ok_or_else(|| Problem::expected("a text", value))
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        json.text().map(Cow::into_owned).ok_or_else(|| Problem::expected("a text", json))
     }
     fn absent() -> Option<Self> {
         Some(String::new())
     }
+    fn held(&self) -> usize {
+        self.capacity()
+    }
 }
 
 impl FromJson for bool {
-    fn from_json(value: &Value) -> Result<Self, Problem> {
-        match value {
-            Value::Bool(b) => Ok(*b),
-            Value::String(s) if s.eq_ignore_ascii_case("true") => Ok(true),
-            Value::String(s) if s.eq_ignore_ascii_case("false") => Ok(false),
-            other => Err(Problem::expected("true or false", other)),
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        let word = json.text().unwrap_or(Cow::Borrowed(json.as_str()));
+        match () {
+            () if word.eq_ignore_ascii_case("true") => Ok(true),
+            () if word.eq_ignore_ascii_case("false") => Ok(false),
+            () => Err(Problem::expected("true or false", json)),
         }
     }
     fn absent() -> Option<Self> {
@@ -136,11 +170,12 @@ impl FromJson for bool {
 }
 
 impl FromJson for i64 {
-    fn from_json(value: &Value) -> Result<Self, Problem> {
-        value
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        let number = json.is_number().then(|| json.tree()).unwrap_or_default();
+        number
             .as_i64()
-            .or_else(|| value.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15).map(|f| f as i64))
-            .ok_or_else(|| Problem::expected("a whole number", value))
+            .or_else(|| number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15).map(|f| f as i64))
+            .ok_or_else(|| Problem::expected("a whole number", json))
     }
     fn absent() -> Option<Self> {
         Some(0)
@@ -148,65 +183,82 @@ impl FromJson for i64 {
 }
 
 impl FromJson for Timestamp {
-    fn from_json(value: &Value) -> Result<Self, Problem> {
-        let text = value.as_str().ok_or_else(|| Problem::expected("a date and time", value))?;
-        timestamp(text).ok_or_else(|| Problem::expected("a date and time", value))
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        json.text().and_then(|text| timestamp(&text)).ok_or_else(|| Problem::expected("a date and time", json))
     }
     const EMPTY_IS_ABSENT: bool = true;
 }
 
 impl<T: FromJson> FromJson for Option<T> {
-    fn from_json(value: &Value) -> Result<Self, Problem> {
-        T::from_json(value).map(Some)
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        T::read(json).map(Some)
     }
     fn absent() -> Option<Self> {
         Some(None)
     }
     const EMPTY_IS_ABSENT: bool = T::EMPTY_IS_ABSENT;
+    fn held(&self) -> usize {
+        self.as_ref().map_or(0, T::held)
+    }
 }
 
 impl<T: FromJson> FromJson for Vec<T> {
-    fn from_json(value: &Value) -> Result<Self, Problem> {
-        let items = value.as_array().ok_or_else(|| Problem::expected("an array", value))?;
-        items.iter().enumerate().map(|(i, item)| T::from_json(item).map_err(|p| p.in_item(i))).collect()
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        let items = json.items().ok_or_else(|| Problem::expected("an array", json))?;
+        items.enumerate().map(|(i, item)| T::read(item).map_err(|p| p.in_item(i))).collect()
     }
     fn absent() -> Option<Self> {
         Some(Vec::new())
     }
+    fn held(&self) -> usize {
+        self.capacity() * size_of::<T>() + self.iter().map(T::held).sum::<usize>()
+    }
 }
 
 impl<T: FromJson> FromJson for BTreeMap<String, T> {
-    fn from_json(value: &Value) -> Result<Self, Problem> {
-        let members = value.as_object().ok_or_else(|| Problem::expected("an object", value))?;
-        members
-            .iter()
-            .filter(|(_, item)| !item.is_null())
-            .map(|(name, item)| T::from_json(item).map(|item| (name.clone(), item)).map_err(|p| p.in_member(name)))
-            .collect()
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        let members = json.members().ok_or_else(|| Problem::expected("an object", json))?;
+        let mut read = Self::new();
+        for (name, item) in members {
+            if item.is_null() {
+                read.remove(&*name);
+            } else {
+                let item = T::read(item).map_err(|p| p.in_member(&name))?;
+                read.insert(name.into_owned(), item);
+            }
+        }
+        Ok(read)
     }
     fn absent() -> Option<Self> {
         Some(BTreeMap::new())
     }
+    fn held(&self) -> usize {
+        self.iter().map(|(name, item)| size_of::<(String, T)>() + name.capacity() + item.held()).sum()
+    }
 }
 
-/// The links of a resource. Values that are not texts are left out: old webhooks send `{}` (payloads, "All resources").
+/// Of the links of a resource, the one that is followed; a value that is not a text is none: old webhooks send `{}` (payloads, "All
+/// resources").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Links(BTreeMap<String, String>);
+pub struct Links(Option<Box<str>>);
 
 impl Links {
-    /// The link `name` without its template part (`{?skip,take}`).
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|link| link.split('{').next().unwrap_or(link))
+    /// The page for people, without the template part of the link (`{?skip,take}`).
+    pub fn web(&self) -> Option<&str> {
+        self.0.as_deref()
     }
 }
 
 impl FromJson for Links {
-    fn from_json(value: &Value) -> Result<Self, Problem> {
-        let members = value.as_object().ok_or_else(|| Problem::expected("an object", value))?;
-        Ok(Self(members.iter().filter_map(|(name, link)| Some((name.clone(), link.as_str()?.to_owned()))).collect()))
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        let link = Members::of(json)?.read::<Value>("Web")?;
+        Ok(Self(link.as_str().map(|link| link.split('{').next().unwrap_or(link).into())))
     }
     fn absent() -> Option<Self> {
         Some(Self::default())
+    }
+    fn held(&self) -> usize {
+        self.web().map_or(0, str::len)
     }
 }
 
@@ -234,24 +286,26 @@ macro_rules! kept {
         pub struct $name {
             $($(#[$field_meta])* pub $field: $type,)*
             /// The whole JSON, for what is not typed and for writing back.
-            pub raw: serde_json::Value,
+            pub raw: $crate::json::JsonText,
         }
 
         impl $name {
             /// The JSON members that are typed: what a test compares with the server's published schema.
             pub const MEMBERS: &'static [&'static str] = &[$($member,)*];
 
-            fn read(value: &serde_json::Value) -> std::result::Result<Self, $crate::api::decode::Problem> {
-                if !value.is_object() {
-                    return Err($crate::api::decode::Problem::expected("an object", value));
-                }
-                Ok(Self { $($field: $crate::api::decode::member(value, $member)?,)* raw: serde_json::Value::Null })
+            fn typed(raw: $crate::json::JsonText) -> std::result::Result<Self, $crate::api::decode::Problem> {
+                let members = $crate::api::decode::Members::of(raw.json())?;
+                $(let $field = members.read($member)?;)*
+                Ok(Self { $($field,)* raw })
             }
         }
 
         impl $crate::api::decode::FromJson for $name {
-            fn from_json(value: &serde_json::Value) -> std::result::Result<Self, $crate::api::decode::Problem> {
-                Ok(Self { raw: value.clone(), ..Self::read(value)? })
+            fn read(json: $crate::json::JsonSlice<'_>) -> std::result::Result<Self, $crate::api::decode::Problem> {
+                Self::typed(json.into())
+            }
+            fn held(&self) -> usize {
+                $($crate::api::decode::FromJson::held(&self.$field) +)* self.raw.as_str().len()
             }
         }
     };
@@ -264,11 +318,10 @@ macro_rules! document {
 
         impl $crate::api::decode::Document for $name {
             const NOUN: &'static str = $noun;
-            fn decode(body: serde_json::Value) -> std::result::Result<Self, $crate::api::decode::Problem> {
-                let read = Self::read(&body)?;
-                Ok(Self { raw: body, ..read })
+            fn decode(body: impl Into<$crate::json::JsonText>) -> std::result::Result<Self, $crate::api::decode::Problem> {
+                Self::typed(body.into())
             }
-            fn raw(&self) -> &serde_json::Value {
+            fn raw(&self) -> &$crate::json::JsonText {
                 &self.raw
             }
         }
@@ -288,11 +341,12 @@ macro_rules! part {
         }
 
         impl $crate::api::decode::FromJson for $name {
-            fn from_json(value: &serde_json::Value) -> std::result::Result<Self, $crate::api::decode::Problem> {
-                if !value.is_object() {
-                    return Err($crate::api::decode::Problem::expected("an object", value));
-                }
-                Ok(Self { $($field: $crate::api::decode::member(value, $member)?,)* })
+            fn read(json: $crate::json::JsonSlice<'_>) -> std::result::Result<Self, $crate::api::decode::Problem> {
+                let members = $crate::api::decode::Members::of(json)?;
+                Ok(Self { $($field: members.read($member)?,)* })
+            }
+            fn held(&self) -> usize {
+                $($crate::api::decode::FromJson::held(&self.$field) +)* 0
             }
         }
     };
@@ -334,15 +388,19 @@ macro_rules! words {
         }
 
         impl $crate::api::decode::FromJson for $name {
-            fn from_json(value: &serde_json::Value) -> std::result::Result<Self, $crate::api::decode::Problem> {
-                match value {
-                    serde_json::Value::String(word) => Ok(Self::from(word.as_str())),
-                    serde_json::Value::Number(number) => {
-                        $($(if number.as_i64() == Some($number) { return Ok(Self::$word); })?)*
-                        Ok(Self::Other(number.to_string()))
-                    }
-                    other => Err($crate::api::decode::Problem::expected("a word", other)),
+            fn read(json: $crate::json::JsonSlice<'_>) -> std::result::Result<Self, $crate::api::decode::Problem> {
+                if let Some(word) = json.text() {
+                    return Ok(Self::from(&*word));
                 }
+                if !json.is_number() {
+                    return Err($crate::api::decode::Problem::expected("a word", json));
+                }
+                let number = json.tree();
+                $($(if number.as_i64() == Some($number) { return Ok(Self::$word); })?)*
+                Ok(Self::Other(number.to_string()))
+            }
+            fn held(&self) -> usize {
+                if let Self::Other(word) = self { word.capacity() } else { 0 }
             }
             fn absent() -> Option<Self> {
                 Some(Self::Other(String::new()))

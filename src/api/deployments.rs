@@ -62,7 +62,7 @@ document! {
 impl Deployment {
     /// Where a person looks at it.
     pub fn url(&self, space: &SpaceClient) -> String {
-        match self.links.get("Web") {
+        match self.links.web() {
             Some(link) => space.web_url(link),
             None => space.web_url(&format!("/app#/{}/deployments/{}", space.space().id, self.id)),
         }

@@ -9,6 +9,7 @@ use super::client::Client;
 use super::decode::{Document, FromJson, Links, maybe};
 use super::marked::stamp;
 use crate::error::Result;
+use crate::json::JsonText;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -28,7 +29,8 @@ pub trait ToJson: FromJson + PartialEq {
 
 /// Whether what stands there reads as `value` already.
 fn reads_as<T: ToJson>(there: Option<&Value>, value: &T) -> bool {
-    maybe::<T>(there).is_ok_and(|read| read == *value)
+    let there = there.map(JsonText::from);
+    maybe::<T>(there.as_ref().map(JsonText::json)).is_ok_and(|read| read == *value)
 }
 
 /// Sets member `name`, unless it reads as `value` already.
@@ -124,9 +126,14 @@ macro_rules! written {
         impl $crate::api::encode::ToJson for $name {
             /// What stands there does not matter: parts may have been moved, so each knows the JSON it was read from.
             fn write(&self, place: &mut serde_json::Value) {
-                let mut members = self.raw.as_object().cloned().unwrap_or_default();
-                $($crate::api::encode::set(&mut members, $member, &self.$field);)*
-                *place = serde_json::Value::Object(members);
+                let mut raw = self.raw.tree();
+                if !raw.is_object() {
+                    raw = serde_json::json!({});
+                }
+                if let Some(members) = raw.as_object_mut() {
+                    $($crate::api::encode::set(members, $member, &self.$field);)*
+                }
+                *place = raw;
             }
         }
     };

@@ -2,6 +2,7 @@
 
 use crate::api::decode::{FromJson, Problem};
 use crate::api::encode::ToJson;
+use crate::json::JsonSlice;
 use serde_json::Value;
 use std::{cmp::Ordering, fmt, hash::Hasher, sync::Arc};
 
@@ -113,18 +114,18 @@ macro_rules! ids {
         }
 
         impl FromJson for $name {
-            fn from_json(value: &Value) -> Result<Self, Problem> {
-                match value {
-                    Value::String(id) if !id.is_empty() => Ok(id.as_str().into()),
-                    // For a while in 2021.2 some ids were {"Value":"Spaces-3"} (payloads, "Events and webhooks").
-                    Value::Object(members) => match members.get("Value") {
-                        Some(Value::String(id)) => Ok(id.as_str().into()),
-                        _ => Err(Problem::expected("an id", value)),
-                    },
-                    other => Err(Problem::expected("an id", other)),
+            fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+                // For a while in 2021.2 some ids were {"Value":"Spaces-3"} (payloads, "Events and webhooks").
+                let inner = || json.get("Value")?.text();
+                match json.text().filter(|id| !id.is_empty()).or_else(inner) {
+                    Some(id) => Ok(id.as_ref().into()),
+                    None => Err(Problem::expected("an id", json)),
                 }
             }
             const EMPTY_IS_ABSENT: bool = true;
+            fn held(&self) -> usize {
+                self.0.len()
+            }
         }
 
         impl ToJson for $name {

@@ -30,7 +30,7 @@ impl Client {
     /// Makes an API key that holds until `expires`. The second half is the key itself, which is told only once.
     pub async fn create_api_key(&self, user: &UserId, purpose: &str, expires: Timestamp) -> Result<(ApiKey, String)> {
         let body = json!({"Purpose": purpose, "Expires": stamp(expires)});
-        let mut answer = self.send("POST", keys(user).as_str(), Some(&body)).await?;
+        let mut answer = self.send("POST", keys(user).as_str(), Some(&body)).await?.tree();
         let secret = match answer.get_mut("ApiKey").map(Value::take) {
             Some(Value::String(secret)) => secret,
             // Newer servers answer like for any secret.

@@ -26,6 +26,7 @@ use super::tasks::{Task, TaskState};
 use crate::cancel::Cancel;
 use crate::clock::later;
 use crate::error::{Error, Kind, Result};
+use crate::json::JsonText;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -233,7 +234,7 @@ impl SpaceClient {
             Err(error) => return Err(error),
         };
         let answer = match creation.unwrap {
-            Some(member) => answer.get(member).cloned().unwrap_or_default(),
+            Some(member) => answer.json().get(member).map(JsonText::from).unwrap_or_default(),
             None => answer,
         };
         let created = self.client().decode::<T>(answer, &creation.post);

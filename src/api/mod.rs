@@ -53,7 +53,6 @@ pub mod version;
 pub use action_templates::{ActionTemplate, TemplateUse};
 pub use address::{Route, base_address, web_url};
 pub use artifacts::Artifact;
-pub(crate) use bounded::weight;
 pub use channels::Channel;
 pub use client::{BeforeWrite, Client, Dry, OnRetry, Settings};
 pub use credential::Credential;

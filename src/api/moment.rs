@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::tape;
+use crate::json::JsonText;
 use jiff::Timestamp;
 
 /// Stands for the clock among the addresses of a record; no address of a server begins so.
@@ -11,11 +12,11 @@ impl Client {
     /// The time on the server now. In a read that is played back, the time at which the read was made.
     pub fn moment(&self) -> Timestamp {
         let played = tape::play(CLOCK).and_then(Result::ok);
-        if let Some(at) = played.and_then(|at| at.as_str()?.parse().ok()) {
+        if let Some(at) = played.and_then(|at| at.json().text()?.parse().ok()) {
             return at;
         }
         let now = self.server_now();
-        tape::keep(CLOCK, Ok(now.to_string().into()));
+        tape::keep(CLOCK, Ok(JsonText::of(&now.to_string())));
         now
     }
 }
@@ -24,7 +25,7 @@ impl Client {
 mod tests {
     use super::*;
     use crate::{
-        api::{Credential, Settings, tape::Answers},
+        api::{Credential, Settings},
         cancel::Cancel,
         clock::Clock,
     };
@@ -38,7 +39,7 @@ mod tests {
         let client = Client::new(settings).expect("a client");
         let (first, heard) = tape::recording(|| client.moment());
         clock.advance(SignedDuration::from_hours(1));
-        let (again, left) = tape::playing(Answers::default().whole(heard), || client.moment());
+        let (again, left) = tape::playing(heard, || client.moment());
         assert_eq!((first, left), (again, Vec::new()));
         assert!(client.moment() > first, "a new read sees the new time");
     }

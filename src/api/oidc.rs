@@ -4,7 +4,9 @@
 
 use super::{Client, Settings};
 use crate::error::{Error, Kind, Result};
+use crate::json::JsonSlice;
 use serde_json::json;
+use std::borrow::Cow;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
@@ -29,8 +31,10 @@ pub async fn exchange(settings: Settings, audience: &str, jwt: &str) -> Result<S
         Error::new(Kind::Unauthorized, format!("the server did not exchange the step's token: {}", error.message()))
             .help("does the service account in Octopus have an OpenID Connect identity with this subject and audience?")
     })?;
-    answer["access_token"]
-        .as_str()
-        .map(str::to_owned)
+    answer
+        .json()
+        .get("access_token")
+        .and_then(JsonSlice::text)
+        .map(Cow::into_owned)
         .ok_or_else(|| Error::new(Kind::BadAnswer, "the server exchanged the step's token for nothing"))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     channels::Channel,
-    decode::{FromJson, Problem, document, member, part},
+    decode::{FromJson, Members, Problem, document, part},
     deployments::Deployment,
     id::{EnvironmentId, ReleaseId, RunbookId, RunbookSnapshotId, TaskId, TeamId, TenantId, VariableSetId},
     meant::{Keys, same_word, the_one},
@@ -12,6 +12,7 @@ use super::{
     variables::{Variable, VariableSet},
 };
 use crate::error::{Error, Kind, Result};
+use crate::json::JsonSlice;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -73,14 +74,15 @@ pub struct Prompt {
 }
 
 impl FromJson for Prompt {
-    fn from_json(value: &Value) -> std::result::Result<Self, Problem> {
-        let control: Value = member(value, "Control")?;
+    fn read(json: JsonSlice<'_>) -> std::result::Result<Self, Problem> {
+        let members = Members::of(json)?;
+        let control: Value = members.read("Control")?;
         let text = |name: &str| control.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok(Self {
-            element: member(value, "Name")?,
+            element: members.read("Name")?,
             name: text("Name"),
             label: text("Label"),
-            required: member(value, "IsValueRequired")?,
+            required: members.read("IsValueRequired")?,
             hidden: control["DisplaySettings"]["Octopus.ControlType"] == "Sensitive",
         })
     }

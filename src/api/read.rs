@@ -16,6 +16,7 @@ use super::{
 use crate::{
     clock::later,
     error::{Error, Kind, Result},
+    json::JsonText,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -41,22 +42,22 @@ enum Unheard {
 impl Client {
     /// `GET path` as JSON. `path` is `/api/...`, or a link of the server's.
     pub async fn get(&self, path: &str) -> Result<Value> {
-        self.read_as(path, Ok).await
+        self.read_as(path, |json| Ok(json.tree())).await
     }
 
     /// `GET path` as text, which is not a page for people.
     pub async fn get_text(&self, path: &str) -> Result<String> {
-        self.taped(path, (Form::Text, Odd::AskAgain), Answer::text, |text| Ok(string(text))).await
+        self.taped(path, (Form::Text, Odd::AskAgain), Answer::text, Ok).await
     }
 
     /// `GET path` as text of any kind: a file that somebody made.
     pub async fn get_file(&self, path: &str) -> Result<String> {
-        self.taped(path, (Form::Text, Odd::AskAgain), |answer| Ok(answer.content().into()), |text| Ok(string(text))).await
+        self.taped(path, (Form::Text, Odd::AskAgain), |answer| Ok(answer.content()), Ok).await
     }
 
     /// `GET path` as JSON, of a page that only a sandbox has; none where there is no such page.
     pub async fn get_of_sandbox(&self, path: &str) -> Result<Option<Value>> {
-        match self.taped(path, (Form::Json, Odd::Tell), Answer::json, Ok).await {
+        match self.taped(path, (Form::Json, Odd::Tell), Answer::json, |json| Ok(json.tree())).await {
             Ok(page) => Ok(Some(page)),
             Err(error) if error.stops() => Err(error),
             Err(_) => Ok(None),
@@ -67,7 +68,7 @@ impl Client {
     pub async fn raw(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
         match method {
             "GET" => self.get(path).await,
-            "POST" | "PUT" | "PATCH" | "DELETE" => self.send(method, path, body).await,
+            "POST" | "PUT" | "PATCH" | "DELETE" => self.send(method, path, body).await.map(|json| json.tree()),
             other => Err(Error::usage(format!("`{other}` is not a method; there is: `GET`, `POST`, `PUT`, `PATCH`, `DELETE`"))),
         }
     }
@@ -88,27 +89,27 @@ impl Client {
 
     /// `GET path`, read by `parse`. What it finds wrong with the whole, [`Kind::BadAnswer`] without the fact `json_path` or with one that
     /// names a member of the outermost object, is taken for an answer of somebody else than Octopus.
-    pub(crate) async fn read_as<T>(&self, path: &str, parse: impl Fn(Value) -> Result<T>) -> Result<T> {
+    pub(crate) async fn read_as<T>(&self, path: &str, parse: impl Fn(JsonText) -> Result<T>) -> Result<T> {
         self.taped(path, (Form::Json, Odd::AskAgain), Answer::json, parse).await
     }
 
     /// The answer to a read from the tape that lies in, or a live one, which is kept on it.
-    async fn taped<T>(
+    async fn taped<B: Taped, T>(
         &self,
         path: &str,
         wanted: (Form, Odd),
-        open: impl Fn(Answer) -> Result<Value>,
-        parse: impl Fn(Value) -> Result<T>,
+        open: impl Fn(Answer) -> Result<B>,
+        parse: impl Fn(B) -> Result<T>,
     ) -> Result<T> {
         // Without the server: it may have moved when the run goes on.
         let place = self.inner.base.resolve(path).map_or_else(|_| path.to_owned(), |url| url[url::Position::BeforePath..].to_owned());
         if let Some(played) = tape::play(&place) {
-            return played.and_then(parse);
+            return played.map(B::from_tape).and_then(parse);
         }
         let read = self.read(path, wanted, |answer| {
-            let value = open(answer)?;
-            let kept = tape::lies_in().then(|| value.clone());
-            Ok((parse(value)?, kept))
+            let body = open(answer)?;
+            let kept = tape::lies_in().then(|| body.for_tape());
+            Ok((parse(body)?, kept))
         });
         match read.await {
             Ok((read, kept)) => {
@@ -195,7 +196,26 @@ fn is_strange(error: &Error) -> bool {
         && !error.fact("json_path").and_then(Value::as_str).is_some_and(deep)
 }
 
-/// What is text as it stands.
-fn string(value: Value) -> String {
-    if let Value::String(text) = value { text } else { String::new() }
+/// A body as the tape keeps it: as JSON.
+trait Taped {
+    fn for_tape(&self) -> JsonText;
+    fn from_tape(json: JsonText) -> Self;
+}
+
+impl Taped for JsonText {
+    fn for_tape(&self) -> JsonText {
+        self.clone()
+    }
+    fn from_tape(json: JsonText) -> Self {
+        json
+    }
+}
+
+impl Taped for String {
+    fn for_tape(&self) -> JsonText {
+        JsonText::of(self)
+    }
+    fn from_tape(json: JsonText) -> Self {
+        json.json().text().unwrap_or_default().into_owned()
+    }
 }

@@ -10,6 +10,7 @@ use super::repeated::is_doubt;
 use super::spaces::SpaceClient;
 use super::version::{Version, VersionRange};
 use crate::error::{Error, Kind, Result, suggestion};
+use crate::json::JsonText;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::{
@@ -66,7 +67,7 @@ editable! {
 impl SelectedPackage {
     /// A version for the package of an action that has only one.
     pub fn new(action_name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { action_name: action_name.into(), package_reference_name: String::new(), version: version.into(), raw: Value::Null }
+        Self { action_name: action_name.into(), package_reference_name: String::new(), version: version.into(), raw: JsonText::default() }
     }
 }
 

@@ -4,13 +4,13 @@ use super::address::Route;
 use super::answer::clipped;
 use super::bounded;
 use super::client::Client;
-use super::decode::{Document, Links, Problem};
+use super::decode::{Document, Links, Members, Problem};
 use super::encode::editable;
 use super::id::looks_like;
 use super::meant::{Keys, Meant, position_of};
 use crate::error::{Error, Kind, Result, size};
-use serde_json::Value;
-use std::collections::HashSet;
+use crate::json::{JsonSlice, JsonText};
+use std::{borrow::Cow, collections::HashSet};
 
 /// Items asked for at a time: a thousand projects cost two requests, and one answer stays far below the size limit.
 const PAGE: usize = 500;
@@ -79,10 +79,10 @@ impl Client {
             let told = error.hints().iter().fold(told, |told, hint| told.help(hint.as_str()));
             error.facts().iter().fold(told, |told, (name, value)| told.with(name, value.clone()))
         };
-        let parse = |body: Value| {
-            let page = Page::of(body).map_err(|problem| within(problem, &format!("list of {}s", T::NOUN)))?;
-            let item = |(index, item): (usize, Value)| {
-                T::decode(item).map_err(|problem| within(problem.in_item(index).in_member("Items"), T::NOUN))
+        let parse = |body: JsonText| {
+            let page = Page::of(body.json()).map_err(|problem| within(problem, &format!("list of {}s", T::NOUN)))?;
+            let item = |(index, item): (usize, JsonSlice<'_>)| {
+                T::read(item).map_err(|problem| within(problem.in_item(index).in_member("Items"), T::NOUN))
             };
             let items = page.items.into_iter().enumerate().map(item).collect::<Result<_>>()?;
             Ok(Page { items, total: page.total, next: page.next })
@@ -97,7 +97,7 @@ impl Client {
     pub async fn list_while<T: Document>(&self, route: &Route, limit: Option<usize>, wanted: impl Fn(&T) -> bool) -> Result<Vec<T>> {
         let mut items = Vec::new();
         let take = |item: T| {
-            let weight = wanted(&item).then(|| bounded::weight(item.raw()) + size_of::<T>());
+            let weight = wanted(&item).then(|| item.held() + size_of::<T>());
             items.extend(weight.map(|_| item));
             weight
         };
@@ -134,8 +134,8 @@ impl Client {
             }
             let (count, before) = (page.items.len(), read);
             for item in page.items {
-                let id = item.raw()["Id"].as_str().unwrap_or_default();
-                if !id.is_empty() && !known.insert(id.to_owned()) {
+                let id = item.raw().json().get("Id").and_then(JsonSlice::text).filter(|id| !id.is_empty());
+                if id.is_some_and(|id| !known.insert(id.into_owned())) {
                     continue;
                 }
                 let Some(weight) = take(item) else { return Ok(()) };
@@ -290,22 +290,21 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-impl Page<Value> {
+impl<'a> Page<JsonSlice<'a>> {
     /// Reads a page whose items are not decoded yet.
-    pub fn of(body: Value) -> Result<Self, Problem> {
-        match body {
-            Value::Array(items) => Ok(Self { items, total: None, next: None }),
-            Value::Object(mut members) => {
-                let items = match members.remove("Items") {
-                    Some(Value::Array(items)) => items,
-                    Some(other) => return Err(Problem::expected("an array", &other).in_member("Items")),
-                    None => return Err(Problem::new("it is missing").in_member("Items")),
-                };
-                let total = members.get("TotalResults").and_then(Value::as_u64).map(|total| total as usize);
-                let next = members.get("Links").and_then(|links| links.get("Page.Next")).and_then(Value::as_str);
-                Ok(Self { items, total, next: next.filter(|n| !n.is_empty()).map(str::to_owned) })
-            }
-            other => Err(Problem::expected("a collection", &other)),
+    pub fn of(body: JsonSlice<'a>) -> Result<Self, Problem> {
+        if let Some(items) = body.items() {
+            return Ok(Self { items: items.collect(), total: None, next: None });
         }
+        if !body.is_object() {
+            return Err(Problem::expected("a collection", body));
+        }
+        let members = Members::of(body)?;
+        let items = members.get("Items").ok_or_else(|| Problem::new("it is missing").in_member("Items"))?;
+        let list = items.items().ok_or_else(|| Problem::expected("an array", items).in_member("Items"))?;
+        let total = members.get("TotalResults").filter(|total| total.is_number()).and_then(|total| total.tree().as_u64());
+        let next = members.get("Links").and_then(|links| links.get("Page.Next")).and_then(JsonSlice::text);
+        let next = next.filter(|next| !next.is_empty()).map(Cow::into_owned);
+        Ok(Self { items: list.collect(), total: total.map(|total| total as usize), next })
     }
 }

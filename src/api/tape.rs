@@ -8,34 +8,46 @@
 //! Who asks often gets the same answer often: [`Answers`] keeps what each address answered last, and only what changed since is
 //! written in full: the record of 10,000 steps had 5 MB instead of 88.
 
-use crate::error::{Error, Result};
-use serde_json::{Value, json};
+use crate::{
+    error::{Error, Result},
+    json::{JsonSlice, JsonText},
+};
 use sha2::Digest as _;
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, fmt::Write as _};
 
 thread_local! {
     static TAPE: RefCell<Option<Tape>> = const { RefCell::new(None) };
+}
+
+/// What a read was answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// The address, without the server.
+    path: String,
+    /// The member of the record that holds the answer: `answer` or `error`.
+    member: &'static str,
+    json: JsonText,
 }
 
 /// Answers by address.
 #[derive(Default)]
 struct Tape {
     /// Not played yet.
-    known: Vec<(String, Arc<Value>)>,
+    known: Vec<Heard>,
     /// Heard live.
-    heard: Vec<Value>,
+    heard: Vec<Heard>,
 }
 
 /// Runs `work` and returns what reads were answered meanwhile.
-pub fn recording<T>(work: impl FnOnce() -> T) -> (T, Vec<Value>) {
+pub fn recording<T>(work: impl FnOnce() -> T) -> (T, Vec<Heard>) {
     let (done, tape) = with(Tape::default(), work);
     (done, tape.heard)
 }
 
-/// Runs `work` with the answers of a [`recording`], each with its address; returns the addresses of those that nobody asked for.
-pub fn playing<T>(known: Vec<(String, Arc<Value>)>, work: impl FnOnce() -> T) -> (T, Vec<String>) {
+/// Runs `work` with the answers of a [`recording`]; returns the addresses of those that nobody asked for.
+pub fn playing<T>(known: Vec<Heard>, work: impl FnOnce() -> T) -> (T, Vec<String>) {
     let (done, tape) = with(Tape { known, heard: Vec::new() }, work);
-    (done, tape.known.into_iter().map(|(path, _)| path).collect())
+    (done, tape.known.into_iter().map(|heard| heard.path).collect())
 }
 
 /// What each address answered last, in the order of a record.
@@ -45,7 +57,7 @@ pub struct Answers(HashMap<String, LastAnswer>);
 /// What an address answered last.
 enum LastAnswer {
     /// What a record holds.
-    Read(Arc<Value>),
+    Read(Heard),
     /// The digest of what was written: a run asks often, and the answers themselves are nobody's concern any more.
     Written(Digest),
 }
@@ -53,61 +65,43 @@ enum LastAnswer {
 /// SHA-256.
 type Digest = [u8; 32];
 
-/// The digest of the JSON of a value, which is made on the way and never there as a whole.
-fn digest(value: &Value) -> Digest {
-    struct Into(sha2::Sha256);
-    impl std::io::Write for Into {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.update(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut into = Into(sha2::Sha256::new());
-    // Neither a value nor a digest fails.
-    let _ = serde_json::to_writer(&mut into, value);
-    into.0.finalize().into()
-}
-
 impl Answers {
     /// What a [`recording`] heard, for the record: an answer that is the last one of its address again is not repeated.
-    pub fn shortened(&mut self, heard: Vec<Value>) -> Vec<Value> {
-        let short = |entry: Value| {
-            let path = address(&entry);
-            let now = digest(&entry);
-            let is_again = self.0.get(&path).is_some_and(|last| match last {
-                LastAnswer::Read(last) => **last == entry,
+    pub fn shortened(&mut self, heard: &[Heard]) -> JsonText {
+        let mut record = String::with_capacity(heard.iter().map(|heard| heard.path.len() + heard.json.as_str().len() + 32).sum());
+        for heard in heard {
+            let now: Digest = sha2::Sha256::new().chain_update(heard.member).chain_update(heard.json.as_str()).finalize().into();
+            let is_again = self.0.get(&heard.path).is_some_and(|last| match last {
+                LastAnswer::Read(last) => last == heard,
                 LastAnswer::Written(last) => *last == now,
             });
-            if is_again {
-                return json!({"path": path, "again": true});
+            let (member, json) = if is_again { ("again", "true") } else { (heard.member, heard.json.as_str()) };
+            let begin = if record.is_empty() { '[' } else { ',' };
+            let _ = write!(record, "{begin}{{\"path\":{},\"{member}\":{json}}}", JsonText::of(&heard.path));
+            if !is_again {
+                self.0.insert(heard.path.clone(), LastAnswer::Written(now));
             }
-            self.0.insert(path, LastAnswer::Written(now));
-            entry
-        };
-        heard.into_iter().map(short).collect()
+        }
+        record.push(']');
+        JsonText::put_together(record)
     }
 
     /// What [`Answers::shortened`] made, for [`playing`]; to be called in the same order.
-    pub fn whole(&mut self, record: Vec<Value>) -> Vec<(String, Arc<Value>)> {
-        let whole = |entry: Value| {
-            let path = address(&entry);
-            if entry["again"] == true {
+    pub fn whole(&mut self, record: JsonSlice<'_>) -> Vec<Heard> {
+        let whole = |entry: JsonSlice<'_>| {
+            let path = entry.get("path").and_then(JsonSlice::text).unwrap_or_default().into_owned();
+            if entry.get("again").is_some_and(|again| again.as_str() == "true") {
                 let LastAnswer::Read(last) = self.0.get(&path)? else { return None };
-                return Some((path, Arc::clone(last)));
+                return Some(last.clone());
             }
-            let entry = Arc::new(entry);
-            self.0.insert(path.clone(), LastAnswer::Read(Arc::clone(&entry)));
-            Some((path, entry))
+            let found = ["error", "answer"].into_iter().find_map(|member| Some((member, entry.get(member)?.into())));
+            let (member, json) = found.unwrap_or(("answer", JsonText::default()));
+            let heard = Heard { path, member, json };
+            self.0.insert(heard.path.clone(), LastAnswer::Read(heard.clone()));
+            Some(heard)
         };
-        record.into_iter().filter_map(whole).collect()
+        record.items().into_iter().flatten().filter_map(whole).collect()
     }
-}
-
-fn address(entry: &Value) -> String {
-    entry["path"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Lays `tape` in for the length of `work`; what lay there before comes back, also after a panic.
@@ -124,16 +118,13 @@ fn with<T>(tape: Tape, work: impl FnOnce() -> T) -> (T, Tape) {
 }
 
 /// The answer for `path`, if the tape has one.
-pub(super) fn play(path: &str) -> Option<Result<Value>> {
-    let entry = TAPE.with_borrow_mut(|tape| {
+pub(super) fn play(path: &str) -> Option<Result<JsonText>> {
+    let heard = TAPE.with_borrow_mut(|tape| {
         let known = &mut tape.as_mut()?.known;
-        let at = known.iter().position(|(known, _)| known == path)?;
-        Some(known.remove(at).1)
+        let at = known.iter().position(|known| known.path == path)?;
+        Some(known.remove(at))
     })?;
-    Some(match entry.get("error") {
-        Some(error) => Err(Error::from_record(error)),
-        None => Ok(entry["answer"].clone()),
-    })
+    Some(if heard.member == "error" { Err(Error::from_record(&heard.json.tree())) } else { Ok(heard.json) })
 }
 
 /// Whether answers are kept now.
@@ -142,13 +133,14 @@ pub(super) fn lies_in() -> bool {
 }
 
 /// Keeps an answer, if a tape lies in.
-pub(super) fn keep(path: &str, answer: Result<Value, &Error>) {
+pub(super) fn keep(path: &str, answer: Result<JsonText, &Error>) {
     TAPE.with_borrow_mut(|tape| {
         if let Some(tape) = tape {
-            tape.heard.push(match answer {
-                Ok(answer) => json!({"path": path, "answer": answer}),
-                Err(error) => json!({"path": path, "error": error.to_record()}),
-            });
+            let (member, json) = match answer {
+                Ok(answer) => ("answer", answer),
+                Err(error) => ("error", error.to_record().into()),
+            };
+            tape.heard.push(Heard { path: path.to_owned(), member, json });
         }
     });
 }
@@ -156,20 +148,29 @@ pub(super) fn keep(path: &str, answer: Result<Value, &Error>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn what_was_heard_is_played_in_order_for_each_address() {
-        let heard = |path: &str, n: u32| keep(path, Ok(json!(n)));
+        let heard = |path: &str, n: u32| keep(path, Ok(json!(n).into()));
         let ((), tape) = recording(|| {
             heard("/a", 1);
             heard("/b", 2);
             heard("/a", 3);
             keep("/c", Err(&Error::usage("no").with("x", 1)));
         });
-        let whole = || Answers::default().whole(tape.clone());
+        let record = Answers::default().shortened(&tape);
+        assert_eq!(
+            record.as_str(),
+            r#"[{"path":"/a","answer":1},{"path":"/b","answer":2},{"path":"/a","answer":3},{"path":"/c","error":{"kind":"usage","message":"no","help":[],"facts":{"x":1}}}]"#
+        );
+        let whole = || Answers::default().whole(record.json());
         let ((), left) = playing(whole(), || {
             let number = |path: &str| play(path).and_then(Result::ok);
-            assert_eq!([number("/b"), number("/a"), number("/a"), number("/a")], [Some(json!(2)), Some(json!(1)), Some(json!(3)), None]);
+            assert_eq!(
+                [number("/b"), number("/a"), number("/a"), number("/a")],
+                [Some(json!(2).into()), Some(json!(1).into()), Some(json!(3).into()), None]
+            );
             assert_eq!(play("/c").and_then(Result::err).map(|e| e.message().to_owned()).as_deref(), Some("no"));
         });
         assert!(left.is_empty());
@@ -179,13 +180,16 @@ mod tests {
 
     #[test]
     fn an_answer_that_comes_again_is_kept_once() {
-        let turns = [("/a", 1), ("/b", 1), ("/a", 1), ("/a", 2), ("/a", 2), ("/a", 1), ("/b", 1)]
-            .map(|(path, n)| json!({"path": path, "answer": n}));
+        let turns = [("/a", 1), ("/b", 1), ("/a", 1), ("/a", 2), ("/a", 2), ("/a", 1), ("/b", 1)].map(|(path, n)| Heard {
+            path: path.to_owned(),
+            member: "answer",
+            json: json!(n).into(),
+        });
         let (mut writing, mut reading) = (Answers::default(), Answers::default());
-        let written: Vec<Vec<Value>> = turns.iter().map(|turn| writing.shortened(vec![turn.clone()])).collect();
-        let again: Vec<bool> = written.iter().map(|record| record[0]["again"] == true).collect();
+        let written: Vec<JsonText> = turns.iter().map(|turn| writing.shortened(std::slice::from_ref(turn))).collect();
+        let again: Vec<bool> = written.iter().map(|record| record.tree()[0]["again"] == true).collect();
         assert_eq!(again, [false, false, true, false, true, false, true]);
-        let read: Vec<Value> = written.into_iter().map(|record| (*reading.whole(record)[0].1).clone()).collect();
+        let read: Vec<Heard> = written.iter().map(|record| reading.whole(record.json()).remove(0)).collect();
         assert_eq!(read, turns);
     }
 }

@@ -10,6 +10,7 @@ use super::repeated::is_doubt;
 use super::runbooks::RunbookRun;
 use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
+use crate::json::JsonText;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -129,7 +130,7 @@ impl Task {
             arguments: Some(arguments),
             project_id: None,
             links: Links::default(),
-            raw: Value::Null,
+            raw: JsonText::default(),
         }
     }
 
@@ -166,7 +167,7 @@ impl Task {
 
     /// Where a person looks at it.
     pub fn url(&self, client: &Client) -> String {
-        match self.links.get("Web") {
+        match self.links.web() {
             Some(link) => client.web_url(link),
             None => client.web_url(&match &self.space_id {
                 Some(space) => format!("/app#/{space}/tasks/{}", self.id),

@@ -82,7 +82,7 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
     let shown = |step: Step| Step {
         arguments: ui.redactor().clean_value(step.arguments),
         intent: ui.redactor().clean_value(masked(step.intent)),
-        outcome: ui.redactor().clean_value(masked(step.outcome)),
+        outcome: ui.redactor().clean_value(masked(step.outcome.tree())).into(),
         ..step
     };
     let steps: Vec<Step> = journal.steps(&args.name)?.into_iter().map(shown).collect();

@@ -17,6 +17,19 @@ use std::collections::HashMap;
 #[derive(Default)]
 struct Names(HashMap<String, String>);
 
+/// A step whose outcome is read into.
+struct ReadStep<'a> {
+    step: &'a Step,
+    outcome: Value,
+}
+
+impl std::ops::Deref for ReadStep<'_> {
+    type Target = Step;
+    fn deref(&self) -> &Step {
+        self.step
+    }
+}
+
 /// Of a row of looks, how many are shown at its begin; and the last one.
 const LOOKS: usize = 4;
 
@@ -24,7 +37,8 @@ const LOOKS: usize = 4;
 /// are shortened, and what time it was is not shown: `--output json` has all steps.
 pub fn timeline(run: &Run, steps: &[Step], zone: &TimeZone) -> Vec<String> {
     let mut names = Names::default();
-    for step in steps {
+    let steps: Vec<ReadStep> = steps.iter().map(|step| ReadStep { step, outcome: step.outcome.tree() }).collect();
+    for step in &steps {
         names.learn(&step.outcome);
     }
     let server = run.new.target["server"].as_str().unwrap_or_default();
@@ -52,13 +66,13 @@ pub fn timeline(run: &Run, steps: &[Step], zone: &TimeZone) -> Vec<String> {
 }
 
 /// Whether a step only looked, or slept between two looks without a new reason.
-fn is_look(step: &Step) -> bool {
+fn is_look(step: &ReadStep<'_>) -> bool {
     let slept = || step.kind == "sleep" && step.intent.is_null();
     step.state == StepState::Done && (slept() || answers(&step.outcome).is_some())
 }
 
 /// Why a step waited, a row for each reason.
-fn reasons<'a>(step: &'a Step, zone: &'a TimeZone) -> impl Iterator<Item = [String; 7]> + use<'a> {
+fn reasons<'a>(step: &'a ReadStep<'_>, zone: &'a TimeZone) -> impl Iterator<Item = [String; 7]> + use<'a> {
     step.intent["waits"].as_array().into_iter().flatten().filter_map(|reason| {
         let at = text(reason, "at")?.parse().map_or_else(|_| String::new(), |at| time(at, zone));
         let mut why = tame(text(reason, "why")?, MOST_LETTERS);
@@ -71,7 +85,7 @@ fn reasons<'a>(step: &'a Step, zone: &'a TimeZone) -> impl Iterator<Item = [Stri
 }
 
 /// How a step ended, and its link.
-fn outcome(step: &Step, server: &str, names: &Names) -> String {
+fn outcome(step: &ReadStep<'_>, server: &str, names: &Names) -> String {
     let words = match step.state {
         StepState::Intent => "no outcome known".to_owned(),
         StepState::Failed => {

@@ -292,19 +292,20 @@ async fn push_one(args: &PushArgs, ui: &Ui, space: &SpaceClient, template: &Valu
             ui.data(&format!("{name}: created, version {} ({})", made.version, made.id));
             made
         }
-        Some(there) if is_same(template, &there.raw) => {
+        Some(there) if is_same(template, &there.raw.tree()) => {
             ui.data(&format!("{name}: is as it was, version {} ({})", there.version, there.id));
             there.clone()
         }
         Some(there) => {
-            if template["ActionType"] != there.raw["ActionType"] {
+            let before = there.raw.tree();
+            if template["ActionType"] != before["ActionType"] {
                 return Err(Error::new(
                     Kind::Refused,
-                    format!("step template `{name}` is a {} on the server, which cannot become another one", there.raw["ActionType"]),
+                    format!("step template `{name}` is a {} on the server, which cannot become another one", before["ActionType"]),
                 )
                 .help("give the new one another name"));
             }
-            let made = space.update_action_template(&there.id, &wanted(template, Some(&there.raw))).await?;
+            let made = space.update_action_template(&there.id, &wanted(template, Some(&before))).await?;
             ui.data(&format!("{name}: changed, version {} became {} ({})", there.version, made.version, made.id));
             made
         }

@@ -13,7 +13,10 @@ use super::{
     thrown::{self, HostResult, raise, to_dynamic},
     words::counted,
 };
-use crate::error::{Error, Kind, suggestion};
+use crate::{
+    error::{Error, Kind, suggestion},
+    json::JsonText,
+};
 use parking_lot::RwLock;
 use rhai::{Dynamic, FnPtr, FuncArgs, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
 use serde_json::Value;
@@ -151,6 +154,12 @@ impl Give for Dynamic {
 impl Give for Value {
     fn give(self) -> Dynamic {
         to_dynamic(&self)
+    }
+}
+
+impl Give for JsonText {
+    fn give(self) -> Dynamic {
+        to_dynamic(&self.tree())
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
     time::Moment,
     words::VERDICTS,
 };
+use crate::json::JsonText;
 use crate::{
     api::{self, DeploymentId, EnvironmentId, ProjectId, ReleaseId, TaskId, TenantId},
     engine::choice::Chosen,
@@ -14,7 +15,6 @@ use crate::{
 };
 use jiff::Timestamp;
 use rhai::{Array, Dynamic};
-use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
@@ -37,7 +37,7 @@ pub struct Live {
     pub ids: Ids,
     created: Option<Timestamp>,
     ended: Option<Timestamp>,
-    raw: Value,
+    raw: JsonText,
 }
 
 /// The ids of a row.

@@ -136,7 +136,7 @@ macro_rules! documents {
     ($($type:ty: $noun:literal),*) => { $(
         impl Outcome for $type {
             fn record(&self) -> Value {
-                self.raw.clone()
+                self.raw.tree()
             }
             fn restore(record: &Value) -> Result<Self> {
                 <$type as api::decode::Document>::decode(record.clone()).map_err(|problem| problem.into_error($noun))
@@ -194,7 +194,7 @@ impl Host {
                 self.was_busy(ended.duration_since(at_work_since(step)));
             }
             match step.state {
-                StepState::Done => return T::restore(&step.outcome).raise(),
+                StepState::Done => return T::restore(&step.outcome.tree()).raise(),
                 StepState::Failed => return Err(raise(step.failure())),
                 StepState::Intent => {}
             }

@@ -113,7 +113,7 @@ impl Interruption {
 
     /// As JSON, for [`Interruption::from_record`].
     pub fn to_record(&self) -> Value {
-        json!({"document": self.document.raw, "teams": self.teams})
+        json!({"document": self.document.raw.tree(), "teams": self.teams})
     }
 
     /// The same one again.

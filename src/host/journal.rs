@@ -12,10 +12,7 @@
 
 use super::{Host, sealed::Sealer};
 use crate::{
-    api::{
-        tape::{self, Answers},
-        weight,
-    },
+    api::tape::{self, Answers},
     engine::{
         branch, site,
         thrown::{HostResult, raise},
@@ -23,6 +20,7 @@ use crate::{
     error::{Error, Kind, Result},
     event::What,
     journal::{Holder, Journal, Step, StepState},
+    json::JsonText,
 };
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -185,16 +183,17 @@ impl Recorder {
             }
         };
         let later = (place.branch.clone(), place.number + 1)..=(place.branch.clone(), u64::MAX);
-        if step.state == StepState::Failed && Error::from_record(&step.outcome).stops() && state.known.range(later).next().is_none() {
+        if step.state == StepState::Failed && Error::from_record(&step.outcome.tree()).stops() && state.known.range(later).next().is_none()
+        {
             // What ended the run here may be over: it is tried again.
-            return Ok(Some(Step { state: StepState::Intent, outcome: Value::Null, ended: None, ..step }));
+            return Ok(Some(Step { state: StepState::Intent, outcome: JsonText::default(), ended: None, ..step }));
         }
         Ok(Some(step))
     }
 
     /// A step of the record with the secrets that were taken out of it.
     fn opened(&self, step: Step) -> Result<Step> {
-        let opened = self.secrets.open(step.intent).and_then(|intent| Ok((intent, self.secrets.open(step.outcome)?)));
+        let opened = self.secrets.open(step.intent).and_then(|intent| Ok((intent, self.secrets.open_text(step.outcome)?)));
         match opened {
             Ok((intent, outcome)) => Ok(Step { intent, outcome, ..step }),
             Err(missing) => Err(self.diverged(format!("step {}, `{}`, held {missing}", step.path, step.kind))),
@@ -228,7 +227,7 @@ impl Recorder {
             arguments: arguments.clone(),
             state: StepState::Intent,
             intent: Value::Null,
-            outcome: Value::Null,
+            outcome: JsonText::default(),
             began,
             ended: None,
         }
@@ -258,13 +257,13 @@ impl Recorder {
     }
 
     /// Gives a step its outcome; it is written with the next one that must be.
-    pub(super) fn settle(&self, place: &Place, mut step: Step, outcome: Result<Value>, now: Timestamp) {
+    pub(super) fn settle(&self, place: &Place, mut step: Step, outcome: Result<impl Into<JsonText>>, now: Timestamp) {
         step.ended = Some(now);
         let stops = outcome.as_ref().is_err_and(Error::stops);
         let (state, record) = match outcome {
-            Ok(value) => (StepState::Done, value),
+            Ok(value) => (StepState::Done, value.into()),
             // For people, as the script gets it.
-            Err(error) => (StepState::Failed, self.secrets.cleaned_error(error, &site::current().1).to_record()),
+            Err(error) => (StepState::Failed, self.secrets.cleaned_error(error, &site::current().1).to_record().into()),
         };
         (step.state, step.outcome) = (state, record);
         let mut state = self.state.lock();
@@ -272,7 +271,7 @@ impl Recorder {
             state.undecided.insert(place.branch.clone(), step);
             return;
         }
-        state.weight += weight(&step.outcome);
+        state.weight += step.outcome.as_str().len();
         state.pending.push(step);
         if state.weight > HEAVY {
             drop(state);
@@ -294,7 +293,7 @@ impl Recorder {
         let sealed = state.sealed;
         for step in &mut state.pending[sealed..] {
             step.intent = self.secrets.seal(step.intent.take());
-            step.outcome = self.secrets.seal(step.outcome.take());
+            step.outcome = self.secrets.seal_text(std::mem::take(&mut step.outcome));
         }
         let written = self.store.write(&self.run, &self.holder, &state.pending);
         // What could not be written is written with the next; an intent is not one when nothing was sent for it.
@@ -371,8 +370,11 @@ impl Host {
             if step.state == StepState::Failed {
                 return Err(step.failure());
             }
-            let Value::Array(record) = step.outcome else { return self.finish(work) };
-            let answers = recorder.answers(&place, |answers| answers.whole(record));
+            if !step.outcome.json().is_array() {
+                return self.finish(work);
+            }
+            let answers = recorder.answers(&place, |answers| answers.whole(step.outcome.json()));
+            drop(step);
             return tape::playing(answers, || self.finish(work)).0;
         }
         self.before_live()?;
@@ -384,7 +386,7 @@ impl Host {
         let outcome = match &result {
             // Answered from what is known already: nothing to keep.
             Ok(_) if heard.is_empty() => return result,
-            Ok(_) => Ok(recorder.answers(&place, |answers| answers.shortened(heard)).into()),
+            Ok(_) => Ok(recorder.answers(&place, |answers| answers.shortened(&heard))),
             Err(error) => Err(error.clone()),
         };
         recorder.settle(&place, step, outcome, self.clock.now());
@@ -393,11 +395,11 @@ impl Host {
 
     /// A wait: `work` is told when the wait began, and returns what came of it, for itself and for the record;
     /// `again` makes of the record what `work` made of the world.
-    pub(super) fn waited<T>(
+    pub(super) fn waited<T, R: Into<JsonText>>(
         &self,
         kind: &str,
         arguments: Value,
-        work: impl FnOnce(Timestamp) -> HostResult<(T, Value)>,
+        work: impl FnOnce(Timestamp) -> HostResult<(T, R)>,
         again: impl FnOnce(&Value) -> HostResult<T>,
     ) -> HostResult<T> {
         let Some(recorder) = self.recorder() else { return work(self.clock.now()).map(|(value, _)| value) };
@@ -407,7 +409,7 @@ impl Host {
         if let Some(step) = &known {
             let _within = Within::step(true);
             match step.state {
-                StepState::Done => return again(&step.outcome),
+                StepState::Done => return again(&step.outcome.tree()),
                 StepState::Failed => return Err(raise(step.failure())),
                 StepState::Intent => {}
             }
@@ -421,12 +423,15 @@ impl Host {
             work(began)
         };
         let step = WAIT.take().expect("it was set above, and no wait is inside of another");
-        let outcome = match &result {
-            Ok((_, record)) => Ok(record.clone()),
-            Err(error) => Err(super::retry::as_error(error)),
+        let (result, outcome) = match result {
+            Ok((value, record)) => (Ok(value), Ok(record)),
+            Err(error) => {
+                let outcome = super::retry::as_error(&error);
+                (Err(error), Err(outcome))
+            }
         };
         recorder.settle(&place, step, outcome, self.clock.now());
-        result.map(|(value, _)| value)
+        result
     }
 
     /// An error that puts the run down until `due`, if it was started so (`--suspend`) and has waited long enough to be worth it.
@@ -544,7 +549,7 @@ mod tests {
             let folder = tempfile::tempdir().expect("a folder");
             let (_, recorder) = recorder(folder.path(), Vec::new());
             let place = recorder.next();
-            recorder.settle(&place, step(1, "deploy"), Err(Error::new(*kind, "no")), Timestamp::UNIX_EPOCH);
+            recorder.settle(&place, step(1, "deploy"), Err::<Value, _>(Error::new(*kind, "no")), Timestamp::UNIX_EPOCH);
             assert_eq!(recorder.state.lock().pending.is_empty(), kind.class() == Class::Stop, "{kind}");
         }
     }
@@ -553,7 +558,7 @@ mod tests {
     fn trouble_that_an_older_octorhai_wrote_down_is_tried_again_or_stays_caught() {
         let met = |number| Step {
             state: StepState::Failed,
-            outcome: Error::new(Kind::InDoubt, "who knows").to_record(),
+            outcome: Error::new(Kind::InDoubt, "who knows").to_record().into(),
             intent: json!({"attempt": 1}),
             ..step(number, "deploy")
         };

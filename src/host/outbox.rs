@@ -145,7 +145,7 @@ impl Host {
         if let (Some(recorder), Some(step)) = (&self.recorder, kept.step) {
             let later = ended.map_or_else(|error| json!({"error": error.to_record()}), |()| json!("sent"));
             let outcome = json!({"error": kept.error.to_record(), "later": later});
-            let step = Step { state: StepState::Done, outcome, ended: Some(self.clock.now()), ..step };
+            let step = Step { state: StepState::Done, outcome: outcome.into(), ended: Some(self.clock.now()), ..step };
             // What cannot be written is an intent still: the mail may come again, with the same Message-ID.
             drop(recorder.write(Some(step)));
         }

@@ -13,6 +13,7 @@ use crate::{
     api::{self, DeploymentId, ProjectId, ReleaseId, TaskId, TaskState},
     engine::choice::Chosen,
     error::Result,
+    json::JsonText,
 };
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use jiff::Timestamp;
@@ -177,8 +178,8 @@ struct DocumentPacker {
 
 impl DocumentPacker {
     /// One more document; returns how many bytes that took.
-    fn add(&mut self, document: &Value) -> usize {
-        self.waiting.push(document.to_string());
+    fn add(&mut self, document: &JsonText) -> usize {
+        self.waiting.push(document.as_str().to_owned());
         if self.waiting.len() == TOGETHER { self.pack() } else { 0 }
     }
 

@@ -36,9 +36,10 @@ async fn again(place: &Place, old: &api::Deployment) -> Result<(api::NewDeployme
     new.specific_machines.clone_from(&old.specific_machine_ids);
     new.excluded_machines.clone_from(&old.excluded_machine_ids);
     new.use_guided_failure = Some(old.use_guided_failure);
-    new.force_package_download = old.raw["ForcePackageDownload"] == true;
-    new.force_package_redeployment = old.raw["ForcePackageRedeployment"] == true;
-    new.priority = old.raw["Priority"].as_str().map(str::to_owned);
+    let raw = old.raw.tree();
+    new.force_package_download = raw["ForcePackageDownload"] == true;
+    new.force_package_redeployment = raw["ForcePackageRedeployment"] == true;
+    new.priority = raw["Priority"].as_str().map(str::to_owned);
     let (values, lost) = prompted(place, old).await?;
     new.form_values = values.into_iter().map(|(prompt, value)| (prompt.element, value)).collect();
     Ok((new, lost))

@@ -6,12 +6,16 @@
 //! with something else.
 
 use crate::error::Error;
+use crate::json::{JsonText, JsonToken, walk};
 use crate::secrets::{MASK, Redactor, SHORTEST};
 use parking_lot::RwLock;
 use serde_json::Value;
 
 /// Begins and ends a name. Twice it stands for itself.
 const MARK: char = '\u{10FFFD}';
+
+/// The members of an error in a record.
+const ERROR: [&str; 4] = ["kind", "message", "help", "facts"];
 
 /// Knows the secrets of a run by name.
 pub struct Sealer {
@@ -63,11 +67,37 @@ impl Sealer {
         each(value, &mut |text| Ok::<_, std::convert::Infallible>(self.sealed(text))).unwrap_or_else(|never| match never {})
     }
 
+    /// [`Sealer::seal`] for a text: it stays as it is where nothing in it has to be sealed.
+    pub fn seal_text(&self, json: JsonText) -> JsonText {
+        // Of each object that is not over, how many names of an error it has.
+        let mut of_error: Vec<usize> = Vec::new();
+        let walked = walk(json.as_str().as_bytes(), usize::MAX, &mut |token| match token {
+            JsonToken::Object | JsonToken::Array => {
+                of_error.push(0);
+                true
+            }
+            JsonToken::End => of_error.pop().is_some_and(|count| count < ERROR.len()),
+            JsonToken::Item => true,
+            JsonToken::Text(text) => self.is_plain(text),
+            JsonToken::Name(name) => {
+                if let Some(count) = of_error.last_mut().filter(|_| ERROR.contains(&name)) {
+                    *count += 1;
+                }
+                self.is_plain(name)
+            }
+        });
+        if walked.is_ok() { json } else { self.seal(json.tree()).into() }
+    }
+
+    /// Whether a text is written as it is.
+    fn is_plain(&self, text: &str) -> bool {
+        !text.contains(MARK) && !self.redactor.is_in(text)
+    }
+
     /// Errors in a value as the script got them, see [`Redactor::clean_call_error`].
     fn errors_for_people(&self, value: Value) -> Value {
-        const MEMBERS: [&str; 4] = ["kind", "message", "help", "facts"];
         match value {
-            Value::Object(members) if members.len() == MEMBERS.len() && MEMBERS.iter().all(|name| members.contains_key(*name)) => {
+            Value::Object(members) if members.len() == ERROR.len() && ERROR.iter().all(|name| members.contains_key(*name)) => {
                 self.redactor.clean_call_error(Error::from_record(&Value::Object(members)), &[]).to_record()
             }
             Value::Object(members) => members.into_iter().map(|(name, value)| (name, self.errors_for_people(value))).collect(),
@@ -81,8 +111,14 @@ impl Sealer {
         each(value, &mut |text| self.opened(text))
     }
 
+    /// What [`Sealer::seal_text`] made of a text.
+    pub fn open_text(&self, json: JsonText) -> Result<JsonText, String> {
+        // No record has a mark that is spelt with escapes.
+        if json.as_str().contains(MARK) { self.open(json.tree()).map(JsonText::from) } else { Ok(json) }
+    }
+
     fn sealed(&self, text: String) -> String {
-        if !text.contains(MARK) && !self.redactor.is_in(&text) {
+        if self.is_plain(&text) {
             return text;
         }
         let mut sealed = String::with_capacity(text.len() + 16);

@@ -80,7 +80,7 @@ pub fn value(text: &str) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::StepState;
+    use crate::{journal::StepState, json::JsonText};
     use jiff::Timestamp;
 
     fn step(path: &str, state: StepState) -> Step {
@@ -91,7 +91,7 @@ mod tests {
             arguments: Value::Null,
             state,
             intent: Value::Null,
-            outcome: Value::Null,
+            outcome: JsonText::default(),
             began: at,
             ended: None,
         }

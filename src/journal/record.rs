@@ -3,6 +3,7 @@
 use crate::{
     clock::text,
     error::Error,
+    json::JsonText,
     platform::process::{ProcessIdentity, ProcessState},
 };
 use hmac::{Hmac, KeyInit, Mac as _};
@@ -224,7 +225,7 @@ pub struct Step {
     /// What an effect was about to send, and until when it could take effect; when a wait began. Null for a plain read.
     pub intent: Value,
     /// What came of it: a value, or an error. Null before that.
-    pub outcome: Value,
+    pub outcome: JsonText,
     /// When it began, on the run's clock.
     pub began: Timestamp,
     /// When it had its outcome.
@@ -235,7 +236,7 @@ impl Step {
     /// The error that it failed with. One that ends a run did not end that one when the record goes on after it: octorhai 0.1.0 let
     /// scripts catch such errors, and a script that did must do so again.
     pub fn failure(&self) -> Error {
-        Error::from_record(&self.outcome).overcome()
+        Error::from_record(&self.outcome.tree()).overcome()
     }
 }
 

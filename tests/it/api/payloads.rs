@@ -3,10 +3,9 @@
 //! `tests/payloads` is part of the repository; `OCTORHAI_TEST_PAYLOADS` may name a larger
 //! collection, whose licences do not allow to have it here.
 
-use crate::support::payloads::{files, folders, marks, payload};
+use crate::support::payloads::{files, folders, items, marks, member, payload};
 use octorhai::api::dashboards::{Dashboard, DashboardItem, Progression};
-use octorhai::api::decode::{Document, FromJson, member};
-use octorhai::api::resource::Page;
+use octorhai::api::decode::{Document, FromJson};
 use octorhai::api::*;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,11 +19,11 @@ fn documents<T: Document + 'static>(body: Value) -> Outcome {
     if !body.is_array() && body.get("Items").is_none() {
         return one::<T>(body);
     }
-    let page = Page::of(body).map_err(|p| p.into_error("page").to_string())?;
-    for (index, item) in page.items.iter().enumerate() {
+    let items = items(&body).map_err(|p| p.into_error("page").to_string())?;
+    for (index, item) in items.iter().enumerate() {
         one::<T>(item.clone()).map_err(|e| format!("item {index}: {e}"))?;
     }
-    Ok(page.items.len())
+    Ok(items.len())
 }
 
 fn one<T: Document + 'static>(body: Value) -> Outcome {
@@ -158,15 +157,13 @@ fn the_failed_task_says_which_step_and_why() {
     let failed = details.step_with(&ActivityStatus::Failed).expect("a step failed");
     assert!(failed.name.starts_with("Step "), "{}", failed.name);
     assert!(!details.first_errors(3).is_empty());
-    assert_eq!(details.raw["Task"]["Id"], details.task.id.as_str());
+    assert_eq!(details.raw.tree()["Task"]["Id"], details.task.id.as_str());
 }
 
 #[test]
 fn the_kinds_of_interruption_are_told_apart() {
-    let read = |name: &str| -> Interruption {
-        let page = Page::of(payload(name)).expect("an array");
-        Interruption::decode(page.items[0].clone()).expect("it decodes")
-    };
+    let read =
+        |name: &str| -> Interruption { Interruption::decode(items(&payload(name)).expect("an array").remove(0)).expect("it decodes") };
     let manual = read("interruptions/interruption-manual-2024.json");
     assert!(!manual.is_guided_failure());
     assert_eq!(manual.choices(), ["Proceed", "Abort"]);

@@ -5,11 +5,10 @@
 
 use crate::support::{
     http::{KEY, Reply, Server, client, spaces, virtual_clock},
-    payloads::{files, folders, marks, payload, read},
+    payloads::{files, folders, items, marks, member, payload, read},
 };
-use octorhai::api::decode::{Document, FromJson, member};
+use octorhai::api::decode::{Document, FromJson};
 use octorhai::api::encode::ToJson;
-use octorhai::api::resource::Page;
 use octorhai::api::variables::Variable;
 use octorhai::api::*;
 use octorhai::clock::Busy;
@@ -66,7 +65,7 @@ impl Stage {
         self.serve(200, body);
         if body.is_array() || body.get("Items").is_some() {
             let read: Vec<T> = self.run(self.client.list(&route(), None))?;
-            let items = Page::of(body.clone()).map_err(|p| p.into_error("page").to_string())?.items;
+            let items = items(body).map_err(|p| p.into_error("page").to_string())?;
             if read.len() != items.len() {
                 return Err(format!("{} of {} documents were read", read.len(), items.len()));
             }
@@ -261,7 +260,7 @@ fn written<T: Changes>(stage: &Stage, body: &Value) -> Tried {
 /// Documents that the client never changes: the JSON that each keeps is sent back.
 fn kept<T: Document>(stage: &Stage, body: &Value) -> Tried {
     let documents = stage.documents::<T>(body)?;
-    documents.iter().try_for_each(|(document, origin)| stage.back(document.raw(), origin))?;
+    documents.iter().try_for_each(|(document, origin)| stage.back(&document.raw().tree(), origin))?;
     Ok(documents.len())
 }
 
@@ -269,7 +268,7 @@ fn kept<T: Document>(stage: &Stage, body: &Value) -> Tried {
 fn dashboard(stage: &Stage, body: &Value) -> Tried {
     stage.serve(200, body);
     let dashboard: Dashboard = stage.run(stage.client.fetch(&route()))?;
-    stage.back(dashboard.raw(), body)?;
+    stage.back(&dashboard.raw().tree(), body)?;
     Ok(dashboard.items.len())
 }
 
@@ -297,7 +296,7 @@ fn webhook(stage: &Stage, body: &Value) -> Tried {
         Some(events) => Vec::<Event>::from_json(events).map_err(|p| format!("{p:?}"))?,
         None => vec![Event::from_json(&payload["Event"]).map_err(|p| format!("{p:?}"))?],
     };
-    if events.iter().any(|event| event.raw().get("Id").is_none()) {
+    if events.iter().any(|event| event.raw().json().get("Id").is_none()) {
         return Err("an event lost its JSON".to_owned());
     }
     raw(stage, body)
@@ -427,7 +426,7 @@ fn parts_that_are_moved_added_and_removed_keep_what_nobody_has_a_type_for() {
         is_sensitive: false,
         scope: BTreeMap::from([("Role".into(), vec!["web".into()])]),
         prompt: None,
-        raw: Value::Null,
+        raw: Value::Null.into(),
     });
     let mut expected = body;
     let variables = expected["Variables"].as_array_mut().expect("an array");
@@ -499,7 +498,7 @@ fn a_document_with_one_member_gone_or_damaged_is_read_or_refused_by_name() {
         let Some((_, _, Some(reread))) = way(name) else { continue };
         let body = read(path);
         let whole = name.starts_with("dashboards/dashboard-") || !(body.is_array() || body.get("Items").is_some());
-        let items = if whole { vec![body] } else { Page::of(body).expect("a page").items };
+        let items = if whole { vec![body] } else { items(&body).expect("a page") };
         for item in items.iter().take(2) {
             let mut all = Vec::new();
             places(item, "", "", &mut all);
@@ -553,7 +552,7 @@ fn every_time_of_every_document_may_lie_far_away() {
         let Some((start, _, Some(reread))) = way(name) else { continue };
         let body = read(path);
         let whole = name.starts_with("dashboards/dashboard-") || !(body.is_array() || body.get("Items").is_some());
-        let items = if whole { vec![body] } else { Page::of(body).expect("a page").items };
+        let items = if whole { vec![body] } else { items(&body).expect("a page") };
         for item in items.iter().take(2) {
             let mut all = Vec::new();
             places(item, "", "", &mut all);

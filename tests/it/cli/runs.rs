@@ -40,7 +40,7 @@ fn step(
     took: Option<i64>,
 ) -> Step {
     let ended = took.map(|took| at(began + took));
-    Step { path: path.into(), kind: kind.into(), arguments, state, intent, outcome, began: at(began), ended }
+    Step { path: path.into(), kind: kind.into(), arguments, state, intent, outcome: outcome.into(), began: at(began), ended }
 }
 
 /// One run of each state; `nightly` has steps.

@@ -8,6 +8,7 @@ use super::{
 /// Who may know whom (ARCHITECTURE.md). What is not listed may know nobody.
 const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("json", &[]),
     ("clock", &["error", "platform"]),
     ("cancel", &["error", "clock"]),
     ("event", &["error", "clock", "secrets"]),
@@ -17,16 +18,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("userinfo", &[]),
     ("secrets", &["error", "userinfo"]),
     ("trust", &["error", "clock", "platform"]),
-    ("api", &["error", "clock", "cancel", "event", "crash", "secrets", "trust", "userinfo"]),
-    ("journal", &["error", "clock", "crash", "platform", "trust", "userinfo"]),
+    ("api", &["error", "json", "clock", "cancel", "event", "crash", "secrets", "trust", "userinfo"]),
+    ("journal", &["error", "json", "clock", "crash", "platform", "trust", "userinfo"]),
     ("lock", &["error", "clock", "cancel", "event", "platform", "api", "journal"]),
     ("doctor", &["error", "clock", "cancel", "event", "platform", "api", "lock"]),
     ("mail", &["error", "clock", "cancel", "event", "crash", "tame"]),
     ("report", &["error", "clock", "cancel", "event", "tame"]),
-    ("engine", &["error", "clock", "cancel", "event", "platform", "secrets", "tame"]),
+    ("engine", &["error", "json", "clock", "cancel", "event", "platform", "secrets", "tame"]),
     ("sandbox", &["error", "clock", "cancel", "event", "platform"]),
     ("step", &["error", "clock", "cancel", "event", "tame"]),
-    ("host", &["error", "clock", "cancel", "event", "platform", "api", "journal", "lock", "doctor", "mail", "report", "engine", "secrets"]),
+    (
+        "host",
+        &[
+            "error", "json", "clock", "cancel", "event", "platform", "api", "journal", "lock", "doctor", "mail", "report", "engine",
+            "secrets",
+        ],
+    ),
     (
         "run",
         &[

@@ -1,12 +1,11 @@
 //! Answers of servers: every document, with members of other types, missing, huge and nested.
 
 use super::{Reader, fuzz};
-use crate::support::payloads::{files, folders, read};
+use crate::support::payloads::{files, folders, items, read};
 use octorhai::{
     api::{
         dashboards::{Dashboard, Progression},
         decode::{Document, FromJson},
-        resource::Page,
         *,
     },
     error::Error,
@@ -62,8 +61,8 @@ fn all(value: &Value) -> Result<(), String> {
         decode(value)?;
     }
     let _links = decode::Links::from_json(value);
-    if let Ok(page) = Page::of(value.clone()) {
-        for item in page.items.iter().take(5) {
+    if let Ok(items) = items(value) {
+        for item in items.iter().take(5) {
             for decode in ALL {
                 decode(item)?;
             }

@@ -25,7 +25,7 @@ fn damaged_records_are_told() {
         arguments: json!(["Project A", "1.0.0"]),
         state: StepState::Done,
         intent: json!({"marker": "x"}),
-        outcome: json!({"id": "Deployments-1"}),
+        outcome: json!({"id": "Deployments-1"}).into(),
         began: at(0),
         ended: Some(at(1)),
     };

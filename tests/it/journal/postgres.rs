@@ -27,7 +27,7 @@ fn step(path: &str, outcome: Value) -> Step {
         arguments: json!({ "project": "A" }),
         state: StepState::Done,
         intent: json!({ "mark": "m" }),
-        outcome,
+        outcome: outcome.into(),
         began: at(1),
         ended: Some(at(2)),
     }

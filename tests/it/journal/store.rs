@@ -25,7 +25,7 @@ fn step(path: &str, state: StepState, began: i64) -> Step {
         arguments: json!({ "project": "A", "b": 1, "a": 2 }),
         state,
         intent: json!({ "mark": "m" }),
-        outcome: if state == StepState::Done { json!({ "task": "ServerTasks-1" }) } else { Value::Null },
+        outcome: if state == StepState::Done { json!({ "task": "ServerTasks-1" }) } else { Value::Null }.into(),
         began: at(began),
         ended: (state == StepState::Done).then(|| at(began + 5)),
     }
@@ -115,7 +115,7 @@ fn another_process() {
             let mut written = 0;
             let error = loop {
                 let mut step = step(&written.to_string(), StepState::Done, 1);
-                step.outcome = json!("x".repeat(20_000));
+                step.outcome = json!("x".repeat(20_000)).into();
                 match store.write("big", &holder(&nonce), &[step]) {
                     Ok(()) => written += 1,
                     Err(error) => break error,

@@ -1,6 +1,9 @@
 //! The JSON documents that real servers sent: where they are, and how far each is to be trusted.
 
 use super::root;
+use octorhai::api::decode::{FromJson, Members, Problem};
+use octorhai::api::resource::Page;
+use octorhai::json::{JsonSlice, JsonText};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,6 +30,17 @@ pub fn files(folder: &Path) -> BTreeMap<String, PathBuf> {
         }
     }
     found
+}
+
+/// A member of a body, as the client reads it.
+pub fn member<T: FromJson>(body: &Value, name: &str) -> Result<T, Problem> {
+    Members::of(JsonText::from(body).json())?.read(name)
+}
+
+/// The documents of a page or of a bare array.
+pub fn items(body: &Value) -> Result<Vec<Value>, Problem> {
+    let body = JsonText::from(body);
+    Ok(Page::of(body.json())?.items.into_iter().map(JsonSlice::tree).collect())
 }
 
 /// How far to trust each file, from the tables of the folder's list: `V`, `E,T`, ...
