@@ -19,7 +19,7 @@ use crate::clock::{Busy, Clock, later};
 use crate::error::{Error, Kind, Result};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -147,7 +147,14 @@ impl Poller {
     async fn refresh(&self, ids: &[TaskId], until: Timestamp) -> Result<()> {
         // Dropped on every way out, also when the caller is cancelled in the middle.
         let _done = Refreshing(self);
-        let mut found = self.0.space.until(until).known_tasks(ids).await?;
+        let mut found: HashMap<TaskId, Arc<Task>> = HashMap::with_capacity(ids.len());
+        let take = |task: Task| {
+            // A task that has not changed stays the one that its waits hold already: what was read of it goes at once.
+            let before = self.0.state.lock().watched.get(&task.id).and_then(|entry| entry.task.clone());
+            let task = before.filter(|before| **before == task).unwrap_or_else(|| Arc::new(task));
+            drop(found.insert(task.id.clone(), task));
+        };
+        self.0.space.until(until).each_known_task(ids, take).await?;
         let now = self.clock().now();
         let mut state = self.0.state.lock();
         for id in ids {
@@ -156,11 +163,7 @@ impl Poller {
                 Some(task) => {
                     let queued = !task.has_started() && task.state == TaskState::Queued;
                     entry.queued = if queued { entry.queued.saturating_add(1) } else { 0 };
-                    entry.misses = 0;
-                    // A task that has not changed stays the one that its waits hold already.
-                    if entry.task.as_deref() != Some(&task) {
-                        entry.task = Some(Arc::new(task));
-                    }
+                    (entry.task, entry.misses) = (Some(task), 0);
                 }
                 None => entry.misses += 1,
             }
