@@ -1,8 +1,8 @@
 //! octorhai: short Rhai scripts that coordinate Octopus Deploy projects.
 //!
 //! The modules, in order of layers (ARCHITECTURE.md says which arrows may not exist; `tests/it/conventions` holds it):
-//! ground (`error`, `json`, `clock`, `cancel`, `event`, `crash`, `platform`, `secrets`, `tame`, `trust`,
-//! `userinfo`), the typed client (`api`), services (`journal`, `mail`, `report`),
+//! ground (`error`, `json`, `clock`, `cancel`, `event`, `crash`, `platform`, `secrets`, `tame`, `transport`,
+//! `trust`, `userinfo`), the typed client (`api`), services (`journal`, `mail`, `report`),
 //! the script engine without Octopus (`engine`), the joint (`host`), a run (`run`), front ends (`cli`),
 //! and beside all of them the simulated Octopus Server (`sandbox`), which shares nothing but the ground.
 
@@ -15,6 +15,7 @@ pub mod json;
 pub mod platform;
 pub mod secrets;
 pub mod tame;
+pub mod transport;
 pub mod trust;
 pub mod userinfo;
 

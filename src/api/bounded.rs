@@ -4,9 +4,16 @@
 //! any is made, and the first one that goes over the limit ends the reading. The numbers come from what a server of 10,000 projects
 //! answers: all projects in one document are 25 MB of text and 80 to 100 MB of values.
 
-use crate::error::size;
-use crate::json::{JsonText, JsonToken, NotWalked};
+use crate::{
+    error::size,
+    json::{JsonText, JsonToken, NotWalked},
+    transport::Content,
+};
+use http::Response;
+use http_body::Body;
+use http_body_util::BodyExt;
 use serde_json::Value;
+use std::error::Error as StdError;
 
 /// The longest text of a JSON document.
 const JSON: usize = 32 << 20;
@@ -46,17 +53,19 @@ impl Form {
 }
 
 /// The body of an answer, when it has come and is not too long; the inner error says how long it is, and how long it may be.
-pub(super) async fn body(response: &mut reqwest::Response, form: Form) -> reqwest::Result<Result<Vec<u8>, String>> {
+pub(super) async fn body(response: Response<Content>, form: Form) -> Result<Result<Vec<u8>, String>, Box<dyn StdError + Send + Sync>> {
     let (limit, may_be_cut) = if response.status().is_success() { (form.limit(), false) } else { (REFUSAL, true) };
     let too_long = |answered: String| Ok(Err(format!("{answered}; the limit is {}", size(limit as u64))));
     // What is announced may be a lie either way, and is the length before decompression.
-    let told = response.content_length();
+    let mut content = response.into_body();
+    let told = content.size_hint().exact();
     if let Some(told) = told.filter(|told| *told > limit as u64 && !may_be_cut) {
         return too_long(size(told));
     }
     // Put together when all is there: a buffer that grows is there twice each time it does.
     let (mut chunks, mut room) = (Vec::new(), limit);
-    while let Some(mut chunk) = response.chunk().await? {
+    while let Some(frame) = content.frame().await {
+        let Ok(mut chunk) = frame?.into_data() else { continue };
         if chunk.len() > room {
             if !may_be_cut {
                 return too_long(format!("more than {}", size(limit as u64)));
@@ -69,7 +78,8 @@ pub(super) async fn body(response: &mut reqwest::Response, form: Form) -> reqwes
             break;
         }
     }
-    Ok(Ok(chunks.concat()))
+    // What came at once is not copied.
+    Ok(Ok(if chunks.len() == 1 { chunks.remove(0).into() } else { chunks.concat() }))
 }
 
 /// Why a text did not become JSON.

@@ -12,14 +12,17 @@ use super::retry::{Setback, backoff, patient_until};
 use super::stats::{Counter, Stats};
 use super::{Credential, tls};
 use crate::cancel::Cancel;
-use crate::clock::{Clock, later, real_limit, text::show};
+use crate::clock::{Clock, Stopwatch, later, real_limit, text::show};
 use crate::crash;
 use crate::error::{Error, Kind, Result};
 use crate::json::JsonText;
+use crate::transport::{Content, InProcess};
 use crate::trust::Certificates;
+use http::{Request, Response, header};
+use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use std::pin::Pin;
@@ -423,7 +426,8 @@ impl Client {
     /// One request and its whole answer; redirects of reads are followed on this server.
     pub(super) async fn exchange(&self, method: &str, url: &Url, body: &Body<'_>, asked: Demand) -> Result<Answer, NoAnswer> {
         crash::point("request: before", method);
-        let answer = self.followed(method, url, body, asked).await;
+        // In a box: what waits for an answer has small futures, however many of them are around this one.
+        let answer = Box::pin(self.followed(method, url, body, asked)).await;
         crash::point("request: after", method);
         answer
     }
@@ -431,43 +435,60 @@ impl Client {
     async fn followed(&self, method: &str, url: &Url, body: &Body<'_>, asked: Demand) -> Result<Answer, NoAnswer> {
         let mut url = url.clone();
         for _ in 0..=5 {
-            let response = self.request(method, &url, body, asked.limit).await?;
+            let watch = Stopwatch::start();
+            let late = |what: &str| NoAnswer::Lost(format!("the {what} in time"));
+            let response = real_limit(asked.limit, self.request(method, &url, body)).await;
+            let response = response.ok_or_else(|| late("server did not answer"))??;
             let status = response.status();
             let location = response.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned);
             if let Some(location) = location.filter(|_| status.is_redirection() && status != StatusCode::NOT_MODIFIED) {
                 url = self.redirected(method, &url, status, &location).map_err(NoAnswer::Strange)?;
                 continue;
             }
-            return self.whole(method, &url, response, asked.form).await;
+            let left = asked.limit.saturating_sub(watch.elapsed());
+            return real_limit(left, self.whole(method, &url, response, asked.form)).await.ok_or_else(|| late("answer did not end"))?;
         }
         let error = Error::new(Kind::BadAnswer, format!("`{method} {}` was redirected more than 5 times", shown_path(&url)));
         Err(NoAnswer::Strange(with_request(error, method, &shown_path(&url), url.as_str())))
     }
 
-    async fn request(&self, method: &str, url: &Url, body: &Body<'_>, limit: Duration) -> Result<reqwest::Response, NoAnswer> {
-        let http = self.inner.http.get_or_init(|| tls::build(&self.inner.base, &self.inner.settings, REQUEST_LIMIT));
-        let http = http.as_ref().map_err(|error| NoAnswer::Hopeless(error.clone()))?;
+    async fn request(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<Response<Content>, NoAnswer> {
+        let trouble = |error: reqwest::Error| tls::classify(&error, &self.inner.base).into_no_answer();
         let verb = Method::from_bytes(method.as_bytes()).map_err(|_| NoAnswer::Hopeless(Error::bug(format!("`{method}` is no method"))))?;
-        let request = http.request(verb, url.clone()).headers(self.inner.headers.clone()).timeout(limit);
-        let request = match body {
-            Body::None if method == "GET" => request,
-            Body::None => request.header("content-length", "0"),
-            Body::Json(value) => request.header("content-type", "application/json; charset=utf-8").body(value.to_string()),
-            Body::Bytes(bytes) => request.header("content-type", "application/octet-stream").body(bytes.to_vec()),
-            Body::File(name, bytes) => {
-                let part = reqwest::multipart::Part::bytes(bytes.to_vec()).file_name((*name).to_owned());
-                request.multipart(reqwest::multipart::Form::new().part("file", part))
-            }
+        let mut request = if let Body::File(name, bytes) = body {
+            let part = reqwest::multipart::Part::bytes(bytes.to_vec()).file_name((*name).to_owned());
+            let form = reqwest::multipart::Form::new().part("file", part);
+            self.sockets()?.request(verb, url.clone()).multipart(form).build().map_err(trouble)?
+        } else {
+            reqwest::Request::new(verb, url.clone())
         };
+        request.headers_mut().extend(self.inner.headers.clone());
+        let (kind, content) = match body {
+            Body::None | Body::File(..) => (None, None),
+            Body::Json(value) => (Some("application/json; charset=utf-8"), Some(value.to_string().into())),
+            Body::Bytes(bytes) => (Some("application/octet-stream"), Some(bytes.to_vec().into())),
+        };
+        if let Some(kind) = kind {
+            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            *request.body_mut() = content;
+        } else if matches!(body, Body::None) && method != "GET" {
+            request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         // A sandbox of another process whose clock stands goes on to ours. Never less than what we take its time to be: who
         // waits for a moment on the server has waited for it.
-        let request = if self.clock().is_virtual() {
-            request.header("x-octorhai-now", self.clock().now().max(self.server_now()).to_string())
-        } else {
-            request
-        };
+        if self.clock().is_virtual() {
+            let now = self.clock().now().max(self.server_now()).to_string();
+            request.headers_mut().extend(HeaderValue::try_from(now).ok().map(|now| (HeaderName::from_static("x-octorhai-now"), now)));
+        }
         self.inner.counter.lock().count(self.clock().now());
-        let response = request.send().await.map_err(|error| tls::classify(&error, &self.inner.base).into_no_answer())?;
+        let response = if let Some(server) = self.inner.settings.credential.server_here() {
+            let answered = answered_here(server, request).await.map_err(trouble)?;
+            // In the words of a socket.
+            answered.ok_or_else(|| tls::Trouble::cut("connection closed before message completed").into_no_answer())?
+        } else {
+            let response = self.sockets()?.execute(request).await.map_err(trouble)?;
+            Response::from(response).map(|content: reqwest::Body| content.map_err(Into::into).boxed_unsync())
+        };
         tracing::debug!(method, path = %shown_path(url), status = response.status().as_u16(), "request");
         self.inner.reached.store(true, Ordering::Relaxed);
         let date = response.headers().get("date").and_then(|d| d.to_str().ok());
@@ -475,6 +496,12 @@ impl Client {
             *self.inner.server_clock.lock() = Some((date, self.clock().now()));
         }
         Ok(response)
+    }
+
+    /// What sends requests over sockets; made when it is needed.
+    fn sockets(&self) -> Result<&reqwest::Client, NoAnswer> {
+        let http = self.inner.http.get_or_init(|| tls::build(&self.inner.base, &self.inner.settings));
+        http.as_ref().map_err(|error| NoAnswer::Hopeless(error.clone()))
     }
 
     /// Where a redirect leads, if it may be followed.
@@ -511,14 +538,15 @@ impl Client {
     }
 
     /// Reads the body, as long as it is of a size that can be right.
-    async fn whole(&self, method: &str, url: &Url, mut response: reqwest::Response, form: Form) -> Result<Answer, NoAnswer> {
+    async fn whole(&self, method: &str, url: &Url, response: Response<Content>, form: Form) -> Result<Answer, NoAnswer> {
         let path = shown_path(url);
         let status = response.status().as_u16();
         let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         let is_page = kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()).and_then(|value| self.pause_in(value.trim()));
-        match bounded::body(&mut response, form).await.map_err(|error| NoAnswer::Lost(tls::broke_off(&error)))? {
+        let body = bounded::body(response, form).await;
+        match body.map_err(|error| NoAnswer::Lost(format!("the answer broke off ({})", tls::root(&*error))))? {
             Ok(body) => Ok(Answer { method: method.to_owned(), path, url: url.to_string(), status, retry_after, is_page, body }),
             Err(what) => Err(NoAnswer::Useless(too_much(method, &path, url.as_str(), &what))),
         }
@@ -558,6 +586,16 @@ impl Client {
             text
         }
     }
+}
+
+/// The answer of a server in this process; none when it cut the connection.
+async fn answered_here(server: &Arc<dyn InProcess>, request: reqwest::Request) -> reqwest::Result<Option<Response<Content>>> {
+    let (mut head, content) = Request::<reqwest::Body>::try_from(request)?.into_parts();
+    let host = head.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    head.headers.extend(host.map(|host| (header::HOST, host)));
+    head.uri = head.uri.path_and_query().cloned().map(Into::into).unwrap_or_default();
+    let content = content.collect().await?.to_bytes();
+    Ok(Arc::clone(server).answer(Request::from_parts(head, content)).await)
 }
 
 impl tls::Trouble {

@@ -1,9 +1,12 @@
 //! How to log in, and where: a secret belongs to the address that it was configured with.
 
 use super::address::Base;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    transport::InProcess,
+};
 use reqwest::header::{HeaderMap, HeaderValue};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// A server, and how to log in there.
 ///
@@ -13,6 +16,8 @@ use std::fmt;
 pub struct Credential {
     base: Base,
     secret: Secret,
+    /// The server, when it is in this process.
+    here: Option<Arc<dyn InProcess>>,
 }
 
 #[derive(Clone)]
@@ -28,7 +33,7 @@ impl Credential {
     /// # Errors
     /// A usage error, without password, when `url` is not the address of a server.
     pub fn anonymous(url: &str) -> Result<Self> {
-        Ok(Self { base: Base::parse(url)?, secret: Secret::None })
+        Ok(Self { base: Base::parse(url)?, secret: Secret::None, here: None })
     }
 
     /// An API key for the server at `url`: header `X-Octopus-ApiKey`.
@@ -45,6 +50,12 @@ impl Credential {
     /// As of [`Credential::api_key`].
     pub fn access_token(url: &str, token: &str) -> Result<Self> {
         Self::anonymous(url)?.with(Secret::AccessToken(token.trim().to_owned()))
+    }
+
+    /// The same server, which is `server` in this process: requests go there without a socket.
+    #[must_use]
+    pub fn in_process(self, server: Arc<dyn InProcess>) -> Self {
+        Self { here: Some(server), ..self }
     }
 
     /// An API key that the same server made.
@@ -68,6 +79,11 @@ impl Credential {
 
     pub(super) fn base(&self) -> &Base {
         &self.base
+    }
+
+    /// The server, when it is in this process.
+    pub(super) fn server_here(&self) -> Option<&Arc<dyn InProcess>> {
+        self.here.as_ref()
     }
 
     pub(super) fn is_anonymous(&self) -> bool {

@@ -21,13 +21,12 @@ pub(crate) enum Trouble {
 }
 
 /// Builds the HTTP client: no redirects of its own, ring for TLS, the platform's roots, or Mozilla's where there are none.
-pub(crate) fn build(base: &Base, settings: &Settings, limit: Duration) -> Result<reqwest::Client> {
+pub(crate) fn build(base: &Base, settings: &Settings) -> Result<reqwest::Client> {
     // Somebody may have installed a provider already; any will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
         let builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(limit)
             .connect_timeout(Duration::from_secs(10))
             // A connection the server has dropped meanwhile would put a write in doubt; proxies drop them after a minute.
             .pool_idle_timeout(Duration::from_secs(30))
@@ -78,15 +77,14 @@ pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> Trouble {
         let why = source::<std::io::Error>(error).map_or_else(|| root(error), ToString::to_string);
         return Trouble::NotSent(format!("no connection to `{base}` ({})", without_number(&why)));
     }
-    if error.is_timeout() {
-        return Trouble::Lost("the server did not answer in time".to_owned());
-    }
-    Trouble::Lost(format!("the connection broke before the answer came ({})", root(error)))
+    Trouble::cut(&root(error))
 }
 
-/// What to say when a body broke off.
-pub(crate) fn broke_off(error: &reqwest::Error) -> String {
-    if error.is_timeout() { "the answer did not end in time".to_owned() } else { format!("the answer broke off ({})", root(error)) }
+impl Trouble {
+    /// The connection was cut.
+    pub(crate) fn cut(why: &str) -> Self {
+        Self::Lost(format!("the connection broke before the answer came ({why})"))
+    }
 }
 
 /// Without the number that Rust writes behind the system's words.
@@ -115,7 +113,7 @@ fn source<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Opt
 }
 
 /// The innermost cause.
-fn root(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn root(error: &(dyn StdError + 'static)) -> String {
     let mut error = error;
     while let Some(inner) = error.source() {
         error = inner;

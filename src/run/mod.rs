@@ -41,7 +41,6 @@ use rhai::Dynamic;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, LazyLock},
 };
@@ -225,9 +224,10 @@ async fn grounds(
     let (credential, space, ca_cert, sandbox, server) = match &settings.target {
         Target::Server { credential, space, ca_cert } => (credential.clone(), space.clone(), ca_cert.clone(), None, credential.address()),
         Target::Sandbox(world) => {
-            let sandbox = Sandbox::start(world.clone(), clock.clone(), SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+            let sandbox = Sandbox::start_within(world.clone(), clock.clone()).await?;
             let name = format!("sandbox {}", world.name());
             let credential = api::Credential::api_key(&sandbox.url(), &sandbox.api_key())?;
+            let credential = sandbox.in_process().into_iter().fold(credential, api::Credential::in_process);
             (credential, settings.context.space.clone(), None, Some(sandbox), name)
         }
     };
@@ -235,7 +235,7 @@ async fn grounds(
     let told = events.clone();
     let connection = api::Settings {
         ca_cert,
-        // The port is another one each time, and gone with the run: people and records see a fixed name.
+        // A port is another one each time, and gone with the run: people and records see a fixed name.
         public_url: sandbox.as_ref().map(|_| "http://sandbox".to_owned()),
         on_retry: Some(Arc::new(move |text: &str| told.note(Level::Warning, text))),
         keeps_deadlines: advice.keeps_deadlines(),

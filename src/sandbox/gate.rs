@@ -37,7 +37,7 @@ impl Gate {
         };
         let host = host.to_str().unwrap_or_default();
         // A client of a proxy writes the address into the first line, too; what counts for whom must not be a matter of opinion.
-        for name in parts.uri.authority().map(axum::http::uri::Authority::as_str).into_iter().chain([host]) {
+        for name in parts.uri.authority().map(http::uri::Authority::as_str).into_iter().chain([host]) {
             if !self.is_own(name) {
                 return Some(self.foreign_host(name));
             }

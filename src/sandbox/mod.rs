@@ -1,4 +1,4 @@
-//! A simulated Octopus Server over real HTTP on loopback. Shares only the ground with the rest of the crate.
+//! A simulated Octopus Server over real HTTP on loopback, or for this process alone. Shares only the ground with the rest of the crate.
 //!
 //! Not simulated, and answered with 501 and a sentence: version-controlled projects, what feeds other than the built-in one hold,
 //! certificates and accounts beyond plain documents, the portal, subscriptions that POST, retention, sign-in with a password.
@@ -63,8 +63,14 @@ pub use world::World;
 use crate::{
     clock::Clock,
     error::{Error, Result},
+    transport::{Answering, InProcess},
+};
+use axum::{
+    body::{Body, Bytes},
+    extract::{ConnectInfo, Request, State},
 };
 use http::Shared;
+use http_body_util::BodyExt;
 use mailbox::Mailbox;
 use parking_lot::Mutex;
 use std::path::Path;
@@ -81,9 +87,14 @@ use wire::{Door, Line};
 /// A running simulated server; dropping it stops it.
 pub struct Sandbox {
     shared: Arc<Shared>,
-    address: SocketAddr,
-    serving: JoinHandle<()>,
+    url: String,
+    over_sockets: bool,
+    /// When it listens.
+    serving: Option<JoinHandle<()>>,
 }
+
+/// What a sandbox is called that does not listen.
+const UNHEARD: &str = "sandbox";
 
 /// Which shells of this machine run the scripts of steps, in one line, and a line for each that is missing and why.
 pub fn shells() -> Vec<String> {
@@ -125,12 +136,40 @@ impl Sandbox {
         };
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let mailbox = Mailbox::start(SocketAddr::new(listen.ip(), 0))?;
+        let mut sandbox = Self::begin(&world, clock, address, &address.to_string(), hosts)?;
+        let app = axum::Router::new().fallback(http::handle).with_state(sandbox.shared.clone());
+        let app = app.into_make_service_with_connect_info::<Line>();
+        sandbox.serving = Some(tokio::spawn(async move {
+            // The server ends only when this task is aborted.
+            let _ = axum::serve(Door::new(listener), app).await;
+        }));
+        Ok(sandbox)
+    }
+
+    /// The same for clients of this process, which reach it by [`Sandbox::in_process`]. It listens only where somebody else needs it: scripts
+    /// of steps.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`].
+    pub async fn start_within(world: World, clock: Clock) -> Result<Sandbox> {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        if world.runs_scripts() || world.is_over_sockets() {
+            return Self::start(world, clock, listen).await;
+        }
+        world.may_start()?;
+        Self::begin(&world, clock, listen, UNHEARD, &[UNHEARD.to_owned()])
+    }
+
+    fn begin(world: &World, clock: Clock, address: SocketAddr, name: &str, hosts: &[String]) -> Result<Sandbox> {
+        let mailbox = Mailbox::start(SocketAddr::new(address.ip(), 0))?;
         let plan = world.plan();
-        let is_secret = world.runs_scripts() || !listen.ip().to_canonical().is_loopback();
+        let is_secret = world.runs_scripts() || !address.ip().to_canonical().is_loopback();
         let key = plan.key.clone().unwrap_or_else(|| if is_secret { keys::made_up() } else { world::KNOWN_KEY.to_owned() });
-        let mut state = build::state(&world, &key);
+        let base = plan.base_path.trim_end_matches('/').to_owned();
+        let url = format!("http://{name}{base}");
+        let mut state = build::state(world, &key);
         state.smtp = plan.smtp.then(|| (mailbox.address().ip().to_string(), mailbox.address().port()));
+        state.url.clone_from(&url);
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             faults: Mutex::new(faults::Faults::new(plan.start.0, &plan.faults)),
@@ -139,28 +178,27 @@ impl Sandbox {
             gate: gate::Gate::new(address, hosts),
             key,
             bodies: Semaphore::new(bounds::BODIES >> 10),
-            base: plan.base_path.trim_end_matches('/').to_owned(),
+            base,
             date_ahead: plan.date_ahead.unwrap_or_default().0,
             requests: AtomicU64::new(0),
             log: log::Log::default(),
             mailbox,
             worker: worker::Worker::new(),
         });
-        shared.state.lock().url = format!("http://{address}{}", shared.base);
         if !shared.clock.is_virtual() && world.runs_scripts() {
             tokio::spawn(worker::watch(Arc::downgrade(&shared)));
         }
-        let app = axum::Router::new().fallback(http::handle).with_state(shared.clone()).into_make_service_with_connect_info::<Line>();
-        let serving = tokio::spawn(async move {
-            // The server ends only when this task is aborted.
-            let _ = axum::serve(Door::new(listener), app).await;
-        });
-        Ok(Sandbox { shared, address, serving })
+        Ok(Sandbox { shared, url, over_sockets: world.is_over_sockets(), serving: None })
+    }
+
+    /// The server for clients of this process, with no socket between them; none in a world that is [`World::over_sockets`].
+    pub fn in_process(&self) -> Option<Arc<dyn InProcess>> {
+        (!self.over_sockets).then(|| self.shared.clone() as Arc<dyn InProcess>)
     }
 
     /// The address to give to clients, with the virtual directory if the world has one.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.address, self.shared.base)
+        self.url.clone()
     }
 
     /// An API key that may do everything.
@@ -230,9 +268,21 @@ pub fn endpoint(method: &str, path: &str) -> Option<String> {
     endpoints::find(method, space.is_some(), rest).map(endpoints::Endpoint::name)
 }
 
+impl InProcess for Shared {
+    fn answer(self: Arc<Self>, request: Request<Bytes>) -> Answering {
+        Box::pin(async move {
+            let line = Line::new();
+            let response = http::handle(State(self), ConnectInfo(line.clone()), request.map(Body::from)).await;
+            (!line.is_cut()).then(|| response.map(|content| content.map_err(Into::into).boxed_unsync()))
+        })
+    }
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.serving.abort();
+        if let Some(serving) = &self.serving {
+            serving.abort();
+        }
         self.shared.worker.stop();
     }
 }

@@ -69,7 +69,7 @@ enum Phase {
 pub(crate) struct Line(Arc<AtomicU8>);
 
 impl Line {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(AtomicU8::new(Phase::Request as u8)))
     }
 

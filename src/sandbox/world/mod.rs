@@ -21,6 +21,7 @@ pub struct World {
     name: String,
     plan: Arc<Plan>,
     runs_scripts: bool,
+    over_sockets: bool,
 }
 
 /// The key of a sandbox that only this machine reaches and that runs nobody's scripts, unless the world names another.
@@ -65,7 +66,7 @@ impl World {
         let mut plan = read::read(name, text)?;
         validate::validate(name, text, &plan)?;
         run::load(name, &mut plan)?;
-        Ok(World { name: name.to_owned(), plan: Arc::new(plan), runs_scripts: false })
+        Ok(World { name: name.to_owned(), plan: Arc::new(plan), runs_scripts: false, over_sockets: false })
     }
 
     /// The same world, in which scripts of steps run on this machine, as this user: those of the world (`run = {...}`), and those that
@@ -73,6 +74,13 @@ impl World {
     #[must_use]
     pub fn running_scripts(mut self) -> World {
         self.runs_scripts = true;
+        self
+    }
+
+    /// The same world, which a run in this process reaches over sockets, as if it were in another one: for who compares.
+    #[must_use]
+    pub fn over_sockets(mut self) -> World {
+        self.over_sockets = true;
         self
     }
 
@@ -86,6 +94,11 @@ impl World {
             }
         }
         self
+    }
+
+    /// Whether a run in this process comes over sockets, too.
+    pub(crate) fn is_over_sockets(&self) -> bool {
+        self.over_sockets
     }
 
     /// Whether scripts of steps run on this machine.

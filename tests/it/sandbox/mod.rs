@@ -3,6 +3,7 @@
 mod agent;
 mod clients;
 mod faults;
+mod in_process;
 mod lists;
 mod log;
 mod messages;
