@@ -5,26 +5,44 @@
 //! turn it is: the order does not depend on how fast threads start.
 
 use super::meter::Unmetered;
-use parking_lot::{Condvar, Mutex};
-use std::{cell::RefCell, collections::BTreeSet, pin::pin, sync::Arc, task::Poll};
+use parking_lot::{Mutex, MutexGuard};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    thread::{self, Thread},
+};
 use tokio::runtime::Handle;
 
 /// The right to interpret; clones mean the same one.
 #[derive(Clone, Default)]
-pub struct Baton(Arc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    state: Mutex<State>,
-    changed: Condvar,
-}
+pub struct Baton(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     next: u64,
     held: bool,
-    /// Handed out and not yet served. The lowest goes first, even when its holder has not come yet.
-    waiting: BTreeSet<u64>,
+    /// Handed out and not yet served, with who waits. The lowest goes first, even when its holder has not come yet.
+    waiting: BTreeMap<u64, Option<Thread>>,
+    /// How often a waiting thread was woken.
+    #[cfg(test)]
+    woken: usize,
+}
+
+impl State {
+    /// Wakes the one whose turn it is, and nobody else: of two hundred that wait, one can go on.
+    fn wake(&mut self) {
+        let next = self.waiting.first_key_value().and_then(|(_, waits)| waits.as_ref());
+        if let Some(next) = next.filter(|_| !self.held) {
+            next.unpark();
+            #[cfg(test)]
+            {
+                self.woken += 1;
+            }
+        }
+    }
 }
 
 /// A place in the queue for the baton. Dropping it leaves the queue.
@@ -36,8 +54,9 @@ pub struct Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if self.baton.0.state.lock().waiting.remove(&self.number) {
-            self.baton.0.changed.notify_all();
+        let mut state = self.baton.0.lock();
+        if state.waiting.remove(&self.number).is_some() {
+            state.wake();
         }
     }
 }
@@ -55,18 +74,19 @@ impl Baton {
 
     /// The next place in the queue.
     pub fn ticket(&self) -> Ticket {
-        let mut state = self.0.state.lock();
+        let mut state = self.0.lock();
         state.next += 1;
         let number = state.next;
-        state.waiting.insert(number);
+        state.waiting.insert(number, None);
         Ticket { number, baton: self.clone() }
     }
 
     /// Waits until it is the ticket's turn and takes the baton.
     pub fn acquire(&self, ticket: Ticket) {
-        let mut state = self.0.state.lock();
-        while state.held || state.waiting.first() != Some(&ticket.number) {
-            self.0.changed.wait(&mut state);
+        let mut state = self.0.lock();
+        while state.held || state.waiting.first_key_value().is_none_or(|(first, _)| *first != ticket.number) {
+            state.waiting.insert(ticket.number, Some(thread::current()));
+            MutexGuard::unlocked(&mut state, thread::park);
         }
         state.waiting.remove(&ticket.number);
         state.held = true;
@@ -74,8 +94,9 @@ impl Baton {
 
     /// Gives the baton to the next in the queue.
     pub fn release(&self) {
-        self.0.state.lock().held = false;
-        self.0.changed.notify_all();
+        let mut state = self.0.lock();
+        state.held = false;
+        state.wake();
     }
 
     /// Takes the baton for as long as the guard lives, so that [`Baton::released`] and [`wait`] on this thread find it.
@@ -190,25 +211,50 @@ mod tests {
         let order = Mutex::new(Vec::new());
         let first = baton.ticket();
         let second = baton.ticket();
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             scope.spawn(|| {
                 let _held = baton.hold(second);
                 order.lock().push(2);
             });
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            thread::sleep(std::time::Duration::from_millis(20));
             scope.spawn(|| {
                 let _held = baton.hold(first);
                 order.lock().push(1);
                 // While this one is away, the second has its turn.
                 Baton::released(|| {
                     while order.lock().len() < 2 {
-                        std::thread::yield_now();
+                        thread::yield_now();
                     }
                 });
                 order.lock().push(3);
             });
         });
         assert_eq!(*order.lock(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn each_hand_over_wakes_one() {
+        const BRANCHES: usize = 40;
+        const ROUNDS: usize = 25;
+        let baton = Baton::new();
+        let first = baton.hold(baton.ticket());
+        let waiting = || baton.0.lock().waiting.values().filter(|waits| waits.is_some()).count();
+        thread::scope(|scope| {
+            for ticket in (0..BRANCHES).map(|_| baton.ticket()).collect::<Vec<_>>() {
+                let baton = &baton;
+                scope.spawn(move || {
+                    let _held = baton.hold(ticket);
+                    (0..ROUNDS).for_each(|_| drop(Away::go()));
+                });
+            }
+            while waiting() < BRANCHES {
+                thread::yield_now();
+            }
+            drop(first);
+        });
+        // Each takes it once at first, and once more after each round.
+        let (taken, woken) = (BRANCHES * (1 + ROUNDS), baton.0.lock().woken);
+        assert!(woken <= taken, "{woken} wake-ups for {taken} hand-overs");
     }
 
     #[test]
