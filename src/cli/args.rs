@@ -1,12 +1,26 @@
-//! The arguments: what clap knows, and what it cannot know (parameters of a script, `--sandbox` with an optional value).
+//! The command line: the list of subcommands, and what clap cannot know (parameters of a script, `--sandbox` with an optional value).
 
-use super::{check::CheckArgs, docs::DocsArgs, locks::LocksArgs, repl::ReplArgs, resume::ResumeArgs, template::TemplateArgs};
-use crate::{
-    engine::param_names::ANY_VARIABLE,
-    error::{Error, Result, nearest},
+use super::{
+    check::CheckArgs,
+    docs::DocsArgs,
+    doctor::DoctorArgs,
+    given::Environment,
+    help::HelpArgs,
+    locks::LocksArgs,
+    repl::ReplArgs,
+    run_args::RunArgs,
+    runs::RunsArgs,
+    sandbox::SandboxArgs,
+    step_run::StepArgs,
+    subcommand::{Stage, Subcommand},
+    template::TemplateArgs,
+    ui::Ui,
 };
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use crate::{
+    error::{Error, Result, nearest},
+    step::voice::Voice,
+};
+use clap::{CommandFactory, Parser};
 
 /// Short Rhai scripts that coordinate Octopus Deploy projects
 #[derive(Debug, Parser)]
@@ -25,7 +39,7 @@ pub struct Cli {
 }
 
 /// The subcommands.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Run a script; `octorhai run SCRIPT --help` lists the script's parameters
     Run(Box<RunArgs>),
@@ -51,401 +65,29 @@ pub enum Command {
     Docs(DocsArgs),
 }
 
-/// What `octorhai run` takes.
-#[derive(Args, Debug)]
-#[command(
-    override_usage = "octorhai run [OPTIONS] SCRIPT [--PARAMETER VALUE]... [-- --PARAMETER VALUE ...]",
-    after_help = format!(
-        "Parameters of the script stand after it, or after `--` when an option above has the same name. Where a parameter's value \
-         comes from, first found: command line, --params file, environment variable {ANY_VARIABLE}, default in the script."
-    )
-)]
-pub struct RunArgs {
-    /// The script
-    #[arg(value_name = "SCRIPT")]
-    pub script: PathBuf,
-
-    /// Run on a simulated server in virtual time: shop, tenants, fleet(N) or a world FILE (.toml) [default: shop]
-    #[arg(long, value_name = "NAME|FILE", num_args = 0..=1, require_equals = true, default_missing_value = "shop", conflicts_with = "server")]
-    pub sandbox: Option<String>,
-
-    /// Run the scripts of steps of that world, in Bash and PowerShell, as this user on this machine
-    #[arg(long, requires = "sandbox")]
-    pub run_scripts: bool,
-
-    /// The server is an `octorhai sandbox --virtual`: waiting takes no time
-    #[arg(long, hide = true, conflicts_with = "sandbox")]
-    pub virtual_time: bool,
-
-    /// Address of the Octopus Server [env: OCTOPUS_URL]; log in with OCTOPUS_API_KEY or OCTOPUS_ACCESS_TOKEN
-    #[arg(long, value_name = "URL")]
-    pub server: Option<String>,
-
-    /// Read the API key from a file instead of OCTOPUS_API_KEY
-    #[arg(long, value_name = "FILE")]
-    pub api_key_file: Option<PathBuf>,
-
-    /// Space, by name, slug or id [env: OCTOPUS_SPACE] [default: the server's default space]
-    #[arg(long, value_name = "SPACE")]
-    pub space: Option<String>,
-
-    /// What `ctx.env` is outside of an Octopus step
-    #[arg(long, value_name = "NAME")]
-    pub env: Option<String>,
-
-    /// What `ctx.tenant` is outside of an Octopus step
-    #[arg(long, value_name = "NAME")]
-    pub tenant: Option<String>,
-
-    /// What `ctx.project` is outside of an Octopus step
-    #[arg(long, value_name = "NAME")]
-    pub project: Option<String>,
-
-    /// The deployment (its id) that runs the script, for `ctx.deployment` and `requeue`
-    #[arg(long, value_name = "ID")]
-    pub deployment: Option<String>,
-
-    /// Zone of times that do not name one, e.g. Europe/Berlin [default: this machine's; UTC on a sandbox]
-    #[arg(long, value_name = "ZONE")]
-    pub tz: Option<String>,
-
-    /// Trust the certificates in a PEM file too: of an authority, or of the server itself [env: OCTORHAI_CA_CERT]
-    #[arg(long, value_name = "FILE")]
-    pub ca_cert: Option<PathBuf>,
-
-    /// Read parameters from a TOML or JSON file
-    #[arg(long, value_name = "FILE")]
-    pub params: Option<PathBuf>,
-
-    /// What stdout carries: what the script prints, or one event a line as JSON
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
-    pub output: Output,
-
-    /// Show how many requests were sent, in total and per minute
-    #[arg(long)]
-    pub stats: bool,
-
-    /// Tell more
-    #[arg(short, long, conflicts_with = "quiet")]
-    pub verbose: bool,
-
-    /// Tell warnings and errors only
-    #[arg(short, long)]
-    pub quiet: bool,
-
-    /// Of a run that is continued by its name: also when another user began it.
-    #[arg(skip)]
-    pub any_user: bool,
-
-    /// What happens to tasks this run started when it is cancelled (Ctrl-C, SIGTERM), unless the script says otherwise
-    #[arg(long, value_name = "WHAT", value_enum, default_value = "cancel")]
-    pub on_cancel: OnCancelArg,
-
-    /// What happens to tasks this run started and that go on when it ends with an error of the script
-    #[arg(long, value_name = "WHAT", value_enum, default_value = "leave")]
-    pub on_failure: OnCancelArg,
-
-    /// How mail leaves: smtp://HOST:PORT, smtps://..., with USER:PASSWORD@ better in the variable [env: OCTORHAI_SMTP_URL]
-    #[arg(long, value_name = "URL")]
-    pub smtp: Option<String>,
-
-    /// Sender of mails [env: OCTORHAI_MAIL_FROM]
-    #[arg(long, value_name = "ADDRESS")]
-    pub mail_from: Option<String>,
-
-    /// Stop a script that needs more operations than this
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_operations: Option<u64>,
-
-    /// Name of this run: an unfinished run of that name is continued, one that ended is not done again [default: in an Octopus step
-    /// that hands on OCTOPUS_TASK_ID and OCTOPUS_ACTION_ID made of these, otherwise made up]
-    #[arg(long, value_name = "NAME")]
-    pub run_id: Option<String>,
-
-    /// Begin anew when the run of that name has ended
-    #[arg(long, requires = "run_id")]
-    pub anew: bool,
-
-    /// Where runs are journaled: a folder, postgres://USER@HOST/DATABASE for several machines, or none [env: OCTORHAI_STORE]
-    #[arg(long, value_name = "STORE")]
-    pub store: Option<String>,
-
-    /// Where locks and what scripts remember are kept: octopus, store (where runs are journaled), a folder or postgres://USER@HOST/DATABASE [default: octopus] [env: OCTORHAI_LOCKS]
-    #[arg(long, value_name = "WHERE")]
-    pub locks: Option<String>,
-
-    /// End instead of waiting longer than a minute (exit code 7); `octorhai runs resume --due` goes on when it is time
-    #[arg(long)]
-    pub suspend: bool,
-
-    /// Where `artifact(...)` writes
-    #[arg(long, value_name = "DIR", default_value = "octorhai-artifacts")]
-    pub artifacts: PathBuf,
-
-    /// Run a script in which the check finds mistakes [env: OCTORHAI_NO_CHECK=1]
-    #[arg(long)]
-    pub no_check: bool,
-
-    /// Write without colour, as with NO_COLOR
-    #[arg(long)]
-    pub no_color: bool,
-
-    /// Parameters of the script
-    #[arg(last = true, value_name = "PARAMETERS", hide = true, allow_hyphen_values = true)]
-    pub parameters: Vec<String>,
-
-    /// Set by [`parse`]: the script's own help was asked for.
-    #[arg(long = "script-help", hide = true)]
-    pub script_help: bool,
-}
-
-/// What stdout carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// What the script prints.
-    Text,
-    /// One event a line.
-    Json,
-}
-
-impl From<OnCancelArg> for crate::run::OnCancel {
-    fn from(word: OnCancelArg) -> Self {
-        match word {
-            OnCancelArg::Cancel => Self::Cancel,
-            OnCancelArg::Leave => Self::Leave,
-        }
+impl Cli {
+    /// Does what was asked for, and returns the exit code. A step of Octopus speaks with `voice`.
+    pub(super) fn perform(&self, ui: &Ui, voice: Option<&Voice>, environment: &Environment) -> u8 {
+        self.command.subcommand().perform(&Stage { ui, environment, voice, cli: command })
     }
 }
 
-/// See [`crate::run::OnCancel`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum OnCancelArg {
-    /// Cancel them on the server
-    #[default]
-    Cancel,
-    /// Let them go on
-    Leave,
-}
-
-/// Where a subcommand without a script finds the server.
-#[derive(Args, Debug)]
-pub struct ServerArgs {
-    /// Address of the Octopus Server [env: OCTOPUS_URL]; log in with OCTOPUS_API_KEY or OCTOPUS_ACCESS_TOKEN
-    #[arg(long, value_name = "URL", global = true)]
-    pub server: Option<String>,
-
-    /// Read the API key from a file instead of OCTOPUS_API_KEY
-    #[arg(long, value_name = "FILE", global = true)]
-    pub api_key_file: Option<PathBuf>,
-
-    /// Space, by name, slug or id [env: OCTOPUS_SPACE] [default: the server's default space]
-    #[arg(long, value_name = "SPACE", global = true)]
-    pub space: Option<String>,
-
-    /// Trust the certificates in a PEM file too: of an authority, or of the server itself [env: OCTORHAI_CA_CERT]
-    #[arg(long, value_name = "FILE", global = true)]
-    pub ca_cert: Option<PathBuf>,
-}
-
-/// What `octorhai step` takes.
-#[derive(Args, Debug)]
-pub struct StepArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: StepCommand,
-}
-
-/// The subcommands of `octorhai step`.
-#[derive(Debug, Subcommand)]
-pub enum StepCommand {
-    /// Read script and variables from the launcher's pipe (descriptor 3; stdin on Windows), run the script, speak service messages
-    Run,
-}
-
-/// What `octorhai doctor` takes.
-#[derive(Args, Debug)]
-#[command(after_help = "What it makes on the server is called octorhai-doctor-..., and is removed on every way out.")]
-pub struct DoctorArgs {
-    /// Which server.
-    #[command(flatten)]
-    pub at: ServerArgs,
-
-    /// A project whose latest release may be deployed, to see what the server does with deployments that wait
-    #[arg(long, value_name = "NAME", requires = "env")]
-    pub project: Option<String>,
-
-    /// Where to deploy it
-    #[arg(long, value_name = "NAME", requires = "project")]
-    pub env: Option<String>,
-
-    /// How often simultaneous writers are tried
-    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub rounds: u32,
-
-    /// What stdout carries
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
-    pub output: Output,
-
-    /// Write without colour, as with NO_COLOR
-    #[arg(long)]
-    pub no_color: bool,
-}
-
-/// What `octorhai sandbox` takes.
-#[derive(Args, Debug)]
-pub struct SandboxArgs {
-    /// Address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8065")]
-    pub listen: String,
-
-    /// What is on the server: shop, tenants, fleet(N) or a FILE (.toml)
-    #[arg(long, value_name = "NAME|FILE", default_value = "shop")]
-    pub world: String,
-
-    /// How many times faster than real its clock runs
-    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor)]
-    pub speed: f64,
-
-    /// Its clock stands, and goes on by `POST /sandbox/advance` and with `octorhai run --virtual-time`
-    #[arg(long = "virtual", conflicts_with = "speed")]
-    pub virtual_time: bool,
-
-    /// Run the scripts of steps, those of the world and those that clients put into processes, in Bash and PowerShell, as this user on this machine
-    #[arg(long)]
-    pub run_scripts: bool,
-
-    /// A name beside localhost and its addresses by which clients call it; requests to other names are refused
-    #[arg(long, value_name = "NAME")]
-    pub host: Vec<String>,
-
-    /// Write every request and its answer to FILE, one JSON object a line
-    #[arg(long, value_name = "FILE")]
-    pub log: Option<PathBuf>,
-
-    /// Print every endpoint the sandbox knows, one JSON object a line, and leave
-    #[arg(long)]
-    pub endpoints: bool,
-
-    /// Print a world as TOML, to start one's own from, and leave
-    #[arg(long, value_name = "NAME")]
-    pub print_world: Option<String>,
-
-    /// Write without colour, as with NO_COLOR
-    #[arg(long)]
-    pub no_color: bool,
-}
-
-/// What `octorhai runs` takes.
-#[derive(Args, Debug)]
-pub struct RunsArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: RunsCommand,
-
-    /// Where runs are kept: a folder, or postgres://USER@HOST/DATABASE with the password in PGPASSWORD [env: OCTORHAI_STORE]
-    #[arg(long, value_name = "ADDRESS", global = true)]
-    pub store: Option<String>,
-
-    /// Write without colour, as with NO_COLOR
-    #[arg(long, global = true)]
-    pub no_color: bool,
-}
-
-/// The subcommands of `octorhai runs`.
-#[derive(Debug, Subcommand)]
-pub enum RunsCommand {
-    /// List runs, the newest first
-    List(ListArgs),
-    /// Show a run: how it stands, every step with its outcome and link, and how to go on
-    Show(ShowArgs),
-    /// Go on with a run that did not come to its end, or with all that are due
-    Resume(Box<ResumeArgs>),
-    /// Ask runs to end; one that no process works on is cancelled at once
-    Cancel(CancelArgs),
-    /// Delete runs that ended long ago; never an unfinished one
-    Prune(PruneArgs),
-    /// List what steps of a task have started, and cancel what a killed one left behind
-    Reap(ReapArgs),
-}
-
-/// What `octorhai runs list` takes.
-#[derive(Args, Debug)]
-pub struct ListArgs {
-    /// Only runs that can go on
-    #[arg(long)]
-    pub unfinished: bool,
-
-    /// How many at most; 0 for all
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub limit: usize,
-
-    /// A table, or one JSON object a line
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
-    pub output: Output,
-}
-
-/// What `octorhai runs show` takes.
-#[derive(Args, Debug)]
-pub struct ShowArgs {
-    /// The run
-    pub name: String,
-
-    /// Lines for people, or one JSON object
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
-    pub output: Output,
-}
-
-/// What `octorhai runs cancel` takes.
-#[derive(Args, Debug)]
-pub struct CancelArgs {
-    /// The runs
-    #[arg(required = true, value_name = "NAME")]
-    pub names: Vec<String>,
-}
-
-/// What `octorhai runs reap` takes.
-#[derive(Args, Debug)]
-pub struct ReapArgs {
-    /// The task whose step ran octorhai
-    #[arg(long, value_name = "ServerTasks-N")]
-    pub parent: String,
-
-    /// Cancel what still goes on
-    #[arg(long)]
-    pub cancel: bool,
-
-    /// Which server.
-    #[command(flatten)]
-    pub at: ServerArgs,
-
-    /// A table, or one JSON object a line
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
-    pub output: Output,
-}
-
-/// What `octorhai runs prune` takes.
-#[derive(Args, Debug)]
-pub struct PruneArgs {
-    /// How long ago they must have ended, e.g. 90d
-    #[arg(long, value_name = "SPAN", default_value = "90d")]
-    pub older_than: String,
-
-    /// Only name them
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// What `octorhai help` takes.
-#[derive(Args, Debug)]
-pub struct HelpArgs {
-    /// A function, a group of functions, a subcommand, or a word to look for
-    pub topic: Option<String>,
-}
-
-fn factor(text: &str) -> std::result::Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(factor) if factor.is_finite() && (0.001..=1_000_000.0).contains(&factor) => Ok(factor),
-        _ => Err("a number between 0.001 and 1000000 is wanted".to_owned()),
+impl Command {
+    /// What does it.
+    pub(super) fn subcommand(&self) -> &dyn Subcommand {
+        match self {
+            Self::Run(args) => &**args,
+            Self::Repl(args) => &**args,
+            Self::Check(args) => args,
+            Self::Doctor(args) => args,
+            Self::Sandbox(args) => args,
+            Self::Runs(args) => args,
+            Self::Locks(args) => args,
+            Self::Template(args) => args,
+            Self::Step(args) => args,
+            Self::Help(args) => args,
+            Self::Docs(args) => args,
+        }
     }
 }
 
@@ -627,7 +269,7 @@ mod tests {
     fn words_of_the_script_are_told_from_ours() {
         let args = run("octorhai run x.rhai --NotifyTo a@b --env Prod --dry --count -3 --stats -v -- --env Mars word");
         assert_eq!(args.parameters, ["--NotifyTo", "a@b", "--dry", "--count", "-3", "--env", "Mars", "word"]);
-        assert_eq!((args.env.as_deref(), args.stats, args.verbose, args.script_help), (Some("Prod"), true, true, false));
+        assert_eq!((args.options.env.as_deref(), args.stats, args.verbose, args.script_help), (Some("Prod"), true, true, false));
         let args = run("octorhai run --env=Prod x.rhai --help");
         assert!(args.script_help && args.parameters.is_empty());
         assert!(run("octorhai run x.rhai -h").script_help);

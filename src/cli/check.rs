@@ -1,11 +1,19 @@
 //! `octorhai check`: mistakes in scripts, found without running them.
 
-use super::{args::ServerArgs, below, given::Environment, repl, run, ui::Ui};
+use super::{
+    given::Environment,
+    repl,
+    script_file::source,
+    shared_args::ServerArgs,
+    subcommand::{Stage, Subcommand},
+    ui::Ui,
+};
 use crate::{
     check::{self, Finding, Level},
-    engine::scene::Scene,
+    engine::{docs::builtins, is_well_formed, params::declarations, scene::Scene},
     error::{Error, Result},
-    run::session::Session,
+    host,
+    run::{compiled, session::Session},
     tame,
 };
 use clap::{Args, ValueEnum};
@@ -53,9 +61,14 @@ enum Format {
     Sarif,
 }
 
-/// Checks scripts and returns the exit code.
-pub fn run(args: &CheckArgs, ui: &Ui, environment: &Environment) -> u8 {
-    ui.exit_code(go(args, ui, environment))
+impl Subcommand for CheckArgs {
+    fn has_colour(&self) -> bool {
+        !self.no_color
+    }
+
+    fn perform(&self, stage: &Stage<'_>) -> u8 {
+        stage.ui.exit_code(go(self, stage.ui, stage.environment))
+    }
 }
 
 fn go(args: &CheckArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
@@ -65,7 +78,7 @@ fn go(args: &CheckArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
         (None, None) if args.at.api_key_file.is_none() => None,
         _ => Some(repl::session_for_names(args.sandbox.as_deref(), &args.at, ui, environment)?),
     };
-    let scene = Scene { entries: below::reference(), builtins: below::builtins(), ..Scene::default() };
+    let scene = Scene { entries: host::reference(), builtins: builtins(), ..Scene::default() };
     let (mut found, mut texts) = (Vec::new(), BTreeMap::new());
     for path in &paths {
         found.extend(one(path, &scene, session.as_ref(), &mut texts)?);
@@ -92,14 +105,14 @@ fn go(args: &CheckArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
 
 /// What is found in a script; its texts are kept for whoever shows it.
 fn one(path: &Path, scene: &Scene, session: Option<&Session>, texts: &mut BTreeMap<String, String>) -> Result<Vec<Finding>> {
-    let source = run::source(path)?;
+    let source = source(path)?;
     texts.insert(source.name.clone(), source.text.clone());
-    let program = match below::compiled(&source) {
+    let program = match compiled(&source) {
         Ok(program) => program,
         Err(failure) => {
             let mut found = vec![check::of_failure(&failure, &source.name, &source.text)];
             texts.extend(failure.texts());
-            if below::only_names_are_wrong(&source.text) {
+            if is_well_formed(&source.text) {
                 found.extend(check::of_text(&source.name, &source.text, scene));
             }
             return Ok(found);
@@ -107,7 +120,7 @@ fn one(path: &Path, scene: &Scene, session: Option<&Session>, texts: &mut BTreeM
     };
     texts.extend(program.files().map(|(name, text)| (name.to_owned(), text.to_owned())));
     let mut found = check::check(&program, scene);
-    if let Err(failure) = below::declared_by(&program) {
+    if let Err(failure) = declarations(&program) {
         check::of_parameters(&failure, &source.name, &source.text, &mut found);
     }
     if let Some(session) = session {

@@ -1,9 +1,9 @@
 //! How subcommands reach the Octopus Server: address, credential and space.
 
 use super::{
-    args::ServerArgs,
     given::{Environment, certificates, variable},
     keyring::Keyring,
+    shared_args::ServerArgs,
     ui::Ui,
 };
 use crate::{
@@ -40,7 +40,6 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
 mod tests {
     use super::super::{
         args::{self, parse},
-        perform,
         ui::{Loudness, testing},
     };
     use parking_lot::Mutex;
@@ -102,7 +101,7 @@ mod tests {
             let cli = parse(words).expect("a command line");
             let environment = [("OCTORHAI_STATE".to_owned(), folder.path().display().to_string())].into();
             let (ui, _, talk) = testing::ui(Loudness::Normal);
-            assert_eq!(perform(&cli.command, None, &ui, &environment), 2, "{line:?}");
+            assert_eq!(cli.perform(&ui, None, &environment), 2, "{line:?}");
             let wanted = "error: `Mars/Olympus` is not a time zone\n  help: write it like \"Europe/Berlin\", \"UTC\", \"+02:00\" or \"W. Europe Standard Time\"\n";
             assert_eq!(talk.text(), wanted, "{line:?}");
         }
@@ -149,7 +148,7 @@ mod tests {
             ("OCTOPUS_URL".to_owned(), own.to_owned()),
         ];
         let (ui, data, talk) = testing::ui(Loudness::Normal);
-        let code = perform(&cli.command, None, &ui, &environment.into());
+        let code = cli.perform(&ui, None, &environment.into());
         (code, format!("{}{}", data.text(), talk.text()))
     }
 

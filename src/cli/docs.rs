@@ -1,8 +1,14 @@
 //! `octorhai docs`: what is generated from the functions and the command line, for whoever wants it as a file.
 
-use super::{args, below, ui::Ui};
-use crate::error::{Error, Kind, Result, suggestion};
-use clap::{Args, Subcommand};
+use super::{
+    shipped,
+    subcommand::{Stage, Subcommand},
+};
+use crate::{
+    error::{Error, Kind, Result, suggestion},
+    manual,
+};
+use clap::Args;
 use clap_complete::Shell;
 use std::fmt::Write as _;
 
@@ -15,7 +21,7 @@ pub struct DocsArgs {
 }
 
 /// What there is.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Docs {
     /// The reference of all functions and types, as Markdown
     Reference,
@@ -35,30 +41,31 @@ enum Docs {
     },
 }
 
-/// Prints it and returns the exit code.
-pub fn run(args: &DocsArgs, ui: &Ui) -> u8 {
-    ui.exit_code(go(args, ui).map(|()| 0))
+impl Subcommand for DocsArgs {
+    fn perform(&self, stage: &Stage<'_>) -> u8 {
+        stage.ui.exit_code(go(self, stage).map(|()| 0))
+    }
 }
 
-fn go(args: &DocsArgs, ui: &Ui) -> Result<()> {
+fn go(args: &DocsArgs, stage: &Stage<'_>) -> Result<()> {
+    let mut cli = (stage.cli)();
     let text = match &args.what {
-        Docs::Reference => below::manual_reference(),
-        Docs::Definitions => below::definitions(),
-        Docs::Snippets => below::snippets(),
-        Docs::Man { subcommand } => page(subcommand.as_deref())?,
+        Docs::Reference => manual::reference(),
+        Docs::Definitions => manual::definitions(),
+        Docs::Snippets => manual::snippets(shipped::scripts()),
+        Docs::Man { subcommand } => page(subcommand.as_deref(), cli)?,
         Docs::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut args::command(), "octorhai", &mut script);
+            clap_complete::generate(*shell, &mut cli, "octorhai", &mut script);
             String::from_utf8_lossy(&script).into_owned()
         }
     };
-    ui.data(text.trim_end());
+    stage.ui.data(text.trim_end());
     Ok(())
 }
 
 /// A manual page; that of the whole program ends with the exit codes.
-fn page(subcommand: Option<&str>) -> Result<String> {
-    let mut cli = args::command();
+fn page(subcommand: Option<&str>, mut cli: clap::Command) -> Result<String> {
     cli.build();
     let command = match subcommand {
         None => cli,

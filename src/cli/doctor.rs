@@ -1,10 +1,11 @@
 //! `octorhai doctor`: what locks and repeated runs may rely on, measured on the server at hand and kept for them.
 
 use super::{
-    args::{DoctorArgs, Output},
     connect,
     given::Environment,
-    signals,
+    shared_args::{Output, ServerArgs},
+    signals, store,
+    subcommand::{Stage, Subcommand},
     ui::{Tone, Ui},
 };
 use crate::{
@@ -13,15 +14,50 @@ use crate::{
     doctor::{self, Patient, Report, Verdict},
     error::{Error, Result},
 };
+use clap::Args;
 
-/// Examines the server and returns the exit code.
-pub fn run(args: &DoctorArgs, ui: &Ui, environment: &Environment) -> u8 {
-    ui.exit_code(perform(args, ui, environment).map(|()| 0))
+/// What `octorhai doctor` takes.
+#[derive(Args, Debug)]
+#[command(after_help = "What it makes on the server is called octorhai-doctor-..., and is removed on every way out.")]
+pub struct DoctorArgs {
+    /// Which server.
+    #[command(flatten)]
+    pub at: ServerArgs,
+
+    /// A project whose latest release may be deployed, to see what the server does with deployments that wait
+    #[arg(long, value_name = "NAME", requires = "env")]
+    pub project: Option<String>,
+
+    /// Where to deploy it
+    #[arg(long, value_name = "NAME", requires = "project")]
+    pub env: Option<String>,
+
+    /// How often simultaneous writers are tried
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rounds: u32,
+
+    /// What stdout carries
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+
+    /// Write without colour, as with NO_COLOR
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+impl Subcommand for DoctorArgs {
+    fn has_colour(&self) -> bool {
+        !self.no_color
+    }
+
+    fn perform(&self, stage: &Stage<'_>) -> u8 {
+        stage.ui.exit_code(perform(self, stage.ui, stage.environment).map(|()| 0))
+    }
 }
 
 fn perform(args: &DoctorArgs, ui: &Ui, environment: &Environment) -> Result<()> {
     let settings = connect::settings(&args.at, "doctor", ui, environment)?;
-    let file = super::journal::doctor_file(environment).ok_or_else(|| {
+    let file = store::doctor_file(environment).ok_or_else(|| {
         Error::usage("there is no folder for what was measured: this user has no home").help("set OCTORHAI_STATE to a folder")
     })?;
     let watch = signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new));

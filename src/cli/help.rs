@@ -1,22 +1,33 @@
 //! `octorhai help`: a subcommand's help, or what the reference says about a function, a group, or a word.
 
 use super::{
-    args::{self, HelpArgs},
-    below,
+    subcommand::{Stage, Subcommand},
     ui::{Tone, Ui},
 };
 use crate::{
     engine::docs::Entry,
     error::{Error, Result, suggestion},
-    tame,
+    host, tame,
 };
+use clap::Args;
 use std::borrow::Cow;
 
-/// Shows help and returns the exit code.
-pub fn run(args: &HelpArgs, ui: &Ui) -> u8 {
-    let mut cli = args::command();
+/// What `octorhai help` takes.
+#[derive(Args, Debug)]
+pub struct HelpArgs {
+    /// A function, a group of functions, a subcommand, or a word to look for
+    pub topic: Option<String>,
+}
+
+impl Subcommand for HelpArgs {
+    fn perform(&self, stage: &Stage<'_>) -> u8 {
+        show_help(self, stage.ui, (stage.cli)())
+    }
+}
+
+fn show_help(args: &HelpArgs, ui: &Ui, mut cli: clap::Command) -> u8 {
     cli.build();
-    let functions = below::reference();
+    let functions = host::reference();
     let Some(topic) = &args.topic else {
         show(ui, &mut cli);
         overview(ui, &functions, "`octorhai help FUNCTION` explains one, `octorhai help GROUP` lists a group");

@@ -216,7 +216,7 @@ fn a_failure_in_colour_keeps_its_colours_and_no_others() {
     let failure = crate::engine::Failure::in_text(error, file, script, (1, 1));
     for coloured in [false, true] {
         let (ui, _, talk) = if coloured { testing::coloured(Loudness::Normal) } else { testing::ui(Loudness::Normal) };
-        ui.talk(&super::below::explain(&failure, coloured));
+        ui.talk(&super::failures::rendered(&failure, coloured));
         let told = talk.text();
         let mut plain = String::new();
         let mut rest = told.as_str();

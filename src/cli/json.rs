@@ -47,7 +47,6 @@ mod tests {
         args::parse,
         hostile::kind,
         lines::tests::{at, story, subject},
-        perform,
         ui::Loudness,
         ui::testing,
     };
@@ -130,7 +129,7 @@ mod tests {
     #[test]
     fn errors_of_a_run_name_the_environment_as_environment() {
         let folder = tempfile::tempdir().expect("a folder");
-        let world = super::super::below::world_text("shop").expect("a world");
+        let world = super::super::worlds::text("shop").expect("a world");
         let fails = "takes = \"4m\", fails = [ { release = \"2.0.0\", environment = \"Test\", error = \"declined\" } ] },";
         let failing =
             world.replace("{ name = \"Verify payments\",     takes = \"4m\" },", &format!("{{ name = \"Verify payments\", {fails}"));
@@ -147,7 +146,7 @@ mod tests {
             let words = ["octorhai", "run", &sandbox, &path.display().to_string(), "--output", "json", "--stats"].map(str::to_owned);
             let (ui, data, _) = testing::ui(Loudness::Normal);
             let cli = parse(words.to_vec()).expect("a command line");
-            perform(&cli.command, None, &ui, &BTreeMap::new());
+            cli.perform(&ui, None, &BTreeMap::new());
             let lines: Vec<Value> = data.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
             assert!(lines.iter().all(|line| members_env(line) == 0), "{lines:?}");
             let ended = lines.iter().find(|line| line["event"] == "run_ended").expect("an end");

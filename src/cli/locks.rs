@@ -1,12 +1,13 @@
 //! `octorhai locks`: who holds what, and how to take a lock away from somebody.
 
 use super::{
-    args::{Output, ServerArgs},
     columns::{MOST_LETTERS, columns, tame},
     connect,
     given::{Environment, variable},
-    runs::moment,
-    signals,
+    run_words::moment,
+    shared_args::{Output, ServerArgs},
+    signals, store,
+    subcommand::{Stage, Subcommand},
     ui::Ui,
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     platform::zones,
     run::LocksAt,
 };
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ pub struct LocksArgs {
 }
 
 /// The subcommands of `octorhai locks`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 pub enum LocksCommand {
     /// List locks that are held, with holder, whether it lives, and how many runs wait
     List(LocksListArgs),
@@ -99,15 +100,20 @@ pub struct BreakArgs {
     pub yes: bool,
 }
 
-/// Does what a subcommand of `locks` says and returns the exit code.
-pub fn run(args: &LocksArgs, ui: &Ui, environment: &Environment) -> u8 {
-    ui.exit_code(perform(args, ui, environment).map(|()| 0))
+impl Subcommand for LocksArgs {
+    fn has_colour(&self) -> bool {
+        !self.no_color
+    }
+
+    fn perform(&self, stage: &Stage<'_>) -> u8 {
+        stage.ui.exit_code(perform(self, stage.ui, stage.environment).map(|()| 0))
+    }
 }
 
 fn perform(args: &LocksArgs, ui: &Ui, environment: &Environment) -> Result<()> {
     let runtime = connect::runtime()?;
     let me = Me::new("octorhai locks");
-    let at = super::store::locks(args.locks.as_deref(), args.store.as_deref(), environment, ui)?;
+    let at = store::locks(args.locks.as_deref(), args.store.as_deref(), environment, ui)?;
     let (locks, _watch) = match at {
         LocksAt::Store(store) => {
             let clock = Clock::real();
@@ -116,7 +122,7 @@ fn perform(args: &LocksArgs, ui: &Ui, environment: &Environment) -> Result<()> {
         LocksAt::Octopus => {
             let settings = connect::settings(&args.at, "locks list", ui, environment)?;
             let (clock, watch) = (settings.clock.clone(), signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new)));
-            let advice = doctor::advice(super::journal::doctor_file(environment).as_deref(), &settings.credential.address());
+            let advice = doctor::advice(store::doctor_file(environment).as_deref(), &settings.credential.address());
             let space = runtime.block_on(connect::space(&args.at, settings, environment))?;
             let register = Arc::new(OctopusRegister::new(space.clone(), advice.settle));
             (Locks::new(register, Arc::new(OctopusOwners::new(space)), clock, me, advice.rules()), Some(watch))

@@ -1,16 +1,16 @@
 //! The command line: arguments in, exit code out; decides nothing about Octopus.
 //!
-//! A file a subcommand (`run`, `runs`, `doctor`, `sandbox`, `help`). Everything that is shown goes through `ui`, which is the only
+//! A file a subcommand (see `subcommand`), and a row in `args`. Everything that is shown goes through `ui`, which is the only
 //! place that writes to stdout and stderr.
 
 mod args;
 mod ask;
-mod below;
 mod check;
 mod columns;
 mod connect;
 mod docs;
 mod doctor;
+mod failures;
 mod given;
 mod help;
 #[cfg(test)]
@@ -22,37 +22,45 @@ mod lines;
 mod locks;
 mod log;
 mod narrow;
+mod origin;
 mod params;
 mod progress;
 mod reap;
 mod repl;
 mod resume;
 mod run;
+mod run_args;
+mod run_words;
 mod runs;
 mod sandbox;
+mod script_file;
+mod settings;
+mod shared_args;
+mod shipped;
 mod shown;
 mod signals;
 mod step;
 mod step_log;
 mod step_run;
 mod store;
+mod subcommand;
 mod template;
 mod timeline;
 mod ui;
+mod worlds;
 
 use crate::{
     error::{Error, Kind, nearest},
     platform,
     secrets::Redactor,
-    step::voice::Voice,
     tame,
 };
-use args::{Command, Refusal};
+use args::Refusal;
 use clap::error::ContextKind;
 use std::{panic::AssertUnwindSafe, process::ExitCode};
 use ui::{Loudness, Ui};
 
-/// Parses the arguments, runs the subcommand, and returns the exit code of design.md §3.
+/// Parses the arguments, runs the subcommand, and returns its exit code.
 pub fn main() -> ExitCode {
     let environment: given::Environment = platform::environment::variables();
     let arguments: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -65,29 +73,18 @@ pub fn main() -> ExitCode {
             return refuse(refusal, &ui);
         }
     };
-    let (loudness, colour) = match &cli.command {
-        Command::Run(args) => (run::loudness(args), colour && !args.no_color),
-        Command::Repl(args) => (Loudness::Normal, colour && !args.no_color),
-        Command::Check(args) => (Loudness::Normal, colour && !args.no_color),
-        Command::Doctor(args) => (Loudness::Normal, colour && !args.no_color),
-        Command::Sandbox(args) => (Loudness::Normal, colour && !args.no_color),
-        Command::Runs(args) => (resume::loudness(args), colour && !args.no_color),
-        Command::Locks(args) => (Loudness::Normal, colour && !args.no_color),
-        Command::Template(args) => (Loudness::Normal, colour && !args.no_color),
-        Command::Step(_) | Command::Help(_) | Command::Docs(_) => (Loudness::Normal, colour),
-    };
-    let (ui, voice) = match &cli.command {
-        Command::Step(_) => {
-            let (ui, voice) = Ui::step(Redactor::new());
-            (ui, Some(voice))
-        }
-        _ => (Ui::console(colour, loudness, Redactor::new()), None),
+    let subcommand = cli.command.subcommand();
+    let (ui, voice) = if subcommand.is_step() {
+        let (ui, voice) = Ui::step(Redactor::new());
+        (ui, Some(voice))
+    } else {
+        (Ui::console(colour && subcommand.has_colour(), subcommand.loudness(), Redactor::new()), None)
     };
     learn_secrets(&environment, ui.redactor());
     if let Some(wanted) = environment.get("RUST_LOG").filter(|wanted| !wanted.is_empty()) {
         log::start(wanted, &ui);
     }
-    ExitCode::from(guarded(&ui, || perform(&cli.command, voice.as_ref(), &ui, &environment)))
+    ExitCode::from(guarded(&ui, || cli.perform(&ui, voice.as_ref(), &environment)))
 }
 
 /// Makes the secrets of the environment and of the command line known before the first line is written.
@@ -95,23 +92,6 @@ fn learn_secrets(environment: &given::Environment, redactor: &Redactor) {
     given::learn_secrets(environment, redactor);
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     words.filter(|word| word.contains("://")).for_each(|word| redactor.learn_address(&word));
-}
-
-/// Runs the subcommand and returns its exit code. A step speaks with `voice`.
-fn perform(command: &Command, voice: Option<&Voice>, ui: &Ui, environment: &given::Environment) -> u8 {
-    match command {
-        Command::Run(args) => run::run(args, ui, environment),
-        Command::Repl(args) => repl::run(args, ui, environment),
-        Command::Check(args) => check::run(args, ui, environment),
-        Command::Doctor(args) => doctor::run(args, ui, environment),
-        Command::Sandbox(args) => sandbox::run(args, ui),
-        Command::Runs(args) => runs::run(args, ui, environment),
-        Command::Locks(args) => locks::run(args, ui, environment),
-        Command::Template(args) => template::run(args, ui, environment),
-        Command::Step(_) => voice.map_or(0, |voice| step_run::run(ui, voice, environment)),
-        Command::Help(args) => help::run(args, ui),
-        Command::Docs(args) => docs::run(args, ui),
-    }
 }
 
 /// The exit code of `work`; a crash of ours, on whatever thread, is told as one and never ends with 0.
@@ -139,9 +119,8 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
             if error.use_stderr() {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-                if let Some(near) = typed.and_then(|typed| {
-                    nearest(&typed, ["run", "repl", "check", "runs", "step", "template", "doctor", "locks", "sandbox", "help", "docs"])
-                }) {
+                let (typed, cli) = (typed.unwrap_or_default(), args::command());
+                if let Some(near) = nearest(&typed, cli.get_subcommands().map(clap::Command::get_name)) {
                     ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
                 }
                 ExitCode::from(Kind::Usage.exit_code())

@@ -2,10 +2,10 @@
 //! (octopus-step-contract.md §1.8); the markers of its children name it.
 
 use super::{
-    args::{Output, ReapArgs},
     columns::{MOST_LETTERS, tame},
     connect,
     given::Environment,
+    shared_args::{Output, ServerArgs},
     signals,
     ui::Ui,
 };
@@ -13,7 +13,28 @@ use crate::{
     api::{SpaceClient, Task},
     error::{Error, Kind, Result},
 };
+use clap::Args;
 use serde_json::json;
+
+/// What `octorhai runs reap` takes.
+#[derive(Args, Debug)]
+pub struct ReapArgs {
+    /// The task whose step ran octorhai
+    #[arg(long, value_name = "ServerTasks-N")]
+    pub parent: String,
+
+    /// Cancel what still goes on
+    #[arg(long)]
+    pub cancel: bool,
+
+    /// Which server.
+    #[command(flatten)]
+    pub at: ServerArgs,
+
+    /// A table, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
 
 /// Lists the children of a task, or cancels those that go on.
 pub(super) fn run(args: &ReapArgs, ui: &Ui, environment: &Environment) -> Result<()> {

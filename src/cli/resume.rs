@@ -1,18 +1,19 @@
 //! `octorhai runs resume`: goes on with runs from what their records say.
 
 use super::{
-    args::{Cli, Command, OnCancelArg, Output, RunArgs, RunsArgs, RunsCommand},
     ask,
     given::{CA_CERT, Environment, variable},
     keyring::{Keyring, NamedServer},
-    params,
-    run::{self, From},
-    runs::{moment, state, unknown},
+    origin::{Origin, ParamsFile, Values},
+    params, run,
+    run_args::RunArgs,
+    run_words::{moment, state, unknown},
+    settings,
+    shared_args::Output,
     signals,
-    ui::{Loudness, Ui, somebody_is_there},
+    ui::{Ui, somebody_is_there},
 };
 use crate::{
-    api::Credential,
     clock::Clock,
     engine::{
         param_names::{self, ParamName},
@@ -21,12 +22,12 @@ use crate::{
     error::{Error, Kind, Result},
     journal::{self, Journal, Run, RunState},
     platform::zones,
+    run::{Address, RunOptions, Target},
 };
-use clap::{Args, Parser as _};
+use clap::Args;
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -105,70 +106,60 @@ pub struct ResumeArgs {
     pub quiet: bool,
 }
 
-/// How loud `args` wants it: of several runs only what went wrong is told beside their results.
-pub fn loudness(args: &RunsArgs) -> Loudness {
-    match &args.command {
-        RunsCommand::Resume(args) if args.due && !args.verbose || args.quiet => Loudness::Quiet,
-        RunsCommand::Resume(args) if args.verbose && !args.due => Loudness::Verbose,
-        _ => Loudness::Normal,
-    }
-}
-
 /// What a run that is continued by its name takes from its record.
-pub(super) struct Recorded<'a> {
-    name: &'a str,
-    /// Where it works.
-    server: &'a str,
+struct Recorded<'a> {
+    run: &'a Run,
     /// The options `--server` and `--api-key-file` of this start, with which a key is configured now.
     given: (Option<&'a str>, Option<&'a Path>),
     /// The file that it read its key from, where the record may be believed.
     key_file: Option<PathBuf>,
-    params: &'a Value,
-    /// The zone of times without one.
-    pub(super) zone: Option<&'a str>,
     may_ask: bool,
 }
 
-impl Recorded<'_> {
-    /// How to log in on the server of the record: with a key that is configured for it now, or with the one it began with.
-    pub(super) fn credential(&self, ui: &Ui, environment: &Environment) -> Result<Credential> {
+impl Origin for Recorded<'_> {
+    /// The server of the record, with a key that is configured for it now, or with the one it began with.
+    fn target(&self, options: &RunOptions, ui: &Ui, environment: &Environment) -> Result<Target> {
         let (server, key_file) = self.given;
         let keyring = Keyring { ui, environment, server, key_file };
-        if let (None, Some(file)) = (key_file, &self.key_file) {
-            return keyring.of_file(file, self.server);
-        }
-        let (by, again) = (format!("the record of run `{}`", self.name), format!("octorhai runs resume {}", self.name));
-        keyring.for_named(&NamedServer { server: self.server, by: &by, again: &again })
+        let recorded = self.run.new.server().unwrap_or_default();
+        let credential = if let (None, Some(file)) = (key_file, &self.key_file) {
+            keyring.of_file(file, recorded)?
+        } else {
+            let name = &self.run.new.name;
+            let (by, again) = (format!("the record of run `{name}`"), format!("octorhai runs resume {name}"));
+            keyring.for_named(&NamedServer { server: recorded, by: &by, again: &again })?
+        };
+        settings::server(options, credential, environment)
     }
 
     /// The parameters as they were given when it began; secrets, which no record holds, as they are given again.
-    pub(super) fn values(
+    fn values(
         &self,
-        ui: &Ui,
         declared: &[ParamDecl],
-        file: Option<(&Path, &str)>,
+        file: Option<ParamsFile<'_>>,
+        ui: &Ui,
         environment: &Environment,
-    ) -> Result<BTreeMap<String, Value>> {
-        let mut values: BTreeMap<String, Value> =
-            self.params.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
+    ) -> Result<(Values, Vec<String>)> {
+        let recorded = self.run.new.params.as_object().into_iter().flatten();
+        let mut values: Values = recorded.map(|(name, value)| (name.clone(), value.clone())).collect();
         let secrets: Vec<&ParamDecl> =
             declared.iter().filter(|param| values.get(&param.name).is_some_and(|value| value.get("secret").is_some())).collect();
         if secrets.is_empty() {
-            return Ok(values);
+            return Ok((values, Vec::new()));
         }
         let (given, _) = params::gather(declared, &[], file, environment, ui.redactor())?;
         let (known, lost): (Vec<_>, Vec<_>) = secrets.into_iter().partition(|param| given.contains_key(&param.name));
         values.extend(known.into_iter().filter_map(|param| Some((param.name.clone(), given.get(&param.name)?.clone()))));
         if lost.is_empty() {
-            return Ok(values);
+            return Ok((values, Vec::new()));
         }
         if self.may_ask && somebody_is_there() {
             ask::ask(ui, &lost, &mut values)?;
-            return Ok(values);
+            return Ok((values, Vec::new()));
         }
         let names = lost.iter().map(|param| format!("`{}`", param.name)).collect::<Vec<_>>().join(", ");
         let variables = lost.iter().map(|param| ParamName(&param.name).variable()).collect::<Vec<_>>().join(", ");
-        Err(Error::usage(format!("run `{}` was begun with secrets that its journal does not hold: {names}", self.name))
+        Err(Error::usage(format!("run `{}` was begun with secrets that its journal does not hold: {names}", self.run.new.name))
             .help(format!("give them again as {variables}, or in a file: --params FILE"))
             .help("nothing was sent"))
     }
@@ -269,63 +260,73 @@ impl Work<'_> {
     }
 
     fn go_on(&self, run: &Run, ui: &Ui) -> Result<u8> {
-        let args = self.arguments(run)?;
+        let name = &run.new.name;
+        let begun = RunOptions::of_record(&run.new.target, &run.new.options)
+            .map_err(|error| Error::usage(format!("run `{name}` cannot be continued: {}", error.message())).help("nothing was sent"))?;
         let recorded = Recorded {
-            name: &run.new.name,
-            server: run.new.server().unwrap_or_default(),
+            run,
             given: (self.args.server.as_deref(), self.args.api_key_file.as_deref()),
-            key_file: self.file(run, "api_key_file"),
-            params: &run.new.params,
-            zone: text(&run.new.options, "zone"),
+            key_file: self.file(begun.api_key_file.as_deref()),
             may_ask: !self.args.due && self.args.output == Output::Text,
+        };
+        let args = RunArgs {
+            script: self.script(run, begun.folder.as_deref())?,
+            options: self.options(name, begun)?,
+            run_id: Some(name.clone()),
+            any_user: self.args.another_user,
+            store: self.store.map(str::to_owned),
+            output: self.args.output,
+            verbose: self.args.verbose,
+            quiet: self.args.quiet,
+            ..RunArgs::default()
         };
         // In which space the run works says its record.
         let mut environment = self.environment.clone();
         environment.remove("OCTOPUS_SPACE");
-        Ok(run::go(&args, &From::Record(&recorded), ui, &environment).exit_code)
+        Ok(run::go(&args, &recorded, ui, &environment).exit_code)
     }
 
     /// A file that the record names. Only where nobody else writes records: another could name any file of this machine.
-    fn file(&self, run: &Run, name: &str) -> Option<PathBuf> {
-        let named = text(&run.new.options, name).filter(|_| self.journal.is_own()).map(PathBuf::from);
+    fn file(&self, named: Option<&Path>) -> Option<PathBuf> {
         // It may be gone by now, and what it held come from elsewhere.
-        named.filter(|path| path.is_file())
+        named.filter(|path| self.journal.is_own() && path.is_file()).map(Path::to_path_buf)
     }
 
     /// The file with certificates to trust. One that the run was begun with must not be left out.
-    fn ca_cert(&self, run: &Run) -> Result<Option<PathBuf>> {
+    fn ca_cert(&self, name: &str, recorded: Option<PathBuf>) -> Result<Option<PathBuf>> {
         let again = self.args.ca_cert.clone().or_else(|| variable(self.environment, CA_CERT).map(PathBuf::from));
-        let Some(recorded) = text(&run.new.options, "ca_cert").filter(|_| again.is_none()) else { return Ok(again) };
-        if self.journal.is_own() {
-            return Ok(Some(PathBuf::from(recorded)));
+        match recorded {
+            Some(recorded) if again.is_none() && !self.journal.is_own() => {
+                let recorded = recorded.display();
+                let why = format!("run `{name}` was begun with --ca-cert {recorded}, and files that a shared journal names are not read");
+                Err(Error::usage(why)
+                    .help(format!("give it again: octorhai runs resume {name} --ca-cert FILE, or {CA_CERT}"))
+                    .help("nothing was sent"))
+            }
+            recorded => Ok(again.or(recorded)),
         }
-        let name = &run.new.name;
-        Err(Error::usage(format!("run `{name}` was begun with --ca-cert {recorded}, and files that a shared journal names are not read"))
-            .help(format!("give it again: octorhai runs resume {name} --ca-cert FILE, or {CA_CERT}"))
-            .help("nothing was sent"))
     }
 
-    /// The arguments that the run was begun with.
-    fn arguments(&self, run: &Run) -> Result<RunArgs> {
-        let (given, name, options) = (self.args, &run.new.name, &run.new.options);
-        let said = |name: &str| text(&run.new.target, name).map(str::to_owned);
-        let path = |name: &str| text(options, name).map(PathBuf::from);
-        let smtp = text(options, "smtp").map(str::to_owned);
-        if options.get("smtp").is_some() && smtp.is_none() && variable(self.environment, "OCTORHAI_SMTP_URL").is_none() {
+    /// The options that the run was begun with, and what this start says otherwise.
+    fn options(&self, name: &str, begun: RunOptions) -> Result<RunOptions> {
+        let (given, variable) = (self.args, |name: &str| variable(self.environment, name));
+        let is_lost =
+            |address: &Option<Address>, again: &str| matches!(address, Some(Address::Withheld { .. })) && variable(again).is_none();
+        if is_lost(&begun.smtp, "OCTORHAI_SMTP_URL") {
             return Err(Error::usage(format!("run `{name}` was begun with a mail server whose password its journal does not hold"))
                 .help("give its address again as OCTORHAI_SMTP_URL")
                 .help("nothing was sent"));
         }
-        let locks = text(options, "locks").map(str::to_owned);
-        if options.get("locks").is_some() && locks.is_none() && variable(self.environment, "OCTORHAI_LOCKS").is_none() {
+        if is_lost(&begun.locks, "OCTORHAI_LOCKS") {
             return Err(Error::usage(format!("run `{name}` was begun with its locks in a store whose password its journal does not hold"))
                 .help("give its address again as OCTORHAI_LOCKS, or without the password and that in PGPASSWORD")
                 .help("nothing was sent"));
         }
-        if let Some(named) = locks.as_deref().filter(|named| journal::is_postgres(named) && !self.journal.is_own()) {
-            let configured = [Some(self.journal.place()), variable(self.environment, "OCTORHAI_LOCKS").map(str::to_owned)];
+        let locks = begun.locks.as_ref().and_then(Address::as_str);
+        if let Some(named) = locks.filter(|named| journal::is_postgres(named) && !self.journal.is_own()) {
+            let configured = [Some(self.journal.place()), variable("OCTORHAI_LOCKS").map(str::to_owned)];
             let is_known = configured.iter().flatten().any(|known| database(known).is_some_and(|known| Some(known) == database(named)));
-            if !is_known && variable(self.environment, "PGPASSWORD").is_some() {
+            if !is_known && variable("PGPASSWORD").is_some() {
                 return Err(Error::usage(format!(
                     "PGPASSWORD is for `{}`; the record of run `{name}` names the locks of `{named}`, and the password is not sent there",
                     self.journal.place()
@@ -334,38 +335,17 @@ impl Work<'_> {
                 .help("nothing was sent"));
             }
         }
-        let plain = plain(self.script(run)?)?;
-        Ok(RunArgs {
-            locks,
-            run_id: Some(name.clone()),
-            store: self.store.map(str::to_owned),
-            suspend: given.due || given.suspend || options["suspend"] == true,
-            no_check: given.no_check || options["no_check"] == true,
-            space: said("space"),
-            env: said("env"),
-            tenant: said("tenant"),
-            project: said("project"),
-            deployment: said("deployment"),
-            tz: said("tz"),
-            virtual_time: options["virtual_time"] == true,
-            any_user: given.another_user,
-            params: given.params.clone().or_else(|| self.file(run, "params")),
-            ca_cert: self.ca_cert(run)?,
-            smtp,
-            mail_from: text(options, "mail_from").map(str::to_owned),
-            max_operations: options["max_operations"].as_u64(),
-            on_cancel: if options["on_cancel"] == "leave" { OnCancelArg::Leave } else { plain.on_cancel },
-            on_failure: if options["on_failure"] == "cancel" { OnCancelArg::Cancel } else { plain.on_failure },
-            artifacts: path("artifacts").unwrap_or_else(|| plain.artifacts.clone()),
-            output: given.output,
-            verbose: given.verbose,
-            quiet: given.quiet,
-            ..plain
+        Ok(RunOptions {
+            suspend: given.due || given.suspend || begun.suspend,
+            no_check: given.no_check || begun.no_check,
+            params: given.params.clone().or_else(|| self.file(begun.params.as_deref())),
+            ca_cert: self.ca_cert(name, begun.ca_cert.clone())?,
+            ..begun
         })
     }
 
     /// Where the run's script is now.
-    fn script(&self, run: &Run) -> Result<PathBuf> {
+    fn script(&self, run: &Run, folder: Option<&Path>) -> Result<PathBuf> {
         if let Some(named) = &self.args.script {
             return Ok(named.clone());
         }
@@ -379,7 +359,7 @@ impl Work<'_> {
             .help(format!("if it is the script, say so: octorhai runs resume {name} --script FILE"))
             .help("nothing was sent"));
         }
-        let there = match text(&run.new.options, "folder").map(Path::new) {
+        let there = match folder {
             // Called as it was, where we stand where it was begun.
             Some(folder) if std::env::current_dir().is_ok_and(|here| here == folder) => written.clone(),
             Some(folder) => folder.join(&written),
@@ -393,10 +373,6 @@ impl Work<'_> {
             .help(format!("put it back, or say where it is now: octorhai runs resume {name} --script FILE"))
             .help("nothing was sent"))
     }
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name)?.as_str()
 }
 
 /// Host and port of a database's address.
@@ -438,13 +414,5 @@ fn result(code: u8, now: Option<&Run>) -> (bool, String) {
         }
         (_, Some((RunState::Cancelled { reason }, _))) => (false, format!("cancelled (exit code {code}): {reason}")),
         _ => (false, format!("not continued (exit code {code}), see the error above")),
-    }
-}
-
-/// What `octorhai run SCRIPT` is without any option.
-pub(super) fn plain(script: PathBuf) -> Result<RunArgs> {
-    match Cli::try_parse_from(["octorhai", "run", "script"]) {
-        Ok(Cli { command: Command::Run(run) }) => Ok(RunArgs { script, ..*run }),
-        other => Err(Error::bug(format!("`run` without options is not understood: {other:?}"))),
     }
 }

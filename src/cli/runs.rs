@@ -1,12 +1,17 @@
 //! `octorhai runs`: what the journal holds, for people and for programs.
 
 use super::{
-    args::{ListArgs, Output, PruneArgs, RunsArgs, RunsCommand, ShowArgs},
     columns::{MOST_LETTERS, columns, tame},
     given::Environment,
     lines::zone_name,
+    reap::ReapArgs,
+    resume::ResumeArgs,
+    run_words::{moment, state, unknown},
+    shared_args::Output,
     shown::{self, one_line},
-    ui::{Tone, Ui},
+    store,
+    subcommand::{Stage, Subcommand},
+    ui::{Loudness, Tone, Ui},
 };
 use crate::{
     clock::{Clock, text},
@@ -16,17 +21,112 @@ use crate::{
     journal::{Journal, Run, RunState, Step},
     platform::zones,
 };
-use jiff::{Timestamp, tz::TimeZone};
+use clap::Args;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-/// Does what a subcommand of `runs` says and returns the exit code.
-pub fn run(args: &RunsArgs, ui: &Ui, environment: &Environment) -> u8 {
-    ui.exit_code(perform(args, ui, environment))
+/// What `octorhai runs` takes.
+#[derive(Args, Debug)]
+pub struct RunsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RunsCommand,
+
+    /// Where runs are kept: a folder, or postgres://USER@HOST/DATABASE with the password in PGPASSWORD [env: OCTORHAI_STORE]
+    #[arg(long, value_name = "ADDRESS", global = true)]
+    pub store: Option<String>,
+
+    /// Write without colour, as with NO_COLOR
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+/// The subcommands of `octorhai runs`.
+#[derive(Debug, clap::Subcommand)]
+pub enum RunsCommand {
+    /// List runs, the newest first
+    List(ListArgs),
+    /// Show a run: how it stands, every step with its outcome and link, and how to go on
+    Show(ShowArgs),
+    /// Go on with a run that did not come to its end, or with all that are due
+    Resume(Box<ResumeArgs>),
+    /// Ask runs to end; one that no process works on is cancelled at once
+    Cancel(CancelArgs),
+    /// Delete runs that ended long ago; never an unfinished one
+    Prune(PruneArgs),
+    /// List what steps of a task have started, and cancel what a killed one left behind
+    Reap(ReapArgs),
+}
+
+/// What `octorhai runs list` takes.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Only runs that can go on
+    #[arg(long)]
+    pub unfinished: bool,
+
+    /// How many at most; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+
+    /// A table, or one JSON object a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
+
+/// What `octorhai runs show` takes.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// The run
+    pub name: String,
+
+    /// Lines for people, or one JSON object
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: Output,
+}
+
+/// What `octorhai runs cancel` takes.
+#[derive(Args, Debug)]
+pub struct CancelArgs {
+    /// The runs
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+}
+
+/// What `octorhai runs prune` takes.
+#[derive(Args, Debug)]
+pub struct PruneArgs {
+    /// How long ago they must have ended, e.g. 90d
+    #[arg(long, value_name = "SPAN", default_value = "90d")]
+    pub older_than: String,
+
+    /// Only name them
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl Subcommand for RunsArgs {
+    fn has_colour(&self) -> bool {
+        !self.no_color
+    }
+
+    /// Of several runs only what went wrong is told beside their results.
+    fn loudness(&self) -> Loudness {
+        match &self.command {
+            RunsCommand::Resume(args) if args.due && !args.verbose || args.quiet => Loudness::Quiet,
+            RunsCommand::Resume(args) if args.verbose && !args.due => Loudness::Verbose,
+            _ => Loudness::Normal,
+        }
+    }
+
+    fn perform(&self, stage: &Stage<'_>) -> u8 {
+        stage.ui.exit_code(perform(self, stage.ui, stage.environment))
+    }
 }
 
 fn perform(args: &RunsArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
     let zone = zones::of_machine();
-    let journal = || super::journal::store(args.store.as_deref(), environment, ui);
+    let journal = || store::runs(args.store.as_deref(), environment, ui);
     match &args.command {
         RunsCommand::List(args) => list(args, ui, &journal()?, &zone),
         RunsCommand::Show(args) => show(args, ui, &journal()?, &zone),
@@ -176,23 +276,9 @@ fn prune(args: &PruneArgs, ui: &Ui, journal: &Journal) -> Result<()> {
     Ok(())
 }
 
-/// The error for a name that no run has.
-pub fn unknown(name: &str, journal: &Journal) -> Error {
-    let error = Error::new(Kind::NotFound, format!("there is no run `{name}` in {}", journal.place()));
-    // Of the newest ones, for those are asked for.
-    let known: Vec<String> = journal.runs(false, 1000).unwrap_or_default().into_iter().map(|run| run.new.name).collect();
-    error.suggest(name, known.iter().map(String::as_str)).help("`octorhai runs list` shows what there is")
-}
-
 /// What the process that works on it, or the last one that did, goes by on the server.
 fn mode(run: &Run) -> Option<Advice> {
     Advice::read(&run.holder.as_ref()?.mode)
-}
-
-/// A word for how it stands.
-pub fn state(run: &Run) -> &'static str {
-    // Its process died or was switched off: that is not what people call running.
-    if run.state == RunState::Running && !run.alive { "Interrupted" } else { run.state.name() }
 }
 
 fn tone(run: &Run) -> Tone {
@@ -233,11 +319,6 @@ fn on(run: &Run, zone: &TimeZone) -> String {
         RunState::Suspended { due, .. } => format!("`octorhai runs resume --due` goes on from {}", moment(*due, zone)),
         _ => format!("it has ended: `octorhai run --run-id NAME {}` starts another", tame(&run.new.script, 1000)),
     }
-}
-
-/// `2026-03-02 10:00:05`.
-pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
-    at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// What programs are told of a run.

@@ -1,27 +1,96 @@
 //! `octorhai sandbox`: a simulated Octopus Server in a process of its own, for any client, until Ctrl-C.
 
-use super::{args::SandboxArgs, below, ui::Ui};
-use crate::error::{Error, Result};
-use std::net::SocketAddr;
+use super::{
+    signals,
+    subcommand::{Stage, Subcommand},
+    ui::Ui,
+    worlds,
+};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    sandbox::{self, Sandbox, World},
+};
+use clap::Args;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-/// Prints a world, or serves one until a signal comes, and returns the exit code.
-pub fn run(args: &SandboxArgs, ui: &Ui) -> u8 {
-    ui.exit_code(perform(args, ui).map(|()| 0))
+/// What `octorhai sandbox` takes.
+#[derive(Args, Debug)]
+pub struct SandboxArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8065")]
+    pub listen: String,
+
+    /// What is on the server: shop, tenants, fleet(N) or a FILE (.toml)
+    #[arg(long, value_name = "NAME|FILE", default_value = "shop")]
+    pub world: String,
+
+    /// How many times faster than real its clock runs
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = factor)]
+    pub speed: f64,
+
+    /// Its clock stands, and goes on by `POST /sandbox/advance` and with `octorhai run --virtual-time`
+    #[arg(long = "virtual", conflicts_with = "speed")]
+    pub virtual_time: bool,
+
+    /// Run the scripts of steps, those of the world and those that clients put into processes, in Bash and PowerShell, as this user on this machine
+    #[arg(long)]
+    pub run_scripts: bool,
+
+    /// A name beside localhost and its addresses by which clients call it; requests to other names are refused
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
+
+    /// Write every request and its answer to FILE, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
+    /// Print every endpoint the sandbox knows, one JSON object a line, and leave
+    #[arg(long)]
+    pub endpoints: bool,
+
+    /// Print a world as TOML, to start one's own from, and leave
+    #[arg(long, value_name = "NAME")]
+    pub print_world: Option<String>,
+
+    /// Write without colour, as with NO_COLOR
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+fn factor(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && (0.001..=1_000_000.0).contains(&factor) => Ok(factor),
+        _ => Err("a number between 0.001 and 1000000 is wanted".to_owned()),
+    }
+}
+
+impl Subcommand for SandboxArgs {
+    fn has_colour(&self) -> bool {
+        !self.no_color
+    }
+
+    fn perform(&self, stage: &Stage<'_>) -> u8 {
+        stage.ui.exit_code(perform(self, stage.ui).map(|()| 0))
+    }
 }
 
 fn perform(args: &SandboxArgs, ui: &Ui) -> Result<()> {
     if let Some(name) = &args.print_world {
-        ui.data(below::world_text(name)?.trim_end());
+        ui.data(worlds::text(name)?.trim_end());
         return Ok(());
     }
     if args.endpoints {
-        below::endpoints().for_each(|line| ui.data(&line));
+        sandbox::endpoints().for_each(|endpoint| ui.data(&endpoint.to_string()));
         return Ok(());
     }
     let address = address(&args.listen)?;
-    let world = below::world(&args.world, args.run_scripts)?;
+    let world = worlds::named(&args.world, args.run_scripts)?;
     let speed = (!args.virtual_time).then_some(args.speed);
-    below::serve(world, address, speed, &args.host, args.log.as_deref(), |ready| {
+    serve(world, address, speed, &args.host, args.log.as_deref(), |ready| {
         for line in instructions(&ready) {
             ui.talk(&line);
         }
@@ -29,11 +98,46 @@ fn perform(args: &SandboxArgs, ui: &Ui) -> Result<()> {
             ui.warning(&warning);
         }
         if args.run_scripts {
-            for line in below::shells() {
+            for line in sandbox::shells() {
                 ui.talk(&line);
             }
         }
     })
+}
+
+/// Serves `world` at `address` with a clock `speed` times as fast as the one on the wall, or one that stands until a client
+/// moves it (none), tells when it listens, and returns when a signal asks for the end, or fails when the log can no longer be written.
+fn serve(
+    world: World,
+    address: SocketAddr,
+    speed: Option<f64>,
+    hosts: &[String],
+    log: Option<&Path>,
+    tell: impl FnOnce(Ready),
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|why| Error::bug(format!("cannot start threads: {why}")))?;
+    runtime.block_on(async {
+        let (sandbox, ready) = start(world, address, speed, hosts).await?;
+        if let Some(log) = log {
+            sandbox.log_to(log)?;
+        }
+        tell(ready);
+        tokio::select! {
+            _ = signals::first() => Ok(()),
+            error = sandbox.log_breaks() => Err(error),
+        }
+    })
+}
+
+/// Starts a simulated server; it ends when what comes first is dropped.
+async fn start(world: World, address: SocketAddr, speed: Option<f64>, hosts: &[String]) -> Result<(Sandbox, Ready)> {
+    let clock = speed.map_or_else(|| Clock::virtual_at(world.start()), |speed| Clock::scaled(world.start(), speed));
+    let environment = world.default_environment();
+    let sandbox = Sandbox::start_as(world, clock, address, hosts).await?;
+    let smtp = sandbox.smtp_url().trim_start_matches("smtp://").to_owned();
+    let ready = Ready { url: sandbox.url(), key: sandbox.api_key(), smtp, space: "Default".to_owned(), environment, speed };
+    Ok((sandbox, ready))
 }
 
 /// What it means that other machines reach it.

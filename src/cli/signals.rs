@@ -6,7 +6,10 @@ use crate::{
     cancel::{Cancel, LEAVE_LOCKS},
     clock::{real_limit, text},
     error::Kind,
-    platform::signals::{INTERRUPT, Signals},
+    platform::{
+        signals::{INTERRUPT, Signals},
+        terminal::NoEcho,
+    },
 };
 use jiff::SignedDuration;
 use parking_lot::Mutex;
@@ -210,6 +213,6 @@ fn say_briefly(ui: Ui, text: String) {
 }
 
 fn leave() -> ! {
-    super::repl::give_terminal_back();
+    NoEcho::undo();
     std::process::exit(i32::from(Kind::Cancelled.exit_code()))
 }

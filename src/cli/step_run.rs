@@ -4,13 +4,15 @@
 //! the way out is another one: [`super::step_log`] instead of a terminal.
 
 use super::{
-    args::RunArgs,
     given::{Environment, certificates, variable},
     keyring::{Keyring, NamedServer},
-    resume,
-    run::{self, From},
+    origin::{Origin, ParamsFile, Values},
+    run,
+    run_args::RunArgs,
+    settings,
     step::{OWN_TAG, TARGET},
     step_log::{self, StepLog},
+    subcommand::{Stage, Subcommand},
     ui::Ui,
 };
 use crate::{
@@ -23,29 +25,58 @@ use crate::{
     },
     error::{Error, Result},
     event::Sink,
-    run::{Files, Launcher, Source},
+    run::{ContextSettings, Files, Launcher, RunOptions, Source, Target},
     step::{
         frame::{self, Frame, connection},
         octostache,
         voice::{Level, Voice},
     },
 };
+use clap::Args;
 use serde_json::Value;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// What `octorhai step` takes.
+#[derive(Args, Debug)]
+pub struct StepArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: StepCommand,
+}
+
+/// The subcommands of `octorhai step`.
+#[derive(Debug, clap::Subcommand)]
+pub enum StepCommand {
+    /// Read script and variables from the launcher's pipe (descriptor 3; stdin on Windows), run the script, speak service messages
+    Run,
+}
+
+impl Subcommand for StepArgs {
+    fn is_step(&self) -> bool {
+        true
+    }
+
+    fn perform(&self, stage: &Stage<'_>) -> u8 {
+        stage.voice.map_or(0, |voice| run(stage.ui, voice, stage.environment))
+    }
+}
 
 /// A script that came in a frame.
-pub(super) struct StepScript<'a> {
-    pub(super) source: Source,
-    pub(super) cancel: Cancel,
-    pub(super) launcher: Launcher,
+struct StepScript<'a> {
+    source: Source,
+    cancel: Cancel,
+    launcher: Launcher,
     /// For the server of the step.
-    pub(super) credential: Credential,
+    credential: Credential,
     frame: &'a Frame,
     voice: Voice,
 }
 
 /// Runs the script of the frame and returns the exit code.
-pub fn run(ui: &Ui, voice: &Voice, environment: &Environment) -> u8 {
+fn run(ui: &Ui, voice: &Voice, environment: &Environment) -> u8 {
     let cancel = Cancel::new();
     let gone = cancel.clone();
     voice.when_gone(move || gone.cancel("nobody hears this step any more"));
@@ -137,17 +168,17 @@ fn begin(ui: &Ui, voice: &Voice, frame: &Frame, launcher: Launcher, cancel: Canc
     let environment = surroundings(frame, environment)?;
     let credential = credential(frame, ui, voice, &environment)?;
     let given = |name: &str| frame.given(name).map(str::to_owned);
-    let args = RunArgs {
+    let options = RunOptions {
         env: given("Octopus.Environment.Name"),
         tenant: given("Octopus.Deployment.Tenant.Name"),
         project: given("Octopus.Project.Name"),
         deployment: given("Octopus.Deployment.Id"),
         virtual_time: variable(&environment, "OCTORHAI_VIRTUAL_TIME") == Some("1"),
-        verbose: true,
-        ..resume::plain(PathBuf::from(name))?
+        ..RunOptions::default()
     };
+    let args = RunArgs { script: PathBuf::from(name), options, verbose: true, ..RunArgs::default() };
     let script = StepScript { source, cancel, launcher, credential, frame, voice: voice.clone() };
-    Ok(run::go(&args, &From::Step(&script), ui, &environment))
+    Ok(run::go(&args, &script, ui, &environment))
 }
 
 /// The environment with what the step says of itself.
@@ -255,20 +286,14 @@ fn exchanged(frame: &Frame, url: &str, ui: &Ui, voice: &Voice, environment: &Env
     Ok(Some(token))
 }
 
-impl StepScript<'_> {
-    /// Who hears what happens.
-    pub(super) fn sink(&self, ui: &Ui) -> Arc<dyn Sink> {
-        Arc::new(StepLog::new(ui.clone(), self.voice.clone()))
-    }
-
-    /// A variable of Octopus, where it has a value.
-    pub(super) fn said(&self, name: &str) -> Option<String> {
-        self.frame.given(name).map(str::to_owned)
+impl Origin for StepScript<'_> {
+    fn script(&self, _: &Path) -> Result<Source> {
+        Ok(self.source.clone())
     }
 
     /// The values of the script's parameters. All that is wrong with them is said at once.
-    pub(super) fn values(&self, declared: &[ParamDecl]) -> Result<BTreeMap<String, Value>> {
-        let (mut values, mut problems, mut missing) = (BTreeMap::new(), Vec::new(), Vec::new());
+    fn values(&self, declared: &[ParamDecl], _: Option<ParamsFile<'_>>, _: &Ui, _: &Environment) -> Result<(Values, Vec<String>)> {
+        let (mut values, mut problems, mut missing) = (Values::new(), Vec::new(), Vec::new());
         for param in declared {
             match self.text(param) {
                 Err(error) => problems.push(error),
@@ -286,16 +311,40 @@ impl StepScript<'_> {
             problems.insert(0, Error::usage(format!("{} required {are} not given: {}", missing.len(), missing.join(", "))));
         }
         let mut problems = problems.into_iter();
-        let Some(first) = problems.next() else { return Ok(values) };
+        let Some(first) = problems.next() else { return Ok((values, Vec::new())) };
         let all = problems.fold(first, |all, next| next.hints().iter().fold(all.help(next.message()), Error::help));
         Err(all.help("fill them in where the step is: Process, the step, its parameters"))
     }
 
+    fn target(&self, options: &RunOptions, _: &Ui, environment: &Environment) -> Result<Target> {
+        settings::server(options, self.credential.clone(), environment)
+    }
+
     /// The name of a parameter's box.
-    pub(super) fn shown(&self, param: &ParamDecl) -> String {
+    fn shown(&self, param: &ParamDecl) -> String {
         boxed(self.frame, &ParamName(&param.name).in_template())
     }
 
+    fn sink(&self, ui: &Ui) -> Option<Arc<dyn Sink>> {
+        Some(Arc::new(StepLog::new(ui.clone(), self.voice.clone())))
+    }
+
+    fn context(&self, context: ContextSettings) -> ContextSettings {
+        let said = |name: &str| self.frame.given(name).map(str::to_owned);
+        ContextSettings {
+            runbook_run: said("Octopus.RunbookRun.Id"),
+            machine: said("Octopus.Machine.Name"),
+            launcher: Some(self.launcher),
+            ..context
+        }
+    }
+
+    fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+}
+
+impl StepScript<'_> {
     /// What was given for a parameter. A box that was left empty gives an empty text where a text may be empty, and nothing elsewhere.
     fn text(&self, param: &ParamDecl) -> Result<Option<&str>> {
         let name = ParamName(&param.name).in_template();
@@ -317,14 +366,17 @@ impl StepScript<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::step::charset::Charset;
+    use super::{
+        super::ui::{Loudness, testing},
+        *,
+    };
+    use crate::{engine::params::declarations, step::charset::Charset};
 
     #[test]
     fn missing_parameter_with_a_space_is_named_as_octopus_shows_it() {
         let frame = Frame::parse(b"@protocol\x001\x00@prefix\x00T\x00").expect("a frame");
         let source = Source { name: "x.rhai".into(), text: "param(\"Notify To\");".into(), files: Files::None };
-        let declared = super::super::below::declared(&source).expect("a script");
+        let declared = declarations(&crate::run::compiled(&source).expect("a script")).expect("its parameters");
         let script = StepScript {
             source,
             cancel: Cancel::new(),
@@ -333,7 +385,8 @@ mod tests {
             frame: &frame,
             voice: Voice::on(std::io::sink(), Charset::Utf8),
         };
-        let error = script.values(&declared).expect_err("no value");
+        let (ui, ..) = testing::ui(Loudness::Normal);
+        let error = script.values(&declared, None, &ui, &Environment::new()).expect_err("no value");
         assert_eq!(error.message(), "1 required parameter is not given: `T.NotifyTo`");
     }
 }

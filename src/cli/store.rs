@@ -8,13 +8,63 @@ use crate::{
     clock::text,
     error::{Error, Result, nearest},
     journal::{self, Journal, patience::USUAL},
+    platform::{files, folders},
     run::LocksAt,
     userinfo,
 };
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// How long a store may be away.
 const PATIENCE: &str = "OCTORHAI_STORE_PATIENCE";
+
+/// The address that means: keep no journal.
+pub(super) const NONE: &str = "none";
+
+/// The store that options and surroundings name: `--store`, OCTORHAI_STORE, or this user's state folder.
+pub fn runs(given: Option<&str>, environment: &Environment, ui: &Ui) -> Result<Journal> {
+    let Some(address) = place(given, environment).filter(|address| address != NONE) else {
+        return Err(Error::usage("there is no journal: `none` was named, or this user has no home folder")
+            .help("name one with --store FOLDER or OCTORHAI_STORE; several machines share --store postgres://..."));
+    };
+    let journal = open(&address, environment, ui)?;
+    if let Some(given) = given {
+        // Of an address what is shown: without its password.
+        ui.name_store(if journal::is_postgres(given) { journal.place() } else { given.to_owned() }.as_str());
+    }
+    Ok(journal)
+}
+
+pub(super) fn place(given: Option<&str>, environment: &Environment) -> Option<String> {
+    let named = given.or_else(|| variable(environment, "OCTORHAI_STORE")).map(str::to_owned);
+    named.or_else(|| state_folder(environment).map(|folder| folder.display().to_string()))
+}
+
+/// `$OCTORHAI_STATE`, or where this system keeps what programs must remember, or where the Tentacle that started us does: a
+/// service often has no home, or one that it cannot write to.
+pub fn state_folder(environment: &Environment) -> Option<PathBuf> {
+    let folder = |name: &str| variable(environment, name).map(PathBuf::from);
+    folder("OCTORHAI_STATE").or_else(|| {
+        let own = folders::state(folder);
+        let ours = |below: PathBuf| below.join("octorhai");
+        match (own.map(ours), folder("TentacleHome").map(ours)) {
+            (Some(own), Some(agent)) => Some(if can_be_written(&own) { own } else { agent }),
+            (own, agent) => own.or(agent),
+        }
+    })
+}
+
+/// Whether files can be made in a folder, which is made if it is not there. Rights do not tell: a disk may be read-only.
+fn can_be_written(folder: &Path) -> bool {
+    files::create_folder(folder).is_ok() && tempfile::tempfile_in(folder).is_ok()
+}
+
+/// Where `octorhai doctor` leaves what it measured.
+pub fn doctor_file(environment: &Environment) -> Option<PathBuf> {
+    state_folder(environment).map(|folder| folder.join("doctor.json"))
+}
 
 /// Opens the store at an address.
 pub fn open(given: &str, environment: &Environment, ui: &Ui) -> Result<Journal> {
@@ -25,7 +75,7 @@ pub fn open(given: &str, environment: &Environment, ui: &Ui) -> Result<Journal> 
 pub fn locks(given: Option<&str>, store: Option<&str>, environment: &Environment, ui: &Ui) -> Result<LocksAt> {
     match given.or_else(|| variable(environment, "OCTORHAI_LOCKS")) {
         None | Some("octopus") => Ok(LocksAt::Octopus),
-        Some("store") => super::journal::store(store, environment, ui).map(LocksAt::Store),
+        Some("store") => runs(store, environment, ui).map(LocksAt::Store),
         // A word of ours, mistyped, would make a folder that nobody else looks into.
         Some(word) if !word.contains(['/', '\\', '.', ':', '=']) => {
             let near = nearest(word, ["octopus", "store"]).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
@@ -218,5 +268,24 @@ mod tests {
             assert_eq!(talk.text().contains("is used without TLS, as `sslmode=disable` says"), warned, "{given}: {}", talk.text());
             assert!(!talk.text().contains("hunter22"));
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn state_is_kept_where_it_can_be_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let place =
+            |pairs: &[(&str, &str)]| state_folder(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect());
+        let (home, agent) = (path("home"), path("agent"));
+        let at = |below: &str| Some(PathBuf::from(below).join("octorhai"));
+        // Not even the superuser can make a folder in these.
+        for nowhere in ["/proc/nowhere", "/dev/null"] {
+            assert_eq!(place(&[("HOME", nowhere), ("TentacleHome", &agent)]), at(&agent));
+            assert_eq!(place(&[("HOME", &home), ("XDG_STATE_HOME", nowhere), ("TentacleHome", &agent)]), at(&agent));
+            assert_eq!(place(&[("HOME", nowhere), ("TentacleHome", &agent), ("OCTORHAI_STATE", &home)]), Some(PathBuf::from(&home)));
+        }
+        assert_eq!(place(&[("HOME", &home), ("TentacleHome", &agent)]), at(&format!("{home}/.local/state")));
+        assert_eq!((place(&[("TentacleHome", &agent)]), place(&[])), (at(&agent), None));
     }
 }

@@ -1,25 +1,29 @@
 //! `octorhai template`: step templates from scripts, checked, put on a server, and the package with the program.
 
 use super::{
-    args::{Output, ServerArgs},
-    below, connect,
+    connect,
+    failures::explain,
     given::{self, Environment},
-    run, signals,
+    script_file::{about, source},
+    shared_args::{Output, ServerArgs},
+    shipped, signals,
+    subcommand::{Stage, Subcommand},
     ui::Ui,
 };
 use crate::{
     api::{ActionTemplate, SpaceClient},
     clock::Clock,
-    engine::Failure,
+    engine::{Failure, Source, params::declarations},
     error::{Error, Kind, Result},
     platform::files,
+    run::compiled,
     template::{
-        Shell, export,
+        Script, Shell, export,
         lint::{self, Finding},
         pack::{self, Entry},
     },
 };
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -36,7 +40,7 @@ pub struct TemplateArgs {
 }
 
 /// The subcommands of `octorhai template`.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 pub enum TemplateCommand {
     /// Write a step template for Bash and one for PowerShell of each script
     Export(ExportArgs),
@@ -133,9 +137,19 @@ const LARGEST: u64 = 256 << 20;
 /// A program is not larger.
 const LARGEST_PROGRAM: u64 = 1 << 30;
 
+impl Subcommand for TemplateArgs {
+    fn has_colour(&self) -> bool {
+        !self.no_color
+    }
+
+    fn perform(&self, stage: &Stage<'_>) -> u8 {
+        run(&self.command, stage.ui, stage.environment)
+    }
+}
+
 /// Does what a subcommand of `template` says and returns the exit code.
-pub fn run(args: &TemplateArgs, ui: &Ui, environment: &Environment) -> u8 {
-    let done = match &args.command {
+pub(super) fn run(command: &TemplateCommand, ui: &Ui, environment: &Environment) -> u8 {
+    let done = match command {
         TemplateCommand::Export(args) => export_all(args, ui),
         TemplateCommand::Lint(args) => return ui.exit_code(lint_all(args, ui)),
         TemplateCommand::Push(args) => push(args, ui, environment).map_err(Stop::from),
@@ -145,7 +159,7 @@ pub fn run(args: &TemplateArgs, ui: &Ui, environment: &Environment) -> u8 {
         Ok(()) => 0,
         Err(Stop::Error(error)) => ui.exit_code(Err(error)),
         Err(Stop::Failure(failure)) => {
-            run::explain(ui, &failure);
+            explain(ui, &failure);
             failure.error.kind().exit_code()
         }
     }
@@ -173,8 +187,8 @@ fn export_all(args: &ExportArgs, ui: &Ui) -> Result<(), Stop> {
         ShellArg::Both => &Shell::ALL,
     };
     for path in &args.scripts {
-        let source = run::source(path)?;
-        let script = below::exportable(&source).map_err(|failure| Stop::Failure(Box::new(failure)))?;
+        let script = source(path)?;
+        let script = exportable(&script).map_err(|failure| Stop::Failure(Box::new(failure)))?;
         for shell in shells {
             let stem = script.name.trim_end_matches(".rhai");
             let file = args.out.join(format!("{stem}.{}", shell.ending()));
@@ -198,6 +212,21 @@ fn export_all(args: &ExportArgs, ui: &Ui) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// A script with its files and parameters, to be put into a step template.
+fn exportable(source: &Source) -> std::result::Result<Script, Failure> {
+    let program = compiled(source)?;
+    let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
+    let beside = |name: &str| Path::new(name).strip_prefix(folder).map_or_else(|_| name.to_owned(), files::with_slashes);
+    let files = program.files().skip(1).map(|(name, text)| (beside(name), text.to_owned())).collect();
+    Ok(Script {
+        name: beside(&source.name),
+        text: source.text.clone(),
+        files,
+        params: declarations(&program)?,
+        about: about(&source.text).unwrap_or_default(),
+    })
 }
 
 /// Writes a file whole or not at all.
@@ -370,7 +399,7 @@ fn is_same(template: &Value, there: &Value) -> bool {
 }
 
 fn pack(args: &PackArgs, ui: &Ui, environment: &Environment) -> Result<()> {
-    let mut entries: Vec<Entry> = below::library().map(|(path, content)| Entry { path, content, is_program: false }).collect();
+    let mut entries: Vec<Entry> = shipped::all().map(|(path, content)| Entry { path, content, is_program: false }).collect();
     for (platform, path) in binaries(args)? {
         let file = pack::PLATFORMS.iter().find(|(known, _)| *known == platform).map(|(_, file)| *file);
         let Some(file) = file else {

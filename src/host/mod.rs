@@ -57,6 +57,7 @@ use crate::{
     cancel::Cancel,
     clock::Clock,
     engine::{
+        docs::{self, Entry},
         library::{Call, Library, LibraryBuilder},
         thrown::{HostResult, Raise},
     },
@@ -307,6 +308,11 @@ impl Host {
     pub fn octopus(&self) -> api::SpaceClient {
         self.place().space.clone()
     }
+}
+
+/// Functions and types of scripts, as the reference shows them.
+pub fn reference() -> Vec<Entry> {
+    docs::entries(library().docs())
 }
 
 /// Everything that scripts can call. It is put together once in a process.

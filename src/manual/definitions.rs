@@ -1,14 +1,11 @@
 //! stdlib/host.d.rhai: the functions and types for editors that read Rhai definitions.
 
-use crate::{
-    engine::docs::{self, Entry},
-    host,
-};
+use crate::{engine::docs::Entry, host};
 use std::fmt::Write as _;
 
 /// All of it, in the form that Rhai writes definitions in: `fn name(parameter: type) -> type;`, one for each number of arguments.
 pub fn definitions() -> String {
-    let entries = docs::entries(host::library().docs());
+    let entries = host::reference();
     let mut out = String::from("module static;\n\n/// Where the script runs.\nconst ctx: Context;\n");
     for entry in entries.iter().filter(|entry| !entry.is_type() && !entry.is_standard()) {
         let (receiver, name) = entry.name.split_once('.').map_or((None, entry.name.as_str()), |(of, name)| (Some(of), name));

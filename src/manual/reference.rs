@@ -1,10 +1,7 @@
 //! docs/reference.md, and the list of functions in the README.
 
 use crate::{
-    engine::{
-        docs::{self, Entry},
-        options::OptionDoc,
-    },
+    engine::{docs::Entry, options::OptionDoc},
     host,
 };
 use std::fmt::Write as _;
@@ -91,7 +88,7 @@ pub fn reference() -> String {
          `unreachable`, `unauthorized`, `forbidden` or `bad_answer`; what else there is stands at the function. [errors.md](errors.md) \
          explains each kind.\n\n",
     );
-    let entries = docs::entries(host::library().docs());
+    let entries = host::reference();
     for (group, about) in GROUPS {
         let _ = writeln!(out, "- [{group}](#{}): {about}", group.replace(' ', "-"));
     }
@@ -132,7 +129,7 @@ pub fn reference() -> String {
 
 /// The table in the README.
 pub fn overview() -> String {
-    let entries = docs::entries(host::library().docs());
+    let entries = host::reference();
     let mut out = String::from("| group | functions |\n|---|---|\n");
     for (group, about, functions) in grouped(&entries) {
         let mut names: Vec<String> = functions.iter().map(|entry| format!("`{}`", entry.name)).collect();

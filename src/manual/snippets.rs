@@ -1,15 +1,12 @@
 //! editors/vscode/octorhai.code-snippets: each function, and the scripts that come with the program, for Visual Studio Code.
 
-use crate::{
-    engine::docs::{self, Entry},
-    host,
-};
+use crate::{engine::docs::Entry, host};
 use serde_json::{Map, Value, json};
 
 /// The snippet file. `scripts` are names and texts of whole scripts.
 pub fn snippets<'a>(scripts: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut all = Map::new();
-    let entries = docs::entries(host::library().docs());
+    let entries = host::reference();
     for entry in entries.iter().filter(|entry| !entry.is_type() && !entry.is_standard()) {
         all.insert(entry.name.clone(), snippet(last_name(&entry.name), &[call(entry)], &entry.summary));
     }

@@ -258,12 +258,12 @@ fn follows_a_statement(text: &str, piece: &Piece) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{engine::docs, host};
+    use crate::host;
 
     /// The same rule as where completion stands: a space has every function as its own, of other values the first argument is taken.
     #[test]
     fn the_hint_begins_with_the_argument_that_is_next() {
-        let scene = Scene { entries: docs::entries(host::library().docs()), ..Scene::default() };
+        let scene = Scene { entries: host::reference(), ..Scene::default() };
         let hint = |text: &str| signature_at(text, &scene).expect("a hint");
         let plain = hint("deploy(");
         assert!(plain.starts_with("project, version, env"), "{plain}");

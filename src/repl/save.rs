@@ -114,10 +114,10 @@ fn ends_as_block(code: &str, pieces: &[Piece]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{engine::docs, host};
+    use crate::host;
 
     fn saved(inputs: &[(&str, bool)]) -> String {
-        let scene = Scene { entries: docs::entries(host::library().docs()), ..Scene::default() };
+        let scene = Scene { entries: host::reference(), ..Scene::default() };
         let inputs: Vec<Kept> = inputs.iter().map(|(text, has_value)| Kept { text: (*text).to_owned(), has_value: *has_value }).collect();
         script("Saved.", &inputs, &scene)
     }

@@ -5,6 +5,7 @@
 mod journaled;
 
 pub use journaled::Journaling;
+pub use options::{Address, RunOptions};
 
 pub use crate::{
     engine::{Files, Source},
@@ -14,6 +15,7 @@ pub use crate::{
     },
 };
 
+mod options;
 mod parent;
 pub mod session;
 mod time;
@@ -38,6 +40,7 @@ use journaled::{Begun, TakenUp};
 use parent::StepWatch;
 use parking_lot::Mutex;
 use rhai::Dynamic;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
@@ -115,11 +118,13 @@ pub enum Target {
 }
 
 /// What becomes of this run's open tasks when the run ends before they do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnCancel {
-    /// They are cancelled on the server.
+    /// Cancel them on the server
+    #[default]
     Cancel,
-    /// They go on.
+    /// Let them go on
     Leave,
 }
 

@@ -2,16 +2,19 @@
 
 use super::{
     super::{
-        below, given, help,
-        template::{self, ExportArgs, ShellArg, TemplateArgs, TemplateCommand},
+        given, help,
+        template::{self, ExportArgs, ShellArg, TemplateCommand},
         ui::{Tone, Ui, span},
+        worlds,
     },
     Last, Repl, open, place, screen, settings,
 };
 use crate::{
+    check,
     clock::text,
-    engine::{scene::Scene, text::scan},
+    engine::{docs, scene::Scene, text::scan},
     error::{Error, Kind, Result, shortened, suggestion},
+    host,
     platform::{files, terminal::EDITOR},
     repl::{
         Helper,
@@ -19,7 +22,7 @@ use crate::{
         save,
         values::{line_of, variable},
     },
-    run::Target,
+    run::{Target, compiled},
 };
 use std::{
     io::{ErrorKind, Write as _},
@@ -63,7 +66,7 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
 
 /// What answers while a person types.
 pub(super) fn helper(ui: &Ui) -> Helper {
-    let scene = Scene { entries: below::reference(), builtins: below::builtins(), ..Scene::default() };
+    let scene = Scene { entries: host::reference(), builtins: docs::builtins(), ..Scene::default() };
     Helper::new(scene, Names::none(), COMMANDS, ui.has_colour())
 }
 
@@ -148,7 +151,7 @@ impl Repl<'_> {
 
     fn help(&self, topic: &str) -> Result<()> {
         if !topic.is_empty() {
-            return help::explain(self.ui, &below::reference(), topic.trim_start_matches(':'), &[])
+            return help::explain(self.ui, &host::reference(), topic.trim_start_matches(':'), &[])
                 .map_err(|error| error.help("`:help` lists what there is"));
         }
         let width = COMMANDS.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -156,7 +159,7 @@ impl Repl<'_> {
         for (name, what) in COMMANDS {
             self.ui.data(&format!("  {name:<width$}  {what}"));
         }
-        help::overview(self.ui, &below::reference(), "`:help NAME` explains one, `:find WORD` looks for one");
+        help::overview(self.ui, &host::reference(), "`:help NAME` explains one, `:find WORD` looks for one");
         Ok(())
     }
 
@@ -164,7 +167,7 @@ impl Repl<'_> {
         if word.is_empty() {
             return Err(Error::usage("what shall be found?").help("write a word: `:find rollback`"));
         }
-        let entries = below::reference();
+        let entries = host::reference();
         let found = help::with_word(&entries, word);
         if found.is_empty() {
             return Err(Error::usage(format!("no function has to do with `{word}`")).help("`:help` lists all"));
@@ -248,7 +251,7 @@ impl Repl<'_> {
             self.ui.data("`octorhai sandbox --print-world` prints a world as a file to begin with");
             return Ok(());
         }
-        let target = Target::Sandbox(below::world(name, self.args.run_scripts)?);
+        let target = Target::Sandbox(worlds::named(name, self.args.run_scripts)?);
         let (name, (settings, screen, cancel)) = (place(&target), settings(self.args, self.ui, self.environment, target)?);
         self.opening = Some(open(settings, &self.helper)?);
         self.open()?;
@@ -302,11 +305,11 @@ impl Repl<'_> {
         if path.exists() {
             return Err(Error::usage(format!("`{}` is there already", path.display())).help("take another name, or remove it first"));
         }
-        let scene = Scene { entries: below::reference(), ..Scene::default() };
+        let scene = Scene { entries: host::reference(), ..Scene::default() };
         let script = save::script("Saved from a session of octorhai.", &self.kept, &scene);
         let clean = screen::without_keys(&self.ui.redactor().clean(&script));
         let source = crate::run::Source { name: path.display().to_string(), text: clean.clone(), files: crate::run::Files::None };
-        if let Some(mistake) = below::compiled(&source).ok().and_then(|program| below::refusals(&program).into_iter().next()) {
+        if let Some(mistake) = compiled(&source).ok().and_then(|program| check::refusals(&program, &scene).into_iter().next()) {
             let why = Error::usage(format!("the script is not written: `octorhai run` would refuse it: {}", mistake.error.message()));
             return Err(mistake.error.hints().iter().fold(why, Error::help));
         }
@@ -337,7 +340,7 @@ impl Repl<'_> {
         let out = path.parent().unwrap_or(Path::new("")).join("templates");
         let export = ExportArgs { scripts: vec![path], shell: ShellArg::Both, out, prefix: None };
         // It tells by itself what went wrong.
-        template::run(&TemplateArgs { command: TemplateCommand::Export(export), no_color: false }, self.ui, self.environment);
+        template::run(&TemplateCommand::Export(export), self.ui, self.environment);
         Ok(())
     }
 }

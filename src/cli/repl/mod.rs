@@ -4,20 +4,24 @@ mod commands;
 mod screen;
 
 use super::{
-    args::{OnCancelArg, RunArgs, ServerArgs},
-    below,
-    given::{Environment, variable},
-    journal, keyring, params, resume, run,
+    failures::explain,
+    given::Environment,
+    params, settings,
+    shared_args::ServerArgs,
     signals::{self, OverSession},
+    store,
+    subcommand::{Stage, Subcommand},
     ui::{Tone, Ui, somebody_is_there},
+    worlds,
 };
 use crate::{
     cancel::Cancel,
+    engine::params::declarations,
     error::{Error, Kind, Result},
     host::nouns::Noun,
     platform::terminal::NoEcho,
     repl::{Helper, save::Kept},
-    run::{ContextSettings, Files, OnCancel, Settings, Source, Target, session::Session},
+    run::{Address, Files, OnCancel, RunOptions, Settings, Source, Target, compiled, session::Session},
     tame,
 };
 use clap::Args;
@@ -25,7 +29,6 @@ use commands::Next;
 use rustyline::{Editor, config::Config, error::ReadlineError, history::FileHistory};
 use screen::Screen;
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -76,15 +79,15 @@ pub struct ReplArgs {
 
     /// What happens to tasks that an input started when Ctrl-C ends it
     #[arg(long, value_name = "WHAT", value_enum, default_value = "cancel")]
-    on_cancel: OnCancelArg,
+    on_cancel: OnCancel,
 
     /// Where locks and what scripts remember are kept: octopus, store, a folder or postgres://USER@HOST/DATABASE [default: octopus] [env: OCTORHAI_LOCKS]
     #[arg(long, value_name = "WHERE")]
-    locks: Option<String>,
+    locks: Option<Address>,
 
     /// How mail leaves: smtp://HOST:PORT, smtps://..., with USER:PASSWORD@ better in the variable [env: OCTORHAI_SMTP_URL]
     #[arg(long, value_name = "URL")]
-    smtp: Option<String>,
+    smtp: Option<Address>,
 
     /// Sender of mails [env: OCTORHAI_MAIL_FROM]
     #[arg(long, value_name = "ADDRESS")]
@@ -131,9 +134,14 @@ struct Last {
     real_seconds: f64,
 }
 
-/// Opens a session, and returns the exit code when the person leaves.
-pub fn run(args: &ReplArgs, ui: &Ui, environment: &Environment) -> u8 {
-    ui.exit_code(go(args, ui, environment))
+impl Subcommand for ReplArgs {
+    fn has_colour(&self) -> bool {
+        !self.no_color
+    }
+
+    fn perform(&self, stage: &Stage<'_>) -> u8 {
+        stage.ui.exit_code(go(self, stage.ui, stage.environment))
+    }
 }
 
 fn go(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
@@ -179,25 +187,33 @@ fn go(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
 
 /// Where the session works.
 fn target(args: &ReplArgs, ui: &Ui, environment: &Environment) -> Result<Target> {
-    if args.sandbox.is_none() && args.server.is_none() && variable(environment, "OCTOPUS_URL").is_none() {
-        return Err(Error::usage("there is no Octopus Server to work on")
-            .help("on a simulated one, in virtual time:\noctorhai repl --sandbox")
-            .help("on yours, dry until you say `:live`:\nOCTOPUS_API_KEY=API-... octorhai repl --server https://octopus.example.com"));
+    if let Some(world) = &args.sandbox {
+        return Ok(Target::Sandbox(worlds::named(world, args.run_scripts)?));
     }
-    run::target(&as_run(args)?, ui, environment)
+    settings::login(&options(args), ui, environment)?.ok_or_else(|| {
+        Error::usage("there is no Octopus Server to work on")
+            .help("on a simulated one, in virtual time:\noctorhai repl --sandbox")
+            .help("on yours, dry until you say `:live`:\nOCTOPUS_API_KEY=API-... octorhai repl --server https://octopus.example.com")
+    })
 }
 
-/// The options of `run` that a session has too.
-fn as_run(args: &ReplArgs) -> Result<RunArgs> {
-    Ok(RunArgs {
-        sandbox: args.sandbox.clone(),
-        run_scripts: args.run_scripts,
+/// The options of a run that a session has too.
+fn options(args: &ReplArgs) -> RunOptions {
+    RunOptions {
         server: args.server.clone(),
         api_key_file: args.api_key_file.clone(),
         space: args.space.clone(),
+        env: args.env.clone(),
+        tenant: args.tenant.clone(),
+        project: args.project.clone(),
+        tz: args.tz.clone(),
         ca_cert: args.ca_cert.clone(),
-        ..resume::plain(PathBuf::from("session"))?
-    })
+        on_cancel: args.on_cancel,
+        smtp: args.smtp.clone(),
+        mail_from: args.mail_from.clone(),
+        locks: args.locks.clone(),
+        ..RunOptions::default()
+    }
 }
 
 /// A dry session for whoever wants to know names only.
@@ -216,12 +232,7 @@ pub(super) fn session_for_names(sandbox: Option<&str>, at: &ServerArgs, ui: &Ui,
         server @ Target::Server { .. } => server,
     };
     let (settings, ..) = settings(&args, ui, environment, target)?;
-    below::session(settings)
-}
-
-/// Makes the terminal what it was, for who ends the process at once.
-pub(super) fn give_terminal_back() {
-    NoEcho::undo();
+    Session::begin(settings)
 }
 
 /// The server's name for a prompt.
@@ -238,47 +249,21 @@ fn place(target: &Target) -> String {
 /// Opens a session on a thread of its own; completion asks its server from then on.
 fn open(settings: Settings, helper: &Helper) -> Result<Opening> {
     let names = helper.names().clone();
-    let work = move || below::session(settings).inspect(|session| names.move_to(session.host()));
+    let work = move || Session::begin(settings).inspect(|session| names.move_to(session.host()));
     let thread = std::thread::Builder::new().name("opening".to_owned()).spawn(work);
     thread.map_err(|why| Error::bug(format!("cannot start a thread: {why}")))
 }
 
 fn settings(args: &ReplArgs, ui: &Ui, environment: &Environment, target: Target) -> Result<(Settings, Arc<Screen>, Cancel)> {
-    let zone = run::zone(args.tz.as_deref(), &target, None)?;
-    let smtp = args.smtp.as_deref().or_else(|| variable(environment, "OCTORHAI_SMTP_URL")).map(str::to_owned);
-    if let Some(url) = &smtp {
-        run::learn_mail_server(ui, url)?;
-    }
-    let cancel = Cancel::new();
+    let options = settings::with_environment(&options(args), ui, environment)?;
+    let zone = settings::zone(&options, &target)?;
     let screen = Arc::new(Screen::new(ui.clone(), zone.clone()));
     let settings = Settings {
         script: Source { name: "session".to_owned(), text: String::new(), files: Files::Folder(PathBuf::from(".")) },
-        params: BTreeMap::new(),
-        target,
-        virtual_time: false,
-        servers: keyring::servers(environment),
-        context: ContextSettings {
-            space: args.space.clone(),
-            environment: args.env.clone(),
-            tenant: args.tenant.clone(),
-            project: args.project.clone(),
-            ..ContextSettings::default()
-        },
-        zone,
-        on_cancel: args.on_cancel.into(),
-        on_failure: OnCancel::Leave,
-        smtp,
-        mail_from: args.mail_from.as_deref().or_else(|| variable(environment, "OCTORHAI_MAIL_FROM")).map(str::to_owned),
-        artifacts: PathBuf::from("octorhai-artifacts"),
-        secrets: ui.redactor().clone(),
-        max_operations: None,
         sinks: vec![screen.clone()],
-        cancel: cancel.clone(),
-        locks: super::store::locks(args.locks.as_deref(), None, environment, ui)?,
-        journal: None,
-        measured: journal::doctor_file(environment),
-        store_patience: super::store::patience(environment)?,
+        ..settings::settings(&options, None, target, zone, ui, environment)?
     };
+    let cancel = settings.cancel.clone();
     Ok((settings, screen, cancel))
 }
 
@@ -295,7 +280,7 @@ fn editor(ui: &Ui) -> Result<Editor<Helper, FileHistory>> {
 
 /// Where inputs are remembered.
 fn history(args: &ReplArgs, environment: &Environment) -> Option<PathBuf> {
-    let file = journal::state_folder(environment)?.join("repl-history");
+    let file = store::state_folder(environment)?.join("repl-history");
     (!args.no_history && somebody_is_there() && std::fs::create_dir_all(file.parent()?).is_ok()).then_some(file)
 }
 
@@ -413,7 +398,7 @@ impl Repl<'_> {
     fn parameters(&self, input: &str) -> Result<()> {
         let source = Source { name: "session".to_owned(), text: input.to_owned(), files: Files::None };
         // One that does not compile by itself, for it uses what was declared before, gets none: the value of a parameter is asked for once.
-        let Ok(declared) = below::declared(&source) else { return Ok(()) };
+        let Ok(declared) = compiled(&source).and_then(|program| declarations(&program)) else { return Ok(()) };
         let (values, _) = params::gather(&declared, &[], None, self.environment, self.ui.redactor())?;
         for secret in declared.iter().filter(|param| param.secret).filter_map(|param| values.get(&param.name)?.as_str()) {
             self.ui.redactor().learn(secret);
@@ -460,7 +445,7 @@ impl Repl<'_> {
                 if kind == Kind::Cancelled {
                     self.ui.say(&self.ui.paint(Tone::Warn, "cancelled; the session goes on"));
                 } else {
-                    run::explain(self.ui, &failure);
+                    explain(self.ui, &failure);
                 }
                 Next::Failed(kind)
             }
