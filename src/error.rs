@@ -37,7 +37,7 @@ macro_rules! kinds {
             /// The name scripts see, e.g. `deployment_failed`.
             pub const fn name(self) -> &'static str { match self { $(Kind::$variant => $name,)* } }
 
-            /// The exit code of the process when an error of this kind ends a run (design.md §3).
+            /// The exit code of the process when an error of this kind ends a run.
             pub const fn exit_code(self) -> u8 { match self { $(Kind::$variant => $exit,)* } }
 
             /// The first kind with an exit code, as a record of a run keeps it; [`Kind::Failed`] when there is none.

@@ -30,7 +30,7 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// Whether asking again may help (design.md §5).
+    /// Whether asking again may help.
     pub(crate) fn is_transient(&self) -> bool {
         // Proxies have more numbers than HTTP for a server that is away (520 to 530).
         matches!(self.status, 408 | 429) || (self.status >= 500 && self.status != 501)

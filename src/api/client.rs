@@ -1,8 +1,8 @@
 //! The only door to the network: sends requests, repeats those that may be repeated, and says what went wrong.
 //!
-//! Reads (GET) are retried until the client's patience, or the deadline of a wait, is used up (design.md §5).
+//! Reads (GET) are retried until the client's patience, or the deadline of a wait, is used up.
 //! Writes are sent again only when the first one was surely not done; everything else is `in_doubt`, and who sent it
-//! decides (reliability.md §2.3). The credential goes to the configured server and nowhere else.
+//! decides (durable-runs.md §2). The credential goes to the configured server and nowhere else.
 
 use super::address::{Base, Route};
 use super::answer::{Answer, clipped, too_much, with_request};

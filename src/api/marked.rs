@@ -1,4 +1,4 @@
-//! The create protocol (reliability.md §2.3): exactly one deployment or runbook run, or an error that says why not.
+//! The create protocol (durable-runs.md §2): exactly one deployment or runbook run, or an error that says why not.
 //!
 //! 1. The comment ends with a marker that nobody else uses, and `QueueTimeExpiry` says by when the task must have
 //!    started: on the server's clock, now (or the scheduled time) plus the life the caller gives, six hours by default.
@@ -38,7 +38,7 @@ pub(crate) const DOUBT_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 pub(super) const LOOK_BACK: SignedDuration = SignedDuration::from_mins(10);
 /// How long after the deadline nothing can start for sure.
 const SETTLE: SignedDuration = SignedDuration::from_secs(5);
-/// Requests in all (reliability.md §2.3, step 7).
+/// Requests in all (durable-runs.md §2).
 const ATTEMPTS: u32 = 3;
 
 /// What is created with a marker.

@@ -1,4 +1,4 @@
-//! The one poller of a process: all waits share its answers, its interval and its budget (design.md §5).
+//! The one poller of a process: all waits share its answers, its interval and its budget.
 //!
 //! It has no task of its own: whoever polls when a refresh is due refreshes for everybody, a hundred ids a request;
 //! who polls earlier is answered from the last one. Callers sleep on the clock until [`Watch::next_due`].

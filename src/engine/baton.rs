@@ -1,7 +1,7 @@
 //! Who interprets: of all threads of a run, only the one that holds the baton does.
 //!
 //! Rhai values are shared between branches, and two branches that change one list at the same moment fail with "data
-//! race" (deps.md §4, trap 2). So branches take turns. Tickets, handed out by who starts the branches, decide whose
+//! race". So branches take turns. Tickets, handed out by who starts the branches, decide whose
 //! turn it is: the order does not depend on how fast threads start.
 
 use super::meter::Unmetered;

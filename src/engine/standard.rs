@@ -41,7 +41,7 @@ fn no_sleep() -> HostResult<()> {
 
 static STANDARD: LazyLock<Shared<Module>> = LazyLock::new(|| StandardFunctions::new().as_shared_module());
 
-/// One module for all engines of the process: building it is most of what a new engine costs (deps.md §1).
+/// One module for all engines of the process: building it is most of what a new engine costs.
 pub(super) fn module() -> Shared<Module> {
     STANDARD.clone()
 }

@@ -26,7 +26,7 @@ pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// Makes hashes, and with them the names of closures, the same in every process. Call it first thing in `main`,
-/// before the first engine exists; later calls do nothing (deps.md §6).
+/// before the first engine exists; later calls do nothing.
 pub fn fix_hashing_seed() {
     let _ = rhai::config::hashing::set_hashing_seed(Some([0x6f63_746f, 0x7268_6169, 0x5275_6e20, 0x3230_3236]));
 }

@@ -2,7 +2,7 @@
 //!
 //! Each effect has a key (branch of the script, sequence in it, hash of kind and arguments) that is the same when the
 //! script runs again. What is created on the server carries it as a marker, so that it can be found after a lost answer
-//! (reliability.md §2.3). The journal stands in this door: the intent is synced before, the outcome after.
+//! (durable-runs.md §2). The journal stands in this door: the intent is synced before, the outcome after.
 
 use super::Host;
 use crate::{

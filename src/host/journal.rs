@@ -1,7 +1,7 @@
 //! The journal at the door: every call whose answer can change, and every effect, is a step of the run's record.
 //!
 //! A run that starts again runs its script from the top. A step that has an outcome in the record gives it back and
-//! touches nothing; the first one without goes live (reliability.md §5.3). Three kinds of step:
+//! touches nothing; the first one without goes live (durable-runs.md §4). Three kinds of step:
 //!
 //! - a *read* (`Host::recorded`) keeps what the server answered (`api::tape`), so that the code above sees it again;
 //! - an *effect* ([`super::effect`]) writes its intent before and its outcome after, both synced;

@@ -3,7 +3,7 @@
 //! A *run* is one execution of a script, under a name. A *step* is one call that changed something outside or whose
 //! answer can change; its path (branch of the script and number in it) is the same whenever the script runs again.
 //! An effect writes its intent before and its outcome after, both synced; a read writes its outcome only. Who writes must
-//! still be the run's holder: a process that was declared dead and lives on is stopped here (reliability.md §5).
+//! still be the run's holder: a process that was declared dead and lives on is stopped here (durable-runs.md §4).
 //!
 //! Beside runs a store keeps *cells*: small named values with a version, changed by compare-and-swap. Locks, `once`,
 //! `remember` and arrivals are built on them.

@@ -1,4 +1,4 @@
-//! Locks that cannot get stuck, on any register that can compare and swap (reliability.md §3.3).
+//! Locks that cannot get stuck, on any register that can compare and swap (durable-runs.md §3).
 //!
 //! A *register* is a named JSON value with a version. It may be a variable in an Octopus library variable set, whose
 //! version check is not atomic: so nothing is believed before it was read again after a while ([`Register::settle`]),
@@ -191,7 +191,7 @@ pub const DRAIN: SignedDuration = SignedDuration::from_secs(120);
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// The longest time from when something is sent to when it takes effect: so long is waited after a holder is known to be
-    /// gone, or its key was revoked (reliability.md §3.6).
+    /// gone, or its key was revoked (durable-runs.md §3.1).
     pub drain: SignedDuration,
     /// How often a waiter looks at first; it grows to fifteen times as long.
     pub every: SignedDuration,

@@ -17,7 +17,7 @@ pub const SET: &str = "octorhai-locks";
 /// The name of the library variable set with the tickets of waiters. Not the same one: a set has one version for all it holds,
 /// so each ticket would be a change of every lock.
 pub const QUEUES: &str = "octorhai-locks-waiting";
-/// How long a write that passed the version check may be under way, on a server that was not measured (reliability.md §3.3, 7).
+/// How long a write that passed the version check may be under way, on a server that was not measured (durable-runs.md §1).
 pub const SETTLE: SignedDuration = SignedDuration::from_secs(2);
 /// The longest value we write: a variable is no data base.
 const LONGEST: usize = 16 * 1024;

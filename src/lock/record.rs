@@ -22,7 +22,7 @@ pub struct Owner {
     /// What stands in the comments of the deployments that the run makes.
     #[serde(default)]
     pub mark: String,
-    /// Random, new for each take: the identity. The same task may run twice, so the task is none (reliability.md §0, 3).
+    /// Random, new for each take: the identity. The same task may run twice, so the task is none (durable-runs.md §1).
     pub nonce: String,
     /// Random, new for each process.
     pub process: String,

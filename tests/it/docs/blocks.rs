@@ -49,7 +49,8 @@ fn blocks(language: &str) -> Vec<Block> {
     let mut paths = vec!["README.md".to_owned()];
     for entry in fs::read_dir(root().join("docs")).expect("docs/ is there").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name != "reference.md" {
+        // Pages in folders are for the people who build this.
+        if name != "reference.md" && name.ends_with(".md") {
             paths.push(format!("docs/{name}"));
         }
     }
