@@ -320,7 +320,7 @@ mod tests {
             document
         };
         let mut packer = DocumentPacker::default();
-        let size: usize = (0..40).map(|number| packer.add(&document(number))).sum();
+        let size: usize = (0..40).map(|number| packer.add(&document(number).into())).sum();
         let plain: usize = (0..32).map(|number| document(number).to_string().len()).sum();
         assert!(size > 0 && size * 6 < plain, "{size} of {plain}");
         let places: Vec<_> = packer.places().collect();
