@@ -40,7 +40,11 @@ fn step(number: usize, state: StepState) -> Step {
         arguments: json!({ "project": "Project A", "version": "2.1.0", "environment": "Production" }),
         state,
         intent: json!({ "mark": "[octorhai:run:1:0123abcd]", "expires": "2026-03-02T10:00:00Z" }),
-        outcome: if state == StepState::Done { json!({ "deployment": "Deployments-1", "task": "ServerTasks-1" }).into() } else { json!(null).into() },
+        outcome: if state == StepState::Done {
+            json!({ "deployment": "Deployments-1", "task": "ServerTasks-1" }).into()
+        } else {
+            json!(null).into()
+        },
         began: Timestamp::UNIX_EPOCH,
         ended: (state == StepState::Done).then_some(Timestamp::UNIX_EPOCH),
     }

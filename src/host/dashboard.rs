@@ -18,6 +18,7 @@ use rhai::{Array, Dynamic};
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    sync::Arc,
 };
 
 /// One row of the dashboard.
@@ -186,7 +187,7 @@ pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>
         return Ok(Vec::new());
     }
     if options.env == Chosen::All {
-        environments = place.space.environments().await?;
+        environments.extend(place.space.environments().await?.into_iter().map(Arc::new));
     } else {
         for env in options.env.named() {
             environments.push(place.environment(env).await?);
@@ -198,8 +199,7 @@ pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>
             None => None,
         };
         let projects = place.space.projects(&api::ProjectQuery { group, ..api::ProjectQuery::default() }).await?;
-        place.remember_projects(&projects);
-        projects
+        place.remember_projects(projects)
     } else {
         let mut projects = Vec::new();
         for project in options.projects.named() {
@@ -209,13 +209,13 @@ pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>
     };
     let mut tenants = Vec::new();
     for tenant in options.tenants.named() {
-        tenants.push(place.tenant(tenant).await?.id);
+        tenants.push(place.tenant(tenant).await?.id.clone());
     }
     let project_ids: Vec<_> = projects.iter().map(|p| p.id.clone()).collect();
     let environment_ids: Vec<_> = environments.iter().map(|e| e.id.clone()).collect();
     let items = place.space.dashboard_items(&environment_ids, &project_ids, &tenants).await?;
     if items.iter().any(|i| i.tenant_id.is_some()) {
-        place.remember_tenants(&place.space.tenants(&api::TenantQuery::default()).await?);
+        place.remember_tenants(place.space.tenants(&api::TenantQuery::default()).await?);
     }
     fn spot(item: &api::DashboardItem) -> (&Option<ProjectId>, &Option<EnvironmentId>, &Option<TenantId>) {
         (&item.project_id, &item.environment_id, &item.tenant_id)
@@ -225,7 +225,7 @@ pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>
     for item in items.iter().filter(|i| i.is_previous) {
         previous.entry(spot(item)).or_insert(item);
     }
-    let projects: HashMap<&ProjectId, &api::Project> = projects.iter().map(|project| (&project.id, project)).collect();
+    let projects: HashMap<&ProjectId, &Arc<api::Project>> = projects.iter().map(|project| (&project.id, project)).collect();
     let places: HashMap<&EnvironmentId, usize> = environments.iter().enumerate().rev().map(|(at, env)| (&env.id, at)).collect();
     let mut found = Vec::new();
     for item in items.iter().filter(|i| !i.is_previous) {
@@ -331,8 +331,8 @@ crate::functions! {
         let host = Host::of(call)?;
         let place = host.place();
         let (left, right, found) = host.block(async {
-            let left = place.environment(&env_a).await?.name;
-            let right = place.environment(&env_b).await?.name;
+            let left = place.environment(&env_a).await?.name.clone();
+            let right = place.environment(&env_b).await?.name.clone();
             let both = DashboardOptions {
                 env: Chosen::These(vec![env_a.clone(), env_b.clone()]),
                 projects: options.projects.clone(),

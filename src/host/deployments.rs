@@ -24,7 +24,7 @@ use crate::{
 use jiff::SignedDuration;
 use rhai::{Dynamic, Map};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The newest successful deployment of a project to an environment, with names.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ pub async fn live_version(place: &Place, project: &Ref, env: &Ref, tenant: Optio
     let project = place.project(project).await?;
     let environment = place.environment(env).await?;
     let tenant = place.tenant_or_none(tenant).await?;
-    live(place, &project, &environment, tenant.as_ref()).await
+    live(place, &project, &environment, tenant.as_deref()).await
 }
 
 /// [`live_version`], and whether it lies in a range.
@@ -217,11 +217,11 @@ pub struct Plan {
     /// Where.
     pub place: Place,
     /// Project.
-    pub project: api::Project,
+    pub project: Arc<api::Project>,
     /// Environment.
-    pub environment: api::Environment,
+    pub environment: Arc<api::Environment>,
     /// Tenant.
-    pub tenant: Option<api::Tenant>,
+    pub tenant: Option<Arc<api::Tenant>>,
     /// Release.
     pub release: PlannedRelease,
 }
@@ -244,7 +244,7 @@ impl From<api::Release> for PlannedRelease {
 impl Plan {
     /// Where it would be deployed.
     pub fn spot(&self) -> Spot<'_> {
-        Spot::new(&self.place, &self.project, &self.environment, self.tenant.as_ref())
+        Spot::new(&self.place, &self.project, &self.environment, self.tenant.as_deref())
     }
 }
 
@@ -449,7 +449,7 @@ crate::functions! {
         // What is under way comes first: what ends between the two looks is live at the second.
         let (is_busy, live) = host.block(async {
             let is_busy = !spot.under_way().await?.is_empty();
-            Ok((is_busy, live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref()).await?))
+            Ok((is_busy, live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_deref()).await?))
         })?;
         if !is_busy && live.deployment.as_ref().is_some_and(is_same) {
             host.note(Level::Info, format!("{} {} is live in {} already", plan.project.name, plan.release.version, plan.environment.name));

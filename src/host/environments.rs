@@ -3,11 +3,11 @@
 use super::Host;
 use crate::api;
 use rhai::{Array, Dynamic};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// An environment.
 #[derive(Clone)]
-pub struct Environment(pub api::Environment);
+pub struct Environment(pub Arc<api::Environment>);
 
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,6 +43,6 @@ crate::functions! {
         let host = Host::of(call)?;
         let place = host.place();
         let found = host.block(place.space.environments())?;
-        Ok(found.into_iter().map(|e| Dynamic::from(Environment(e))).collect::<Array>())
+        Ok(found.into_iter().map(|e| Dynamic::from(Environment(e.into()))).collect::<Array>())
     }
 }

@@ -164,10 +164,10 @@ crate::functions! {
             }
             exist(&place, filter.categories.named()).await?;
             for name in filter.projects.named() {
-                query.projects.push(place.project(name).await?.id);
+                query.projects.push(place.project(name).await?.id.clone());
             }
             for name in filter.env.named() {
-                query.environments.push(place.environment(name).await?.id);
+                query.environments.push(place.environment(name).await?.id.clone());
             }
             place.space.events(&query).await
         })?;

@@ -242,13 +242,13 @@ pub async fn past(host: &Host, place: &Place, filter: &DeploymentFilter, since: 
     let mut query =
         api::DeploymentQuery { state: filter.state.clone(), created_after: since, limit: reach.asked(), ..api::DeploymentQuery::default() };
     for name in filter.projects.named() {
-        query.projects.push(place.project(name).await?.id);
+        query.projects.push(place.project(name).await?.id.clone());
     }
     for name in filter.env.named() {
-        query.environments.push(place.environment(name).await?.id);
+        query.environments.push(place.environment(name).await?.id.clone());
     }
     for name in filter.tenants.named() {
-        query.tenants.push(place.tenant(name).await?.id);
+        query.tenants.push(place.tenant(name).await?.id.clone());
     }
     let (mut found, mut documents) = (Vec::new(), DocumentPacker::default());
     let (mut projects, mut releases, mut texts) = (Interned(HashSet::new()), Interned(HashSet::new()), Interned(HashSet::new()));

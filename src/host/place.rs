@@ -38,10 +38,10 @@ pub struct Inner {
 /// Documents by what they were asked for, and by id: a name may look like the id of another one.
 type Known<T> = Mutex<Met<T>>;
 
-/// What [`Known`] holds.
+/// What [`Known`] holds: each document once, shared by all who know it.
 struct Met<T> {
-    written: BTreeMap<String, T>,
-    by_id: BTreeMap<String, T>,
+    written: BTreeMap<String, Arc<T>>,
+    by_id: BTreeMap<String, Arc<T>>,
 }
 
 impl<T> Default for Met<T> {
@@ -50,8 +50,8 @@ impl<T> Default for Met<T> {
     }
 }
 
-impl<T: Clone> Met<T> {
-    fn get(&self, wanted: Meant<'_>) -> Option<T> {
+impl<T> Met<T> {
+    fn get(&self, wanted: Meant<'_>) -> Option<Arc<T>> {
         match wanted {
             Meant::Written(text) => self.written.get(text).cloned(),
             Meant::Id(id) => self.by_id.get(id).cloned(),
@@ -60,16 +60,16 @@ impl<T: Clone> Met<T> {
 }
 
 /// What `wanted` means: looked up once in a run, because names do not change under a script's feet.
-async fn known<T: api::resource::Named + Clone>(known: &Known<T>, wanted: Meant<'_>, find: impl Future<Output = Result<T>>) -> Result<T> {
+async fn known<T: api::resource::Named>(known: &Known<T>, wanted: Meant<'_>, find: impl Future<Output = Result<T>>) -> Result<Arc<T>> {
     if let Some(found) = known.lock().get(wanted) {
         return Ok(found);
     }
-    let found = find.await?;
+    let found = Arc::new(find.await?);
     let mut known = known.lock();
     if let Meant::Written(text) = wanted {
-        known.written.insert(text.to_owned(), found.clone());
+        known.written.insert(text.to_owned(), Arc::clone(&found));
     }
-    known.by_id.insert(found.id().to_owned(), found.clone());
+    known.by_id.insert(found.id().to_owned(), Arc::clone(&found));
     Ok(found)
 }
 
@@ -254,64 +254,68 @@ impl Place {
     }
 
     /// The project that `wanted` means.
-    pub async fn project<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<api::Project> {
+    pub async fn project<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<Arc<api::Project>> {
         let wanted = wanted.into();
         known(&self.projects, wanted, self.space.find_project(wanted)).await
     }
 
     /// The environment that `wanted` means.
-    pub async fn environment<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<api::Environment> {
+    pub async fn environment<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<Arc<api::Environment>> {
         let wanted = wanted.into();
         known(&self.environments, wanted, self.space.find_environment(wanted)).await
     }
 
     /// The tenant that `wanted` means.
-    pub async fn tenant<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<api::Tenant> {
+    pub async fn tenant<'a>(&self, wanted: impl Into<Meant<'a>>) -> Result<Arc<api::Tenant>> {
         let wanted = wanted.into();
         known(&self.tenants, wanted, self.space.find_tenant(wanted)).await
     }
 
     /// [`Place::tenant`] for what need not be given.
-    pub async fn tenant_or_none<'a>(&self, wanted: Option<impl Into<Meant<'a>>>) -> Result<Option<api::Tenant>> {
+    pub async fn tenant_or_none<'a>(&self, wanted: Option<impl Into<Meant<'a>>>) -> Result<Option<Arc<api::Tenant>>> {
         match wanted {
             Some(wanted) => self.tenant(wanted).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// Remembers projects that a list answered, so that their names cost nothing later.
-    pub fn remember_projects(&self, list: &[api::Project]) {
+    /// Remembers projects that a list answered, so that their names cost nothing later; returns them.
+    pub fn remember_projects(&self, list: Vec<api::Project>) -> Vec<Arc<api::Project>> {
+        let list: Vec<_> = list.into_iter().map(Arc::new).collect();
         let mut projects = self.projects.lock();
-        for project in list {
-            projects.by_id.entry(project.id.to_string()).or_insert_with(|| project.clone());
+        for project in &list {
+            projects.by_id.entry(project.id.to_string()).or_insert_with(|| Arc::clone(project));
             // A name that could be the id of another project has to be looked up.
             if !looks_like(ProjectId::PREFIX, project.name.trim()) {
-                projects.written.entry(project.name.clone()).or_insert_with(|| project.clone());
+                projects.written.entry(project.name.clone()).or_insert_with(|| Arc::clone(project));
             }
         }
+        list
     }
 
-    /// Remembers all tenants of the space; one request for many names.
-    pub fn remember_tenants(&self, list: &[api::Tenant]) {
+    /// Remembers all tenants of the space, one request for many names; returns them.
+    pub fn remember_tenants(&self, list: Vec<api::Tenant>) -> Vec<Arc<api::Tenant>> {
+        let list: Vec<_> = list.into_iter().map(Arc::new).collect();
         let mut tenants = self.tenants.lock();
-        for tenant in list {
-            tenants.by_id.entry(tenant.id.to_string()).or_insert_with(|| tenant.clone());
+        for tenant in &list {
+            tenants.by_id.entry(tenant.id.to_string()).or_insert_with(|| Arc::clone(tenant));
         }
+        list
     }
 
     /// The name of a project, or its id when it may not be seen.
     pub async fn project_name(&self, id: &ProjectId) -> String {
-        self.project(id).await.map_or_else(|_| id.to_string(), |p| p.name)
+        self.project(id).await.map_or_else(|_| id.to_string(), |p| p.name.clone())
     }
 
     /// The name of an environment, or its id when it may not be seen.
     pub async fn environment_name(&self, id: &EnvironmentId) -> String {
-        self.environment(id).await.map_or_else(|_| id.to_string(), |e| e.name)
+        self.environment(id).await.map_or_else(|_| id.to_string(), |e| e.name.clone())
     }
 
     /// The name of a tenant, or its id when it may not be seen.
     pub async fn tenant_name(&self, id: &TenantId) -> String {
-        self.tenant(id).await.map_or_else(|_| id.to_string(), |t| t.name)
+        self.tenant(id).await.map_or_else(|_| id.to_string(), |t| t.name.clone())
     }
 
     /// How a deployment is called in lines of output.

@@ -7,11 +7,11 @@ use super::{
 };
 use crate::{api, engine::choice::Name};
 use rhai::{Array, Dynamic};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// A project.
 #[derive(Clone)]
-pub struct Project(pub api::Project);
+pub struct Project(pub Arc<api::Project>);
 
 impl fmt::Display for Project {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,8 +72,7 @@ crate::functions! {
             let query = api::ProjectQuery { group, partial_name, include_disabled: filter.disabled, ..api::ProjectQuery::default() };
             place.space.projects(&query).await
         })?;
-        place.remember_projects(&found);
-        Ok(found.into_iter().map(|p| Dynamic::from(Project(p))).collect::<Array>())
+        Ok(place.remember_projects(found).into_iter().map(|p| Dynamic::from(Project(p))).collect::<Array>())
     }
 
     /// One project by name, slug or id.

@@ -274,14 +274,14 @@ impl Host {
             let source = place.environment(from).await?;
             let environment = place.environment(to).await?;
             let tenant = place.tenant_or_none(options.tenant.as_deref()).await?;
-            let live = live(&place, &project, &source, tenant.as_ref()).await?;
+            let live = live(&place, &project, &source, tenant.as_deref()).await?;
             let Some(release) = live.release else {
                 return Err(Error::new(
                     Kind::NotFound,
                     format!("{} was never deployed to {}: there is nothing to promote", project.name, source.name),
                 ));
             };
-            Ok((Plan { place: place.clone(), project, environment, tenant, release: release.into() }, source.name))
+            Ok((Plan { place: place.clone(), project, environment, tenant, release: release.into() }, source.name.clone()))
         })?;
         self.note(
             Level::Info,
@@ -296,7 +296,7 @@ impl Host {
             let project = place.project(project).await?;
             let environment = place.environment(env).await?;
             let tenant = place.tenant_or_none(options.tenant.as_deref()).await?;
-            let now = live(&place, &project, &environment, tenant.as_ref()).await?;
+            let now = live(&place, &project, &environment, tenant.as_deref()).await?;
             let Some((release, deployment)) = now.release.zip(now.deployment) else {
                 return Err(Error::new(Kind::NotFound, format!("{} was never deployed to {}", project.name, environment.name)));
             };

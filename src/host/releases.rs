@@ -211,7 +211,7 @@ crate::functions! {
         let project = host.block(place.project(&project))?;
         let range = options.range.as_ref().map(ToString::to_string);
         let release = host.choose(&place, &project, range.as_deref().unwrap_or("latest"), options.channel.as_ref())?;
-        Ok(Release { place, project: project.name, release: release.into() })
+        Ok(Release { place, project: project.name.clone(), release: release.into() })
     }
 
     /// The releases of a project, newest first: with `range` all in it, otherwise the newest 100.
@@ -250,7 +250,7 @@ crate::functions! {
         let place = host.place();
         let project = host.block(place.project(&project))?;
         let release = host.choose(&place, &project, version.as_str(), options.channel.as_ref())?;
-        Ok(Release { place, project: project.name, release: release.into() })
+        Ok(Release { place, project: project.name.clone(), release: release.into() })
     }
 
     group "act";
@@ -273,7 +273,7 @@ crate::functions! {
             Some(release) => release,
             None => made(&host, &place, &project, &options)?,
         };
-        Ok(Release { place, project: project.name, release: release.into() })
+        Ok(Release { place, project: project.name.clone(), release: release.into() })
     }
 
     /// Blocks a release: it may not be deployed to further environments until `unblock`. Give a `Release`, such as

@@ -78,10 +78,10 @@ impl Host {
         let subject = Subject {
             task: run.task_id.to_string(),
             title,
-            project: Some(project.name),
+            project: Some(project.name.clone()),
             release: None,
-            environment: Some(environment.name),
-            tenant: tenant.map(|t| t.name),
+            environment: Some(environment.name.clone()),
+            tenant: tenant.map(|t| t.name.clone()),
             runbook: Some(runbook.name),
             url: Some(place.space.task_url(&run.task_id)),
         };

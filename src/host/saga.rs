@@ -86,7 +86,7 @@ crate::options! {
 impl Saga {
     fn deployed(&self, host: &Host, plan: Plan, options: &DeployOptions, how: &str) -> HostResult<Task> {
         let before = host.block(async {
-            let now = live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_ref()).await?;
+            let now = live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_deref()).await?;
             Ok(now.release.zip(now.deployment).map(|(release, deployment)| Before { release, deployment }))
         })?;
         let task = host.start(&plan, options, how)?;

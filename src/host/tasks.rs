@@ -503,10 +503,10 @@ crate::functions! {
 pub async fn active(place: &Place, project: Option<&Ref>, env: Option<&Ref>) -> Result<Vec<Task>> {
     let mut query = api::TaskQuery::default();
     if let Some(project) = project {
-        query.project = Some(place.project(project).await?.id);
+        query.project = Some(place.project(project).await?.id.clone());
     }
     if let Some(env) = env {
-        query.environment = Some(place.environment(env).await?.id);
+        query.environment = Some(place.environment(env).await?.id.clone());
     }
     under_way(place, query).await
 }

@@ -16,11 +16,11 @@ use crate::{
     error::{Error, Kind, Result},
 };
 use rhai::{Array, Dynamic};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// A tenant.
 #[derive(Clone)]
-pub struct Tenant(pub api::Tenant);
+pub struct Tenant(pub Arc<api::Tenant>);
 
 impl fmt::Display for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,11 +80,11 @@ crate::functions! {
             }
             let tags = tags(&place, filter.tags.named()).await?;
             let project = match &filter.project {
-                Some(project) => Some(place.project(project).await?.id),
+                Some(project) => Some(place.project(project).await?.id.clone()),
                 None => None,
             };
             let env = match &filter.env {
-                Some(env) => Some(place.environment(env).await?.id),
+                Some(env) => Some(place.environment(env).await?.id.clone()),
                 None => None,
             };
             let partial_name = filter.name.clone().map(String::from);
@@ -95,8 +95,7 @@ crate::functions! {
             found.retain(|t| tags.iter().all(|tag| t.tenant_tags.iter().any(|has| same_word(has, tag))));
             Ok(found)
         })?;
-        place.remember_tenants(&found);
-        Ok(found.into_iter().map(|t| Dynamic::from(Tenant(t))).collect::<Array>())
+        Ok(place.remember_tenants(found).into_iter().map(|t| Dynamic::from(Tenant(t))).collect::<Array>())
     }
 }
 

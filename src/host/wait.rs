@@ -20,9 +20,11 @@ use crate::{
     },
     error::{Error, Kind, Result},
     event::{Level, What},
+    json::JsonText,
 };
 use jiff::{SignedDuration, Timestamp};
 use rhai::{Dynamic, FnPtr};
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -174,7 +176,7 @@ pub fn for_tasks(call: &dyn Asker, host: &Host, tasks: &[Task], options: &WaitOp
             |began| {
                 let (began, limit) = since.unwrap_or_else(|| (began, Limit::at(host, later(began, options.timeout))));
                 let stretch = watch(host, tasks, open, options, answered_before, limit.now_at(host), &over)?;
-                let record = if is_kept { stretch.to_json(began, tasks) } else { Value::Null };
+                let record = if is_kept { stretch.to_json(began, tasks) } else { Value::Null.into() };
                 Ok(((began, stretch), record))
             },
             |record| Stretch::again(host, tasks, record),
@@ -225,17 +227,28 @@ enum Stretch {
     Asked(Vec<(Task, Interruption)>),
 }
 
+/// A [`Stretch`] in the record.
+#[derive(Serialize)]
+struct StretchRecord {
+    began: String,
+    /// The documents of the tasks as last seen.
+    tasks: Vec<JsonText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    came: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<Vec<Value>>,
+}
+
 impl Stretch {
-    fn to_json(&self, began: Timestamp, tasks: &[Task]) -> Value {
-        let seen: Vec<_> = tasks.iter().map(Task::last).filter(|t| !t.raw.is_null()).map(|t| t.raw.clone()).collect();
-        let mut record = json!({"began": began.to_string(), "tasks": seen});
-        match self {
-            Self::Over(came) => record["came"] = (*came).into(),
+    fn to_json(&self, began: Timestamp, tasks: &[Task]) -> JsonText {
+        let tasks: Vec<_> = tasks.iter().map(Task::last).filter(|t| !t.raw.is_null()).map(|t| t.raw.clone()).collect();
+        let (came, asked) = match self {
+            Self::Over(came) => (Some(*came), None),
             Self::Asked(asked) => {
-                record["asked"] = asked.iter().map(|(t, i)| json!({"task": t.id.to_string(), "interruption": i.to_record()})).collect();
+                (None, Some(asked.iter().map(|(t, i)| json!({"task": t.id.to_string(), "interruption": i.to_record()})).collect()))
             }
-        }
-        record
+        };
+        JsonText::of(&StretchRecord { began: began.to_string(), tasks, came, asked })
     }
 
     /// What [`Stretch::to_json`] wrote, and since when the whole wait lasts.
@@ -442,7 +455,7 @@ pub fn cancel_all(host: &Host, open: &[Task]) -> HostResult<(usize, Vec<String>)
             }
         });
         let stopped = ended?.unwrap_or(Stretch::Over(false));
-        let record = if is_kept { stopped.to_json(began, &cancelled) } else { Value::Null };
+        let record = if is_kept { stopped.to_json(began, &cancelled) } else { Value::Null.into() };
         Ok((stopped, record))
     };
     let stopped =
