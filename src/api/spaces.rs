@@ -8,6 +8,7 @@ use super::resource::named;
 use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
+use crate::json::JsonText;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
@@ -98,8 +99,16 @@ impl SpaceClient {
 
     /// Any request. `path` is below the space (`projects/Projects-1`), unless it begins with `/api` (or `/sandbox`, a simulated server's own pages).
     pub async fn raw(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
-        let absolute = ["/api", "/sandbox/", "~/", "http://", "https://"].iter().any(|head| path.starts_with(head));
-        let path = if absolute { path.to_owned() } else { self.route(path).as_str().to_owned() };
-        self.client.raw(method, &path, body).await
+        self.client.raw(method, &self.absolute(path), body).await
+    }
+
+    /// `GET path` as [`SpaceClient::raw`], not read into yet.
+    pub async fn read(&self, path: &str) -> Result<JsonText> {
+        self.client.read_as(&self.absolute(path), Ok).await
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        let is_absolute = ["/api", "/sandbox/", "~/", "http://", "https://"].iter().any(|head| path.starts_with(head));
+        if is_absolute { path.to_owned() } else { self.route(path).as_str().to_owned() }
     }
 }

@@ -67,19 +67,19 @@ type Digest = [u8; 32];
 
 impl Answers {
     /// What a [`recording`] heard, for the record: an answer that is the last one of its address again is not repeated.
-    pub fn shortened(&mut self, heard: &[Heard]) -> JsonText {
+    pub fn shortened(&mut self, heard: Vec<Heard>) -> JsonText {
         let mut record = String::with_capacity(heard.iter().map(|heard| heard.path.len() + heard.json.as_str().len() + 32).sum());
         for heard in heard {
             let now: Digest = sha2::Sha256::new().chain_update(heard.member).chain_update(heard.json.as_str()).finalize().into();
             let is_again = self.0.get(&heard.path).is_some_and(|last| match last {
-                LastAnswer::Read(last) => last == heard,
+                LastAnswer::Read(last) => *last == heard,
                 LastAnswer::Written(last) => *last == now,
             });
             let (member, json) = if is_again { ("again", "true") } else { (heard.member, heard.json.as_str()) };
             let begin = if record.is_empty() { '[' } else { ',' };
             let _ = write!(record, "{begin}{{\"path\":{},\"{member}\":{json}}}", JsonText::of(&heard.path));
             if !is_again {
-                self.0.insert(heard.path.clone(), LastAnswer::Written(now));
+                self.0.insert(heard.path, LastAnswer::Written(now));
             }
         }
         record.push(']');
@@ -159,7 +159,7 @@ mod tests {
             heard("/a", 3);
             keep("/c", Err(&Error::usage("no").with("x", 1)));
         });
-        let record = Answers::default().shortened(&tape);
+        let record = Answers::default().shortened(tape);
         assert_eq!(
             record.as_str(),
             r#"[{"path":"/a","answer":1},{"path":"/b","answer":2},{"path":"/a","answer":3},{"path":"/c","error":{"kind":"usage","message":"no","help":[],"facts":{"x":1}}}]"#
@@ -186,7 +186,7 @@ mod tests {
             json: json!(n).into(),
         });
         let (mut writing, mut reading) = (Answers::default(), Answers::default());
-        let written: Vec<JsonText> = turns.iter().map(|turn| writing.shortened(std::slice::from_ref(turn))).collect();
+        let written: Vec<JsonText> = turns.iter().map(|turn| writing.shortened(vec![turn.clone()])).collect();
         let again: Vec<bool> = written.iter().map(|record| record.tree()[0]["again"] == true).collect();
         assert_eq!(again, [false, false, true, false, true, false, true]);
         let read: Vec<Heard> = written.iter().map(|record| reading.whole(record.json()).remove(0)).collect();

@@ -10,7 +10,7 @@ use super::{
     compare::{self, Comparison, Meaning},
     options::{OptionDoc, OptionValue, Takes},
     site, tag,
-    thrown::{self, HostResult, raise, to_dynamic},
+    thrown::{self, HostResult, raise, read_dynamic, to_dynamic},
     words::counted,
 };
 use crate::{
@@ -159,7 +159,7 @@ impl Give for Value {
 
 impl Give for JsonText {
     fn give(self) -> Dynamic {
-        to_dynamic(&self.tree())
+        read_dynamic(self.json())
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::{
     error::{Class, Error, Kind},
+    json::JsonSlice,
     secrets::{Redactor, Secret},
 };
 use parking_lot::RwLock;
@@ -266,6 +267,19 @@ pub fn to_dynamic(value: &Value) -> Dynamic {
         Value::String(s) => s.clone().into(),
         Value::Array(items) => items.iter().map(to_dynamic).collect::<rhai::Array>().into(),
         Value::Object(members) => members.iter().map(|(k, v)| (k.as_str().into(), to_dynamic(v))).collect::<Map>().into(),
+    }
+}
+
+/// The script value of a JSON text, without a tree of values between them: a document may be as large as a script's memory allows.
+pub fn read_dynamic(json: JsonSlice<'_>) -> Dynamic {
+    if let Some(text) = json.text() {
+        text.into_owned().into()
+    } else if let Some(items) = json.items() {
+        items.map(read_dynamic).collect::<rhai::Array>().into()
+    } else if let Some(members) = json.members() {
+        members.map(|(name, value)| (name.as_ref().into(), read_dynamic(value))).collect::<Map>().into()
+    } else {
+        to_dynamic(&json.tree())
     }
 }
 

@@ -386,7 +386,7 @@ impl Host {
         let outcome = match &result {
             // Answered from what is known already: nothing to keep.
             Ok(_) if heard.is_empty() => return result,
-            Ok(_) => Ok(recorder.answers(&place, |answers| answers.shortened(&heard))),
+            Ok(_) => Ok(recorder.answers(&place, |answers| answers.shortened(heard))),
             Err(error) => Err(error.clone()),
         };
         recorder.settle(&place, step, outcome, self.clock.now());

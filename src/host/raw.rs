@@ -20,7 +20,7 @@ crate::functions! {
     fn get(call, path: String) -> "map" raises "not_found, request" {
         let host = Host::of(call)?;
         let place = host.place();
-        host.block(place.space.raw("GET", &path, None))
+        host.block(place.space.read(&path))
     }
 
     /// Sends a document to the API with POST. Not repeated when the answer is lost: that is an error of kind `in_doubt`.

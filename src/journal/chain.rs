@@ -72,6 +72,13 @@ pub fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("keys are texts")
 }
 
+/// The JSON of a step, in a buffer that need not grow: an outcome may be large.
+pub fn step_json(step: &Step) -> String {
+    let mut text = Vec::with_capacity(step.outcome.as_str().len() + 1024);
+    serde_json::to_writer(&mut text, step).expect("keys are texts");
+    String::from_utf8(text).expect("JSON is UTF-8")
+}
+
 /// A value back from its text.
 pub fn value(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
@@ -102,7 +109,7 @@ mod tests {
         (1..)
             .zip(steps)
             .map(|(number, step)| {
-                let step = json(step);
+                let step = step_json(step);
                 last = link(&last, number, &step);
                 Record { number, step, hash: last.clone() }
             })

@@ -209,7 +209,7 @@ impl Records {
     pub fn after(head: &str, count: i64, steps: &[Step]) -> Self {
         let (mut records, mut last) = (Self::default(), head.to_owned());
         for (number, step) in (count + 1..).zip(steps) {
-            let text = json(step);
+            let text = chain::step_json(step);
             last = chain::link(&last, number, &text);
             records.numbers.push(number);
             records.paths.push(step.path.clone());

@@ -241,7 +241,7 @@ impl Store for Sqlite {
             let mut updated = row.updated.parse().unwrap_or(Timestamp::MIN);
             for step in steps {
                 fresh += i64::from(!known.exists(params![row.id, step.path])?);
-                let text = json(step);
+                let text = chain::step_json(step);
                 number += 1;
                 head = chain::link(&head, number, &text);
                 insert.execute(params![row.id, number, step.path, text, head])?;

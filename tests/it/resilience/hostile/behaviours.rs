@@ -19,6 +19,8 @@ pub enum On {
     First,
     /// A list of projects.
     List,
+    /// A list of projects, of which the script asks for everything.
+    Whole,
     /// The log of a task.
     Log,
 }
@@ -295,6 +297,35 @@ pub const ALL: &[Behaviour] = &[
         let item = json!({"Id": "Projects-1", "Name": "n".repeat(10 << 20), "Slug": "x"});
         respond(to, "200 OK", JSON, &json!({"Items": [item], "TotalResults": 1}).to_string())
     }),
+    Behaviour {
+        name: "has a project of thirty megabytes",
+        on: On::Whole,
+        says: None,
+        answer: |to, _| {
+            let item = json!({"Id": "Projects-1", "Name": "P", "Slug": "p", "Description": "d".repeat(15 << 20), "More": "\u{e9}".repeat(7 << 20)});
+            respond(to, "200 OK", JSON, &json!({"Items": [item], "TotalResults": 1}).to_string())
+        },
+    },
+    Behaviour {
+        name: "has a project of as many small values as are taken",
+        on: On::Whole,
+        says: None,
+        answer: |to, _| {
+            let item = json!({"Id": "Projects-1", "Name": "P", "Slug": "p", "More": vec![json!({"a": 1}); 225_000]});
+            respond(to, "200 OK", JSON, &json!({"Items": [item], "TotalResults": 1}).to_string())
+        },
+    },
+    Behaviour {
+        name: "has ten thousand large projects",
+        on: On::Whole,
+        says: None,
+        answer: |to, asked| {
+            let skip = asked.request.number("skip");
+            let item = |n: usize| json!({"Id": format!("Projects-{n}"), "Name": format!("P{n}"), "Slug": format!("p{n}"), "Description": "d".repeat(4000)});
+            let items: Vec<_> = (skip..(skip + 500).min(10_000)).map(item).collect();
+            respond(to, "200 OK", JSON, &json!({"Items": items, "TotalResults": 10_000}).to_string())
+        },
+    },
     Behaviour {
         name: "has a log of forty megabytes",
         on: On::Log,
