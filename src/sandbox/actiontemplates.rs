@@ -168,7 +168,7 @@ fn below(state: &mut State, ask: &Ask, noun: &Noun, doc: &Value, tail: &[&str]) 
                 [b'<', ..] => "image/svg+xml",
                 _ => return Err(Refusal::invalid("The logo must be a PNG, JPEG, GIF or SVG image.")),
             };
-            state.blobs.insert(blob, (kind.into(), bytes.to_vec()));
+            state.blobs.insert(blob, (kind.into(), bytes));
             Answer::ok(json!({}))
         }
         _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
@@ -189,7 +189,7 @@ fn of_version(doc: &Value, version: u64) -> Option<Value> {
 
 /// A new version; the one before stays readable, and steps stay with it until they are updated.
 fn update(state: &mut State, ask: &Ask, noun: &Noun, id: &str) -> Handled {
-    let mut old = collection::get(state, ask, noun, id)?.clone();
+    let mut old = Value::clone(collection::get(state, ask, noun, id)?);
     let mut new = collection::clean(ask.body.clone())?;
     check(state, str_of(&old, "SpaceId"), &new, Some(str_of(&old, "Id")))?;
     let version = version_of(&old);

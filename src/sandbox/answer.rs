@@ -1,6 +1,7 @@
 //! A request as handlers see it, and what they answer.
 
 use axum::body::Bytes;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 
@@ -99,22 +100,59 @@ pub(crate) fn str_of<'a>(document: &'a Value, name: &str) -> &'a str {
     document.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// Writes members of an object: `entries!(map; "Id": id, "Name": name)`.
+macro_rules! entries {
+    ($map:expr; $($key:literal: $value:expr),* $(,)?) => {{
+        $($map.serialize_entry($key, &$value)?;)*
+    }};
+}
+pub(crate) use entries;
+
+/// What an answer shows. It owns it, so that it is written out when others have the state again.
+pub(crate) trait Tell: Send {
+    /// Appends it as JSON.
+    fn tell(&self, to: &mut Vec<u8>) -> serde_json::Result<()>;
+}
+
+impl<T: Serialize + Send> Tell for T {
+    fn tell(&self, to: &mut Vec<u8>) -> serde_json::Result<()> {
+        serde_json::to_writer(to, self)
+    }
+}
+
+/// A bare list.
+pub(crate) struct All<T>(pub(crate) Vec<T>);
+
+impl<T: Tell> Tell for All<T> {
+    fn tell(&self, to: &mut Vec<u8>) -> serde_json::Result<()> {
+        to.push(b'[');
+        for (i, item) in self.0.iter().enumerate() {
+            if i > 0 {
+                to.push(b',');
+            }
+            item.tell(to)?;
+        }
+        to.push(b']');
+        Ok(())
+    }
+}
+
 /// What goes back.
 pub(crate) enum Answer {
-    Json(u16, Value),
-    Bytes(u16, String, Vec<u8>),
+    Json(u16, Box<dyn Tell>),
+    Bytes(u16, String, Bytes),
 }
 
 #[allow(clippy::unnecessary_wraps)] // so that handlers can end with them
 impl Answer {
-    pub(crate) fn ok(value: Value) -> Handled {
-        Ok(Self::Json(200, value))
+    pub(crate) fn ok(shown: impl Tell + 'static) -> Handled {
+        Ok(Self::Json(200, Box::new(shown)))
     }
-    pub(crate) fn created(value: Value) -> Handled {
-        Ok(Self::Json(201, value))
+    pub(crate) fn created(shown: impl Tell + 'static) -> Handled {
+        Ok(Self::Json(201, Box::new(shown)))
     }
     pub(crate) fn plain(text: String) -> Handled {
-        Ok(Self::Bytes(200, "text/plain; charset=utf-8".into(), text.into_bytes()))
+        Ok(Self::Bytes(200, "text/plain; charset=utf-8".into(), text.into()))
     }
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
         }
         ("DELETE", [id]) => {
             state.demand("BuildInformationAdminister", &Thing::default())?;
-            collection::route(state, ask, noun, &[id]).map(|_| Answer::Json(200, json!({})))
+            collection::route(state, ask, noun, &[id]).and_then(|_| Answer::ok(json!({})))
         }
         _ => Err(Refusal::wrong_verb(&ask.method)),
     }

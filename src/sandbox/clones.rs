@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// The document a request wants a copy of.
 pub(crate) fn source(state: &State, ask: &Ask, noun: &Noun) -> Result<Option<Value>, Refusal> {
     match ask.query("clone").filter(|_| matches!(noun.path, "projects" | "tenants" | "runbooks")) {
-        Some(id) => Ok(Some(collection::get(state, ask, noun, id)?.clone())),
+        Some(id) => Ok(Some(Value::clone(collection::get(state, ask, noun, id)?))),
         None => Ok(None),
     }
 }

@@ -2,14 +2,19 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Ask, Handled, Refusal, str_of},
+    answer::{All, Answer, Ask, Handled, Refusal, Tell, str_of},
     clones,
     endpoints::needs,
     links,
+    shared_list::Looks,
     state::State,
 };
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 /// In which order a list comes (octopus-api.md §6).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,16 +81,61 @@ pub(crate) fn noun_of(segment: &str) -> Option<&'static Noun> {
     NOUNS.iter().find(|n| n.path.eq_ignore_ascii_case(segment))
 }
 
+/// A document that is kept, with the text that answers show of it. A write puts another one in its place.
+pub(crate) struct Document {
+    noun: Option<&'static Noun>,
+    tree: Value,
+    /// Made when it is shown first.
+    text: OnceLock<Box<[u8]>>,
+}
+
+impl Deref for Document {
+    type Target = Value;
+    fn deref(&self) -> &Value {
+        &self.tree
+    }
+}
+
+impl Document {
+    /// It, as [`present`] shows it.
+    pub(crate) fn shown(self: &Arc<Self>) -> DocumentText {
+        DocumentText(Arc::clone(self))
+    }
+    fn into_tree(self: Arc<Self>) -> Value {
+        Arc::try_unwrap(self).map_or_else(|shared| shared.tree.clone(), |own| own.tree)
+    }
+}
+
+/// A document in an answer.
+pub(crate) struct DocumentText(Arc<Document>);
+
+impl Tell for DocumentText {
+    fn tell(&self, to: &mut Vec<u8>) -> serde_json::Result<()> {
+        let Document { noun, tree, text } = &*self.0;
+        if let Some(text) = text.get() {
+            to.extend_from_slice(text);
+            return Ok(());
+        }
+        let made = noun.map_or_else(|| serde_json::to_vec(tree), |noun| serde_json::to_vec(&present(noun, tree)))?;
+        to.extend_from_slice(&made);
+        // Who was quicker made the same.
+        let _ = text.set(made.into());
+        Ok(())
+    }
+}
+
 /// Members by which documents are looked for, beside their ids.
 const INDEXED: [&str; 3] = ["Name", "Slug", "ProjectId"];
 
 /// The documents of one kind, in the order they were made.
 #[derive(Default)]
 pub(crate) struct Docs {
-    items: Vec<Option<Value>>,
+    noun: Option<&'static Noun>,
+    items: Vec<Option<Arc<Document>>>,
     by_id: HashMap<String, usize>,
     /// Member and value in lower case → where a document has or had it, ascending.
     by_member: HashMap<(&'static str, String), Vec<usize>>,
+    looks: Looks,
 }
 
 impl Docs {
@@ -102,27 +152,37 @@ impl Docs {
         if at == self.items.len() {
             self.items.push(None);
         }
-        self.items[at] = Some(doc);
+        self.items[at] = Some(Arc::new(Document { noun: self.noun, tree: doc, text: OnceLock::new() }));
     }
     fn place(&self, id: &str) -> Option<usize> {
         self.by_id.get(id).or_else(|| self.by_id.get(&id.to_lowercase())).copied()
     }
     pub(crate) fn get(&self, id: &str) -> Option<&Value> {
-        self.items[self.place(id)?].as_ref()
+        self.document(id).map(|d| &d.tree)
+    }
+    pub(crate) fn documents(&self) -> impl DoubleEndedIterator<Item = &Arc<Document>> {
+        (0..self.items.len()).filter_map(|place| self.at(place))
+    }
+    pub(crate) fn document(&self, id: &str) -> Option<&Arc<Document>> {
+        self.at(self.place(id)?)
+    }
+    fn at(&self, place: usize) -> Option<&Arc<Document>> {
+        self.looks.one();
+        self.items[place].as_ref()
     }
     /// Changes a document; false when there is none.
     pub(crate) fn change(&mut self, id: &str, how: impl FnOnce(&mut Value)) -> bool {
-        let Some(mut doc) = self.place(id).and_then(|at| self.items[at].take()) else { return false };
+        let Some(mut doc) = self.place(id).and_then(|at| self.items[at].take()).map(Document::into_tree) else { return false };
         how(&mut doc);
         self.put(doc);
         true
     }
     pub(crate) fn remove(&mut self, id: &str) -> Option<Value> {
         let at = self.by_id.remove(&id.to_lowercase())?;
-        self.items[at].take()
+        self.items[at].take().map(Document::into_tree)
     }
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Value> {
-        self.items.iter().flatten()
+        self.documents().map(|d| &d.tree)
     }
     /// Where documents may be that have this value, in any case, in an indexed member; who asks compares once more.
     fn places_with(&self, member: &'static str, value: &str) -> &[usize] {
@@ -131,8 +191,11 @@ impl Docs {
     }
     /// The documents with a value, whatever its case, in an indexed member, in the order they were made.
     pub(crate) fn with(&self, member: &'static str, value: &str) -> impl DoubleEndedIterator<Item = &Value> {
-        let same = move |d: &&Value| str_of(d, member).eq_ignore_ascii_case(value);
-        self.places_with(member, value).iter().filter_map(|at| self.items[*at].as_ref()).filter(same)
+        self.documents_with(member, value).map(|d| &d.tree)
+    }
+    fn documents_with(&self, member: &'static str, value: &str) -> impl DoubleEndedIterator<Item = &Arc<Document>> {
+        let same = move |d: &&Arc<Document>| str_of(d, member).eq_ignore_ascii_case(value);
+        self.places_with(member, value).iter().filter_map(|place| self.at(*place)).filter(same)
     }
 }
 
@@ -141,16 +204,19 @@ impl Docs {
 pub(crate) struct Store {
     kinds: BTreeMap<&'static str, Docs>,
     counters: BTreeMap<String, u64>,
+    none: Docs,
 }
-
-static EMPTY: std::sync::LazyLock<Docs> = std::sync::LazyLock::new(Docs::default);
 
 impl Store {
     pub(crate) fn of(&self, kind: &'static str) -> &Docs {
-        self.kinds.get(kind).unwrap_or(&EMPTY)
+        self.kinds.get(kind).unwrap_or(&self.none)
     }
     pub(crate) fn of_mut(&mut self, kind: &'static str) -> &mut Docs {
-        self.kinds.entry(kind).or_default()
+        self.kinds.entry(kind).or_insert_with(|| Docs { noun: noun_of(kind), ..Docs::default() })
+    }
+    #[cfg(test)]
+    pub(crate) fn looks(&self) -> impl Iterator<Item = &Looks> {
+        self.kinds.values().map(|docs| &docs.looks)
     }
     /// The next number for ids that begin with `prefix`.
     pub(crate) fn next(&mut self, prefix: &str) -> u64 {
@@ -165,15 +231,15 @@ impl Store {
         format!("{prefix}{}", self.next(prefix))
     }
     /// A document by id or slug; documents of another space do not exist.
-    pub(crate) fn find(&self, kind: &'static str, space: Option<&str>, id: &str) -> Option<&Value> {
+    pub(crate) fn find(&self, kind: &'static str, space: Option<&str>, id: &str) -> Option<&Arc<Document>> {
         let docs = self.of(kind);
-        let here = |d: &&Value| space.is_none_or(|s| d.get("SpaceId").and_then(Value::as_str).is_none_or(|x| x == s));
-        docs.get(id).filter(here).or_else(|| docs.with("Slug", id).filter(here).find(|_| !id.is_empty()))
+        let here = |d: &&Arc<Document>| space.is_none_or(|s| d.get("SpaceId").and_then(Value::as_str).is_none_or(|x| x == s));
+        docs.document(id).filter(here).or_else(|| docs.documents_with("Slug", id).filter(here).find(|_| !id.is_empty()))
     }
     /// A document by id, slug or name.
     pub(crate) fn named(&self, kind: &'static str, space: &str, name: &str) -> Option<&Value> {
         let here = |d: &&Value| d.get("SpaceId").and_then(Value::as_str).is_none_or(|s| s == space);
-        self.find(kind, Some(space), name).or_else(|| self.of(kind).with("Name", name).find(here))
+        self.find(kind, Some(space), name).map(|d| &d.tree).or_else(|| self.of(kind).with("Name", name).find(here))
     }
     /// The name of a document, or its id when it is gone.
     pub(crate) fn name(&self, kind: &'static str, id: &str) -> String {
@@ -194,14 +260,40 @@ pub(crate) fn slug(name: &str) -> String {
     slug.trim_end_matches('-').to_owned()
 }
 
-/// One page of `all` (already filtered and sorted), as a collection document (octopus-api.md §6).
-pub(crate) fn page<T>(ask: &Ask, item_type: &str, all: &[T], mut render: impl FnMut(&T) -> Value) -> Value {
+/// One page of a list, as a collection document (octopus-api.md §6).
+pub(crate) struct ListPage<T> {
+    head: Value,
+    items: All<T>,
+    /// What stands behind the items.
+    pub(crate) rest: Map<String, Value>,
+}
+
+impl<T: Tell> Tell for ListPage<T> {
+    fn tell(&self, to: &mut Vec<u8>) -> serde_json::Result<()> {
+        self.head.tell(to)?;
+        // Its members go on.
+        to.pop();
+        to.extend_from_slice(b",\"Items\":");
+        self.items.tell(to)?;
+        for (key, value) in &self.rest {
+            to.push(b',');
+            key.tell(to)?;
+            to.push(b':');
+            value.tell(to)?;
+        }
+        to.push(b'}');
+        Ok(())
+    }
+}
+
+/// One page of `all` (already filtered and sorted).
+pub(crate) fn page<T, R>(ask: &Ask, item_type: &str, all: &[T], render: impl FnMut(&T) -> R) -> ListPage<R> {
     let number = |name: &str, otherwise: u64| ask.query(name).and_then(|v| v.parse::<i64>().ok()).map_or(otherwise, |v| v.max(0) as u64);
     let total = all.len() as u64;
     let (skip, take) = (number("skip", 0), number("take", 30).max(1));
     let from = skip.min(total) as usize;
     let to = skip.saturating_add(take).min(total) as usize;
-    let items: Vec<Value> = all[from..to].iter().map(&mut render).collect();
+    let items = All(all[from..to].iter().map(render).collect());
     let pages = total.div_ceil(take).max(1);
     let filters: String = ask.query.iter().filter(|(k, _)| !["skip", "take", "apikey"].iter().any(|x| k.eq_ignore_ascii_case(x))).fold(
         String::new(),
@@ -227,10 +319,9 @@ pub(crate) fn page<T>(ask: &Ask, item_type: &str, all: &[T], mut render: impl Fn
         links.insert("Page.Previous".into(), at(skip.saturating_sub(take), take));
     }
     links.insert("Page.Last".into(), at((pages - 1).saturating_mul(take), take));
-    json!({
-        "ItemType": item_type, "TotalResults": total, "ItemsPerPage": take, "NumberOfPages": pages, "LastPageNumber": pages - 1,
-        "Items": items, "Links": links,
-    })
+    let head =
+        json!({"ItemType": item_type, "TotalResults": total, "ItemsPerPage": take, "NumberOfPages": pages, "LastPageNumber": pages - 1});
+    ListPage { head, items, rest: Map::from_iter([("Links".to_owned(), Value::Object(links))]) }
 }
 
 /// Names in the query that every list understands.
@@ -241,7 +332,7 @@ fn matches(ask: &Ask, doc: &Value) -> bool {
 }
 
 /// The documents of a kind that the request asks for, sorted.
-pub(crate) fn select<'s>(state: &'s State, noun: &'static Noun, ask: &Ask, keep: impl Fn(&Value) -> bool) -> Vec<&'s Value> {
+pub(crate) fn select<'s>(state: &'s State, noun: &'static Noun, ask: &Ask, keep: impl Fn(&Value) -> bool) -> Vec<&'s Arc<Document>> {
     select_among(state, noun, ask, None, keep)
 }
 
@@ -252,7 +343,7 @@ pub(crate) fn select_among<'s>(
     ask: &Ask,
     project: Option<&str>,
     keep: impl Fn(&Value) -> bool,
-) -> Vec<&'s Value> {
+) -> Vec<&'s Arc<Document>> {
     let docs = state.store.of(noun.path);
     let narrowed = project.map(|p| ("ProjectId", p)).or_else(|| ask.query("name").map(|n| ("Name", n)));
     let all = || narrowed.map_or_else(|| (0..docs.items.len()).collect(), |(member, value)| docs.places_with(member, value).to_vec());
@@ -262,10 +353,10 @@ pub(crate) fn select_among<'s>(
         (None, false) => noun.spaced.then_some(state.default_space()),
     };
     let spaces = ask.list("spaces");
-    let mut found: Vec<&Value> = ask
+    let mut found: Vec<&Arc<Document>> = ask
         .places(|id| docs.place(id), all)
         .into_iter()
-        .filter_map(|at| docs.items[at].as_ref())
+        .filter_map(|place| docs.at(place))
         .filter(|d| {
             let of = d.get("SpaceId").and_then(Value::as_str);
             space.is_none_or(|s| of.is_none_or(|x| x == s))
@@ -302,13 +393,13 @@ pub(crate) fn route(state: &mut State, ask: &Ask, noun: &'static Noun, rest: &[&
     match (ask.method.as_str(), rest) {
         ("GET", []) => {
             let found = select(state, noun, ask, |d| noun_filter(noun, ask, d));
-            Answer::ok(page(ask, noun.item, &found, |d| present(noun, d)))
+            Answer::ok(page(ask, noun.item, &found, |d| d.shown()))
         }
         ("GET", ["all"]) => {
             let found = select(state, noun, ask, |d| noun_filter(noun, ask, d));
-            Answer::ok(Value::Array(found.into_iter().map(|d| present(noun, d)).collect()))
+            Answer::ok(All(found.into_iter().map(Document::shown).collect()))
         }
-        ("GET", [id]) => Answer::ok(present(noun, get(state, ask, noun, id)?)),
+        ("GET", [id]) => Answer::ok(get(state, ask, noun, id)?.shown()),
         ("POST", []) => create(state, ask, noun),
         ("PUT", ["sortorder"]) if matches!(noun.path, "environments" | "tagsets") => {
             for (i, id) in super::answer::texts(&ask.body).iter().enumerate() {
@@ -384,7 +475,7 @@ fn noun_filter(noun: &Noun, ask: &Ask, doc: &Value) -> bool {
 }
 
 /// The document of an id or slug, or 404.
-pub(crate) fn get<'s>(state: &'s State, ask: &Ask, noun: &Noun, id: &str) -> Result<&'s Value, Refusal> {
+pub(crate) fn get<'s>(state: &'s State, ask: &Ask, noun: &Noun, id: &str) -> Result<&'s Arc<Document>, Refusal> {
     let found = state.store.find(noun.path, ask.space.as_deref().filter(|_| noun.spaced), id);
     // What the caller may not see is not there.
     found.filter(|d| state.sees(noun, d)).ok_or_else(|| Refusal::missing(id))

@@ -16,7 +16,7 @@ pub(crate) fn truth(shared: &Shared) -> Value {
     let mut state = shared.state.lock();
     shared.catch_up(&mut state);
     let (mut deployments, mut runs) = (Vec::new(), Vec::new());
-    for x in &state.executions {
+    for x in state.executions.iter() {
         let t = &state.tasks[x.task];
         let skipped = t.plan.iter().enumerate().filter(|(i, _)| !x.skip.is_empty() && x.skip.contains(&State::action_id(&t.owner, *i)));
         let skipped: Vec<&String> = skipped.map(|(_, step)| &step.name).collect();

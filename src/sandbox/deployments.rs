@@ -2,18 +2,19 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
-    collection::page,
+    answer::{Answer, Ask, Handled, Refusal, entries, field, str_of, text, texts},
+    collection::{ListPage, page},
     lifecycle,
     progress::Due,
-    state::{Execution, SYSTEM, State, StepRun, Task, TaskState, What, number, stamp, stamp_or_null},
+    state::{Execution, Numbered, Release, SYSTEM, State, StepRun, Task, TaskState, What, number, stamp, stamp_or_null},
     tags,
     world::model::StartDeadlines,
 };
 use crate::clock::later;
 use jiff::Timestamp;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What a client asks for when it wants something executed.
 #[derive(Clone, Default)]
@@ -324,60 +325,93 @@ fn supersede(state: &mut State, project: &str, new: &NewExecution, mut position:
     position
 }
 
-/// A deployment as it goes out (octopus-api.md §15).
-pub(crate) fn render(state: &State, index: usize) -> Value {
-    let x = &state.executions[index];
-    let s = &x.space;
+/// A deployment or run as it goes out (octopus-api.md §15.1, §17.3).
+pub(crate) fn render(state: &State, index: usize) -> ExecutionText {
+    let x = state.executions.share(index);
     let environment = state.store.name("environments", &x.environment);
-    let task = format!("ServerTasks-{}", x.task + 1);
-    let by = (x.by != SYSTEM).then_some(&x.by);
-    let mut doc = json!({ "Id": x.id, "SpaceId": s, "ProjectId": x.project });
-    let mut links = json!({
-        "Environment": format!("/api/{s}/environments/{}", x.environment), "Project": format!("/api/{s}/projects/{}", x.project),
-        "Task": format!("/api/tasks/{task}"), "Artifacts": format!("/api/{s}/artifacts?regarding={}", x.id),
-        "Interruptions": format!("/api/{s}/interruptions?regarding={}", x.id),
-    });
-    let (name, kind) = match &x.what {
-        What::Deploy { release, channel } => {
-            let r = state.release(*release);
-            let rid = format!("Releases-{}", release + 1);
-            doc["ReleaseId"] = json!(rid);
-            doc["ChannelId"] = json!(channel);
-            doc["ForcePackageRedeployment"] = json!(x.force.1);
-            doc["DeploymentProcessId"] = json!(super::releases::process_snapshot(&x.project));
-            doc["Changes"] = json!([{"Version": r.map(|r| &r.version), "ReleaseNotes": r.and_then(|r| r.notes.as_ref()), "BuildInformation": [], "WorkItems": [], "Commits": []}]);
-            let notes = r.and_then(|r| r.notes.as_deref()).unwrap_or_default();
-            doc["ChangesMarkdown"] = json!(r.map(|r| format!("\n**Release {}**\n\n{notes}\n\n", r.version)));
-            links["Release"] = json!(format!("/api/{s}/releases/{rid}"));
-            links["DeploymentProcess"] = json!(format!("/api/{s}/deploymentprocesses/{}", super::releases::process_snapshot(&x.project)));
-            (format!("Deploy to {environment}"), "deployments")
-        }
-        What::Runbook { runbook, snapshot } => {
-            doc["RunbookId"] = json!(runbook);
-            doc["RunbookSnapshotId"] = json!(snapshot);
-            doc["FrozenRunbookProcessId"] = json!(format!("RunbookProcess-{runbook}-s-1-SANDB"));
-            links["Runbook"] = json!(format!("/api/{s}/runbooks/{runbook}"));
-            links["RunbookSnapshot"] = json!(format!("/api/{s}/runbookSnapshots/{snapshot}"));
-            (format!("Run {} on {environment}", state.store.name("runbooks", runbook)), "runbookRuns")
-        }
+    let (release, name) = match &x.what {
+        What::Deploy { release, .. } => (Some(state.releases.share(*release)), format!("Deploy to {environment}")),
+        What::Runbook { runbook, .. } => (None, format!("Run {} on {environment}", state.store.name("runbooks", runbook))),
     };
-    links["Self"] = json!(format!("/api/{s}/{kind}/{}", x.id));
-    links["Web"] = json!(format!("/app#/{s}/{kind}/{}", x.id));
-    links["Variables"] = json!(format!("/api/{s}/variables/variableset-{}", x.id));
-    let rest = json!({
-        "EnvironmentId": x.environment, "TenantId": x.tenant, "TaskId": task, "Name": name, "Created": stamp(x.created),
-        "QueueTime": stamp_or_null(x.queue_time), "QueueTimeExpiry": stamp_or_null(x.expiry), "Comments": x.comments,
-        "DeployedBy": if by.is_some() { state.username(&x.by) } else { "System".into() }, "DeployedById": by,
-        "FailureEncountered": x.failed_once, "DeployedToMachineIds": [], "ManifestVariableSetId": format!("variableset-{}", x.id),
-        "UseGuidedFailure": x.guided, "ForcePackageDownload": x.force.0,
-        "Priority": x.priority, "DebugMode": "Off", "FailTargetDiscovery": false, "SkipActions": x.skip,
-        "SpecificMachineIds": x.machines.0, "ExcludedMachineIds": x.machines.1, "SpecificTargetTagIds": [], "ExcludedTargetTagIds": [],
-        "FormValues": {}, "TentacleRetentionPeriod": null, "ChangeRequestSettings": null, "ExecutionPlanLogContext": {"Steps": []}, "Links": links,
-    });
-    if let (Value::Object(doc), Value::Object(rest)) = (&mut doc, rest) {
-        doc.extend(rest);
+    let by = if x.by == SYSTEM { "System".into() } else { state.username(&x.by) };
+    ExecutionText { x, release, name, by }
+}
+
+/// A deployment or run in an answer.
+pub(crate) struct ExecutionText {
+    x: Arc<Execution>,
+    /// Of a deployment.
+    release: Option<Arc<Option<Release>>>,
+    name: String,
+    by: String,
+}
+
+impl Serialize for ExecutionText {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let x = &*self.x;
+        let mut map = to.serialize_map(None)?;
+        entries!(map; "Id": x.id, "SpaceId": x.space, "ProjectId": x.project);
+        match &x.what {
+            What::Deploy { release, channel } => {
+                let r = self.release.as_deref().and_then(Option::as_ref);
+                let notes = r.and_then(|r| r.notes.as_deref());
+                let changes = json!([{"Version": r.map(|r| &r.version), "ReleaseNotes": notes, "BuildInformation": [], "WorkItems": [], "Commits": []}]);
+                entries!(map;
+                    "ReleaseId": Numbered("Releases-", *release), "ChannelId": channel, "ForcePackageRedeployment": x.force.1,
+                    "DeploymentProcessId": super::releases::process_snapshot(&x.project), "Changes": changes,
+                    "ChangesMarkdown": r.map(|r| format!("\n**Release {}**\n\n{}\n\n", r.version, notes.unwrap_or_default())),
+                );
+            }
+            What::Runbook { runbook, snapshot } => entries!(map;
+                "RunbookId": runbook, "RunbookSnapshotId": snapshot, "FrozenRunbookProcessId": format_args!("RunbookProcess-{runbook}-s-1-SANDB"),
+            ),
+        }
+        entries!(map;
+            "EnvironmentId": x.environment, "TenantId": x.tenant, "TaskId": Numbered("ServerTasks-", x.task), "Name": self.name, "Created": stamp(x.created),
+            "QueueTime": stamp_or_null(x.queue_time), "QueueTimeExpiry": stamp_or_null(x.expiry), "Comments": x.comments,
+            "DeployedBy": self.by, "DeployedById": Some(&x.by).filter(|by| *by != SYSTEM),
+            "FailureEncountered": x.failed_once, "DeployedToMachineIds": [(); 0], "ManifestVariableSetId": format_args!("variableset-{}", x.id),
+            "UseGuidedFailure": x.guided, "ForcePackageDownload": x.force.0,
+            "Priority": x.priority, "DebugMode": "Off", "FailTargetDiscovery": false, "SkipActions": x.skip,
+            "SpecificMachineIds": x.machines.0, "ExcludedMachineIds": x.machines.1, "SpecificTargetTagIds": [(); 0], "ExcludedTargetTagIds": [(); 0],
+            "FormValues": json!({}), "TentacleRetentionPeriod": (), "ChangeRequestSettings": (), "ExecutionPlanLogContext": json!({"Steps": []}),
+            "Links": ExecutionLinks(x),
+        );
+        map.end()
     }
-    doc
+}
+
+struct ExecutionLinks<'a>(&'a Execution);
+
+impl Serialize for ExecutionLinks<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let x = self.0;
+        let (s, id, project) = (&x.space, &x.id, &x.project);
+        let mut map = to.serialize_map(None)?;
+        entries!(map;
+            "Environment": format_args!("/api/{s}/environments/{}", x.environment), "Project": format_args!("/api/{s}/projects/{project}"),
+            "Task": format_args!("/api/tasks/{}", Numbered("ServerTasks-", x.task)), "Artifacts": format_args!("/api/{s}/artifacts?regarding={id}"),
+            "Interruptions": format_args!("/api/{s}/interruptions?regarding={id}"),
+        );
+        let kind = match &x.what {
+            What::Deploy { release, .. } => {
+                entries!(map;
+                    "Release": format_args!("/api/{s}/releases/{}", Numbered("Releases-", *release)),
+                    "DeploymentProcess": format_args!("/api/{s}/deploymentprocesses/{}", super::releases::process_snapshot(project)),
+                );
+                "deployments"
+            }
+            What::Runbook { runbook, snapshot } => {
+                entries!(map; "Runbook": format_args!("/api/{s}/runbooks/{runbook}"), "RunbookSnapshot": format_args!("/api/{s}/runbookSnapshots/{snapshot}"));
+                "runbookRuns"
+            }
+        };
+        entries!(map;
+            "Self": format_args!("/api/{s}/{kind}/{id}"), "Web": format_args!("/app#/{s}/{kind}/{id}"),
+            "Variables": format_args!("/api/{s}/variables/variableset-{id}"),
+        );
+        map.end()
+    }
 }
 
 /// The execution with this id.
@@ -389,7 +423,13 @@ pub(crate) fn find(state: &State, ask: &Ask, id: &str) -> Result<usize, Refusal>
 }
 
 /// A list of deployments or runbook runs, newest first, with the filters of both; `among` is where they can be, ascending.
-pub(crate) fn list(state: &State, ask: &Ask, deployments: bool, among: Option<Vec<usize>>, keep: impl Fn(usize) -> bool) -> Value {
+pub(crate) fn list(
+    state: &State,
+    ask: &Ask,
+    deployments: bool,
+    among: Option<Vec<usize>>,
+    keep: impl Fn(usize) -> bool,
+) -> ListPage<ExecutionText> {
     let (projects, environments, tenants, channels, runbooks) =
         (ask.list("projects"), ask.list("environments"), ask.list("tenants"), ask.list("channels"), ask.list("runbooks"));
     let state_filter = ask.query("taskState").and_then(TaskState::named);

@@ -2,12 +2,14 @@
 
 use super::{
     access::thing_of_related,
-    answer::{Answer, Ask, Handled, Refusal},
+    answer::{Answer, Ask, Handled, Refusal, entries},
     collection::page,
-    state::{About, Event, SYSTEM, State, What, number, stamp},
+    state::{About, Event, Execution, Numbered, SYSTEM, State, Task, What, number, stamp},
 };
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::json;
+use std::sync::Arc;
 
 const CATEGORIES: &[&str] = &[
     "Created",
@@ -30,15 +32,20 @@ const CATEGORIES: &[&str] = &[
 
 /// The documents an event is about.
 fn related(state: &State, event: &Event) -> Vec<String> {
-    let task = match &event.about {
-        About::Documents { related, .. } => return related.clone(),
-        About::Task(task) => *task,
-    };
-    let t = &state.tasks[task];
+    match &event.about {
+        About::Documents { related, .. } => related.clone(),
+        About::Task(task) => {
+            let t = &state.tasks[*task];
+            of_task(*task, t, t.execution.map(|x| &state.executions[x]))
+        }
+    }
+}
+
+fn of_task(task: usize, t: &Task, execution: Option<&Execution>) -> Vec<String> {
     let mut ids = Vec::new();
-    if let Some(x) = t.execution {
-        ids.push(state.executions[x].id.clone());
-        if let What::Deploy { release, channel } = &state.executions[x].what {
+    if let Some(x) = execution {
+        ids.push(x.id.clone());
+        if let What::Deploy { release, channel } = &x.what {
             ids.push(super::releases::id(*release));
             ids.push(channel.clone());
         }
@@ -62,16 +69,41 @@ fn space<'s>(state: &'s State, event: &'s Event) -> Option<&'s str> {
     }
 }
 
-fn render(state: &State, index: usize) -> Value {
-    let e = &state.events[index];
-    let id = format!("Events-{}", index + 1);
-    let person = e.user != SYSTEM;
-    json!({
-        "Id": id, "SpaceId": space(state, e), "Category": e.category, "UserId": e.user, "Username": state.username(&e.user), "IsService": false,
-        "IdentityEstablishedWith": if person { "API key" } else { "" }, "UserAgent": if person { "" } else { "Server" }, "Occurred": stamp(e.occurred),
-        "Message": e.message, "MessageHtml": e.message, "MessageReferences": [], "RelatedDocumentIds": related(state, e), "Comments": null, "Details": null,
-        "ChangeDetails": {"DocumentContext": null, "Differences": null}, "IpAddress": null, "Links": {"Self": format!("/api/events/{id}")},
-    })
+fn render(state: &State, index: usize) -> EventText {
+    let event = state.events.share(index);
+    let task = match event.about {
+        About::Documents { .. } => None,
+        About::Task(task) => Some((task, state.tasks.share(task), state.tasks[task].execution.map(|x| state.executions.share(x)))),
+    };
+    EventText { id: Numbered("Events-", index), username: state.username(&event.user), event, task }
+}
+
+/// An event in an answer.
+struct EventText {
+    id: Numbered,
+    event: Arc<Event>,
+    username: String,
+    /// What it is about, if that is a task.
+    task: Option<(usize, Arc<Task>, Option<Arc<Execution>>)>,
+}
+
+impl Serialize for EventText {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let (e, person) = (&*self.event, self.event.user != SYSTEM);
+        let (space, related) = match (&e.about, &self.task) {
+            (About::Documents { related, space }, _) => (space.as_deref(), related.clone()),
+            (About::Task(_), Some((task, t, x))) => (t.space.as_deref(), of_task(*task, t, x.as_deref())),
+            (About::Task(_), None) => (None, Vec::new()),
+        };
+        let mut map = to.serialize_map(None)?;
+        entries!(map;
+            "Id": self.id, "SpaceId": space, "Category": e.category, "UserId": e.user, "Username": self.username, "IsService": false,
+            "IdentityEstablishedWith": if person { "API key" } else { "" }, "UserAgent": if person { "" } else { "Server" }, "Occurred": stamp(e.occurred),
+            "Message": e.message, "MessageHtml": e.message, "MessageReferences": [(); 0], "RelatedDocumentIds": related, "Comments": (), "Details": (),
+            "ChangeDetails": json!({"DocumentContext": null, "Differences": null}), "IpAddress": (), "Links": json!({"Self": format!("/api/events/{}", self.id)}),
+        );
+        map.end()
+    }
 }
 
 /// `events…`

@@ -3,7 +3,7 @@
 use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, str_of},
-    collection::{self, Store, noun_of, page, present},
+    collection::{self, Store, noun_of, page},
     packages::{self, Package},
     state::{State, stamp},
     versions::{in_range, tag_fits},
@@ -42,7 +42,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
             let found = collection::select(state, noun, ask, |f| {
                 ask.query("feedType").is_none_or(|t| t.split(',').any(|t| t.trim().eq_ignore_ascii_case(str_of(f, "FeedType"))))
             });
-            Some(Answer::ok(page(ask, noun.item, &found, |f| present(noun, f))))
+            Some(Answer::ok(page(ask, noun.item, &found, |f| f.shown())))
         }
         ("GET", ["stats"]) => Some(Answer::ok(
             json!({"Id": "feeds-stats", "TotalPackages": packages::newest_of_each(state, &state.space_of(ask)).len(), "Links": {}}),

@@ -3,7 +3,7 @@
 use super::{
     access::Access,
     actiontemplates,
-    answer::{Answer, Ask, Handled, Refusal, str_of},
+    answer::{Answer, Ask, Handled, Refusal, Tell, str_of},
     bounds, build_information, channels, collection, control, dashboard, deployments,
     endpoints::{self, Depth, Endpoint},
     events,
@@ -357,8 +357,24 @@ fn dated(shared: &Shared, mut response: Response) -> Response {
     response
 }
 
+/// What an answer shows, as text; links begin with the virtual directory.
+fn written(shown: &dyn Tell, base: &str) -> serde_json::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    shown.tell(&mut text)?;
+    if !base.is_empty() {
+        let mut tree: Value = serde_json::from_slice(&text)?;
+        rebase(&mut tree, base);
+        text = serde_json::to_vec(&tree)?;
+    }
+    Ok(text)
+}
+
 pub(crate) fn json(status: u16, body: &Value) -> Response {
-    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
+    json_text(status, serde_json::to_vec(body).unwrap_or_default())
+}
+
+fn json_text(status: u16, text: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     response
@@ -386,12 +402,10 @@ fn answer(
     // Others may go on while this answer is written out.
     drop(state);
     match handled {
-        Ok(Answer::Json(status, mut body)) => {
-            if !shared.base.is_empty() {
-                rebase(&mut body, &shared.base);
-            }
-            json(status, &body)
-        }
+        Ok(Answer::Json(status, shown)) => match written(&*shown, &shared.base) {
+            Ok(text) => json_text(status, text),
+            Err(problem) => refusal(&Refusal::broken(&problem)),
+        },
         Ok(Answer::Bytes(status, kind, bytes)) => {
             let mut response = Response::new(Body::from(bytes));
             *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
@@ -411,7 +425,7 @@ fn answer(
 }
 
 /// Puts the virtual directory before every link.
-pub(crate) fn rebase(value: &mut Value, base: &str) {
+fn rebase(value: &mut Value, base: &str) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {

@@ -50,9 +50,7 @@ pub(crate) fn route(plan: &Plan, ask: &Ask, rest: &[&str]) -> Handled {
         ("GET", []) => {
             let mut page = super::collection::page(ask, "RateLimitingPolicy", &all, Clone::clone);
             // The one list without links (octopus-api.md §6).
-            if let Some(page) = page.as_object_mut() {
-                page.shift_remove("Links");
-            }
+            page.rest.shift_remove("Links");
             Answer::ok(page)
         }
         ("GET", [id]) => all

@@ -25,6 +25,8 @@ mod executions;
 mod faults;
 mod feeds;
 mod gate;
+#[cfg(test)]
+mod growth;
 mod http;
 mod interruptions;
 mod keys;
@@ -46,6 +48,7 @@ mod releases;
 mod runbooks;
 mod selection;
 mod server;
+mod shared_list;
 mod state;
 mod tags;
 mod tasks;

@@ -61,5 +61,5 @@ fn exchange(state: &mut State, sent: &Value) -> Answer {
 }
 
 fn answer(status: u16, body: &Value) -> Answer {
-    Answer::Bytes(status, "application/json; charset=utf-8".to_owned(), body.to_string().into_bytes())
+    Answer::Bytes(status, "application/json; charset=utf-8".to_owned(), body.to_string().into())
 }

@@ -169,7 +169,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
         }
         ("GET", [id, "raw"]) => {
             let at = find(state, ask, id)?;
-            Ok(Answer::Bytes(200, "application/octet-stream".into(), state.packages[at].bytes.to_vec()))
+            Ok(Answer::Bytes(200, "application/octet-stream".into(), state.packages[at].bytes.clone()))
         }
         ("DELETE", [id]) => {
             delete(state, ask, id)?;

@@ -34,7 +34,9 @@ pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handl
             });
             Some(Answer::ok(page(ask, noun.item, &found, |d| show(d))))
         }
-        ("GET", ["all"]) => Some(Answer::ok(Value::Array(collection::select(state, noun, ask, |_| true).into_iter().map(show).collect()))),
+        ("GET", ["all"]) => {
+            Some(Answer::ok(Value::Array(collection::select(state, noun, ask, |_| true).into_iter().map(|d| show(d)).collect())))
+        }
         ("POST", ["login"]) => Some(Err(Refusal::invalid("Invalid username or password."))),
         ("POST", ["logout"]) => Some(Answer::ok(json!({}))),
         ("POST", ["access-token"]) => Some(keys::token(state, ask)),

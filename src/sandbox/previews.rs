@@ -2,7 +2,7 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Handled, Refusal, str_of, texts},
+    answer::{Refusal, str_of, texts},
     lifecycle, releases,
     state::State,
     variables,
@@ -44,7 +44,7 @@ pub(crate) fn template(state: &State, release: usize) -> Value {
 }
 
 /// One preview.
-pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Option<&str>) -> Handled {
+pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Option<&str>) -> Result<Value, Refusal> {
     let r = state.release(release).ok_or_else(|| Refusal::missing("release"))?;
     state.store.of("environments").get(environment).ok_or_else(|| Refusal::missing(environment))?;
     if let Some(t) = tenant {
@@ -67,7 +67,7 @@ pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Opti
     preview["Changes"] = json!([]);
     preview["ChangesMarkdown"] = Value::Null;
     preview["UseGuidedFailureModeByDefault"] = json!(super::deployments::guided_by_default(state, &r.project, environment));
-    Answer::ok(preview)
+    Ok(preview)
 }
 
 /// The steps of a project's or runbook's process and what the project asks for a target.

@@ -2,8 +2,8 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Ask, Handled, Refusal, field, str_of, text},
-    collection::{self, noun_of, page, present},
+    answer::{All, Answer, Ask, Handled, Refusal, field, str_of, text},
+    collection::{self, Document, noun_of, page, present},
     dashboard, defaults, lifecycle, releases, runbooks, selection,
     state::State,
     variables,
@@ -38,7 +38,7 @@ fn below(state: &mut State, ask: &Ask, project: &str, rest: &[&str]) -> Handled 
         ("GET", ["channels"]) => under(state, ask, "channels", project),
         ("GET", ["channels", channel]) => {
             let noun = noun_of("channels").ok_or_else(|| Refusal::missing(channel))?;
-            Answer::ok(present(noun, collection::get(state, ask, noun, channel)?))
+            Answer::ok(collection::get(state, ask, noun, channel)?.shown())
         }
         ("GET", ["channels", channel, "releases"]) => {
             Answer::ok(releases::list(state, ask, Some(project), |r| r.channel.eq_ignore_ascii_case(channel)))
@@ -110,7 +110,7 @@ fn generic(state: &mut State, ask: &Ask, kind: &'static str, rest: &[&str]) -> H
 fn under(state: &State, ask: &Ask, kind: &'static str, project: &str) -> Handled {
     let noun = noun_of(kind).ok_or_else(|| Refusal::missing(kind))?;
     let found = collection::select_among(state, noun, ask, Some(project), |_| true);
-    Answer::ok(page(ask, noun.item, &found, |d| present(noun, d)))
+    Answer::ok(page(ask, noun.item, &found, |d| d.shown()))
 }
 
 pub(crate) fn settings(state: &State, project: &str) -> Value {
@@ -334,15 +334,15 @@ pub(crate) fn route_owners(state: &State, ask: &Ask, kind: &'static str, rest: &
             let found = collection::select(state, projects, ask, |p| str_of(p, key) == str_of(doc, "Id"));
             // A group answers with a page, a lifecycle with a bare list.
             if kind == "lifecycles" {
-                return Answer::ok(Value::Array(found.into_iter().map(|d| present(projects, d)).collect()));
+                return Answer::ok(All(found.into_iter().map(Document::shown).collect()));
             }
-            Answer::ok(page(ask, "Project", &found, |d| present(projects, d)))
+            Answer::ok(page(ask, "Project", &found, |d| d.shown()))
         })()),
         ("GET", [id, "preview"]) if kind == "lifecycles" => {
             Some(collection::get(state, ask, noun, id).and_then(|l| Answer::ok(of_lifecycle(l))))
         }
         ("GET", ["previews"]) if kind == "lifecycles" => {
-            Some(Answer::ok(Value::Array(collection::select(state, noun, ask, |_| true).into_iter().map(of_lifecycle).collect())))
+            Some(Answer::ok(Value::Array(collection::select(state, noun, ask, |_| true).into_iter().map(|l| of_lifecycle(l)).collect())))
         }
         _ => None,
     }
@@ -352,7 +352,7 @@ pub(crate) fn route_owners(state: &State, ask: &Ask, kind: &'static str, rest: &
 fn members(state: &State, ask: &Ask, kind: &str, key: &str, id: &str) -> Option<Handled> {
     let noun = noun_of(kind)?;
     let found = collection::select(state, noun, ask, |m| super::answer::texts(&m[key]).iter().any(|x| x.eq_ignore_ascii_case(id)));
-    Some(Answer::ok(page(ask, noun.item, &found, |d| present(noun, d))))
+    Some(Answer::ok(page(ask, noun.item, &found, |d| d.shown())))
 }
 
 /// `workerpools/{id}/workers`

@@ -2,12 +2,14 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Ask, Handled, Refusal, str_of, text},
-    collection::page,
+    answer::{Answer, Ask, Handled, Refusal, entries, str_of, text},
+    collection::{ListPage, page},
     deployments, executions, lifecycle, selection,
-    state::{Release, State, stamp},
+    state::{Numbered, Release, State, stamp},
 };
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// The id of the process snapshot that releases of a project use.
 pub(crate) fn process_snapshot(project: &str) -> String {
@@ -20,30 +22,52 @@ pub(crate) fn id(index: usize) -> String {
 }
 
 /// A release as it goes out (octopus-api.md §12.1).
-pub(crate) fn render(state: &State, index: usize) -> Value {
-    let Some(r) = state.release(index) else { return Value::Null };
-    let (id, s, p) = (id(index), &r.space, &r.project);
-    let (process, variables) = (process_snapshot(p), format!("variableset-{p}-s-1-SANDB"));
-    let own = format!("/api/{s}/releases/{id}");
-    let mut doc = json!({
-        "Id": id, "SpaceId": s, "ProjectId": p, "Version": r.version, "ChannelId": r.channel, "ReleaseNotes": r.notes,
-        "ProjectDeploymentProcessSnapshotId": process, "IgnoreChannelRules": r.ignore_channel_rules, "BuildInformation": [],
-        "Assembled": stamp(r.assembled), "LibraryVariableSetSnapshotIds": [], "SelectedPackages": [], "SelectedGitResources": [],
-        "CustomFields": {}, "ProjectVariableSetSnapshotId": variables, "VersionControlReference": null,
-        "Links": {
-            "Self": own, "Project": format!("/api/{s}/projects/{p}"), "Channel": format!("/api/{s}/projects/{p}/channels/{}", r.channel),
-            "Progression": format!("{own}/progression"), "Deployments": format!("{own}/deployments{{?skip,take}}"),
-            "DeploymentTemplate": format!("{own}/deployments/template"), "DeploymentPreviews": format!("{own}/deployments/previews"),
-            "Artifacts": format!("/api/{s}/artifacts?regarding={id}"), "ProjectVariableSnapshot": format!("/api/{s}/variables/{variables}"),
-            "ProjectDeploymentProcessSnapshot": format!("/api/{s}/deploymentprocesses/{process}"), "SnapshotVariables": format!("{own}/snapshot-variables"),
-            "Defects": format!("{own}/defects"), "ReportDefect": format!("{own}/defects"), "ResolveDefect": format!("{own}/defects/resolve"),
-            "Variables": format!("{own}/variables"), "Web": format!("/app#/{s}/releases/{id}"),
-        },
-    });
-    for (k, v) in &r.extra {
-        doc[k] = v.clone();
+pub(crate) fn render(state: &State, index: usize) -> ReleaseText {
+    ReleaseText { id: Numbered("Releases-", index), release: state.releases.share(index) }
+}
+
+/// A release in an answer: null when it is gone.
+pub(crate) struct ReleaseText {
+    id: Numbered,
+    release: Arc<Option<Release>>,
+}
+
+impl Serialize for ReleaseText {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Some(r) = &*self.release else { return to.serialize_unit() };
+        let (none, object) = (json!([]), json!({}));
+        let extra = |key: &str, otherwise| r.extra.get(key).unwrap_or(otherwise);
+        let mut map = to.serialize_map(None)?;
+        entries!(map;
+            "Id": self.id, "SpaceId": r.space, "ProjectId": r.project, "Version": r.version, "ChannelId": r.channel, "ReleaseNotes": r.notes,
+            "ProjectDeploymentProcessSnapshotId": process_snapshot(&r.project), "IgnoreChannelRules": r.ignore_channel_rules,
+            "BuildInformation": extra("BuildInformation", &none), "Assembled": stamp(r.assembled), "LibraryVariableSetSnapshotIds": [(); 0],
+            "SelectedPackages": extra("SelectedPackages", &none), "SelectedGitResources": extra("SelectedGitResources", &none),
+            "CustomFields": extra("CustomFields", &object), "ProjectVariableSetSnapshotId": format_args!("variableset-{}-s-1-SANDB", r.project),
+            "VersionControlReference": extra("VersionControlReference", &Value::Null), "Links": ReleaseLinks(self.id, r),
+        );
+        map.end()
     }
-    doc
+}
+
+struct ReleaseLinks<'a>(Numbered, &'a Release);
+
+impl Serialize for ReleaseLinks<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self(id, Release { space: s, project: p, channel, .. }) = self;
+        let own = format!("/api/{s}/releases/{id}");
+        let mut map = to.serialize_map(None)?;
+        entries!(map;
+            "Self": own, "Project": format_args!("/api/{s}/projects/{p}"), "Channel": format_args!("/api/{s}/projects/{p}/channels/{channel}"),
+            "Progression": format_args!("{own}/progression"), "Deployments": format_args!("{own}/deployments{{?skip,take}}"),
+            "DeploymentTemplate": format_args!("{own}/deployments/template"), "DeploymentPreviews": format_args!("{own}/deployments/previews"),
+            "Artifacts": format_args!("/api/{s}/artifacts?regarding={id}"), "ProjectVariableSnapshot": format_args!("/api/{s}/variables/variableset-{p}-s-1-SANDB"),
+            "ProjectDeploymentProcessSnapshot": format_args!("/api/{s}/deploymentprocesses/{}", process_snapshot(p)), "SnapshotVariables": format_args!("{own}/snapshot-variables"),
+            "Defects": format_args!("{own}/defects"), "ReportDefect": format_args!("{own}/defects"), "ResolveDefect": format_args!("{own}/defects/resolve"),
+            "Variables": format_args!("{own}/variables"), "Web": format_args!("/app#/{s}/releases/{id}"),
+        );
+        map.end()
+    }
 }
 
 /// What a release is, for permissions.
@@ -72,7 +96,7 @@ pub(crate) fn newest_first(state: &State, releases: &mut [usize]) {
 }
 
 /// Releases, of a project if one is named, newest first, that `keep` wants.
-pub(crate) fn list(state: &State, ask: &Ask, project: Option<&str>, keep: impl Fn(&Release) -> bool) -> Value {
+pub(crate) fn list(state: &State, ask: &Ask, project: Option<&str>, keep: impl Fn(&Release) -> bool) -> ListPage<ReleaseText> {
     let (space, search) = (state.space_of(ask), ask.query("searchByVersion").map(str::to_lowercase));
     let all = || project.map_or_else(|| (0..state.releases.len()).collect(), |p| of_project(state, p));
     let mut found: Vec<usize> = ask
@@ -304,19 +328,15 @@ pub(crate) fn one(state: &mut State, ask: &Ask, index: usize, rest: &[&str]) -> 
         }
         ("GET", ["progression"]) => Answer::ok(lifecycle::release_progression(state, index)),
         ("GET", ["deployments", "template"]) => Answer::ok(super::previews::template(state, index)),
-        ("GET", ["deployments", "preview", environment]) => super::previews::one(state, index, environment, None),
-        ("GET", ["deployments", "preview", environment, tenant]) => super::previews::one(state, index, environment, Some(tenant)),
+        ("GET", ["deployments", "preview", environment]) => Answer::ok(super::previews::one(state, index, environment, None)?),
+        ("GET", ["deployments", "preview", environment, tenant]) => {
+            Answer::ok(super::previews::one(state, index, environment, Some(tenant))?)
+        }
         ("POST", ["deployments", "previews"]) => {
             let wanted = ask.field("DeploymentPreviews").as_array().cloned().unwrap_or_default();
             let all = wanted
                 .iter()
-                .map(|w| {
-                    match super::previews::one(state, index, &text(w, "EnvironmentId").unwrap_or_default(), text(w, "TenantId").as_deref())?
-                    {
-                        Answer::Json(_, doc) => Ok(doc),
-                        Answer::Bytes(..) => Ok(Value::Null),
-                    }
-                })
+                .map(|w| super::previews::one(state, index, &text(w, "EnvironmentId").unwrap_or_default(), text(w, "TenantId").as_deref()))
                 .collect::<Result<Vec<_>, Refusal>>()?;
             Answer::ok(Value::Array(all))
         }

@@ -115,7 +115,7 @@ pub(crate) fn below(state: &mut State, ask: &Ask, doc: &Value, id: &str, rest: &
         ("GET", ["runbookSnapshots"]) => {
             let noun = noun_of("runbookSnapshots").ok_or_else(|| Refusal::missing(id))?;
             let found = collection::select(state, noun, ask, |s| str_of(s, "RunbookId") == id);
-            Answer::ok(page(ask, noun.item, &found, |d| present(noun, d)))
+            Answer::ok(page(ask, noun.item, &found, |d| d.shown()))
         }
         ("GET", ["runbookRuns", "preview", environment]) => {
             let target = Target { environment, tenant: None, channel: None };
@@ -128,7 +128,7 @@ pub(crate) fn below(state: &mut State, ask: &Ask, doc: &Value, id: &str, rest: &
                 let target = Target { environment: &environment, tenant: tenant.as_deref(), channel: None };
                 super::previews::preview(state, str_of(doc, "ProjectId"), id, &target)
             };
-            Answer::ok(wanted.iter().map(one).collect())
+            Answer::ok(wanted.iter().map(one).collect::<Vec<_>>())
         }
         ("POST", ["run"]) => {
             let mut environments = ask.texts("EnvironmentIds");
@@ -141,7 +141,7 @@ pub(crate) fn below(state: &mut State, ask: &Ask, doc: &Value, id: &str, rest: &
                     run(state, id, ask.text("RunbookSnapshotId").as_deref(), new).map(|i| deployments::render(state, i))
                 })
                 .collect::<Result<Vec<_>, _>>()?;
-            Answer::created(Value::Array(made))
+            Answer::created(made)
         }
         _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
     }

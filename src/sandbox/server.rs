@@ -6,6 +6,7 @@ use super::{
     permissions::{Level, PERMISSIONS},
     state::{State, stamp},
 };
+use axum::body::Bytes;
 use serde_json::{Value, json};
 
 /// A PNG of one grey pixel: the logo of everything that has one.
@@ -16,7 +17,7 @@ pub(crate) fn logo(state: &State, ask: &Ask, kind: &str, id: &str) -> Handled {
     let noun = noun_of(kind).filter(|n| matches!(n.path, "projects" | "spaces" | "tenants"));
     let noun = noun.ok_or_else(|| Refusal::not_simulated(&ask.method, &ask.path))?;
     collection::get(state, ask, noun, id)?;
-    Ok(Answer::Bytes(200, "image/png".into(), LOGO.to_vec()))
+    Ok(Answer::Bytes(200, "image/png".into(), Bytes::from_static(LOGO)))
 }
 
 /// Paths that belong to no other file; none when unknown.
@@ -86,7 +87,7 @@ pub(crate) fn route(state: &mut State, ask: &Ask, segments: &[&str]) -> Option<H
         ("GET", ["teams", id, "scopeduserroles"]) => {
             let noun = noun_of("scopeduserroles")?;
             let found = collection::select(state, noun, ask, |d| str_of(d, "TeamId").eq_ignore_ascii_case(id));
-            Answer::ok(page(ask, noun.item, &found, |d| present(noun, d)))
+            Answer::ok(page(ask, noun.item, &found, |d| d.shown()))
         }
         ("GET", ["servertaskapprovals"]) => {
             let none: [Value; 0] = [];
@@ -203,7 +204,7 @@ fn artifacts(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
             if ask.method == "PUT" {
                 let related = super::answer::texts(&doc["_Related"]);
                 state.demand("ArtifactCreate", &super::access::thing_of_related(doc["SpaceId"].as_str(), &related))?;
-                state.blobs.insert(id.to_lowercase(), (ask.content_type.clone(), ask.raw.to_vec()));
+                state.blobs.insert(id.to_lowercase(), (ask.content_type.clone(), ask.raw.clone()));
                 return Answer::ok(json!({}));
             }
             let (kind, bytes) = state.blobs.get(&id.to_lowercase()).cloned().ok_or_else(|| Refusal::missing(id))?;

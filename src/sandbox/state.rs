@@ -1,5 +1,7 @@
 //! What is true on the server right now: documents, releases, deployments, tasks, interruptions, events.
 
+#[cfg(test)]
+use super::shared_list::Looks;
 use super::{
     access::Access,
     answer::{Ask, str_of},
@@ -9,13 +11,17 @@ use super::{
     limits::Buckets,
     packages::Package,
     progress::Due,
+    shared_list::SharedList,
     world::model::{Plan, StepPlan},
 };
+use axum::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    fmt,
     sync::Arc,
 };
 
@@ -28,16 +34,16 @@ pub(crate) struct State {
     pub(crate) steps: HashMap<String, Arc<Vec<StepPlan>>>,
     /// Variable sets and processes that were written to, by id; the others are made when asked for.
     pub(crate) written: BTreeMap<String, Value>,
-    pub(crate) releases: Vec<Option<Release>>,
+    pub(crate) releases: SharedList<Option<Release>>,
     pub(crate) release_by_version: HashMap<(String, String), usize>,
     /// Those of a project in the order they were made, deleted ones too.
     pub(crate) releases_of: HashMap<String, Vec<usize>>,
-    pub(crate) executions: Vec<Execution>,
-    pub(crate) tasks: Vec<Task>,
-    pub(crate) interruptions: Vec<Interruption>,
+    pub(crate) executions: SharedList<Execution>,
+    pub(crate) tasks: SharedList<Task>,
+    pub(crate) interruptions: SharedList<Interruption>,
     /// Those of a task.
     pub(crate) interruptions_of: HashMap<usize, Vec<usize>>,
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: SharedList<Event>,
     /// Those that name a document, by its id in lower case. A task knows its own.
     pub(crate) events_about: HashMap<String, Vec<usize>>,
     /// Executions per project, environment and tenant, oldest first; deployments only.
@@ -53,7 +59,7 @@ pub(crate) struct State {
     /// How often a step (owner, index) has started since the start.
     pub(crate) step_runs: HashMap<(String, usize), u32>,
     pub(crate) moved_to_top: i64,
-    pub(crate) blobs: HashMap<String, (String, Vec<u8>)>,
+    pub(crate) blobs: HashMap<String, (String, Bytes)>,
     /// The built-in feeds of all spaces.
     pub(crate) packages: Vec<Package>,
     /// The server's own address.
@@ -82,6 +88,7 @@ pub(crate) struct State {
 }
 
 /// A release.
+#[derive(Clone)]
 pub(crate) struct Release {
     pub(crate) space: String,
     pub(crate) project: String,
@@ -97,6 +104,7 @@ pub(crate) struct Release {
 }
 
 /// A deployment, or a run of a runbook.
+#[derive(Clone)]
 pub(crate) struct Execution {
     pub(crate) id: String,
     pub(crate) space: String,
@@ -163,6 +171,7 @@ impl TaskState {
 }
 
 /// A server task; its number is its place in the list plus one.
+#[derive(Clone)]
 pub(crate) struct Task {
     pub(crate) space: Option<String>,
     pub(crate) kind: String,
@@ -202,7 +211,7 @@ pub(crate) struct Task {
 pub(crate) type QueueKey = (i64, u8, Timestamp, usize);
 
 /// A step of one task.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct StepRun {
     pub(crate) status: StepStatus,
     pub(crate) started: Option<Timestamp>,
@@ -251,6 +260,7 @@ impl StepStatus {
 }
 
 /// A question to people.
+#[derive(Clone)]
 pub(crate) struct Interruption {
     pub(crate) task: usize,
     pub(crate) step: usize,
@@ -301,8 +311,8 @@ pub(crate) fn stamp(at: Timestamp) -> String {
 }
 
 /// A point in time, or null.
-pub(crate) fn stamp_or_null(at: Option<Timestamp>) -> Value {
-    at.map_or(Value::Null, |at| json!(stamp(at)))
+pub(crate) fn stamp_or_null(at: Option<Timestamp>) -> Option<String> {
+    at.map(stamp)
 }
 
 /// A length of time in words, as the portal says it.
@@ -415,6 +425,13 @@ impl State {
         [("Id", id.to_owned()), ("Username", username), ("DisplayName", shown), ("EmailAddress", of("EmailAddress"))]
     }
 
+    /// How much of its lists and documents was looked at.
+    #[cfg(test)]
+    pub(crate) fn looks(&self) -> u64 {
+        let lists = [&self.releases.1, &self.executions.1, &self.tasks.1, &self.interruptions.1, &self.events.1];
+        lists.into_iter().chain(self.store.looks()).map(Looks::count).sum()
+    }
+
     /// The index of a task with this id.
     pub(crate) fn task_index(&self, id: &str) -> Option<usize> {
         number(id, "ServerTasks-").filter(|n| *n <= self.tasks.len()).map(|n| n - 1).filter(|n| !self.forgotten.contains(n))
@@ -452,6 +469,22 @@ impl State {
 
     pub(crate) fn slug(name: &str) -> String {
         slug(name)
+    }
+}
+
+/// `Releases-7`: the id of what is seventh in its list.
+#[derive(Clone, Copy)]
+pub(crate) struct Numbered(pub(crate) &'static str, pub(crate) usize);
+
+impl fmt::Display for Numbered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.0, self.1 + 1)
+    }
+}
+
+impl Serialize for Numbered {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 

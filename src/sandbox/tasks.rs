@@ -1,16 +1,17 @@
 //! Server tasks: shown, listed with counts and all filters, cancelled, moved to the top, their state edited.
 
 use super::{
-    answer::{Answer, Ask, Handled, Refusal},
+    answer::{Answer, Ask, Handled, Refusal, entries},
     collection::page,
-    state::{SYSTEM, State, StepRun, Task, TaskState, What, in_words, number, stamp, stamp_or_null},
+    state::{Execution, Numbered, SYSTEM, State, StepRun, Task, TaskState, What, in_words, number, stamp, stamp_or_null},
 };
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use std::sync::Arc;
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::json;
+use std::{fmt, sync::Arc};
 
 /// The page of a task; a task of the whole server belongs to no space.
-pub(crate) fn web_page(space: Option<&str>, id: &str) -> String {
+pub(crate) fn web_page(space: Option<&str>, id: &impl fmt::Display) -> String {
     space.map_or_else(|| format!("/app#/tasks/{id}"), |space| format!("/app#/{space}/tasks/{id}"))
 }
 
@@ -18,45 +19,76 @@ pub(crate) fn web_page(space: Option<&str>, id: &str) -> String {
 pub(crate) const NODE: &str = "OctopusServerNodes-sandbox";
 
 /// A task as it goes out (octopus-api.md §18.2).
-pub(crate) fn render(state: &State, index: usize) -> Value {
+pub(crate) fn render(state: &State, index: usize) -> TaskText {
     let t = &state.tasks[index];
-    let id = format!("ServerTasks-{}", index + 1);
-    let completed = match t.completed {
-        None => format!("{}...", t.state.name()),
-        Some(at) => long_date(at),
-    };
-    let pending = t.interruption.map(|i| if state.interruptions[i].guided { "GuidedFailure" } else { "ManualIntervention" });
-    let arguments = match t.execution.map(|x| &state.executions[x]) {
-        Some(x) if matches!(x.what, What::Deploy { .. }) => json!({ "DeploymentId": x.id }),
-        Some(x) => json!({ "RunbookRunId": x.id }),
-        None => t.arguments.clone(),
-    };
-    let space = t.space.as_deref().unwrap_or_default();
-    let below = if space.is_empty() { "/api".to_owned() } else { format!("/api/{space}") };
-    let links = json!({
-            "Self": format!("/api/tasks/{id}"), "Web": web_page(t.space.as_deref(), &id), "Raw": format!("/api/tasks/{id}/raw"),
-            "Rerun": format!("/api/tasks/rerun/{id}"), "Cancel": format!("/api/tasks/{id}/cancel"), "State": format!("/api/tasks/{id}/state"),
-            "BlockedBy": format!("/api/tasks/{id}/blockedby"), "QueuedBehind": format!("/api/tasks/{id}/queued-behind{{?skip,take}}"),
-            "Details": format!("/api/tasks/{id}/details{{?verbose,tail,ranges}}"), "StatusMessages": format!("/api/tasks/{id}/status/messages"),
-            "Prioritize": format!("/api/tasks/{id}/prioritize"), "Artifacts": format!("{below}/artifacts?regarding={id}"),
-            "Interruptions": format!("{below}/interruptions?regarding={id}"),
-    });
-    json!({
-        "Id": id, "SpaceId": t.space, "Name": t.kind, "Description": t.description, "Arguments": arguments, "State": t.state.name(),
-        "Completed": completed, "QueueTime": stamp(t.queued), "QueueTimeExpiry": stamp_or_null(t.expiry), "StartTime": stamp_or_null(t.started),
-        "LastUpdatedTime": stamp(t.updated), "CompletedTime": stamp_or_null(t.completed), "ServerNode": t.started.map(|_| NODE),
-        "Duration": duration(state, t), "ErrorMessage": t.error, "HasBeenPickedUpByProcessor": t.started.is_some(),
-        "IsCompleted": t.state.is_completed(), "FinishedSuccessfully": t.state == TaskState::Success,
-        "HasPendingInterruptions": pending.is_some(), "PendingInterruptionTypes": pending.into_iter().collect::<Vec<_>>(),
-        "HasPendingPreconditions": false, "PendingPreconditionTypes": [], "UnmetPreconditions": null, "CanRerun": false,
-        "HasWarningsOrErrors": t.warnings, "ProjectId": t.project, "EstimatedRemainingQueueDurationSeconds": 0,
-        "Links": links,
-    })
+    TaskText {
+        id: Numbered("ServerTasks-", index),
+        execution: t.execution.map(|x| state.executions.share(x)),
+        pending: t.interruption.map(|i| if state.interruptions[i].guided { "GuidedFailure" } else { "ManualIntervention" }),
+        now: state.now,
+        task: state.tasks.share(index),
+    }
+}
+
+/// A task in an answer.
+pub(crate) struct TaskText {
+    id: Numbered,
+    task: Arc<Task>,
+    execution: Option<Arc<Execution>>,
+    pending: Option<&'static str>,
+    now: Timestamp,
+}
+
+impl Serialize for TaskText {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let t = &*self.task;
+        let completed = match t.completed {
+            None => format!("{}...", t.state.name()),
+            Some(at) => long_date(at),
+        };
+        let arguments = match self.execution.as_deref() {
+            Some(x) if matches!(x.what, What::Deploy { .. }) => &json!({ "DeploymentId": x.id }),
+            Some(x) => &json!({ "RunbookRunId": x.id }),
+            None => &t.arguments,
+        };
+        let mut map = to.serialize_map(None)?;
+        entries!(map;
+            "Id": self.id, "SpaceId": t.space, "Name": t.kind, "Description": t.description, "Arguments": arguments, "State": t.state.name(),
+            "Completed": completed, "QueueTime": stamp(t.queued), "QueueTimeExpiry": stamp_or_null(t.expiry), "StartTime": stamp_or_null(t.started),
+            "LastUpdatedTime": stamp(t.updated), "CompletedTime": stamp_or_null(t.completed), "ServerNode": t.started.map(|_| NODE),
+            "Duration": duration(self.now, t), "ErrorMessage": t.error, "HasBeenPickedUpByProcessor": t.started.is_some(),
+            "IsCompleted": t.state.is_completed(), "FinishedSuccessfully": t.state == TaskState::Success,
+            "HasPendingInterruptions": self.pending.is_some(), "PendingInterruptionTypes": self.pending.as_slice(),
+            "HasPendingPreconditions": false, "PendingPreconditionTypes": [(); 0], "UnmetPreconditions": (), "CanRerun": false,
+            "HasWarningsOrErrors": t.warnings, "ProjectId": t.project, "EstimatedRemainingQueueDurationSeconds": 0,
+            "Links": TaskLinks(self.id, t.space.as_deref()),
+        );
+        map.end()
+    }
+}
+
+struct TaskLinks<'a>(Numbered, Option<&'a str>);
+
+impl Serialize for TaskLinks<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self(id, space) = self;
+        let below = if space.is_some_and(|s| !s.is_empty()) { "/api/" } else { "/api" };
+        let (own, below) = (format!("/api/tasks/{id}"), format!("{below}{}", space.unwrap_or_default()));
+        let mut map = to.serialize_map(None)?;
+        entries!(map;
+            "Self": own, "Web": web_page(*space, id), "Raw": format_args!("{own}/raw"), "Rerun": format_args!("/api/tasks/rerun/{id}"),
+            "Cancel": format_args!("{own}/cancel"), "State": format_args!("{own}/state"), "BlockedBy": format_args!("{own}/blockedby"),
+            "QueuedBehind": format_args!("{own}/queued-behind{{?skip,take}}"), "Details": format_args!("{own}/details{{?verbose,tail,ranges}}"),
+            "StatusMessages": format_args!("{own}/status/messages"), "Prioritize": format_args!("{own}/prioritize"),
+            "Artifacts": format_args!("{below}/artifacts?regarding={id}"), "Interruptions": format_args!("{below}/interruptions?regarding={id}"),
+        );
+        map.end()
+    }
 }
 
 /// How long a task has run, in words, or how long it has waited (tasks/dd-tasks-in-progress-page-2024.2.json).
-pub(crate) fn duration(state: &State, t: &Task) -> String {
-    in_words(t.completed.unwrap_or(state.now).duration_since(t.started.unwrap_or(t.queued)))
+pub(crate) fn duration(now: Timestamp, t: &Task) -> String {
+    in_words(t.completed.unwrap_or(now).duration_since(t.started.unwrap_or(t.queued)))
 }
 
 /// `Wednesday, 4 March 2026 5:07:11 AM +00:00`
@@ -248,8 +280,8 @@ fn list(state: &State, ask: &Ask) -> Handled {
     }
     totals["Interrupted"] = json!(interrupted);
     elsewhere["Interrupted"] = json!(0);
-    doc["TotalCounts"] = totals;
-    doc["TotalCountsInOtherSpaces"] = elsewhere;
+    doc.rest.insert("TotalCounts".into(), totals);
+    doc.rest.insert("TotalCountsInOtherSpaces".into(), elsewhere);
     Answer::ok(doc)
 }
 

@@ -136,5 +136,5 @@ fn keep_artifact(state: &mut State, job: &Job, name: &str, bytes: Vec<u8>) {
     let source = json!(state.tasks[job.task].plan[job.step].name);
     let correlation = json!(format!("ServerTasks-{}_SANDBOX/{}", job.task + 1, job.step));
     let kept = add_artifact(state, job.task, name, &source, &correlation);
-    state.blobs.insert(str_of(&kept, "Id").to_lowercase(), ("application/octet-stream".to_owned(), bytes));
+    state.blobs.insert(str_of(&kept, "Id").to_lowercase(), ("application/octet-stream".to_owned(), bytes.into()));
 }
