@@ -51,7 +51,7 @@ fn all_of(world: World) -> String {
     outcome.stats.real_seconds = 0.0;
     let told: Vec<String> = events.events().iter().map(|event| json!(event).to_string()).collect();
     let failure = outcome.failure.as_ref().map(octorhai::engine::Failure::to_json);
-    format!("{}\n{failure:?}\n{}\n{:?}\n{}", told.join("\n"), outcome.result, outcome.stats, outcome.truth)
+    format!("{}\n{failure:?}\n{}\n{:?}\n{}", told.join("\n"), outcome.result, outcome.stats, *outcome.truth)
 }
 
 #[track_caller]
