@@ -212,7 +212,7 @@ impl Refusal {
         Self { status: 501, message: format!("The sandbox does not simulate {method} {path}."), errors: Vec::new() }
     }
 
-    /// The body; `Errors` only with 400, because a client reads any `Errors` as a failed validation (octopus-api.md §29.7).
+    /// The body; `Errors` only with 400, because a client reads any `Errors` as a failed validation (octopus-api.md §29).
     pub(crate) fn body(&self) -> Value {
         let mut body = Map::new();
         body.insert("ErrorMessage".into(), json!(self.message));

@@ -325,7 +325,7 @@ fn supersede(state: &mut State, project: &str, new: &NewExecution, mut position:
     position
 }
 
-/// A deployment or run as it goes out (octopus-api.md §15.1, §17.3).
+/// A deployment or run as it goes out (octopus-api.md §15, §17.3).
 pub(crate) fn render(state: &State, index: usize) -> ExecutionText {
     let x = state.executions.share(index);
     let environment = state.store.name("environments", &x.environment);
