@@ -25,9 +25,12 @@ tenanted = "both"
 "#
     .replace("SIZE", &size.to_string());
     for n in 0..others {
-        text += &format!(
-            "[[tenants]]\nname = \"Tenant {n}\"\nprojects = {{ Quay = [\"Test\"] }}\n[[machines]]\nname = \"web-{n}\"\nenvironments = [\"Test\"]\n"
+        let (tenant, machine) = (
+            format!("[[tenants]]\nname = \"Tenant {n}\"\nprojects = {{ Quay = [\"Test\"] }}\n"),
+            format!("[[machines]]\nname = \"web-{n}\"\nenvironments = [\"Test\"]\n"),
         );
+        text.push_str(&tenant);
+        text.push_str(&machine);
     }
     build::state(&World::from_toml("test.toml", &text).expect("a good world"), "API-TEST")
 }
