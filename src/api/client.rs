@@ -480,8 +480,13 @@ impl Client {
             let now = self.clock().now().max(self.server_now()).to_string();
             request.headers_mut().extend(HeaderValue::try_from(now).ok().map(|now| (HeaderName::from_static("x-octorhai-now"), now)));
         }
+        let here = self.inner.settings.credential.server_here();
+        if here.is_none() {
+            // What cannot leave does not count.
+            self.sockets()?;
+        }
         self.inner.counter.lock().count(self.clock().now());
-        let response = if let Some(server) = self.inner.settings.credential.server_here() {
+        let response = if let Some(server) = here {
             let answered = answered_here(server, request).await.map_err(trouble)?;
             // In the words of a socket.
             answered.ok_or_else(|| tls::Trouble::cut("connection closed before message completed").into_no_answer())?
