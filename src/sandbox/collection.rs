@@ -132,6 +132,7 @@ const INDEXED: [&str; 3] = ["Name", "Slug", "ProjectId"];
 pub(crate) struct Docs {
     noun: Option<&'static Noun>,
     items: Vec<Option<Arc<Document>>>,
+    /// By their ids as they are and in lower case.
     by_id: HashMap<String, usize>,
     /// Member and value in lower case → where a document has or had it, ascending.
     by_member: HashMap<(&'static str, String), Vec<usize>>,
@@ -140,7 +141,9 @@ pub(crate) struct Docs {
 
 impl Docs {
     pub(crate) fn put(&mut self, doc: Value) {
-        let at = *self.by_id.entry(str_of(&doc, "Id").to_lowercase()).or_insert(self.items.len());
+        let id = str_of(&doc, "Id");
+        let at = *self.by_id.entry(id.to_lowercase()).or_insert(self.items.len());
+        self.by_id.insert(id.to_owned(), at);
         for member in INDEXED {
             if let Some(value) = doc.get(member).and_then(Value::as_str) {
                 let places = self.by_member.entry((member, value.to_lowercase())).or_default();
@@ -179,7 +182,9 @@ impl Docs {
     }
     pub(crate) fn remove(&mut self, id: &str) -> Option<Value> {
         let at = self.by_id.remove(&id.to_lowercase())?;
-        self.items[at].take().map(Document::into_tree)
+        let tree = self.items[at].take().map(Document::into_tree)?;
+        self.by_id.remove(str_of(&tree, "Id"));
+        Some(tree)
     }
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Value> {
         self.documents().map(|d| &d.tree)

@@ -108,7 +108,8 @@ pub(crate) fn check(state: &State, release: usize, new: &NewExecution) -> Result
     check_tenant(state, str_of(p, "TenantedDeploymentMode"), name, &r.project, new, Some(&r.channel))?;
     let environment = state.store.name("environments", &new.environment);
     let tenant = new.tenant.as_deref();
-    if !lifecycle::allowed(state, release, tenant).contains(&new.environment) {
+    // What is past went the way of its lifecycle: it was made so.
+    if !state.history && !lifecycle::allowed(state, release, tenant).contains(&new.environment) {
         return Err(Refusal::invalid(lifecycle::not_allowed(state, release, &new.environment, &r.version)));
     }
     let freezes = lifecycle::freezes(state, &r.project, &new.environment, tenant);
@@ -131,7 +132,9 @@ pub(crate) fn deploy(state: &mut State, release: usize, new: NewExecution) -> Re
     let (project, channel, space) = (r.project.clone(), r.channel.clone(), r.space.clone());
     let priority = new.priority.clone().unwrap_or_else(|| "LifecycleDefault".into());
     let first = priority == "On"
-        || (priority == "LifecycleDefault" && lifecycle::has_priority(state, &project, &channel, &space, &new.environment));
+        || (priority == "LifecycleDefault"
+            && !state.history
+            && lifecycle::has_priority(state, &project, &channel, &space, &new.environment));
     let (project_name, environment) = (state.store.name("projects", &project), state.store.name("environments", &new.environment));
     let mut description = format!("Deploy {project_name} release {} to {environment}", r.version);
     if let Some(t) = &new.tenant {
