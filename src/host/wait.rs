@@ -11,7 +11,7 @@ use super::{
     watch::Watcher,
 };
 use crate::{
-    api,
+    api::{self, TaskId},
     clock::{later, text},
     engine::{
         choice::Decide,
@@ -26,7 +26,10 @@ use jiff::{SignedDuration, Timestamp};
 use rhai::{Dynamic, FnPtr};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// What a look found.
 pub enum Look<T> {
@@ -253,10 +256,14 @@ impl Stretch {
 
     /// What [`Stretch::to_json`] wrote, and since when the whole wait lasts.
     fn again(host: &Host, tasks: &[Task], record: &Value) -> HostResult<(Timestamp, Self)> {
+        let mut by_id: HashMap<&TaskId, Vec<&Task>> = HashMap::new();
+        for task in tasks {
+            by_id.entry(&task.id).or_default().push(task);
+        }
         for seen in record["tasks"].as_array().into_iter().flatten() {
             let seen = <api::Task as api::decode::Document>::decode(seen.clone()).map_err(|problem| raise(problem.into_error("task")))?;
             let seen = Arc::new(seen);
-            for task in tasks.iter().filter(|t| t.id == seen.id) {
+            for task in by_id.get(&seen.id).into_iter().flatten() {
                 task.saw(host, Arc::clone(&seen));
             }
         }
@@ -264,8 +271,8 @@ impl Stretch {
         let Some(asked) = record["asked"].as_array() else { return Ok((began, Self::Over(record["came"] == true))) };
         let mut again = Vec::new();
         for one in asked {
-            if let Some(task) = tasks.iter().find(|t| one["task"] == t.id.as_str()) {
-                again.push((task.clone(), Interruption::from_record(task.place.clone(), &one["interruption"])?));
+            if let Some(task) = one["task"].as_str().and_then(|id| by_id.get(&TaskId::from(id))?.first()) {
+                again.push(((*task).clone(), Interruption::from_record(task.place.clone(), &one["interruption"])?));
             }
         }
         Ok((began, Self::Asked(again)))
@@ -471,10 +478,9 @@ pub fn cancel_all(host: &Host, open: &[Task]) -> HostResult<(usize, Vec<String>)
 impl Host {
     /// Cancels or leaves tasks when the run is cancelled; with a fresh token, because the run's own is set.
     pub fn decide_on_cancel(&self, open: &[Task], cancel: bool) {
-        for task in open {
-            // Decided here: the end of the run does not ask again.
-            self.started.lock().retain(|t| !t.same(task));
-        }
+        // Decided here: the end of the run does not ask again.
+        let decided: HashSet<&TaskId> = open.iter().map(|task| &task.id).collect();
+        self.started.lock().retain(|t| !decided.contains(&t.id) || !open.iter().any(|task| t.same(task)));
         if cancel {
             self.cancel_on_the_way_out(open);
         }
