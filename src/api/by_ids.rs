@@ -1,7 +1,11 @@
 //! Documents that are asked for by id: many in one request, and each id once.
 
-use super::{address::Route, client::Client, decode::Document};
-use crate::error::Result;
+use super::{
+    address::Route,
+    client::Client,
+    decode::{Document, Problem},
+};
+use crate::{error::Result, json::JsonSlice};
 use std::{collections::HashSet, hash::Hash};
 
 /// Ids asked for in one request; more make an address too long for some proxies.
@@ -11,18 +15,24 @@ impl Client {
     /// Asks for documents of the collection `all` by id and gives each to `take`; ids that the server does not know are left out.
     ///
     /// An id that comes twice is asked for once: the deployments of a year have few releases. `limit` is how many documents a request may
-    /// bring; without one its answers are read to their end.
+    /// bring; without one its answers are read to their end. `make` makes a document of its JSON.
     pub(super) async fn each_by_id<T: Document, I: AsRef<str> + Eq + Hash>(
         &self,
         all: &Route,
         ids: &[I],
         limit: Option<usize>,
+        make: impl Fn(JsonSlice<'_>) -> Result<T, Problem>,
         mut take: impl FnMut(T),
     ) -> Result<()> {
         let mut met = HashSet::with_capacity(ids.len());
         let unique: Vec<&I> = ids.iter().filter(|id| met.insert(*id)).collect();
         for batch in unique.chunks(BATCH) {
-            self.list::<T>(&all.clone().list("ids", batch), limit).await?.into_iter().for_each(&mut take);
+            let take = |one: T| {
+                let weight = one.held() + size_of::<T>();
+                take(one);
+                Some(weight)
+            };
+            self.each_read(&all.clone().list("ids", batch), limit, &make, take).await?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use jiff::{Timestamp, fmt::temporal::Pieces, tz::Offset};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Why a body did not fit: where in it, and what is wrong there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +200,26 @@ impl<T: FromJson> FromJson for Option<T> {
     const EMPTY_IS_ABSENT: bool = T::EMPTY_IS_ABSENT;
     fn held(&self) -> usize {
         self.as_ref().map_or(0, T::held)
+    }
+}
+
+impl<T: FromJson> FromJson for Arc<T> {
+    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
+        T::read(json).map(Self::new)
+    }
+    fn held(&self) -> usize {
+        size_of::<T>() + T::held(self)
+    }
+}
+
+/// A document that others hold too.
+impl<T: Document> Document for Arc<T> {
+    const NOUN: &'static str = T::NOUN;
+    fn decode(body: impl Into<JsonText>) -> Result<Self, Problem> {
+        T::decode(body).map(Self::new)
+    }
+    fn raw(&self) -> &JsonText {
+        T::raw(self)
     }
 }
 

@@ -148,13 +148,8 @@ impl Poller {
         // Dropped on every way out, also when the caller is cancelled in the middle.
         let _done = Refreshing(self);
         let mut found: HashMap<TaskId, Arc<Task>> = HashMap::with_capacity(ids.len());
-        let take = |task: Task| {
-            // A task that has not changed stays the one that its waits hold already: what was read of it goes at once.
-            let before = self.0.state.lock().watched.get(&task.id).and_then(|entry| entry.task.clone());
-            let task = before.filter(|before| **before == task).unwrap_or_else(|| Arc::new(task));
-            drop(found.insert(task.id.clone(), task));
-        };
-        self.0.space.until(until).each_known_task(ids, take).await?;
+        let before = |id| self.0.state.lock().watched.get(&id).and_then(|entry| entry.task.clone());
+        self.0.space.until(until).each_polled_task(ids, before, |task| drop(found.insert(task.id.clone(), task))).await?;
         let now = self.clock().now();
         let mut state = self.0.state.lock();
         for id in ids {

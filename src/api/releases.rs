@@ -1,7 +1,7 @@
 //! Releases: find, compare, create, block and unblock them.
 
 use super::channels::Channel;
-use super::decode::{Links, document};
+use super::decode::{FromJson, Links, document};
 use super::encode::editable;
 use super::id::{ChannelId, DefectId, ProjectId, ReleaseId};
 use super::meant::same_word;
@@ -190,7 +190,7 @@ impl SpaceClient {
 
     /// Gives those of the releases that the server knows to `take`, one after the other.
     pub async fn each_known_release(&self, ids: &[ReleaseId], take: impl FnMut(Release)) -> Result<()> {
-        self.client().each_by_id(&self.route("releases"), ids, None, take).await
+        self.client().each_by_id(&self.route("releases"), ids, None, Release::read, take).await
     }
 
     /// A project's releases, newest first.

@@ -65,14 +65,14 @@ impl Client {
 
     /// Reads the first page of a collection, of at most `limit` items; also how many items there are in all.
     pub async fn list_first<T: Document>(&self, route: &Route, limit: usize) -> Result<(Vec<T>, usize)> {
-        let mut page = self.page::<T>(&route.clone().with("skip", 0).with("take", limit)).await?;
+        let mut page = self.page(&route.clone().with("skip", 0).with("take", limit), &T::read).await?;
         let total = page.total.unwrap_or(page.items.len());
         page.items.truncate(limit);
         Ok((page.items, total))
     }
 
-    /// Reads one page.
-    async fn page<T: Document>(&self, route: &Route) -> Result<Page<T>> {
+    /// Reads one page, each item with `read`.
+    async fn page<T: Document>(&self, route: &Route, read: &impl Fn(JsonSlice<'_>) -> Result<T, Problem>) -> Result<Page<T>> {
         let within = |problem: Problem, noun: &str| {
             let error = problem.into_error(noun);
             let told = Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str())).with("path", route.as_str());
@@ -82,7 +82,7 @@ impl Client {
         let parse = |body: JsonText| {
             let page = Page::of(body.json()).map_err(|problem| within(problem, &format!("list of {}s", T::NOUN)))?;
             let item = |(index, item): (usize, JsonSlice<'_>)| {
-                T::read(item).map_err(|problem| within(problem.in_item(index).in_member("Items"), T::NOUN))
+                read(item).map_err(|problem| within(problem.in_item(index).in_member("Items"), T::NOUN))
             };
             let items = page.items.into_iter().enumerate().map(item).collect::<Result<_>>()?;
             Ok(Page { items, total: page.total, next: page.next })
@@ -114,7 +114,18 @@ impl Client {
     ///
     /// # Errors
     /// `bad_answer` for a list that has no end or is larger than `bounded` says, and for one that breaks off before its end.
-    pub async fn each<T: Document>(&self, route: &Route, limit: Option<usize>, mut take: impl FnMut(T) -> Option<usize>) -> Result<()> {
+    pub async fn each<T: Document>(&self, route: &Route, limit: Option<usize>, take: impl FnMut(T) -> Option<usize>) -> Result<()> {
+        self.each_read(route, limit, T::read, take).await
+    }
+
+    /// [`Client::each`] where `make` makes the items of their JSON, and need not make again what it knows.
+    pub(super) async fn each_read<T: Document>(
+        &self,
+        route: &Route,
+        limit: Option<usize>,
+        make: impl Fn(JsonSlice<'_>) -> Result<T, Problem>,
+        mut take: impl FnMut(T) -> Option<usize>,
+    ) -> Result<()> {
         let mut read = 0;
         let mut known: HashSet<String> = HashSet::new();
         let (mut start, mut said) = (0, None);
@@ -123,7 +134,7 @@ impl Client {
         let mut next = at(0);
         loop {
             reading.turn(read)?;
-            let page = self.page::<T>(&next).await?;
+            let page = self.page(&next, &make).await?;
             let gone = said.zip(page.total).map_or(0, |(before, now): (usize, usize)| before.saturating_sub(now)).min(start);
             said = page.total;
             if gone > 0 {

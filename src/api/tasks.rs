@@ -3,17 +3,17 @@
 use super::address::Route;
 use super::by_ids::BATCH;
 use super::client::Client;
-use super::decode::{Links, document, part, words};
+use super::decode::{FromJson, Links, document, part, words};
 use super::deployments::Deployment;
 use super::id::{DeploymentId, EnvironmentId, ProjectId, RunbookId, RunbookRunId, SpaceId, TaskId, TenantId};
 use super::repeated::is_doubt;
 use super::runbooks::RunbookRun;
 use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
-use crate::json::JsonText;
+use crate::json::{JsonSlice, JsonText};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 words! {
     /// The state of a task (octopus-api.md §18.2; the numbers are those of old servers).
@@ -382,7 +382,24 @@ impl SpaceClient {
     /// Gives those of the tasks that the server knows to `take`, one after the other.
     pub(crate) async fn each_known_task(&self, ids: &[TaskId], take: impl FnMut(Task)) -> Result<()> {
         // `take` must be said: 30 is the default even for ids.
-        self.client().each_by_id(&self.route("tasks"), ids, Some(BATCH), take).await
+        self.client().each_by_id(&self.route("tasks"), ids, Some(BATCH), Task::read, take).await
+    }
+
+    /// [`SpaceClient::each_known_task`] where a task that is as it was `before` is not read again: most are, each time they are polled.
+    pub(super) async fn each_polled_task(
+        &self,
+        ids: &[TaskId],
+        before: impl Fn(TaskId) -> Option<Arc<Task>>,
+        take: impl FnMut(Arc<Task>),
+    ) -> Result<()> {
+        let make = |json: JsonSlice<'_>| {
+            let id = json.get("Id").and_then(JsonSlice::text);
+            match id.and_then(|id| before((*id).into())).filter(|before| before.raw.as_str() == json.as_str()) {
+                Some(unchanged) => Ok(unchanged),
+                None => Arc::<Task>::read(json),
+            }
+        };
+        self.client().each_by_id(&self.route("tasks"), ids, Some(BATCH), make, take).await
     }
 
     /// Tasks, newest first.
