@@ -353,10 +353,12 @@ impl LibraryBuilder {
             self.raw(name, &[own], |_, args| Ok(args[0].flatten_clone().cast::<T>().to_string().into()));
         }
         self.compared::<T>();
-        let property = |value: &Dynamic, call: &Call<'_>, name: &str| match value.is_shared() {
-            // Not locked while a property asks the server.
-            true => value.clone().try_cast::<T>()?.property(call, name),
-            false => value.read_lock::<T>()?.property(call, name),
+        let property = |value: &Dynamic, call: &Call<'_>, name: &str| {
+            if value.is_shared() {
+                // Not locked while a property asks the server.
+                return value.clone().try_cast::<T>()?.property(call, name);
+            }
+            value.read_lock::<T>()?.property(call, name)
         };
         ROWS.write().insert(own, RowType { doc: T::DOC, property });
         self.describe(T::DOC);

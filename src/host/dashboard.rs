@@ -180,6 +180,11 @@ crate::options! {
     }
 }
 
+/// What an item is about: of two about the same, one is the previous deployment.
+fn spot(item: &api::DashboardItem) -> (&Option<ProjectId>, &Option<EnvironmentId>, &Option<TenantId>) {
+    (&item.project_id, &item.environment_id, &item.tenant_id)
+}
+
 /// Rows of the dashboard, by project, environment (in sort order) and tenant.
 pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>> {
     let mut environments = Vec::new();
@@ -216,9 +221,6 @@ pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>
     let items = place.space.dashboard_items(&environment_ids, &project_ids, &tenants).await?;
     if items.iter().any(|i| i.tenant_id.is_some()) {
         place.remember_tenants(place.space.tenants(&api::TenantQuery::default()).await?);
-    }
-    fn spot(item: &api::DashboardItem) -> (&Option<ProjectId>, &Option<EnvironmentId>, &Option<TenantId>) {
-        (&item.project_id, &item.environment_id, &item.tenant_id)
     }
     // The first of several counts, as the server sorts them.
     let mut previous = HashMap::new();
