@@ -164,7 +164,7 @@ for day in 0..7 {
 /// All projects, and then one line.
 const PROJECTS: &str = "print(projects().len());";
 const WAITS: &str = r#"wait(projects().map(|project| deploy(project, "1.1.0", "Production")), #{timeout: "1d"});"#;
-const WIDE: &str = r#"parallel((0..1000).map(|n| n), |n| project(`Project ${n}`), #{width: 200});"#;
+const WIDE: &str = "let names = projects().map(|one| one.name); parallel(names, |name| project(name), #{width: 200});";
 
 fn rows(count: usize) -> String {
     format!("print(report(deployments(#{{limit: {count}}}), #{{format: \"csv\"}}).len());")

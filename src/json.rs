@@ -401,7 +401,7 @@ mod tests {
         if let Some(members) = json.members() {
             return members.map(|(name, value)| (name.into_owned(), piecewise(value))).collect();
         }
-        json.text().map_or_else(|| json.tree(), |text| text.into())
+        json.text().map_or_else(|| json.tree(), Into::into)
     }
 
     #[test]
@@ -427,7 +427,7 @@ mod tests {
         );
         assert!(matches!(walk(text.as_bytes(), 2, &mut |_| true), Err(NotWalked::TooDeep)));
         assert!(matches!(walk(text.as_bytes(), 3, &mut |token| token != JsonToken::Name("c")), Err(NotWalked::Stopped)));
-        assert!(matches!(walk(&[b'['; 1_000_000], 64, &mut |_| true), Err(NotWalked::TooDeep)));
+        assert!(matches!(walk(&vec![b'['; 1_000_000], 64, &mut |_| true), Err(NotWalked::TooDeep)));
     }
 
     #[test]

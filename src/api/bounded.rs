@@ -84,7 +84,9 @@ pub(super) async fn body(response: Response<Content>, form: Form) -> Result<Resu
     }
     let mut body = Vec::with_capacity(limit - room);
     // Each piece goes when it is copied.
-    chunks.into_iter().for_each(|chunk| body.extend_from_slice(&chunk));
+    for chunk in chunks {
+        body.extend_from_slice(&chunk);
+    }
     Ok(Ok(body))
 }
 

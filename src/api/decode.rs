@@ -126,7 +126,7 @@ impl<'a> Members<'a> {
 
 /// Reads what may be absent.
 pub fn maybe<T: FromJson>(json: Option<JsonSlice<'_>>) -> Result<T, Problem> {
-    match json.filter(|json| !json.is_null() && !(T::EMPTY_IS_ABSENT && json.as_str() == "\"\"")) {
+    match json.filter(|json| !(json.is_null() || T::EMPTY_IS_ABSENT && json.as_str() == "\"\"")) {
         Some(json) => T::read(json),
         None => T::absent().ok_or_else(|| Problem::new("it is missing")),
     }
@@ -172,7 +172,7 @@ impl FromJson for bool {
 
 impl FromJson for i64 {
     fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
-        let number = json.is_number().then(|| json.tree()).unwrap_or_default();
+        let number = if json.is_number() { json.tree() } else { Value::Null };
         number
             .as_i64()
             .or_else(|| number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 9e15).map(|f| f as i64))

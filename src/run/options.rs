@@ -126,7 +126,7 @@ impl RunOptions {
             params: file(&self.params),
             artifacts: place(&self.artifacts),
             smtp: self.smtp.as_ref().map(Address::without_password),
-            locks: self.locks.as_ref().map(|locks| locks.without_password().from_anywhere(place)),
+            locks: self.locks.as_ref().map(|locks| locks.without_password().known_from_anywhere(place)),
             ..self.clone()
         };
         let usual = members(&Self::default());
@@ -188,7 +188,7 @@ impl Address {
     }
 
     /// A folder from wherever the run goes on; words of ours and addresses stay.
-    fn from_anywhere(self, place: impl Fn(&Path) -> PathBuf) -> Self {
+    fn known_from_anywhere(self, place: impl Fn(&Path) -> PathBuf) -> Self {
         match self {
             Self::Written(text) if !matches!(text.as_str(), "octopus" | "store") && !text.contains("://") => {
                 Self::Written(place(Path::new(&text)).display().to_string())
@@ -240,7 +240,7 @@ mod tests {
         };
         let (target, options) = all.record();
         assert_eq!(target.as_object().map(Map::len), Some(DECIDING.len()));
-        assert_eq!(target.as_object().map(Map::len).unwrap_or(0) + options.as_object().map(Map::len).unwrap_or(0), members(&all).len());
+        assert_eq!([&target, &options].iter().filter_map(|half| half.as_object()).map(Map::len).sum::<usize>(), members(&all).len());
         assert_eq!(members(&RunOptions::of_record(&target, &options).expect("a record")), members(&all));
     }
 

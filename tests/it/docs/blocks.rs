@@ -50,7 +50,7 @@ fn blocks(language: &str) -> Vec<Block> {
     for entry in fs::read_dir(root().join("docs")).expect("docs/ is there").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         // Pages in folders are for the people who build this.
-        if name != "reference.md" && name.ends_with(".md") {
+        if name != "reference.md" && entry.path().is_file() {
             paths.push(format!("docs/{name}"));
         }
     }
