@@ -1,6 +1,8 @@
 //! Reading Octopus's JSON into typed documents, leniently where servers differ and strictly where it matters.
 //!
-//! A document is read from its text: members that have a type become values, the others stay in `raw` as text. `null`, `""` and absent are the same for references (octopus-api.md §1); unknown members are kept in `raw`; a member
+//! A document is read from its text: members that have a type become values, the others stay in `raw` as text.
+//!
+//! `null`, `""` and absent are the same for references (octopus-api.md §1); unknown members are kept in `raw`; a member
 //! that is missing or of the wrong shape is an error that names its path (`Items[3].QueueTime`).
 
 use super::bounded::weight;

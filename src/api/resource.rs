@@ -97,7 +97,8 @@ impl Client {
     pub async fn list_while<T: Document>(&self, route: &Route, limit: Option<usize>, wanted: impl Fn(&T) -> bool) -> Result<Vec<T>> {
         let mut items = Vec::new();
         let take = |item: T| {
-            let weight = wanted(&item).then(|| item.held() + size_of::<T>());
+            // Its text comes once more in the record of the run.
+            let weight = wanted(&item).then(|| item.held() + item.raw().as_str().len() + size_of::<T>());
             items.extend(weight.map(|_| item));
             weight
         };

@@ -266,6 +266,48 @@ mod tests {
         );
     }
 
+    /// A text as the server may spell it: every character as an escape.
+    fn escaped(value: &Value) -> String {
+        let escapes = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+        match value {
+            Value::String(text) => format!("\"{}\"", escapes(text)),
+            Value::Array(items) => format!("[{}]", items.iter().map(escaped).collect::<Vec<_>>().join(",")),
+            Value::Object(members) => {
+                let member = |(name, value): (&String, &Value)| format!("\"{}\":{}", escapes(name), escaped(value));
+                format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(","))
+            }
+            other => other.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_text_is_sealed_as_its_values_are() {
+        let sealer = sealer(SECRETS, "unnamed");
+        let error = Error::new(crate::error::Kind::Refused, "no hush-hush").with("x", "an unnamed one").to_record();
+        for value in [
+            json!({"a": [{"b": ["pw=hush-hush"]}], "c": 1.5}),
+            json!({"a": {"x hush-hush": null}}),
+            json!(["an unnamed one", "", {}, []]),
+            json!([{"answer": {"\u{10FFFD}": "\u{10FFFD}=Token\u{10FFFD}"}}]),
+            json!([1, {"path": "/x", "error": error}]),
+            json!({"kind": "refused", "message": "no", "help": [], "facts": {"token": "API-ABCDEFGHIJKLMNOPQRSTUVWXYZ"}}),
+            json!([[[["hush-hush"]]], "no secret"]),
+        ] {
+            let sealed = sealer.seal(value.clone());
+            for spelling in [value.to_string(), escaped(&value)] {
+                let text = sealer.seal_text(serde_json::from_str(&spelling).expect("JSON"));
+                assert_eq!(text.as_str(), sealed.to_string(), "{spelling}");
+                let mut raw = spelling.clone().into_bytes();
+                let text = sealer.seal_text(JsonText::read(&mut raw, 64, &mut |_| true).expect("JSON"));
+                assert_eq!(text, sealed, "{spelling}");
+                assert_ne!(text.as_str(), spelling, "{spelling}");
+                assert_eq!(sealer.open_text(text.clone()).map(|text| text.tree()), sealer.open(sealed.clone()));
+            }
+        }
+        let plain = JsonText::from(json!({"kind": "x", "message": "y", "help": [{"facts": 1}], "more": "no secret"}));
+        assert_eq!(sealer.seal_text(plain.clone()).as_str(), plain.as_str());
+    }
+
     #[test]
     fn what_cannot_be_filled_in_is_an_error() {
         let sealed = sealer(SECRETS, "unnamed").seal(json!("pw=hush-hush"));

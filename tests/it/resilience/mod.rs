@@ -2,6 +2,8 @@
 
 mod branches;
 mod cancel;
+#[cfg(target_os = "linux")]
+mod documents;
 mod foreign;
 mod golden;
 #[cfg(target_os = "linux")]

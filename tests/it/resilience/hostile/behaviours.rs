@@ -321,7 +321,7 @@ pub const ALL: &[Behaviour] = &[
         says: None,
         answer: |to, asked| {
             let skip = asked.request.number("skip");
-            let item = |n: usize| json!({"Id": format!("Projects-{n}"), "Name": format!("P{n}"), "Slug": format!("p{n}"), "Description": "d".repeat(4000)});
+            let item = |n: usize| json!({"Id": format!("Projects-{n}"), "Name": format!("P{n}"), "Slug": format!("p{n}"), "Description": "d".repeat(3000)});
             let items: Vec<_> = (skip..(skip + 500).min(10_000)).map(item).collect();
             respond(to, "200 OK", JSON, &json!({"Items": items, "TotalResults": 10_000}).to_string())
         },
