@@ -43,7 +43,15 @@ impl Answer {
 
     /// The body, whatever it is.
     pub(crate) fn content(self) -> String {
-        String::from_utf8(self.body).unwrap_or_else(|other| String::from_utf8_lossy(other.as_bytes()).into_owned())
+        String::from_utf8(self.body).unwrap_or_else(|other| {
+            let pieces = || {
+                other.as_bytes().utf8_chunks().flat_map(|piece| [piece.valid(), if piece.invalid().is_empty() { "" } else { "\u{fffd}" }])
+            };
+            // Room for all at once: a text that grows is there twice each time it does.
+            let mut text = String::with_capacity(pieces().map(str::len).sum());
+            text.extend(pieces());
+            text
+        })
     }
 
     /// The body as JSON; an empty one is null.
