@@ -107,6 +107,11 @@ impl SpaceClient {
         self.client.read_as(&self.absolute(path), Ok).await
     }
 
+    /// A write as [`SpaceClient::raw`], whose answer is not read into yet.
+    pub async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Result<JsonText> {
+        self.client.send(method, &self.absolute(path), body).await
+    }
+
     fn absolute(&self, path: &str) -> String {
         let is_absolute = ["/api", "/sandbox/", "~/", "http://", "https://"].iter().any(|head| path.starts_with(head));
         if is_absolute { path.to_owned() } else { self.route(path).as_str().to_owned() }

@@ -11,6 +11,7 @@ use crate::{
     engine::thrown::{HostResult, Raise, raise},
     error::{Error, Kind, Result},
     journal::{Step, StepState},
+    json::JsonText,
 };
 use jiff::{SignedDuration, Timestamp};
 use rhai::EvalAltResult;
@@ -105,9 +106,9 @@ impl api::marked::Sending for Attempt {
 /// The outcome of an effect, for the record.
 pub trait Outcome: Sized {
     /// As JSON.
-    fn record(&self) -> Value;
+    fn record(&self) -> JsonText;
     /// From what [`Outcome::record`] made.
-    fn restore(record: &Value) -> Result<Self>;
+    fn restore(record: JsonText) -> Result<Self>;
     /// Whether the effect goes on when its function returns: then its step keeps its intent, and whoever ends it writes the outcome.
     fn goes_on(&self) -> bool {
         false
@@ -115,31 +116,31 @@ pub trait Outcome: Sized {
 }
 
 impl Outcome for () {
-    fn record(&self) -> Value {
-        Value::Null
+    fn record(&self) -> JsonText {
+        JsonText::default()
     }
-    fn restore(_: &Value) -> Result<Self> {
+    fn restore(_: JsonText) -> Result<Self> {
         Ok(())
     }
 }
 
-impl Outcome for Value {
-    fn record(&self) -> Value {
+impl Outcome for JsonText {
+    fn record(&self) -> JsonText {
         self.clone()
     }
-    fn restore(record: &Value) -> Result<Self> {
-        Ok(record.clone())
+    fn restore(record: JsonText) -> Result<Self> {
+        Ok(record)
     }
 }
 
 macro_rules! documents {
     ($($type:ty: $noun:literal),*) => { $(
         impl Outcome for $type {
-            fn record(&self) -> Value {
-                self.raw.tree()
+            fn record(&self) -> JsonText {
+                self.raw.clone()
             }
-            fn restore(record: &Value) -> Result<Self> {
-                <$type as api::decode::Document>::decode(record.clone()).map_err(|problem| problem.into_error($noun))
+            fn restore(record: JsonText) -> Result<Self> {
+                <$type as api::decode::Document>::decode(record).map_err(|problem| problem.into_error($noun))
             }
         }
     )* };
@@ -194,7 +195,7 @@ impl Host {
                 self.was_busy(ended.duration_since(at_work_since(step)));
             }
             match step.state {
-                StepState::Done => return T::restore(&step.outcome.tree()).raise(),
+                StepState::Done => return T::restore(step.outcome.clone()).raise(),
                 StepState::Failed => return Err(raise(step.failure())),
                 StepState::Intent => {}
             }

@@ -13,11 +13,12 @@ use crate::{
     error::{Class, Error, Kind, Result},
     event::{Level, What},
     journal::{Step, StepState},
+    json::JsonText,
     mail::{Letter, Mailer},
 };
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The first pause, which doubles up to the longest.
@@ -37,15 +38,15 @@ pub enum Posted {
 }
 
 impl Outcome for Posted {
-    fn record(&self) -> Value {
-        match self {
+    fn record(&self) -> JsonText {
+        JsonText::from(match self {
             Self::Sent => json!({"ok": null}),
             Self::Failed(error) | Self::Kept(error) => json!({"error": error.to_record()}),
-        }
+        })
     }
 
-    fn restore(record: &Value) -> Result<Self> {
-        Ok(record.get("error").map_or(Self::Sent, |error| Self::Failed(Error::from_record(error))))
+    fn restore(record: JsonText) -> Result<Self> {
+        Ok(record.tree().get("error").map_or(Self::Sent, |error| Self::Failed(Error::from_record(error))))
     }
 
     fn goes_on(&self) -> bool {

@@ -4,6 +4,7 @@ use super::{Host, place::Place};
 use crate::{
     engine::{options::Data, thrown::to_json},
     error::{Kind, Result},
+    json::JsonText,
 };
 use rhai::Dynamic;
 use serde_json::Value;
@@ -55,7 +56,7 @@ crate::functions! {
     }
 }
 
-fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> crate::engine::thrown::HostResult<Value> {
+fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> crate::engine::thrown::HostResult<JsonText> {
     let place = host.place();
     let body = body.map(to_json);
     let arguments = serde_json::json!({"method": method, "path": path, "body": body});
@@ -64,7 +65,7 @@ fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> crate:
             ("DELETE", _) => delete(&place, path, attempt.may_be_done()).await,
             ("PUT", Some(body)) => {
                 let there = if attempt.may_be_done() { read(&place, path).await? } else { None };
-                if let Some(now) = there.filter(|now| is_as(now, body)) {
+                if let Some(now) = there.filter(|now| is_as(&now.tree(), body)) {
                     return Ok(now);
                 }
                 // Sent again, it might undo what others did since.
@@ -73,15 +74,15 @@ fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> crate:
             }
             _ => {
                 attempt.once(&format!("`{method} {path}`"))?;
-                place.space.raw(method, path, body.as_ref()).await
+                place.space.send(method, path, body.as_ref()).await
             }
         }
     })
 }
 
 /// What is there, if it can be read.
-async fn read(place: &Place, path: &str) -> Result<Option<Value>> {
-    match place.space.raw("GET", path, None).await {
+async fn read(place: &Place, path: &str) -> Result<Option<JsonText>> {
+    match place.space.read(path).await {
         Ok(document) => Ok(Some(document)),
         // What can only be deleted or written has nothing to say.
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Refused | Kind::Forbidden) => Ok(None),
@@ -90,19 +91,19 @@ async fn read(place: &Place, path: &str) -> Result<Option<Value>> {
 }
 
 /// Deletes what is there: gone is gone, whoever of two deliveries was the first.
-async fn delete(place: &Place, path: &str, may_be_done: bool) -> Result<Value> {
+async fn delete(place: &Place, path: &str, may_be_done: bool) -> Result<JsonText> {
     let was_there = read(place, path).await?.is_some();
-    let gone = async || Ok(if was_there && read(place, path).await?.is_none() { Some(Value::Null) } else { None });
+    let gone = async || Ok(if was_there && read(place, path).await?.is_none() { Some(JsonText::default()) } else { None });
     if may_be_done && !was_there {
-        return Ok(Value::Null);
+        return Ok(JsonText::default());
     }
-    place.space.client().repeat(|| place.space.raw("DELETE", path, None), gone).await
+    place.space.client().repeat(|| place.space.send("DELETE", path, None), gone).await
 }
 
 /// Puts a document: one that is there as it was sent is done.
-async fn put(place: &Place, path: &str, body: &Value) -> Result<Value> {
-    let same = async || Ok(read(place, path).await?.filter(|now| is_as(now, body)));
-    place.space.client().repeat(|| place.space.raw("PUT", path, Some(body)), same).await
+async fn put(place: &Place, path: &str, body: &Value) -> Result<JsonText> {
+    let same = async || Ok(read(place, path).await?.filter(|now| is_as(&now.tree(), body)));
+    place.space.client().repeat(|| place.space.send("PUT", path, Some(body)), same).await
 }
 
 /// Whether a document holds what was sent, but for what the server counts and writes itself.
