@@ -268,7 +268,7 @@ mod tests {
 
     /// A text as the server may spell it: every character as an escape.
     fn escaped(value: &Value) -> String {
-        let escapes = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+        let escapes = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat();
         match value {
             Value::String(text) => format!("\"{}\"", escapes(text)),
             Value::Array(items) => format!("[{}]", items.iter().map(escaped).collect::<Vec<_>>().join(",")),
