@@ -270,12 +270,9 @@ fn two_hundred_megabytes_of_json_are_refused_in_little_memory() {
             .spawn()
             .expect("octorhai starts");
         // The most it ever held, as long as the system tells.
-        let status = format!("/proc/{}/status", child.id());
-        let mut most = 0_u64;
+        let mut most = 0;
         while child.try_wait().expect("a child").is_none() {
-            let text = fs::read_to_string(&status).unwrap_or_default();
-            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-            most = most.max(line.trim().trim_end_matches(" kB").parse().unwrap_or(0));
+            most = most.max(support::memory::most(&child).unwrap_or(0));
             thread::sleep(std::time::Duration::from_millis(2));
         }
         let mut err = String::new();

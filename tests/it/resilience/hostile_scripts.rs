@@ -1,7 +1,7 @@
 //! Scripts that try to abort, hang or starve the process: each is ended with a clear error, what must happen afterwards happens, and the process
 //! never takes more memory than docs/security.md says.
 
-use crate::support::{Ran, going::Going, ground::Ground, octorhai_command, standalone::Standalone};
+use crate::support::{Ran, going::Going, ground::Ground, memory, octorhai_command, standalone::Standalone};
 use octorhai::journal::RunState;
 use std::{
     fs,
@@ -159,16 +159,13 @@ fn watched(mut child: Child) -> (Ran, u64) {
         let _ended = err.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     });
-    let status_file = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     for _ in 0..60_000 {
         if let Some(status) = child.try_wait().expect("a child") {
             let ran = Ran { code: status.code().unwrap_or(-1), stdout: stdout.join().expect("read"), stderr: stderr.join().expect("read") };
             return (ran, peak);
         }
-        let status = fs::read_to_string(&status_file).unwrap_or_default();
-        let seen = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
-        peak = seen.unwrap_or(peak).max(peak);
+        peak = memory::most(&child).unwrap_or(peak).max(peak);
         std::thread::sleep(Duration::from_millis(10));
     }
     let _gone = child.kill();

@@ -9,6 +9,8 @@ pub mod ground;
 pub mod http;
 pub mod kits;
 pub mod listening;
+#[cfg(target_os = "linux")]
+pub mod memory;
 pub mod octostache;
 pub mod payloads;
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 mod behaviours;
 mod server;
 
-use crate::support::{octorhai_command, shop, standalone::Standalone};
+use crate::support::{memory, octorhai_command, shop, standalone::Standalone};
 use behaviours::{ALL, Behaviour, On};
 use server::{Hostile, Request, recorder};
 use std::{
@@ -116,12 +116,10 @@ fn run(behaviour: &Behaviour, verb: &Verb, elsewhere: &str) -> (Ended, usize) {
     };
     let stdout = reader(Box::new(child.stdout.take().expect("piped")));
     let stderr = reader(Box::new(child.stderr.take().expect("piped")));
-    let (status, pause) = (format!("/proc/{}/status", child.id()), Duration::from_millis(5));
+    let pause = Duration::from_millis(5);
     let (mut most, mut waited) = (0, Duration::ZERO);
     let code = loop {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        most = most.max(line.trim().trim_end_matches(" kB").parse().unwrap_or(0));
+        most = most.max(memory::most(&child).unwrap_or(0));
         if let Some(status) = child.try_wait().expect("a child") {
             break status.code();
         }
