@@ -1,7 +1,7 @@
 //! `octorhai sandbox`: a simulated Octopus Server in a process of its own, for any client, until Ctrl-C.
 
 use super::{
-    signals,
+    connect, signals,
     subcommand::{Stage, Subcommand},
     ui::Ui,
     worlds,
@@ -115,9 +115,7 @@ fn serve(
     log: Option<&Path>,
     tell: impl FnOnce(Ready),
 ) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|why| Error::bug(format!("cannot start threads: {why}")))?;
-    runtime.block_on(async {
+    connect::runtime()?.block_on(async {
         let (sandbox, ready) = start(world, address, speed, hosts).await?;
         if let Some(log) = log {
             sandbox.log_to(log)?;
