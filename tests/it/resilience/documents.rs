@@ -1,6 +1,6 @@
 //! What documents of the server cost: memory grows with their text, and no tree of values stays behind them.
 
-use crate::support::{octorhai_command, standalone::Standalone};
+use crate::support::{memory, octorhai_command, standalone::Standalone};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -18,12 +18,11 @@ fn most(projects: usize, arguments: &[&str]) -> u64 {
     let mut child = command.args(["run", "--server", &world.url]).args(arguments).arg("x.rhai").spawn().expect("octorhai starts");
     let mut told = String::new();
     BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut told).expect("read");
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it sleeps");
+    let most = memory::most(&child).expect("it sleeps");
     child.kill().expect("it can be ended");
     child.wait().expect("it ends");
     assert_eq!(told.trim(), projects.to_string());
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line");
-    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    most << 10
 }
 
 #[test]
