@@ -51,8 +51,7 @@ pub(crate) fn build(base: &Base, settings: &Settings) -> Result<reqwest::Client>
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| Error::bug(format!("TLS has no protocol versions: {e}")))?;
-    let mut config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     builder().tls_backend_preconfigured(config).build().map_err(|e| broken(&e))
 }
 

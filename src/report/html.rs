@@ -5,32 +5,48 @@ use super::{
     write::is_numeric,
 };
 use crate::tame;
-use minijinja::{AutoEscape, Environment, context};
-
-const TEMPLATE: &str = include_str!("table.html");
+use maud::{Markup, html};
 
 /// A fragment in one `<div>`, every style inline: mail programs drop style sheets.
 pub(super) fn fragment(rows: &Rows, title: Option<&str>) -> String {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let numeric: Vec<bool> = (0..rows.columns.len()).map(|n| is_numeric(rows, n)).collect();
-    let lines: Vec<Vec<minijinja::Value>> = rows
-        .rows
-        .iter()
-        .map(|row| {
-            row.iter()
-                .map(|cell| {
-                    let shown = tame::text(&cell.shown()).into_owned();
-                    let lines: Vec<String> = shown.lines().map(str::to_owned).collect();
-                    let link = (shown.starts_with("https://") || shown.starts_with("http://")) && !shown.contains(char::is_whitespace);
-                    context! { lines => lines, link => link.then_some(shown), colours => colours(cell).map(Vec::from), number => cell.is_number() }
-                })
-                .collect()
-        })
-        .collect();
-    environment
-        .render_str(TEMPLATE, context! { title => title.map(|title| tame::text(title).into_owned()), columns => rows.columns.clone(), numeric => numeric, rows => lines })
-        .expect("the template is ours and gets what it names")
+    let side = |is_number: bool| if is_number { "right" } else { "left" };
+    let heading = |n: usize| {
+        format!("padding:6px 12px;text-align:{};background-color:#f2f4f6;border-bottom:2px solid #d5d9de", side(is_numeric(rows, n)))
+    };
+    let style = |cell: &Cell| {
+        let place = format!("padding:6px 12px;vertical-align:top;border-bottom:1px solid #e6e9ec;text-align:{}", side(cell.is_number()));
+        match colours(cell) {
+            Some([background, text]) => format!("{place};background-color:{background};color:{text};font-weight:600"),
+            None => place,
+        }
+    };
+    let table = html! {
+        div style="font-family:Segoe UI,Helvetica,Arial,sans-serif;font-size:14px;color:#222222" {
+            @if let Some(title) = title.filter(|title| !title.is_empty()) { h2 style="font-size:18px;font-weight:600;margin:0 0 8px 0" { (tame::text(title)) } }
+            @if rows.columns.is_empty() {
+                p style="margin:0;color:#555555" { "No rows." }
+            } @else {
+                table cellspacing="0" cellpadding="0" style="border-collapse:collapse;border:1px solid #d5d9de" {
+                    thead { tr { @for (n, column) in rows.columns.iter().enumerate() { th style=(heading(n)) { (column) } } } }
+                    tbody { @for row in &rows.rows { tr { @for cell in row { td style=(style(cell)) { (content(cell)) } } } } }
+                }
+            }
+        }
+    };
+    table.into_string()
+}
+
+/// The text of a cell with its line breaks; an address is a link.
+fn content(cell: &Cell) -> Markup {
+    let shown = tame::text(&cell.shown()).into_owned();
+    let is_link = (shown.starts_with("https://") || shown.starts_with("http://")) && !shown.contains(char::is_whitespace);
+    html! {
+        @if is_link {
+            a href=(shown) style="color:#1a5c96" { (shown) }
+        } @else {
+            @for (n, line) in shown.lines().enumerate() { @if n > 0 { br; } (line) }
+        }
+    }
 }
 
 /// Background and text of a cell that holds the state of an Octopus task, or a word like one.
@@ -62,7 +78,7 @@ mod tests {
         assert!(html.starts_with("<div ") && html.trim_end().ends_with("</div>"), "{html}");
         for part in [
             "Live &lt;now&gt;",
-            "&lt;b&gt;A&lt;&#x2f;b&gt; &amp; &quot;B&quot;",
+            "&lt;b&gt;A&lt;/b&gt; &amp; &quot;B&quot;",
             "two<br>lines",
             "color:#1b6e32",
             "color:#a3231a",
