@@ -3,6 +3,7 @@
 //! A document of the server is 1 to 3 KB of text, and ten to twenty times as much as a tree of values. So whatever keeps documents keeps
 //! [`JsonText`], and what reads a few members of one looks at the text through [`JsonSlice`], which makes no value of the others.
 
+use memchr::{memchr, memchr2};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
@@ -32,22 +33,7 @@ impl JsonText {
     /// See [`walk`]; the text is as it was.
     pub fn read(text: &mut Vec<u8>, deepest: usize, see: &mut dyn FnMut(JsonToken<'_>) -> bool) -> Result<Self, NotWalked> {
         walk(text, deepest, see)?;
-        let (mut quoted, mut escaped) = (false, false);
-        text.retain(|byte| match byte {
-            _ if escaped => {
-                escaped = false;
-                true
-            }
-            b'\\' => {
-                escaped = true;
-                true
-            }
-            b'"' => {
-                quoted = !quoted;
-                true
-            }
-            byte => quoted || !byte.is_ascii_whitespace(),
-        });
+        squeeze(text);
         let compact = String::from_utf8(std::mem::take(text)).expect("the texts in it were read, and all else is ASCII");
         Ok(Self(compact.into()))
     }
@@ -170,8 +156,13 @@ impl<'a> JsonSlice<'a> {
 
     /// What a text says; none for everything else.
     pub fn text(self) -> Option<Cow<'a, str>> {
-        let inside = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        if inside.contains('\\') { serde_json::from_str(self.0).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
+        let [b'"', .., b'"'] = self.0.as_bytes() else { return None };
+        let inside = &self.0[1..self.0.len() - 1];
+        if memchr(b'\\', inside.as_bytes()).is_some() {
+            serde_json::from_str(self.0).ok().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(inside))
+        }
     }
 
     /// The items of an array; none for everything else.
@@ -212,23 +203,49 @@ impl From<JsonSlice<'_>> for JsonText {
 
 /// Takes the next value of an array or object off its text, which goes on behind the comma or colon.
 fn next<'a>(rest: &mut &'a str) -> Option<JsonSlice<'a>> {
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    let end = rest.bytes().position(|byte| {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
+    let (bytes, mut end, mut depth) = (rest.as_bytes(), 0, 0_usize);
+    loop {
+        match bytes.get(end)? {
+            b'"' => end += quoted(&bytes[end..]) - 1,
             b'[' | b'{' => depth += 1,
-            b']' | b'}' | b',' | b':' if depth == 0 => return true,
+            b']' | b'}' | b',' | b':' if depth == 0 => break,
             b']' | b'}' => depth -= 1,
             _ => {}
         }
-        false
-    })?;
+        end += 1;
+    }
     let value = &rest[..end];
     *rest = &rest[end + 1..];
     (!value.is_empty()).then_some(JsonSlice(value))
+}
+
+/// Takes the white space between the parts of a JSON text out.
+fn squeeze(text: &mut Vec<u8>) {
+    let (mut from, mut to) = (0, 0);
+    while from < text.len() {
+        let length = match text[from] {
+            b'"' => quoted(&text[from..]),
+            byte => usize::from(!byte.is_ascii_whitespace()),
+        };
+        if from != to {
+            text.copy_within(from..from + length, to);
+        }
+        (from, to) = (from + length.max(1), to + length);
+    }
+    text.truncate(to);
+}
+
+/// How many bytes the text in quotes has that JSON begins with, quotes included. Most of a document is texts, which are jumped over.
+fn quoted(json: &[u8]) -> usize {
+    let mut end = 1;
+    while let Some(found) = json.get(end..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        end += found + 1;
+        if json[end - 1] == b'"' {
+            return end;
+        }
+        end += 1;
+    }
+    json.len()
 }
 
 /// What [`walk`] comes by.
