@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     engine::{
-        docs::Entry,
+        docs::{self, Entry},
         habits,
         library::ParamDoc,
         options::{OptionDoc, Takes, fitting_option, wrong_value},
@@ -45,7 +45,7 @@ impl Sheet<'_, '_> {
             // Rhai has functions of the same names for its own values.
             let others = call.receiver.is_some() && self.receiver(call).is_none();
             let [entry, rest @ ..] = entries.as_slice() else { continue };
-            let of_rhai = call.receiver.is_some() && self.scene.builtins.iter().any(|builtin| builtin.name == call.name);
+            let of_rhai = call.receiver.is_some() && docs::is_builtin(call.name);
             if others && !rest.is_empty() || of_rhai {
                 continue;
             }

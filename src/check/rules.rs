@@ -5,7 +5,7 @@ use super::{File, Finding, HIDES_FUNCTION, PARAMETER_TWICE, TEXT_WITHOUT_VALUES,
 use crate::{
     engine::{
         self,
-        docs::Entry,
+        docs::{self, Entry},
         habits,
         scene::Scene,
         text::{
@@ -170,7 +170,7 @@ impl<'f, 'a> Sheet<'f, 'a> {
             let own: Vec<usize> = self.own.iter().filter(|(name, _)| name == call.name).map(|(_, count)| *count).collect();
             let entries = self.entries(call);
             let of_a_type = self.scene.entries.iter().any(|e| e.name.rsplit_once('.').is_some_and(|(_, name)| name == call.name));
-            let rhai = self.scene.builtins.iter().any(|builtin| builtin.name == call.name);
+            let rhai = docs::is_builtin(call.name);
             if !own.is_empty() {
                 if !own.contains(&call.args.len()) && !rhai && entries.is_empty() {
                     let wanted = own.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
@@ -215,7 +215,7 @@ impl<'f, 'a> Sheet<'f, 'a> {
             return format!("write {line}");
         }
         let known = self.scene.entries.iter().filter(|e| !e.is_type()).map(|e| e.name.rsplit(['.', ':']).next().unwrap_or_default());
-        let known = known.chain(self.own.iter().map(|(name, _)| name.as_str())).chain(self.scene.builtins.iter().map(|b| b.name.as_str()));
+        let known = known.chain(self.own.iter().map(|(name, _)| name.as_str())).chain(docs::builtin_names().iter().map(String::as_str));
         match suggestion(name, known.collect::<BTreeSet<_>>()) {
             Some(hint) if hint.starts_with("did") => hint,
             _ => habits::method(name).map_or_else(|| "`octorhai help` lists the functions".to_owned(), str::to_owned),

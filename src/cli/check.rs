@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     check::{self, Finding, Level},
-    engine::{docs::builtins, is_well_formed, params::declarations, scene::Scene},
+    engine::{is_well_formed, params::declarations, scene::Scene},
     error::{Error, Result},
     host,
     run::{compiled, session::Session},
@@ -78,7 +78,7 @@ fn go(args: &CheckArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
         (None, None) if args.at.api_key_file.is_none() => None,
         _ => Some(repl::session_for_names(args.sandbox.as_deref(), &args.at, ui, environment)?),
     };
-    let scene = Scene { entries: host::reference(), builtins: builtins(), ..Scene::default() };
+    let scene = Scene { entries: host::reference(), ..Scene::default() };
     let (mut found, mut texts) = (Vec::new(), BTreeMap::new());
     for path in &paths {
         found.extend(one(path, &scene, session.as_ref(), &mut texts)?);

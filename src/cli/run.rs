@@ -24,7 +24,6 @@ use crate::{
     check,
     engine::{
         Failure, Program,
-        docs::builtins,
         param_names::ParamName,
         params::{ParamDecl, ParamKind, declarations},
         scene::Scene,
@@ -171,7 +170,7 @@ struct Prepared {
 
 /// The mistakes because of which a script is not run.
 fn refusals(program: &Program) -> Vec<Failure> {
-    check::refusals(program, &Scene { entries: host::reference(), builtins: builtins(), ..Scene::default() })
+    check::refusals(program, &Scene { entries: host::reference(), ..Scene::default() })
 }
 
 /// `None` when the script's help was all that was asked for.

@@ -246,11 +246,11 @@ mod tests {
                 before.rsplit('.').next().unwrap_or_default().split('(').next().unwrap_or_default()
             })
             .collect();
-        let missing: BTreeSet<String> = builtins()
-            .into_iter()
+        let missing: BTreeSet<&str> = builtins()
+            .iter()
             .filter(|builtin| builtin.on != "closure" && builtin.signature.contains("closure"))
-            .map(|builtin| builtin.name)
-            .filter(|name| !known.contains(name.as_str()) && !["is_anonymous", "name"].contains(&name.as_str()))
+            .map(|builtin| builtin.name.as_str())
+            .filter(|name| !known.contains(name) && !["is_anonymous", "name"].contains(name))
             .collect();
         assert!(missing.is_empty(), "{missing:?}; known: {known:?}");
     }

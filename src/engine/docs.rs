@@ -4,10 +4,11 @@ use super::{
     library::{Docs, FunctionDoc, ParamDoc, PropertyDoc, TypeDoc},
     modules::standard_library,
     options::OptionDoc,
-    words::{Way, standard_ways},
+    words::{Way, standard_names, standard_ways},
 };
 use crate::error::Kind;
 use rhai::Engine;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 /// One function or one type, as documentation shows it.
 #[derive(Clone, Debug, Default)]
@@ -71,10 +72,24 @@ pub struct Builtin {
     pub signature: String,
 }
 
-/// Rhai's own functions that are called by name, in the order of their names.
-pub fn builtins() -> Vec<Builtin> {
-    let first = |way: &Way| way.parameters.first().map_or_else(String::new, |(_, kind)| kind.clone());
-    standard_ways().into_iter().map(|way| Builtin { on: first(&way), name: way.name, signature: way.shown }).collect()
+/// Rhai's own functions that are called by name, in the order of their names. Described once in a process, and only if somebody asks.
+pub fn builtins() -> &'static [Builtin] {
+    static BUILTINS: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
+        let first = |way: &Way| way.parameters.first().map_or_else(String::new, |(_, kind)| kind.clone());
+        standard_ways().into_iter().map(|way| Builtin { on: first(&way), name: way.name, signature: way.shown }).collect()
+    });
+    &BUILTINS
+}
+
+/// Whether one of Rhai's own functions has this name; without describing them all, which takes a third of the time of a short run.
+pub fn is_builtin(name: &str) -> bool {
+    builtin_names().contains(name)
+}
+
+/// The names of Rhai's own functions.
+pub fn builtin_names() -> &'static BTreeSet<String> {
+    static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(standard_names);
+    &NAMES
 }
 
 /// All functions of a library, its types, and the functions of the standard library, in order of declaration.

@@ -1,6 +1,6 @@
 //! All that a script can name.
 
-use super::docs::{Builtin, Entry};
+use super::docs::Entry;
 
 /// A variable.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +20,6 @@ pub struct Variable {
 pub struct Scene {
     /// The functions and types of scripts.
     pub entries: Vec<Entry>,
-    /// Rhai's own functions.
-    pub builtins: Vec<Builtin>,
     /// Variables.
     pub variables: Vec<Variable>,
     /// The script's functions, with their parameters.

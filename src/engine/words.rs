@@ -149,12 +149,29 @@ impl Way {
     }
 }
 
-/// Rhai's own functions that are called by name, in the order of their names.
-pub(super) fn standard_ways() -> Vec<Way> {
+/// Rhai's own functions.
+fn standard_engine() -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(super::standard::module());
-    let mut all = engine.collect_fn_metadata(None, |info| Some(Way::standard(&engine, info.metadata)), true);
-    all.retain(|w| w.name.starts_with(|c: char| c.is_alphabetic()) && !w.name.contains('$'));
+    engine
+}
+
+/// Neither an operator nor the access to a property.
+fn is_called_by_name(function: &FuncMetadata) -> bool {
+    function.name.starts_with(|c: char| c.is_alphabetic()) && !function.name.contains('$')
+}
+
+/// The names of Rhai's own functions that are called by name.
+pub(super) fn standard_names() -> BTreeSet<String> {
+    let name = |function: &FuncMetadata| is_called_by_name(function).then(|| function.name.to_string());
+    standard_engine().collect_fn_metadata(None, |info| name(info.metadata), true).into_iter().collect()
+}
+
+/// Rhai's own functions that are called by name, in the order of their names.
+pub(super) fn standard_ways() -> Vec<Way> {
+    let engine = standard_engine();
+    let way = |function: &FuncMetadata| is_called_by_name(function).then(|| Way::standard(&engine, function));
+    let mut all = engine.collect_fn_metadata(None, |info| way(info.metadata), true);
     all.sort_by(|a, b| (&a.name, a.parameters.len(), &a.parameters).cmp(&(&b.name, b.parameters.len(), &b.parameters)));
     all.dedup();
     all

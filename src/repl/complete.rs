@@ -5,7 +5,7 @@ use super::{
     place::{self, Expected},
 };
 use crate::{
-    engine::{scene::Scene, standard_library},
+    engine::{docs::builtins, scene::Scene, standard_library},
     host::nouns::Noun,
     tame,
 };
@@ -116,7 +116,7 @@ fn members(scene: &Scene, kind: Option<&str>, variable: Option<&str>) -> Vec<Pai
     let keys = scene.variables.iter().filter(|known| Some(known.name.as_str()) == variable).flat_map(|known| &known.keys);
     all.extend(keys.map(|key| pair(key, key)));
     let plain = if kind.starts_with("list") { "list" } else { kind };
-    let of_rhai = scene.builtins.iter().filter(|builtin| builtin.on == plain);
+    let of_rhai = builtins().iter().filter(|builtin| builtin.on == plain);
     all.extend(of_rhai.map(|builtin| pair(&builtin.signature, format!("{}(", builtin.name))));
     // Rhai has several ways to call most of its own.
     all.dedup_by(|a, b| a.replacement == b.replacement);

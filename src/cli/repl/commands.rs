@@ -12,7 +12,7 @@ use super::{
 use crate::{
     check,
     clock::text,
-    engine::{docs, scene::Scene, text::scan},
+    engine::{scene::Scene, text::scan},
     error::{Error, Kind, Result, shortened, suggestion},
     host,
     platform::{files, terminal::EDITOR},
@@ -66,7 +66,7 @@ pub(super) const COMMANDS: &[(&str, &str)] = &[
 
 /// What answers while a person types.
 pub(super) fn helper(ui: &Ui) -> Helper {
-    let scene = Scene { entries: host::reference(), builtins: docs::builtins(), ..Scene::default() };
+    let scene = Scene { entries: host::reference(), ..Scene::default() };
     Helper::new(scene, Names::none(), COMMANDS, ui.has_colour())
 }
 

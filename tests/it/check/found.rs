@@ -13,7 +13,7 @@ use octorhai::{
 use std::{fmt::Write as _, fs};
 
 fn scene() -> Scene {
-    Scene { entries: docs::entries(host::library().docs()), builtins: docs::builtins(), ..Scene::default() }
+    Scene { entries: docs::entries(host::library().docs()), ..Scene::default() }
 }
 
 /// Script, rule, and a part of what helps or of the message.

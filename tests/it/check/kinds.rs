@@ -11,7 +11,7 @@ use octorhai::{
 
 #[test]
 fn expressions_have_the_type_that_their_text_tells() {
-    let scene = Scene { entries: docs::entries(host::library().docs()), builtins: docs::builtins(), ..Scene::default() };
+    let scene = Scene { entries: docs::entries(host::library().docs()), ..Scene::default() };
     for (text, kind) in [
         ("deploy(a, b, c)", Some("Task")),
         ("deploy(a, b, c).state == \"Success\"", Some("true or false")),

@@ -11,7 +11,7 @@ use rustyline::{highlight::Highlighter, hint::Hinter, history::DefaultHistory};
 use std::fs;
 
 fn scene() -> Scene {
-    Scene { entries: docs::entries(host::library().docs()), builtins: docs::builtins(), ..Scene::default() }
+    Scene { entries: docs::entries(host::library().docs()), ..Scene::default() }
 }
 
 /// Scripts, good and bad.

@@ -31,7 +31,7 @@ fn scripts_are_read_and_checked() {
     let cases =
         ["mistakes", "engine_ok", "engine_fails"].into_iter().flat_map(golden::cases).map(|case| case.read("script.rhai").into_bytes());
     let seeds: Vec<Vec<u8>> = scripts.chain(cases).filter(|text| text.len() < 3000).collect();
-    let scene = Scene { entries: docs::entries(host::library().docs()), builtins: docs::builtins(), ..Scene::default() };
+    let scene = Scene { entries: docs::entries(host::library().docs()), ..Scene::default() };
     let interpreter = Interpreter::new(Config { library: host::library(), ..Config::default() });
     let helper = Helper::new(scene.clone(), Names::none(), &[(":help", "")], true);
     let words = &[
