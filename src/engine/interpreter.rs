@@ -2,7 +2,7 @@
 
 use super::{
     Failure, Limits, Source,
-    caught::Explainer,
+    errors::Explainer,
     library::Library,
     meter::Meter,
     modules::{Resolver, Shelf, Unit},

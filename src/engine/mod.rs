@@ -4,19 +4,17 @@
 //! what goes wrong in a script comes back as a [`Failure`] with its place.
 
 mod bounded;
-mod caught;
 mod closures;
-mod explain;
-mod failure;
+mod errors;
 mod interpreter;
 mod limits;
 mod meter;
 mod modules;
 mod native;
+mod parse;
 mod secret_texts;
 mod sizes;
 mod standard;
-mod syntax;
 mod tag;
 mod thread;
 mod unlocked;
@@ -37,13 +35,13 @@ pub mod session;
 pub mod site;
 pub mod text;
 pub mod texts;
-pub mod thrown;
 
-pub use failure::{Failure, Frame, span};
+pub use errors::{Failure, StackFrame, thrown};
 pub use interpreter::{Config, Interpreter, Program};
 pub use limits::Limits;
 pub use modules::{Files, Source, standard_library};
 pub use parallel::{Hooks, branch, parallel};
 pub use session::is_well_formed;
+pub use text::span;
 pub use thread::{fix_hashing_seed, on_script_thread};
 pub use words::with_article;

@@ -1,7 +1,7 @@
 //! Where imported files come from: the embedded standard library, then the script's folder, never outside of it.
 
 use super::{
-    syntax,
+    parse::parse,
     thrown::{HostResult, raise},
     unlocked::{self, Columns, MayWait},
 };
@@ -101,12 +101,6 @@ pub fn standard_library() -> impl Iterator<Item = (String, &'static str)> {
 /// Whether a file is for editors only: `host.d.rhai`.
 fn is_definition(path: &Path) -> bool {
     path.file_stem().is_some_and(|stem| Path::new(stem).extension().is_some_and(|end| end == "d"))
-}
-
-/// Like Rhai, but a comment or text that swallows the rest of the script is an error, and so is what would take hours to compile.
-fn parse(engine: &Engine, names: &Scope, text: &str) -> Result<AST, rhai::ParseError> {
-    let refused = syntax::endless(text).or_else(|| syntax::too_deep(text));
-    refused.map_or_else(|| engine.compile_with_scope(names, text), Err)
 }
 
 impl Shelf {

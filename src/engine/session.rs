@@ -5,8 +5,10 @@
 
 use super::{
     Failure, Files, Interpreter, Source,
-    failure::span,
-    text::scan::{self, Kind},
+    text::{
+        scan::{self, Kind},
+        span,
+    },
 };
 use rhai::{AST, ASTNode, Dynamic, Engine, Expr, LexError, ParseErrorType, Scope, Stmt};
 

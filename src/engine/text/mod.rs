@@ -9,6 +9,10 @@ pub mod kinds;
 pub mod names;
 pub mod scan;
 
+mod places;
+
+pub use places::{position_of, span};
+
 use names::Declared;
 use scan::{Kind, Piece};
 use std::{

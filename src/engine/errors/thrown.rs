@@ -42,12 +42,12 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
 }
 
 /// What `on_progress` returns to end a script; [`ours`] finds `error` again.
-pub(super) fn token(error: Error) -> Dynamic {
+pub(in crate::engine) fn token(error: Error) -> Dynamic {
     Dynamic::from(Terminated { error, exit: false, place: None })
 }
 
 /// The same, remembered until it has come out, see [`ending`].
-pub(super) fn end(error: Error) -> Dynamic {
+pub(in crate::engine) fn end(error: Error) -> Dynamic {
     let token = token(error);
     ENDING.set(Some(token.clone()));
     token
@@ -60,7 +60,7 @@ pub fn exit() -> Box<EvalAltResult> {
 }
 
 /// Notes where the call is that ended the script, unless that is known.
-pub(super) fn placed<T>(mut result: HostResult<T>, file: &str, position: Position) -> HostResult<T> {
+pub(in crate::engine) fn placed<T>(mut result: HostResult<T>, file: &str, position: Position) -> HostResult<T> {
     fn place(error: &mut EvalAltResult, file: &str, at: Position) {
         match error {
             EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => place(inner, file, at),
@@ -92,7 +92,7 @@ pub fn put(error: &mut EvalAltResult, changed: Error) {
 }
 
 /// Takes secrets out of an error of ours: its text is for people, wherever the script sends it.
-pub(super) fn cleaned<T>(mut result: HostResult<T>, secrets: Option<&Redactor>, arguments: &[&mut Dynamic]) -> HostResult<T> {
+pub(in crate::engine) fn cleaned<T>(mut result: HostResult<T>, secrets: Option<&Redactor>, arguments: &[&mut Dynamic]) -> HostResult<T> {
     if let (Err(error), Some(secrets)) = (&mut result, secrets)
         && let Some(known) = ours(error)
     {
@@ -128,7 +128,7 @@ pub fn helped(mut error: Box<EvalAltResult>, hint: String) -> Box<EvalAltResult>
 }
 
 /// File and place of the call that ended the script.
-pub(super) fn place(error: &EvalAltResult) -> Option<(String, Position)> {
+pub(in crate::engine) fn place(error: &EvalAltResult) -> Option<(String, Position)> {
     match error {
         EvalAltResult::ErrorTerminated(token, _) => token.read_lock::<Terminated>()?.place.clone(),
         _ => None,
@@ -141,7 +141,7 @@ pub fn is_exit(error: &EvalAltResult) -> bool {
 }
 
 /// The door out of functions of the library: what ends the script is remembered, see [`ending`].
-pub(super) fn leaving<T>(result: HostResult<T>) -> HostResult<T> {
+pub(in crate::engine) fn leaving<T>(result: HostResult<T>) -> HostResult<T> {
     if let Err(error) = &result
         && let EvalAltResult::ErrorTerminated(token, _) = innermost(error)
     {
@@ -151,12 +151,12 @@ pub(super) fn leaving<T>(result: HostResult<T>) -> HostResult<T> {
 }
 
 /// What the script of this thread was ended with, if it has not come out yet.
-pub(super) fn ending() -> Option<Dynamic> {
+pub(in crate::engine) fn ending() -> Option<Dynamic> {
     ENDING.with_borrow(Clone::clone)
 }
 
 /// The same, which is now up to the caller.
-pub(super) fn come_out() -> Option<Dynamic> {
+pub(in crate::engine) fn come_out() -> Option<Dynamic> {
     ENDING.take()
 }
 
@@ -380,7 +380,7 @@ fn show(value: &Dynamic, text: &mut String, levels: usize, quoted: bool) {
 }
 
 /// Rhai shows a closure as `Fn(anon$0123456789abcdef)` or `Fn*("anon$...")`, by a name that is one by chance.
-pub(super) fn without_closures(mut text: String) -> String {
+pub(in crate::engine) fn without_closures(mut text: String) -> String {
     while let Some(name) = text.find("anon$")
         && let Some(start) = text[..name].trim_end_matches(['"', '(', '*']).strip_suffix("Fn").map(str::len)
         && let Some(length) = text[name..].find(')')

@@ -1,37 +1,19 @@
 //! What Rhai's parse errors mean in words of users, and what helps.
 
 use super::{
-    explain::{Surroundings, constant, hinted, plain, position_of, unknown_module, unknown_variable},
-    failure::span,
-    habits,
-    text::{Reading, cost, scan},
+    around::{Surroundings, constant, hinted, plain, script},
+    names::{unknown_module, unknown_variable},
 };
-use crate::error::{Error, Kind};
+use crate::{
+    engine::{
+        habits,
+        parse::ENDLESS,
+        text::{scan, span},
+    },
+    error::{Error, Kind},
+};
 use rhai::{LexError, ParseErrorType};
 use std::ops::Range;
-
-/// Why something without an end is an error.
-const ENDLESS: &str = "to end what the script ends in";
-
-/// The error for a comment or text that the script ends in, which Rhai takes for one that is complete.
-pub(super) fn endless(text: &str) -> Option<rhai::ParseError> {
-    let pieces = scan::pieces(text);
-    let (piece, end) = scan::endless(text, &pieces)?;
-    let missing = ParseErrorType::MissingToken(end, ENDLESS.to_owned());
-    Some(rhai::ParseError(Box::new(missing), position_of(text, piece.range.start).unwrap_or(rhai::Position::NONE)))
-}
-
-/// The error for a `switch` that is nested so deeply that Rhai would need hours to compile it.
-pub(super) fn too_deep(text: &str) -> Option<rhai::ParseError> {
-    // Most scripts have none.
-    let reading = text.contains("switch").then(|| Reading::new(text))?;
-    let start = reading.pieces[cost::too_deep(&reading)?].range.start;
-    Some(rhai::ParseError(Box::new(ParseErrorType::ExprTooDeep), position_of(text, start).unwrap_or(rhai::Position::NONE)))
-}
-
-fn script(message: impl Into<String>) -> Error {
-    Error::new(Kind::Script, message)
-}
 
 /// Our error for a parse error.
 pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {

@@ -1,7 +1,12 @@
 //! A script that did not compile or did not end well: what happened, where, and how that is drawn.
 
-use super::{caught::Explainer, modules::Unit};
-use crate::{error::Error, secrets::Redactor, tame};
+use super::{explain::Explainer, thrown};
+use crate::{
+    engine::{modules::Unit, text::span},
+    error::Error,
+    secrets::Redactor,
+    tame,
+};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use rhai::{Engine, EvalAltResult, Position};
 use serde_json::{Map, Value, json};
@@ -10,7 +15,7 @@ use std::{collections::BTreeMap, ops::Range};
 /// More frames than this are not drawn.
 const DRAWN: usize = 7;
 
-/// What a closure is called in a [`Frame`].
+/// What a closure is called in a [`StackFrame`].
 const CLOSURE: &str = "closure";
 
 /// A script that did not compile or did not end well, with all that is known about where and why.
@@ -19,14 +24,14 @@ pub struct Failure {
     /// What happened.
     pub error: Error,
     /// Where, the innermost place first; then the calls that led there. Empty when no place is known.
-    pub trace: Vec<Frame>,
+    pub trace: Vec<StackFrame>,
     /// The text of each file in the trace.
     texts: BTreeMap<String, String>,
 }
 
-/// A place in a script.
+/// A place in a script, of the innermost one and of the calls that led there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct StackFrame {
     /// The file, as the user wrote it; `std/...` for an embedded one.
     pub file: String,
     /// Counts from 1.
@@ -49,7 +54,7 @@ impl From<Error> for Failure {
 
 impl Failure {
     /// What a Rhai error means; `file` is where the outermost frame is.
-    pub(super) fn new(error: EvalAltResult, file: &str, engine: &Engine, explainer: &Explainer) -> Self {
+    pub(in crate::engine) fn new(error: EvalAltResult, file: &str, engine: &Engine, explainer: &Explainer) -> Self {
         let mut trace = Vec::new();
         let mut file = file.to_owned();
         let mut function = None;
@@ -68,7 +73,7 @@ impl Failure {
         };
         let mut at = innermost.position();
         // Where the call is that ended the script, when Rhai has forgotten it on the way out of a closure.
-        if let Some((ended_in, place)) = super::thrown::place(innermost).filter(|(_, place)| !place.is_none() && *place != at) {
+        if let Some((ended_in, place)) = thrown::place(innermost).filter(|(_, place)| !place.is_none() && *place != at) {
             trace.extend(frame(&file, explainer.shelf.written(&file, at), function.as_ref()));
             (file, function, at) = (if ended_in.is_empty() { file } else { ended_in }, Some(CLOSURE.to_owned()), place);
         }
@@ -89,14 +94,14 @@ impl Failure {
     }
 
     /// An error of ours at a place.
-    pub(super) fn at(error: Error, unit: &Unit, position: Position) -> Self {
+    pub(in crate::engine) fn at(error: Error, unit: &Unit, position: Position) -> Self {
         let trace = frame(&unit.name, position, None).into_iter().collect();
         Self { error, trace, texts: BTreeMap::from([(unit.name.clone(), unit.text.clone())]) }
     }
 
     /// A failure that was found in a text, at a line and a column, both from 1, the column in characters.
     pub fn in_text(error: Error, file: &str, text: &str, (line, column): (usize, usize)) -> Self {
-        let trace = vec![Frame { file: file.to_owned(), line, column, function: None }];
+        let trace = vec![StackFrame { file: file.to_owned(), line, column, function: None }];
         Self { error, trace, texts: BTreeMap::from([(file.to_owned(), text.to_owned())]) }
     }
 
@@ -176,7 +181,7 @@ impl Failure {
         for (name, value) in self.error.facts() {
             object.entry(name.as_str()).or_insert_with(|| value.clone());
         }
-        let show = |f: &Frame| json!({"file": f.file, "line": f.line, "column": f.column, "function": f.function});
+        let show = |f: &StackFrame| json!({"file": f.file, "line": f.line, "column": f.column, "function": f.function});
         if let Some(first) = self.trace.first() {
             object.insert("file".to_owned(), first.file.as_str().into());
             object.insert("line".to_owned(), first.line.into());
@@ -187,61 +192,11 @@ impl Failure {
     }
 }
 
-fn frame(file: &str, position: Position, function: Option<&String>) -> Option<Frame> {
-    Some(Frame {
+fn frame(file: &str, position: Position, function: Option<&String>) -> Option<StackFrame> {
+    Some(StackFrame {
         file: file.to_owned(),
         line: position.line()?,
         column: position.position().unwrap_or(1).max(1),
         function: function.cloned(),
     })
-}
-
-/// The byte range of the token at a place (`line` and `column` count from 1, columns in characters).
-///
-/// Not `Engine::lex`: that gives no tokens inside of interpolated text, where errors happen as well.
-pub fn span(text: &str, line: usize, column: usize) -> Range<usize> {
-    let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    let line = text[line_start..].lines().next().unwrap_or_default();
-    let start = line_start + line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(i, _)| i);
-    let rest = &text[start..line_start + line.len()];
-    start..start + token_length(rest)
-}
-
-fn token_length(rest: &str) -> usize {
-    const SYMBOLS: [&str; 27] = [
-        "<<=", ">>=", "**=", "..=", "===", "!==", "==", "!=", "<=", ">=", "&&", "||", "??", "?.", "?[", "+=", "-=", "*=", "/=", "%=", "::",
-        "=>", "..", "#{", "**", "<<", ">>",
-    ];
-    let Some(first) = rest.chars().next() else { return 0 };
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    if first == '"' || first == '`' || first == '\'' {
-        let mut escaped = false;
-        for (i, c) in rest.char_indices().skip(1) {
-            match c {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                c if c == first => return i + c.len_utf8(),
-                _ => {}
-            }
-        }
-        return rest.trim_end().len();
-    }
-    if word(first) {
-        return rest.find(|c| !word(c)).unwrap_or(rest.len());
-    }
-    SYMBOLS.iter().find(|s| rest.starts_with(**s)).map_or(first.len_utf8(), |s| s.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_covers_the_token_also_after_other_letters_than_ascii() {
-        let text = "let a = 1;\nlet é = \"ü\" + wrong_name(2);\n";
-        assert_eq!(&text[span(text, 2, 15)], "wrong_name");
-        assert_eq!(&text[span(text, 2, 9)], "\"ü\"");
-        assert_eq!(&text[span(text, 1, 7)], "=");
-        assert_eq!(span(text, 9, 9), text.len()..text.len());
-    }
 }
