@@ -20,6 +20,20 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+/// Why there is no answer.
+pub(crate) enum NoAnswer {
+    /// The request surely did not reach the server: refused, no such host, no TLS.
+    NotSent(String),
+    /// The same, and trying again cannot help.
+    Hopeless(Error),
+    /// The request may have reached the server.
+    Lost(String),
+    /// There was an answer, but not one to use.
+    Useless(Error),
+    /// There was an answer, and surely not Octopus's.
+    Strange(Error),
+}
+
 /// What an error needs to know about its request: adds the facts scripts can read.
 pub(crate) fn with_request(error: Error, method: &str, path: &str, url: &str) -> Error {
     error.with("method", method).with("path", path).with("url", url)

@@ -1,11 +1,7 @@
 //! Documents that are asked for by id: many in one request, and each id once.
 
-use super::{
-    address::Route,
-    client::Client,
-    decode::{Document, Problem},
-};
-use crate::{error::Result, json::JsonSlice};
+use super::{address::Route, client::Client, decode::Document, resource::Make};
+use crate::error::Result;
 use std::{collections::HashSet, hash::Hash};
 
 /// Ids asked for in one request; more make an address too long for some proxies.
@@ -21,18 +17,18 @@ impl Client {
         all: &Route,
         ids: &[I],
         limit: Option<usize>,
-        make: impl Fn(JsonSlice<'_>) -> Result<T, Problem>,
-        mut take: impl FnMut(T),
+        make: &Make<'_, T>,
+        mut take: impl FnMut(T) + Send,
     ) -> Result<()> {
         let mut met = HashSet::with_capacity(ids.len());
         let unique: Vec<&I> = ids.iter().filter(|id| met.insert(*id)).collect();
         for batch in unique.chunks(BATCH) {
-            let take = |one: T| {
+            let mut take = |one: T| {
                 let weight = one.held() + size_of::<T>();
                 take(one);
                 Some(weight)
             };
-            self.each_read(&all.clone().list("ids", batch), limit, &make, take).await?;
+            self.each_made(&all.clone().list("ids", batch), T::NOUN, limit, make, &mut take).await?;
         }
         Ok(())
     }

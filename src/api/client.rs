@@ -5,9 +5,9 @@
 //! decides (durable-runs.md §2). The credential goes to the configured server and nowhere else.
 
 use super::address::{Base, Route};
-use super::answer::{Answer, clipped, too_much, with_request};
+use super::answer::{Answer, NoAnswer, clipped, too_much, with_request};
 use super::bounded::{self, Form};
-use super::decode::{Document, timestamp};
+use super::decode::{Document, Problem, timestamp};
 use super::retry::{Setback, backoff, patient_until};
 use super::stats::{Counter, Stats};
 use super::{Credential, tls};
@@ -141,20 +141,6 @@ pub(super) struct Inner {
     pub(super) answered: AtomicBool,
     outage_told: AtomicBool,
     drops_deadlines: AtomicBool,
-}
-
-/// Why there is no answer.
-pub(super) enum NoAnswer {
-    /// The request surely did not reach the server: refused, no such host, no TLS.
-    NotSent(String),
-    /// The same, and trying again cannot help.
-    Hopeless(Error),
-    /// The request may have reached the server.
-    Lost(String),
-    /// There was an answer, but not one to use.
-    Useless(Error),
-    /// There was an answer, and surely not Octopus's.
-    Strange(Error),
 }
 
 /// What is asked of one exchange.
@@ -295,12 +281,14 @@ impl Client {
 
     /// Turns a body into a document; an error names where in it and which request.
     pub(crate) fn decode<T: Document>(&self, body: impl Into<JsonText>, route: &Route) -> Result<T> {
-        T::decode(body).map_err(|problem| {
-            let error = problem.into_error(T::NOUN);
-            let told = Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str()));
-            let told = error.hints().iter().fold(told, |told, hint| told.help(hint.as_str()));
-            self.mask(told.with("path", route.as_str()))
-        })
+        T::decode(body).map_err(|problem| self.unreadable(problem, T::NOUN, route))
+    }
+
+    /// The error for an answer to a request of `route` that is not the `noun` that was asked for.
+    pub(super) fn unreadable(&self, problem: Problem, noun: &str, route: &Route) -> Error {
+        let error = problem.into_error(noun);
+        let told = Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str()));
+        self.mask(error.hints().iter().fold(told, |told, hint| told.help(hint.as_str())).with("path", route.as_str()))
     }
 
     /// Until when a request that began then is tried.
@@ -453,7 +441,7 @@ impl Client {
     }
 
     async fn request(&self, method: &str, url: &Url, body: &Body<'_>) -> Result<Response<Content>, NoAnswer> {
-        let trouble = |error: reqwest::Error| tls::classify(&error, &self.inner.base).into_no_answer();
+        let trouble = |error: reqwest::Error| tls::classify(&error, &self.inner.base);
         let verb = Method::from_bytes(method.as_bytes()).map_err(|_| NoAnswer::Hopeless(Error::bug(format!("`{method}` is no method"))))?;
         let mut request = if let Body::File(name, bytes) = body {
             let part = reqwest::multipart::Part::bytes(bytes.to_vec()).file_name((*name).to_owned());
@@ -489,7 +477,7 @@ impl Client {
         let response = if let Some(server) = here {
             let answered = answered_here(server, request).await.map_err(trouble)?;
             // In the words of a socket.
-            answered.ok_or_else(|| tls::Trouble::cut("connection closed before message completed").into_no_answer())?
+            answered.ok_or_else(|| tls::cut("connection closed before message completed"))?
         } else {
             let response = self.sockets()?.execute(request).await.map_err(trouble)?;
             Response::from(response).map(|content: reqwest::Body| content.map_err(Into::into).boxed_unsync())
@@ -505,7 +493,7 @@ impl Client {
 
     /// What sends requests over sockets; made when it is needed.
     fn sockets(&self) -> Result<&reqwest::Client, NoAnswer> {
-        let http = self.inner.http.get_or_init(|| tls::build(&self.inner.base, &self.inner.settings));
+        let http = self.inner.http.get_or_init(|| tls::build(&self.inner.base, self.inner.settings.ca_cert.as_ref()));
         http.as_ref().map_err(|error| NoAnswer::Hopeless(error.clone()))
     }
 
@@ -568,19 +556,11 @@ impl Client {
 
     /// Takes the credential out of an error, should the server have echoed it.
     pub(super) fn mask(&self, error: Error) -> Error {
-        let leaks = |text: &str| self.masked(text) != text;
-        if !leaks(error.message()) && !error.hints().iter().any(|h| leaks(h)) && !error.facts().values().any(|v| leaks(&v.to_string())) {
-            return error;
-        }
-        let mut masked = Error::new(error.kind(), self.masked(error.message()));
-        for hint in error.hints() {
-            masked = masked.help(self.masked(hint));
-        }
-        for (name, value) in error.facts() {
+        let fact = |value: Value| {
             let text = self.masked(&value.to_string());
-            masked = masked.with(name, serde_json::from_str(&text).unwrap_or(Value::String(text)));
-        }
-        masked
+            serde_json::from_str(&text).unwrap_or(Value::String(text))
+        };
+        error.rewritten(|text| self.masked(text), fact)
     }
 
     fn masked(&self, text: &str) -> String {
@@ -601,16 +581,6 @@ async fn answered_here(server: &Arc<dyn InProcess>, request: reqwest::Request) -
     head.uri = head.uri.path_and_query().cloned().map(Into::into).unwrap_or_default();
     let content = content.collect().await?.to_bytes();
     Ok(Arc::clone(server).answer(Request::from_parts(head, content)).await)
-}
-
-impl tls::Trouble {
-    fn into_no_answer(self) -> NoAnswer {
-        match self {
-            tls::Trouble::NotSent(why) => NoAnswer::NotSent(why),
-            tls::Trouble::Hopeless(error) => NoAnswer::Hopeless(error),
-            tls::Trouble::Lost(why) => NoAnswer::Lost(why),
-        }
-    }
 }
 
 /// Stands between what is not known and why.

@@ -19,14 +19,15 @@
 
 use super::address::Route;
 use super::client::DOUBT;
-use super::decode::Document;
-use super::id::TaskId;
+use super::decode::{FromJson, Problem, document};
+use super::encode::stamp;
+use super::id::{TaskId, TenantId, number};
 use super::spaces::SpaceClient;
 use super::tasks::{Task, TaskState};
 use crate::cancel::Cancel;
 use crate::clock::later;
 use crate::error::{Error, Kind, Result};
-use crate::json::JsonText;
+use crate::json::{JsonSlice, JsonText};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -41,15 +42,29 @@ const SETTLE: SignedDuration = SignedDuration::from_secs(5);
 /// Requests in all (durable-runs.md §2).
 const ATTEMPTS: u32 = 3;
 
-/// What is created with a marker.
-pub(crate) trait Marked: Document {
-    fn comments(&self) -> &str;
-    fn created(&self) -> Option<Timestamp>;
-    fn task_id(&self) -> Option<&TaskId>;
-    fn number(&self) -> u64;
-    fn expires(&self) -> Option<Timestamp>;
-    /// Whether what `earlier` did in the same place is undone by this.
-    fn replaces(&self, earlier: &Self) -> bool;
+document! {
+    /// A deployment or a runbook run, as far as the protocol looks at one.
+    MarkedExecution, "deployment or runbook run" {
+        /// Id.
+        id: String = "Id",
+        /// Tenant.
+        tenant_id: Option<TenantId> = "TenantId",
+        /// Task that carries it out.
+        task_id: TaskId = "TaskId",
+        /// Comment, at whose end the marker stands.
+        comments: String = "Comments",
+        /// When it was created.
+        created: Option<Timestamp> = "Created",
+        /// By when it must have started.
+        expires: Option<Timestamp> = "QueueTimeExpiry",
+    }
+}
+
+impl MarkedExecution {
+    /// The number at the end of the id, by which executions are ordered.
+    fn number(&self) -> u64 {
+        number(&self.id)
+    }
 }
 
 /// What an earlier attempt of the same step would have made in this place of its script.
@@ -123,42 +138,48 @@ impl Sent {
 }
 
 /// One creation.
-pub(crate) struct Creation<'a> {
+pub(super) struct Creation<'a> {
+    /// What people call what is created: `deployment`.
+    pub(super) noun: &'static str,
+    /// Whether the whole of a document can be read.
+    pub(super) reads: &'a (dyn Fn(JsonSlice<'_>) -> Result<(), Problem> + Sync),
+    /// Whether what an earlier one did in the same place is undone by a later one.
+    pub(super) replaces: bool,
     /// Where to post.
-    pub(crate) post: Route,
+    pub(super) post: Route,
     /// The body, without comment and deadline.
-    pub(crate) body: Value,
+    pub(super) body: Value,
     /// How the body is sent and the document is found in the answer.
-    pub(crate) wrap: Option<&'a (dyn Fn(Value) -> Value + Sync)>,
+    pub(super) wrap: &'a (dyn Fn(Value) -> Value + Sync),
     /// The member of the answer that holds the document.
-    pub(crate) unwrap: Option<&'static str>,
+    pub(super) unwrap: Option<&'static str>,
     /// The list in which to look.
-    pub(crate) list: Route,
-    pub(crate) comments: &'a str,
-    pub(crate) marker: &'a str,
-    pub(crate) queue_time: Option<Timestamp>,
+    pub(super) list: Route,
+    /// For people.
+    pub(super) comments: &'a str,
+    /// Without brackets, or with them.
+    pub(super) marker: &'a str,
+    /// When to start.
+    pub(super) queue_time: Option<Timestamp>,
     /// The caller's own deadline.
-    pub(crate) expires: Option<Timestamp>,
-    pub(crate) life: SignedDuration,
-    pub(crate) doubt_patience: SignedDuration,
+    pub(super) expires: Option<Timestamp>,
+    /// How long it may wait for its start.
+    pub(super) life: SignedDuration,
+    /// How long to look for it.
+    pub(super) doubt_patience: SignedDuration,
     /// Who remembers.
-    pub(crate) sending: &'a (dyn Sending + Sync),
-}
-
-/// A time as Octopus writes it.
-pub(crate) fn stamp(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string()
+    pub(super) sending: &'a (dyn Sending + Sync),
 }
 
 /// How a search ended.
-enum Search<T> {
-    Found(T),
+enum Search {
+    Found(MarkedExecution),
     CannotStartAnyMore,
     PatienceOver,
 }
 
 impl SpaceClient {
-    pub(crate) async fn create_marked<T: Marked>(&self, creation: &Creation<'_>) -> Result<T> {
+    pub(super) async fn create_once(&self, creation: &Creation<'_>) -> Result<MarkedExecution> {
         let marker = format!("[{}]", creation.marker.trim_start_matches('[').trim_end_matches(']'));
         let mut body = creation.body.clone();
         body["Comments"] = format!("{} {marker}", creation.comments.trim_end()).trim_start().into();
@@ -184,9 +205,9 @@ impl SpaceClient {
                 let start = creation.queue_time.map_or(now, |at| at.max(now));
                 let expires = creation.expires.unwrap_or_else(|| later(start, creation.life));
                 body["QueueTimeExpiry"] = stamp(expires).into();
-                let sent = creation.wrap.map_or_else(|| body.clone(), |wrap| wrap(body.clone()));
+                let sent = (creation.wrap)(body.clone());
                 creation.sending.about_to(Sent { since, expires, attempt }.to_json(&marker))?;
-                match self.post::<T>(creation, &sent).await? {
+                match self.post(creation, &sent).await? {
                     Ok(created) if creation.sending.is_journaled() => return Ok(self.only_one(creation, &marker, since, created).await),
                     Ok(created) => return Ok(created),
                     Err(doubt) => (doubt, expires),
@@ -199,35 +220,35 @@ impl SpaceClient {
             let until = if waits_it_out { format!("; after {} none can start any more", stamp(expires)) } else { String::new() };
             let why = cause.message();
             let why = why.split_once(DOUBT).map_or(why, |(_, why)| why);
-            self.client().tell(&format!("whether a {} was created{DOUBT}{why}; looking for `{marker}`{until}", T::NOUN));
+            self.client().tell(&format!("whether a {} was created{DOUBT}{why}; looking for `{marker}`{until}", creation.noun));
             match self.search(creation, &marker, since, expires, patience).await {
                 Ok(Search::Found(created)) => {
-                    self.client().tell(&format!("found the {} by its marker `{marker}`", T::NOUN));
+                    self.client().tell(&format!("found the {} by its marker `{marker}`", creation.noun));
                     return Ok(created);
                 }
                 Ok(Search::CannotStartAnyMore) if attempt < ATTEMPTS && creation.expires.is_none() && self.client().keeps_deadlines() => {
                     attempt += 1;
                 }
                 Ok(Search::CannotStartAnyMore) if creation.expires.is_some() && self.client().keeps_deadlines() => {
-                    return Err(Error::new(Kind::Timeout, format!("no {} was created before its deadline: {cause}", T::NOUN))
+                    return Err(Error::new(Kind::Timeout, format!("no {} was created before its deadline: {cause}", creation.noun))
                         .with("marker", marker));
                 }
-                Ok(_) => return Err(self.unsettled::<T>(&cause, &marker, expires)),
+                Ok(_) => return Err(self.unsettled(creation, &cause, &marker, expires)),
                 Err(error) if error.kind() == Kind::Cancelled => {
                     return match self.last_look(creation, &marker, since).await {
                         Some(created) => Ok(created),
                         None => Err(error
-                            .help(format!("a {} with `{marker}` in its comment may have been created", T::NOUN))
+                            .help(format!("a {} with `{marker}` in its comment may have been created", creation.noun))
                             .with("marker", marker)),
                     };
                 }
-                Err(error) => return Err(self.unsettled::<T>(&cause.context(error), &marker, expires)),
+                Err(error) => return Err(self.unsettled(creation, &cause.context(error), &marker, expires)),
             }
         }
     }
 
     /// Sends one request: what was created, or inside the doubt whether anything was. An error: surely nothing was.
-    async fn post<T: Marked>(&self, creation: &Creation<'_>, body: &Value) -> Result<Result<T>> {
+    async fn post(&self, creation: &Creation<'_>, body: &Value) -> Result<Result<MarkedExecution>> {
         let answer = match self.client().send("POST", creation.post.as_str(), Some(body)).await {
             Ok(answer) => answer,
             Err(error) if error.kind() == Kind::InDoubt => return Ok(Err(error)),
@@ -237,21 +258,21 @@ impl SpaceClient {
             Some(member) => answer.json().get(member).map(JsonText::from).unwrap_or_default(),
             None => answer,
         };
-        let created = self.client().decode::<T>(answer, &creation.post);
+        let created = read(creation, answer.json()).map_err(|problem| self.client().unreadable(problem, creation.noun, &creation.post));
         if let Ok(created) = &created {
-            self.client().deadline_seen(created.expires().is_some());
+            self.client().deadline_seen(created.expires.is_some());
         }
         Ok(created.map_err(|error| error.context("it was created, but the answer cannot be read")))
     }
 
-    async fn search<T: Marked>(
+    async fn search(
         &self,
         creation: &Creation<'_>,
         marker: &str,
         since: Timestamp,
         expires: Timestamp,
         patience: SignedDuration,
-    ) -> Result<Search<T>> {
+    ) -> Result<Search> {
         let began = self.clock().now();
         let limit = later(began, patience);
         let reader = self.until(limit);
@@ -277,16 +298,17 @@ impl SpaceClient {
     }
 
     /// What an earlier attempt of the same step made, if it goes on or is what counts now.
-    async fn take_over<T: Marked>(&self, creation: &Creation<'_>, attempted: &Earlier) -> Result<Option<T>> {
+    async fn take_over(&self, creation: &Creation<'_>, attempted: &Earlier) -> Result<Option<MarkedExecution>> {
         let since = later(attempted.since, -LOOK_BACK);
-        let recent = self.client().list_while::<T>(&creation.list, None, |one| one.created().is_none_or(|at| at >= since)).await?;
-        let ids: Vec<TaskId> =
-            recent.iter().filter(|one| attempted.made(one.comments())).filter_map(|one| one.task_id().cloned()).collect();
+        let recent = self.recent(creation, since).await?;
+        let ids: Vec<TaskId> = recent.iter().filter(|one| attempted.made(&one.comments)).map(|one| one.task_id.clone()).collect();
         let tasks = self.known_tasks(&ids).await?;
-        let counts = |one: &T| {
-            let Some(task) = one.task_id().and_then(|id| tasks.get(id)) else { return false };
+        let counts = |one: &MarkedExecution| {
+            let Some(task) = tasks.get(&one.task_id) else { return false };
             match &task.state {
-                TaskState::Success => !recent.iter().any(|other| other.number() > one.number() && other.replaces(one)),
+                TaskState::Success => {
+                    !recent.iter().any(|other| other.number() > one.number() && creation.replaces && other.tenant_id == one.tenant_id)
+                }
                 TaskState::Cancelling => false,
                 _ => !task.is_completed(),
             }
@@ -296,7 +318,7 @@ impl SpaceClient {
     }
 
     /// A cancelled run looks once more, so that it can tell what it leaves behind.
-    async fn last_look<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Option<T> {
+    async fn last_look(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Option<MarkedExecution> {
         let reader = self.with_cancel(Cancel::new()).until(self.clock().now());
         crate::clock::real_limit(std::time::Duration::from_millis(500), reader.look(creation, marker, since)).await?.ok()?
     }
@@ -304,40 +326,46 @@ impl SpaceClient {
     /// Of a creation that was answered, the one that counts: a proxy or a network may have delivered the request twice, and
     /// the answer may be that of the second, which waits its turn behind the first. One look right after the answer comes
     /// in time to cancel it. What cannot be looked at is what the answer says.
-    async fn only_one<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp, created: T) -> T {
+    async fn only_one(&self, creation: &Creation<'_>, marker: &str, since: Timestamp, created: MarkedExecution) -> MarkedExecution {
         let reader = self.until(self.clock().now());
         let looked = async {
             let found = reader.marked(creation, marker, since).await?;
-            if found.len() > 1 { reader.choose(found, marker).await } else { Ok(None) }
+            if found.len() > 1 { reader.choose(creation, found, marker).await } else { Ok(None) }
         };
         looked.await.ok().flatten().unwrap_or(created)
     }
 
+    /// What the list shows that was created since then.
+    async fn recent(&self, creation: &Creation<'_>, since: Timestamp) -> Result<Vec<MarkedExecution>> {
+        let mut young = |one: &MarkedExecution| one.created.is_none_or(|at| at >= since);
+        self.client().list_made(&creation.list, creation.noun, None, &|json| read(creation, json), &mut young).await
+    }
+
     /// Looks for the marker once.
-    async fn look<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Result<Option<T>> {
-        self.choose(self.marked(creation, marker, since).await?, marker).await
+    async fn look(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Result<Option<MarkedExecution>> {
+        self.choose(creation, self.marked(creation, marker, since).await?, marker).await
     }
 
     /// All that carry the marker, the oldest first.
-    async fn marked<T: Marked>(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Result<Vec<T>> {
-        let recent = self.client().list_while::<T>(&creation.list, None, |one| one.created().is_none_or(|at| at >= since)).await?;
-        let mut found: Vec<T> = recent.into_iter().filter(|one| one.comments().contains(marker)).collect();
-        found.sort_by_key(Marked::number);
+    async fn marked(&self, creation: &Creation<'_>, marker: &str, since: Timestamp) -> Result<Vec<MarkedExecution>> {
+        let recent = self.recent(creation, since).await?;
+        let mut found: Vec<MarkedExecution> = recent.into_iter().filter(|one| one.comments.contains(marker)).collect();
+        found.sort_by_key(MarkedExecution::number);
         Ok(found)
     }
 
     /// Of several, the first that started is ours, or else the first that still can; others that have not started are
     /// cancelled. One that timed out before it started does not count: it came too late and was never carried out.
-    async fn choose<T: Marked>(&self, mut found: Vec<T>, marker: &str) -> Result<Option<T>> {
-        let ids: Vec<TaskId> = found.iter().filter_map(|one| one.task_id().cloned()).collect();
+    async fn choose(&self, creation: &Creation<'_>, mut found: Vec<MarkedExecution>, marker: &str) -> Result<Option<MarkedExecution>> {
+        let ids: Vec<TaskId> = found.iter().map(|one| one.task_id.clone()).collect();
         let tasks = self.known_tasks(&ids).await?;
-        let task = |one: &T| one.task_id().and_then(|id| tasks.get(id));
+        let task = |one: &MarkedExecution| tasks.get(&one.task_id);
         found.retain(|one| task(one).is_none_or(|t| t.has_started() || t.state != TaskState::TimedOut));
         let ours = found.iter().position(|one| task(one).is_some_and(Task::has_started)).unwrap_or(0);
-        let kept = found.get(ours).and_then(Marked::task_id).map(ToString::to_string).unwrap_or_default();
+        let kept = found.get(ours).map(|one| one.task_id.to_string()).unwrap_or_default();
         for (index, surplus) in found.iter().enumerate() {
             let Some(task) = task(surplus).filter(|_| index != ours) else { continue };
-            let what = format!("a {} was created twice, `{kept}` and `{}`, with the marker `{marker}`", T::NOUN, task.id);
+            let what = format!("a {} was created twice, `{kept}` and `{}`, with the marker `{marker}`", creation.noun, task.id);
             if task.has_started() {
                 self.client().tell(&format!("{what}; both have started: look whether that did harm"));
             } else if !task.is_completed() {
@@ -349,9 +377,9 @@ impl SpaceClient {
     }
 
     /// The error of who cannot know. Only of a server that keeps to deadlines it says when the doubt is over.
-    fn unsettled<T: Marked>(&self, cause: &Error, marker: &str, expires: Timestamp) -> Error {
-        let error = Error::new(Kind::InDoubt, format!("a {} may or may not have been created: {cause}", T::NOUN));
-        let look = format!("look for a {} with `{marker}` in its comment", T::NOUN);
+    fn unsettled(&self, creation: &Creation<'_>, cause: &Error, marker: &str, expires: Timestamp) -> Error {
+        let error = Error::new(Kind::InDoubt, format!("a {} may or may not have been created: {cause}", creation.noun));
+        let look = format!("look for a {} with `{marker}` in its comment", creation.noun);
         let error = if self.client().keeps_deadlines() {
             error.help(format!("{look}; after {} none can start any more", stamp(expires)))
         } else {
@@ -361,6 +389,12 @@ impl SpaceClient {
         };
         error.with("marker", marker).with("expires", json!(stamp(expires)))
     }
+}
+
+/// Reads what the protocol looks at, of a document that can be read as a whole.
+fn read(creation: &Creation<'_>, json: JsonSlice<'_>) -> Result<MarkedExecution, Problem> {
+    (creation.reads)(json)?;
+    MarkedExecution::read(json)
 }
 
 /// The mark of the run that made a deployment, from its comment: `... [octorhai:4f2c:2:9a0b1c2d]`.

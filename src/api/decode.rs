@@ -48,6 +48,11 @@ impl Problem {
         self
     }
 
+    /// Where in the body it is: `Items[3].QueueTime`.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// As an error of the program; `noun` says what was being read, e.g. `project`.
     pub fn into_error(self, noun: &str) -> Error {
         let place = if self.path.is_empty() { String::new() } else { format!(" at `{}`", self.path) };
@@ -95,7 +100,7 @@ pub trait FromJson: Sized {
 }
 
 /// A whole resource: a typed view and the JSON it was read from.
-pub trait Document: FromJson {
+pub trait Document: FromJson + Send + Sync {
     /// What people call it, e.g. `project`.
     const NOUN: &'static str;
 

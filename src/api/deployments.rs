@@ -2,13 +2,13 @@
 
 use super::address::Route;
 use super::decode::{Links, document};
+use super::executions::{NewExecution, Subject, given};
 use super::id::{ChannelId, DeploymentId, EnvironmentId, FreezeId, ProjectId, ReleaseId, TaskId, TenantId, UserId, VariableSetId};
-use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked, Sending};
 use super::spaces::SpaceClient;
-use super::tasks::TaskState;
+use super::tasks::{Task, TaskArguments, TaskState};
 use crate::error::Result;
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use jiff::Timestamp;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 document! {
@@ -69,135 +69,93 @@ impl Deployment {
     }
 }
 
-impl Marked for Deployment {
-    fn comments(&self) -> &str {
-        &self.comments
-    }
-    fn created(&self) -> Option<Timestamp> {
-        self.created
-    }
-    fn task_id(&self) -> Option<&TaskId> {
-        Some(&self.task_id)
-    }
-    fn number(&self) -> u64 {
-        self.id.number()
-    }
-    fn expires(&self) -> Option<Timestamp> {
-        self.queue_time_expiry
-    }
-    fn replaces(&self, earlier: &Self) -> bool {
-        self.tenant_id == earlier.tenant_id
+impl Task {
+    /// The task of a deployment that was created just now, as far as that is known without asking: it is queued.
+    /// Saves a request for each of many deployments. `raw` is null until the server was asked.
+    pub fn of_new(deployment: &Deployment) -> Self {
+        let arguments = TaskArguments { deployment_id: Some(deployment.id.clone()), runbook_run_id: None };
+        Self {
+            project_id: Some(deployment.project_id.clone()),
+            queue_time: deployment.queue_time.or(deployment.created),
+            ..Self::queued(&deployment.task_id, "Deploy", &deployment.name, arguments)
+        }
     }
 }
 
-/// A deployment to be created: every field of octopus-api.md §15.
+/// The release that is deployed, with the settings that only deployments have (octopus-api.md §15).
 #[derive(Clone, Debug)]
-pub struct NewDeployment {
+pub struct ReleaseToDeploy {
     /// The project of the release: where to look when an answer is lost.
     pub project: ProjectId,
     /// The release.
     pub release: ReleaseId,
-    /// The environment.
-    pub environment: EnvironmentId,
-    /// The tenant.
-    pub tenant: Option<TenantId>,
-    /// A comment for people; the marker is put after it.
-    pub comments: String,
-    /// Whether failures wait for guidance; the server's own rule when absent.
-    pub use_guided_failure: Option<bool>,
-    /// Whether packages are fetched again.
-    pub force_package_download: bool,
     /// Whether packages that are installed already are installed again.
     pub force_package_redeployment: bool,
-    /// Ids of actions to leave out.
-    pub skip_actions: Vec<String>,
-    /// Only these machines; empty is all.
-    pub specific_machines: Vec<String>,
-    /// Not these machines.
-    pub excluded_machines: Vec<String>,
     /// Only machines with these tags; empty is all.
     pub specific_target_tags: Vec<String>,
     /// Not machines with these tags.
     pub excluded_target_tags: Vec<String>,
-    /// Values for prompted variables, by the GUID of the form's element (octopus-api.md §14).
-    pub form_values: BTreeMap<String, String>,
-    /// When to start; at once when absent.
-    pub queue_time: Option<Timestamp>,
-    /// By when it must have started; [`queue_expiry`](Self::queue_expiry) from now (or from the queue time) when absent.
-    pub queue_time_expiry: Option<Timestamp>,
-    /// How long it may wait for its start: 6 hours.
-    pub queue_expiry: SignedDuration,
-    /// `LifecycleDefault`, `On`, `Off`; the server's own rule when absent.
-    pub priority: Option<String>,
     /// `Off`, or a kind of debugging the server knows.
     pub debug_mode: Option<String>,
     /// Settings of a change request (ServiceNow and the like).
     pub change_request_settings: Option<Value>,
     /// Freezes to override, and why.
     pub freeze_override: Option<(Vec<FreezeId>, String)>,
-    /// How long we look for the deployment when the answer is lost, before we give up in doubt: 10 minutes.
-    pub doubt_patience: SignedDuration,
 }
+
+/// A deployment to be created.
+pub type NewDeployment = NewExecution<ReleaseToDeploy>;
 
 impl NewDeployment {
     /// A deployment with what it must have.
     pub fn new(project: &ProjectId, release: &ReleaseId, environment: &EnvironmentId) -> Self {
-        Self {
+        let subject = ReleaseToDeploy {
             project: project.clone(),
             release: release.clone(),
-            environment: environment.clone(),
-            tenant: None,
-            comments: String::new(),
-            use_guided_failure: None,
-            force_package_download: false,
             force_package_redeployment: false,
-            skip_actions: Vec::new(),
-            specific_machines: Vec::new(),
-            excluded_machines: Vec::new(),
             specific_target_tags: Vec::new(),
             excluded_target_tags: Vec::new(),
-            form_values: BTreeMap::new(),
-            queue_time: None,
-            queue_time_expiry: None,
-            queue_expiry: LIFE,
-            priority: None,
             debug_mode: None,
             change_request_settings: None,
             freeze_override: None,
-            doubt_patience: DOUBT_PATIENCE,
+        };
+        Self::of(subject, environment)
+    }
+}
+
+impl Subject for ReleaseToDeploy {
+    type Made = Deployment;
+    const COLLECTION: &'static str = "deployments";
+    const REPLACES: bool = true;
+
+    fn path(&self) -> &'static str {
+        if self.freeze_override.is_some() { "deployments/override" } else { Self::COLLECTION }
+    }
+
+    fn members(&self) -> [Value; 4] {
+        [
+            json!({"ProjectId": self.project.as_str(), "ReleaseId": self.release.as_str()}),
+            json!({"ForcePackageRedeployment": self.force_package_redeployment}),
+            given(json!({"SpecificTargetTagIds": self.specific_target_tags, "ExcludedTargetTagIds": self.excluded_target_tags})),
+            given(json!({"DebugMode": self.debug_mode, "ChangeRequestSettings": self.change_request_settings})),
+        ]
+    }
+
+    fn filter(&self) -> (&'static str, &str) {
+        ("projects", self.project.as_str())
+    }
+
+    fn wrapped(&self, body: Value) -> Value {
+        match &self.freeze_override {
+            Some((ids, reason)) => {
+                json!({"CreateDeploymentCommand": body, "FreezeIds": ids.iter().map(FreezeId::as_str).collect::<Vec<_>>(), "Reason": reason})
+            }
+            None => body,
         }
     }
 
-    fn body(&self) -> Value {
-        let form_values: Map<String, Value> = self.form_values.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
-        let mut body = json!({
-            "ProjectId": self.project.as_str(),
-            "ReleaseId": self.release.as_str(),
-            "EnvironmentId": self.environment.as_str(),
-            "TenantId": self.tenant.as_ref().map(TenantId::as_str),
-            "ForcePackageDownload": self.force_package_download,
-            "ForcePackageRedeployment": self.force_package_redeployment,
-            "SkipActions": self.skip_actions,
-            "SpecificMachineIds": self.specific_machines,
-            "ExcludedMachineIds": self.excluded_machines,
-            "FormValues": form_values,
-        });
-        let tags = [("SpecificTargetTagIds", &self.specific_target_tags), ("ExcludedTargetTagIds", &self.excluded_target_tags)];
-        for (name, list) in tags.into_iter().filter(|(_, list)| !list.is_empty()) {
-            body[name] = json!(list);
-        }
-        if let Some(guided) = self.use_guided_failure {
-            body["UseGuidedFailure"] = guided.into();
-        }
-        for (name, text) in [("Priority", &self.priority), ("DebugMode", &self.debug_mode)] {
-            if let Some(text) = text {
-                body[name] = text.as_str().into();
-            }
-        }
-        if let Some(settings) = &self.change_request_settings {
-            body["ChangeRequestSettings"] = settings.clone();
-        }
-        body
+    fn member(&self) -> Option<&'static str> {
+        self.freeze_override.as_ref().map(|_| "Deployment")
     }
 }
 
@@ -244,12 +202,16 @@ impl SpaceClient {
     }
 
     /// Deployments, newest first, up to the first one that `wanted` does not want, however many there are.
-    pub async fn deployments_while(&self, query: &DeploymentQuery, wanted: impl Fn(&Deployment) -> bool) -> Result<Vec<Deployment>> {
+    pub async fn deployments_while(
+        &self,
+        query: &DeploymentQuery,
+        wanted: impl FnMut(&Deployment) -> bool + Send,
+    ) -> Result<Vec<Deployment>> {
         self.client().list_while(&self.deployments_route(query), query.limit, wanted).await
     }
 
     /// Gives deployments, newest first, to `take`, which returns how many bytes it keeps of each: for lists of years.
-    pub async fn each_deployment(&self, query: &DeploymentQuery, mut take: impl FnMut(Deployment) -> usize) -> Result<()> {
+    pub async fn each_deployment(&self, query: &DeploymentQuery, mut take: impl FnMut(Deployment) -> usize + Send) -> Result<()> {
         let take = |one| if query.goes_back_to(&one) { Some(take(one)) } else { None };
         self.client().each(&self.deployments_route(query), query.limit, take).await
     }
@@ -261,50 +223,5 @@ impl SpaceClient {
             .list("tenants", &query.tenants)
             .list("channels", &query.channels)
             .maybe("taskState", query.state.as_ref())
-    }
-
-    /// Creates exactly one deployment, or none and says why; [`super::marked`] describes the protocol and its limits.
-    ///
-    /// `marker` (`octorhai:RUN:STEP:KEY`) must be used for this deployment only. It is appended to the comment in square
-    /// brackets and is how the deployment is found when the server's answer is lost.
-    ///
-    /// Errors: `refused` and other answers of the server; `in_doubt` with facts `marker` and `expires`.
-    pub async fn create_deployment(&self, new: &NewDeployment, marker: &str) -> Result<Deployment> {
-        self.create_remembered_deployment(new, marker, &()).await
-    }
-
-    /// [`SpaceClient::create_deployment`] for a run that can be continued.
-    pub async fn create_remembered_deployment(
-        &self,
-        new: &NewDeployment,
-        marker: &str,
-        sending: &(dyn Sending + Sync),
-    ) -> Result<Deployment> {
-        let freezes = new.freeze_override.as_ref();
-        let wrap = |body: Value| match freezes {
-            Some((ids, reason)) => {
-                json!({"CreateDeploymentCommand": body, "FreezeIds": ids.iter().map(FreezeId::as_str).collect::<Vec<_>>(), "Reason": reason})
-            }
-            None => body,
-        };
-        let creation = Creation {
-            post: if freezes.is_some() { self.route("deployments/override") } else { self.route("deployments") },
-            body: new.body(),
-            wrap: Some(&wrap),
-            unwrap: freezes.map(|_| "Deployment"),
-            list: self
-                .route("deployments")
-                .with("projects", &new.project)
-                .with("environments", &new.environment)
-                .maybe("tenants", new.tenant.as_ref()),
-            comments: &new.comments,
-            marker,
-            queue_time: new.queue_time,
-            expires: new.queue_time_expiry,
-            life: new.queue_expiry,
-            doubt_patience: new.doubt_patience,
-            sending,
-        };
-        self.create_marked(&creation).await
     }
 }

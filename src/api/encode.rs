@@ -7,7 +7,6 @@
 use super::address::Route;
 use super::client::Client;
 use super::decode::{Document, FromJson, Links, maybe};
-use super::marked::stamp;
 use crate::error::Result;
 use crate::json::JsonText;
 use jiff::Timestamp;
@@ -38,6 +37,11 @@ pub fn set<T: ToJson>(object: &mut Map<String, Value>, name: &str, value: &T) {
     if !reads_as(object.get(name), value) {
         value.write(object.entry(name).or_insert(Value::Null));
     }
+}
+
+/// A time as Octopus writes it.
+pub(crate) fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string()
 }
 
 impl ToJson for Value {

@@ -1,8 +1,8 @@
 //! Events: the audit log.
 
 use super::decode::document;
+use super::encode::stamp;
 use super::id::{EnvironmentId, EventId, ProjectId, SpaceId, TenantId, UserId};
-use super::marked::stamp;
 use super::spaces::SpaceClient;
 use crate::error::Result;
 use jiff::Timestamp;

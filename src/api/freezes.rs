@@ -104,7 +104,7 @@ impl Client {
         let scope: serde_json::Map<_, _> =
             scope.iter().map(|(p, e)| (p.to_string(), e.iter().map(EnvironmentId::as_str).collect::<Vec<_>>().into())).collect();
         let body =
-            json!({"Name": name, "Start": super::marked::stamp(start), "End": super::marked::stamp(end), "ProjectEnvironmentScope": scope});
+            json!({"Name": name, "Start": super::encode::stamp(start), "End": super::encode::stamp(end), "ProjectEnvironmentScope": scope});
         match self.submit("POST", &Route::new("/api/deploymentfreezes"), Some(&body)).await {
             Err(error) if error.kind() == Kind::InDoubt => {
                 let same = |f: &Freeze| f.name == name && f.end.map(Timestamp::as_second) == Some(end.as_second());

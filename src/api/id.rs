@@ -166,7 +166,7 @@ ids! {
 }
 
 /// The number at the end of an id; 0 when there is none.
-fn number(id: &str) -> u64 {
+pub(super) fn number(id: &str) -> u64 {
     let digits = memrchr(b'-', id.as_bytes()).map_or(id, |dash| &id[dash + 1..]);
     digits.parse().unwrap_or(0)
 }

@@ -3,8 +3,8 @@
 use super::address::Route;
 use super::client::Client;
 use super::decode::document;
+use super::encode::stamp;
 use super::id::{ApiKeyId, UserId};
-use super::marked::stamp;
 use crate::error::{Error, Kind, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};

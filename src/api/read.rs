@@ -6,9 +6,9 @@
 
 use super::{
     address::Route,
-    answer::Answer,
+    answer::{Answer, NoAnswer},
     bounded::Form,
-    client::{Body, Client, Demand, FIRST_CONTACT, NoAnswer},
+    client::{Body, Client, Demand, FIRST_CONTACT},
     decode::Document,
     retry::Setback,
     tape,

@@ -189,8 +189,8 @@ impl SpaceClient {
     }
 
     /// Gives those of the releases that the server knows to `take`, one after the other.
-    pub async fn each_known_release(&self, ids: &[ReleaseId], take: impl FnMut(Release)) -> Result<()> {
-        self.client().each_by_id(&self.route("releases"), ids, None, Release::read, take).await
+    pub async fn each_known_release(&self, ids: &[ReleaseId], take: impl FnMut(Release) + Send) -> Result<()> {
+        self.client().each_by_id(&self.route("releases"), ids, None, &Release::read, take).await
     }
 
     /// A project's releases, newest first.

@@ -10,7 +10,11 @@ use super::id::looks_like;
 use super::meant::{Keys, Meant, position_of};
 use crate::error::{Error, Kind, Result, size};
 use crate::json::{JsonSlice, JsonText};
-use std::{borrow::Cow, collections::HashSet};
+use parking_lot::Mutex;
+use std::{
+    borrow::Cow,
+    collections::{HashSet, VecDeque},
+};
 
 /// Items asked for at a time: a thousand projects cost two requests, and one answer stays far below the size limit.
 const PAGE: usize = 500;
@@ -65,44 +69,42 @@ impl Client {
 
     /// Reads the first page of a collection, of at most `limit` items; also how many items there are in all.
     pub async fn list_first<T: Document>(&self, route: &Route, limit: usize) -> Result<(Vec<T>, usize)> {
-        let mut page = self.page(&route.clone().with("skip", 0).with("take", limit), &T::read).await?;
-        let total = page.total.unwrap_or(page.items.len());
-        page.items.truncate(limit);
-        Ok((page.items, total))
-    }
-
-    /// Reads one page, each item with `read`.
-    async fn page<T: Document>(&self, route: &Route, read: &impl Fn(JsonSlice<'_>) -> Result<T, Problem>) -> Result<Page<T>> {
-        let within = |problem: Problem, noun: &str| {
-            let error = problem.into_error(noun);
-            let told = Error::new(error.kind(), format!("{} (`{}`)", error.message(), route.as_str())).with("path", route.as_str());
-            let told = error.hints().iter().fold(told, |told, hint| told.help(hint.as_str()));
-            error.facts().iter().fold(told, |told, (name, value)| told.with(name, value.clone()))
-        };
-        let parse = |body: JsonText| {
-            let page = Page::of(body.json()).map_err(|problem| within(problem, &format!("list of {}s", T::NOUN)))?;
-            let item = |(index, item): (usize, JsonSlice<'_>)| {
-                read(item).map_err(|problem| within(problem.in_item(index).in_member("Items"), T::NOUN))
-            };
-            let items = page.items.into_iter().enumerate().map(item).collect::<Result<_>>()?;
-            Ok(Page { items, total: page.total, next: page.next })
-        };
-        self.read_as(route.as_str(), parse).await
+        let mut nothing = |_| None;
+        let items = Made { make: &T::read, take: Mutex::new(&mut nothing), page: Mutex::default() };
+        let (count, total, _) = self.page(&route.clone().with("skip", 0).with("take", limit), T::NOUN, &items).await?;
+        Ok((items.page.into_inner().into_iter().take(limit).collect(), total.unwrap_or(count)))
     }
 
     /// Reads a collection up to the first item that `wanted` does not want: for lists that are sorted.
     ///
     /// # Errors
     /// Those of [`Client::each`].
-    pub async fn list_while<T: Document>(&self, route: &Route, limit: Option<usize>, wanted: impl Fn(&T) -> bool) -> Result<Vec<T>> {
+    pub async fn list_while<T: Document>(
+        &self,
+        route: &Route,
+        limit: Option<usize>,
+        mut wanted: impl FnMut(&T) -> bool + Send,
+    ) -> Result<Vec<T>> {
+        self.list_made(route, T::NOUN, limit, &T::read, &mut wanted).await
+    }
+
+    /// [`Client::list_while`] of what people call `noun`, where `make` makes an item of its JSON.
+    pub(super) async fn list_made<T: Document>(
+        &self,
+        route: &Route,
+        noun: &str,
+        limit: Option<usize>,
+        make: &Make<'_, T>,
+        wanted: &mut (dyn FnMut(&T) -> bool + Send),
+    ) -> Result<Vec<T>> {
         let mut items = Vec::new();
-        let take = |item: T| {
+        let mut take = |item: T| {
             // Its text comes once more in the record of the run.
             let weight = wanted(&item).then(|| item.held() + item.raw().as_str().len() + size_of::<T>());
             items.extend(weight.map(|_| item));
             weight
         };
-        self.each(route, limit, take).await?;
+        self.each_made(route, noun, limit, make, &mut take).await?;
         Ok(items)
     }
 
@@ -115,54 +117,78 @@ impl Client {
     ///
     /// # Errors
     /// `bad_answer` for a list that has no end or is larger than `bounded` says, and for one that breaks off before its end.
-    pub async fn each<T: Document>(&self, route: &Route, limit: Option<usize>, take: impl FnMut(T) -> Option<usize>) -> Result<()> {
-        self.each_read(route, limit, T::read, take).await
-    }
-
-    /// [`Client::each`] where `make` makes the items of their JSON, and need not make again what it knows.
-    pub(super) async fn each_read<T: Document>(
+    pub async fn each<T: Document>(
         &self,
         route: &Route,
         limit: Option<usize>,
-        make: impl Fn(JsonSlice<'_>) -> Result<T, Problem>,
-        mut take: impl FnMut(T) -> Option<usize>,
+        mut take: impl FnMut(T) -> Option<usize> + Send,
     ) -> Result<()> {
+        self.each_made(route, T::NOUN, limit, &T::read, &mut take).await
+    }
+
+    /// [`Client::each`] of what people call `noun`, where `make` makes the items of their JSON, and need not make again what it knows.
+    pub(super) async fn each_made<T: Document>(
+        &self,
+        route: &Route,
+        noun: &str,
+        limit: Option<usize>,
+        make: &Make<'_, T>,
+        take: &mut (dyn FnMut(T) -> Option<usize> + Send),
+    ) -> Result<()> {
+        self.each_item(route, noun, limit, &mut Made { make, take: Mutex::new(take), page: Mutex::default() }).await
+    }
+
+    /// Reads one page into `items`. Returns how many items it has, how many the server says there are, and the link to the next page.
+    async fn page(&self, route: &Route, noun: &str, items: &dyn PageItems) -> Result<(usize, Option<usize>, Option<String>)> {
+        let unreadable = |problem: Problem, noun: &str| {
+            let place = problem.path().to_owned();
+            self.unreadable(problem, noun, route).with("json_path", place)
+        };
+        let parse = |body: JsonText| {
+            let page = Page::of(body.json()).map_err(|problem| unreadable(problem, &format!("list of {noun}s")))?;
+            items.fill(&page.items).map_err(|problem| unreadable(problem, noun))?;
+            Ok((page.items.len(), page.total, page.next))
+        };
+        self.read_as(route.as_str(), parse).await
+    }
+
+    /// [`Client::each_made`], compiled once for all kinds of documents.
+    async fn each_item(&self, route: &Route, noun: &str, limit: Option<usize>, items: &mut dyn PageItems) -> Result<()> {
         let mut read = 0;
         let mut known: HashSet<String> = HashSet::new();
         let (mut start, mut said) = (0, None);
-        let mut reading = ListProgress { route, noun: T::NOUN, pages: 0, weight: 0, stale: 0, links: HashSet::new() };
+        let mut reading = ListProgress { route, noun, pages: 0, weight: 0, stale: 0, links: HashSet::new() };
         let at = |start: usize| route.clone().with("skip", start).with("take", limit.unwrap_or(PAGE).clamp(1, PAGE));
         let mut next = at(0);
         loop {
             reading.turn(read)?;
-            let page = self.page(&next, &make).await?;
-            let gone = said.zip(page.total).map_or(0, |(before, now): (usize, usize)| before.saturating_sub(now)).min(start);
-            said = page.total;
+            let (count, total, link) = self.page(&next, noun, items).await?;
+            let gone = said.zip(total).map_or(0, |(before, now): (usize, usize)| before.saturating_sub(now)).min(start);
+            said = total;
             if gone > 0 {
                 start -= gone;
                 next = at(start);
                 reading.links.clear();
                 continue;
             }
-            let (count, before) = (page.items.len(), read);
-            for item in page.items {
-                let id = item.raw().json().get("Id").and_then(JsonSlice::text).filter(|id| !id.is_empty());
-                if id.is_some_and(|id| !known.insert(id.into_owned())) {
-                    continue;
+            let before = read;
+            while let Some(item) = items.next(&mut known) {
+                match item {
+                    NextItem::Known => continue,
+                    NextItem::Unwanted => return Ok(()),
+                    NextItem::Taken(weight) => reading.add(weight, read)?,
                 }
-                let Some(weight) = take(item) else { return Ok(()) };
-                reading.add(weight, read)?;
                 read += 1;
                 if limit.is_some_and(|limit| read >= limit) {
                     return Ok(());
                 }
             }
             start += count;
-            let claimed = page.total.is_some_and(|total| start < total);
-            next = match page.next {
+            let claimed = total.is_some_and(|total| start < total);
+            next = match link {
                 Some(link) if count > 0 => reading.follow(link)?,
                 None if count > 0 && claimed => at(start),
-                _ if claimed => return Err(reading.broken_off(read, page.total)),
+                _ if claimed => return Err(reading.broken_off(read, total)),
                 _ => return Ok(()),
             };
             reading.brought(read - before)?;
@@ -197,10 +223,56 @@ impl Client {
     }
 }
 
+/// Makes an item of its JSON.
+pub(super) type Make<'a, T> = dyn Fn(JsonSlice<'_>) -> Result<T, Problem> + Sync + 'a;
+
+/// The items of the page that was read last, whatever they are.
+trait PageItems: Send + Sync {
+    /// Makes the items of a page and puts them in the place of those of the page before.
+    fn fill(&self, items: &[JsonSlice<'_>]) -> Result<(), Problem>;
+
+    /// Takes the next item; none at the end of the page. `known` are the ids of the items so far.
+    fn next(&mut self, known: &mut HashSet<String>) -> Option<NextItem>;
+}
+
+/// What became of an item.
+enum NextItem {
+    /// Left out: a page before had it too.
+    Known,
+    /// Not wanted: the reading ends here.
+    Unwanted,
+    /// Taken, of which so many bytes are kept.
+    Taken(usize),
+}
+
+/// Items of a type, and what is done with them.
+struct Made<'a, T> {
+    make: &'a Make<'a, T>,
+    take: Mutex<&'a mut (dyn FnMut(T) -> Option<usize> + Send + 'a)>,
+    page: Mutex<VecDeque<T>>,
+}
+
+impl<T: Document> PageItems for Made<'_, T> {
+    fn fill(&self, items: &[JsonSlice<'_>]) -> Result<(), Problem> {
+        let make = |(index, item): (usize, &JsonSlice<'_>)| (self.make)(*item).map_err(|problem| problem.in_item(index).in_member("Items"));
+        *self.page.lock() = items.iter().enumerate().map(make).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn next(&mut self, known: &mut HashSet<String>) -> Option<NextItem> {
+        let item = self.page.get_mut().pop_front()?;
+        let id = item.raw().json().get("Id").and_then(JsonSlice::text).filter(|id| !id.is_empty());
+        if id.is_some_and(|id| !known.insert(id.into_owned())) {
+            return Some(NextItem::Known);
+        }
+        Some((self.take.get_mut())(item).map_or(NextItem::Unwanted, NextItem::Taken))
+    }
+}
+
 /// How the reading of one list goes: what ends it when the server never does.
 struct ListProgress<'a> {
     route: &'a Route,
-    noun: &'static str,
+    noun: &'a str,
     pages: usize,
     weight: usize,
     /// How many pages in a row had nothing new.
@@ -292,18 +364,17 @@ pub fn keys_of<T: Named>(one: &T) -> Keys<'_> {
 }
 
 /// One page of a collection, or a bare array, which is all of it.
-#[derive(Debug)]
-pub struct Page<T> {
-    /// The items.
-    pub items: Vec<T>,
+pub struct Page<'a> {
+    /// The items, not decoded yet.
+    pub items: Vec<JsonSlice<'a>>,
     /// How many there are on all pages, where the server says it.
-    pub total: Option<usize>,
+    total: Option<usize>,
     /// Link to the next page.
-    pub next: Option<String>,
+    next: Option<String>,
 }
 
-impl<'a> Page<JsonSlice<'a>> {
-    /// Reads a page whose items are not decoded yet.
+impl<'a> Page<'a> {
+    /// Reads a page, but not its items.
     pub fn of(body: JsonSlice<'a>) -> Result<Self, Problem> {
         if let Some(items) = body.items() {
             return Ok(Self { items: items.collect(), total: None, next: None });

@@ -2,16 +2,15 @@
 
 use super::decode::{Links, document};
 use super::encode::editable;
+use super::executions::{NewExecution, Subject};
 use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, TenantId, UserId, VariableSetId};
-use super::marked::{Creation, DOUBT_PATIENCE, LIFE, Marked, Sending};
 use super::projects::Project;
 use super::resource::{named, pick};
 use super::spaces::SpaceClient;
-use super::tasks::TaskState;
+use super::tasks::{Task, TaskArguments, TaskState};
 use crate::error::{Error, Kind, Result};
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
 editable! {
     /// A runbook (octopus-api.md §17).
@@ -78,63 +77,29 @@ document! {
     }
 }
 
-impl Marked for RunbookRun {
-    fn comments(&self) -> &str {
-        &self.comments
-    }
-    fn created(&self) -> Option<Timestamp> {
-        self.created
-    }
-    fn task_id(&self) -> Option<&TaskId> {
-        Some(&self.task_id)
-    }
-    fn number(&self) -> u64 {
-        self.id.number()
-    }
-    fn expires(&self) -> Option<Timestamp> {
-        self.queue_time_expiry
-    }
-    fn replaces(&self, _: &Self) -> bool {
-        false
+impl Task {
+    /// [`Task::of_new`] for a runbook run.
+    pub fn of_new_run(run: &RunbookRun) -> Self {
+        let arguments = TaskArguments { deployment_id: None, runbook_run_id: Some(run.id.clone()) };
+        Self {
+            project_id: run.project_id.clone(),
+            queue_time: run.queue_time.or(run.created),
+            ..Self::queued(&run.task_id, "RunbookRun", &run.name, arguments)
+        }
     }
 }
 
-/// A run to be created.
+/// The runbook that is run.
 #[derive(Clone, Debug)]
-pub struct NewRunbookRun {
+pub struct RunbookToRun {
     /// The runbook.
     pub runbook: RunbookId,
     /// The snapshot: the published one, unless another is named.
     pub snapshot: Option<RunbookSnapshotId>,
-    /// The environment.
-    pub environment: EnvironmentId,
-    /// The tenant.
-    pub tenant: Option<TenantId>,
-    /// A comment for people; the marker is put after it.
-    pub comments: String,
-    /// Whether failures wait for guidance; the server's own rule when absent.
-    pub use_guided_failure: Option<bool>,
-    /// Whether packages are fetched again.
-    pub force_package_download: bool,
-    /// Ids of actions to leave out.
-    pub skip_actions: Vec<String>,
-    /// Only these machines; empty is all.
-    pub specific_machines: Vec<String>,
-    /// Not these machines.
-    pub excluded_machines: Vec<String>,
-    /// Values for prompted variables, by the GUID of the form's element.
-    pub form_values: BTreeMap<String, String>,
-    /// When to start; at once when absent.
-    pub queue_time: Option<Timestamp>,
-    /// By when it must have started; [`queue_expiry`](Self::queue_expiry) from now (or from the queue time) when absent.
-    pub queue_time_expiry: Option<Timestamp>,
-    /// How long it may wait for its start: 6 hours.
-    pub queue_expiry: SignedDuration,
-    /// `LifecycleDefault`, `On`, `Off`; the server's own rule when absent.
-    pub priority: Option<String>,
-    /// How long we look for the run when the answer is lost, before we give up in doubt: 10 minutes.
-    pub doubt_patience: SignedDuration,
 }
+
+/// A runbook run to be created.
+pub type NewRunbookRun = NewExecution<RunbookToRun>;
 
 impl NewRunbookRun {
     /// A run of the published snapshot; `not_found` when nothing was published yet.
@@ -143,46 +108,22 @@ impl NewRunbookRun {
             Error::new(Kind::NotFound, format!("runbook `{}` has no published snapshot", runbook.name))
                 .help("publish one in the project's runbook")
         })?;
-        Ok(Self {
-            runbook: runbook.id.clone(),
-            snapshot: Some(snapshot),
-            environment: environment.clone(),
-            tenant: None,
-            comments: String::new(),
-            use_guided_failure: None,
-            force_package_download: false,
-            skip_actions: Vec::new(),
-            specific_machines: Vec::new(),
-            excluded_machines: Vec::new(),
-            form_values: BTreeMap::new(),
-            queue_time: None,
-            queue_time_expiry: None,
-            queue_expiry: LIFE,
-            priority: None,
-            doubt_patience: DOUBT_PATIENCE,
-        })
+        Ok(Self::of(RunbookToRun { runbook: runbook.id.clone(), snapshot: Some(snapshot) }, environment))
+    }
+}
+
+impl Subject for RunbookToRun {
+    type Made = RunbookRun;
+    const COLLECTION: &'static str = "runbookRuns";
+    const REPLACES: bool = false;
+
+    fn members(&self) -> [Value; 4] {
+        let snapshot = self.snapshot.as_ref().map(RunbookSnapshotId::as_str);
+        [json!({"RunbookId": self.runbook.as_str(), "RunbookSnapshotId": snapshot}), Value::Null, Value::Null, Value::Null]
     }
 
-    fn body(&self) -> Value {
-        let form_values: Map<String, Value> = self.form_values.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
-        let mut body = json!({
-            "RunbookId": self.runbook.as_str(),
-            "RunbookSnapshotId": self.snapshot.as_ref().map(RunbookSnapshotId::as_str),
-            "EnvironmentId": self.environment.as_str(),
-            "TenantId": self.tenant.as_ref().map(TenantId::as_str),
-            "ForcePackageDownload": self.force_package_download,
-            "SkipActions": self.skip_actions,
-            "SpecificMachineIds": self.specific_machines,
-            "ExcludedMachineIds": self.excluded_machines,
-            "FormValues": form_values,
-        });
-        if let Some(guided) = self.use_guided_failure {
-            body["UseGuidedFailure"] = guided.into();
-        }
-        if let Some(priority) = &self.priority {
-            body["Priority"] = priority.as_str().into();
-        }
-        body
+    fn filter(&self) -> (&'static str, &str) {
+        ("runbooks", self.runbook.as_str())
     }
 }
 
@@ -231,33 +172,5 @@ impl SpaceClient {
             .list("tenants", &query.tenants)
             .maybe("taskState", query.state.as_ref());
         self.client().list(&route, query.limit).await
-    }
-
-    /// Runs a runbook exactly once, or not at all and says why; see [`SpaceClient::create_deployment`].
-    pub async fn run_runbook(&self, new: &NewRunbookRun, marker: &str) -> Result<RunbookRun> {
-        self.run_remembered_runbook(new, marker, &()).await
-    }
-
-    /// [`SpaceClient::run_runbook`] for a run that can be continued.
-    pub async fn run_remembered_runbook(&self, new: &NewRunbookRun, marker: &str, sending: &(dyn Sending + Sync)) -> Result<RunbookRun> {
-        let creation = Creation {
-            post: self.route("runbookRuns"),
-            body: new.body(),
-            wrap: None,
-            unwrap: None,
-            list: self
-                .route("runbookRuns")
-                .with("runbooks", &new.runbook)
-                .with("environments", &new.environment)
-                .maybe("tenants", new.tenant.as_ref()),
-            comments: &new.comments,
-            marker,
-            queue_time: new.queue_time,
-            expires: new.queue_time_expiry,
-            life: new.queue_expiry,
-            doubt_patience: new.doubt_patience,
-            sending,
-        };
-        self.create_marked(&creation).await
     }
 }

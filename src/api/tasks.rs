@@ -4,10 +4,8 @@ use super::address::Route;
 use super::by_ids::BATCH;
 use super::client::Client;
 use super::decode::{FromJson, Links, document, part, words};
-use super::deployments::Deployment;
 use super::id::{DeploymentId, EnvironmentId, ProjectId, RunbookId, RunbookRunId, SpaceId, TaskId, TenantId};
 use super::repeated::is_doubt;
-use super::runbooks::RunbookRun;
 use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
 use crate::json::{JsonSlice, JsonText};
@@ -91,28 +89,8 @@ part! {
 }
 
 impl Task {
-    /// The task of a deployment that was created just now, as far as that is known without asking: it is queued.
-    /// Saves a request for each of many deployments. `raw` is null until the server was asked.
-    pub fn of_new(deployment: &Deployment) -> Self {
-        let arguments = TaskArguments { deployment_id: Some(deployment.id.clone()), runbook_run_id: None };
-        Self {
-            project_id: Some(deployment.project_id.clone()),
-            queue_time: deployment.queue_time.or(deployment.created),
-            ..Self::queued(&deployment.task_id, "Deploy", &deployment.name, arguments)
-        }
-    }
-
-    /// [`Task::of_new`] for a runbook run.
-    pub fn of_new_run(run: &RunbookRun) -> Self {
-        let arguments = TaskArguments { deployment_id: None, runbook_run_id: Some(run.id.clone()) };
-        Self {
-            project_id: run.project_id.clone(),
-            queue_time: run.queue_time.or(run.created),
-            ..Self::queued(&run.task_id, "RunbookRun", &run.name, arguments)
-        }
-    }
-
-    fn queued(id: &TaskId, name: &str, description: &str, arguments: TaskArguments) -> Self {
+    /// A task that was created just now, as far as that is known without asking.
+    pub(super) fn queued(id: &TaskId, name: &str, description: &str, arguments: TaskArguments) -> Self {
         Self {
             id: id.clone(),
             space_id: None,
@@ -380,17 +358,17 @@ impl SpaceClient {
     }
 
     /// Gives those of the tasks that the server knows to `take`, one after the other.
-    pub(crate) async fn each_known_task(&self, ids: &[TaskId], take: impl FnMut(Task)) -> Result<()> {
+    pub(crate) async fn each_known_task(&self, ids: &[TaskId], take: impl FnMut(Task) + Send) -> Result<()> {
         // `take` must be said: 30 is the default even for ids.
-        self.client().each_by_id(&self.route("tasks"), ids, Some(BATCH), Task::read, take).await
+        self.client().each_by_id(&self.route("tasks"), ids, Some(BATCH), &Task::read, take).await
     }
 
     /// [`SpaceClient::each_known_task`] where a task that is as it was `before` is not read again: most are, each time they are polled.
     pub(super) async fn each_polled_task(
         &self,
         ids: &[TaskId],
-        before: impl Fn(TaskId) -> Option<Arc<Task>>,
-        take: impl FnMut(Arc<Task>),
+        before: impl Fn(TaskId) -> Option<Arc<Task>> + Sync,
+        take: impl FnMut(Arc<Task>) + Send,
     ) -> Result<()> {
         let make = |json: JsonSlice<'_>| {
             let id = json.get("Id").and_then(JsonSlice::text);
@@ -399,7 +377,7 @@ impl SpaceClient {
                 None => Arc::<Task>::read(json),
             }
         };
-        self.client().each_by_id(&self.route("tasks"), ids, Some(BATCH), make, take).await
+        self.client().each_by_id(&self.route("tasks"), ids, Some(BATCH), &make, take).await
     }
 
     /// Tasks, newest first.

@@ -2,26 +2,16 @@
 //! can have reached the server.
 
 use super::address::Base;
-use super::client::Settings;
+use super::answer::NoAnswer;
 use crate::error::{Error, Kind, Result};
-use crate::trust;
+use crate::trust::{self, Certificates};
 use rustls_platform_verifier::Verifier;
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a failed request means.
-pub(crate) enum Trouble {
-    /// It surely did not reach the server.
-    NotSent(String),
-    /// It did not, and trying again cannot help.
-    Hopeless(Error),
-    /// It may have.
-    Lost(String),
-}
-
 /// Builds the HTTP client: no redirects of its own, ring for TLS, the platform's roots, or Mozilla's where there are none.
-pub(crate) fn build(base: &Base, settings: &Settings) -> Result<reqwest::Client> {
+pub(crate) fn build(base: &Base, ca_cert: Option<&Certificates>) -> Result<reqwest::Client> {
     // Somebody may have installed a provider already; any will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
@@ -35,7 +25,7 @@ pub(crate) fn build(base: &Base, settings: &Settings) -> Result<reqwest::Client>
     };
     let broken = |error: &dyn StdError| Error::new(Kind::Usage, format!("the HTTP client cannot be set up: {}", chain(error)));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = match &settings.ca_cert {
+    let verifier = match ca_cert {
         // Loading the platform's roots takes milliseconds that nobody needs here.
         _ if !base.tls => trust::verifier(None, provider.clone())?,
         None => match builder().build() {
@@ -56,14 +46,14 @@ pub(crate) fn build(base: &Base, settings: &Settings) -> Result<reqwest::Client>
 }
 
 /// Reads why a request has no answer.
-pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> Trouble {
+pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> NoAnswer {
     if error.is_builder() {
-        return Trouble::Hopeless(Error::bug(format!("a request could not be put together: {}", chain(error))));
+        return NoAnswer::Hopeless(Error::bug(format!("a request could not be put together: {}", chain(error))));
     }
     if let Some(rustls::Error::InvalidCertificate(problem)) = source::<rustls::Error>(error) {
         use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext};
         let untrusted = |why: &str| Error::new(Kind::Unreachable, format!("the certificate of `{base}` {why}: {problem}"));
-        return Trouble::Hopeless(match problem {
+        return NoAnswer::Hopeless(match problem {
             NotValidForName | NotValidForNameContext { .. } => {
                 untrusted("is not for this host").help("give the server's address as its certificate names it")
             }
@@ -74,16 +64,14 @@ pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> Trouble {
     }
     if error.is_connect() {
         let why = source::<std::io::Error>(error).map_or_else(|| root(error), ToString::to_string);
-        return Trouble::NotSent(format!("no connection to `{base}` ({})", without_number(&why)));
+        return NoAnswer::NotSent(format!("no connection to `{base}` ({})", without_number(&why)));
     }
-    Trouble::cut(&root(error))
+    cut(&root(error))
 }
 
-impl Trouble {
-    /// The connection was cut.
-    pub(crate) fn cut(why: &str) -> Self {
-        Self::Lost(format!("the connection broke before the answer came ({why})"))
-    }
+/// The connection was cut.
+pub(crate) fn cut(why: &str) -> NoAnswer {
+    NoAnswer::Lost(format!("the connection broke before the answer came ({why})"))
 }
 
 /// Without the number that Rust writes behind the system's words.

@@ -29,7 +29,7 @@ pub(super) async fn expiry(
     let release = space.releases(&project.id, Some(1)).await?.into_iter().next();
     let release = release.ok_or_else(|| Error::new(Kind::NotFound, format!("project `{}` has no release to deploy", project.name)))?;
     let new = NewDeployment { comments: name.to_owned(), ..NewDeployment::new(&project.id, &release.id, &environment.id) };
-    let first = space.create_deployment(&new, &format!("{name}:1")).await?;
+    let first = space.create(&new, &format!("{name}:1"), &()).await?;
     loop {
         let task = space.task(&first.task_id).await?;
         if task.is_completed() {
@@ -42,7 +42,7 @@ pub(super) async fn expiry(
     }
     let deadline = later(client.server_now(), LIFE);
     let waits = NewDeployment { queue_time_expiry: Some(deadline), ..new };
-    let second = space.create_deployment(&waits, &format!("{name}:2")).await?;
+    let second = space.create(&waits, &format!("{name}:2"), &()).await?;
     let kept = space.deployment(&second.id).await?.queue_time_expiry.is_some();
     let facts = |what: &str| json!({"kept": kept, "outcome": what});
     let stops = "; a create in doubt stops the run and asks a person";

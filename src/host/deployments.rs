@@ -292,7 +292,7 @@ impl Host {
         new.comments = options.comment.clone().unwrap_or_default();
         new.use_guided_failure = options.guided_failure;
         new.force_package_download = options.force_package_download;
-        new.force_package_redeployment = options.force_package_redeployment;
+        new.subject.force_package_redeployment = options.force_package_redeployment;
         if let Some(at) = &options.at {
             new.queue_time = Some(at.resolve(self)?);
         }
@@ -311,9 +311,9 @@ impl Host {
             let now = self.now();
             let tenant = new.tenant.clone();
             let mut active = self.block(place.client.freezes())?;
-            active.retain(|f| f.stops(now, &new.project, &new.environment, tenant.as_ref()));
+            active.retain(|f| f.stops(now, &new.subject.project, &new.environment, tenant.as_ref()));
             if !active.is_empty() {
-                new.freeze_override = Some((active.into_iter().map(|f| f.id).collect(), reason.to_string()));
+                new.subject.freeze_override = Some((active.into_iter().map(|f| f.id).collect(), reason.to_string()));
             }
         }
         self.block(async {
@@ -321,14 +321,14 @@ impl Host {
             fill_in(plan, options, &mut new).await
         })?;
         let arguments = json!({
-            "release": new.release.to_string(), "environment": new.environment.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string),
+            "release": new.subject.release.to_string(), "environment": new.environment.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string),
             "at": new.queue_time.map(|t| t.to_string()),
         });
         let deployment = self.effect("deploy", &arguments, |attempt| {
             let new = &new;
             let title = || format!("{} {} → {}", plan.project.name, plan.release.version, plan.environment.name);
             async move {
-                let created = place.space.create_remembered_deployment(new, attempt.marker.as_str(), &attempt).await;
+                let created = place.space.create(new, attempt.marker.as_str(), &attempt).await;
                 created.map_err(|error| match error.kind() {
                     Kind::InDoubt => error.context(title()),
                     Kind::Refused => {

@@ -45,7 +45,7 @@ pub struct Attempt {
     step: Option<Step>,
     /// When it was first meant to be done.
     began: Timestamp,
-    attempted: Option<api::marked::Earlier>,
+    attempted: Option<api::create_once::Earlier>,
 }
 
 impl Attempt {
@@ -78,7 +78,7 @@ impl Attempt {
     }
 }
 
-impl api::marked::Sending for Attempt {
+impl api::create_once::Sending for Attempt {
     fn earlier(&self) -> Option<&Value> {
         self.earlier.as_ref().filter(|intent| !intent.is_null())
     }
@@ -94,7 +94,7 @@ impl api::marked::Sending for Attempt {
         }
     }
 
-    fn attempted(&self) -> Option<&api::marked::Earlier> {
+    fn attempted(&self) -> Option<&api::create_once::Earlier> {
         self.attempted.as_ref()
     }
 
@@ -235,10 +235,10 @@ impl Host {
     }
 
     /// What an earlier attempt of the step that runs this script would have made here.
-    fn attempted(&self, marker: &Marker) -> Option<api::marked::Earlier> {
+    fn attempted(&self, marker: &Marker) -> Option<api::create_once::Earlier> {
         let step = self.context.step.as_ref()?;
         let (head, tail) = (format!("octorhai:{}", step.mark), marker.as_str().strip_prefix(&format!("octorhai:{}", self.run_id))?);
-        Some(api::marked::Earlier { head, tail: tail.to_owned(), since: self.step_since(&step.task) })
+        Some(api::create_once::Earlier { head, tail: tail.to_owned(), since: self.step_since(&step.task) })
     }
 
     /// When the task began that this step belongs to; of one that cannot be looked at, what is surely long enough ago.

@@ -97,7 +97,7 @@ async fn parents(space: &api::SpaceClient, now: jiff::Timestamp) -> Result<BTree
     for task in space.tasks(&query).await?.iter().filter(|task| task.queue_time.is_none_or(|at| at <= now)) {
         let Some(id) = task.deployment_id() else { continue };
         let Some(deployment) = space.deployment_or_none(id).await? else { continue };
-        found.extend(api::marked::parent_in(&deployment.comments));
+        found.extend(api::create_once::parent_in(&deployment.comments));
     }
     Ok(found)
 }

@@ -11,7 +11,7 @@ use crate::{
     error::{Kind, Result},
 };
 use jiff::Timestamp;
-use std::{cell::Cell, fmt};
+use std::fmt;
 
 /// How many past deployments one look takes in.
 pub const LOOK: usize = 100;
@@ -81,7 +81,7 @@ impl<'a> Spot<'a> {
 
     /// Deployments that ended well, newest first: those among the newest `look`, or, where none of them is `enough`, on to the first
     /// that is. The server has no filter for deployments without a tenant, so those may stand behind many others.
-    pub async fn successes(&self, look: usize, enough: impl Fn(&api::Deployment) -> bool) -> Result<Vec<api::Deployment>> {
+    pub async fn successes(&self, look: usize, enough: impl Fn(&api::Deployment) -> bool + Sync) -> Result<Vec<api::Deployment>> {
         let query = api::DeploymentQuery { state: Some(api::TaskState::Success), ..self.query() };
         let mut found = self.place.space.deployments(&api::DeploymentQuery { limit: Some(look), ..query.clone() }).await?;
         let is_all = found.len() < look;
@@ -89,8 +89,9 @@ impl<'a> Spot<'a> {
         if is_all || found.iter().any(&enough) {
             return Ok(found);
         }
-        let done = Cell::new(false);
-        let mut found = self.place.space.deployments_while(&query, |one| !done.replace(self.holds(one) && enough(one))).await?;
+        let mut done = false;
+        let unfinished = |one: &api::Deployment| !std::mem::replace(&mut done, self.holds(one) && enough(one));
+        let mut found = self.place.space.deployments_while(&query, unfinished).await?;
         found.retain(|one| self.holds(one));
         Ok(found)
     }
@@ -103,7 +104,7 @@ impl<'a> Spot<'a> {
     }
 
     /// Deployments that ended well with the time of their end; see [`Spot::successes`].
-    pub async fn ended_well(&self, enough: impl Fn(&api::Deployment) -> bool) -> Result<Vec<Success>> {
+    pub async fn ended_well(&self, enough: impl Fn(&api::Deployment) -> bool + Sync) -> Result<Vec<Success>> {
         let found = self.successes(LOOK, enough).await?;
         let ids: Vec<api::TaskId> = found.iter().map(|one| one.task_id.clone()).collect();
         let tasks = self.place.space.known_tasks(&ids).await?;

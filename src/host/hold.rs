@@ -12,7 +12,7 @@ use super::{
     wait::{Look, until},
 };
 use crate::{
-    api::marked::mark_in,
+    api::create_once::mark_in,
     cancel::Cancel,
     clock::{later, real_limit, text},
     engine::{

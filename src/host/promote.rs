@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{
         self,
-        marked::mark_in,
+        create_once::mark_in,
         meant::{Meant, position_of},
     },
     engine::{

@@ -14,7 +14,7 @@ use super::{
     wait::{Asked, Until, WaitOptions, cancel_all, for_tasks},
 };
 use crate::{
-    api::{self, marked::mark_in},
+    api::{self, create_once::mark_in},
     clock::text,
     engine::{
         choice::{Decide, OneOrMore},

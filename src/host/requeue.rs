@@ -38,7 +38,7 @@ async fn again(place: &Place, old: &api::Deployment) -> Result<(api::NewDeployme
     new.use_guided_failure = Some(old.use_guided_failure);
     let raw = old.raw.tree();
     new.force_package_download = raw["ForcePackageDownload"] == true;
-    new.force_package_redeployment = raw["ForcePackageRedeployment"] == true;
+    new.subject.force_package_redeployment = raw["ForcePackageRedeployment"] == true;
     new.priority = raw["Priority"].as_str().map(str::to_owned);
     let (values, lost) = prompted(place, old).await?;
     new.form_values = values.into_iter().map(|(prompt, value)| (prompt.element, value)).collect();
@@ -94,7 +94,7 @@ impl Host {
         let arguments = json!({"deployment": old.id.to_string(), "at": at.to_string()});
         let deployment = self.effect("requeue", &arguments, |attempt| {
             let (place, new) = (&place, &new);
-            async move { place.space.create_remembered_deployment(new, attempt.marker.as_str(), &attempt).await }
+            async move { place.space.create(new, attempt.marker.as_str(), &attempt).await }
         })?;
         // It is there: an error from here on would make a script do it again.
         let subject = self.named(&place, &deployment, None)?;

@@ -58,7 +58,7 @@ impl Host {
                 new.queue_expiry = expires;
             }
             if let Some(name) = &options.snapshot {
-                new.snapshot = Some(place.space.find_runbook_snapshot(&runbook, name).await?.id);
+                new.subject.snapshot = Some(place.space.find_runbook_snapshot(&runbook, name).await?.id);
             }
             if !options.variables.is_empty() {
                 let preview = place.space.runbook_preview(&runbook, &environment.id, tenant.as_ref().map(|t| &t.id)).await?;
@@ -69,7 +69,7 @@ impl Host {
         let arguments = json!({"runbook": runbook.id.to_string(), "environment": environment.id.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string)});
         let run = self.effect("run runbook", &arguments, |attempt| {
             let (place, new) = (&place, &new);
-            async move { place.space.run_remembered_runbook(new, attempt.marker.as_str(), &attempt).await }
+            async move { place.space.create(new, attempt.marker.as_str(), &attempt).await }
         })?;
         let mut title = format!("{} / {} → {}", project.name, runbook.name, environment.name);
         if let Some(tenant) = &tenant {

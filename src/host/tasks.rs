@@ -531,7 +531,7 @@ impl Host {
     /// Tells and remembers a task that this run started, or took over from an earlier attempt of its step.
     pub fn started(&self, task: &Task, how: &str) {
         let comments = task.deployment.as_ref().map(|d| &d.comments).or(task.runbook_run.as_ref().map(|run| &run.comments));
-        let is_ours = comments.and_then(|comments| api::marked::mark_in(comments)).is_none_or(|mark| mark == self.run_id);
+        let is_ours = comments.and_then(|comments| api::create_once::mark_in(comments)).is_none_or(|mark| mark == self.run_id);
         let how = if is_ours { how } else { "adopted" };
         self.started.lock().push(task.clone());
         self.emit(What::TaskStarted { subject: task.subject.clone(), how: how.to_owned() });

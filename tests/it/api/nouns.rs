@@ -62,31 +62,37 @@ async fn bodies_are_spelt_as_the_server_spells_them() {
         ],
     );
     let space = space(&server.address, &clock).await;
+    let plain = NewDeployment::new(&"Projects-1".into(), &"Releases-1".into(), &"Environments-1".into());
+    let subject = ReleaseToDeploy {
+        specific_target_tags: vec!["t".into()],
+        excluded_target_tags: vec!["u".into()],
+        debug_mode: Some("Off".into()),
+        change_request_settings: Some(json!({})),
+        ..plain.subject.clone()
+    };
     let everything = NewDeployment {
+        subject: subject.clone(),
         tenant: Some("Tenants-1".into()),
         use_guided_failure: Some(true),
         skip_actions: vec!["a".into()],
         specific_machines: vec!["Machines-1".into()],
         excluded_machines: vec!["Machines-2".into()],
-        specific_target_tags: vec!["t".into()],
-        excluded_target_tags: vec!["u".into()],
         form_values: BTreeMap::from([("guid".into(), "value".into())]),
         queue_time: Some(later(start_of_time(), SignedDuration::from_hours(1))),
         priority: Some("On".into()),
-        debug_mode: Some("Off".into()),
-        change_request_settings: Some(json!({})),
-        ..NewDeployment::new(&"Projects-1".into(), &"Releases-1".into(), &"Environments-1".into())
+        ..plain
     };
     // Later than 2021.2: octopus-api.md §15.
     let later_members = ["Priority", "DebugMode", "ChangeRequestSettings", "SpecificTargetTagIds", "ExcludedTargetTagIds"];
-    space.create_deployment(&everything, "m").await.expect("created");
+    space.create(&everything, "m", &()).await.expect("created");
     let body = last(&server).body;
     assert_eq!(unknown_members(&body, "CreateDeploymentCommand", &later_members), [""; 0]);
     assert_eq!(body["QueueTime"], "2026-03-02T09:00:00.000+00:00");
     assert_eq!(body["TenantId"], "Tenants-1");
 
-    let overriding = NewDeployment { freeze_override: Some((vec!["DeploymentFreezes-2".into()], "hotfix".into())), ..everything };
-    space.create_deployment(&overriding, "m2").await.expect("created in spite of the freeze");
+    let freeze_override = Some((vec!["DeploymentFreezes-2".into()], "hotfix".into()));
+    let overriding = NewDeployment { subject: ReleaseToDeploy { freeze_override, ..subject }, ..everything };
+    space.create(&overriding, "m2", &()).await.expect("created in spite of the freeze");
     let sent = last(&server);
     assert_eq!(sent.path, "/api/Spaces-1/deployments/override");
     assert_eq!(sent.body["FreezeIds"], json!(["DeploymentFreezes-2"]));
@@ -100,7 +106,7 @@ async fn bodies_are_spelt_as_the_server_spells_them() {
         use_guided_failure: Some(false),
         ..NewRunbookRun::new(&runbook, &"Environments-1".into()).expect("it is published")
     };
-    assert_eq!(space.run_runbook(&run, "m3").await.expect("it runs").task_id.as_str(), "ServerTasks-2");
+    assert_eq!(space.create(&run, "m3", &()).await.expect("it runs").task_id.as_str(), "ServerTasks-2");
     assert_eq!(unknown_members(&last(&server).body, "RunbookRunResource", &["Priority"]), [""; 0]);
 
     let release = NewRelease {

@@ -123,12 +123,11 @@ async fn a_deployment_carries_marker_and_deadline() {
     let _busy = clock.enter();
     let world = World::new(&clock, &[]);
     let space = space(&world.server.address, &clock).await;
-    let deployment = space.create_deployment(&new_deployment(), MARKER).await.expect("created");
+    let deployment = space.create(&new_deployment(), MARKER, &()).await.expect("created");
     assert_eq!(deployment.comments, "wave 2 [octorhai:R1:s1:abcd1234]");
     assert_eq!(deployment.queue_time_expiry, Some(later(start_of_time(), SignedDuration::from_hours(6))));
     let scheduled = later(start_of_time(), SignedDuration::from_hours(10));
-    let deployment =
-        space.create_deployment(&NewDeployment { queue_time: Some(scheduled), ..new_deployment() }, "other").await.expect("created");
+    let deployment = space.create(&NewDeployment { queue_time: Some(scheduled), ..new_deployment() }, "other", &()).await.expect("created");
     assert_eq!(deployment.queue_time_expiry, Some(later(scheduled, SignedDuration::from_hours(6))));
 }
 
@@ -138,7 +137,7 @@ async fn a_lost_answer_makes_no_second_deployment() {
     let _busy = clock.enter();
     let world = World::new(&clock, &[Fault::LostAnswer]);
     let space = space(&world.server.address, &clock).await;
-    let deployment = space.create_deployment(&new_deployment(), MARKER).await.expect("found again");
+    let deployment = space.create(&new_deployment(), MARKER, &()).await.expect("found again");
     assert_eq!(deployment.id.as_str(), "Deployments-1");
     assert_eq!((world.server.count("POST"), world.alive()), (1, 1));
 }
@@ -149,7 +148,7 @@ async fn a_late_request_is_waited_for() {
     let _busy = clock.enter();
     let world = World::new(&clock, &[Fault::Late(90)]);
     let space = space(&world.server.address, &clock).await;
-    let deployment = space.create_deployment(&new_deployment(), MARKER).await.expect("found in the end");
+    let deployment = space.create(&new_deployment(), MARKER, &()).await.expect("found in the end");
     assert_eq!((deployment.id.as_str(), world.server.count("POST"), world.alive()), ("Deployments-1", 1, 1));
 }
 
@@ -159,7 +158,7 @@ async fn a_lost_request_ends_in_doubt_rather_than_twice() {
     let _busy = clock.enter();
     let world = World::new(&clock, &[Fault::LostRequest]);
     let space = space(&world.server.address, &clock).await;
-    let error = space.create_deployment(&new_deployment(), MARKER).await.expect_err("nobody can know");
+    let error = space.create(&new_deployment(), MARKER, &()).await.expect_err("nobody can know");
     assert_eq!(error.kind(), Kind::InDoubt);
     assert_eq!(error.fact("marker"), Some(&json!(format!("[{MARKER}]"))));
     assert!(error.hints()[0].contains("after 2026-03-02T14:00:00.000+00:00 none can start any more"), "{error:?}");
@@ -176,7 +175,7 @@ async fn after_the_deadline_it_is_safe_to_try_again() {
         let world = World::new(&clock, Vec::leak(faults.to_vec()));
         let space = space(&world.server.address, &clock).await;
         let new = NewDeployment { queue_expiry: seconds(300), doubt_patience: seconds(3600), ..new_deployment() };
-        let deployment = space.create_deployment(&new, MARKER).await.unwrap_or_else(|e| panic!("{faults:?}: {e:?}"));
+        let deployment = space.create(&new, MARKER, &()).await.unwrap_or_else(|e| panic!("{faults:?}: {e:?}"));
         assert_eq!(world.server.count("POST"), 2, "{faults:?}");
         // Whatever arrives late cannot start.
         clock.sleep(seconds(600)).await;
@@ -194,7 +193,7 @@ async fn a_server_that_was_not_measured_is_never_asked_twice() {
     let settings = Settings { keeps_deadlines: false, ..settings(&world.server.address, &clock) };
     let space = Client::new(settings).expect("a client").space(None).await.expect("a space");
     let new = NewDeployment { queue_expiry: seconds(60), doubt_patience: seconds(3600), ..new_deployment() };
-    let error = space.create_deployment(&new, MARKER).await.expect_err("in doubt");
+    let error = space.create(&new, MARKER, &()).await.expect_err("in doubt");
     assert_eq!((error.kind(), world.server.count("POST")), (Kind::InDoubt, 1));
     let help = error.hints().join(" ");
     assert!(help.contains("is not known to keep to that") && help.contains("octorhai doctor"), "{help}");
@@ -217,8 +216,8 @@ async fn a_server_that_drops_the_deadline_is_never_asked_twice() {
     });
     let space = space(&server.address, &clock).await;
     let new = NewDeployment { queue_expiry: seconds(60), doubt_patience: seconds(3600), ..new_deployment() };
-    space.create_deployment(&new, "first").await.expect("created");
-    let error = space.create_deployment(&new, "second").await.expect_err("in doubt");
+    space.create(&new, "first", &()).await.expect("created");
+    let error = space.create(&new, "second", &()).await.expect_err("in doubt");
     assert_eq!((error.kind(), server.count("POST")), (Kind::InDoubt, 2));
 }
 
@@ -232,7 +231,7 @@ async fn a_cancelled_run_still_learns_what_it_leaves_behind() {
     let creating = {
         // The list is read for the first time only after the cancellation.
         let creation = space.clone();
-        tokio::spawn(async move { creation.create_deployment(&new_deployment(), MARKER).await })
+        tokio::spawn(async move { creation.create(&new_deployment(), MARKER, &()).await })
     };
     while world.server.count("POST") == 0 {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
