@@ -234,6 +234,20 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// The words of an error of others and those of its causes, outermost first, without what has been said.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
 /// `1,000,000`
 pub fn with_commas(number: u64) -> String {
     let digits = number.to_string();

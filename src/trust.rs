@@ -119,11 +119,6 @@ impl Certificates {
         Ok(Self { file: file.to_owned(), all: Arc::new(all) })
     }
 
-    /// The file they are from.
-    pub fn file(&self) -> &Path {
-        &self.file
-    }
-
     /// Those of authorities.
     pub fn authorities(&self) -> impl Iterator<Item = CertificateDer<'static>> + '_ {
         self.all.iter().filter(|one| one.is_authority).map(|one| one.certificate.clone())
@@ -139,7 +134,7 @@ impl Certificates {
 
     /// Believes whom `others` believes, and servers that show one of these certificates.
     pub fn beside(self, others: Arc<dyn ServerCertVerifier>) -> Arc<dyn ServerCertVerifier> {
-        Arc::new(Beside { others, own: self })
+        Arc::new(Beside { others, own: Some(self) })
     }
 }
 
@@ -183,10 +178,20 @@ impl Trusted {
     }
 }
 
+/// Believes servers whatever certificate they show, as long as they have its key.
+///
+/// # Errors
+/// Only when the crypto provider cannot verify signatures.
+pub fn any_certificate(provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+    Ok(Arc::new(Beside { others: verifier(None, provider)?, own: None }))
+}
+
+/// Checks signatures as `others` does, and believes more certificates.
 #[derive(Debug)]
 struct Beside {
     others: Arc<dyn ServerCertVerifier>,
-    own: Certificates,
+    /// These beside those that `others` believes; all that there are without.
+    own: Option<Certificates>,
 }
 
 impl ServerCertVerifier for Beside {
@@ -198,12 +203,13 @@ impl ServerCertVerifier for Beside {
         stapled: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        let Some(own) = &self.own else { return Ok(ServerCertVerified::assertion()) };
         let error = match self.others.verify_server_cert(certificate, chain, name, stapled, now) {
             Ok(verified) => return Ok(verified),
             Err(error) => error,
         };
         let is_revoked = matches!(error, rustls::Error::InvalidCertificate(CertificateError::Revoked));
-        let Some(own) = self.own.all.iter().find(|own| own.certificate == *certificate).filter(|_| !is_revoked) else {
+        let Some(own) = own.all.iter().find(|own| own.certificate == *certificate).filter(|_| !is_revoked) else {
             return Err(error);
         };
         let now = i64::try_from(now.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::MAX);

@@ -22,7 +22,7 @@ use crate::{
     error::{Class, Error, Kind, Result},
     event::{Level, What},
     lock::{
-        Busy, Held, Locks, Me, NoServer, Owner, Owners, Register, Seen, Taker, Wanted,
+        Busy, Held, LockRequest, Locks, Me, NoServer, Owner, Owners, Register, Seen, Taker,
         octopus::{OctopusOwners, OctopusRegister},
         store::StoreRegister,
         within,
@@ -187,7 +187,7 @@ impl Host {
         let slots = u32::try_from(options.slots).unwrap_or(1);
         let impatient = !back && options.on_busy != Otherwise::Wait;
         let mut taker =
-            Taker::new(&locks, Wanted { name: name.to_owned(), slots, lease: Some(lease), branch: branch.to_owned(), impatient })
+            Taker::new(&locks, LockRequest { name: name.to_owned(), slots, lease: Some(lease), branch: branch.to_owned(), impatient })
                 .raise()?;
         let mut last: Option<Busy> = None;
         let found = until(self, deadline, || match self.block(taker.look())? {

@@ -64,11 +64,6 @@ impl Held {
         &self.0.name
     }
 
-    /// The nonce of this take.
-    pub fn nonce(&self) -> &str {
-        &self.0.nonce
-    }
-
     /// The branch of the script that took it.
     pub fn branch(&self) -> &str {
         &self.0.branch

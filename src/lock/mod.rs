@@ -16,7 +16,7 @@ pub mod waits;
 
 pub use held::Held;
 pub use record::{Owner, Record};
-pub use taker::{Busy, Seen, Taker, Wanted};
+pub use taker::{Busy, Seen, Taker};
 pub use waits::within;
 
 use crate::{clock::Clock, error::Result, platform::process::ProcessIdentity};
@@ -182,6 +182,21 @@ impl Me {
             ..Self::new(run)
         }
     }
+}
+
+/// A lock that is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct LockRequest {
+    /// The lock.
+    pub name: String,
+    /// How many may hold it at once; 0 is 1.
+    pub slots: u32,
+    /// After how long without a sign of life we count as gone.
+    pub lease: Option<SignedDuration>,
+    /// The branch of the script that asks.
+    pub branch: String,
+    /// Leaves when somebody holds the lock, so it takes no ticket.
+    pub impatient: bool,
 }
 
 /// How long what was sent may be under way, on a server that was not measured.

@@ -1,7 +1,7 @@
 //! Taking a lock: one look after the other until it is ours. Who waits between the looks, and how long, is the caller's matter.
 
 use super::{
-    Held, Life, Locks, Owner, Record, Swap, cell,
+    Held, Life, LockRequest, Locks, Owner, Record, Swap, cell,
     held::{let_go, sensible},
     queue::{Standing, Ticket, Try, Waiter},
     record::FORMAT,
@@ -17,21 +17,6 @@ use std::collections::BTreeMap;
 /// The longest pause of the first in the queue, and of those behind, in halves of [`super::Rules::every`].
 const FIRST: i32 = 10;
 const BEHIND: i32 = 20;
-
-/// What is asked for.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    /// The lock.
-    pub name: String,
-    /// How many may hold it at once; 0 is 1.
-    pub slots: u32,
-    /// After how long without a sign of life we count as gone.
-    pub lease: Option<SignedDuration>,
-    /// The branch of the script that asks.
-    pub branch: String,
-    /// Leaves when somebody holds the lock, so it takes no ticket.
-    pub impatient: bool,
-}
 
 /// Why a lock cannot be had now.
 #[derive(Clone, Debug)]
@@ -84,7 +69,7 @@ enum Last {
 /// Somebody who asks for a lock.
 pub struct Taker {
     locks: Locks,
-    wanted: Wanted,
+    wanted: LockRequest,
     nonce: String,
     watched: BTreeMap<String, Watched>,
     looks: u32,
@@ -103,7 +88,7 @@ pub struct Taker {
 
 impl Taker {
     /// Asks for a lock; does nothing yet.
-    pub fn new(locks: &Locks, wanted: Wanted) -> Result<Self> {
+    pub fn new(locks: &Locks, wanted: LockRequest) -> Result<Self> {
         let name = wanted.name.as_str();
         if !super::is_name(name, 220) {
             return Err(Error::new(Kind::Script, format!("`{}` cannot be the name of a lock", name.escape_debug()))
@@ -113,7 +98,7 @@ impl Taker {
         locks.in_use.lock().insert(nonce.clone());
         Ok(Self {
             locks: locks.clone(),
-            wanted: Wanted { slots: wanted.slots.max(1), ..wanted },
+            wanted: LockRequest { slots: wanted.slots.max(1), ..wanted },
             nonce,
             watched: BTreeMap::new(),
             looks: 0,
@@ -466,9 +451,9 @@ fn rounded(left: SignedDuration) -> SignedDuration {
     SignedDuration::from_secs((left.as_secs() / 15 + 1) * 15)
 }
 
-fn waiter<'a>(locks: &'a Locks, wanted: &'a Wanted, nonce: &'a str) -> Waiter<'a> {
+fn waiter<'a>(locks: &'a Locks, wanted: &'a LockRequest, nonce: &'a str) -> Waiter<'a> {
     // `spread` adds half.
     let longest = locks.rules.every * BEHIND * 3 / 4;
-    let Wanted { name, slots, branch, impatient, .. } = wanted;
+    let LockRequest { name, slots, branch, impatient, .. } = wanted;
     Waiter { locks, name, slots: *slots, branch, impatient: *impatient, nonce, longest }
 }

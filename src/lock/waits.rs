@@ -1,6 +1,6 @@
 //! Who waits for what: scripts that hold a lock and wait for another see each other, so that a circle is found.
 
-use super::{Locks, Record, Wanted, memo};
+use super::{LockRequest, Locks, Record, memo};
 use crate::{
     clock::later,
     error::{Error, Kind, Result},
@@ -30,7 +30,7 @@ pub fn within(branch: &str, outer: &str) -> bool {
     outer.is_empty() || branch == outer || branch.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'))
 }
 
-fn ours(locks: &Locks, wanted: &Wanted) -> Waiting {
+fn ours(locks: &Locks, wanted: &LockRequest) -> Waiting {
     Waiting {
         run: locks.me.run.clone(),
         process: locks.me.process.clone(),
@@ -46,7 +46,7 @@ fn cell(nonce: &str) -> String {
 }
 
 /// Writes that we wait; again when half of the time is over that it counts.
-pub(super) async fn register(locks: &Locks, nonce: &str, wanted: &Wanted, first: bool) -> Result<()> {
+pub(super) async fn register(locks: &Locks, nonce: &str, wanted: &LockRequest, first: bool) -> Result<()> {
     let mine = ours(locks, wanted);
     let value = serde_json::to_value(&mine).unwrap_or_default();
     let half = later(locks.register.now(), FRESH / 2);
@@ -68,7 +68,7 @@ pub(super) async fn forget(locks: &Locks, nonce: &str) {
 }
 
 /// The error for a circle of waits that we are to leave: of those in it, the one with the largest name does.
-pub(super) async fn cycle(locks: &Locks, nonce: &str, wanted: &Wanted, record: &Record) -> Result<Option<Error>> {
+pub(super) async fn cycle(locks: &Locks, nonce: &str, wanted: &LockRequest, record: &Record) -> Result<Option<Error>> {
     let now = locks.register.now();
     let mut waiting = BTreeMap::new();
     for (name, found) in locks.register.list(WAIT).await? {

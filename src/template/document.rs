@@ -1,17 +1,8 @@
 //! The document of a step template as Octopus exports it (octopus-step-contract.md §4.1 to §4.4).
 
-use super::export::{Exported, Parameter, Shell};
+use super::exported::{Exported, Parameter, SELECT, Shell};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-
-/// Kinds of boxes.
-pub(super) const LINE: &str = "SingleLineText";
-pub(super) const LINES: &str = "MultiLineText";
-pub(super) const CHECKBOX: &str = "Checkbox";
-pub(super) const SELECT: &str = "Select";
-pub(super) const SENSITIVE: &str = "Sensitive";
-pub(super) const PACKAGE: &str = "Package";
-pub(super) const ACCOUNT: &str = "GenericOidcAccount";
 
 /// The template, without `$Meta`, which says when.
 pub(super) fn template(exported: &Exported<'_>, shell: Shell, id: &str, version: u64, body: &str) -> Value {

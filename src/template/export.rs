@@ -1,6 +1,10 @@
 //! From a script to the documents: names, ids, parameters, and whether anything has changed.
 
-use super::{document, launcher};
+use super::{
+    document,
+    exported::{ACCOUNT, CHECKBOX, Exported, LINE, LINES, PACKAGE, Parameter, SELECT, SENSITIVE, Script, Shell},
+    launcher,
+};
 use crate::{
     engine::{
         param_names::ParamName,
@@ -12,90 +16,6 @@ use crate::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-/// A script with its files and what it declares.
-#[derive(Clone, Debug)]
-pub struct Script {
-    /// Its file's name, such as `master-project.rhai`.
-    pub name: String,
-    /// Its text.
-    pub text: String,
-    /// Path from its folder and text of the files it imports.
-    pub files: Vec<(String, String)>,
-    /// Its parameters.
-    pub params: Vec<ParamDecl>,
-    /// What it says of itself in its first lines.
-    pub about: String,
-}
-
-/// For which shell a launcher is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shell {
-    /// Bash.
-    Bash,
-    /// PowerShell, Windows PowerShell 5.1 as well.
-    PowerShell,
-}
-
-impl Shell {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Bash, Self::PowerShell];
-
-    /// As Octopus calls it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Bash => "Bash",
-            Self::PowerShell => "PowerShell",
-        }
-    }
-
-    /// The end of a file's name: `bash.json`.
-    pub const fn ending(self) -> &'static str {
-        match self {
-            Self::Bash => "bash.json",
-            Self::PowerShell => "powershell.json",
-        }
-    }
-}
-
-/// One parameter of the template.
-pub(super) struct Parameter {
-    /// With the prefix.
-    pub(super) name: String,
-    pub(super) label: String,
-    pub(super) help: String,
-    pub(super) default: Option<String>,
-    pub(super) control: &'static str,
-    pub(super) choices: Vec<String>,
-}
-
-/// A script that can become a template.
-pub(super) struct Exported<'a> {
-    pub(super) script: &'a Script,
-    pub(super) prefix: String,
-    pub(super) parameters: Vec<Parameter>,
-}
-
-impl Exported<'_> {
-    /// The variables that the launcher hands on beside those of the system. A package is none, and an account is its members.
-    pub(super) fn variables(&self) -> Vec<String> {
-        let plain = self.parameters.iter().filter(|p| !matches!(p.control, document::PACKAGE | document::ACCOUNT)).map(|p| p.name.clone());
-        let account = format!("{}.{}", self.prefix, connection::ACCOUNT);
-        plain
-            .filter(|name| !name.ends_with(BINARY))
-            .chain([format!("{account}.Audience"), format!("{account}.OpenIdConnect.Jwt")])
-            .collect()
-    }
-
-    /// Those whose values nobody may see.
-    pub(super) fn secrets(&self) -> Vec<String> {
-        let own = self.parameters.iter().filter(|p| p.control == document::SENSITIVE).map(|p| p.name.clone());
-        own.chain([format!("{}.{}.OpenIdConnect.Jwt", self.prefix, connection::ACCOUNT)]).collect()
-    }
-}
-
-/// The parameter that says where the program is when it is in no package.
-const BINARY: &str = ".BinaryPath";
 
 /// Ids are made of names, in a space of names of our own, so that they are the same wherever and whenever they are made.
 const SPACE: Uuid = Uuid::from_u128(0x6f63_746f_7268_6169_8c5d_2f0e_7a41_93b6);
@@ -183,18 +103,18 @@ fn parameter(param: &ParamDecl, prefix: &str) -> Result<Parameter> {
         );
     }
     let control = match param.kind {
-        _ if param.secret => document::SENSITIVE,
-        ParamKind::Flag => document::CHECKBOX,
-        ParamKind::Choice => document::SELECT,
-        ParamKind::List | ParamKind::ListOf(_) => document::LINES,
-        ParamKind::Text if default.as_ref().is_some_and(|text| text.contains('\n')) => document::LINES,
+        _ if param.secret => SENSITIVE,
+        ParamKind::Flag => CHECKBOX,
+        ParamKind::Choice => SELECT,
+        ParamKind::List | ParamKind::ListOf(_) => LINES,
+        ParamKind::Text if default.as_ref().is_some_and(|text| text.contains('\n')) => LINES,
         ParamKind::Text
         | ParamKind::Number
         | ParamKind::Duration
         | ParamKind::Time
         | ParamKind::Window
         | ParamKind::Version
-        | ParamKind::Named(_) => document::LINE,
+        | ParamKind::Named(_) => LINE,
     };
     let label = if param.label.is_empty() { param.name.clone() } else { param.label.clone() };
     let mut help = if param.help.is_empty() { format!("{}.", label.trim_end_matches('.')) } else { param.help.clone() };
@@ -226,7 +146,7 @@ fn common(prefix: &str) -> Vec<Parameter> {
         name: format!("{prefix}.{name}"),
         label: label.to_owned(),
         help: help.to_owned(),
-        default: Some(String::new()).filter(|_| !matches!(control, document::PACKAGE | document::ACCOUNT)),
+        default: Some(String::new()).filter(|_| !matches!(control, PACKAGE | ACCOUNT)),
         control,
         choices: Vec::new(),
     };
@@ -236,40 +156,40 @@ fn common(prefix: &str) -> Vec<Parameter> {
             connection::API_KEY,
             "API key",
             &format!("An API key of a user, better a service account, that may do what the script does. {one_of}"),
-            document::SENSITIVE,
+            SENSITIVE,
         ),
         parameter(
             connection::ACCOUNT,
             "OpenID Connect account",
             &format!("A Generic OIDC account whose token Octopus exchanges for a short-lived one (Octopus 2025.3 and later). {one_of}"),
-            document::ACCOUNT,
+            ACCOUNT,
         ),
         parameter(
             connection::ACCESS_TOKEN,
             "Access token",
             &format!("A bearer token, such as a sensitive output variable of an earlier step. {one_of}"),
-            document::SENSITIVE,
+            SENSITIVE,
         ),
         parameter(
             connection::URL,
             "Octopus Server",
             "The address of the Octopus Server to work on. Empty: the one that runs this step.",
-            document::LINE,
+            LINE,
         ),
         parameter(
             connection::SMTP,
             "Mail server",
             "How mail leaves, if the script sends some: smtp://host:587, with user:password@ before the host if it needs that.",
-            document::SENSITIVE,
+            SENSITIVE,
         ),
-        parameter(connection::MAIL_FROM, "Sender of mails", "Who mails are from, if the script sends some.", document::LINE),
+        parameter(connection::MAIL_FROM, "Sender of mails", "Who mails are from, if the script sends some.", LINE),
         parameter(
             "Package",
             "octorhai package",
             "The package `octorhai` made by `octorhai template pack`. Without it the program is taken from *Path of octorhai*, or from the PATH of the worker.",
-            document::PACKAGE,
+            PACKAGE,
         ),
-        parameter("BinaryPath", "Path of octorhai", "Where the program is on the worker, when no package is chosen.", document::LINE),
+        parameter("BinaryPath", "Path of octorhai", "Where the program is on the worker, when no package is chosen.", LINE),
     ]
 }
 

@@ -3,7 +3,7 @@
 //! Both are made of one description: the pairs of the frame, the names of the variables, and what is said when there is no program to
 //! start. A sentence holds variables as `${binary}`, which Bash and PowerShell write alike.
 
-use super::export::{Exported, Shell};
+use super::exported::{Exported, Shell};
 use crate::step::frame;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 

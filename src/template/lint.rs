@@ -1,7 +1,7 @@
 //! What a step template must be like: the rules of the community library, those of its checklists that a program can check, and ours
 //! (octopus-step-contract.md §4.5).
 
-use super::document::{ACCOUNT, CHECKBOX, LINE, LINES, PACKAGE, SELECT, SENSITIVE};
+use super::exported::{ACCOUNT, CHECKBOX, LINE, LINES, PACKAGE, SELECT, SENSITIVE};
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt};
 use uuid::Uuid;

@@ -6,8 +6,10 @@
 
 pub mod document;
 pub mod export;
+mod exported;
 mod launcher;
 pub mod lint;
 pub mod pack;
 
-pub use export::{Script, Shell, export};
+pub use export::export;
+pub use exported::{Script, Shell};

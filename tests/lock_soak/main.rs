@@ -17,7 +17,7 @@ use octorhai::{
     error::Kind,
     journal,
     lock::{
-        Held, Locks, Me, NoServer, Owners, Register, Rules, Seen, Swap, Taker, Versioned, Wanted, Work,
+        Held, LockRequest, Locks, Me, NoServer, Owners, Register, Rules, Seen, Swap, Taker, Versioned, Work,
         octopus::{OctopusOwners, OctopusRegister},
         store::StoreRegister,
     },
@@ -161,7 +161,7 @@ async fn counted(place: &str, url: &str, name: &str, settle: i64, count: &Arc<At
 async fn take(locks: &Locks, slots: u32) -> Held {
     // Without tickets, to see what they are good for.
     let impatient = std::env::var_os("OCTORHAI_SOAK_NO_TICKETS").is_some();
-    let wanted = Wanted { name: LOCK.to_owned(), slots, lease: Some(LEASE), branch: String::new(), impatient };
+    let wanted = LockRequest { name: LOCK.to_owned(), slots, lease: Some(LEASE), branch: String::new(), impatient };
     let mut taker = Taker::new(locks, wanted).expect("a name");
     loop {
         match taker.look().await {

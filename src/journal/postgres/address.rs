@@ -5,16 +5,11 @@
 
 use super::plain::Plain;
 use crate::{
-    error::{Error, Result},
+    error::{Error, Result, with_causes},
     trust::{self, Certificates},
     userinfo,
 };
-use rustls::{
-    ClientConfig, DigitallySignedStruct, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
+use rustls::{ClientConfig, client::danger::ServerCertVerifier};
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio_postgres::config::{Config, Host, SslMode, SslNegotiation};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -82,7 +77,7 @@ impl Address {
         if !kept.is_empty() {
             url.query_pairs_mut().extend_pairs(&kept);
         }
-        let mut config: Config = url.as_str().parse().map_err(|error: tokio_postgres::Error| wrong(&super::words(&error)))?;
+        let mut config: Config = url.as_str().parse().map_err(|error: tokio_postgres::Error| wrong(&with_causes(&error)))?;
         if config.get_hosts().is_empty() {
             return Err(wrong("it names no host"));
         }
@@ -132,7 +127,7 @@ impl Address {
         let verifier: Arc<dyn ServerCertVerifier> = match &self.secrecy {
             Secrecy::NoneByWish => return Ok(Connector::Plain(Plain)),
             Secrecy::Verified(own) => trust::verifier(own.as_ref(), provider.clone())?,
-            Secrecy::AnyCertificate | Secrecy::None => Arc::new(Anybody(provider.clone())),
+            Secrecy::AnyCertificate | Secrecy::None => trust::any_certificate(provider.clone())?,
         };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -158,45 +153,6 @@ fn is_here(config: &Config) -> bool {
         config.get_hosts().iter().all(name)
     } else {
         config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback)
-    }
-}
-
-/// Takes any certificate, but makes sure that the other side has its key.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 

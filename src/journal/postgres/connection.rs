@@ -5,7 +5,7 @@ use super::{
     address::{Address, Connector},
     plain::ASKED,
 };
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, with_causes};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{Client, Connection, error::SqlState, types::Type};
 
@@ -135,23 +135,6 @@ async fn make(client: &mut Client, address: &Address) -> Result<(), Fault> {
     Ok(change.commit().await?)
 }
 
-/// The error's words and those of its causes.
-pub fn words(error: &tokio_postgres::Error) -> String {
-    if let Some(error) = error.as_db_error() {
-        return error.message().to_owned();
-    }
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
-}
-
 /// What went wrong, in our words: what, where, why, what now. A server that a run is on already and that does not let it in or write is in
 /// the middle of a fail-over, perhaps: with `running` that is trouble that may pass.
 pub fn told(address: &Address, fault: Fault, running: bool) -> Error {
@@ -162,7 +145,7 @@ pub fn told(address: &Address, fault: Fault, running: bool) -> Error {
         Fault::Damaged(why) => return damaged(place, &why),
         Fault::Database(error) => error,
     };
-    let why = address.clean(&words(&error));
+    let why = address.clean(&error.as_db_error().map_or_else(|| with_causes(&error), |error| error.message().to_owned()));
     let code = error.code().map_or("", SqlState::code);
     match code.get(..2).unwrap_or_default() {
         "28" | "3D" | "42" | "3F" if code == "42501" || !code.starts_with("42") => {

@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Result},
 };
 use address::Address;
-use connection::{Fault, connect, prepare, told, words};
+use connection::{Fault, connect, prepare, told};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use rows::Found;

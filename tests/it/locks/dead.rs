@@ -12,7 +12,7 @@ use octorhai::{
     clock::Clock,
     journal,
     lock::{
-        Busy, Held, Locks, Me, NoServer, Owners, Register, Rules, Seen, Taker, Wanted,
+        Busy, Held, LockRequest, Locks, Me, NoServer, Owners, Register, Rules, Seen, Taker,
         octopus::{OctopusOwners, OctopusRegister},
         store::StoreRegister,
     },
@@ -48,8 +48,8 @@ async fn locks(place: &str, run: &str) -> Locks {
 }
 
 /// With a lease that no test waits for.
-fn long() -> Wanted {
-    Wanted { lease: Some(seconds(3600)), ..wanted("shop") }
+fn long() -> LockRequest {
+    LockRequest { lease: Some(seconds(3600)), ..wanted("shop") }
 }
 
 /// Takes the lock and stays until it is killed; nothing when the tests run.

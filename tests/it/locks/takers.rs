@@ -3,7 +3,7 @@
 use crate::support::registers::{Ground, seconds, wanted};
 use octorhai::{
     error::{Error, Kind},
-    lock::{Busy, Held, Locks, Me, Seen, Taker, Wanted, memo},
+    lock::{Busy, Held, LockRequest, Locks, Me, Seen, Taker, memo},
 };
 use serde_json::json;
 use std::{
@@ -31,12 +31,12 @@ pub(super) async fn look(taker: &mut Taker) -> Result<Held, Busy> {
     }
 }
 
-pub(super) async fn take(locks: &Locks, wanted: Wanted) -> Held {
+pub(super) async fn take(locks: &Locks, wanted: LockRequest) -> Held {
     try_take(locks, wanted).await.expect("it can be taken")
 }
 
 /// Looks as often as a script would, for two hours.
-pub(super) async fn try_take(locks: &Locks, wanted: Wanted) -> Result<Held, Error> {
+pub(super) async fn try_take(locks: &Locks, wanted: LockRequest) -> Result<Held, Error> {
     let mut taker = Taker::new(locks, wanted)?;
     let begun = locks.clock.now();
     loop {
@@ -48,7 +48,7 @@ pub(super) async fn try_take(locks: &Locks, wanted: Wanted) -> Result<Held, Erro
     }
 }
 
-async fn refused(locks: &Locks, wanted: Wanted) -> Error {
+async fn refused(locks: &Locks, wanted: LockRequest) -> Error {
     try_take(locks, wanted).await.map(|held| held.generation()).expect_err("it cannot be taken")
 }
 
@@ -83,7 +83,7 @@ fn many_contend_and_never_two_are_inside() {
                 let (inside, most, rounds) = (inside.clone(), most.clone(), rounds.clone());
                 all.push(tokio::spawn(async move {
                     for _ in 0..2 {
-                        let held = take(&locks, Wanted { slots, ..wanted(&format!("busy-{slots}")) }).await;
+                        let held = take(&locks, LockRequest { slots, ..wanted(&format!("busy-{slots}")) }).await;
                         most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         locks.clock.sleep(seconds(1)).await;
                         // The clock does not wait for disks and servers: whoever may come in too gets real time for it, once.
@@ -115,7 +115,7 @@ fn many_contend_and_never_two_are_inside() {
 fn who_gives_signs_of_life_is_never_robbed() {
     on_each(async |ground| {
         let (a, b) = (ground.contender("a").await, ground.contender("b").await);
-        let short = || Wanted { lease: Some(seconds(120)), ..wanted("long") };
+        let short = || LockRequest { lease: Some(seconds(120)), ..wanted("long") };
         let held = take(&a, short()).await;
         let mut taker = Taker::new(&b, short()).expect("a name");
         let begun = b.clock.now();
@@ -136,7 +136,7 @@ fn who_is_silent_for_a_lease_is_gone() {
         // The holder's signs of life end with its runtime: what it is like to be killed.
         let dying = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(take(&a, Wanted { lease: Some(seconds(60)), ..wanted("left") }))
+            runtime.block_on(take(&a, LockRequest { lease: Some(seconds(60)), ..wanted("left") }))
         });
         tokio::task::spawn_blocking(|| dying.join().expect("no panic")).await.expect("no panic");
         let begun = b.clock.now();
@@ -209,7 +209,7 @@ fn a_wait_for_oneself_or_ones_parent_is_an_error_at_once() {
         let error = refused(&child, wanted("shop")).await;
         assert!(error.message().contains("held by the run that started this one"), "{error:?}");
         // Another branch of the same run waits like anybody else.
-        let branch = |b: &str, name| Wanted { branch: b.into(), ..wanted(name) };
+        let branch = |b: &str, name| LockRequest { branch: b.into(), ..wanted(name) };
         let other = take(&a, branch("1", "inner")).await;
         assert!(look(&mut Taker::new(&a, branch("2", "inner")).expect("a name")).await.is_err());
         other.release().await.expect("it is let go");

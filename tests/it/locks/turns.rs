@@ -3,7 +3,7 @@
 use super::takers::{look, on_each, take, try_take};
 use crate::support::registers::{Ground, seconds, wanted};
 use octorhai::{
-    lock::{Held, Locks, Me, Taker, Wanted},
+    lock::{Held, LockRequest, Locks, Me, Taker},
     platform::process::ProcessIdentity,
 };
 use serde_json::json;
@@ -81,7 +81,7 @@ fn a_run_that_does_not_wait_takes_no_ticket() {
     on_each(async |ground| {
         let (a, b) = (ground.contender("a").await, ground.contender("b").await);
         let held = take(&a, wanted("shop")).await;
-        busy(&mut Taker::new(&b, Wanted { impatient: true, ..wanted("shop") }).expect("a name")).await;
+        busy(&mut Taker::new(&b, LockRequest { impatient: true, ..wanted("shop") }).expect("a name")).await;
         assert_eq!(runs_waiting(&a).await, [""; 0]);
         held.release().await.expect("it is let go");
     });
@@ -174,7 +174,7 @@ fn a_queue_that_cannot_be_read_orders_nobody() {
 fn a_waiter_that_cannot_enter_yet_lets_others_pass() {
     on_each(async |ground: Ground| {
         let all = [ground.contender("a").await, ground.contender("b").await, ground.contender("c").await];
-        let two = || Wanted { slots: 2, ..wanted("shop") };
+        let two = || LockRequest { slots: 2, ..wanted("shop") };
         let (first, second) = (take(&all[0], two()).await, take(&all[1], two()).await);
         let mut alone = asks(&ground.contender("alone").await);
         stands(&mut alone, &all[0], "alone").await;

@@ -8,7 +8,7 @@ use octorhai::{
     error::Result,
     journal::{Begin, Cell, Claim, Holder, NewRun, Run, RunState, Step, Store},
     lock::{
-        Locks, Me, Register, Rules, Wanted,
+        LockRequest, Locks, Me, Register, Rules,
         octopus::{OctopusOwners, OctopusRegister, SETTLE},
         store::StoreRegister,
     },
@@ -150,8 +150,8 @@ fn clock() -> Clock {
 }
 
 /// The lock `name` for one; with a lease that is not over because the machine is busy.
-pub fn wanted(name: &str) -> Wanted {
-    Wanted { name: name.to_owned(), slots: 1, lease: Some(seconds(900)), branch: String::new(), impatient: false }
+pub fn wanted(name: &str) -> LockRequest {
+    LockRequest { name: name.to_owned(), slots: 1, lease: Some(seconds(900)), branch: String::new(), impatient: false }
 }
 
 /// A span.
