@@ -147,6 +147,15 @@ impl Route {
         self
     }
 
+    /// Adds a segment when there is one.
+    #[must_use]
+    pub fn then_maybe(self, segment: Option<impl AsRef<str>>) -> Self {
+        match segment {
+            Some(segment) => self.then(segment),
+            None => self,
+        }
+    }
+
     /// Adds a query parameter when there is a value.
     #[must_use]
     pub fn maybe(self, name: &str, value: Option<impl fmt::Display>) -> Self {

@@ -8,6 +8,18 @@ use std::{collections::HashSet, hash::Hash};
 pub const BATCH: usize = 100;
 
 impl Client {
+    /// Reads those of a collection that have one of some ids; without ids all of it.
+    pub(super) async fn list_of<T: Document, I: AsRef<str>>(&self, all: &Route, ids: &[I]) -> Result<Vec<T>> {
+        if ids.is_empty() {
+            return self.list(all, None).await;
+        }
+        let mut found = Vec::new();
+        for batch in ids.chunks(BATCH) {
+            found.extend(self.list::<T>(&all.clone().list("ids", batch), None).await?);
+        }
+        Ok(found)
+    }
+
     /// Asks for documents of the collection `all` by id and gives each to `take`; ids that the server does not know are left out.
     ///
     /// An id that comes twice is asked for once: the deployments of a year have few releases. `limit` is how many documents a request may

@@ -156,7 +156,6 @@ pub(super) struct Demand {
 pub(super) enum Body<'a> {
     None,
     Json(&'a Value),
-    Bytes(&'a [u8]),
     /// A file in a form: its name and content.
     File(&'a str, &'a [u8]),
 }
@@ -260,11 +259,6 @@ impl Client {
             return Err(self.mask(doubt(method, path, "the server answered with an empty object, which Octopus does not")));
         }
         Ok(answer)
-    }
-
-    /// `PUT path` with a body that is not JSON.
-    pub async fn put_bytes(&self, path: &str, bytes: &[u8]) -> Result<JsonText> {
-        self.write("PUT", path, Body::Bytes(bytes)).await
     }
 
     /// `POST path` with a file in a form, as a browser sends one.
@@ -454,7 +448,6 @@ impl Client {
         let (kind, content) = match body {
             Body::None | Body::File(..) => (None, None),
             Body::Json(value) => (Some("application/json; charset=utf-8"), Some(value.to_string().into())),
-            Body::Bytes(bytes) => (Some("application/octet-stream"), Some(bytes.to_vec().into())),
         };
         if let Some(kind) = kind {
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

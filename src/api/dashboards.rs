@@ -1,16 +1,12 @@
 //! Dashboards and progression: what is live where, and what may go on.
 
-use super::channels::Channel;
-use super::decode::{FromJson, Problem, document, part};
+use super::decode::{document, part};
 use super::deployments::Deployment;
-use super::id::{ChannelId, DeploymentId, EnvironmentId, ProjectGroupId, ProjectId, ReleaseId, TaskId, TenantId};
-use super::releases::Release;
+use super::id::{ChannelId, DeploymentId, EnvironmentId, ProjectId, ReleaseId, TaskId, TenantId};
 use super::spaces::SpaceClient;
 use super::tasks::{Task, TaskState};
 use crate::error::Result;
-use crate::json::JsonSlice;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 document! {
     /// A deployment as dashboards show it (octopus-api.md §23).
@@ -45,7 +41,7 @@ document! {
         is_current: bool = "IsCurrent",
         /// Whether it is the last successful one before a current one that is not.
         is_previous: bool = "IsPrevious",
-        /// Whether it waits for a person, as the server says it; see [`DashboardItem::waits_for_a_person`].
+        /// Whether it waits for a person, as the server says it.
         has_pending_interruptions: bool = "HasPendingInterruptions",
         /// What a person must answer; servers before 2026.1.420 do not say it.
         pending_interruption_types: Vec<String> = "PendingInterruptionTypes",
@@ -56,87 +52,13 @@ document! {
     }
 }
 
-impl DashboardItem {
-    /// Whether it waits for a person: see [`Task::waits_for_a_person`].
-    pub fn waits_for_a_person(&self) -> bool {
-        self.has_pending_interruptions || !self.pending_interruption_types.is_empty()
-    }
-}
-
 document! {
     /// A dashboard.
     Dashboard, "dashboard" {
-        /// Projects shown.
-        projects: Vec<DashboardRow> = "Projects",
-        /// Environments shown, in order.
-        environments: Vec<DashboardColumn> = "Environments",
         /// The latest deployments.
         items: Vec<DashboardItem> = "Items",
         /// The last successful ones before those that are not.
         previous_items: Vec<DashboardItem> = "PreviousItems",
-    }
-}
-
-part! {
-    /// A project on a dashboard.
-    DashboardRow {
-        /// Id.
-        id: ProjectId = "Id",
-        /// Name.
-        name: String = "Name",
-        /// Its group.
-        project_group_id: Option<ProjectGroupId> = "ProjectGroupId",
-    }
-}
-
-part! {
-    /// An environment on a dashboard.
-    DashboardColumn {
-        /// Id.
-        id: EnvironmentId = "Id",
-        /// Name.
-        name: String = "Name",
-    }
-}
-
-document! {
-    /// Where a project's releases are and may go (octopus-api.md §13.2).
-    Progression, "progression" {
-        /// Environments in order.
-        environments: Vec<DashboardColumn> = "Environments",
-        /// Environments each channel's releases may go to, by channel id.
-        channel_environments: BTreeMap<String, Vec<DashboardColumn>> = "ChannelEnvironments",
-        /// Releases, newest first.
-        releases: Vec<ProgressionRow> = "Releases",
-    }
-}
-
-part! {
-    /// A release in a progression.
-    ProgressionRow {
-        /// The release.
-        release: Release = "Release",
-        /// Its channel.
-        channel: Option<Channel> = "Channel",
-        /// Its latest deployments by environment id; several when tenanted.
-        deployments: BTreeMap<String, OneOrMore<DashboardItem>> = "Deployments",
-        /// Where it may go now.
-        next_deployments: Vec<EnvironmentId> = "NextDeployments",
-        /// Whether it is blocked.
-        has_unresolved_defect: bool = "HasUnresolvedDefect",
-    }
-}
-
-/// A list; servers up to 3.3 sent its only item instead (payloads, "Dashboards, progression").
-#[derive(Clone, Debug, PartialEq)]
-pub struct OneOrMore<T>(pub Vec<T>);
-
-impl<T: FromJson> FromJson for OneOrMore<T> {
-    fn read(json: JsonSlice<'_>) -> Result<Self, Problem> {
-        if json.is_array() { Vec::read(json).map(Self) } else { T::read(json).map(|one| Self(vec![one])) }
-    }
-    fn held(&self) -> usize {
-        self.0.held()
     }
 }
 
@@ -207,16 +129,6 @@ impl SpaceClient {
         }
         items.retain(|item: &DashboardItem| tenants.is_empty() || item.tenant_id.as_ref().is_some_and(|t| tenants.contains(t)));
         Ok(items)
-    }
-
-    /// The dashboard as the credential's user has set it up.
-    pub async fn dashboard(&self) -> Result<Dashboard> {
-        self.client().fetch(&self.route("dashboard").with("showAll", "true")).await
-    }
-
-    /// Where a project's releases are and may go.
-    pub async fn progression(&self, project: &ProjectId) -> Result<Progression> {
-        self.client().fetch(&self.route("progression").then(project)).await
     }
 
     /// How far a release is in its lifecycle.

@@ -59,16 +59,6 @@ document! {
     }
 }
 
-impl Deployment {
-    /// Where a person looks at it.
-    pub fn url(&self, space: &SpaceClient) -> String {
-        match self.links.web() {
-            Some(link) => space.web_url(link),
-            None => space.web_url(&format!("/app#/{}/deployments/{}", space.space().id, self.id)),
-        }
-    }
-}
-
 impl Task {
     /// The task of a deployment that was created just now, as far as that is known without asking: it is queued.
     /// Saves a request for each of many deployments. `raw` is null until the server was asked.

@@ -156,7 +156,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Channel, Freeze, Phase, Release, Tenant};
+    use crate::api::{Channel, Freeze, Release, Tenant, channels::ChannelRule};
     use serde_json::json;
 
     fn read<T: Document>(body: &Value) -> T {
@@ -228,7 +228,7 @@ mod tests {
         tenant.tenant_tags.push("Ring/Early".to_owned());
         let expected = json!({"Id": "Tenants-1", "Name": "T", "ProjectEnvironments": {"Projects-1": []}, "TenantTags": ["Ring/Early"]});
         assert_eq!(tenant.to_json().to_string(), expected.to_string());
-        let phase = Phase::from_json(&json!({"Name": "Dev"})).expect("it decodes");
-        assert_eq!(Phase { is_priority: true, ..phase }.to_json(), json!({"Name": "Dev", "IsPriorityPhase": true}));
+        let rule = ChannelRule::from_json(&json!({"VersionRange": "[1.0,2.0)"})).expect("it decodes");
+        assert_eq!(ChannelRule { tag: "^$".to_owned(), ..rule }.to_json(), json!({"VersionRange": "[1.0,2.0)", "Tag": "^$"}));
     }
 }

@@ -5,9 +5,8 @@ use super::client::Client;
 use super::decode::document;
 use super::encode::editable;
 use super::id::{EnvironmentId, FreezeId, ProjectId, TenantId};
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use jiff::Timestamp;
-use serde_json::json;
 use std::collections::BTreeMap;
 
 editable! {
@@ -89,36 +88,6 @@ impl Client {
             if count == 0 || read >= usize::try_from(list.count).unwrap_or(0) {
                 return Ok(all);
             }
-        }
-    }
-
-    /// Creates a freeze of environments by project. Freezing twice does no harm, but leaves two to end, so after a lost
-    /// answer one of the same name and times is looked for.
-    pub async fn create_freeze(
-        &self,
-        name: &str,
-        start: Timestamp,
-        end: Timestamp,
-        scope: &BTreeMap<ProjectId, Vec<EnvironmentId>>,
-    ) -> Result<Freeze> {
-        let scope: serde_json::Map<_, _> =
-            scope.iter().map(|(p, e)| (p.to_string(), e.iter().map(EnvironmentId::as_str).collect::<Vec<_>>().into())).collect();
-        let body =
-            json!({"Name": name, "Start": super::encode::stamp(start), "End": super::encode::stamp(end), "ProjectEnvironmentScope": scope});
-        match self.submit("POST", &Route::new("/api/deploymentfreezes"), Some(&body)).await {
-            Err(error) if error.kind() == Kind::InDoubt => {
-                let same = |f: &Freeze| f.name == name && f.end.map(Timestamp::as_second) == Some(end.as_second());
-                self.freezes().await?.into_iter().find(same).ok_or(error)
-            }
-            other => other,
-        }
-    }
-
-    /// Ends a freeze; one that is gone already is no error.
-    pub async fn delete_freeze(&self, id: &FreezeId) -> Result<()> {
-        match self.send("DELETE", Route::new("/api/deploymentfreezes").then(id).as_str(), None).await {
-            Err(error) if error.kind() == Kind::NotFound => Ok(()),
-            other => other.map(drop),
         }
     }
 }

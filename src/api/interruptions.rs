@@ -78,12 +78,6 @@ impl Interruption {
         self.element("Instructions").and_then(|e| e.control.get("Text")).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The values the answer may have: `Proceed`, `Abort`, or `Retry`, `Ignore`, `Fail`, `Exclude`.
-    pub fn choices(&self) -> Vec<String> {
-        let buttons = ["Result", "Guidance"].iter().find_map(|name| self.element(name)?.control.get("Buttons")?.as_array());
-        buttons.into_iter().flatten().filter_map(|b| b.get("Value")?.as_str().map(str::to_owned)).collect()
-    }
-
     /// Whether somebody else than the credential's user is responsible for it.
     pub fn is_anothers(&self) -> bool {
         self.responsible_user_id.is_some() && !self.has_responsibility

@@ -261,11 +261,6 @@ impl Watch {
     pub fn next_due(&self) -> Timestamp {
         self.poller.0.state.lock().next_due
     }
-
-    /// The ids being watched.
-    pub fn ids(&self) -> &[TaskId] {
-        &self.ids
-    }
 }
 
 impl Drop for Watch {

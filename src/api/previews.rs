@@ -234,25 +234,13 @@ impl SpaceClient {
     /// What a deployment of a release to an environment would do.
     pub async fn deployment_preview(&self, release: &ReleaseId, environment: &EnvironmentId, tenant: Option<&TenantId>) -> Result<Preview> {
         let route = self.route("releases").then(release).then("deployments").then("preview").then(environment);
-        let route = match tenant {
-            Some(tenant) => route.then(tenant),
-            None => route,
-        };
-        self.client().fetch(&route).await
+        self.client().fetch(&route.then_maybe(tenant)).await
     }
 
     /// What a run of a runbook's published snapshot in an environment would do.
     pub async fn runbook_preview(&self, runbook: &Runbook, environment: &EnvironmentId, tenant: Option<&TenantId>) -> Result<Preview> {
-        let snapshot = runbook
-            .published_snapshot_id
-            .clone()
-            .ok_or_else(|| Error::new(Kind::NotFound, format!("runbook `{}` has no published snapshot", runbook.name)))?;
-        let route = self.route("runbookSnapshots").then(snapshot).then("runbookRuns").then("preview").then(environment);
-        let route = match tenant {
-            Some(tenant) => route.then(tenant),
-            None => route,
-        };
-        self.client().fetch(&route).await
+        let route = self.route("runbookSnapshots").then(runbook.published()?).then("runbookRuns").then("preview").then(environment);
+        self.client().fetch(&route.then_maybe(tenant)).await
     }
 
     /// Where a release may be deployed now.
@@ -262,15 +250,8 @@ impl SpaceClient {
 
     /// What the next release of a project would be made of; the process of a project in git is that of `git`.
     pub async fn release_template(&self, project: &Project, channel: Option<&Channel>, git: Option<&str>) -> Result<ReleaseTemplate> {
-        let mut route = self.route("projects").then(&project.id);
-        if let Some(git) = git {
-            route = route.then(git);
-        }
-        route = route.then("deploymentprocesses").then("template");
-        if let Some(channel) = channel {
-            route = route.with("channel", channel.id.as_str());
-        }
-        self.client().fetch(&route).await
+        let route = self.route("projects").then(&project.id).then_maybe(git).then("deploymentprocesses").then("template");
+        self.client().fetch(&route.maybe("channel", channel.map(|channel| &channel.id))).await
     }
 
     /// The newest version of a package that the rules of `channel` let in, if the feed has one (octopus-api.md §12.3); without

@@ -78,13 +78,7 @@ impl SpaceClient {
             None => self.route("projects"),
         }
         .maybe("partialName", query.partial_name.as_ref());
-        let mut projects: Vec<Project> = Vec::new();
-        if query.ids.is_empty() {
-            projects = self.client().list(&route, None).await?;
-        }
-        for ids in query.ids.chunks(100) {
-            projects.extend(self.client().list::<Project>(&route.clone().list("ids", ids), None).await?);
-        }
+        let mut projects: Vec<Project> = self.client().list_of(&route, &query.ids).await?;
         projects.retain(|p| query.include_disabled || !p.is_disabled);
         // Servers sort by name; a group's projects and chunks of ids come in an order of their own.
         projects.sort_by_cached_key(|p| p.name.to_lowercase());

@@ -50,11 +50,6 @@ impl Client {
         self.taped(path, (Form::Text, Odd::AskAgain), Answer::text, Ok).await
     }
 
-    /// `GET path` as text of any kind: a file that somebody made.
-    pub async fn get_file(&self, path: &str) -> Result<String> {
-        self.taped(path, (Form::Text, Odd::AskAgain), |answer| Ok(answer.content()), Ok).await
-    }
-
     /// `GET path` as JSON, of a page that only a sandbox has; none where there is no such page.
     pub async fn get_of_sandbox(&self, path: &str) -> Result<Option<Value>> {
         match self.taped(path, (Form::Json, Odd::Tell), Answer::json, |json| Ok(json.tree())).await {

@@ -7,7 +7,7 @@ use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapsh
 use super::projects::Project;
 use super::resource::{named, pick};
 use super::spaces::SpaceClient;
-use super::tasks::{Task, TaskArguments, TaskState};
+use super::tasks::{Task, TaskArguments};
 use crate::error::{Error, Kind, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -34,6 +34,19 @@ editable! {
     }
 }
 named!(Runbook, RunbookId);
+
+impl Runbook {
+    /// The snapshot that is run unless another is named.
+    ///
+    /// # Errors
+    /// `not_found` when nothing was published yet.
+    pub(super) fn published(&self) -> Result<&RunbookSnapshotId> {
+        self.published_snapshot_id.as_ref().ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("runbook `{}` has no published snapshot", self.name))
+                .help("publish one in the project's runbook")
+        })
+    }
+}
 
 document! {
     /// A run of a runbook. Its state is that of its task.
@@ -104,11 +117,8 @@ pub type NewRunbookRun = NewExecution<RunbookToRun>;
 impl NewRunbookRun {
     /// A run of the published snapshot; `not_found` when nothing was published yet.
     pub fn new(runbook: &Runbook, environment: &EnvironmentId) -> Result<Self> {
-        let snapshot = runbook.published_snapshot_id.clone().ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("runbook `{}` has no published snapshot", runbook.name))
-                .help("publish one in the project's runbook")
-        })?;
-        Ok(Self::of(RunbookToRun { runbook: runbook.id.clone(), snapshot: Some(snapshot) }, environment))
+        let snapshot = Some(runbook.published()?.clone());
+        Ok(Self::of(RunbookToRun { runbook: runbook.id.clone(), snapshot }, environment))
     }
 }
 
@@ -125,21 +135,6 @@ impl Subject for RunbookToRun {
     fn filter(&self) -> (&'static str, &str) {
         ("runbooks", self.runbook.as_str())
     }
-}
-
-/// Which runs.
-#[derive(Clone, Debug, Default)]
-pub struct RunbookRunQuery {
-    /// Of these runbooks; empty is all. The same for the next two.
-    pub runbooks: Vec<RunbookId>,
-    /// In these environments.
-    pub environments: Vec<EnvironmentId>,
-    /// For these tenants.
-    pub tenants: Vec<TenantId>,
-    /// Whose task is in this state.
-    pub state: Option<TaskState>,
-    /// At most so many, the newest.
-    pub limit: Option<usize>,
 }
 
 impl SpaceClient {
@@ -161,16 +156,5 @@ impl SpaceClient {
     /// A run by id.
     pub async fn runbook_run(&self, id: &RunbookRunId) -> Result<RunbookRun> {
         self.client().fetch(&self.route("runbookRuns").then(id)).await
-    }
-
-    /// Runs, newest first.
-    pub async fn runbook_runs(&self, query: &RunbookRunQuery) -> Result<Vec<RunbookRun>> {
-        let route = self
-            .route("runbookRuns")
-            .list("runbooks", &query.runbooks)
-            .list("environments", &query.environments)
-            .list("tenants", &query.tenants)
-            .maybe("taskState", query.state.as_ref());
-        self.client().list(&route, query.limit).await
     }
 }

@@ -2,7 +2,6 @@
 
 use super::address::Route;
 use super::by_ids::BATCH;
-use super::client::Client;
 use super::decode::{FromJson, Links, document, part, words};
 use super::id::{DeploymentId, EnvironmentId, ProjectId, RunbookId, RunbookRunId, SpaceId, TaskId, TenantId};
 use super::repeated::is_doubt;
@@ -117,11 +116,6 @@ impl Task {
         self.arguments.as_ref()?.deployment_id.as_ref()
     }
 
-    /// The runbook run it carries out.
-    pub fn runbook_run_id(&self) -> Option<&RunbookRunId> {
-        self.arguments.as_ref()?.runbook_run_id.as_ref()
-    }
-
     /// Whether it is at its end: the state decides, and the flag where the state is unknown to us.
     pub fn is_completed(&self) -> bool {
         self.state.is_final() || (self.completed_flag && matches!(self.state, TaskState::Other(_)))
@@ -142,17 +136,6 @@ impl Task {
     pub fn has_started(&self) -> bool {
         self.start_time.is_some()
     }
-
-    /// Where a person looks at it.
-    pub fn url(&self, client: &Client) -> String {
-        match self.links.web() {
-            Some(link) => client.web_url(link),
-            None => client.web_url(&match &self.space_id {
-                Some(space) => format!("/app#/{space}/tasks/{}", self.id),
-                None => format!("/app#/tasks/{}", self.id),
-            }),
-        }
-    }
 }
 
 words! {
@@ -172,13 +155,6 @@ words! {
         SuccessWithWarning,
         /// Was cancelled.
         Canceled,
-    }
-}
-
-impl ActivityStatus {
-    /// Whether the node is at its end.
-    pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Pending | Self::Running | Self::Other(_))
     }
 }
 
@@ -218,22 +194,6 @@ part! {
     }
 }
 
-impl LogLine {
-    /// Whether it tells of an error.
-    pub fn is_error(&self) -> bool {
-        matches!(self.category.as_str(), "Error" | "Fatal")
-    }
-}
-
-impl Activity {
-    /// This node and all below it, parents first.
-    pub fn walk(&self) -> Vec<&Self> {
-        let mut all = vec![self];
-        all.extend(self.children.iter().flat_map(Self::walk));
-        all
-    }
-}
-
 document! {
     /// A task with its log (octopus-api.md §18.5).
     TaskDetails, "task details" {
@@ -253,32 +213,6 @@ part! {
         percentage: i64 = "ProgressPercentage",
         /// What the server thinks is left, in words.
         estimated_time_remaining: String = "EstimatedTimeRemaining",
-    }
-}
-
-impl TaskDetails {
-    /// The steps of the process, in order: the children of the root named `Step N: ...`, and whatever else stands there.
-    pub fn steps(&self) -> &[Activity] {
-        self.activity.first().map_or(&[], |root| &root.children)
-    }
-
-    /// The step that failed, or the one that runs.
-    pub fn step_with(&self, status: &ActivityStatus) -> Option<&Activity> {
-        self.steps().iter().find(|step| step.status == *status)
-    }
-
-    /// The first `limit` lines of errors, in the order of the log tree; the deepest say most, so nodes below come first.
-    pub fn first_errors(&self, limit: usize) -> Vec<String> {
-        let mut nodes: Vec<&Activity> = self.activity.iter().flat_map(Activity::walk).collect();
-        nodes.sort_by_key(|node| !node.children.is_empty());
-        let lines = nodes.iter().flat_map(|node| &node.log).filter(|line| line.is_error()).map(|line| line.text.trim().to_owned());
-        let mut errors: Vec<String> = Vec::new();
-        for line in lines.filter(|line| !line.is_empty()) {
-            if errors.len() < limit && !errors.contains(&line) {
-                errors.push(line);
-            }
-        }
-        errors
     }
 }
 
@@ -341,13 +275,6 @@ impl SpaceClient {
             Some(task) => Ok(task),
             None => Err(unknown_tasks(std::slice::from_ref(id)).with("task", id)),
         }
-    }
-
-    /// Tasks in the order asked for, a hundred a request; an id the server does not know is an error.
-    pub async fn tasks_by_ids(&self, ids: &[TaskId]) -> Result<Vec<Task>> {
-        let found = self.known_tasks(ids).await?;
-        let missing: Vec<TaskId> = ids.iter().filter(|id| !found.contains_key(id)).cloned().collect();
-        if missing.is_empty() { Ok(ids.iter().filter_map(|id| found.get(id).cloned()).collect()) } else { Err(unknown_tasks(&missing)) }
     }
 
     /// Those of the tasks that the server knows, a hundred a request.

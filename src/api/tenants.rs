@@ -89,13 +89,7 @@ impl SpaceClient {
             .maybe("projectId", query.project.as_ref())
             .list("tags", &query.tags)
             .maybe("partialName", query.partial_name.as_ref());
-        let mut tenants: Vec<Tenant> = Vec::new();
-        if query.ids.is_empty() {
-            tenants = self.client().list(&route, None).await?;
-        }
-        for ids in query.ids.chunks(100) {
-            tenants.extend(self.client().list::<Tenant>(&route.clone().list("ids", ids), None).await?);
-        }
+        let mut tenants: Vec<Tenant> = self.client().list_of(&route, &query.ids).await?;
         tenants.retain(|t| query.include_disabled || !t.is_disabled);
         tenants.sort_by_cached_key(|t| t.name.to_lowercase());
         Ok(tenants)

@@ -3,7 +3,7 @@
 
 use super::address::Base;
 use super::answer::NoAnswer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, with_causes};
 use crate::trust::{self, Certificates};
 use rustls_platform_verifier::Verifier;
 use std::error::Error as StdError;
@@ -23,7 +23,7 @@ pub(crate) fn build(base: &Base, ca_cert: Option<&Certificates>) -> Result<reqwe
             .pool_max_idle_per_host(64);
         if base.loopback { builder.no_proxy() } else { builder }
     };
-    let broken = |error: &dyn StdError| Error::new(Kind::Usage, format!("the HTTP client cannot be set up: {}", chain(error)));
+    let broken = |error: &dyn StdError| Error::new(Kind::Usage, format!("the HTTP client cannot be set up: {}", with_causes(error)));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = match ca_cert {
         // Loading the platform's roots takes milliseconds that nobody needs here.
@@ -48,7 +48,7 @@ pub(crate) fn build(base: &Base, ca_cert: Option<&Certificates>) -> Result<reqwe
 /// Reads why a request has no answer.
 pub(crate) fn classify(error: &reqwest::Error, base: &Base) -> NoAnswer {
     if error.is_builder() {
-        return NoAnswer::Hopeless(Error::bug(format!("a request could not be put together: {}", chain(error))));
+        return NoAnswer::Hopeless(Error::bug(format!("a request could not be put together: {}", with_causes(error))));
     }
     if let Some(rustls::Error::InvalidCertificate(problem)) = source::<rustls::Error>(error) {
         use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext};
@@ -106,15 +106,4 @@ pub(crate) fn root(error: &(dyn StdError + 'static)) -> String {
         error = inner;
     }
     error.to_string()
-}
-
-/// All causes, outermost first. Addresses are left out by the caller's choice of words, not here.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(inner) = next {
-        text = format!("{text}: {inner}");
-        next = inner.source();
-    }
-    text
 }

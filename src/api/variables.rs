@@ -3,8 +3,6 @@
 use super::deployments::Deployment;
 use super::encode::editable;
 use super::id::{LibraryVariableSetId, VariableSetId};
-use super::projects::Project;
-use super::resource::Named;
 use super::runbooks::RunbookRun;
 use super::spaces::SpaceClient;
 use crate::error::{Kind, Result};
@@ -57,19 +55,6 @@ editable! {
     }
 }
 
-impl Named for LibraryVariableSet {
-    const PREFIX: &'static str = LibraryVariableSetId::PREFIX;
-    fn id(&self) -> &str {
-        self.id.as_str()
-    }
-    fn name(&self) -> &str {
-        &self.name
-    }
-    fn slug(&self) -> &'static str {
-        ""
-    }
-}
-
 impl LibraryVariableSet {
     /// The id of its variables; older servers do not say it.
     pub fn variables(&self) -> VariableSetId {
@@ -81,24 +66,6 @@ impl SpaceClient {
     /// A set of variables.
     pub async fn variable_set(&self, id: &VariableSetId) -> Result<VariableSet> {
         self.client().fetch(&self.route("variables").then(id)).await
-    }
-
-    /// A project's variables.
-    pub async fn project_variables(&self, project: &Project) -> Result<VariableSet> {
-        match &project.variable_set_id {
-            Some(id) => self.variable_set(id).await,
-            None => self.client().fetch(&self.route("projects").then(&project.id).then("variables")).await,
-        }
-    }
-
-    /// The library variable set called `wanted`.
-    pub async fn find_library_variable_set(&self, wanted: &str) -> Result<LibraryVariableSet> {
-        self.client().find(&self.route("libraryvariablesets"), wanted).await
-    }
-
-    /// The variables of a library set.
-    pub async fn library_variables(&self, set: &LibraryVariableSet) -> Result<VariableSet> {
-        self.variable_set(&set.variables()).await
     }
 
     /// Makes a library variable set.

@@ -91,11 +91,6 @@ impl Version {
         Self { text: text.to_owned(), numbers, pre }
     }
 
-    /// The text it was read from.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
     /// Whether it is a pre-release.
     pub fn is_prerelease(&self) -> bool {
         !self.pre.is_empty()
@@ -217,11 +212,6 @@ impl VersionRange {
             Some(exact) => same_word(exact, text),
             None => self.matches(&Version::parse(text)),
         }
-    }
-
-    /// The text it was read from.
-    pub fn as_str(&self) -> &str {
-        &self.text
     }
 }
 

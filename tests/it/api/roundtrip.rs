@@ -168,7 +168,6 @@ fn flip(place: &mut bool) -> Option<()> {
 }
 
 changes! {
-    Artifact { "/Filename": |d| put(&mut d.filename, "other.log".into()), }
     Channel {
         "/Name": |d| put(&mut d.name, "Other".into()),
         "/LifecycleId": |d| put(&mut d.lifecycle_id, Some("Lifecycles-99".into())),
@@ -181,12 +180,6 @@ changes! {
         "/UseGuidedFailure": |d| flip(&mut d.use_guided_failure),
     }
     LibraryVariableSet { "/Description": |d| put(&mut d.description, "other".into()), }
-    Lifecycle {
-        "/Name": |d| put(&mut d.name, "Other".into()),
-        "/Phases/1/MinimumEnvironmentsBeforePromotion": |d| put(&mut d.phases.get_mut(1)?.minimum_environments, 7),
-        "/Phases/0/IsOptionalPhase": |d| flip(&mut d.phases.first_mut()?.is_optional),
-        "/Phases/0/OptionalDeploymentTargets": |d| put(&mut d.phases.first_mut()?.optional_targets, vec!["A-1".into(), "A-2".into(), "A-3".into()]),
-    }
     Other { "/Name": |d| put(&mut d.name, "Other".into()), }
     Process {
         "/Version": |d| put(&mut d.version, 77),
@@ -329,11 +322,10 @@ type Way = (&'static str, fn(&Stage, &Value) -> Tried, Option<fn(Value) -> Rerea
 
 /// How each file is read: the first entry whose beginning fits.
 const WAYS: &[Way] = &[
-    ("artifacts/", written::<Artifact>, Some(reread::<Artifact>)),
     ("channels/", written::<Channel>, Some(reread::<Channel>)),
     ("dashboards/dashboard-", dashboard, Some(reread_only::<Dashboard>)),
+    ("dashboards/progression-", kept::<Other>, Some(reread_only::<Other>)),
     ("dashboards/octofx-", kept::<DashboardItem>, Some(reread_only::<DashboardItem>)),
-    ("dashboards/progression-", kept::<Progression>, Some(reread_only::<Progression>)),
     ("dashboards/runbook-", raw, None),
     ("deployments/", kept::<Deployment>, Some(reread_only::<Deployment>)),
     ("environments/", written::<Environment>, Some(reread::<Environment>)),
@@ -341,7 +333,7 @@ const WAYS: &[Way] = &[
     ("events/", kept::<Event>, Some(reread_only::<Event>)),
     ("interruptions/", kept::<Interruption>, Some(reread_only::<Interruption>)),
     ("libraryvariablesets/", written::<LibraryVariableSet>, Some(reread::<LibraryVariableSet>)),
-    ("lifecycles/", written::<Lifecycle>, Some(reread::<Lifecycle>)),
+    ("lifecycles/", written::<Other>, Some(reread::<Other>)),
     ("processes/", written::<Process>, Some(reread::<Process>)),
     ("projectgroups/projectgroup-projects-", written::<Project>, Some(reread::<Project>)),
     ("projectgroups/", written::<ProjectGroup>, Some(reread::<ProjectGroup>)),
@@ -364,6 +356,7 @@ const WAYS: &[Way] = &[
     ("config/", raw, None),
     ("openapi-pruned.json", raw, None),
     // Nothing the client has a type for: what all resources have in common.
+    ("artifacts/", written::<Other>, Some(reread::<Other>)),
     ("accounts/", written::<Other>, Some(reread::<Other>)),
     ("approvals/", written::<Other>, Some(reread::<Other>)),
     ("actiontemplates/", written::<Other>, Some(reread::<Other>)),

@@ -265,8 +265,8 @@ fn ids(range: std::ops::RangeInclusive<u64>) -> Vec<TaskId> {
 
 /// Waits like `host` does: poll, look, sleep until the next refresh.
 async fn wait_for_all(poller: &Poller, space: &SpaceClient, ids: Vec<TaskId>) -> Result<Vec<Timestamp>> {
+    let mut ended = vec![None; ids.len()];
     let watch = poller.watch(ids);
-    let mut ended = vec![None; watch.ids().len()];
     loop {
         let tasks = watch.poll(later(space.clock().now(), SignedDuration::from_mins(5))).await?;
         for (end, task) in ended.iter_mut().zip(&tasks) {
@@ -337,7 +337,7 @@ async fn an_unknown_task_is_an_error_and_not_a_wait() {
     assert_eq!(error.kind(), Kind::NotFound);
     assert!(error.message().contains("`ServerTasks-51` is unknown to the server"), "{error}");
     assert!(clock.since(start_of_time()) < seconds(5));
-    let error = space.tasks_by_ids(&ids(49..=52)).await.expect_err("two are unknown");
+    let error = wait_for_all(&Poller::new(space.clone(), 60), &space, ids(49..=52)).await.expect_err("two are unknown");
     assert!(error.message().contains("`ServerTasks-51`, `ServerTasks-52` are unknown"), "{error}");
 }
 

@@ -4,7 +4,7 @@ use super::{Reader, fuzz};
 use crate::support::payloads::{files, folders, items, read};
 use octorhai::{
     api::{
-        dashboards::{Dashboard, Progression},
+        dashboards::Dashboard,
         decode::{Document, FromJson},
         *,
     },
@@ -28,7 +28,6 @@ fn document<T: Document>(value: &Value) -> Result<(), String> {
 /// Every type that answers are read into.
 const ALL: &[Decoder] = &[
     document::<ActionTemplate>,
-    document::<Artifact>,
     document::<Channel>,
     document::<Dashboard>,
     document::<Deployment>,
@@ -37,10 +36,8 @@ const ALL: &[Decoder] = &[
     document::<Freeze>,
     document::<Interruption>,
     document::<LibraryVariableSet>,
-    document::<Lifecycle>,
     document::<Other>,
     document::<Process>,
-    document::<Progression>,
     document::<Project>,
     document::<ProjectGroup>,
     document::<Release>,
