@@ -4,6 +4,7 @@ use super::{
     given::{Environment, certificates, variable},
     keyring::Keyring,
     shared_args::ServerArgs,
+    signals,
     ui::Ui,
 };
 use crate::{
@@ -28,6 +29,19 @@ pub(super) fn settings(args: &ServerArgs, command: &str, ui: &Ui, environment: &
 pub(super) async fn space(args: &ServerArgs, settings: Settings, environment: &Environment) -> Result<SpaceClient> {
     let wanted = args.space.as_deref().or_else(|| variable(environment, "OCTOPUS_SPACE"));
     Client::new(settings)?.space(wanted).await
+}
+
+/// Does `work` in the space that is meant, until a signal ends it; `command` is what a person types for the subcommand.
+pub(super) fn in_space<T>(
+    args: &ServerArgs,
+    command: &str,
+    ui: &Ui,
+    environment: &Environment,
+    work: impl AsyncFnOnce(SpaceClient) -> Result<T>,
+) -> Result<T> {
+    let settings = settings(args, command, ui, environment)?;
+    let _watch = signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new));
+    runtime()?.block_on(async { work(space(args, settings, environment).await?).await })
 }
 
 /// What such a subcommand runs on.

@@ -76,33 +76,29 @@ impl LiveSink {
         for bar in bars {
             // Its clock first: a tick between clearing and ending would draw it once more.
             bar.disable_steady_tick();
-            bar.finish_and_clear();
-            state.bars.remove(&bar);
+            remove(&state.bars, &bar);
         }
         let _ = state.bars.clear();
         state.hidden = 0;
         self.ui.end_bars();
     }
 
-    fn style(&self, since: Timestamp) -> ProgressStyle {
+    /// A new line that says how long it has been since then.
+    fn spinner(&self, bars: &MultiProgress, since: Timestamp) -> ProgressBar {
         let time = Arc::clone(&self.time);
-        ProgressStyle::with_template("{spinner} {run_time:>7}  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key(
-            "run_time",
-            move |_: &ProgressState, out: &mut dyn Write| {
-                let _ = out.write_str(&span(time.lock().now().duration_since(since).as_secs_f64()));
-            },
-        )
+        let style = styled("{spinner} {run_time:>7}  {wide_msg}").with_key("run_time", move |_: &ProgressState, out: &mut dyn Write| {
+            let _ = out.write_str(&span(time.lock().now().duration_since(since).as_secs_f64()));
+        });
+        let bar = bars.add(ProgressBar::new_spinner().with_style(style));
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar
     }
 
     /// The live line of a task, made when it is first heard of.
     fn task<'a>(&self, state: &'a mut State, id: &str, title: &str, at: Timestamp) -> &'a mut Task {
         if !state.tasks.contains_key(id) {
             let room = state.tasks.values().filter(|task| task.bar.is_some()).count() < MOST_LINES;
-            let bar = room.then(|| {
-                let bar = state.bars.add(ProgressBar::new_spinner().with_style(self.style(at)));
-                bar.enable_steady_tick(Duration::from_millis(250));
-                bar
-            });
+            let bar = room.then(|| self.spinner(&state.bars, at));
             if !room {
                 state.hidden += 1;
             }
@@ -116,18 +112,23 @@ impl LiveSink {
     fn count_hidden(state: &mut State) {
         if state.hidden == 0 {
             if let Some(bar) = state.more.take() {
-                bar.finish_and_clear();
-                state.bars.remove(&bar);
+                remove(&state.bars, &bar);
             }
             return;
         }
-        let bar = state.more.get_or_insert_with(|| {
-            let bar = ProgressBar::new_spinner()
-                .with_style(ProgressStyle::with_template("  {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            state.bars.add(bar)
-        });
+        let bar = state.more.get_or_insert_with(|| state.bars.add(ProgressBar::new_spinner().with_style(styled("  {msg}"))));
         bar.set_message(format!("and {} more tasks", state.hidden));
     }
+}
+
+fn styled(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// Takes a line from the screen.
+fn remove(bars: &MultiProgress, bar: &ProgressBar) {
+    bar.finish_and_clear();
+    bars.remove(bar);
 }
 
 impl Task {
@@ -193,19 +194,11 @@ impl Sink for LiveSink {
                 scrolls = url.is_some() || task.bar.is_none();
             }
             What::Waiting { task: None, title, why, .. } => {
-                let style = self.style(event.at);
-                let bar = state.waiting.get_or_insert_with(|| {
-                    let bar = state.bars.add(ProgressBar::new_spinner().with_style(style));
-                    bar.enable_steady_tick(Duration::from_millis(250));
-                    bar
-                });
+                let bar = state.waiting.get_or_insert_with(|| self.spinner(&state.bars, event.at));
                 bar.set_message(self.ui.drawn(&format!("{title}  waits: {why}")));
             }
             What::TaskEnded { subject, .. } => match state.tasks.remove(&subject.task) {
-                Some(Task { bar: Some(bar), .. }) => {
-                    bar.finish_and_clear();
-                    state.bars.remove(&bar);
-                }
+                Some(Task { bar: Some(bar), .. }) => remove(&state.bars, &bar),
                 Some(_) => state.hidden -= 1,
                 None => {}
             },
@@ -214,8 +207,7 @@ impl Sink for LiveSink {
         if !matches!(event.what, What::Waiting { .. } | What::RunEnded { .. } | What::Note { .. })
             && let Some(bar) = state.waiting.take()
         {
-            bar.finish_and_clear();
-            state.bars.remove(&bar);
+            remove(&state.bars, &bar);
         }
         Self::count_hidden(state);
         let lines = state.lines.of(event);

@@ -6,7 +6,6 @@ use super::{
     connect,
     given::Environment,
     shared_args::{Output, ServerArgs},
-    signals,
     ui::Ui,
 };
 use crate::{
@@ -38,11 +37,7 @@ pub struct ReapArgs {
 
 /// Lists the children of a task, or cancels those that go on.
 pub(super) fn run(args: &ReapArgs, ui: &Ui, environment: &Environment) -> Result<()> {
-    let settings = connect::settings(&args.at, &format!("runs reap --parent {}", args.parent), ui, environment)?;
-    let _watch = signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new));
-    let runtime = connect::runtime()?;
-    runtime.block_on(async {
-        let space = connect::space(&args.at, settings, environment).await?;
+    connect::in_space(&args.at, &format!("runs reap --parent {}", args.parent), ui, environment, async |space| {
         let parent = space.task(&args.parent.as_str().into()).await?;
         let mut children = space.children(&parent).await?;
         if args.cancel {

@@ -124,10 +124,6 @@ pub(super) fn go(args: &RunArgs, origin: &dyn Origin, ui: &Ui, environment: &Env
     match prepare(args, origin, ui, environment) {
         Ok(Some(prepared)) => perform(args, ui, prepared),
         Ok(None) => Ended::default(),
-        Err(Stop::Error(error)) => {
-            ui.error(&error);
-            Ended::by(&error)
-        }
         Err(Stop::Failure(failure)) => {
             explain(ui, &failure);
             Ended::by(&failure.error)
@@ -150,7 +146,6 @@ fn refused(ui: &Ui, found: &[Failure]) -> Ended {
 
 /// Why a run did not start.
 enum Stop {
-    Error(Error),
     Failure(Box<Failure>),
     /// The check found mistakes that cannot go well.
     Refused(Vec<Failure>),
@@ -158,7 +153,7 @@ enum Stop {
 
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
-        Self::Error(error)
+        Self::Failure(Box::new(error.into()))
     }
 }
 

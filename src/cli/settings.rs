@@ -12,7 +12,7 @@ use crate::{
     clock::text,
     error::{Error, Kind, Result},
     platform::zones,
-    run::{Address, ContextSettings, Files, RunOptions, Settings, Source, Target},
+    run::{Address, ContextSettings, RunOptions, Settings, Source, Target},
 };
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -88,7 +88,7 @@ pub(super) fn settings(
 ) -> Result<Settings> {
     let locks = options.locks.as_ref().and_then(Address::as_str);
     Ok(Settings {
-        script: Source { name: String::new(), text: String::new(), files: Files::None },
+        script: Source::text("", ""),
         params: BTreeMap::new(),
         target,
         virtual_time: options.virtual_time,

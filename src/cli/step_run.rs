@@ -375,7 +375,7 @@ mod tests {
     #[test]
     fn missing_parameter_with_a_space_is_named_as_octopus_shows_it() {
         let frame = Frame::parse(b"@protocol\x001\x00@prefix\x00T\x00").expect("a frame");
-        let source = Source { name: "x.rhai".into(), text: "param(\"Notify To\");".into(), files: Files::None };
+        let source = Source::text("x.rhai", "param(\"Notify To\");");
         let declared = declarations(&crate::run::compiled(&source).expect("a script")).expect("its parameters");
         let script = StepScript {
             source,

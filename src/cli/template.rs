@@ -6,7 +6,7 @@ use super::{
     given::{self, Environment},
     script_file::{about, source},
     shared_args::{Output, ServerArgs},
-    shipped, signals,
+    shipped,
     subcommand::{Stage, Subcommand},
     ui::Ui,
 };
@@ -152,32 +152,19 @@ pub(super) fn run(command: &TemplateCommand, ui: &Ui, environment: &Environment)
     let done = match command {
         TemplateCommand::Export(args) => export_all(args, ui),
         TemplateCommand::Lint(args) => return ui.exit_code(lint_all(args, ui)),
-        TemplateCommand::Push(args) => push(args, ui, environment).map_err(Stop::from),
-        TemplateCommand::Pack(args) => pack(args, ui, environment).map_err(Stop::from),
+        TemplateCommand::Push(args) => push(args, ui, environment).map_err(Failure::from),
+        TemplateCommand::Pack(args) => pack(args, ui, environment).map_err(Failure::from),
     };
     match done {
         Ok(()) => 0,
-        Err(Stop::Error(error)) => ui.exit_code(Err(error)),
-        Err(Stop::Failure(failure)) => {
+        Err(failure) => {
             explain(ui, &failure);
-            failure.error.kind().exit_code()
+            failure.exit_code()
         }
     }
 }
 
-/// What ended it: a script that does not load has a place.
-enum Stop {
-    Error(Error),
-    Failure(Box<Failure>),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-fn export_all(args: &ExportArgs, ui: &Ui) -> Result<(), Stop> {
+fn export_all(args: &ExportArgs, ui: &Ui) -> Result<(), Failure> {
     if args.prefix.is_some() && args.scripts.len() > 1 {
         return Err(Error::usage("one prefix for several scripts would mix their parameters").help("export them one by one").into());
     }
@@ -188,7 +175,7 @@ fn export_all(args: &ExportArgs, ui: &Ui) -> Result<(), Stop> {
     };
     for path in &args.scripts {
         let script = source(path)?;
-        let script = exportable(&script).map_err(|failure| Stop::Failure(Box::new(failure)))?;
+        let script = exportable(&script)?;
         for shell in shells {
             let stem = script.name.trim_end_matches(".rhai");
             let file = args.out.join(format!("{stem}.{}", shell.ending()));
@@ -301,10 +288,7 @@ fn push(args: &PushArgs, ui: &Ui, environment: &Environment) -> Result<()> {
             serde_json::from_str(&text).map_err(|problem| Error::bug(format!("what was linted is no JSON: {problem}")))?;
         templates.push(template);
     }
-    let settings = connect::settings(&args.at, "template push FILE", ui, environment)?;
-    let _watch = signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new));
-    connect::runtime()?.block_on(async {
-        let space = connect::space(&args.at, settings, environment).await?;
+    connect::in_space(&args.at, "template push FILE", ui, environment, async |space| {
         for template in &templates {
             push_one(args, ui, &space, template).await?;
         }
@@ -418,12 +402,8 @@ fn pack(args: &PackArgs, ui: &Ui, environment: &Environment) -> Result<()> {
     if !args.push {
         return Ok(());
     }
-    let settings = connect::settings(&args.at, "template pack --push", ui, environment)?;
-    let _watch = signals::watch(settings.cancel.clone(), ui.clone(), Box::new(Vec::new));
-    let is_new = connect::runtime()?.block_on(async {
-        let space = connect::space(&args.at, settings, environment).await?;
-        space.upload_package(&name, &bytes).await
-    })?;
+    let is_new =
+        connect::in_space(&args.at, "template pack --push", ui, environment, async |space| space.upload_package(&name, &bytes).await)?;
     ui.say(&if is_new {
         format!("{name} is in the built-in feed")
     } else {

@@ -73,6 +73,13 @@ struct Inner {
     loudness: Loudness,
 }
 
+impl Inner {
+    /// Without colour and live lines.
+    fn plain(out: Out, loudness: Loudness, redactor: Redactor) -> Self {
+        Self { out: Mutex::new(out), redactor, voice: None, store: OnceLock::new(), colour: false, live: false, loudness }
+    }
+}
+
 struct Out {
     data: Box<dyn Write + Send>,
     talk: Box<dyn Write + Send>,
@@ -122,45 +129,22 @@ impl Ui {
         for (messages, is_terminal) in out.messages.iter_mut().zip([io::stdout().is_terminal(), terminal]) {
             *messages = messages.take().filter(|_| !is_terminal);
         }
-        Self::new(Inner {
-            out: Mutex::new(out),
-            redactor,
-            voice: None,
-            store: OnceLock::new(),
-            colour: colour && terminal && !dumb,
-            live: terminal && !dumb && loudness > Loudness::Quiet,
-            loudness,
-        })
+        let (colour, live) = (colour && terminal && !dumb, terminal && !dumb && loudness > Loudness::Quiet);
+        Self::new(Inner { colour, live, ..Inner::plain(out, loudness, redactor) })
     }
 
     /// Somewhere else, without colour.
     #[cfg(test)]
     pub fn to(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>, loudness: Loudness, redactor: Redactor) -> Self {
-        Self::new(Inner {
-            out: Mutex::new(Out::to(data, talk)),
-            redactor,
-            voice: None,
-            store: OnceLock::new(),
-            colour: false,
-            live: false,
-            loudness,
-        })
+        Self::new(Inner::plain(Out::to(data, talk), loudness, redactor))
     }
 
     /// In a step of Octopus. The task log shows what is verbose only to who asks for it, so all of it is said.
     pub fn step(redactor: Redactor) -> (Self, Voice) {
         let voice = Voice::on(io::stdout(), Charset::of(output_code_page()));
         let nowhere = || Box::new(io::sink());
-        let ui = Self::new(Inner {
-            out: Mutex::new(Out::to(nowhere(), nowhere())),
-            redactor,
-            voice: Some(voice.clone()),
-            store: OnceLock::new(),
-            colour: false,
-            live: false,
-            loudness: Loudness::Verbose,
-        });
-        (ui, voice)
+        let plain = Inner::plain(Out::to(nowhere(), nowhere()), Loudness::Verbose, redactor);
+        (Self::new(Inner { voice: Some(voice.clone()), ..plain }), voice)
     }
 
     fn new(inner: Inner) -> Self {

@@ -292,12 +292,12 @@ fn read_json(text: &str) -> HostResult<Dynamic> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, Files, Interpreter, Source, thrown::to_json};
+    use super::super::{Config, Interpreter, Source, thrown::to_json};
     use crate::error::Error;
 
     fn run(script: &str) -> Result<String, Error> {
         let interpreter = Interpreter::new(Config::default());
-        let source = Source { name: "main.rhai".into(), text: script.into(), files: Files::None };
+        let source = Source::text("main.rhai", script);
         let program = interpreter.load(&source).expect("compiles");
         interpreter.run(&program).map(|value| to_json(&value).to_string()).map_err(|failure| failure.error)
     }

@@ -190,13 +190,13 @@ fn same_maps(context: &NativeCallContext, one: &mut Map, other: &mut Map, depth:
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Config, Files, Interpreter, Limits, Source, docs::builtins, thrown::to_json};
+    use super::super::{Config, Interpreter, Limits, Source, docs::builtins, thrown::to_json};
     use crate::error::{Error, Kind};
     use std::collections::BTreeSet;
 
     fn run(script: &str) -> Result<String, Error> {
         let interpreter = Interpreter::new(Config { limits: Limits { operations: 100_000, ..Limits::default() }, ..Config::default() });
-        let source = Source { name: "main.rhai".into(), text: script.into(), files: Files::None };
+        let source = Source::text("main.rhai", script);
         let program = interpreter.load(&source).expect("compiles");
         interpreter.run(&program).map(|value| to_json(&value).to_string()).map_err(|failure| failure.error)
     }

@@ -299,10 +299,10 @@ mod tests {
 
     #[test]
     fn each_advice_on_a_method_is_done_and_does_what_it_says() {
-        use crate::engine::{Config, Files, Interpreter, Source, thrown::to_json};
+        use crate::engine::{Config, Interpreter, Source, thrown::to_json};
         for (advice, script, result) in DONE {
             let interpreter = Interpreter::new(Config::default());
-            let program = interpreter.load(&Source { name: "main.rhai".into(), text: (*script).into(), files: Files::None }).expect(script);
+            let program = interpreter.load(&Source::text("main.rhai", script)).expect(script);
             let value = interpreter.run(&program).unwrap_or_else(|failure| panic!("{advice}: {failure:?}"));
             assert_eq!(to_json(&value).to_string(), *result, "{advice}: {script}");
         }

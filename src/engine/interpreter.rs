@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{cancel::Cancel, secrets::Redactor};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// What an interpreter is made of.
@@ -66,25 +65,9 @@ pub struct Program {
     pub(super) main: Arc<Unit>,
     /// The script's own files, the main one first; not the embedded ones.
     pub(super) units: Vec<Arc<Unit>>,
-    hash: String,
 }
 
 impl Program {
-    /// The script's name, as [`Source::name`] said.
-    pub fn name(&self) -> &str {
-        &self.main.name
-    }
-
-    /// The compiled main file.
-    pub fn ast(&self) -> &AST {
-        &self.main.ast
-    }
-
-    /// SHA-256 over all files of the script, in hex: pins a run to its code.
-    pub fn hash(&self) -> &str {
-        &self.hash
-    }
-
     /// Name and text of each of the script's own files, the main one first.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.units.iter().map(|u| (u.name.as_str(), u.text.as_str()))
@@ -168,24 +151,11 @@ impl Interpreter {
         Self { engine, explainer, meter, sizes }
     }
 
-    /// The engine below, for completion, documentation and tests.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
     /// Compiles `source` and everything it imports by literal names.
     pub fn load(&self, source: &Source) -> Result<Program, Failure> {
         let units = self.explainer.shelf.load(&self.engine, source).map_err(|(error, file)| self.failure(*error, &file))?;
-        let mut digest = Sha256::new();
-        for unit in &units {
-            digest.update((unit.name.len() as u64).to_le_bytes());
-            digest.update(&unit.name);
-            digest.update((unit.text.len() as u64).to_le_bytes());
-            digest.update(&unit.text);
-        }
-        let hash = hex::encode(digest.finalize());
         let main = units.first().expect("the main file is the first one loaded").clone();
-        Ok(Program { main, units, hash })
+        Ok(Program { main, units })
     }
 
     /// Runs a program from the beginning and returns the value of its last expression.

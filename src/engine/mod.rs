@@ -43,5 +43,5 @@ pub use modules::{Files, Source, standard_library};
 pub use parallel::{Hooks, branch, parallel};
 pub use session::is_well_formed;
 pub use text::span;
-pub use thread::{fix_hashing_seed, on_script_thread};
+pub use thread::on_script_thread;
 pub use words::with_article;

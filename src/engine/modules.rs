@@ -35,6 +35,13 @@ pub struct Source {
     pub files: Files,
 }
 
+impl Source {
+    /// A script that is no file.
+    pub fn text(name: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), text: text.to_owned(), files: Files::None }
+    }
+}
+
 /// The files that a script may import beside the standard library.
 #[derive(Clone, Debug, Default)]
 pub enum Files {
@@ -76,12 +83,12 @@ pub(super) struct Shelf {
 }
 
 /// A file that an import means, not read yet.
-struct Wanted {
+struct ImportTarget {
     name: String,
-    place: Place,
+    place: ImportPlace,
 }
 
-enum Place {
+enum ImportPlace {
     Embedded(&'static str),
     File { real: PathBuf, relative: PathBuf },
     Given { text: String, relative: PathBuf },
@@ -189,14 +196,14 @@ impl Shelf {
     }
 
     /// The compiled file, from the shelf if it is there.
-    fn unit(&self, engine: &Engine, wanted: Wanted) -> HostResult<Arc<Unit>> {
+    fn unit(&self, engine: &Engine, wanted: ImportTarget) -> HostResult<Arc<Unit>> {
         if let Some(unit) = self.units.lock().get(&wanted.name) {
             return Ok(unit.clone());
         }
         let (text, relative) = match wanted.place {
-            Place::Embedded(text) => (text.to_owned(), None),
-            Place::File { real, relative } => (read(&real, &wanted.name).map_err(raise)?, Some(relative)),
-            Place::Given { text, relative } => (text, Some(relative)),
+            ImportPlace::Embedded(text) => (text.to_owned(), None),
+            ImportPlace::File { real, relative } => (read(&real, &wanted.name).map_err(raise)?, Some(relative)),
+            ImportPlace::Given { text, relative } => (text, Some(relative)),
         };
         Ok(self.compile(engine, wanted.name, text, relative)?)
     }
@@ -249,11 +256,11 @@ impl Shelf {
     }
 
     /// Which file `import "path"` in `importer` means.
-    fn find(&self, importer: Option<&str>, path: &str) -> Result<Wanted, Error> {
+    fn find(&self, importer: Option<&str>, path: &str) -> Result<ImportTarget, Error> {
         let bare = path.strip_suffix(".rhai").unwrap_or(path);
         let embedded = |name: &str| {
             let file = STANDARD_LIBRARY.get_file(format!("{name}.rhai")).filter(|file| !is_definition(file.path()))?;
-            Some(Wanted { name: format!("std/{name}.rhai"), place: Place::Embedded(file.contents_utf8()?) })
+            Some(ImportTarget { name: format!("std/{name}.rhai"), place: ImportPlace::Embedded(file.contents_utf8()?) })
         };
         if let Some(name) = bare.strip_prefix("std/") {
             return embedded(name).ok_or_else(|| {
@@ -270,7 +277,7 @@ impl Shelf {
         self.find_file(importer, path, bare)
     }
 
-    fn find_file(&self, importer: Option<&str>, path: &str, bare: &str) -> Result<Wanted, Error> {
+    fn find_file(&self, importer: Option<&str>, path: &str, bare: &str) -> Result<ImportTarget, Error> {
         let (main, files) = self.root.lock().clone();
         if let Files::None = files {
             return Err(Error::new(
@@ -322,7 +329,10 @@ impl Shelf {
             Files::None => return Err(missing(std::io::ErrorKind::NotFound.into())),
             Files::Given(files) => {
                 let text = files.get(&relative).ok_or_else(|| missing(std::io::ErrorKind::NotFound.into()))?;
-                return Ok(Wanted { name: name.clone(), place: Place::Given { text: text.clone(), relative: relative.clone() } });
+                return Ok(ImportTarget {
+                    name: name.clone(),
+                    place: ImportPlace::Given { text: text.clone(), relative: relative.clone() },
+                });
             }
         };
         // And with links followed: what a link leads out of the folder is refused as well.
@@ -331,7 +341,7 @@ impl Shelf {
         if !real.starts_with(&root) {
             return Err(outside());
         }
-        Ok(Wanted { name, place: Place::File { real, relative } })
+        Ok(ImportTarget { name, place: ImportPlace::File { real, relative } })
     }
 }
 

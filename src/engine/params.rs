@@ -51,25 +51,8 @@ pub enum NameKind {
     Tenant,
 }
 
-impl NameKind {
-    /// In Octopus's word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Project => "project",
-            Self::Environment => "environment",
-            Self::Tenant => "tenant",
-        }
-    }
-
-    /// With its article.
-    const fn one(self) -> &'static str {
-        match self {
-            Self::Project => "a project",
-            Self::Environment => "an environment",
-            Self::Tenant => "a tenant",
-        }
-    }
-}
+/// What a value of a list must be.
+const LIST: &str = "a list of text";
 
 impl ParamKind {
     const ALL: [Self; 15] = [
@@ -90,64 +73,53 @@ impl ParamKind {
         Self::ListOf(NameKind::Tenant),
     ];
 
+    /// The type as scripts write it; what a value must be, for messages; how one is written, as a sentence for people that fill in a box.
+    const fn words(self) -> [&'static str; 3] {
+        match self {
+            Self::Text => ["text", "text", ""],
+            Self::Number => ["number", "a number", ""],
+            Self::Flag => ["flag", "`true` or `false`", ""],
+            Self::List => ["list", LIST, "One on each line."],
+            Self::Choice => ["choice", "one of its choices", ""],
+            Self::Duration => ["duration", "a duration such as 45m or 1h30m", "A duration such as 45m or 1h30m."],
+            Self::Time => [
+                "time",
+                "a point in time such as 22:00, Sat 02:00 or in 30m",
+                "A time such as 22:00, Sat 02:00 or 2026-03-29 02:30 Europe/Berlin.",
+            ],
+            Self::Window => ["window", "a window such as Mon-Fri 22:00-04:00", "A window of the week such as Mon-Fri 22:00-04:00."],
+            Self::Version => [
+                "version",
+                "a version, a range such as 1.2.* or >=2.0 <3, or latest",
+                "A version, a range such as 1.2.* or >=2.0 <3, or latest.",
+            ],
+            Self::Named(NameKind::Project) => ["project", "the name of a project", "The name of a project."],
+            Self::Named(NameKind::Environment) => ["environment", "the name of an environment", "The name of an environment."],
+            Self::Named(NameKind::Tenant) => ["tenant", "the name of a tenant", "The name of a tenant."],
+            Self::ListOf(NameKind::Project) => ["list of projects", LIST, "Names of projects, one on each line."],
+            Self::ListOf(NameKind::Environment) => ["list of environments", LIST, "Names of environments, one on each line."],
+            Self::ListOf(NameKind::Tenant) => ["list of tenants", LIST, "Names of tenants, one on each line."],
+        }
+    }
+
     /// As scripts write it: `text`, `duration`, `list of projects`, ...
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Number => "number",
-            Self::Flag => "flag",
-            Self::List => "list",
-            Self::Choice => "choice",
-            Self::Duration => "duration",
-            Self::Time => "time",
-            Self::Window => "window",
-            Self::Version => "version",
-            Self::Named(named) => named.word(),
-            Self::ListOf(NameKind::Project) => "list of projects",
-            Self::ListOf(NameKind::Environment) => "list of environments",
-            Self::ListOf(NameKind::Tenant) => "list of tenants",
-        }
+        self.words()[0]
+    }
+
+    /// What a value must be, for messages: `a duration such as 45m or 1h30m`.
+    const fn wanted(self) -> &'static str {
+        self.words()[1]
+    }
+
+    /// How a value is written, as a sentence for people that fill in a box; empty where there is nothing to say.
+    pub const fn how(self) -> &'static str {
+        self.words()[2]
     }
 
     /// Whether it has several values.
     pub const fn is_list(self) -> bool {
         matches!(self, Self::List | Self::ListOf(_))
-    }
-
-    /// What a value must be, for messages: `a duration such as 45m or 1h30m`.
-    const fn wanted(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Number => "a number",
-            Self::Flag => "`true` or `false`",
-            Self::List | Self::ListOf(_) => "a list of text",
-            Self::Choice => "one of its choices",
-            Self::Duration => "a duration such as 45m or 1h30m",
-            Self::Time => "a point in time such as 22:00, Sat 02:00 or in 30m",
-            Self::Window => "a window such as Mon-Fri 22:00-04:00",
-            Self::Version => "a version, a range such as 1.2.* or >=2.0 <3, or latest",
-            Self::Named(NameKind::Project) => "the name of a project",
-            Self::Named(NameKind::Environment) => "the name of an environment",
-            Self::Named(NameKind::Tenant) => "the name of a tenant",
-        }
-    }
-
-    /// How a value is written, as a sentence for people that fill in a box; empty where there is nothing to say.
-    pub const fn how(self) -> &'static str {
-        match self {
-            Self::Text | Self::Number | Self::Flag | Self::Choice => "",
-            Self::List => "One on each line.",
-            Self::Duration => "A duration such as 45m or 1h30m.",
-            Self::Time => "A time such as 22:00, Sat 02:00 or 2026-03-29 02:30 Europe/Berlin.",
-            Self::Window => "A window of the week such as Mon-Fri 22:00-04:00.",
-            Self::Version => "A version, a range such as 1.2.* or >=2.0 <3, or latest.",
-            Self::Named(NameKind::Project) => "The name of a project.",
-            Self::Named(NameKind::Environment) => "The name of an environment.",
-            Self::Named(NameKind::Tenant) => "The name of a tenant.",
-            Self::ListOf(NameKind::Project) => "Names of projects, one on each line.",
-            Self::ListOf(NameKind::Environment) => "Names of environments, one on each line.",
-            Self::ListOf(NameKind::Tenant) => "Names of tenants, one on each line.",
-        }
     }
 
     /// Whether `text`, which is not empty, can be a value, as far as that can be said without a server.
@@ -428,7 +400,7 @@ fn read(decl: &ParamDecl, text: &str, items: Items) -> Result<Value> {
 fn one_item(decl: &ParamDecl, item: &str) -> Result<Value> {
     match decl.kind {
         ParamKind::ListOf(named) if item.trim().is_empty() || !decl.kind.takes(item) => {
-            Err(refuse(decl, &format!("a list of which each item is the name of {}", named.one()), &format!("`{item}`")))
+            Err(refuse(decl, &format!("a list of which each item is {}", ParamKind::Named(named).wanted()), &format!("`{item}`")))
         }
         _ => Ok(item.into()),
     }
@@ -465,10 +437,10 @@ fn refuse(decl: &ParamDecl, wanted: &str, got: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Config, Files, Source};
+    use crate::engine::{Config, Source};
 
     fn read(text: &str) -> std::result::Result<Vec<ParamDecl>, Failure> {
-        let source = Source { name: "main.rhai".into(), text: text.into(), files: Files::None };
+        let source = Source::text("main.rhai", text);
         declarations(&Interpreter::new(Config::default()).load(&source).expect("compiles"))
     }
 

@@ -1,4 +1,4 @@
-//! The threads that scripts run on, and the one global switch of Rhai.
+//! The threads that scripts run on, which need much stack.
 
 use crate::error::{Error, Result};
 
@@ -23,12 +23,6 @@ pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .map(|s| (*s).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned())
-}
-
-/// Makes hashes, and with them the names of closures, the same in every process. Call it first thing in `main`,
-/// before the first engine exists; later calls do nothing.
-pub fn fix_hashing_seed() {
-    let _ = rhai::config::hashing::set_hashing_seed(Some([0x6f63_746f, 0x7268_6169, 0x5275_6e20, 0x3230_3236]));
 }
 
 #[cfg(test)]

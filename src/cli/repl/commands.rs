@@ -308,7 +308,7 @@ impl Repl<'_> {
         let scene = Scene { entries: host::reference(), ..Scene::default() };
         let script = save::script("Saved from a session of octorhai.", &self.kept, &scene);
         let clean = screen::without_keys(&self.ui.redactor().clean(&script));
-        let source = crate::run::Source { name: path.display().to_string(), text: clean.clone(), files: crate::run::Files::None };
+        let source = crate::run::Source::text(&path.display().to_string(), &clean);
         if let Some(mistake) = compiled(&source).ok().and_then(|program| check::refusals(&program, &scene).into_iter().next()) {
             let why = Error::usage(format!("the script is not written: `octorhai run` would refuse it: {}", mistake.error.message()));
             return Err(mistake.error.hints().iter().fold(why, Error::help));

@@ -396,7 +396,7 @@ impl Repl<'_> {
     /// # Errors
     /// A usage error for a value that does not fit: its default in its place would be a guess.
     fn parameters(&self, input: &str) -> Result<()> {
-        let source = Source { name: "session".to_owned(), text: input.to_owned(), files: Files::None };
+        let source = Source::text("session", input);
         // One that does not compile by itself, for it uses what was declared before, gets none: the value of a parameter is asked for once.
         let Ok(declared) = compiled(&source).and_then(|program| declarations(&program)) else { return Ok(()) };
         let (values, _) = params::gather(&declared, &[], None, self.environment, self.ui.redactor())?;
