@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 document! {
     /// A step template.
     ActionTemplate, "step template" {
-        /// Id.
+        /// Id as the server wrote it.
         id: ActionTemplateId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Counted by the server: each change raises it.
         version: i64 = "Version",
@@ -33,7 +33,7 @@ pub struct TemplateUse {
     pub runbook: Option<String>,
     /// The version of the template it is made from.
     pub version: i64,
-    /// The whole.
+    /// All members of the template, as the server sent them.
     pub raw: Value,
 }
 

@@ -10,15 +10,15 @@ use crate::error::{Error, Kind, Result};
 editable! {
     /// A channel (octopus-api.md §10.6).
     Channel, "channel" {
-        /// Id.
+        /// Id as the server wrote it.
         id: ChannelId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Slug.
         slug: String = "Slug",
         /// Description.
         description: String = "Description",
-        /// Its project.
+        /// Project that it belongs to.
         project_id: ProjectId = "ProjectId",
         /// Its lifecycle; the project's when absent.
         lifecycle_id: Option<LifecycleId> = "LifecycleId",

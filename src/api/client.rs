@@ -119,14 +119,14 @@ impl Dry {
 /// A client of one server; clones share connections and counters.
 #[derive(Clone)]
 pub struct Client {
-    pub(super) inner: Arc<Inner>,
+    pub(super) inner: Arc<ClientParts>,
     until: Option<Timestamp>,
     pub(super) cancel: Cancel,
     /// See [`Client::with_cancel`].
     tidies_up: bool,
 }
 
-pub(super) struct Inner {
+pub(super) struct ClientParts {
     pub(super) base: Base,
     /// What people are shown.
     shown: Base,
@@ -172,7 +172,7 @@ impl Client {
         headers.insert("user-agent", user_agent);
         let cancel = settings.cancel.clone();
         Ok(Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(ClientParts {
                 base,
                 shown,
                 answered: AtomicBool::new(settings.known),

@@ -45,7 +45,7 @@ const ATTEMPTS: u32 = 3;
 document! {
     /// A deployment or a runbook run, as far as the protocol looks at one.
     MarkedExecution, "deployment or runbook run" {
-        /// Id.
+        /// Id as the server wrote it.
         id: String = "Id",
         /// Tenant.
         tenant_id: Option<TenantId> = "TenantId",

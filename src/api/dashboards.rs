@@ -11,7 +11,7 @@ use jiff::Timestamp;
 document! {
     /// A deployment as dashboards show it (octopus-api.md §23).
     DashboardItem, "dashboard item" {
-        /// Its project.
+        /// Project that it belongs to.
         project_id: Option<ProjectId> = "ProjectId",
         /// Its environment.
         environment_id: Option<EnvironmentId> = "EnvironmentId",
@@ -79,7 +79,7 @@ document! {
 part! {
     /// A phase of a lifecycle, and how far a release is in it.
     PhaseProgress {
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Whether a defect keeps the release out.
         blocked: bool = "Blocked",

@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 document! {
     /// A deployment (octopus-api.md §15). Its state is that of its task.
     Deployment, "deployment" {
-        /// Id.
+        /// Id as the server wrote it.
         id: DeploymentId = "Id",
         /// Name, e.g. `Deploy to Production`.
         name: String = "Name",
         /// Its release.
         release_id: ReleaseId = "ReleaseId",
-        /// Its project.
+        /// Project that it belongs to.
         project_id: ProjectId = "ProjectId",
         /// Its channel.
         channel_id: Option<ChannelId> = "ChannelId",
@@ -54,7 +54,7 @@ document! {
         use_guided_failure: bool = "UseGuidedFailure",
         /// Its variables, output variables included; absent while they are not kept.
         manifest_variable_set_id: Option<VariableSetId> = "ManifestVariableSetId",
-        /// Links.
+        /// Links, of which the one to the page for people is kept.
         links: Links = "Links",
     }
 }

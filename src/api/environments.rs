@@ -10,9 +10,9 @@ use crate::error::Result;
 editable! {
     /// An environment (octopus-api.md §10.3).
     Environment, "environment" {
-        /// Id.
+        /// Id as the server wrote it.
         id: EnvironmentId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Slug.
         slug: String = "Slug",

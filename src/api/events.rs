@@ -10,17 +10,17 @@ use jiff::Timestamp;
 document! {
     /// An event (octopus-api.md §21).
     Event, "event" {
-        /// Id.
+        /// Id as the server wrote it.
         id: EventId = "Id",
         /// `DeploymentSucceeded`, `TaskCanceled`, ...: an open set.
         category: String = "Category",
         /// The space; absent for events of the whole server.
         space_id: Option<SpaceId> = "SpaceId",
-        /// Who.
+        /// User that caused it; absent for what the server did itself.
         user_id: Option<UserId> = "UserId",
         /// Their login name.
         username: String = "Username",
-        /// When.
+        /// When it happened, on the server's clock.
         occurred: Option<Timestamp> = "Occurred",
         /// What, for people.
         message: String = "Message",

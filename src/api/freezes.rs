@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 editable! {
     /// A deployment freeze (octopus-api.md §20.1).
     Freeze, "deployment freeze" {
-        /// Id.
+        /// Id as the server wrote it.
         id: FreezeId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// When it begins.
         start: Option<Timestamp> = "Start",

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 document! {
     /// An interruption (octopus-api.md §19).
     Interruption, "interruption" {
-        /// Id.
+        /// Id as the server wrote it.
         id: InterruptionId = "Id",
         /// Title: the step's name, for manual interventions.
         title: String = "Title",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 document! {
     /// An API key as the server shows it: without the key itself (octopus-api.md §2).
     ApiKey, "API key" {
-        /// Id.
+        /// Id as the server wrote it.
         id: ApiKeyId = "Id",
         /// What it is for.
         purpose: String = "Purpose",

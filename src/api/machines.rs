@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 document! {
     /// A deployment target, which the API calls a machine.
     Machine, "deployment target" {
-        /// Id.
+        /// Id as the server wrote it.
         id: String = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
     }
 }

@@ -33,16 +33,16 @@ const QUEUED_ROUNDS: u64 = 4;
 
 /// The poller; clones are the same one.
 #[derive(Clone)]
-pub struct Poller(Arc<Shared>);
+pub struct Poller(Arc<PollerParts>);
 
-struct Shared {
+struct PollerParts {
     space: SpaceClient,
     budget_per_minute: u32,
-    state: Mutex<State>,
+    state: Mutex<Watches>,
 }
 
-struct State {
-    watched: BTreeMap<TaskId, Entry>,
+struct Watches {
+    watched: BTreeMap<TaskId, WatchedTask>,
     last: Option<Timestamp>,
     /// When spare requests were granted, in the last minute.
     spared: VecDeque<Timestamp>,
@@ -52,7 +52,7 @@ struct State {
     refreshing: Option<Vec<oneshot::Sender<Busy>>>,
 }
 
-struct Entry {
+struct WatchedTask {
     watchers: usize,
     since: Timestamp,
     task: Option<Arc<Task>>,
@@ -61,7 +61,7 @@ struct Entry {
     queued: u8,
 }
 
-impl Entry {
+impl WatchedTask {
     /// Whether the server keeps it queued: one that was seen queued once may have been about to start.
     fn stays_queued(&self) -> bool {
         self.queued >= 2
@@ -93,7 +93,7 @@ enum Turn {
 impl Poller {
     /// A poller for one space that sends at most `budget_per_minute` requests (60 is usual).
     pub fn new(space: SpaceClient, budget_per_minute: u32) -> Self {
-        let state = State {
+        let state = Watches {
             watched: BTreeMap::new(),
             last: None,
             spared: VecDeque::new(),
@@ -101,7 +101,7 @@ impl Poller {
             round: 0,
             refreshing: None,
         };
-        Self(Arc::new(Shared { space, budget_per_minute: budget_per_minute.max(1), state: Mutex::new(state) }))
+        Self(Arc::new(PollerParts { space, budget_per_minute: budget_per_minute.max(1), state: Mutex::new(state) }))
     }
 
     /// Watches tasks until the answer is dropped.
@@ -111,7 +111,11 @@ impl Poller {
         let mut met = HashSet::new();
         let unique: Vec<TaskId> = ids.into_iter().filter(|id| met.insert(id.clone())).collect();
         for id in &unique {
-            state.watched.entry(id.clone()).or_insert(Entry { watchers: 0, since: now, task: None, misses: 0, queued: 0 }).watchers += 1;
+            state
+                .watched
+                .entry(id.clone())
+                .or_insert(WatchedTask { watchers: 0, since: now, task: None, misses: 0, queued: 0 })
+                .watchers += 1;
         }
         // New tasks are looked at as soon as the budget allows.
         let soonest = state.last.map_or(now, |last| later(last, self.floor(state.open().count())));
@@ -175,8 +179,8 @@ impl Poller {
     }
 }
 
-impl State {
-    fn open(&self) -> impl Iterator<Item = &Entry> {
+impl Watches {
+    fn open(&self) -> impl Iterator<Item = &WatchedTask> {
         self.watched.values().filter(|entry| entry.is_open())
     }
 }
@@ -253,7 +257,7 @@ impl Watch {
         }
         state.refreshing = Some(Vec::new());
         let all = state.open().count() <= BATCH || state.round.is_multiple_of(QUEUED_ROUNDS);
-        let due = |entry: &Entry| entry.is_open() && (all || !entry.stays_queued());
+        let due = |entry: &WatchedTask| entry.is_open() && (all || !entry.stays_queued());
         Turn::Refresh(state.watched.iter().filter(|(_, entry)| due(entry)).map(|(id, _)| id.clone()).collect())
     }
 

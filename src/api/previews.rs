@@ -41,9 +41,9 @@ part! {
 part! {
     /// A deployment target.
     PreviewMachine {
-        /// Id.
+        /// Id as the server wrote it.
         id: String = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
     }
 }
@@ -134,9 +134,9 @@ document! {
 part! {
     /// An environment a release may go to.
     PromotionTarget {
-        /// Id.
+        /// Id as the server wrote it.
         id: EnvironmentId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
     }
 }
@@ -144,9 +144,9 @@ part! {
 part! {
     /// Where a release may go for a tenant.
     TenantPromotion {
-        /// Id.
+        /// Id as the server wrote it.
         id: TenantId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Environments.
         promote_to: Vec<PromotionTarget> = "PromoteTo",
@@ -200,9 +200,9 @@ document! {
 document! {
     /// A frozen state of a runbook (octopus-api.md §17).
     Snapshot, "runbook snapshot" {
-        /// Id.
+        /// Id as the server wrote it.
         id: RunbookSnapshotId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Its runbook.
         runbook_id: Option<RunbookId> = "RunbookId",
@@ -212,9 +212,9 @@ document! {
 document! {
     /// A team (octopus-api.md §9).
     Team, "team" {
-        /// Id.
+        /// Id as the server wrote it.
         id: TeamId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
     }
 }

@@ -9,9 +9,9 @@ use crate::error::Result;
 editable! {
     /// A deployment process or runbook process (octopus-api.md §11.1).
     Process, "process" {
-        /// Id.
+        /// Id as the server wrote it.
         id: String = "Id",
-        /// Its project.
+        /// Project that it belongs to.
         project_id: Option<ProjectId> = "ProjectId",
         /// Counts changes.
         version: i64 = "Version",
@@ -23,7 +23,7 @@ editable! {
 editable! {
     /// A step.
     Step {
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// When it runs: `Success`, `Failure`, `Always`, `Variable`.
         condition: String = "Condition",
@@ -37,7 +37,7 @@ editable! {
     Action {
         /// Id: what `SkipActions` names.
         id: String = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Type, e.g. `Octopus.Script`.
         action_type: String = "ActionType",

@@ -11,9 +11,9 @@ use crate::error::Result;
 editable! {
     /// A project (octopus-api.md §10.2).
     Project, "project" {
-        /// Id.
+        /// Id as the server wrote it.
         id: ProjectId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Slug.
         slug: String = "Slug",
@@ -31,7 +31,7 @@ editable! {
         deployment_process_id: String = "DeploymentProcessId",
         /// `Untenanted`, `TenantedOrUntenanted`, `Tenanted`.
         tenanted_deployment_mode: String = "TenantedDeploymentMode",
-        /// Links.
+        /// Links, of which the one to the page for people is kept.
         links: Links = "Links",
     }
 }
@@ -40,9 +40,9 @@ named!(Project, ProjectId);
 editable! {
     /// A project group.
     ProjectGroup, "project group" {
-        /// Id.
+        /// Id as the server wrote it.
         id: ProjectGroupId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Slug.
         slug: String = "Slug",

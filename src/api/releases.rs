@@ -21,9 +21,9 @@ use std::{
 editable! {
     /// A release (octopus-api.md §12.1).
     Release, "release" {
-        /// Id.
+        /// Id as the server wrote it.
         id: ReleaseId = "Id",
-        /// Its project.
+        /// Project that it belongs to.
         project_id: ProjectId = "ProjectId",
         /// Its channel; absent on servers before 3.
         channel_id: Option<ChannelId> = "ChannelId",
@@ -37,7 +37,7 @@ editable! {
         selected_packages: Vec<SelectedPackage> = "SelectedPackages",
         /// Where in Git its deployment process is from; absent for projects whose process is not kept there.
         version_control: Option<GitReference> = "VersionControlReference",
-        /// Links.
+        /// Links, of which the one to the page for people is kept.
         links: Links = "Links",
     }
 }
@@ -74,7 +74,7 @@ impl SelectedPackage {
 document! {
     /// Why a release may not go on to further environments.
     Defect, "defect" {
-        /// Id.
+        /// Id as the server wrote it.
         id: Option<DefectId> = "Id",
         /// What is wrong.
         description: String = "Description",

@@ -26,7 +26,7 @@ editable! {
         id: String = "Id",
         /// Name; some have none.
         name: String = "Name",
-        /// Links.
+        /// Links, of which the one to the page for people is kept.
         links: Links = "Links",
     }
 }
@@ -35,9 +35,9 @@ editable! {
 pub trait Named: Document {
     /// What its ids begin with, e.g. `Projects`.
     const PREFIX: &'static str;
-    /// Its id.
+    /// Id as the server wrote it.
     fn id(&self) -> &str;
-    /// Its name.
+    /// Name as people see it in the portal.
     fn name(&self) -> &str;
     /// Its slug; empty on servers before 2022.
     fn slug(&self) -> &str;

@@ -15,15 +15,15 @@ use serde_json::{Value, json};
 editable! {
     /// A runbook (octopus-api.md §17).
     Runbook, "runbook" {
-        /// Id.
+        /// Id as the server wrote it.
         id: RunbookId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Slug.
         slug: String = "Slug",
         /// Description.
         description: String = "Description",
-        /// Its project.
+        /// Project that it belongs to.
         project_id: ProjectId = "ProjectId",
         /// The snapshot that is run unless another is named.
         published_snapshot_id: Option<RunbookSnapshotId> = "PublishedRunbookSnapshotId",
@@ -51,7 +51,7 @@ impl Runbook {
 document! {
     /// A run of a runbook. Its state is that of its task.
     RunbookRun, "runbook run" {
-        /// Id.
+        /// Id as the server wrote it.
         id: RunbookRunId = "Id",
         /// Name, e.g. `Run Backup`.
         name: String = "Name",
@@ -59,7 +59,7 @@ document! {
         runbook_id: RunbookId = "RunbookId",
         /// Its snapshot.
         runbook_snapshot_id: Option<RunbookSnapshotId> = "RunbookSnapshotId",
-        /// Its project.
+        /// Project that it belongs to.
         project_id: Option<ProjectId> = "ProjectId",
         /// Its environment.
         environment_id: EnvironmentId = "EnvironmentId",
@@ -85,7 +85,7 @@ document! {
         queue_time: Option<Timestamp> = "QueueTime",
         /// By when it must have started.
         queue_time_expiry: Option<Timestamp> = "QueueTimeExpiry",
-        /// Links.
+        /// Links, of which the one to the page for people is kept.
         links: Links = "Links",
     }
 }

@@ -16,7 +16,7 @@ document! {
         api_version: String = "ApiVersion",
         /// Tells installations apart.
         installation_id: String = "InstallationId",
-        /// Links.
+        /// Links, of which the one to the page for people is kept.
         links: Links = "Links",
     }
 }

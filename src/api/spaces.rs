@@ -16,9 +16,9 @@ use std::sync::Arc;
 editable! {
     /// A space (octopus-api.md §3).
     Space, "space" {
-        /// Id.
+        /// Id as the server wrote it.
         id: SpaceId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Slug; empty on old servers.
         slug: String = "Slug",

@@ -42,7 +42,7 @@ impl TaskState {
 document! {
     /// A server task (octopus-api.md §18.2).
     Task, "task" {
-        /// Id.
+        /// Id as the server wrote it.
         id: TaskId = "Id",
         /// Its space; system tasks have none.
         space_id: Option<SpaceId> = "SpaceId",
@@ -72,7 +72,7 @@ document! {
         arguments: Option<TaskArguments> = "Arguments",
         /// Its project, on servers that say it.
         project_id: Option<ProjectId> = "ProjectId",
-        /// Links.
+        /// Links, of which the one to the page for people is kept.
         links: Links = "Links",
     }
 }
@@ -161,7 +161,7 @@ words! {
 part! {
     /// A node of a task's log: the task, a step, a machine.
     Activity {
-        /// Id.
+        /// Id as the server wrote it.
         id: String = "Id",
         /// Name, e.g. `Step 1: Deploy web`.
         name: String = "Name",
@@ -187,7 +187,7 @@ part! {
     LogLine {
         /// `Info`, `Warning`, `Error`, `Fatal`, ...: an open set.
         category: String = "Category",
-        /// When.
+        /// When the line was written, on the server's clock.
         at: Option<Timestamp> = "OccurredAt",
         /// The text.
         text: String = "MessageText",
@@ -219,7 +219,7 @@ part! {
 document! {
     /// A node of the server: a process that runs tasks.
     Node, "server node" {
-        /// Id.
+        /// Id as the server wrote it.
         id: String = "Id",
         /// Whether it takes no new tasks.
         is_in_maintenance: bool = "IsInMaintenanceMode",

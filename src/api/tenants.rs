@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 editable! {
     /// A tenant (octopus-api.md §10.3).
     Tenant, "tenant" {
-        /// Id.
+        /// Id as the server wrote it.
         id: TenantId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Slug.
         slug: String = "Slug",
@@ -39,9 +39,9 @@ impl Tenant {
 editable! {
     /// A tag set.
     TagSet, "tag set" {
-        /// Id.
+        /// Id as the server wrote it.
         id: TagSetId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Slug; most servers send none.
         slug: String = "Slug",
@@ -54,7 +54,7 @@ named!(TagSet, TagSetId);
 editable! {
     /// A tag of a set.
     Tag {
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// `Set/Tag`, which is how tenants and channels name it.
         canonical_name: String = "CanonicalTagName",

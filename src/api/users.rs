@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 editable! {
     /// A user (octopus-api.md §9).
     User, "user" {
-        /// Id.
+        /// Id as the server wrote it.
         id: UserId = "Id",
         /// Login name.
         username: String = "Username",

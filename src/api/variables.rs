@@ -28,7 +28,7 @@ editable! {
     Variable {
         /// Id, unique in its set.
         id: String = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Value; absent when it is sensitive.
         value: Option<String> = "Value",
@@ -44,9 +44,9 @@ editable! {
 editable! {
     /// A library variable set.
     LibraryVariableSet, "library variable set" {
-        /// Id.
+        /// Id as the server wrote it.
         id: LibraryVariableSetId = "Id",
-        /// Name.
+        /// Name as people see it in the portal.
         name: String = "Name",
         /// Description.
         description: String = "Description",

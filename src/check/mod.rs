@@ -9,13 +9,17 @@ mod risks;
 mod rules;
 pub mod show;
 
-use crate::engine::{Failure, Program, scene::Scene, text::Reading};
+use crate::engine::{
+    Failure, Program,
+    scene::Scene,
+    text::{Reading, line_and_column},
+};
 use crate::error::{Error, Kind};
 use std::ops::Range;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum Severity {
     /// Worth a thought; what happens is defined.
     Note,
     /// It runs, and sooner or later does what nobody wants.
@@ -24,7 +28,7 @@ pub enum Level {
     Error,
 }
 
-impl Level {
+impl Severity {
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {
@@ -41,14 +45,14 @@ pub struct Rule {
     /// Its name, which a comment `// check: allow NAME` on the line or the one above switches off there.
     pub name: &'static str,
     /// How bad what it finds is.
-    pub level: Level,
+    pub level: Severity,
     /// What it is about, in a sentence.
     pub about: &'static str,
 }
 
 macro_rules! rules {
     ($($constant:ident: $name:literal, $level:ident, $about:literal;)*) => {
-        $(pub(crate) const $constant: Rule = Rule { name: $name, level: Level::$level, about: $about };)*
+        $(pub(crate) const $constant: Rule = Rule { name: $name, level: Severity::$level, about: $about };)*
         /// All rules.
         pub const RULES: &[Rule] = &[$($constant),*];
     };
@@ -97,7 +101,7 @@ pub struct Finding {
 
 /// A file that is checked.
 pub struct File<'a> {
-    /// Its name.
+    /// Path of the file, as messages show it.
     pub name: &'a str,
     pub(crate) reading: Reading<'a>,
 }
@@ -140,12 +144,12 @@ pub fn check(program: &Program, scene: &Scene) -> Vec<Finding> {
 pub fn refusals(program: &Program, scene: &Scene) -> Vec<Failure> {
     let text_of = |name: &str| program.files().find(|(file, _)| *file == name).map_or("", |(_, text)| text);
     let mut found = check(program, scene);
-    found.retain(|finding| finding.rule.level == Level::Error);
+    found.retain(|finding| finding.rule.level == Severity::Error);
     found.sort_by(|a, b| (&a.file, a.range.start).cmp(&(&b.file, b.range.start)));
     let failure = |finding: Finding| {
         let error = finding.help.into_iter().fold(Error::new(Kind::Script, finding.message), Error::help);
         let text = text_of(&finding.file);
-        Failure::in_text(error, &finding.file, text, show::place(text, finding.range.start))
+        Failure::in_text(error, &finding.file, text, line_and_column(text, finding.range.start))
     };
     found.into_iter().map(failure).collect()
 }

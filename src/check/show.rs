@@ -1,16 +1,16 @@
 //! Findings as text, JSON and SARIF.
 
-use super::{Finding, Level, RULES};
-use crate::tame;
+use super::{Finding, RULES, Severity};
+use crate::{engine::text::line_and_column, tame};
 use annotate_snippets::{AnnotationKind, Group, Level as Title, Renderer, Snippet};
 use serde_json::{Value, json};
 
 /// For people: the message with its rule, the place with a caret, and what helps.
 pub fn text(finding: &Finding, text: &str, colour: bool) -> String {
     let level = match finding.rule.level {
-        Level::Error => Title::ERROR,
-        Level::Warning => Title::WARNING,
-        Level::Note => Title::NOTE,
+        Severity::Error => Title::ERROR,
+        Severity::Warning => Title::WARNING,
+        Severity::Note => Title::NOTE,
     };
     let range = finding.range.start.min(text.len())..finding.range.end.min(text.len());
     let file = tame::line(&finding.file);
@@ -24,16 +24,9 @@ pub fn text(finding: &Finding, text: &str, colour: bool) -> String {
     renderer.render(&[group])
 }
 
-/// Line and column of a byte, both from 1, the column in characters.
-pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
-    let before = &text[..at.min(text.len())];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-}
-
 /// For machines: one object.
 pub fn json(finding: &Finding, text: &str) -> Value {
-    let ((line, column), (end_line, end_column)) = (place(text, finding.range.start), place(text, finding.range.end));
+    let ((line, column), (end_line, end_column)) = (line_and_column(text, finding.range.start), line_and_column(text, finding.range.end));
     json!({
         "file": finding.file, "line": line, "column": column, "end_line": end_line, "end_column": end_column,
         "level": finding.rule.level.name(), "rule": finding.rule.name, "message": finding.message, "help": finding.help,
@@ -52,7 +45,8 @@ pub fn sarif<'a>(findings: &[Finding], text_of: impl Fn(&str) -> &'a str) -> Val
         .iter()
         .map(|finding| {
             let text = text_of(&finding.file);
-            let ((line, column), (end_line, end_column)) = (place(text, finding.range.start), place(text, finding.range.end));
+            let ((line, column), (end_line, end_column)) =
+                (line_and_column(text, finding.range.start), line_and_column(text, finding.range.end));
             let message = [std::slice::from_ref(&finding.message), finding.help.as_slice()].concat().join("\n");
             json!({
                 "ruleId": finding.rule.name,

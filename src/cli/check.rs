@@ -9,7 +9,7 @@ use super::{
     ui::Ui,
 };
 use crate::{
-    check::{self, Finding, Level},
+    check::{self, Finding, Severity},
     engine::{is_well_formed, params::declarations, scene::Scene},
     error::{Error, Result},
     host,
@@ -100,7 +100,7 @@ fn go(args: &CheckArgs, ui: &Ui, environment: &Environment) -> Result<u8> {
     if args.output == Format::Text {
         ui.say(&summary(&found, paths.len()));
     }
-    Ok(u8::from(found.iter().any(|finding| finding.rule.level > Level::Note)))
+    Ok(u8::from(found.iter().any(|finding| finding.rule.level > Severity::Note)))
 }
 
 /// What is found in a script; its texts are kept for whoever shows it.
@@ -153,8 +153,8 @@ fn scripts(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 fn summary(found: &[Finding], scripts: usize) -> String {
-    let count = |level: Level| found.iter().filter(|finding| finding.rule.level == level).count();
-    let parts: Vec<String> = [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Note, "note")]
+    let count = |level: Severity| found.iter().filter(|finding| finding.rule.level == level).count();
+    let parts: Vec<String> = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")]
         .into_iter()
         .map(|(level, word)| (count(level), word))
         .filter(|(count, _)| *count > 0)

@@ -17,12 +17,12 @@ use std::fmt::Write as _;
 pub struct DocsArgs {
     /// What to print.
     #[command(subcommand)]
-    what: Docs,
+    what: DocsPage,
 }
 
 /// What there is.
 #[derive(Debug, clap::Subcommand)]
-enum Docs {
+enum DocsPage {
     /// The reference of all functions and types, as Markdown
     Reference,
     /// Definitions for editors that read Rhai's (`.d.rhai`)
@@ -50,11 +50,11 @@ impl Subcommand for DocsArgs {
 fn go(args: &DocsArgs, stage: &Stage<'_>) -> Result<()> {
     let mut cli = (stage.cli)();
     let text = match &args.what {
-        Docs::Reference => manual::reference(),
-        Docs::Definitions => manual::definitions(),
-        Docs::Snippets => manual::snippets(shipped::scripts()),
-        Docs::Man { subcommand } => page(subcommand.as_deref(), cli)?,
-        Docs::Completions { shell } => {
+        DocsPage::Reference => manual::reference(),
+        DocsPage::Definitions => manual::definitions(),
+        DocsPage::Snippets => manual::snippets(shipped::scripts()),
+        DocsPage::Man { subcommand } => page(subcommand.as_deref(), cli)?,
+        DocsPage::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut cli, "octorhai", &mut script);
             String::from_utf8_lossy(&script).into_owned()

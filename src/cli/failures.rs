@@ -1,7 +1,7 @@
 //! How failures of scripts are shown.
 
 use super::ui::Ui;
-use crate::{engine::Failure, step::voice::Level, tame};
+use crate::{engine::Failure, step::voice::LogLevel, tame};
 
 /// Shows what ended a script, with its place in the script where there is one.
 pub(super) fn explain(ui: &Ui, failure: &Failure) {
@@ -11,7 +11,7 @@ pub(super) fn explain(ui: &Ui, failure: &Failure) {
         // The frame is cut where its lines are long.
         let mut failure = failure.clone();
         failure.clean(ui.redactor());
-        ui.tell(Level::Error, rendered(&failure, ui.has_colour()).trim_end());
+        ui.tell(LogLevel::Error, rendered(&failure, ui.has_colour()).trim_end());
     }
 }
 

@@ -137,7 +137,7 @@ fn whole(ui: &Ui, doc: &Entry) {
         "Options (name, type, default)",
         doc.options.iter().map(|o| {
             let (kind, prose) = o.shown();
-            Row { cells: vec![o.name.into(), kind.into(), o.default.into()], prose }
+            HelpRow { cells: vec![o.name.into(), kind.into(), o.default.into()], prose }
         }),
     );
     if doc.errors.is_empty() && !doc.is_type() {
@@ -146,9 +146,9 @@ fn whole(ui: &Ui, doc: &Entry) {
     table(
         ui,
         "Errors (err.kind)",
-        doc.errors.iter().map(|(kind, meaning)| Row { cells: vec![(*kind).into()], prose: (*meaning).to_owned() }),
+        doc.errors.iter().map(|(kind, meaning)| HelpRow { cells: vec![(*kind).into()], prose: (*meaning).to_owned() }),
     );
-    table(ui, "Properties", doc.properties.iter().map(|p| Row { cells: vec![p.name.into(), p.kind.into()], prose: flow(p.doc) }));
+    table(ui, "Properties", doc.properties.iter().map(|p| HelpRow { cells: vec![p.name.into(), p.kind.into()], prose: flow(p.doc) }));
     table(ui, "Functions", doc.functions.iter().map(|f| vec![f.as_str().into()].into()));
     if !doc.example.is_empty() {
         ui.data("\nExample:");
@@ -160,19 +160,19 @@ fn whole(ui: &Ui, doc: &Entry) {
 }
 
 /// A row of a table: short cells side by side, then prose.
-struct Row<'a> {
+struct HelpRow<'a> {
     cells: Vec<Cow<'a, str>>,
     prose: String,
 }
 
-impl<'a> From<Vec<Cow<'a, str>>> for Row<'a> {
+impl<'a> From<Vec<Cow<'a, str>>> for HelpRow<'a> {
     fn from(cells: Vec<Cow<'a, str>>) -> Self {
         Self { cells, prose: String::new() }
     }
 }
 
-fn table<'a>(ui: &Ui, heading: &str, rows: impl Iterator<Item = Row<'a>>) {
-    let rows: Vec<Row> = rows.collect();
+fn table<'a>(ui: &Ui, heading: &str, rows: impl Iterator<Item = HelpRow<'a>>) {
+    let rows: Vec<HelpRow> = rows.collect();
     let Some(first) = rows.first() else { return };
     let width = |column: usize| rows.iter().map(|r| r.cells[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..first.cells.len()).map(width).collect();

@@ -3,7 +3,7 @@
 use super::{
     given::Environment,
     run_args::RunArgs,
-    step::Step,
+    step::StepIdentity,
     store::{self, NONE},
     ui::{Loudness, Ui},
 };
@@ -32,11 +32,11 @@ pub(super) struct Given<'a> {
 }
 
 /// The step of Octopus that this run is one of, and the name it has then. A name that was given is a name that was given.
-pub(super) fn of_step<'a>(args: &RunArgs, environment: &'a Environment, given: &Given<'_>) -> Result<Option<(Step<'a>, String)>> {
+pub(super) fn of_step<'a>(args: &RunArgs, environment: &'a Environment, given: &Given<'_>) -> Result<Option<(StepIdentity<'a>, String)>> {
     if args.run_id.is_some() || matches!(given.target, Target::Sandbox(_)) {
         return Ok(None);
     }
-    let Some(step) = Step::of(environment)? else { return Ok(None) };
+    let Some(step) = StepIdentity::of(environment)? else { return Ok(None) };
     let plain = given.values.iter().filter(|(param, _)| !is_secret(given.declared, param)).collect::<BTreeMap<_, _>>();
     let name = step.run(&args.stem(), &json!([given.options.record().0, plain]));
     Ok(Some((step, name)))

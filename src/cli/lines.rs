@@ -13,7 +13,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
 /// One line to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct PlainLine {
     /// The least loudness at which it is shown.
     pub from: Loudness,
     /// Its colour.
@@ -37,7 +37,7 @@ impl Lines {
     }
 
     /// The lines of an event. A change of date puts a line in front.
-    pub fn of(&mut self, event: &Event) -> Vec<Line> {
+    pub fn of(&mut self, event: &Event) -> Vec<PlainLine> {
         let body = self.body(&event.what);
         if body.is_empty() {
             return Vec::new();
@@ -48,7 +48,7 @@ impl Lines {
         if day != self.day {
             // The first line of a run says its date itself.
             if !self.day.is_empty() && loudest < Loudness::Verbose {
-                lines.push(Line { from: Loudness::Normal, tone: Tone::Dim, text: format!("-- {day} --") });
+                lines.push(PlainLine { from: Loudness::Normal, tone: Tone::Dim, text: format!("-- {day} --") });
             }
             if loudest < Loudness::Verbose || self.day.is_empty() {
                 self.day.clone_from(&day);
@@ -57,7 +57,7 @@ impl Lines {
         let time = time(event.at, &self.zone);
         lines.extend(body.into_iter().map(|(from, tone, text)| {
             // Further lines of one text stand under the first.
-            Line { from, tone, text: format!("{time}  {}", tame::framed(text.trim_end()).replace('\n', "\n          ")) }
+            PlainLine { from, tone, text: format!("{time}  {}", tame::framed(text.trim_end()).replace('\n', "\n          ")) }
         }));
         if let What::RunStarted { .. } = event.what
             && let Some(line) = lines.last_mut()

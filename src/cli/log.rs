@@ -11,19 +11,21 @@ pub fn start(wanted: &str, ui: &Ui) {
         return;
     };
     let ui = ui.clone();
-    let lines =
-        tracing_subscriber::fmt::layer().without_time().with_ansi(false).with_writer(move || Line { ui: ui.clone(), text: Vec::new() });
+    let lines = tracing_subscriber::fmt::layer()
+        .without_time()
+        .with_ansi(false)
+        .with_writer(move || TraceLine { ui: ui.clone(), text: Vec::new() });
     // Somebody may listen already, as in tests: then there is nothing to do.
     let _ = tracing_subscriber::registry().with(lines).with(targets).try_init();
 }
 
 /// One line, written as a whole when it is complete: half a secret could not be told from harmless text.
-struct Line {
+struct TraceLine {
     ui: Ui,
     text: Vec<u8>,
 }
 
-impl Write for Line {
+impl Write for TraceLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.text.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -34,7 +36,7 @@ impl Write for Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for TraceLine {
     fn drop(&mut self) {
         self.ui.talk(String::from_utf8_lossy(&self.text).trim_end());
     }
@@ -49,7 +51,7 @@ mod tests {
     fn a_line_written_in_pieces_is_cleaned_as_a_whole() {
         let (ui, data, talk) = testing::ui(Loudness::Normal);
         ui.redactor().learn("hunter22");
-        let mut line = Line { ui, text: Vec::new() };
+        let mut line = TraceLine { ui, text: Vec::new() };
         line.write_all(b"key hun").expect("written");
         line.write_all(b"ter22 sent\n").expect("written");
         drop(line);

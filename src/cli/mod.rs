@@ -57,7 +57,8 @@ use crate::{
 };
 use args::Refusal;
 use clap::error::ContextKind;
-use std::{panic::AssertUnwindSafe, process::ExitCode};
+use parking_lot::Mutex;
+use std::{panic::AssertUnwindSafe, process::ExitCode, sync::Arc};
 use ui::{Loudness, Ui};
 
 /// Parses the arguments, runs the subcommand, and returns its exit code.
@@ -96,15 +97,15 @@ fn learn_secrets(environment: &given::Environment, redactor: &Redactor) {
 
 /// The exit code of `work`; a crash of ours, on whatever thread, is told as one and never ends with 0.
 fn guarded(ui: &Ui, work: impl FnOnce() -> u8) -> u8 {
-    let crashes = crash::notice();
+    let panics = panics();
     let done = std::panic::catch_unwind(AssertUnwindSafe(work));
     drop(std::panic::take_hook());
-    let crashes = crashes.take();
-    for crash in &crashes {
-        ui.error(&Error::bug(format!("this is our bug: {crash}")).help("please report it, with the script and this message"));
+    let panics = std::mem::take(&mut *panics.lock());
+    for panic in &panics {
+        ui.error(&Error::bug(format!("this is our bug: {panic}")).help("please report it, with the script and this message"));
     }
     match done {
-        Ok(0) if !crashes.is_empty() => Kind::Bug.exit_code(),
+        Ok(0) if !panics.is_empty() => Kind::Bug.exit_code(),
         Ok(code) => code,
         Err(_) => Kind::Bug.exit_code(),
     }
@@ -136,34 +137,19 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
     }
 }
 
-/// Panics: kept until the terminal is ours again, told once, without secrets.
-mod crash {
-    use parking_lot::Mutex;
-    use std::sync::Arc;
-
-    /// What has crashed so far.
-    #[derive(Clone, Default)]
-    pub(super) struct Crashes(Arc<Mutex<Vec<String>>>);
-
-    impl Crashes {
-        pub(super) fn take(&self) -> Vec<String> {
-            std::mem::take(&mut self.0.lock())
-        }
-    }
-
-    /// Takes the place of the message that Rust prints by itself.
-    pub(super) fn notice() -> Crashes {
-        let crashes = Crashes::default();
-        let kept = crashes.clone();
-        std::panic::set_hook(Box::new(move |info| {
-            let payload = info.payload();
-            let what = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-            let what = what.unwrap_or("no message");
-            let place = info.location().map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
-            kept.0.lock().push(format!("{what}{place}"));
-        }));
-        crashes
-    }
+/// Panics, which are kept until the terminal is ours again, told once, without secrets: takes the place of the message that Rust prints by
+/// itself.
+fn panics() -> Arc<Mutex<Vec<String>>> {
+    let panics: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = panics.clone();
+    std::panic::set_hook(Box::new(move |info| {
+        let payload = info.payload();
+        let what = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let what = what.unwrap_or("no message");
+        let place = info.location().map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
+        kept.lock().push(format!("{what}{place}"));
+    }));
+    panics
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 /// Values of parameters by their names.
 pub(super) type Values = BTreeMap<String, Value>;
 
+/// The values of a script's parameters, and what should be said about them.
+pub(super) type Gathered = (Values, Vec<String>);
+
 /// A file of parameters and its text.
 pub(super) type ParamsFile<'a> = (&'a Path, &'a str);
 
@@ -25,13 +28,7 @@ pub(super) trait Origin {
     }
 
     /// The values of the script's parameters, and what should be said about them.
-    fn values(
-        &self,
-        declared: &[ParamDecl],
-        file: Option<ParamsFile<'_>>,
-        ui: &Ui,
-        environment: &Environment,
-    ) -> Result<(Values, Vec<String>)>;
+    fn values(&self, declared: &[ParamDecl], file: Option<ParamsFile<'_>>, ui: &Ui, environment: &Environment) -> Result<Gathered>;
 
     /// Where the run works.
     fn target(&self, options: &RunOptions, ui: &Ui, environment: &Environment) -> Result<Target>;

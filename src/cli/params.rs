@@ -1,15 +1,20 @@
 //! Parameters of a script: from the command line, a file, the environment; checked against what the script declares.
 
+use super::{
+    given::Environment,
+    origin::{Gathered, ParamsFile, Values},
+};
 use crate::{
     engine::{
         param_names::{ParamName, named_by},
         params::{Items, ParamDecl, ParamKind, check_json, check_value},
+        text::line_and_column,
     },
     error::{Error, Result, nearest, suggestion},
     secrets::Redactor,
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path};
 
 fn find<'a>(declared: &'a [ParamDecl], name: &str) -> Option<&'a ParamDecl> {
     declared.iter().find(|param| param.name == name).or_else(|| declared.iter().find(|param| ParamName(&param.name).is_meant_by(name)))
@@ -31,8 +36,8 @@ fn unknown(declared: &[ParamDecl], name: &str, from: &str) -> Error {
 }
 
 /// The words after the script, e.g. `--NotifyTo a@b --dry-run`, as values.
-fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<BTreeMap<String, Value>> {
-    let mut values: BTreeMap<String, Value> = BTreeMap::new();
+fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<Values> {
+    let mut values = Values::new();
     let (mut words, mut after_secret) = (words.iter().peekable(), false);
     while let Some(word) = words.next() {
         let Some(long) = word.strip_prefix("--").filter(|long| !long.is_empty()) else {
@@ -73,17 +78,16 @@ fn from_words(declared: &[ParamDecl], words: &[String]) -> Result<BTreeMap<Strin
 
 /// A place in a file; both count from 1.
 #[derive(Clone, Copy)]
-struct Place {
+struct FilePlace {
     line: usize,
     column: usize,
 }
 
-impl Place {
+impl FilePlace {
     /// The place of a byte.
     fn of(text: &str, at: usize) -> Self {
-        let before = text.get(..at).unwrap_or(text);
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Self { line: before.matches('\n').count() + 1, column }
+        let (line, column) = line_and_column(text, at);
+        Self { line, column }
     }
 
     /// The end of what was written.
@@ -108,9 +112,9 @@ impl Place {
 }
 
 /// Adds the values of a `--params` file that `values` does not have yet.
-fn from_file(declared: &[ParamDecl], path: &Path, text: &str, values: &mut BTreeMap<String, Value>) -> Result<()> {
+fn from_file(declared: &[ParamDecl], path: &Path, text: &str, values: &mut Values) -> Result<()> {
     let shown = path.display();
-    let broken = |at: Option<Place>, why: &str| {
+    let broken = |at: Option<FilePlace>, why: &str| {
         // The line may hold a secret that nobody has learnt yet.
         let line = at.filter(|_| !declared.iter().any(|param| param.secret));
         let place = at.map_or_else(String::new, |at| at.show(&shown.to_string(), line.map(|at| at.line_of(text))));
@@ -120,12 +124,12 @@ fn from_file(declared: &[ParamDecl], path: &Path, text: &str, values: &mut BTree
     let all: Value = if json {
         serde_json::from_str(text).map_err(|why| match text.trim() {
             "" => broken(None, "it is empty; write `{}` for no parameters"),
-            _ if why.is_eof() => broken(Place::last(text), "it breaks off: a bracket, brace or quote is not closed"),
-            _ => broken(Some(Place { line: why.line(), column: why.column().max(1) }), "this is not JSON"),
+            _ if why.is_eof() => broken(FilePlace::last(text), "it breaks off: a bracket, brace or quote is not closed"),
+            _ => broken(Some(FilePlace { line: why.line(), column: why.column().max(1) }), "this is not JSON"),
         })?
     } else {
         let table: toml::Table = text.parse().map_err(|why: toml::de::Error| {
-            broken(why.span().map(|span| Place::of(text, span.start)), why.message().lines().next().unwrap_or("this is not TOML"))
+            broken(why.span().map(|span| FilePlace::of(text, span.start)), why.message().lines().next().unwrap_or("this is not TOML"))
         })?;
         serde_json::to_value(table).map_err(|why| broken(None, &why.to_string()))?
     };
@@ -142,11 +146,7 @@ fn from_file(declared: &[ParamDecl], path: &Path, text: &str, values: &mut BTree
 }
 
 /// Adds the values of the environment that `values` does not have yet; returns warnings about variables that look like a slip.
-fn from_environment(
-    declared: &[ParamDecl],
-    environment: &BTreeMap<String, String>,
-    values: &mut BTreeMap<String, Value>,
-) -> Result<Vec<String>> {
+fn from_environment(declared: &[ParamDecl], environment: &Environment, values: &mut Values) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     for (variable, text) in environment {
         let Some(name) = named_by(variable) else { continue };
@@ -164,7 +164,7 @@ fn from_environment(
 }
 
 /// Learns values of secret parameters before any value is looked at: the error of another one may show the same text.
-fn learn(declared: &[ParamDecl], words: &[String], environment: &BTreeMap<String, String>, redactor: &Redactor) {
+fn learn(declared: &[ParamDecl], words: &[String], environment: &Environment, redactor: &Redactor) {
     let is_secret = |name: &str| find(declared, name).is_some_and(|param| param.secret);
     for (at, word) in words.iter().enumerate() {
         let Some(long) = word.strip_prefix("--") else { continue };
@@ -185,10 +185,10 @@ fn learn(declared: &[ParamDecl], words: &[String], environment: &BTreeMap<String
 pub fn gather(
     declared: &[ParamDecl],
     words: &[String],
-    file: Option<(&Path, &str)>,
-    environment: &BTreeMap<String, String>,
+    file: Option<ParamsFile<'_>>,
+    environment: &Environment,
     redactor: &Redactor,
-) -> Result<(BTreeMap<String, Value>, Vec<String>)> {
+) -> Result<Gathered> {
     learn(declared, words, environment, redactor);
     let mut values = from_words(declared, words)?;
     if let Some((path, text)) = file {
@@ -199,7 +199,7 @@ pub fn gather(
 }
 
 /// The parameters that must be given and are not.
-pub fn missing<'a>(declared: &'a [ParamDecl], values: &BTreeMap<String, Value>) -> Vec<&'a ParamDecl> {
+pub fn missing<'a>(declared: &'a [ParamDecl], values: &Values) -> Vec<&'a ParamDecl> {
     declared.iter().filter(|param| param.required && !values.contains_key(&param.name)).collect()
 }
 
@@ -293,7 +293,7 @@ mod tests {
         ]
     }
 
-    fn gathered(line: &str, file: Option<(&str, &str)>, variables: &[(&str, &str)]) -> Result<BTreeMap<String, Value>> {
+    fn gathered(line: &str, file: Option<(&str, &str)>, variables: &[(&str, &str)]) -> Result<Values> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let environment = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         gather(&declared(), &words, file.map(|(path, text)| (Path::new(path), text)), &environment, &Redactor::new())
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn all_missing_ones_are_named_at_once() {
         let declared = declared();
-        let error = missing_error(&missing(&declared, &BTreeMap::new()));
+        let error = missing_error(&missing(&declared, &Values::new()));
         assert_eq!(error.message(), "2 required parameters are missing: `projects`, `Password`");
         assert!(error.hints()[0].contains("--projects VALUE") && error.hints()[0].contains("OCTORHAI_PARAM_PROJECTS"));
     }

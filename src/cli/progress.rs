@@ -19,14 +19,14 @@ const MOST_LINES: usize = 20;
 /// Shows a run as it goes.
 pub struct LiveSink {
     ui: Ui,
-    state: Mutex<State>,
+    state: Mutex<LiveState>,
     time: Arc<Mutex<RunTime>>,
 }
 
-struct State {
+struct LiveState {
     lines: Lines,
     bars: MultiProgress,
-    tasks: BTreeMap<String, Task>,
+    tasks: BTreeMap<String, TaskLine>,
     /// Tasks without a line, because there are too many.
     hidden: usize,
     more: Option<ProgressBar>,
@@ -34,7 +34,7 @@ struct State {
     waiting: Option<ProgressBar>,
 }
 
-struct Task {
+struct TaskLine {
     bar: Option<ProgressBar>,
     title: String,
     state: String,
@@ -63,7 +63,7 @@ impl LiveSink {
         let time = RunTime { at: Timestamp::UNIX_EPOCH, heard: Stopwatch::start(), stands: true };
         Self {
             ui,
-            state: Mutex::new(State { lines: Lines::new(zone), bars, tasks: BTreeMap::new(), hidden: 0, more: None, waiting: None }),
+            state: Mutex::new(LiveState { lines: Lines::new(zone), bars, tasks: BTreeMap::new(), hidden: 0, more: None, waiting: None }),
             time: Arc::new(Mutex::new(time)),
         }
     }
@@ -95,21 +95,27 @@ impl LiveSink {
     }
 
     /// The live line of a task, made when it is first heard of.
-    fn task<'a>(&self, state: &'a mut State, id: &str, title: &str, at: Timestamp) -> &'a mut Task {
+    fn task<'a>(&self, state: &'a mut LiveState, id: &str, title: &str, at: Timestamp) -> &'a mut TaskLine {
         if !state.tasks.contains_key(id) {
             let room = state.tasks.values().filter(|task| task.bar.is_some()).count() < MOST_LINES;
             let bar = room.then(|| self.spinner(&state.bars, at));
             if !room {
                 state.hidden += 1;
             }
-            let task =
-                Task { bar, title: title.to_owned(), state: "Queued".to_owned(), step: String::new(), percent: None, why: String::new() };
+            let task = TaskLine {
+                bar,
+                title: title.to_owned(),
+                state: "Queued".to_owned(),
+                step: String::new(),
+                percent: None,
+                why: String::new(),
+            };
             state.tasks.insert(id.to_owned(), task);
         }
         state.tasks.get_mut(id).expect("it was put there just now")
     }
 
-    fn count_hidden(state: &mut State) {
+    fn count_hidden(state: &mut LiveState) {
         if state.hidden == 0 {
             if let Some(bar) = state.more.take() {
                 remove(&state.bars, &bar);
@@ -131,7 +137,7 @@ fn remove(bars: &MultiProgress, bar: &ProgressBar) {
     bars.remove(bar);
 }
 
-impl Task {
+impl TaskLine {
     fn show(&self, ui: &Ui) {
         let Some(bar) = &self.bar else { return };
         let mut text = format!("{}  {}", self.title, self.state);
@@ -198,7 +204,7 @@ impl Sink for LiveSink {
                 bar.set_message(self.ui.drawn(&format!("{title}  waits: {why}")));
             }
             What::TaskEnded { subject, .. } => match state.tasks.remove(&subject.task) {
-                Some(Task { bar: Some(bar), .. }) => remove(&state.bars, &bar),
+                Some(TaskLine { bar: Some(bar), .. }) => remove(&state.bars, &bar),
                 Some(_) => state.hidden -= 1,
                 None => {}
             },

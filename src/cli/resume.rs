@@ -4,7 +4,7 @@ use super::{
     ask,
     given::{CA_CERT, Environment, variable},
     keyring::{Keyring, NamedServer},
-    origin::{Origin, ParamsFile, Values},
+    origin::{Gathered, Origin, ParamsFile, Values},
     params, run,
     run_args::RunArgs,
     run_words::{moment, state, unknown},
@@ -133,13 +133,7 @@ impl Origin for Recorded<'_> {
     }
 
     /// The parameters as they were given when it began; secrets, which no record holds, as they are given again.
-    fn values(
-        &self,
-        declared: &[ParamDecl],
-        file: Option<ParamsFile<'_>>,
-        ui: &Ui,
-        environment: &Environment,
-    ) -> Result<(Values, Vec<String>)> {
+    fn values(&self, declared: &[ParamDecl], file: Option<ParamsFile<'_>>, ui: &Ui, environment: &Environment) -> Result<Gathered> {
         let recorded = self.run.new.params.as_object().into_iter().flatten();
         let mut values: Values = recorded.map(|(name, value)| (name.clone(), value.clone())).collect();
         let secrets: Vec<&ParamDecl> =

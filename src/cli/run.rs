@@ -7,7 +7,7 @@ use super::{
     journal::Given,
     json::{self, JsonSink},
     lines::PlainSink,
-    origin::{Origin, ParamsFile, Values},
+    origin::{Gathered, Origin, ParamsFile, Values},
     params,
     progress::LiveSink,
     run_args::RunArgs,
@@ -63,13 +63,7 @@ impl Subcommand for RunArgs {
 }
 
 impl Origin for RunArgs {
-    fn values(
-        &self,
-        declared: &[ParamDecl],
-        file: Option<ParamsFile<'_>>,
-        ui: &Ui,
-        environment: &Environment,
-    ) -> Result<(Values, Vec<String>)> {
+    fn values(&self, declared: &[ParamDecl], file: Option<ParamsFile<'_>>, ui: &Ui, environment: &Environment) -> Result<Gathered> {
         params::gather(declared, &self.parameters, file, environment, ui.redactor())
     }
 

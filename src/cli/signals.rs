@@ -48,9 +48,9 @@ fn shown(span: Duration) -> String {
 }
 
 /// Watches signals until it is dropped.
-pub struct Watch(Arc<AtomicBool>);
+pub struct SignalWatch(Arc<AtomicBool>);
 
-impl Drop for Watch {
+impl Drop for SignalWatch {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
         WATCHING.fetch_sub(1, Ordering::SeqCst);
@@ -77,96 +77,95 @@ pub fn came() -> bool {
 /// What a process says of its run when it is ended before the run could: what is open and held, and how to go on.
 pub type LastWords = Box<dyn Fn() -> Vec<String> + Send>;
 
+/// Hands the signals of this process to `work`, on a thread of its own, and returns once none can be missed any more. Without a thread or a
+/// runtime there is no orderly end, but the system's own Ctrl-C still works.
+fn listen(work: impl AsyncFnOnce(Signals) + Send + 'static) {
+    let (ready, wait_ready) = std::sync::mpsc::channel();
+    let _thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async move {
+            let Ok(signals) = Signals::new() else { return };
+            let _ = ready.send(());
+            work(signals).await;
+        });
+    });
+    let _ = wait_ready.recv_timeout(Duration::from_secs(1));
+}
+
 /// Starts watching on a thread of its own, so that a run that is busy cannot delay it.
-pub fn watch(cancel: Cancel, ui: Ui, last_words: LastWords) -> Watch {
+pub fn watch(cancel: Cancel, ui: Ui, last_words: LastWords) -> SignalWatch {
     let (grace, asked) = (grace(&ui), cancel.clone());
     WATCHING.fetch_add(1, Ordering::SeqCst);
     let over = Arc::new(AtomicBool::new(false));
     let done = Arc::clone(&over);
     let number = LAST.fetch_add(1, Ordering::SeqCst) + 1;
-    let (ready, wait_ready) = std::sync::mpsc::channel();
-    // Without a thread or a runtime there is no orderly end, but the system's own Ctrl-C still works.
-    let _thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        runtime.block_on(async move {
-            let Ok(mut signals) = Signals::new() else { return };
-            let _ = ready.send(());
-            let name = signals.next().await;
-            if done.load(Ordering::SeqCst) {
-                // The last one acts, unless another run goes on beside it.
-                if number == LAST.load(Ordering::SeqCst) && WATCHING.load(Ordering::SeqCst) == 0 {
-                    leave();
-                }
-                return;
+    listen(async move |mut signals: Signals| {
+        let name = signals.next().await;
+        if done.load(Ordering::SeqCst) {
+            // The last one acts, unless another run goes on beside it.
+            if number == LAST.load(Ordering::SeqCst) && WATCHING.load(Ordering::SeqCst) == 0 {
+                leave();
             }
-            // Said first, and once: a script that is quick to end would have the last word otherwise.
-            if !CAME.swap(true, Ordering::SeqCst) {
-                let what = if WATCHING.load(Ordering::SeqCst) > 1 { "the runs" } else { "the run" };
-                say_briefly(ui.of_all(), format!("{name}: ending {what}; once more ends it at once"));
+            return;
+        }
+        // Said first, and once: a script that is quick to end would have the last word otherwise.
+        if !CAME.swap(true, Ordering::SeqCst) {
+            let what = if WATCHING.load(Ordering::SeqCst) > 1 { "the runs" } else { "the run" };
+            say_briefly(ui.of_all(), format!("{name}: ending {what}; once more ends it at once"));
+        }
+        cancel.cancel(name);
+        let mut second = real_limit(grace, signals.next()).await;
+        if second.is_none() && !done.load(Ordering::SeqCst) && cancel.stopping().leaves_locks() {
+            second = real_limit(LOCKS, signals.next()).await;
+        }
+        let why = match second {
+            Some(_) => "ended at once".to_owned(),
+            None if !done.load(Ordering::SeqCst) => format!("the run did not end within {}: ended", shown(grace)),
+            // The run is over and writes its closing lines; a further signal still ends it.
+            None => {
+                signals.next().await;
+                leave();
             }
-            cancel.cancel(name);
-            let mut second = real_limit(grace, signals.next()).await;
-            if second.is_none() && !done.load(Ordering::SeqCst) && cancel.stopping().leaves_locks() {
-                second = real_limit(LOCKS, signals.next()).await;
-            }
-            let why = match second {
-                Some(_) => "ended at once".to_owned(),
-                None if !done.load(Ordering::SeqCst) => format!("the run did not end within {}: ended", shown(grace)),
-                // The run is over and writes its closing lines; a further signal still ends it.
-                None => {
-                    signals.next().await;
-                    leave();
-                }
-            };
-            let words: Vec<String> = std::iter::once(why).chain(last_words()).collect();
-            say_briefly(ui, words.join("\n"));
-            if SILENT.fetch_add(1, Ordering::SeqCst) + 1 < WATCHING.load(Ordering::SeqCst) {
-                real_limit(WORDS, std::future::pending::<()>()).await;
-            }
-            leave();
-        });
+        };
+        let words: Vec<String> = std::iter::once(why).chain(last_words()).collect();
+        say_briefly(ui, words.join("\n"));
+        if SILENT.fetch_add(1, Ordering::SeqCst) + 1 < WATCHING.load(Ordering::SeqCst) {
+            real_limit(WORDS, std::future::pending::<()>()).await;
+        }
+        leave();
     });
-    // A signal between here and the first line of the script must not be missed.
-    let _ = wait_ready.recv_timeout(Duration::from_secs(1));
     // One that came just before, for a run beside this one, was meant for all.
     if came() {
         asked.cancel("stopped with the other runs");
     }
-    Watch(over)
+    SignalWatch(over)
 }
 
 /// Watches over a session: Ctrl-C ends the input that runs, and the session goes on. The third one within the same input ends the process, for
 /// then nothing else helps. While no input runs, other signals end it: the line editor is not asked.
 pub fn over_session(ui: Ui) -> OverSession {
     let running: Running = Arc::default();
-    let (watched, (ready, wait_ready)) = (running.clone(), std::sync::mpsc::channel());
-    // Without a thread or a runtime the system's own Ctrl-C still works.
-    let _thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        runtime.block_on(async move {
-            let Ok(mut signals) = Signals::new() else { return };
-            let _ = ready.send(());
-            loop {
-                let name = signals.next().await;
-                if name != INTERRUPT {
-                    CAME.store(true, Ordering::SeqCst);
-                }
-                let mut running = watched.lock();
-                match &mut *running {
-                    None if name == INTERRUPT => {}
-                    None | Some((_, 2)) => leave(),
-                    Some((cancel, count)) => {
-                        *count += 1;
-                        cancel.cancel(name);
-                        if *count == 2 {
-                            say_briefly(ui.clone(), "it is being ended; once more ends octorhai".to_owned());
-                        }
+    let watched = running.clone();
+    listen(async move |mut signals: Signals| {
+        loop {
+            let name = signals.next().await;
+            if name != INTERRUPT {
+                CAME.store(true, Ordering::SeqCst);
+            }
+            let mut running = watched.lock();
+            match &mut *running {
+                None if name == INTERRUPT => {}
+                None | Some((_, 2)) => leave(),
+                Some((cancel, count)) => {
+                    *count += 1;
+                    cancel.cancel(name);
+                    if *count == 2 {
+                        say_briefly(ui.clone(), "it is being ended; once more ends octorhai".to_owned());
                     }
                 }
             }
-        });
+        }
     });
-    let _ = wait_ready.recv_timeout(Duration::from_secs(1));
     OverSession(running)
 }
 

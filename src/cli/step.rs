@@ -19,7 +19,7 @@ pub(super) const OWN_TAG: &str = "OCTOPUS_TASK_CONCURRENCY_TAG";
 
 /// The step that this process was started by.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Step<'a> {
+pub(super) struct StepIdentity<'a> {
     /// `Octopus.Task.Id`.
     task: &'a str,
     /// `Octopus.Action.Id`.
@@ -28,7 +28,7 @@ pub(super) struct Step<'a> {
     machine: Option<&'a str>,
 }
 
-impl<'a> Step<'a> {
+impl<'a> StepIdentity<'a> {
     /// What the environment says of it; none outside of a step.
     pub(super) fn of(environment: &'a Environment) -> Result<Option<Self>> {
         // A name that Octopus did not know is handed on as it was written.
@@ -84,7 +84,7 @@ mod tests {
         let known = [("OCTOPUS_TASK_ID", "ServerTasks-71"), ("OCTOPUS_ACTION_ID", "0b4f6c7e-9a4e")];
         let name = |more: &[(&str, &str)], stem: &str, what: Value| {
             let environment = environment(&[&known, more].concat());
-            Step::of(&environment).expect("both are there").expect("a step").run(stem, &what)
+            StepIdentity::of(&environment).expect("both are there").expect("a step").run(stem, &what)
         };
         let first = name(&[], "ship it", json!({"To": 1}));
         assert!(first.starts_with("ServerTasks-71/0b4f6c7e-9a4e/ship-it-"), "{first}");
@@ -101,10 +101,10 @@ mod tests {
 
     #[test]
     fn half_a_step_is_none() {
-        assert_eq!(Step::of(&environment(&[("OCTOPUS_ACTION_ID", "#{Octopus.Action.Id}")])).expect("nothing given"), None);
+        assert_eq!(StepIdentity::of(&environment(&[("OCTOPUS_ACTION_ID", "#{Octopus.Action.Id}")])).expect("nothing given"), None);
         for name in ["OCTOPUS_TASK_ID", "OCTOPUS_ACTION_ID"] {
             let environment = environment(&[(name, "x")]);
-            let error = Step::of(&environment).expect_err("half of it");
+            let error = StepIdentity::of(&environment).expect_err("half of it");
             assert!(error.kind() == Kind::Usage && error.message().starts_with(name), "{error:?}");
         }
     }

@@ -7,11 +7,11 @@ use super::{
 };
 use crate::{
     error::size,
-    event::{Event, Hidden, Level as Loud, Sink, Subject, What},
+    event::{Event, Hidden, Level, Sink, Subject, What},
     secrets::Redactor,
     step::{
         octostache,
-        voice::{Level, Voice},
+        voice::{LogLevel, Voice},
     },
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -140,15 +140,15 @@ fn linked(subject: &Subject) -> String {
 }
 
 /// The level of a line.
-fn level(what: &What, loudness: Loudness, tone: Tone) -> Level {
+fn level(what: &What, loudness: Loudness, tone: Tone) -> LogLevel {
     match what {
-        What::TaskEnded { .. } if tone == Tone::Bad => Level::Error,
-        What::TaskStarted { .. } | What::TaskEnded { .. } | What::Note { level: Loud::Highlight, .. } => Level::Highlight,
-        What::Note { level: Loud::Warning, .. } | What::Mail { problem: Some(_), .. } => Level::Warning,
-        What::Waiting { .. } => Level::Wait,
-        What::TaskProgress { .. } => Level::Verbose,
-        _ if loudness == Loudness::Verbose => Level::Verbose,
-        _ => Level::Default,
+        What::TaskEnded { .. } if tone == Tone::Bad => LogLevel::Error,
+        What::TaskStarted { .. } | What::TaskEnded { .. } | What::Note { level: Level::Highlight, .. } => LogLevel::Highlight,
+        What::Note { level: Level::Warning, .. } | What::Mail { problem: Some(_), .. } => LogLevel::Warning,
+        What::Waiting { .. } => LogLevel::Wait,
+        What::TaskProgress { .. } => LogLevel::Verbose,
+        _ if loudness == Loudness::Verbose => LogLevel::Verbose,
+        _ => LogLevel::Default,
     }
 }
 

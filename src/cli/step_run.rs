@@ -6,7 +6,7 @@
 use super::{
     given::{Environment, certificates, variable},
     keyring::{Keyring, NamedServer},
-    origin::{Origin, ParamsFile, Values},
+    origin::{Gathered, Origin, ParamsFile, Values},
     run,
     run_args::RunArgs,
     settings,
@@ -29,7 +29,7 @@ use crate::{
     step::{
         frame::{self, Frame, connection},
         octostache,
-        voice::{Level, Voice},
+        voice::{LogLevel, Voice},
     },
 };
 use clap::Args;
@@ -82,10 +82,10 @@ fn run(ui: &Ui, voice: &Voice, environment: &Environment) -> u8 {
     voice.when_gone(move || gone.cancel("nobody hears this step any more"));
     let given = read(environment);
     if let Some(answer) = given.as_ref().ok().and_then(|(frame, _)| frame.answer()) {
-        voice.say(Level::Default, answer);
+        voice.say(LogLevel::Default, answer);
         return 0;
     }
-    voice.say(Level::Verbose, &program());
+    voice.say(LogLevel::Verbose, &program());
     let ended = given.and_then(|(frame, launcher)| begin(ui, voice, &frame, launcher, cancel, environment));
     let ended = ended.unwrap_or_else(|error| {
         ui.error(&error);
@@ -292,7 +292,7 @@ impl Origin for StepScript<'_> {
     }
 
     /// The values of the script's parameters. All that is wrong with them is said at once.
-    fn values(&self, declared: &[ParamDecl], _: Option<ParamsFile<'_>>, _: &Ui, _: &Environment) -> Result<(Values, Vec<String>)> {
+    fn values(&self, declared: &[ParamDecl], _: Option<ParamsFile<'_>>, _: &Ui, _: &Environment) -> Result<Gathered> {
         let (mut values, mut problems, mut missing) = (Values::new(), Vec::new(), Vec::new());
         for param in declared {
             match self.text(param) {

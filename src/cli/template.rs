@@ -19,8 +19,8 @@ use crate::{
     run::compiled,
     template::{
         Script, Shell, export,
-        lint::{self, Finding},
-        pack::{self, Entry},
+        lint::{self, LintFinding},
+        pack::{self, PackedFile},
     },
 };
 use clap::{Args, ValueEnum};
@@ -267,7 +267,7 @@ fn lint_all(args: &LintArgs, ui: &Ui) -> Result<u8> {
     Ok(u8::from(!found.is_empty()))
 }
 
-fn as_json(finding: &Finding) -> Value {
+fn as_json(finding: &LintFinding) -> Value {
     let rule = finding.rule;
     json!({"file": finding.file, "rule": rule.name, "what": finding.what, "says": rule.says, "now": rule.now})
 }
@@ -383,7 +383,7 @@ fn is_same(template: &Value, there: &Value) -> bool {
 }
 
 fn pack(args: &PackArgs, ui: &Ui, environment: &Environment) -> Result<()> {
-    let mut entries: Vec<Entry> = shipped::all().map(|(path, content)| Entry { path, content, is_program: false }).collect();
+    let mut entries: Vec<PackedFile> = shipped::all().map(|(path, content)| PackedFile { path, content, is_program: false }).collect();
     for (platform, path) in binaries(args)? {
         let file = pack::PLATFORMS.iter().find(|(known, _)| *known == platform).map(|(_, file)| *file);
         let Some(file) = file else {
@@ -392,7 +392,7 @@ fn pack(args: &PackArgs, ui: &Ui, environment: &Environment) -> Result<()> {
         };
         let content = files::read(&path, LARGEST_PROGRAM)
             .map_err(|problem| Error::usage(format!("the program `{}` cannot be read: {problem}", path.display())))?;
-        entries.push(Entry { path: format!("{platform}/{file}"), content, is_program: true });
+        entries.push(PackedFile { path: format!("{platform}/{file}"), content, is_program: true });
     }
     let bytes = pack::pack(entries)?;
     let name = format!("octorhai.{}.zip", env!("CARGO_PKG_VERSION"));

@@ -22,11 +22,11 @@ const MOST_TITLE: usize = 48;
 
 /// Collects what the closing lines tell.
 #[derive(Default)]
-pub struct Timeline(Mutex<State>);
+pub struct Timeline(Mutex<TimelineState>);
 
 #[derive(Default)]
-struct State {
-    rows: Vec<Row>,
+struct TimelineState {
+    rows: Vec<TaskRow>,
     /// Task → its place in `rows`.
     index: BTreeMap<String, usize>,
     mails: Vec<(Vec<String>, String, bool)>,
@@ -35,7 +35,7 @@ struct State {
     virtual_time: bool,
 }
 
-struct Row {
+struct TaskRow {
     title: String,
     url: Option<String>,
     queued: Timestamp,
@@ -76,12 +76,12 @@ impl Sink for Timeline {
     }
 }
 
-impl State {
-    fn row(&mut self, subject: &Subject, queued: Timestamp) -> &mut Row {
+impl TimelineState {
+    fn row(&mut self, subject: &Subject, queued: Timestamp) -> &mut TaskRow {
         let at = *self.index.entry(subject.task.clone()).or_insert(self.rows.len());
         if at == self.rows.len() {
             let (title, url) = (subject.title.clone(), subject.url.clone());
-            self.rows.push(Row { title, url, queued, started: None, ended: None, state: "Queued".to_owned() });
+            self.rows.push(TaskRow { title, url, queued, started: None, ended: None, state: "Queued".to_owned() });
         }
         &mut self.rows[at]
     }
@@ -98,7 +98,7 @@ impl Timeline {
         self.unended(|row| row.state != "Cancelling")
     }
 
-    fn unended(&self, wanted: impl Fn(&Row) -> bool) -> Vec<(String, Option<String>)> {
+    fn unended(&self, wanted: impl Fn(&TaskRow) -> bool) -> Vec<(String, Option<String>)> {
         let state = self.0.lock();
         let mut open: Vec<(usize, String, Option<String>)> = state
             .index
@@ -114,7 +114,7 @@ impl Timeline {
     /// Shows the chart and the mails on `ui`; nothing when nothing ran and nothing was sent.
     pub fn show(&self, ui: &Ui, zone: &TimeZone) {
         let state = self.0.lock();
-        let mut rows: Vec<&Row> = state.rows.iter().collect();
+        let mut rows: Vec<&TaskRow> = state.rows.iter().collect();
         if let (Some(first), Some(last), false) = (state.first, state.last, rows.is_empty()) {
             let kind = if state.virtual_time { "virtual time" } else { "real time" };
             rows.sort_by_key(|row| row.queued); // stable: equal times keep the order of events
@@ -146,7 +146,7 @@ impl Timeline {
     }
 }
 
-impl Row {
+impl TaskRow {
     fn text(&self, ui: &Ui, zone: &TimeZone, titles: usize, (from, to): (Timestamp, Timestamp), several_days: bool) -> String {
         let clock = |at| if several_days { format!("{} {}", &day(at, zone)[4..], time(at, zone)) } else { time(at, zone) };
         let begin = self.started.unwrap_or(self.queued);

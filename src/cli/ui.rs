@@ -9,7 +9,7 @@ use crate::{
     secrets::Redactor,
     step::{
         charset::Charset,
-        voice::{Level, Voice},
+        voice::{LogLevel, Voice},
     },
     tame::{self, Messages},
 };
@@ -32,7 +32,7 @@ pub enum Loudness {
     Quiet,
     /// What a reader wants to know.
     Normal,
-    /// All of it.
+    /// Everything, also progress that only says that things go on.
     Verbose,
 }
 
@@ -56,12 +56,12 @@ pub enum Tone {
 /// Writes; clones write to the same place.
 #[derive(Clone)]
 pub struct Ui {
-    inner: Arc<Inner>,
+    inner: Arc<UiParts>,
     /// The run whose lines these are, where several runs write to the same place.
     run: Option<Arc<str>>,
 }
 
-struct Inner {
+struct UiParts {
     out: Mutex<Out>,
     redactor: Redactor,
     /// The writer of a step, in one.
@@ -73,7 +73,7 @@ struct Inner {
     loudness: Loudness,
 }
 
-impl Inner {
+impl UiParts {
     /// Without colour and live lines.
     fn plain(out: Out, loudness: Loudness, redactor: Redactor) -> Self {
         Self { out: Mutex::new(out), redactor, voice: None, store: OnceLock::new(), colour: false, live: false, loudness }
@@ -130,24 +130,24 @@ impl Ui {
             *messages = messages.take().filter(|_| !is_terminal);
         }
         let (colour, live) = (colour && terminal && !dumb, terminal && !dumb && loudness > Loudness::Quiet);
-        Self::new(Inner { colour, live, ..Inner::plain(out, loudness, redactor) })
+        Self::new(UiParts { colour, live, ..UiParts::plain(out, loudness, redactor) })
     }
 
     /// Somewhere else, without colour.
     #[cfg(test)]
     pub fn to(data: Box<dyn Write + Send>, talk: Box<dyn Write + Send>, loudness: Loudness, redactor: Redactor) -> Self {
-        Self::new(Inner::plain(Out::to(data, talk), loudness, redactor))
+        Self::new(UiParts::plain(Out::to(data, talk), loudness, redactor))
     }
 
     /// In a step of Octopus. The task log shows what is verbose only to who asks for it, so all of it is said.
     pub fn step(redactor: Redactor) -> (Self, Voice) {
         let voice = Voice::on(io::stdout(), Charset::of(output_code_page()));
         let nowhere = || Box::new(io::sink());
-        let plain = Inner::plain(Out::to(nowhere(), nowhere()), Loudness::Verbose, redactor);
-        (Self::new(Inner { voice: Some(voice.clone()), ..plain }), voice)
+        let plain = UiParts::plain(Out::to(nowhere(), nowhere()), Loudness::Verbose, redactor);
+        (Self::new(UiParts { voice: Some(voice.clone()), ..plain }), voice)
     }
 
-    fn new(inner: Inner) -> Self {
+    fn new(inner: UiParts) -> Self {
         Self { inner: Arc::new(inner), run: None }
     }
 
@@ -224,7 +224,7 @@ impl Ui {
 
     fn put(&self, clean: &str) {
         if let Some(voice) = &self.inner.voice {
-            return voice.say(Level::Default, clean);
+            return voice.say(LogLevel::Default, clean);
         }
         self.write(|out| {
             let Err(why) = out.data(clean) else { return Ok(()) };
@@ -258,11 +258,11 @@ impl Ui {
 
     /// Writes a line of talk to stderr, however quiet the user wants it.
     pub fn talk(&self, line: &str) {
-        self.tell(Level::Default, line);
+        self.tell(LogLevel::Default, line);
     }
 
     /// The same; in a step, at a level of its log.
-    pub fn tell(&self, level: Level, line: &str) {
+    pub fn tell(&self, level: LogLevel, line: &str) {
         let line = self.hint(line);
         let clean = self.finished(&line);
         match &self.inner.voice {
@@ -284,7 +284,7 @@ impl Ui {
         for hint in error.hints() {
             text = format!("{text}\n  {} {}", self.paint(Tone::Strong, "help:"), tame::framed(hint).replace('\n', "\n        "));
         }
-        self.tell(Level::Error, &text);
+        self.tell(LogLevel::Error, &text);
     }
 
     /// The exit code of a subcommand; shows the error that ended it.
@@ -297,7 +297,7 @@ impl Ui {
 
     /// Shows a warning.
     pub fn warning(&self, text: &str) {
-        self.tell(Level::Warning, &format!("{} {text}", self.paint(Tone::Warn, "warning:")));
+        self.tell(LogLevel::Warning, &format!("{} {text}", self.paint(Tone::Warn, "warning:")));
     }
 
     /// `text` in a colour, where there is colour.
@@ -431,7 +431,7 @@ pub(super) mod testing {
     pub(crate) fn coloured(loudness: Loudness) -> (Ui, Paper, Paper) {
         let (plain, data, talk) = ui(loudness);
         let Some(inner) = Arc::into_inner(plain.inner) else { unreachable!("nobody else has it") };
-        (Ui::new(Inner { colour: true, ..inner }), data, talk)
+        (Ui::new(UiParts { colour: true, ..inner }), data, talk)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values that are one of some words, and lists that select.
 
-use super::options::{ListKind, OptionValue};
+use super::options::{ListKind, OptionValue, as_inner};
 use crate::error::nearest;
 use rhai::Dynamic;
 
@@ -124,10 +124,7 @@ impl<T> OneOrMore<T> {
 }
 
 impl<T: OptionValue + ListKind> OptionValue for OneOrMore<T> {
-    const KIND: &'static str = T::LIST;
-    const WORDS: &'static [&'static str] = T::WORDS;
-    const NAMES: Option<&'static str> = T::NAMES;
-    const TYPES: &'static [&'static str] = T::TYPES;
+    as_inner!(T::LIST);
     fn read(value: Dynamic) -> Result<Self, String> {
         Self::these(Vec::<T>::read(value)?).ok_or_else(|| CHOSE_NONE.to_owned())
     }
@@ -165,10 +162,7 @@ impl<T> Chosen<T> {
 }
 
 impl<T: OptionValue + ListKind> OptionValue for Chosen<T> {
-    const KIND: &'static str = T::LIST;
-    const WORDS: &'static [&'static str] = T::WORDS;
-    const NAMES: Option<&'static str> = T::NAMES;
-    const TYPES: &'static [&'static str] = T::TYPES;
+    as_inner!(T::LIST);
     fn read(value: Dynamic) -> Result<Self, String> {
         Vec::<T>::read(value).map(Self::These)
     }

@@ -64,7 +64,7 @@ impl Entry {
 /// One of Rhai's own functions.
 #[derive(Clone, Debug)]
 pub struct Builtin {
-    /// Its name.
+    /// Name by which scripts call it, e.g. `push`.
     pub name: String,
     /// The type of its first parameter, in words of users: what may stand before the dot.
     pub on: String,

@@ -25,7 +25,7 @@ use std::{any::TypeId, collections::BTreeMap, sync::Arc};
 /// One parameter as documentation shows it.
 #[derive(Clone, Copy, Debug)]
 pub struct ParamDoc {
-    /// Its name.
+    /// Name of the parameter.
     pub name: &'static str,
     /// What it may be.
     pub takes: Takes,
@@ -38,7 +38,7 @@ pub struct ParamDoc {
 /// A function that scripts can call.
 #[derive(Clone, Copy, Debug)]
 pub struct FunctionDoc {
-    /// Its name.
+    /// Name by which scripts call it, e.g. `deploy`.
     pub name: &'static str,
     /// The help group, e.g. `act`.
     pub group: &'static str,
@@ -77,7 +77,7 @@ impl FunctionDoc {
 /// A property of a type.
 #[derive(Clone, Copy, Debug)]
 pub struct PropertyDoc {
-    /// Its name.
+    /// Name behind the dot, e.g. `state`.
     pub name: &'static str,
     /// Its type, in words of users.
     pub kind: &'static str,
@@ -270,12 +270,12 @@ pub struct Docs {
 }
 
 impl LibraryBuilder {
-    /// Nothing yet.
+    /// A library without functions and types.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The whole.
+    /// The library, ready for engines.
     pub fn build(mut self) -> Library {
         self.module.build_index();
         Library { module: self.module.into(), docs: self.docs.into() }

@@ -162,19 +162,34 @@ impl OptionValue for Data {
     }
 }
 
-impl OptionValue for bool {
-    const KIND: &'static str = "true or false";
-    fn read(value: Dynamic) -> Result<Self, String> {
-        value.as_bool().map_err(|_| wrong(&value))
-    }
+macro_rules! read_plainly {
+    ($($type:ty: $kind:literal = |$value:ident| $read:expr;)*) => {$(
+        impl OptionValue for $type {
+            const KIND: &'static str = $kind;
+            fn read($value: Dynamic) -> Result<Self, String> {
+                $read.ok_or_else(|| wrong(&$value))
+            }
+        }
+    )*};
+}
+read_plainly! {
+    bool: "true or false" = |value| value.as_bool().ok();
+    i64: "whole number" = |value| value.as_int().ok();
+    f64: "number" = |value| value.as_float().ok().or_else(|| value.as_int().ok().map(|whole| whole as f64));
+    FnPtr: "closure" = |value| value.clone().try_cast();
+    Map: "map" = |value| value.clone().try_cast();
 }
 
-impl OptionValue for i64 {
-    const KIND: &'static str = "whole number";
-    fn read(value: Dynamic) -> Result<Self, String> {
-        value.as_int().map_err(|_| wrong(&value))
-    }
+/// The constants of a value that is read as `T` is.
+macro_rules! as_inner {
+    ($kind:expr) => {
+        const KIND: &'static str = $kind;
+        const WORDS: &'static [&'static str] = T::WORDS;
+        const NAMES: Option<&'static str> = T::NAMES;
+        const TYPES: &'static [&'static str] = T::TYPES;
+    };
 }
+pub(super) use as_inner;
 
 impl OptionValue for SignedDuration {
     const KIND: &'static str = "duration";
@@ -187,27 +202,6 @@ impl OptionValue for SignedDuration {
     }
 }
 
-impl OptionValue for FnPtr {
-    const KIND: &'static str = "closure";
-    fn read(value: Dynamic) -> Result<Self, String> {
-        value.clone().try_cast().ok_or_else(|| wrong(&value))
-    }
-}
-
-impl OptionValue for Map {
-    const KIND: &'static str = "map";
-    fn read(value: Dynamic) -> Result<Self, String> {
-        value.clone().try_cast().ok_or_else(|| wrong(&value))
-    }
-}
-
-impl OptionValue for f64 {
-    const KIND: &'static str = "number";
-    fn read(value: Dynamic) -> Result<Self, String> {
-        value.as_float().or_else(|_| value.as_int().map(|i| i as f64)).map_err(|_| wrong(&value))
-    }
-}
-
 impl OptionValue for Dynamic {
     const KIND: &'static str = "any value";
     fn read(value: Dynamic) -> Result<Self, String> {
@@ -217,10 +211,7 @@ impl OptionValue for Dynamic {
 
 /// One value stands for a list of one.
 impl<T: OptionValue + ListKind> OptionValue for Vec<T> {
-    const KIND: &'static str = T::LIST;
-    const WORDS: &'static [&'static str] = T::WORDS;
-    const NAMES: Option<&'static str> = T::NAMES;
-    const TYPES: &'static [&'static str] = T::TYPES;
+    as_inner!(T::LIST);
     fn vet(value: Dynamic) -> Result<(), String> {
         if value.is_array() { value.into_array().unwrap_or_default().into_iter().try_for_each(T::vet) } else { T::vet(value) }
     }
@@ -249,10 +240,7 @@ impl ListKind for Dynamic {
 
 /// `()` stands for "not given".
 impl<T: OptionValue> OptionValue for Option<T> {
-    const KIND: &'static str = T::KIND;
-    const WORDS: &'static [&'static str] = T::WORDS;
-    const NAMES: Option<&'static str> = T::NAMES;
-    const TYPES: &'static [&'static str] = T::TYPES;
+    as_inner!(T::KIND);
     fn read(value: Dynamic) -> Result<Self, String> {
         if value.is_unit() { Ok(None) } else { T::read(value).map(Some) }
     }

@@ -5,7 +5,7 @@ use super::docs::Entry;
 /// A variable.
 #[derive(Clone, Debug, Default)]
 pub struct Variable {
-    /// Its name.
+    /// Name by which the script calls it.
     pub name: String,
     /// The type of its value, in words of users: `Task`, `list of Project`.
     pub kind: String,

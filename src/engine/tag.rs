@@ -32,7 +32,7 @@ impl Tag {
         context.tag()?.read_lock::<Self>().map(|tag| look(&tag))
     }
 
-    /// The whole of it.
+    /// A copy of the tag of a call.
     pub(super) fn of(context: &NativeCallContext) -> Option<Self> {
         Self::with(context, Self::clone)
     }

@@ -123,7 +123,7 @@ pub enum RunState {
     },
     /// It was put down on purpose and goes on when `due` has come.
     Suspended {
-        /// When.
+        /// When the run may go on.
         due: Timestamp,
         /// What it waits for.
         reason: String,
@@ -142,7 +142,7 @@ pub enum RunState {
     },
     /// Somebody cancelled it.
     Cancelled {
-        /// How.
+        /// Who or what cancelled it, as a sentence for people.
         reason: String,
     },
 }
@@ -243,7 +243,7 @@ impl Step {
 /// A small named value that is changed by compare-and-swap.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
-    /// Its name.
+    /// Name, e.g. `lock/deployments`.
     pub name: String,
     /// Counts the writes, from 1.
     pub version: u64,

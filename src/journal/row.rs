@@ -30,12 +30,12 @@ impl Begun {
     }
 }
 
-/// The columns that [`Row`] is read from, in their order.
+/// The columns that [`RunRow`] is read from, in their order.
 pub const COLUMNS: &str = "run.id, run.name, run.new, run.sources, run.state, run.holder, run.updated, run.attempts, run.steps, run.records, run.head, run.cancel";
 
 /// A row.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct RunRow {
     /// Its key.
     pub id: i64,
     /// Its name now; an ended run may have got another.
@@ -62,7 +62,7 @@ pub struct Row {
     pub cancel: bool,
 }
 
-impl Row {
+impl RunRow {
     /// How it stands.
     pub fn state(&self) -> Result<RunState, String> {
         serde_json::from_str(&self.state).map_err(|error| self.unreadable(&error))

@@ -15,9 +15,9 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 /// A lock that we hold; clones are the same one.
 #[derive(Clone)]
-pub struct Held(Arc<Inner>);
+pub struct Held(Arc<HeldParts>);
 
-struct Inner {
+struct HeldParts {
     locks: Locks,
     name: String,
     nonce: String,
@@ -35,7 +35,7 @@ impl Held {
     /// Begins to give signs of life.
     pub(super) fn begin(locks: &Locks, name: &str, nonce: &str, branch: &str, record: &Record) -> Option<Self> {
         let owner = record.owner(nonce)?;
-        let held = Self(Arc::new(Inner {
+        let held = Self(Arc::new(HeldParts {
             locks: locks.clone(),
             name: name.to_owned(),
             nonce: nonce.to_owned(),

@@ -82,7 +82,7 @@ pub enum Life {
 }
 
 impl Life {
-    /// Why.
+    /// Reason for thinking so, as a fragment for people.
     pub fn why(&self) -> &str {
         match self {
             Self::Alive(why) | Self::Dead(why) | Self::Unknown(why) => why,

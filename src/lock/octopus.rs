@@ -28,13 +28,13 @@ pub struct OctopusRegister {
     set: &'static str,
     settle: SignedDuration,
     /// The set's id, and the set as it was last read.
-    known: Mutex<Known>,
+    known: Mutex<KnownSet>,
     /// The set with the tickets; none in that one.
     queues: Option<Box<Self>>,
 }
 
 #[derive(Default)]
-struct Known {
+struct KnownSet {
     id: Option<crate::api::VariableSetId>,
     last: Option<VariableSet>,
 }
@@ -107,7 +107,7 @@ impl OctopusRegister {
                     return Ok(Some(set));
                 }
                 // Deleted, perhaps made again.
-                Err(error) if error.kind() == Kind::NotFound => *self.known.lock() = Known::default(),
+                Err(error) if error.kind() == Kind::NotFound => *self.known.lock() = KnownSet::default(),
                 Err(error) => return Err(error),
             }
         }
@@ -160,7 +160,7 @@ impl OctopusRegister {
             // 400 or 409: the version was another one, or so the server says (octopus-api.md §8.2).
             Err(error) if error.kind() == Kind::Refused => Ok(Swap::Lost),
             Err(error) if error.kind() == Kind::NotFound => {
-                *self.known.lock() = Known::default();
+                *self.known.lock() = KnownSet::default();
                 Ok(Swap::Lost)
             }
             Err(error) if error.kind() == Kind::InDoubt => Ok(Swap::Unknown),

@@ -86,9 +86,9 @@ pub(super) fn shown(run: &str, task: Option<&str>, host: &str, pid: u32) -> Stri
 pub struct Broken {
     /// Who, e.g. `ann@build-1`.
     pub by: String,
-    /// Why.
+    /// Reason that was given, which the next holder reads.
     pub reason: String,
-    /// When.
+    /// When it was taken away, on the register's clock.
     pub at: Timestamp,
     /// Whom it was taken from.
     pub from: Vec<String>,

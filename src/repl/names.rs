@@ -22,16 +22,16 @@ const FRESH: Duration = Duration::from_secs(30);
 
 /// Names known so far; clones share them.
 #[derive(Clone)]
-pub struct Names(Arc<Inner>);
+pub struct Names(Arc<NamesParts>);
 
-struct Inner {
+struct NamesParts {
     /// None before the server is reached.
     host: Mutex<Option<Host>>,
-    known: Mutex<BTreeMap<Noun, Known>>,
+    known: Mutex<BTreeMap<Noun, KnownNames>>,
 }
 
 #[derive(Clone)]
-struct Known {
+struct KnownNames {
     names: Arc<Vec<String>>,
     since: Stopwatch,
     asking: bool,
@@ -40,12 +40,12 @@ struct Known {
 impl Names {
     /// Nothing known yet, and no server to ask.
     pub fn none() -> Self {
-        Self(Arc::new(Inner { host: Mutex::default(), known: Mutex::default() }))
+        Self(Arc::new(NamesParts { host: Mutex::default(), known: Mutex::default() }))
     }
 
     /// Takes names for granted until the server says which there are.
     pub fn assume(&self, noun: Noun, names: Vec<String>) {
-        self.0.known.lock().insert(noun, Known { names: Arc::new(names), since: Stopwatch::start(), asking: false });
+        self.0.known.lock().insert(noun, KnownNames { names: Arc::new(names), since: Stopwatch::start(), asking: false });
     }
 
     /// From now on those of this server and space; what nearly everybody needs first is asked for at once.
@@ -84,7 +84,7 @@ impl Names {
             let mut all = names.0.known.lock();
             match found {
                 Ok(found) => {
-                    all.insert(noun, Known { names: Arc::new(found), since: Stopwatch::start(), asking: false });
+                    all.insert(noun, KnownNames { names: Arc::new(found), since: Stopwatch::start(), asking: false });
                 }
                 // Old names are better than none.
                 Err(_) => {

@@ -12,7 +12,7 @@ use crate::engine::{
 };
 use crate::host::nouns::{self, Noun};
 
-/// What could stand at the cursor; `start` of [`Place`] is where it begins.
+/// What could stand at the cursor; `start` of [`Cursor`] is where it begins.
 #[derive(Debug)]
 pub(super) enum Expected<'a> {
     /// A command: `:he`.
@@ -38,7 +38,7 @@ pub(super) enum Expected<'a> {
 }
 
 /// The cursor's place in an input.
-pub(super) struct Place<'a> {
+pub(super) struct Cursor<'a> {
     /// Where the word at the cursor begins, in bytes.
     pub(super) start: usize,
     /// What could stand there.
@@ -46,7 +46,7 @@ pub(super) struct Place<'a> {
 }
 
 /// An open bracket.
-struct Frame<'a> {
+struct OpenBracket<'a> {
     /// The piece that opens it.
     at: usize,
     sign: &'a str,
@@ -58,29 +58,29 @@ struct Frame<'a> {
 }
 
 /// What an argument or an option is.
-struct Slot {
+struct ArgumentSlot {
     takes: &'static Takes,
     /// The open bracket of the call.
     call: usize,
 }
 
 /// Where the cursor is behind `text`.
-pub(super) fn at<'a>(text: &'a str, scene: &'a Scene) -> Place<'a> {
+pub(super) fn at<'a>(text: &'a str, scene: &'a Scene) -> Cursor<'a> {
     if text.trim_start().starts_with(':') {
         let word = text.rfind(' ').map_or(0, |blank| blank + 1);
         let command = text.split_whitespace().next().unwrap_or_default();
         let expected = if text.trim_start().contains(' ') { Expected::OfCommand(command) } else { Expected::Command };
-        return Place { start: if matches!(expected, Expected::Command) { text.len() - text.trim_start().len() } else { word }, expected };
+        return Cursor { start: if matches!(expected, Expected::Command) { text.len() - text.trim_start().len() } else { word }, expected };
     }
     if scan::pieces(text).last().is_some_and(|last| last.kind == Kind::Comment && (!last.closed || last.range.end == text.len())) {
-        return Place { start: text.len(), expected: Expected::Nothing };
+        return Cursor { start: text.len(), expected: Expected::Nothing };
     }
     let reading = Reading::new(text);
     let pieces = &reading.pieces;
-    let Some(last) = pieces.last() else { return Place { start: text.len(), expected: Expected::Value } };
+    let Some(last) = pieces.last() else { return Cursor { start: text.len(), expected: Expected::Value } };
     let frames = frames(&reading);
     if last.kind == Kind::Text && !last.closed {
-        return Place { start: last.range.start + 1, expected: inside_quotes(&reading, &frames, scene) };
+        return Cursor { start: last.range.start + 1, expected: inside_quotes(&reading, &frames, scene) };
     }
     let touches = last.kind == Kind::Word && last.range.end == text.len();
     let start = if touches { last.range.start } else { text.len() };
@@ -106,7 +106,7 @@ pub(super) fn at<'a>(text: &'a str, scene: &'a Scene) -> Place<'a> {
             None => Expected::Value,
         },
     };
-    Place { start, expected }
+    Cursor { start, expected }
 }
 
 /// The signature to show behind an open call, with the argument that is next.
@@ -130,14 +130,14 @@ pub(super) fn signature_at(text: &str, scene: &Scene) -> Option<String> {
 }
 
 /// The brackets that are open at the end.
-fn frames<'a>(reading: &Reading<'a>) -> Vec<Frame<'a>> {
+fn frames<'a>(reading: &Reading<'a>) -> Vec<OpenBracket<'a>> {
     let text = reading.text;
-    let mut open: Vec<Frame> = Vec::new();
+    let mut open: Vec<OpenBracket> = Vec::new();
     for (at, piece) in reading.pieces.iter().enumerate() {
         let sign = piece.of(text);
         match (piece.kind, sign) {
             (Kind::Sign, "(" | "[" | "{" | "#{") => {
-                open.push(Frame { at, sign, argument: 0, keys: Vec::new(), in_value: false });
+                open.push(OpenBracket { at, sign, argument: 0, keys: Vec::new(), in_value: false });
             }
             (Kind::Sign, ")" | "]" | "}") => {
                 open.pop();
@@ -148,7 +148,7 @@ fn frames<'a>(reading: &Reading<'a>) -> Vec<Frame<'a>> {
                     open.pop();
                 }
                 if sign.ends_with("${") && piece.closed {
-                    open.push(Frame { at, sign: "${", argument: 0, keys: Vec::new(), in_value: false });
+                    open.push(OpenBracket { at, sign: "${", argument: 0, keys: Vec::new(), in_value: false });
                 }
             }
             (Kind::Sign, ",") => {
@@ -188,14 +188,14 @@ fn is_method(reading: &Reading<'_>, open: usize) -> bool {
 }
 
 /// The entries of the call whose options map or arguments the cursor is in.
-fn slot_entries<'a>(reading: &Reading<'_>, frames: &[Frame<'_>], scene: &'a Scene) -> Vec<&'a Entry> {
+fn slot_entries<'a>(reading: &Reading<'_>, frames: &[OpenBracket<'_>], scene: &'a Scene) -> Vec<&'a Entry> {
     let Some(call) = frames.iter().rev().find(|frame| frame.sign == "(") else { return Vec::new() };
     let Some((name, receiver)) = callee(reading, call.at, scene) else { return Vec::new() };
     scene.called(name, receiver.as_deref())
 }
 
 /// What is expected in the text that is open at the end.
-fn inside_quotes<'a>(reading: &Reading<'a>, frames: &[Frame<'a>], scene: &'a Scene) -> Expected<'a> {
+fn inside_quotes<'a>(reading: &Reading<'a>, frames: &[OpenBracket<'a>], scene: &'a Scene) -> Expected<'a> {
     let before = reading.pieces.len().checked_sub(2).map(|at| reading.word(at));
     if before == Some("import") {
         return Expected::Import;
@@ -207,7 +207,7 @@ fn inside_quotes<'a>(reading: &Reading<'a>, frames: &[Frame<'a>], scene: &'a Sce
     if slot.takes.words.is_empty() { Expected::Nothing } else { Expected::Choice(slot.takes.words) }
 }
 
-fn slot(reading: &Reading<'_>, frames: &[Frame<'_>], scene: &Scene) -> Option<Slot> {
+fn slot(reading: &Reading<'_>, frames: &[OpenBracket<'_>], scene: &Scene) -> Option<ArgumentSlot> {
     // A list of names is where one name is.
     let frames = match frames.split_last() {
         Some((last, rest)) if last.sign == "[" => rest,
@@ -222,11 +222,11 @@ fn slot(reading: &Reading<'_>, frames: &[Frame<'_>], scene: &Scene) -> Option<Sl
     if last.sign == "#{" {
         let key = last.keys.last().filter(|_| last.in_value)?;
         let option = entry.options.iter().find(|option| option.name == *key)?;
-        return Some(Slot { takes: &option.takes, call: call.at });
+        return Some(ArgumentSlot { takes: &option.takes, call: call.at });
     }
     let (_, receiver) = callee(reading, call.at, scene)?;
     let param = entry.params.get(call.argument + before_dot(reading, call.at, entry, receiver.as_deref()))?;
-    Some(Slot { takes: &param.takes, call: call.at })
+    Some(ArgumentSlot { takes: &param.takes, call: call.at })
 }
 
 /// How many parameters of an entry the value before the dot is, of the call that opens with piece `open`.
@@ -235,12 +235,12 @@ fn before_dot(reading: &Reading<'_>, open: usize, entry: &Entry, receiver: Optio
 }
 
 /// The names that fit.
-fn wanted(reading: &Reading<'_>, slot: &Slot, scene: &Scene) -> Option<Noun> {
+fn wanted(reading: &Reading<'_>, slot: &ArgumentSlot, scene: &Scene) -> Option<Noun> {
     nouns::of(slot.takes, about(reading, slot, scene).as_deref())
 }
 
 /// The project that a call is about: its first argument, a text or a variable.
-fn about(reading: &Reading<'_>, slot: &Slot, scene: &Scene) -> Option<String> {
+fn about(reading: &Reading<'_>, slot: &ArgumentSlot, scene: &Scene) -> Option<String> {
     let first = reading.pieces.get(slot.call + 1)?;
     let word = reading.word(slot.call + 1);
     if first.kind == Kind::Text {

@@ -18,7 +18,7 @@ use std::{
 
 /// How a line stands in the task log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
+pub enum LogLevel {
     /// Only shown when somebody wants all of it.
     Verbose,
     /// An ordinary line.
@@ -33,7 +33,7 @@ pub enum Level {
     Error,
 }
 
-impl Level {
+impl LogLevel {
     const fn name(self) -> &'static str {
         match self {
             Self::Verbose => "stdout-verbose",
@@ -51,9 +51,9 @@ const LONGEST: usize = 32 << 10;
 
 /// Speaks; clones speak with the same mouth.
 #[derive(Clone)]
-pub struct Voice(Arc<Inner>);
+pub struct Voice(Arc<VoiceParts>);
 
-struct Inner {
+struct VoiceParts {
     charset: Charset,
     out: Mutex<Box<dyn Write + Send>>,
     gone: AtomicBool,
@@ -63,7 +63,7 @@ struct Inner {
 impl Voice {
     /// On stdout, or on something else in tests, for a reader of these characters.
     pub fn on(out: impl Write + Send + 'static, charset: Charset) -> Self {
-        Self(Arc::new(Inner { charset, out: Mutex::new(Box::new(out)), gone: AtomicBool::new(false), on_gone: OnceLock::new() }))
+        Self(Arc::new(VoiceParts { charset, out: Mutex::new(Box::new(out)), gone: AtomicBool::new(false), on_gone: OnceLock::new() }))
     }
 
     /// What to do when nobody hears us any more: then the step was cancelled (octopus-step-contract.md §1.8).
@@ -72,16 +72,16 @@ impl Voice {
     }
 
     /// Says something, of one line or several.
-    pub fn say(&self, level: Level, text: &str) {
+    pub fn say(&self, level: LogLevel, text: &str) {
         let mut whole = String::with_capacity(text.len() + 64);
-        if level != Level::Default {
+        if level != LogLevel::Default {
             let _ = writeln!(whole, "##octopus[{}]", level.name());
         }
         for line in tame::text(text).trim_end_matches('\n').split('\n') {
             payload(&self.0.charset.fold(line), &mut whole);
         }
-        if level != Level::Default {
-            let _ = writeln!(whole, "##octopus[{}]", Level::Default.name());
+        if level != LogLevel::Default {
+            let _ = writeln!(whole, "##octopus[{}]", LogLevel::Default.name());
         }
         self.write(&whole);
     }
@@ -193,8 +193,8 @@ mod tests {
 
     #[test]
     fn levels_are_set_around_a_text_and_put_back() {
-        assert_eq!(heard(|v| v.say(Level::Default, "one")), "one\n");
-        assert_eq!(heard(|v| v.say(Level::Warning, "one\r\ntwo\n")), "##octopus[stdout-warning]\none\ntwo\n##octopus[stdout-default]\n");
+        assert_eq!(heard(|v| v.say(LogLevel::Default, "one")), "one\n");
+        assert_eq!(heard(|v| v.say(LogLevel::Warning, "one\r\ntwo\n")), "##octopus[stdout-warning]\none\ntwo\n##octopus[stdout-default]\n");
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
             "a\n##octopus[x]\nb##octopus foo]",
             "x#",
         ] {
-            let heard = heard(|v| v.say(Level::Default, text));
+            let heard = heard(|v| v.say(LogLevel::Default, text));
             assert!(!heard.contains("##octopus") && !heard.contains("#\n"), "{heard:?}");
         }
     }
@@ -225,12 +225,12 @@ mod tests {
     fn line_that_ends_in_the_begin_of_a_message_is_padded() {
         let head = "##octopus[";
         for length in 1..=head.len() {
-            let heard = heard(|v| v.say(Level::Default, &format!("x {}", &head[..length])));
+            let heard = heard(|v| v.say(LogLevel::Default, &format!("x {}", &head[..length])));
             let is_taken_apart = heard.contains("# #octopus");
             assert!((heard.ends_with(" \n") || is_taken_apart) && !heard.contains("##octopus"), "{heard:?}");
         }
         // Also where a long line is broken.
-        let heard = heard(|v| v.say(Level::Default, &format!("{}##octo{}", "x".repeat(LONGEST - 6), "y".repeat(9))));
+        let heard = heard(|v| v.say(LogLevel::Default, &format!("{}##octo{}", "x".repeat(LONGEST - 6), "y".repeat(9))));
         assert!(heard.contains("##octo \ny"), "it is not padded where it is broken");
     }
 
@@ -238,7 +238,7 @@ mod tests {
     fn reader_of_a_code_page_gets_its_bytes() {
         let paper = Paper::default();
         let voice = Voice::on(paper.clone(), Charset::of(Some(437)));
-        voice.say(Level::Default, "ü → 🐙");
+        voice.say(LogLevel::Default, "ü → 🐙");
         voice.set_variable("ü", "→", false);
         let heard = paper.0.lock().clone();
         assert_eq!(heard, [&b"\x81 -> \\u{1f419}\n"[..], b"##octopus[setVariable name='w7w=' value='4oaS']\n"].concat());
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn long_lines_are_broken_and_nothing_is_lost() {
         let long = "ä".repeat(40_000);
-        let heard = heard(|v| v.say(Level::Default, &long));
+        let heard = heard(|v| v.say(LogLevel::Default, &long));
         assert!(heard.lines().all(|line| line.len() <= LONGEST));
         assert_eq!(heard.replace('\n', ""), long);
     }
@@ -267,8 +267,8 @@ mod tests {
         let count = Arc::new(Mutex::new(0));
         let counted = count.clone();
         voice.when_gone(move || *counted.lock() += 1);
-        voice.say(Level::Default, "one");
-        voice.say(Level::Error, "two");
+        voice.say(LogLevel::Default, "one");
+        voice.say(LogLevel::Error, "two");
         assert_eq!(*count.lock(), 1);
     }
 }

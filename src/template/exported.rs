@@ -27,7 +27,7 @@ pub enum Shell {
 }
 
 impl Shell {
-    /// Both.
+    /// The shells that launchers are written for.
     pub const ALL: [Self; 2] = [Self::Bash, Self::PowerShell];
 
     /// As Octopus calls it.

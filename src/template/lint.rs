@@ -61,7 +61,7 @@ rules! {
 
 /// A rule that a file breaks.
 #[derive(Clone, Debug)]
-pub struct Finding {
+pub struct LintFinding {
     /// The file.
     pub file: String,
     /// The rule.
@@ -70,7 +70,7 @@ pub struct Finding {
     pub what: String,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for LintFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}: {}\n  rule: {}\n  help: {}", self.file, self.rule.name, self.what, self.rule.says, self.rule.now)
     }
@@ -79,19 +79,19 @@ impl fmt::Display for Finding {
 /// Where findings of one file go.
 struct Into<'a> {
     file: &'a str,
-    found: &'a mut Vec<Finding>,
+    found: &'a mut Vec<LintFinding>,
 }
 
 impl Into<'_> {
     fn unless(&mut self, holds: bool, rule: Rule, what: impl fmt::Display) {
         if !holds {
-            self.found.push(Finding { file: self.file.to_owned(), rule, what: what.to_string() });
+            self.found.push(LintFinding { file: self.file.to_owned(), rule, what: what.to_string() });
         }
     }
 }
 
 /// What is wrong with files, by name and content.
-pub fn lint(files: &[(String, Vec<u8>)]) -> Vec<Finding> {
+pub fn lint(files: &[(String, Vec<u8>)]) -> Vec<LintFinding> {
     let mut found = Vec::new();
     let (mut names, mut ids): (BTreeMap<String, &str>, BTreeMap<String, &str>) = Default::default();
     // The file and the parameters of the first of two twins.

@@ -20,7 +20,7 @@ pub fn own_platform() -> Option<&'static str> {
 }
 
 /// A file of the package.
-pub struct Entry {
+pub struct PackedFile {
     /// Its path in it.
     pub path: String,
     /// Its content.
@@ -33,7 +33,7 @@ pub struct Entry {
 ///
 /// # Errors
 /// When two have the same path.
-pub fn pack(mut entries: Vec<Entry>) -> Result<Vec<u8>> {
+pub fn pack(mut entries: Vec<PackedFile>) -> Result<Vec<u8>> {
     entries.sort_by(|one, other| one.path.cmp(&other.path));
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let wrong = |path: &str, why: String| Error::usage(format!("`{path}` cannot be put into the package: {why}"));
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_same_files_give_the_same_bytes_in_whatever_order() {
-        let entry = |path: &str| Entry { path: path.to_owned(), content: path.as_bytes().to_vec(), is_program: path.ends_with('p') };
+        let entry = |path: &str| PackedFile { path: path.to_owned(), content: path.as_bytes().to_vec(), is_program: path.ends_with('p') };
         let one = pack(vec![entry("a"), entry("b/p")]).expect("packed");
         let other = pack(vec![entry("b/p"), entry("a")]).expect("packed");
         assert!(one == other && !one.is_empty());

@@ -33,7 +33,7 @@ pub(super) struct Screen {
 }
 
 /// An input runs while this lives.
-pub(super) struct Busy<'a>(&'a Screen);
+pub(super) struct InputRuns<'a>(&'a Screen);
 
 impl Screen {
     pub(super) fn new(ui: Ui, zone: TimeZone) -> Self {
@@ -41,15 +41,15 @@ impl Screen {
     }
 
     /// Live lines from now on, where the terminal can show them.
-    pub(super) fn busy(&self) -> Busy<'_> {
+    pub(super) fn busy(&self) -> InputRuns<'_> {
         if self.ui.is_live() {
             *self.live.lock() = Some(LiveSink::new(self.ui.clone(), self.zone.clone()));
         }
-        Busy(self)
+        InputRuns(self)
     }
 }
 
-impl Drop for Busy<'_> {
+impl Drop for InputRuns<'_> {
     fn drop(&mut self) {
         if let Some(live) = self.0.live.lock().take() {
             live.end();

@@ -11,7 +11,7 @@ pub mod scan;
 
 mod places;
 
-pub use places::{position_of, span};
+pub use places::{line_and_column, position_of, span};
 
 use names::Declared;
 use scan::{Kind, Piece};
@@ -289,7 +289,7 @@ impl<'a> Reading<'a> {
 pub struct Function {
     /// Its `fn`.
     pub at: usize,
-    /// Its name.
+    /// Piece that is the name of the function.
     pub name: usize,
     /// The bracket before its parameters.
     pub open: usize,

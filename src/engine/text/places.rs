@@ -3,11 +3,16 @@
 use rhai::Position;
 use std::ops::Range;
 
-/// The place of a byte offset.
-pub fn position_of(text: &str, offset: usize) -> Option<Position> {
-    let before = &text[..offset];
-    let line = before.matches('\n').count() + 1;
+/// Line and column of a byte, both from 1, the column in characters; those of the end for what is beyond it.
+pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+/// The same as Rhai counts; none where it cannot count so far.
+pub fn position_of(text: &str, at: usize) -> Option<Position> {
+    let (line, column) = line_and_column(text, at);
     Some(Position::new(u16::try_from(line).ok()?, u16::try_from(column).ok()?))
 }
 

@@ -15,7 +15,7 @@ use super::{
     Begin, Cell, Claim, Holder, NewRun, Patience, Run, RunState, Step, Store,
     chain::json,
     not_ours,
-    row::{self, Row},
+    row::{self, RunRow},
 };
 use crate::{
     crash,
@@ -60,7 +60,7 @@ struct End {
 }
 
 impl End {
-    fn of(row: &Row) -> Self {
+    fn of(row: &RunRow) -> Self {
         Self { head: row.head.clone(), records: row.records, updated: row.updated.parse().unwrap_or(Timestamp::MIN) }
     }
 }
@@ -161,7 +161,7 @@ impl Postgres {
         done
     }
 
-    fn claimed(&self, row: &Row, holder: &Holder) {
+    fn claimed(&self, row: &RunRow, holder: &Holder) {
         self.ends.lock().insert((row.name.clone(), holder.nonce.clone()), End::of(row));
     }
 
@@ -216,7 +216,7 @@ impl Postgres {
     }
 
     /// The run's row if the holder is its holder; else the error that says whose it is.
-    async fn ours(client: &Client, name: &str, holder: &Holder) -> Result<Row, Fault> {
+    async fn ours(client: &Client, name: &str, holder: &Holder) -> Result<RunRow, Fault> {
         let Some(Found { row, .. }) = rows::one(client, name, false).await? else {
             return Err(super::fenced(name, "it is not in the journal any more").into());
         };

@@ -4,7 +4,7 @@ use super::super::{
     Cell, Holder, NewRun, Run, RunState, Step,
     chain::{self, json},
     record::LEASE,
-    row::{self, Begun, COLUMNS, Row},
+    row::{self, Begun, COLUMNS, RunRow},
 };
 use super::connection::Fault;
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +18,7 @@ type Texts = Vec<(String, String)>;
 
 /// A run's row, and what is known of its holder.
 pub struct Found {
-    pub row: Row,
+    pub row: RunRow,
     /// Its last beat is fresh, and it is no process of this machine that has ended.
     pub alive: bool,
     /// How long the last beat stays fresh.
@@ -26,7 +26,7 @@ pub struct Found {
 }
 
 impl Found {
-    fn new(row: Row, fresh_for: f64) -> Self {
+    fn new(row: RunRow, fresh_for: f64) -> Self {
         let ended = || row.holder().is_ok_and(|holder| holder.is_some_and(|holder| holder.has_ended()));
         let alive = fresh_for > 0.0 && !ended();
         Self { row, alive, fresh_for: SignedDuration::try_from_secs_f64(fresh_for.max(0.0)).unwrap_or(LEASE) }
@@ -47,7 +47,7 @@ pub async fn some(client: &impl GenericClient, rest: &str, params: &[(&(dyn ToSq
     let sql = format!("SELECT {COLUMNS}, {fresh_for} FROM octorhai.run AS run {rest}");
     let found = client.query_typed(&sql, params).await?.into_iter().map(|row| {
         let fresh_for = row.get(12);
-        let row = Row {
+        let row = RunRow {
             id: row.get(0),
             name: row.get(1),
             new: row.get(2),
@@ -73,7 +73,7 @@ pub async fn one(client: &impl GenericClient, name: &str, keep: bool) -> Result<
 }
 
 /// The texts of the sources of some runs, by their hash.
-pub async fn sources(client: &impl GenericClient, rows: &[&Row]) -> Result<HashMap<String, Texts>, Fault> {
+pub async fn sources(client: &impl GenericClient, rows: &[&RunRow]) -> Result<HashMap<String, Texts>, Fault> {
     let mut wanted: Vec<&str> = rows.iter().map(|row| row.sources.as_str()).collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -98,7 +98,7 @@ pub async fn whole(client: &impl GenericClient, found: &[Found]) -> Result<Vec<R
 }
 
 /// The steps of a run, unless its records are not what was written.
-pub async fn steps(client: &impl GenericClient, row: &Row) -> Result<Vec<Step>, Fault> {
+pub async fn steps(client: &impl GenericClient, row: &RunRow) -> Result<Vec<Step>, Fault> {
     let sql = "SELECT number, step, hash FROM octorhai.record WHERE run = $1 ORDER BY number";
     let records = client.query_typed(sql, &[(&row.id, Type::INT8)]).await?;
     let records = records.iter().map(|record| chain::Record { number: record.get(0), step: record.get(1), hash: record.get(2) });
@@ -106,7 +106,7 @@ pub async fn steps(client: &impl GenericClient, row: &Row) -> Result<Vec<Step>, 
 }
 
 /// Makes a run ours whose holder is gone.
-pub async fn take_over(change: &Transaction<'_>, row: &Row, holder: &Holder, at: Timestamp) -> Result<(), Fault> {
+pub async fn take_over(change: &Transaction<'_>, row: &RunRow, holder: &Holder, at: Timestamp) -> Result<(), Fault> {
     let sql = "UPDATE octorhai.run SET state = $2, unfinished = true, due = NULL, holder = $3, nonce = $4, updated = $5, \
                attempts = attempts + 1, beat = clock_timestamp() WHERE id = $1";
     let (state, holder_text, at) = (json(&RunState::Running), json(holder), at.to_string());
@@ -117,7 +117,7 @@ pub async fn take_over(change: &Transaction<'_>, row: &Row, holder: &Holder, at:
 }
 
 /// Gives an ended run the next of the names `NAME~1`, `NAME~2`, ...
-pub async fn make_room(change: &Transaction<'_>, ended: &Row) -> Result<(), Fault> {
+pub async fn make_room(change: &Transaction<'_>, ended: &RunRow) -> Result<(), Fault> {
     let name = &ended.name;
     let sql = "SELECT coalesce(max(number), 0) + 1 FROM octorhai.run WHERE base = $1";
     let mut number: i64 = change.query_typed_one(sql, &[(name, Type::TEXT)]).await?.get(0);
@@ -133,7 +133,7 @@ pub async fn make_room(change: &Transaction<'_>, ended: &Row) -> Result<(), Faul
 }
 
 /// Begins a run; none if somebody did so at the same moment.
-pub async fn begin(change: &Transaction<'_>, new: &NewRun, holder: &Holder) -> Result<Option<Row>, Fault> {
+pub async fn begin(change: &Transaction<'_>, new: &NewRun, holder: &Holder) -> Result<Option<RunRow>, Fault> {
     let begun = Begun::of(new);
     // Writing the same again locks the row, so that `prune` does not take it away meanwhile.
     let sql = "INSERT INTO octorhai.source (hash, text) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash";
@@ -251,7 +251,7 @@ impl Records {
 }
 
 /// Replaces what a run was begun with, as long as it has no records.
-pub async fn begin_for(client: &impl GenericClient, row: &Row, new: &NewRun, holder: &Holder) -> Result<(), Fault> {
+pub async fn begin_for(client: &impl GenericClient, row: &RunRow, new: &NewRun, holder: &Holder) -> Result<(), Fault> {
     let begun = Begun::of(new);
     let sql = "UPDATE octorhai.run SET new = $1, head = $2 WHERE id = $3 AND nonce = $4 AND records = 0";
     let genesis = begun.genesis();

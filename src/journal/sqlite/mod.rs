@@ -10,7 +10,7 @@ use super::{
     Begin, Cell, Claim, Holder, NewRun, Patience, Run, RunState, Step, Store,
     chain::{self, json},
     fenced, not_ours,
-    row::{self, Begun, COLUMNS, Row},
+    row::{self, Begun, COLUMNS, RunRow},
 };
 use crate::{
     crash,
@@ -47,9 +47,9 @@ struct Opened {
     identity: Option<files::Identity>,
 }
 
-type Fault = super::fault::Fault<rusqlite::Error>;
+type SqliteFault = super::fault::Fault<rusqlite::Error>;
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for SqliteFault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(error)
     }
@@ -76,19 +76,19 @@ impl Sqlite {
         })
     }
 
-    fn told(&self, fault: Fault) -> Error {
+    fn told(&self, fault: SqliteFault) -> Error {
         match fault {
-            Fault::Database(error) if self.patience.get().is_some() && file::may_be_written_later(&error) => {
+            SqliteFault::Database(error) if self.patience.get().is_some() && file::may_be_written_later(&error) => {
                 file::fault(&self.file, error).into_kind(Kind::Store)
             }
-            Fault::Database(error) => file::fault(&self.file, error),
-            Fault::Damaged(why) => file::damaged(&self.file, &why),
-            Fault::Ours(error) => error,
+            SqliteFault::Database(error) => file::fault(&self.file, error),
+            SqliteFault::Damaged(why) => file::damaged(&self.file, &why),
+            SqliteFault::Ours(error) => error,
         }
     }
 
     /// Tries something once, or as long as a run waits for its store.
-    fn patiently<T>(&self, mut work: impl FnMut(&mut Connection) -> Result<T, Fault>) -> Result<T> {
+    fn patiently<T>(&self, mut work: impl FnMut(&mut Connection) -> Result<T, SqliteFault>) -> Result<T> {
         let mut once = || {
             let mut opened = self.connection.lock();
             self.stay(&mut opened)?;
@@ -112,7 +112,7 @@ impl Sqlite {
     }
 
     /// Reads in one transaction, so that all of it is of one moment.
-    fn read<T>(&self, work: impl Fn(&Connection) -> Result<T, Fault>) -> Result<T> {
+    fn read<T>(&self, work: impl Fn(&Connection) -> Result<T, SqliteFault>) -> Result<T> {
         self.patiently(|connection| {
             let view = connection.transaction()?;
             let found = work(&view)?;
@@ -122,7 +122,7 @@ impl Sqlite {
     }
 
     /// Changes something, all or nothing.
-    fn change<T>(&self, kind: &str, work: impl Fn(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
+    fn change<T>(&self, kind: &str, work: impl Fn(&Transaction<'_>) -> Result<T, SqliteFault>) -> Result<T> {
         crash::point("journal: before", kind);
         let done = self.patiently(|connection| {
             let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -134,14 +134,14 @@ impl Sqlite {
         done
     }
 
-    fn is_alive(&self, row: &Row) -> Result<bool, Fault> {
+    fn is_alive(&self, row: &RunRow) -> Result<bool, SqliteFault> {
         Ok(match (row.state()?, row.holder()?) {
             (state, Some(holder)) if super::may_be_held(&state) => self.held.is_alive(&row.name, &holder),
             _ => false,
         })
     }
 
-    fn whole(&self, connection: &Connection, row: &Row) -> Result<Run, Fault> {
+    fn whole(&self, connection: &Connection, row: &RunRow) -> Result<Run, SqliteFault> {
         Ok(row.run(sources(connection, &row.sources)?, self.is_alive(row)?, None)?)
     }
 
@@ -255,20 +255,13 @@ impl Store for Sqlite {
     }
 
     fn mark_cancelled(&self, run: &str, holder: &Holder, reason: &str, at: Timestamp) -> Result<()> {
-        self.change("cancel", |change| mark(change, &ours(change, run, holder)?, &super::cancelled_by(reason), at))
+        self.change("cancel", |change| mark(change, "cancel = 1", &ours(change, run, holder)?, &super::cancelled_by(reason), at))
     }
 
     fn put_down(&self, run: &str, holder: &Holder, state: &RunState, at: Timestamp) -> Result<()> {
         self.change("put_down", |change| {
             let row = ours(change, run, holder)?;
-            let state = &super::left_as(&row.state()?, row.cancel, state);
-            let (unfinished, due, ended) = row::facts(state, at);
-            change
-                .prepare_cached(
-                    "UPDATE run SET state = ?2, unfinished = ?3, due = ?4, ended = ?5, updated = ?6, nonce = NULL WHERE id = ?1",
-                )?
-                .execute(params![row.id, json(state), unfinished, due, ended, at.to_string()])?;
-            Ok(())
+            mark(change, "nonce = NULL", &row, &super::left_as(&row.state()?, row.cancel, state), at)
         })?;
         self.grips.lock().remove(&(run.to_owned(), holder.nonce.clone()));
         Ok(())
@@ -293,13 +286,9 @@ impl Store for Sqlite {
                 return Ok(false);
             };
             if self.is_alive(&row)? {
-                mark(change, &row, &super::asked_to_end(), at)?;
+                mark(change, "cancel = 1", &row, &super::asked_to_end(), at)?;
             } else {
-                let state = super::cancelled();
-                let (_, due, ended) = row::facts(&state, at);
-                change
-                    .prepare_cached("UPDATE run SET cancel = 1, state = ?2, unfinished = 0, due = ?3, ended = ?4, updated = ?5, nonce = NULL WHERE id = ?1")?
-                    .execute(params![row.id, json(&state), due, ended, at.to_string()])?;
+                mark(change, "cancel = 1, nonce = NULL", &row, &super::cancelled(), at)?;
             }
             Ok(true)
         })
@@ -339,10 +328,10 @@ impl Store for Sqlite {
     }
 }
 
-fn rows(connection: &Connection, rest: &str, params: impl Params) -> Result<Vec<Row>, Fault> {
+fn rows(connection: &Connection, rest: &str, params: impl Params) -> Result<Vec<RunRow>, SqliteFault> {
     let mut query = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM run {rest}"))?;
     let rows = query.query_map(params, |row| {
-        Ok(Row {
+        Ok(RunRow {
             id: row.get(0)?,
             name: row.get(1)?,
             new: row.get(2)?,
@@ -360,12 +349,12 @@ fn rows(connection: &Connection, rest: &str, params: impl Params) -> Result<Vec<
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn one(connection: &Connection, name: &str) -> Result<Option<Row>, Fault> {
+fn one(connection: &Connection, name: &str) -> Result<Option<RunRow>, SqliteFault> {
     Ok(rows(connection, "WHERE name = ?", [name])?.pop())
 }
 
 /// The run's row if the holder is its holder.
-fn ours(connection: &Connection, name: &str, holder: &Holder) -> Result<Row, Fault> {
+fn ours(connection: &Connection, name: &str, holder: &Holder) -> Result<RunRow, SqliteFault> {
     let row = one(connection, name)?.ok_or_else(|| fenced(name, "it is not in the journal any more"))?;
     let (state, now) = (row.state()?, row.holder()?);
     // What is left keeps its last holder's name, but not the nonce.
@@ -376,31 +365,30 @@ fn ours(connection: &Connection, name: &str, holder: &Holder) -> Result<Row, Fau
     Ok(row)
 }
 
-/// Gives a run that is held a state in which nobody continues it; its holder stays.
-fn mark(change: &Transaction<'_>, row: &Row, state: &RunState, at: Timestamp) -> Result<(), Fault> {
+/// Gives a run another state; `also` is what else is set: that it is cancelled, that its holder has left it.
+fn mark(change: &Transaction<'_>, also: &str, row: &RunRow, state: &RunState, at: Timestamp) -> Result<(), SqliteFault> {
     let (unfinished, due, ended) = row::facts(state, at);
-    change
-        .prepare_cached("UPDATE run SET cancel = 1, state = ?2, unfinished = ?3, due = ?4, ended = ?5, updated = ?6 WHERE id = ?1")?
-        .execute(params![row.id, json(state), unfinished, due, ended, at.to_string()])?;
+    let sql = format!("UPDATE run SET {also}, state = ?2, unfinished = ?3, due = ?4, ended = ?5, updated = ?6 WHERE id = ?1");
+    change.prepare_cached(&sql)?.execute(params![row.id, json(state), unfinished, due, ended, at.to_string()])?;
     Ok(())
 }
 
 /// The steps of a run, unless its records are not what was written.
-fn steps(connection: &Connection, row: &Row) -> Result<Vec<Step>, Fault> {
+fn steps(connection: &Connection, row: &RunRow) -> Result<Vec<Step>, SqliteFault> {
     let mut query = connection.prepare_cached("SELECT number, step, hash FROM record WHERE run = ? ORDER BY number")?;
     let records = query.query_map([row.id], |row| Ok(chain::Record { number: row.get(0)?, step: row.get(1)?, hash: row.get(2)? }))?;
     let records: Vec<chain::Record> = records.collect::<rusqlite::Result<_>>()?;
     Ok(chain::steps(&row.genesis(), &row.head, records).map_err(|why| format!("the run `{}`: {why}", row.name))?)
 }
 
-fn sources(connection: &Connection, hash: &str) -> Result<Vec<(String, String)>, Fault> {
+fn sources(connection: &Connection, hash: &str) -> Result<Vec<(String, String)>, SqliteFault> {
     let text: Option<String> =
         connection.prepare_cached("SELECT text FROM source WHERE hash = ?")?.query_row([hash], |row| row.get(0)).optional()?;
     Ok(row::sources(&text.ok_or_else(|| "the text of a script is missing".to_owned())?, hash)?)
 }
 
 /// Gives an ended run of that name the next of the names `NAME~1`, `NAME~2`, ...
-fn make_room(change: &Transaction<'_>, name: &str) -> Result<(), Fault> {
+fn make_room(change: &Transaction<'_>, name: &str) -> Result<(), SqliteFault> {
     let mut number: i64 = change.query_row("SELECT coalesce(max(number), 0) + 1 FROM run WHERE base = ?", [name], |row| row.get(0))?;
     // Somebody may have named a run of theirs like that.
     while change.prepare_cached("SELECT 1 FROM run WHERE name = ?")?.exists([format!("{name}~{number}")])? {
@@ -414,7 +402,7 @@ fn make_room(change: &Transaction<'_>, name: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn insert_run(change: &Transaction<'_>, new: &NewRun, holder: &Holder) -> Result<(), Fault> {
+fn insert_run(change: &Transaction<'_>, new: &NewRun, holder: &Holder) -> Result<(), SqliteFault> {
     let begun = Begun::of(new);
     change
         .prepare_cached("INSERT INTO source (hash, text) VALUES (?, ?) ON CONFLICT DO NOTHING")?
@@ -437,7 +425,7 @@ fn insert_run(change: &Transaction<'_>, new: &NewRun, holder: &Holder) -> Result
     Ok(())
 }
 
-fn cells(connection: &Connection, condition: &str, name: &str) -> Result<Vec<Cell>, Fault> {
+fn cells(connection: &Connection, condition: &str, name: &str) -> Result<Vec<Cell>, SqliteFault> {
     let mut query = connection.prepare_cached(&format!("SELECT name, version, value FROM cell WHERE {condition}"))?;
     let found: Vec<(String, i64, String)> =
         query.query_map([name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<rusqlite::Result<_>>()?;

@@ -2,7 +2,7 @@
 
 use crate::support::{finish, octorhai, root};
 use octorhai::{
-    check::{self, Level},
+    check::{self, Severity},
     engine::{
         docs::{self, Entry},
         options::Takes,
@@ -160,7 +160,7 @@ fn right_scripts_have_no_error() {
     for script in RIGHT {
         octorhai_compiles(script);
         let mut found = check::of_text("x.rhai", script, &scene);
-        found.retain(|f| f.rule.level == Level::Error);
+        found.retain(|f| f.rule.level == Severity::Error);
         if !found.is_empty() {
             let _ = write!(wrong, "{script}\n  {found:?}\n");
         }
@@ -281,7 +281,7 @@ fn a_thousand_right_scripts_made_of_the_functions_have_no_error() {
         octorhai_compiles(&script);
         let mut found = check::of_text("x.rhai", &script, &scene);
         // Whose parameters stand in the text of a script is a matter of its own.
-        found.retain(|f| f.rule.level == Level::Error);
+        found.retain(|f| f.rule.level == Severity::Error);
         if !found.is_empty() {
             let _ = write!(wrong, "{script}\n  {found:?}\n");
         }

@@ -4,7 +4,7 @@
 use crate::support::{cases, kits, root};
 use octorhai::step::{
     charset::Charset,
-    voice::{Level, Voice},
+    voice::{LogLevel, Voice},
 };
 use serde_json::Value;
 use std::{fs::File, process::Command};
@@ -60,7 +60,7 @@ fn messages_between_random_lines_are_all_heard_by_the_real_reader() {
     let mut random = Random(7);
     for number in 0..lines {
         let text: String = (0..=random.below(4)).map(|_| PIECES[random.below(PIECES.len())]).collect();
-        let level = [Level::Default, Level::Verbose, Level::Warning, Level::Highlight][random.below(4)];
+        let level = [LogLevel::Default, LogLevel::Verbose, LogLevel::Warning, LogLevel::Highlight][random.below(4)];
         voice.say(level, &text);
         voice.set_variable(&format!("V{number}"), &number.to_string(), false);
     }
