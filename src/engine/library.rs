@@ -128,6 +128,15 @@ impl Call<'_> {
     }
 }
 
+/// What the code of a function or of a property receives of its call: a type that a library declares behind a colon, `fn wait(host: Host, ...)`.
+pub trait OfCall<'c>: Sized {
+    /// From the call.
+    ///
+    /// # Errors
+    /// A defect of ours: an engine without what its library needs.
+    fn of_call(call: &'c Call<'c>) -> HostResult<Self>;
+}
+
 /// A value on its way to the script.
 pub trait Give {
     /// As a script value. "Nothing" is `()`.
@@ -490,10 +499,11 @@ pub fn columns<'n>(call: &Call<'_>, value: &Dynamic, wanted: &'n [String]) -> Ho
 /// Declares functions that scripts can call, and `pub fn register(library: &mut LibraryBuilder)` for all of them.
 ///
 /// `fn name(call, required: Type, ...; optional: Type, ...) -> "returned type" raises "kinds" { body }`; a method of a scripted type is
-/// `fn name[receiver: Type](call, ...)`. `group "name";` stands above the functions of a help group. The body is a `HostResult` of something to [`Give`].
+/// `fn name[receiver: Type](call, ...)`. `call` is the [`Call`], and with a type behind it (`host: Host`) what that type takes of it, see [`OfCall`].
+/// `group "name";` stands above the functions of a help group. The body is a `HostResult` of something to [`Give`].
 #[macro_export]
 macro_rules! functions {
-    ($(group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $(raises $raises:literal)? $body:block)*)+) => {
+    ($(group $group:literal; $($(#[doc = $doc:literal])+ fn $name:ident $([$this:ident: $receiver:ty])? ($call:ident $(: $carrier:ty)? $(, $param:ident: $type:ty)* $(; $($optional:ident: $opttype:ty),+)?) -> $returns:literal $(raises $raises:literal)? $body:block)*)+) => {
         /// Adds the functions of this file.
         pub fn register(library: &mut $crate::engine::library::LibraryBuilder) {
             #[allow(unused_imports, reason = "not every group has parameters")]
@@ -515,6 +525,7 @@ macro_rules! functions {
                     $(let $this = arguments.receiver::<$receiver>()?;)?
                     $(let $param = arguments.next::<$type>(stringify!($param))?;)*
                     $($(let $optional = arguments.next::<$opttype>(stringify!($optional))?;)+)?
+                    $(let $call = <$carrier as $crate::engine::library::OfCall>::of_call($call)?;)?
                     let _ = (&$call, &arguments);
                     let result: $crate::engine::thrown::HostResult<_> = $body;
                     result.map(Give::give)
@@ -530,18 +541,18 @@ macro_rules! functions {
 
 /// Declares the properties of a type that functions return.
 ///
-/// `property: "kind" = |call, value| expression;` where the expression is something to [`Give`] and may use `?`. The names after `shows` are
-/// the columns of reports: properties that cost no request.
+/// `property: "kind" = |value| expression;` where the expression is something to [`Give`] and may use `?`. One that may ask the server says what it
+/// needs of the call, see [`OfCall`]: `|value, host: Host|`. The names after `shows` are the columns of reports: properties that cost no request.
 #[macro_export]
 macro_rules! script_type {
     ($(#[doc = $doc:literal])+ $type:ty as $name:literal shows [$($column:ident),*] {
-        $($(#[doc = $prose:literal])+ $property:ident: $kind:literal = |$call:ident, $value:ident| $code:expr;)*
+        $($(#[doc = $prose:literal])+ $property:ident: $kind:literal = |$value:ident $(, $call:ident: $carrier:ty)?| $code:expr;)*
     }) => {
         impl $crate::engine::library::Scripted for $type {
             const DOC: $crate::engine::library::TypeDoc = $crate::engine::library::TypeDoc {
                 name: $name,
                 doc: concat!($($doc, "\n"),+),
-                properties: &[$($crate::engine::library::PropertyDoc { name: stringify!($property), kind: $kind, doc: concat!($($prose, "\n"),+), asks: !matches!(stringify!($call).as_bytes(), [b'_', ..]) },)*],
+                properties: &[$($crate::engine::library::PropertyDoc { name: stringify!($property), kind: $kind, doc: concat!($($prose, "\n"),+), asks: $crate::script_type!(@asks $($carrier)?) },)*],
                 columns: &[$(stringify!($column)),*],
             };
             fn property(&self, call: &$crate::engine::library::Call<'_>, name: &str) -> Option<$crate::engine::thrown::HostResult<rhai::Dynamic>> {
@@ -549,15 +560,19 @@ macro_rules! script_type {
                 use $crate::engine::library::Give;
                 let _ = call;
                 $(if name == stringify!($property) {
-                    let ($call, $value) = (call, self);
-                    let _ = &$call;
-                    let value = || -> $crate::engine::thrown::HostResult<rhai::Dynamic> { Ok(Give::give($code)) };
+                    let $value = self;
+                    let value = || -> $crate::engine::thrown::HostResult<rhai::Dynamic> {
+                        $(let $call = <$carrier as $crate::engine::library::OfCall>::of_call(call)?;)?
+                        Ok(Give::give($code))
+                    };
                     return Some(value());
                 })*
                 None
             }
         }
     };
+    (@asks) => { false };
+    (@asks $carrier:ty) => { true };
 }
 
 #[cfg(test)]
@@ -587,7 +602,7 @@ mod tests {
         /// A boat.
         Boat as "Boat" shows [name] {
             /// Its name.
-            name: "text" = |_call, boat| boat.name.clone();
+            name: "text" = |boat| boat.name.clone();
         }
     }
     crate::options! {

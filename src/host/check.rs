@@ -59,8 +59,7 @@ crate::functions! {
     /// ```rhai
     /// require_deployed("Project B", ">=1.0 <3", "Test");
     /// ```
-    fn require_deployed(call, project: ProjectRef, range: VersionRange, env: EnvironmentRef; tenant: Option<TenantRef>) -> "text" raises "failed, not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn require_deployed(host: Host, project: ProjectRef, range: VersionRange, env: EnvironmentRef; tenant: Option<TenantRef>) -> "text" raises "failed, not_found, ambiguous, request" {
         let place = host.place();
         let (live, is_in) = host.block(live_in(&place, &project, &env, tenant.as_deref(), &range))?;
         match live.version() {

@@ -201,8 +201,7 @@ crate::functions! {
     /// ```rhai
     /// let to = param("NotifyTo", "team@example.com", #{label: "Who gets the mail"});
     /// ```
-    fn param(call, name: String; default: Option<Dynamic>, options: Option<Map>) -> "the parameter's value" raises "usage" {
-        let host = Host::of(call)?;
+    fn param(host: Host, name: String; default: Option<Dynamic>, options: Option<Map>) -> "the parameter's value" raises "usage" {
         let _ = options; // read from the text of the script, see engine::params
         match host.given(&name) {
             Some(value) => Ok(to_dynamic(&value)),
@@ -218,8 +217,7 @@ crate::functions! {
     /// let token = secret("Token");
     /// output_secret("Token", token);
     /// ```
-    fn secret(call, name: String) -> "Secret" raises "usage" {
-        let host = Host::of(call)?;
+    fn secret(host: Host, name: String) -> "Secret" raises "usage" {
         match host.given(&name) {
             Some(value) => Ok(Secret::new(String::read(to_dynamic(&value)).unwrap_or_default())),
             None => Err(raise(missing(&name))),
@@ -233,8 +231,7 @@ crate::functions! {
     /// let token = secret("Token").reveal();
     /// post("projectgroups", #{Name: "Made by a script", Description: token});
     /// ```
-    fn reveal[secret: Secret](call) -> "text" {
-        let host = Host::of(call)?;
+    fn reveal[secret: Secret](host: Host) -> "text" {
         let mut revealed = host.revealed.lock();
         if !revealed.iter().any(|known| known == secret.reveal()) {
             revealed.push(secret.reveal().to_owned());
@@ -247,8 +244,8 @@ crate::functions! {
     /// ```rhai
     /// wait(space("Default").deploy("Project A", "latest", "Test"));
     /// ```
-    fn space(call, name: super::place::SpaceRef) -> "Space" raises "not_found, ambiguous, request" {
-        Host::of(call)?.space(name.as_str())
+    fn space(host: Host, name: super::place::SpaceRef) -> "Space" raises "not_found, ambiguous, request" {
+        host.space(name.as_str())
     }
 
     /// Another server, in its default space: `server("dr")` is at OCTOPUS_URL_DR, with the key OCTOPUS_API_KEY_DR.
@@ -257,8 +254,8 @@ crate::functions! {
     /// ```rhai
     /// wait(server("default").deploy("Project A", "latest", "Test"));
     /// ```
-    fn server(call, name: String) -> "Space" raises "not_found, request" {
-        Host::of(call)?.server(&name)
+    fn server(host: Host, name: String) -> "Space" raises "not_found, request" {
+        host.server(&name)
     }
 }
 
@@ -294,6 +291,6 @@ crate::script_type! {
     /// A secret. Prints as `***`.
     Secret as "Secret" shows [] {
         /// How many characters it has.
-        length: "whole number" = |_call, s| s.reveal().chars().count() as i64;
+        length: "whole number" = |s| s.reveal().chars().count() as i64;
     }
 }

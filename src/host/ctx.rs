@@ -34,35 +34,32 @@ crate::script_type! {
     /// Where the script runs: in an Octopus step what the step belongs to, otherwise what the command line says.
     Context as "Context" shows [] {
         /// The environment's name: `--env`, or that of the sandbox's world.
-        env: "text" = |call, _c| known("env", Host::of(call)?.environment()?, "give it with `--env NAME`")?;
+        env: "text" = |_c, host: Host| known("env", host.environment()?, "give it with `--env NAME`")?;
         /// The tenant's name; `()` when there is none.
-        tenant: "text" = |call, _c| Host::of(call)?.tenant()?;
+        tenant: "text" = |_c, host: Host| host.tenant()?;
         /// The project's name; `()` outside of a step without `--project`.
-        project: "text" = |call, _c| Host::of(call)?.project()?;
+        project: "text" = |_c, host: Host| host.project()?;
         /// The deployment that runs this script (its id); `()` outside of a step without `--deployment`. In a sandbox the
         /// newest one to the environment that was there before stands in for it.
-        deployment: "text" = |call, _c| {
-            let host = Host::of(call)?;
+        deployment: "text" = |_c, host: Host| {
             if host.context.deployment.is_some() { host.context.deployment.clone() } else { own(&host)?.map(|d| d.id.to_string()) }
         };
         /// The release's version of that deployment; `()` when there is none.
-        release: "text" = |call, _c| own_release(&Host::of(call)?)?.map(|r| r.version);
+        release: "text" = |_c, host: Host| own_release(&host)?.map(|r| r.version);
         /// The channel's name of that release; `()` when there is none.
-        channel: "text" = |call, _c| {
-            let host = Host::of(call)?;
+        channel: "text" = |_c, host: Host| {
             let id = own(&host)?.and_then(|d| d.channel_id);
             id.map(|id| host.block(host.home.space.channel(&id))).transpose()?.map(|c| c.name)
         };
         /// The release notes of that release; empty when there are none, `()` without a deployment.
-        release_notes: "text" = |call, _c| own_release(&Host::of(call)?)?.map(|r| r.release_notes);
+        release_notes: "text" = |_c, host: Host| own_release(&host)?.map(|r| r.release_notes);
         /// The branch of Git that the release's deployment process is from, e.g. `main`; `()` for a tag or a commit, and when the
         /// process is not kept in Git.
-        branch: "text" = |call, _c| own_git(&Host::of(call)?)?.and_then(|git| git.git_ref.strip_prefix("refs/heads/").map(str::to_owned));
+        branch: "text" = |_c, host: Host| own_git(&host)?.and_then(|git| git.git_ref.strip_prefix("refs/heads/").map(str::to_owned));
         /// The commit of Git that the release's deployment process is from; `()` when it is not kept in Git.
-        commit: "text" = |call, _c| own_git(&Host::of(call)?)?.map(|git| git.git_commit).filter(|commit| !commit.is_empty());
+        commit: "text" = |_c, host: Host| own_git(&host)?.map(|git| git.git_commit).filter(|commit| !commit.is_empty());
         /// The phase of the lifecycle that the environment is in for that release (its name); `()` without a deployment.
-        phase: "text" = |call, _c| {
-            let host = Host::of(call)?;
+        phase: "text" = |_c, host: Host| {
             let Some(deployment) = own(&host)? else { return Ok(Dynamic::UNIT) };
             let progression = host.block(host.home.space.release_progression(&deployment.release_id))?;
             let here = |phase: &api::dashboards::PhaseProgress| {
@@ -71,25 +68,23 @@ crate::script_type! {
             progression.phases.into_iter().find(here).map(|phase| phase.name)
         };
         /// The runbook whose run runs this script (its name); `()` in a deployment and outside of a step.
-        runbook: "text" = |call, _c| {
-            let host = Host::of(call)?;
+        runbook: "text" = |_c, host: Host| {
             let run = own_run(&host)?;
             run.map(|run| host.block(host.home.space.runbook(&run.runbook_id))).transpose()?.map(|runbook| runbook.name)
         };
         /// The deployment target that this step runs on, or on behalf of (its name); `()` on a worker without one and outside of a step.
-        machine: "text" = |call, _c| Host::of(call)?.context.machine.clone();
+        machine: "text" = |_c, host: Host| host.context.machine.clone();
         /// The deployment targets that were chosen for that deployment, or for the run of the runbook (their names); empty when all
         /// are meant, and without a deployment.
-        machines: "list of text" = |call, _c| { let host = Host::of(call)?; machine_names(&host, &origin(&host)?.machines)? };
+        machines: "list of text" = |_c, host: Host| machine_names(&host, &origin(&host)?.machines)?;
         /// The deployment targets that were left out (their names); empty when none is, and without a deployment.
-        excluded_machines: "list of text" = |call, _c| { let host = Host::of(call)?; machine_names(&host, &origin(&host)?.excluded)? };
+        excluded_machines: "list of text" = |_c, host: Host| machine_names(&host, &origin(&host)?.excluded)?;
         /// The person who started that deployment, or the run of the runbook: `#{id, username, name}`; `name` is the username where
         /// the person's name may not be seen. `()` for what Octopus started itself, and without a deployment.
-        deployed_by: "map" = |call, _c| { let host = Host::of(call)?; person(&host, origin(&host)?)? };
+        deployed_by: "map" = |_c, host: Host| person(&host, origin(&host)?)?;
         /// The interruptions of this task, answered ones too, newest first; empty outside of a step. `.answer`, `.answered_by` and
         /// `.notes` say what was answered.
-        interruptions: "list of Interruption" = |call, _c| {
-            let host = Host::of(call)?;
+        interruptions: "list of Interruption" = |_c, host: Host| {
             let task = own_task(&host)?;
             let found = match &task {
                 Some(task) => host.block(host.home.space.interruptions(false, Some(task)))?,
@@ -98,17 +93,15 @@ crate::script_type! {
             found.into_iter().map(|one| Dynamic::from(Interruption::new(host.home.clone(), one))).collect::<Array>()
         };
         /// The task that runs this script (its id); `()` outside of a step.
-        task: "text" = |call, _c| {
-            own_task(&Host::of(call)?)?
-        };
+        task: "text" = |_c, host: Host| own_task(&host)?;
         /// Who started that deployment, or the run of the runbook, as its page says it; `()` outside of a step.
-        started_by: "text" = |call, _c| Some(origin(&Host::of(call)?)?.deployed_by).filter(|by| !by.is_empty());
+        started_by: "text" = |_c, host: Host| Some(origin(&host)?.deployed_by).filter(|by| !by.is_empty());
         /// The space's name.
-        space: "text" = |call, _c| Host::of(call)?.home.space.space().name.clone();
+        space: "text" = |_c, host: Host| host.home.space.space().name.clone();
         /// The address of the server.
-        server: "text" = |call, _c| Host::of(call)?.home.client.address();
+        server: "text" = |_c, host: Host| host.home.client.address();
         /// The zone in which times without one are meant, e.g. `Europe/Berlin`.
-        tz: "text" = |call, _c| { let host = Host::of(call)?; host.zone.iana_name().unwrap_or("UTC").to_owned() };
+        tz: "text" = |_c, host: Host| host.zone.iana_name().unwrap_or("UTC").to_owned();
     }
 }
 

@@ -4,7 +4,6 @@ use super::{
     Host,
     deployments::{Live as LiveInfo, live_version},
     place::{EnvironmentRef, GroupRef, Place, ProjectRef, TenantRef},
-    time::Moment,
     words::VERDICTS,
 };
 use crate::json::JsonText;
@@ -70,25 +69,25 @@ crate::script_type! {
     /// What is deployed where: a row of the dashboard.
     Live as "Live" shows [project, env, tenant, release, state, ended] {
         /// The project's name.
-        project: "text" = |_call, l| l.project.clone();
+        project: "text" = |l| l.project.clone();
         /// The environment's name.
-        env: "text" = |_call, l| l.env.clone();
+        env: "text" = |l| l.env.clone();
         /// The tenant's name; `()` when there is none.
-        tenant: "text" = |_call, l| l.tenant.clone();
+        tenant: "text" = |l| l.tenant.clone();
         /// The version of the release.
-        release: "text" = |_call, l| l.release.clone();
+        release: "text" = |l| l.release.clone();
         /// The state of the deployment's task: `Success`, `Failed`, `Executing`, ...
-        state: "text" = |_call, l| l.state.clone();
+        state: "text" = |l| l.state.clone();
         /// When the deployment was created.
-        created: "Moment" = |call, l| { let host = Host::of(call)?; l.created.map(|at| Moment::of(&host, at)) };
+        created: "Moment" = |l, host: Host| host.moment(l.created);
         /// When it was complete; `()` before that.
-        ended: "Moment" = |call, l| { let host = Host::of(call)?; l.ended.map(|at| Moment::of(&host, at)) };
+        ended: "Moment" = |l, host: Host| host.moment(l.ended);
         /// The task's id.
-        task: "text" = |_call, l| l.ids.task.as_ref().map(ToString::to_string);
+        task: "text" = |l| l.ids.task.as_ref().map(ToString::to_string);
         /// The deployment's id.
-        deployment: "text" = |_call, l| l.ids.deployment.as_ref().map(ToString::to_string);
+        deployment: "text" = |l| l.ids.deployment.as_ref().map(ToString::to_string);
         /// The whole document of the server.
-        raw: "map" = |_call, l| l.raw.clone();
+        raw: "map" = |l| l.raw.clone();
     }
 }
 
@@ -139,16 +138,16 @@ crate::script_type! {
     /// How a project differs between two environments.
     Difference as "Difference" shows [project, tenant, left, right, state] {
         /// The project's name.
-        project: "text" = |_call, d| d.project.clone();
+        project: "text" = |d| d.project.clone();
         /// The tenant's name; `()` when there is none.
-        tenant: "text" = |_call, d| d.tenant.clone();
+        tenant: "text" = |d| d.tenant.clone();
         /// The version in the first environment; `()` when there is none.
-        left: "text" = |_call, d| d.left.as_ref().map(|(_, version)| version.clone());
+        left: "text" = |d| d.left.as_ref().map(|(_, version)| version.clone());
         /// The version in the second environment; `()` when there is none.
-        right: "text" = |_call, d| d.right.as_ref().map(|(_, version)| version.clone());
+        right: "text" = |d| d.right.as_ref().map(|(_, version)| version.clone());
         /// The first against the second: `same`, `newer`, `older`, `only here` or `only there`. Only the same release is `same`; of two
         /// whose versions differ in metadata only (`1.0.0+b1`, `1.0.0+b2`) the one that was made later is newer.
-        state: "text" = |_call, d| VERDICTS.give(d.verdict());
+        state: "text" = |d| VERDICTS.give(d.verdict());
     }
 }
 
@@ -283,8 +282,7 @@ crate::functions! {
     /// ```rhai
     /// print(report(dashboard(#{env: "Test"})));
     /// ```
-    fn dashboard(call; options: DashboardOptions) -> "list of Live" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn dashboard(host: Host; options: DashboardOptions) -> "list of Live" raises "not_found, ambiguous, request" {
         let place = host.place();
         let found = host.block(rows(&place, &options))?;
         Ok(found.into_iter().map(Dynamic::from).collect::<Array>())
@@ -296,8 +294,7 @@ crate::functions! {
     /// let live = deployed("Project A", "Production");
     /// if live != () { print(live.release); }
     /// ```
-    fn deployed(call, project: ProjectRef, env: EnvironmentRef; tenant: Option<TenantRef>) -> "Live" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn deployed(host: Host, project: ProjectRef, env: EnvironmentRef; tenant: Option<TenantRef>) -> "Live" raises "not_found, ambiguous, request" {
         let place = host.place();
         host.block(async {
             let LiveInfo { project, environment, tenant, deployment, release } = live_version(&place, &project, &env, tenant.as_deref()).await?;
@@ -329,8 +326,7 @@ crate::functions! {
     /// ```rhai
     /// for d in compare("Test", "Production") { if d.state != "same" { print(d); } }
     /// ```
-    fn compare(call, env_a: EnvironmentRef, env_b: EnvironmentRef; options: CompareOptions) -> "list of Difference" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn compare(host: Host, env_a: EnvironmentRef, env_b: EnvironmentRef; options: CompareOptions) -> "list of Difference" raises "not_found, ambiguous, request" {
         let place = host.place();
         let (left, right, found) = host.block(async {
             let left = place.environment(&env_a).await?.name.clone();

@@ -423,8 +423,7 @@ crate::functions! {
     /// ```rhai
     /// wait(deploy("Project A", "latest", "Test"));
     /// ```
-    fn deploy(call, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let host = Host::of(call)?;
+    fn deploy(host: Host, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let plan = host.plan(&project, &version, &env, &options)?;
         host.start(&plan, &options, "deploy")
     }
@@ -441,8 +440,7 @@ crate::functions! {
     /// wait(ensure("Project A", "latest", "Test"));
     /// wait(ensure("Project A", "latest", "Test")); // nothing to do now
     /// ```
-    fn ensure(call, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let host = Host::of(call)?;
+    fn ensure(host: Host, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let plan = host.plan(&project, &version, &env, &options)?;
         let spot = plan.spot();
         let is_same = |d: &api::Deployment| d.release_id == plan.release.id;
@@ -477,8 +475,7 @@ crate::functions! {
     /// ```rhai
     /// print(report(deployments(#{env: "Test", since: ago("30d")})));
     /// ```
-    fn deployments(call; filter: DeploymentFilter) -> "list of Deployment" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn deployments(host: Host; filter: DeploymentFilter) -> "list of Deployment" raises "not_found, ambiguous, request" {
         let place = host.place();
         let since = match &filter.since {
             Some(when) => Some(when.resolve(&host)?),

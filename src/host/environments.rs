@@ -19,15 +19,15 @@ crate::script_type! {
     /// An environment. Wherever a function takes an environment's name it also takes this.
     Environment as "Environment" shows [name, id, slug, description] {
         /// The name.
-        name: "text" = |_call, e| e.0.name.clone();
+        name: "text" = |e| e.0.name.clone();
         /// The id, e.g. `Environments-11`.
-        id: "text" = |_call, e| e.0.id.to_string();
+        id: "text" = |e| e.0.id.to_string();
         /// The slug.
-        slug: "text" = |_call, e| e.0.slug.clone();
+        slug: "text" = |e| e.0.slug.clone();
         /// What it is for.
-        description: "text" = |_call, e| e.0.description.clone();
+        description: "text" = |e| e.0.description.clone();
         /// The whole document of the server.
-        raw: "map" = |_call, e| e.0.raw.clone();
+        raw: "map" = |e| e.0.raw.clone();
     }
 }
 
@@ -39,8 +39,7 @@ crate::functions! {
     /// ```rhai
     /// for e in envs() { print(e.name); }
     /// ```
-    fn envs(call) -> "list of Environment" raises "request" {
-        let host = Host::of(call)?;
+    fn envs(host: Host) -> "list of Environment" raises "request" {
         let place = host.place();
         let found = host.block(place.space.environments())?;
         Ok(found.into_iter().map(|e| Dynamic::from(Environment(e.into()))).collect::<Array>())

@@ -4,7 +4,7 @@ use super::{
     Host,
     place::{EnvironmentRef, Place, ProjectRef, unknown},
     rows::{Reach, RowLimit},
-    time::{Moment, When},
+    time::When,
 };
 use crate::{
     api,
@@ -43,19 +43,19 @@ crate::script_type! {
     /// An event of the audit trail.
     Event as "Event" shows [at, category, message, user] {
         /// The id, e.g. `Events-90210`.
-        id: "text" = |_call, e| e.0.id.to_string();
+        id: "text" = |e| e.0.id.to_string();
         /// The category, e.g. `DeploymentFailed`.
-        category: "text" = |_call, e| e.0.category.clone();
+        category: "text" = |e| e.0.category.clone();
         /// What happened.
-        message: "text" = |_call, e| e.0.message.clone();
+        message: "text" = |e| e.0.message.clone();
         /// Who did it.
-        user: "text" = |_call, e| e.0.username.clone();
+        user: "text" = |e| e.0.username.clone();
         /// When.
-        at: "Moment" = |call, e| { let host = Host::of(call)?; e.0.occurred.map(|at| Moment::of(&host, at)) };
+        at: "Moment" = |e, host: Host| host.moment(e.0.occurred);
         /// Ids of what it is about.
-        about: "list of text" = |_call, e| e.0.related_document_ids.clone();
+        about: "list of text" = |e| e.0.related_document_ids.clone();
         /// The whole document of the server.
-        raw: "map" = |_call, e| e.0.raw.clone();
+        raw: "map" = |e| e.0.raw.clone();
     }
 }
 
@@ -143,8 +143,7 @@ crate::functions! {
     /// ```rhai
     /// for e in events(#{categories: "DeploymentFailed", since: ago("7d")}) { print(e.message); }
     /// ```
-    fn events(call; filter: EventFilter) -> "list of Event" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn events(host: Host; filter: EventFilter) -> "list of Event" raises "not_found, ambiguous, request" {
         let place = host.place();
         let reach = Reach::new(filter.limit, filter.since.is_some());
         let mut query = api::EventQuery {

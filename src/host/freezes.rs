@@ -3,7 +3,6 @@
 use super::{
     Host,
     place::{EnvironmentRef, ProjectRef, TenantRef},
-    time::Moment,
 };
 use crate::api;
 use std::fmt;
@@ -29,15 +28,15 @@ crate::script_type! {
     /// A deployment freeze.
     Freeze as "Freeze" shows [name, id, start, ends] {
         /// The name.
-        name: "text" = |_call, z| z.0.name.clone();
+        name: "text" = |z| z.0.name.clone();
         /// The id, e.g. `DeploymentFreezes-2`.
-        id: "text" = |_call, z| z.0.id.to_string();
+        id: "text" = |z| z.0.id.to_string();
         /// When it begins.
-        start: "Moment" = |call, z| { let host = Host::of(call)?; z.0.start.map(|at| Moment::of(&host, at)) };
+        start: "Moment" = |z, host: Host| host.moment(z.0.start);
         /// When it ends.
-        ends: "Moment" = |call, z| { let host = Host::of(call)?; z.0.end.map(|at| Moment::of(&host, at)) };
+        ends: "Moment" = |z, host: Host| host.moment(z.0.end);
         /// The whole document of the server.
-        raw: "map" = |_call, z| z.0.raw.clone();
+        raw: "map" = |z| z.0.raw.clone();
     }
 }
 
@@ -50,8 +49,7 @@ crate::functions! {
     /// let f = freeze("Project A", "Production");
     /// if f != () { print(`frozen by ${f.name} until ${f.ends}`); }
     /// ```
-    fn freeze(call, project: ProjectRef, env: EnvironmentRef; tenant: Option<TenantRef>) -> "Freeze" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn freeze(host: Host, project: ProjectRef, env: EnvironmentRef; tenant: Option<TenantRef>) -> "Freeze" raises "not_found, ambiguous, request" {
         let place = host.place();
         let now = host.now();
         host.block(async {

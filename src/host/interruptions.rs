@@ -2,9 +2,9 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     place::{EnvironmentRef, Place, ProjectRef},
     tasks::tasks_of,
-    time::Moment,
 };
 use crate::{
     api,
@@ -46,34 +46,33 @@ crate::script_type! {
     /// A task waits for a person.
     Interruption as "Interruption" shows [title, kind, task, created, url] {
         /// The id, e.g. `Interruptions-12`.
-        id: "text" = |_call, i| i.document.id.to_string();
+        id: "text" = |i| i.document.id.to_string();
         /// The title, e.g. the name of the step.
-        title: "text" = |_call, i| i.document.title.clone();
+        title: "text" = |i| i.document.title.clone();
         /// `ManualIntervention` or `GuidedFailure`.
-        kind: "text" = |_call, i| i.document.kind.clone();
+        kind: "text" = |i| i.document.kind.clone();
         /// The instructions; empty when there are none.
-        instructions: "text" = |_call, i| i.document.instructions().to_owned();
+        instructions: "text" = |i| i.document.instructions().to_owned();
         /// Whether it is still unanswered.
-        pending: "true or false" = |_call, i| i.document.is_pending;
+        pending: "true or false" = |i| i.document.is_pending;
         /// The answer: `Proceed`, `Abort`, `Retry`, ...; `()` while there is none.
-        answer: "text" = |_call, i| i.document.answer().map(str::to_owned);
+        answer: "text" = |i| i.document.answer().map(str::to_owned);
         /// The notes that were given with the answer; empty when there are none.
-        notes: "text" = |_call, i| i.document.notes().to_owned();
+        notes: "text" = |i| i.document.notes().to_owned();
         /// The username of the person who answered it; `()` while it is unanswered, and the user's id where the name may not be seen.
-        answered_by: "text" = |call, i| {
-            let host = Host::of(call)?;
+        answered_by: "text" = |i, host: Host| {
             if i.document.is_pending { None } else { host.block(async { Ok(i.place.space.responsible(&i.document).await) })? }
         };
         /// The task's id.
-        task: "text" = |_call, i| i.document.task_id.as_ref().map(ToString::to_string);
+        task: "text" = |i| i.document.task_id.as_ref().map(ToString::to_string);
         /// The teams whose members may answer; empty when everybody may who may deploy.
-        teams: "list of text" = |_call, i| i.teams.clone();
+        teams: "list of text" = |i| i.teams.clone();
         /// Since when it waits.
-        created: "Moment" = |call, i| { let host = Host::of(call)?; i.document.created.map(|at| Moment::of(&host, at)) };
+        created: "Moment" = |i, host: Host| host.moment(i.document.created);
         /// Where a person answers it.
-        url: "text" = |_call, i| i.url();
+        url: "text" = |i| i.url();
         /// The whole document of the server.
-        raw: "map" = |_call, i| i.document.raw.clone();
+        raw: "map" = |i| i.document.raw.clone();
     }
 }
 
@@ -217,11 +216,10 @@ crate::functions! {
     /// ```rhai
     /// for i in pending() { print(`${i.title}: ${i.url}`); }
     /// ```
-    fn pending(call; filter: PendingFilter) -> "list of Interruption" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn pending(host: ScriptCall; filter: PendingFilter) -> "list of Interruption" raises "not_found, ambiguous, request" {
         let place = host.place();
         let tasks = match filter.task.clone() {
-            Some(value) => Some(tasks_of(call, value)?.iter().map(|t| t.id.clone()).collect::<Vec<_>>()),
+            Some(value) => Some(tasks_of(&host, value)?.iter().map(|t| t.id.clone()).collect::<Vec<_>>()),
             None => None,
         };
         let found = host.block(async {
@@ -254,9 +252,9 @@ crate::functions! {
     /// ```rhai
     /// for i in pending() { i.approve("checked by the release train"); }
     /// ```
-    fn approve[interruption: Interruption](call, note: String) -> "Interruption" raises "refused, in_doubt, request" {
+    fn approve[interruption: Interruption](host: Host, note: String) -> "Interruption" raises "refused, in_doubt, request" {
         expect_kind(&interruption, "ManualIntervention", "guide(\"retry\")")?;
-        interruption.answer(&Host::of(call)?, &[("Notes", &note), ("Result", "Proceed")], "approved")
+        interruption.answer(&host, &[("Notes", &note), ("Result", "Proceed")], "approved")
     }
 
     /// Takes responsibility and lets the task fail.
@@ -264,9 +262,9 @@ crate::functions! {
     /// ```rhai
     /// for i in pending() { i.reject("not today"); }
     /// ```
-    fn reject[interruption: Interruption](call, note: String) -> "Interruption" raises "refused, in_doubt, request" {
+    fn reject[interruption: Interruption](host: Host, note: String) -> "Interruption" raises "refused, in_doubt, request" {
         expect_kind(&interruption, "ManualIntervention", "guide(\"fail\")")?;
-        interruption.answer(&Host::of(call)?, &[("Notes", &note), ("Result", "Abort")], "rejected")
+        interruption.answer(&host, &[("Notes", &note), ("Result", "Abort")], "rejected")
     }
 
     /// Takes responsibility and says what to do after a failure: `"retry"`, `"ignore"`, `"fail"` or `"exclude"` (the
@@ -275,7 +273,7 @@ crate::functions! {
     /// ```rhai
     /// for i in pending() { if i.kind == "GuidedFailure" { i.guide("retry"); } }
     /// ```
-    fn guide[interruption: Interruption](call, guidance: String) -> "Interruption" raises "refused, in_doubt, request" {
+    fn guide[interruption: Interruption](host: Host, guidance: String) -> "Interruption" raises "refused, in_doubt, request" {
         expect_kind(&interruption, "GuidedFailure", "approve(note)` or `.reject(note)")?;
         let word = match guidance.to_lowercase().as_str() {
             "retry" => "Retry",
@@ -286,7 +284,7 @@ crate::functions! {
                 return Err(raise(Error::new(Kind::Script, format!("guidance cannot be `{guidance}`")).help("it can be \"retry\", \"ignore\", \"fail\" or \"exclude\"")));
             }
         };
-        interruption.answer(&Host::of(call)?, &[("Notes", ""), ("Guidance", word)], word)
+        interruption.answer(&host, &[("Notes", ""), ("Guidance", word)], word)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Lists: work on many things at the same time.
 
-use super::{Host, limit::Limit};
+use super::{Host, call::ScriptCall, limit::Limit};
 use crate::engine;
 use crate::error::{Error, Kind, Result};
 use rhai::{Array, FnPtr};
@@ -47,8 +47,7 @@ crate::functions! {
     /// ```rhai
     /// parallel(["Project A", "Project B"], |p| wait(deploy(p, "latest", "Test")));
     /// ```
-    fn parallel(call, list: Array, closure: FnPtr; options: ParallelOptions) -> "list" raises "closure" {
-        let host = Host::of(call)?;
+    fn parallel(host: ScriptCall, list: Array, closure: FnPtr; options: ParallelOptions) -> "list" raises "closure" {
         let (place, limits) = (host.place(), Limit::handed_on());
         let hooks = engine::Hooks {
             clock: host.clock.clone(),
@@ -57,6 +56,6 @@ crate::functions! {
             enter: Arc::new(move || Box::new((Host::enter(place.clone()), limits()))),
         };
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
-        engine::parallel(&call.ctx, list, &closure, width, &hooks)
+        engine::parallel(&host.engine_call().ctx, list, &closure, width, &hooks)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     context::own,
     hold::{Asked, Hold},
     requeue::RequeueOptions,
@@ -11,7 +12,6 @@ use crate::{
     clock::later,
     engine::{
         choice::Name,
-        library::Call,
         options::{OptionDoc, OptionValue},
         thrown::{HostResult, Raise, ours, raise, to_dynamic},
     },
@@ -104,10 +104,10 @@ fn needed(function: &str, closure: Option<FnPtr>) -> HostResult<FnPtr> {
 }
 
 /// Calls what is done while the lock is held, up to the end of all that it starts.
-fn around(call: &Call<'_>, host: &Host, closure: &FnPtr) -> HostResult<Dynamic> {
+fn around(host: &ScriptCall<'_>, closure: &FnPtr) -> HostResult<Dynamic> {
     let begun = StartedInside::now(host);
-    let result = call.closure(closure, ());
-    begun.ended(call, host, result)
+    let result = host.closure(closure, ());
+    begun.ended(host, result)
 }
 
 impl Host {
@@ -188,11 +188,10 @@ crate::functions! {
     /// ```rhai
     /// lock("shop-database", #{wait_up_to: "15m"}, || wait(deploy("Project A", "latest", "Test")));
     /// ```
-    fn lock(call, name: Name; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
+    fn lock(host: ScriptCall, name: Name; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
         let (closure, options) = sorted("lock", options, closure)?;
         let closure = needed("lock", closure)?;
-        let host = Host::of(call)?;
-        host.with_locks(&[name.into()], &options, || around(call, &host, &closure))
+        host.with_locks(&[name.into()], &options, || around(&host, &closure))
     }
 
     /// Calls the closure while no other run holds any of the locks. They are taken in the order of their names, so that
@@ -201,12 +200,11 @@ crate::functions! {
     /// ```rhai
     /// locks(["shop-database", "payments"], || wait(deploy("Project A", "latest", "Test")));
     /// ```
-    fn locks(call, names: Vec<Name>; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
+    fn locks(host: ScriptCall, names: Vec<Name>; options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
         let (closure, options) = sorted("locks", options, closure)?;
         let closure = needed("locks", closure)?;
         let names: Vec<String> = names.into_iter().map(String::from).collect();
-        let host = Host::of(call)?;
-        host.with_locks(&names, &options, || around(call, &host, &closure))
+        host.with_locks(&names, &options, || around(&host, &closure))
     }
 
     /// From here to its end this script runs only once at a time: another run of it waits at this line, or does what
@@ -218,18 +216,17 @@ crate::functions! {
     /// only_one(#{on_busy: "skip"});
     /// wait(deploy("Project A", "latest", "Test"));
     /// ```
-    fn only_one(call; name: Dynamic, options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
-        let host = Host::of(call)?;
+    fn only_one(host: ScriptCall; name: Dynamic, options: Before, closure: Around) -> "what the closure returns" raises "lock_busy, timeout, suspended, fenced, in_doubt, closure, request" {
         if name.is_string() {
             let name: String = Name::argument("only_one", "name", name)?.into();
             let (closure, options) = sorted("only_one", options, closure)?;
             let closure = needed("only_one", closure)?;
-            return host.with_locks(&[format!("only one: {name}")], &options, || around(call, &host, &closure));
+            return host.with_locks(&[format!("only one: {name}")], &options, || around(&host, &closure));
         }
         let (closure, options) = sorted("only_one", Before(name), Around(options.0))?;
         let name = host.script_name()?;
         match closure {
-            Some(closure) => host.with_locks(&[name], &options, || around(call, &host, &closure)),
+            Some(closure) => host.with_locks(&[name], &options, || around(&host, &closure)),
             None if !crate::engine::branch().is_empty() => Err(raise(
                 Error::new(Kind::Script, "`only_one` without a closure is about the whole script, so it cannot stand in `parallel`")
                     .help("put it at the beginning of the script, or give it a closure"),
@@ -247,8 +244,7 @@ crate::functions! {
     /// ```rhai
     /// if lock_info("shop-database").held { warn("the database is being changed"); }
     /// ```
-    fn lock_info(call, name: Name) -> "map" raises "request" {
-        let host = Host::of(call)?;
+    fn lock_info(host: Host, name: Name) -> "map" raises "request" {
         let look = |_| {
             let locks = host.locks().raise()?;
             let record = host.block(locks.record(&name))?;

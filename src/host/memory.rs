@@ -3,6 +3,7 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     lock::LockOptions,
     started_inside::StartedInside,
     wait_for::{ConditionOptions, condition},
@@ -140,9 +141,8 @@ crate::functions! {
     /// ```rhai
     /// remember("last good", "2.0.0");
     /// ```
-    fn remember(call, key: String, value: Data) -> "nothing" raises "in_doubt, request" {
+    fn remember(host: Host, key: String, value: Data) -> "nothing" raises "in_doubt, request" {
         checked("remember", "key", &key)?;
-        let host = Host::of(call)?;
         let value = to_json(&value.0);
         let arguments = json!({"key": key, "value": value});
         host.change("remember", arguments, &format!("memo/{key}"), |found| {
@@ -156,9 +156,8 @@ crate::functions! {
     /// ```rhai
     /// let last = recall("last good", "1.0.0");
     /// ```
-    fn recall(call, key: String; default: Dynamic) -> "any value" raises "request" {
+    fn recall(host: Host, key: String; default: Dynamic) -> "any value" raises "request" {
         checked("recall", "key", &key)?;
-        let host = Host::of(call)?;
         let look = |_| {
             let found = host.cell(&format!("memo/{key}")).raise()?.unwrap_or_default();
             Ok((found.clone(), found))
@@ -173,9 +172,8 @@ crate::functions! {
     /// ```rhai
     /// once("announce 2.0.0", || email(#{to: "team@example.com", subject: "2.0.0 is coming", body: "Tonight."}));
     /// ```
-    fn once(call, key: String, closure: FnPtr; options: OnceOptions) -> "what the closure returned" raises "timeout, in_doubt, closure, request" {
+    fn once(host: ScriptCall, key: String, closure: FnPtr; options: OnceOptions) -> "what the closure returned" raises "timeout, in_doubt, closure, request" {
         checked("once", "key", &key)?;
-        let host = Host::of(call)?;
         if let Some(before) = host.done_before(&key, options.again_after)? {
             return Ok(to_dynamic(&before));
         }
@@ -185,8 +183,8 @@ crate::functions! {
                 return Ok(to_dynamic(&before));
             }
             let begun = StartedInside::now(&host);
-            let result = call.closure(&closure, ());
-            let result = begun.ended(call, &host, result)?;
+            let result = host.closure(&closure, ());
+            let result = begun.ended(&host, result)?;
             if holds_secret(&result) {
                 let error = Error::new(Kind::Script, "`once`: the closure returned a secret, and what it returns is kept where others read it");
                 return Err(raise(error.help("let it return something else").help(REVEAL)));
@@ -204,9 +202,8 @@ crate::functions! {
     /// ```rhai
     /// arrive("2.0.0 in Test", "shop");
     /// ```
-    fn arrive(call, name: String; who: Option<String>) -> "nothing" raises "in_doubt, request" {
+    fn arrive(host: Host, name: String; who: Option<String>) -> "nothing" raises "in_doubt, request" {
         checked("arrive", "name of a meeting point", &name)?;
-        let host = Host::of(call)?;
         let who = match who {
             Some(who) => who,
             None => host.project()?.ok_or_else(|| {
@@ -232,9 +229,8 @@ crate::functions! {
     /// arrive("2.0.0 in Test", "shop");
     /// wait_arrivals("2.0.0 in Test", ["shop"], #{timeout: "2h"});
     /// ```
-    fn wait_arrivals(call, name: String, who: Dynamic; options: ArrivalOptions) -> "list of texts" raises "timeout, request" {
+    fn wait_arrivals(host: Host, name: String, who: Dynamic; options: ArrivalOptions) -> "list of texts" raises "timeout, request" {
         checked("wait_arrivals", "name of a meeting point", &name)?;
-        let host = Host::of(call)?;
         let expected = Expected::read(who)?;
         let how = ConditionOptions { timeout: options.timeout, every: options.every, ..ConditionOptions::default() };
         let here = condition(&host, &format!("arrivals at `{name}`"), &how, || {

@@ -3,6 +3,7 @@
 //! [`Host`] is the state of one run; functions reach it through the engine's tag. Whatever changes something outside
 //! goes through [`effect`]; whatever waits goes through [`wait`].
 
+mod call;
 pub mod check;
 pub mod context;
 pub mod ctx;
@@ -58,10 +59,10 @@ use crate::{
     clock::Clock,
     engine::{
         docs::{self, Entry},
-        library::{Call, Library, LibraryBuilder},
+        library::{Library, LibraryBuilder},
         thrown::{HostResult, Raise},
     },
-    error::{Error, Result},
+    error::Result,
     event::{Events, Level, What},
     mail::Mailer,
     secrets::{Redactor, Secret},
@@ -212,11 +213,6 @@ impl Host {
         })
     }
 
-    /// The host of the run that makes this call.
-    pub fn of(call: &Call<'_>) -> HostResult<Self> {
-        call.state().ok_or_else(|| Error::bug(format!("`{}` was called in an engine without a host", call.function))).raise()
-    }
-
     /// Server and space that this thread means now.
     pub fn place(&self) -> Place {
         PLACES.with_borrow(|places| places.last().cloned()).unwrap_or_else(|| self.home.clone())
@@ -302,11 +298,6 @@ impl Host {
     /// The value of a parameter that was given, by its name without case.
     pub fn given(&self, name: &str) -> Option<Value> {
         self.params.lock().iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
-    }
-
-    /// The Octopus client of the place meant now.
-    pub fn octopus(&self) -> api::SpaceClient {
-        self.place().space.clone()
     }
 }
 

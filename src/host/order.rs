@@ -1,7 +1,7 @@
 //! A graph of things to start, each when what it needs is done.
 
 use super::{
-    Host,
+    call::ScriptCall,
     limit::Limit,
     retry::{as_error, with_place},
     tasks::{Task, tasks_of},
@@ -92,8 +92,7 @@ crate::functions! {
     /// in_order(#{"Project A": [], "Project B": [], "Project C": ["Project A", "Project B"]},
     ///     |project| deploy(project, "latest", "Test"));
     /// ```
-    fn in_order(call, graph: Map, start: FnPtr; options: OrderOptions) -> "map" raises "timeout, deployment_failed, closure, request" {
-        let host = Host::of(call)?;
+    fn in_order(host: ScriptCall, graph: Map, start: FnPtr; options: OrderOptions) -> "map" raises "timeout, deployment_failed, closure, request" {
         let needs = needs(&graph)?;
         host.emit(What::Planned { tasks: needs.len() });
         let limit = Limit::at(&host, later(host.now(), options.timeout)).of("in_order");
@@ -106,7 +105,7 @@ crate::functions! {
         let mut all: Vec<Task> = Vec::new();
         let late = |results: &Map, open: &[Task]| {
             let left = needs.keys().filter(|name| !results.contains_key(name.as_str())).cloned().collect();
-            HostResult::Ok(raise(too_late(call, &host, "in_order", options.timeout, open, left)?))
+            HostResult::Ok(raise(too_late(&host, "in_order", options.timeout, open, left)?))
         };
         loop {
             let ready: Vec<String> = needs
@@ -116,7 +115,7 @@ crate::functions! {
                 .take(width.saturating_sub(running.len()))
                 .collect();
             for name in ready {
-                let value: Dynamic = match limit.around(|| call.closure(&start, (name.clone(),))) {
+                let value: Dynamic = match limit.around(|| host.closure(&start, (name.clone(),))) {
                     Err(error) if is_final(&error) => return Err(error),
                     Err(error) if Limit::has_passed(&error) => return Err(late(&results, &all)?),
                     Err(error) => {
@@ -126,7 +125,7 @@ crate::functions! {
                     }
                     Ok(value) => value,
                 };
-                let tasks = tasks_of(call, value.clone())?;
+                let tasks = tasks_of(&host, value.clone())?;
                 results.insert(name.as_str().into(), value);
                 all.extend(tasks.iter().cloned());
                 running.insert(name, tasks);
@@ -148,7 +147,7 @@ crate::functions! {
             let open: Vec<Task> = running.values().flatten().filter(|t| !t.last().is_completed()).cloned().collect();
             let left = limit.now_at(&host).duration_since(host.now()).max(SignedDuration::ZERO);
             let wait = WaitOptions { timeout: left, ..WaitOptions::default() };
-            if !for_tasks(call, &host, &open, &wait, Until::Any)? {
+            if !for_tasks(&host, &open, &wait, Until::Any)? {
                 return Err(late(&results, &open)?);
             }
         }

@@ -1,6 +1,6 @@
 //! What a script gives to the outside: output variables, artifacts, notes, progress.
 
-use super::{Host, context::SecretText, tasks::tasks_of};
+use super::{Host, call::ScriptCall, context::SecretText, tasks::tasks_of};
 use crate::{
     engine::{
         options::Shown,
@@ -86,10 +86,9 @@ crate::functions! {
     /// let t = wait(deploy("Project A", "latest", "Test"));
     /// print(outputs(t));
     /// ```
-    fn outputs(call, task: Dynamic) -> "map" raises "not_found, request" {
-        let host = Host::of(call)?;
+    fn outputs(host: ScriptCall, task: Dynamic) -> "map" raises "not_found, request" {
         let mut all = Map::new();
-        for task in tasks_of(call, task)? {
+        for task in tasks_of(&host, task)? {
             let (space, found) = (&task.place.space, (&task.deployment, &task.runbook_run));
             let found = match found {
                 (Some(deployment), _) => host.block(space.output_variables(deployment))?,
@@ -116,8 +115,7 @@ crate::functions! {
     /// ```rhai
     /// output("Version", deployed("Project A", "Test").release);
     /// ```
-    fn output(call, name: String, value: Dynamic; options: OutputOptions) -> "nothing" {
-        let host = Host::of(call)?;
+    fn output(host: Host, name: String, value: Dynamic; options: OutputOptions) -> "nothing" {
         let name = checked(plain(&host, "output", name)?)?;
         if holds_secret(&value) && !options.masked {
             let error = Error::new(Kind::Script, format!("`output`: the value of `{name}` holds a secret"));
@@ -133,8 +131,7 @@ crate::functions! {
     /// ```rhai
     /// output_secret("Token", secret("Token"));
     /// ```
-    fn output_secret(call, name: String, value: SecretText; options: SecretOutputOptions) -> "nothing" {
-        let host = Host::of(call)?;
+    fn output_secret(host: Host, name: String, value: SecretText; options: SecretOutputOptions) -> "nothing" {
         let (name, value) = (checked(plain(&host, "output_secret", name)?)?, value.into_text());
         host.secrets.learn(&value);
         if let Some(recorder) = &host.recorder {
@@ -150,8 +147,7 @@ crate::functions! {
     /// ```rhai
     /// artifact("today.csv", report(deployments(#{since: ago("24h")}), #{format: "csv"}));
     /// ```
-    fn artifact(call, name: String, text: String; options: ArtifactOptions) -> "text" {
-        let host = Host::of(call)?;
+    fn artifact(host: Host, name: String, text: String; options: ArtifactOptions) -> "text" {
         let name = plain(&host, "artifact", name)?;
         let text = whole(&host, "artifact", &format!("text of `{name}`"), text, options.masked)?;
         let path = write(&host, &name, &text)?;
@@ -164,8 +160,8 @@ crate::functions! {
     /// ```rhai
     /// highlight("the train has left");
     /// ```
-    fn highlight(call, text: Shown) -> "nothing" {
-        Host::of(call)?.note(Level::Highlight, text.0);
+    fn highlight(host: Host, text: Shown) -> "nothing" {
+        host.note(Level::Highlight, text.0);
         Ok(())
     }
 
@@ -174,8 +170,8 @@ crate::functions! {
     /// ```rhai
     /// warn("no ticket was given");
     /// ```
-    fn warn(call, text: Shown) -> "nothing" {
-        Host::of(call)?.note(Level::Warning, text.0);
+    fn warn(host: Host, text: Shown) -> "nothing" {
+        host.note(Level::Warning, text.0);
         Ok(())
     }
 
@@ -184,8 +180,8 @@ crate::functions! {
     /// ```rhai
     /// verbose("looking at the dashboard");
     /// ```
-    fn verbose(call, text: Shown) -> "nothing" {
-        Host::of(call)?.note(Level::Verbose, text.0);
+    fn verbose(host: Host, text: Shown) -> "nothing" {
+        host.note(Level::Verbose, text.0);
         Ok(())
     }
 
@@ -194,8 +190,8 @@ crate::functions! {
     /// ```rhai
     /// progress(50, "half of the tenants");
     /// ```
-    fn progress(call, percent: i64, text: Shown) -> "nothing" {
-        Host::of(call)?.emit(What::Progress { percent: percent.clamp(0, 100) as u8, text: text.0 });
+    fn progress(host: Host, percent: i64, text: Shown) -> "nothing" {
+        host.emit(What::Progress { percent: percent.clamp(0, 100) as u8, text: text.0 });
         Ok(())
     }
 }

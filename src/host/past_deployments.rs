@@ -7,7 +7,7 @@ use super::{
     Host,
     place::{EnvironmentRef, Place, ProjectRef, TenantRef},
     rows::{Reach, RowLimit, Rows},
-    time::{Moment, When},
+    time::When,
 };
 use crate::{
     api::{self, DeploymentId, ProjectId, ReleaseId, TaskId, TaskState},
@@ -83,37 +83,37 @@ crate::script_type! {
     /// A deployment with its outcome.
     Deployment as "Deployment" shows [project, release, env, tenant, state, created, duration, deployed_by] {
         /// The id, e.g. `Deployments-901`.
-        id: "text" = |_call, d| d.id.to_string();
+        id: "text" = |d| d.id.to_string();
         /// The project's name.
-        project: "text" = |_call, d| d.project.clone();
+        project: "text" = |d| d.project.clone();
         /// The release's version.
-        release: "text" = |_call, d| d.release.clone();
+        release: "text" = |d| d.release.clone();
         /// The environment's name.
-        env: "text" = |_call, d| d.env.clone();
+        env: "text" = |d| d.env.clone();
         /// The tenant's name; `()` when there is none.
-        tenant: "text" = |_call, d| d.tenant.clone();
+        tenant: "text" = |d| d.tenant.clone();
         /// The state of its task: `Success`, `Failed`, ...; `()` when the server no longer has the task.
-        state: "text" = |_call, d| d.outcome.as_ref().map(|outcome| outcome.state.clone());
+        state: "text" = |d| d.outcome.as_ref().map(|outcome| outcome.state.clone());
         /// When it was created.
-        created: "Moment" = |call, d| { let host = Host::of(call)?; d.created.map(|at| Moment::of(&host, at)) };
+        created: "Moment" = |d, host: Host| host.moment(d.created);
         /// When it first started; `()` before that.
-        started: "Moment" = |call, d| { let host = Host::of(call)?; d.outcome.as_ref().and_then(|outcome| outcome.started).map(|at| Moment::of(&host, at)) };
+        started: "Moment" = |d, host: Host| host.moment(d.outcome.as_ref().and_then(|outcome| outcome.started));
         /// When it was complete; `()` before that.
-        ended: "Moment" = |call, d| { let host = Host::of(call)?; d.outcome.as_ref().and_then(|outcome| outcome.ended).map(|at| Moment::of(&host, at)) };
+        ended: "Moment" = |d, host: Host| host.moment(d.outcome.as_ref().and_then(|outcome| outcome.ended));
         /// From start to end; `()` while it is open.
-        duration: "duration" = |_call, d| d.outcome.as_ref().and_then(|outcome| outcome.started.zip(outcome.ended)).map(|(from, to)| to.duration_since(from));
+        duration: "duration" = |d| d.outcome.as_ref().and_then(|outcome| outcome.started.zip(outcome.ended)).map(|(from, to)| to.duration_since(from));
         /// Who deployed it.
-        deployed_by: "text" = |_call, d| d.deployed_by.clone();
+        deployed_by: "text" = |d| d.deployed_by.clone();
         /// Its comment.
-        comments: "text" = |_call, d| d.comments.clone();
+        comments: "text" = |d| d.comments.clone();
         /// The server's error message; empty when there is none.
-        error: "text" = |_call, d| d.outcome.as_ref().map_or_else(String::new, |outcome| outcome.error.to_string());
+        error: "text" = |d| d.outcome.as_ref().map_or_else(String::new, |outcome| outcome.error.to_string());
         /// The task's id.
-        task: "text" = |_call, d| d.task.to_string();
+        task: "text" = |d| d.task.to_string();
         /// Where a person looks at it.
-        url: "text" = |_call, d| d.place.space.task_url(&d.task);
+        url: "text" = |d| d.place.space.task_url(&d.task);
         /// The whole document of the server.
-        raw: "map" = |_call, d| d.raw.0.document(d.raw.1);
+        raw: "map" = |d| d.raw.0.document(d.raw.1);
     }
 }
 

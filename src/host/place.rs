@@ -90,9 +90,9 @@ crate::script_type! {
     /// A space of an Octopus Server. Every function that takes names is also a method of it: `space("Ops").deploy(...)`.
     Place as "Space" shows [name, id] {
         /// The name.
-        name: "text" = |_call, p| p.space.space().name.clone();
+        name: "text" = |p| p.space.space().name.clone();
         /// The id, e.g. `Spaces-1`.
-        id: "text" = |_call, p| p.space.space().id.to_string();
+        id: "text" = |p| p.space.space().id.to_string();
     }
 }
 

@@ -24,19 +24,19 @@ crate::script_type! {
     /// `"Project A" in projects()`. So are environments, tenants, freezes and spaces.
     Project as "Project" shows [name, id, slug, description, disabled, tenanted] {
         /// The name.
-        name: "text" = |_call, p| p.0.name.clone();
+        name: "text" = |p| p.0.name.clone();
         /// The id, e.g. `Projects-21`.
-        id: "text" = |_call, p| p.0.id.to_string();
+        id: "text" = |p| p.0.id.to_string();
         /// The slug, e.g. `project-a`.
-        slug: "text" = |_call, p| p.0.slug.clone();
+        slug: "text" = |p| p.0.slug.clone();
         /// What it is for.
-        description: "text" = |_call, p| p.0.description.clone();
+        description: "text" = |p| p.0.description.clone();
         /// Whether it is disabled.
-        disabled: "true or false" = |_call, p| p.0.is_disabled;
+        disabled: "true or false" = |p| p.0.is_disabled;
         /// Whether its deployments need a tenant: `Untenanted`, `TenantedOrUntenanted` or `Tenanted`.
-        tenanted: "text" = |_call, p| TENANTED.give(p.0.tenanted_deployment_mode.as_str());
+        tenanted: "text" = |p| TENANTED.give(p.0.tenanted_deployment_mode.as_str());
         /// The whole document of the server.
-        raw: "map" = |_call, p| p.0.raw.clone();
+        raw: "map" = |p| p.0.raw.clone();
     }
 }
 
@@ -60,8 +60,7 @@ crate::functions! {
     /// ```rhai
     /// for p in projects(#{name: "project"}) { print(p.name); }
     /// ```
-    fn projects(call; filter: ProjectFilter) -> "list of Project" raises "not_found, request" {
-        let host = Host::of(call)?;
+    fn projects(host: Host; filter: ProjectFilter) -> "list of Project" raises "not_found, request" {
         let place = host.place();
         let found = host.block(async {
             let group = match &filter.group {
@@ -80,8 +79,7 @@ crate::functions! {
     /// ```rhai
     /// print(project("Project A").slug);
     /// ```
-    fn project(call, name: ProjectRef) -> "Project" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn project(host: Host, name: ProjectRef) -> "Project" raises "not_found, ambiguous, request" {
         let place = host.place();
         host.block(place.project(&name)).map(Project)
     }

@@ -63,23 +63,23 @@ crate::script_type! {
     /// A release that is live in one environment and could go on to another.
     Promotable as "Promotable" shows [project, tenant, release, from, to, replaces, blocked_by] {
         /// The project's name.
-        project: "text" = |_call, p| p.plan.project.name.clone();
+        project: "text" = |p| p.plan.project.name.clone();
         /// The version that would be deployed.
-        release: "text" = |_call, p| p.plan.release.version.clone();
+        release: "text" = |p| p.plan.release.version.clone();
         /// The tenant's name; `()` when there is none.
-        tenant: "text" = |_call, p| p.plan.tenant.as_ref().map(|t| t.name.clone());
+        tenant: "text" = |p| p.plan.tenant.as_ref().map(|t| t.name.clone());
         /// The environment it is live in.
-        from: "text" = |_call, p| p.from.clone();
+        from: "text" = |p| p.from.clone();
         /// The environment it would go to.
-        to: "text" = |_call, p| p.plan.environment.name.clone();
+        to: "text" = |p| p.plan.environment.name.clone();
         /// The version that is live there now; `()` when there is none.
-        replaces: "text" = |_call, p| p.replaces.clone();
+        replaces: "text" = |p| p.replaces.clone();
         /// Why it may not be deployed: the lifecycle, a blocked progression, a freeze, a prompted variable that needs a value, ...; `()` when
         /// it may.
-        blocked_by: "text" = |_call, p| p.obstacles.shown();
+        blocked_by: "text" = |p| p.obstacles.shown();
         /// The names of prompted variables that need a value: `row.deploy(#{variables: #{...}})` gives it. Empty when something else is in
         /// the way too.
-        needs: "list of text" = |_call, p| p.obstacles.needs();
+        needs: "list of text" = |p| p.obstacles.needs();
     }
 }
 
@@ -317,8 +317,7 @@ crate::functions! {
     ///     if row.blocked_by == () { row.deploy(); }
     /// }
     /// ```
-    fn promotable(call, from: EnvironmentRef, to: EnvironmentRef; options: PromotableOptions) -> "list of Promotable" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn promotable(host: Host, from: EnvironmentRef, to: EnvironmentRef; options: PromotableOptions) -> "list of Promotable" raises "not_found, ambiguous, request" {
         let place = host.place();
         let found = host.block(find(&host, &place, &from, &to, &options))?;
         Ok(found.into_iter().map(Dynamic::from).collect::<Array>())
@@ -332,8 +331,8 @@ crate::functions! {
     /// ```rhai
     /// wait(promotable("Test", "Production").map(|row| row.deploy()));
     /// ```
-    fn deploy[row: Promotable](call; options: Box<RowOptions>) -> "Task" raises "not_found, refused, in_doubt, fenced, request" {
-        go(&Host::of(call)?, &row, &(*options).into())
+    fn deploy[row: Promotable](host: Host; options: Box<RowOptions>) -> "Task" raises "not_found, refused, in_doubt, fenced, request" {
+        go(&host, &row, &(*options).into())
     }
 
     /// Deploys the release of `project` that is live in `from` to `to` and returns the task.
@@ -341,8 +340,8 @@ crate::functions! {
     /// ```rhai
     /// wait(promote("Project A", "Test", "Production"));
     /// ```
-    fn promote(call, project: ProjectRef, from: EnvironmentRef, to: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let (host, options) = (Host::of(call)?, DeployOptions::from(*options));
+    fn promote(host: Host, project: ProjectRef, from: EnvironmentRef, to: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+        let options = DeployOptions::from(*options);
         let plan = host.plan_promotion(&project, &from, &to, &options)?;
         host.start(&plan, &options, "promote")
     }
@@ -352,8 +351,8 @@ crate::functions! {
     /// ```rhai
     /// wait(redeploy("Project A", "Test"));
     /// ```
-    fn redeploy(call, project: ProjectRef, env: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let (host, options) = (Host::of(call)?, DeployOptions::from(*options));
+    fn redeploy(host: Host, project: ProjectRef, env: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+        let options = DeployOptions::from(*options);
         let (plan, deployment) = host.live_plan(&project, &env, &options)?;
         let options = host.as_before(&plan.place, &deployment, &options)?;
         host.start(&plan, &options, "redeploy")
@@ -367,8 +366,7 @@ crate::functions! {
     /// wait(deploy("Project A", "2.0.0", "Test"));
     /// wait(rollback("Project A", "Test"));
     /// ```
-    fn rollback(call, project: ProjectRef, env: EnvironmentRef; options: Box<RollbackOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let host = Host::of(call)?;
+    fn rollback(host: Host, project: ProjectRef, env: EnvironmentRef; options: Box<RollbackOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let (skip_missing, deploy) = (options.skip_missing, DeployOptions::from(*options));
         let (mut plan, live) = host.live_plan(&project, &env, &deploy)?;
         let earlier = host.block(plan.spot().before(&live))?;

@@ -5,6 +5,7 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     deployments::{DeployOptions, Plan},
     history::Success,
     place::{Place, Ref, TargetRef},
@@ -18,7 +19,6 @@ use crate::{
     clock::text,
     engine::{
         choice::{Decide, OneOrMore},
-        library::Call,
         thrown::{HostResult, message, stops},
     },
     error::{Error, Result},
@@ -122,7 +122,7 @@ impl Undone {
 
 /// Takes back the deployments of one saga.
 pub struct Undo<'a> {
-    host: &'a Host,
+    host: &'a ScriptCall<'a>,
     how: HowBack,
     /// The tasks of the saga.
     own: Vec<Task>,
@@ -153,7 +153,7 @@ enum Verdict {
 
 impl<'a> Undo<'a> {
     /// The undo of what these tasks did.
-    pub fn new(host: &'a Host, how: HowBack, own: Vec<Task>) -> Self {
+    pub fn new(host: &'a ScriptCall<'a>, how: HowBack, own: Vec<Task>) -> Self {
         Self { host, how, own, back: RefCell::default() }
     }
 
@@ -168,7 +168,7 @@ impl<'a> Undo<'a> {
     }
 
     /// Takes one deployment back. An error is what ends the run meanwhile.
-    pub fn put_back(&self, call: &Call<'_>, step: &Deployed, undone: &mut Undone) -> HostResult<()> {
+    pub fn put_back(&self, step: &Deployed, undone: &mut Undone) -> HostResult<()> {
         let (host, last, title) = (self.host, step.task.last(), &step.task.subject.title);
         if last.start_time.is_none() {
             return Ok(()); // it never began
@@ -200,7 +200,7 @@ impl<'a> Undo<'a> {
         // A cancelled run leaves it alone: half an undo is worse than a whole one.
         host.started.lock().retain(|other| other.id != task.id);
         let wait = WaitOptions { timeout: self.how.timeout, on_interrupt: self.how.on_interrupt.clone(), ..WaitOptions::default() };
-        let waited = for_tasks(call, host, std::slice::from_ref(&task), &wait, Until::All);
+        let waited = for_tasks(host, std::slice::from_ref(&task), &wait, Until::All);
         let way = format!("going back to {version}");
         let problem = match waited {
             Err(error) if stops(&error) => {

@@ -18,8 +18,7 @@ crate::functions! {
     /// ```rhai
     /// print(get("projects?take=1").TotalResults);
     /// ```
-    fn get(call, path: String) -> "map" raises "not_found, request" {
-        let host = Host::of(call)?;
+    fn get(host: Host, path: String) -> "map" raises "not_found, request" {
         let place = host.place();
         host.block(place.space.read(&path))
     }
@@ -30,8 +29,8 @@ crate::functions! {
     /// ```rhai
     /// post("projectgroups", #{Name: "Made by a script"});
     /// ```
-    fn post(call, path: String; body: Option<Data>) -> "map" raises "not_found, refused, in_doubt, request" {
-        send(&Host::of(call)?, "POST", &path, body.as_ref().map(|body| &body.0))
+    fn post(host: Host, path: String; body: Option<Data>) -> "map" raises "not_found, refused, in_doubt, request" {
+        send(&host, "POST", &path, body.as_ref().map(|body| &body.0))
     }
 
     /// Sends a whole document to the API with PUT: get it, change it, put it back.
@@ -41,8 +40,8 @@ crate::functions! {
     /// g.Description = "seen";
     /// put("projectgroups/ProjectGroups-1", g);
     /// ```
-    fn put(call, path: String, body: Data) -> "map" raises "not_found, refused, in_doubt, request" {
-        send(&Host::of(call)?, "PUT", &path, Some(&body.0))
+    fn put(host: Host, path: String, body: Data) -> "map" raises "not_found, refused, in_doubt, request" {
+        send(&host, "PUT", &path, Some(&body.0))
     }
 
     /// Deletes something through the API.
@@ -51,8 +50,8 @@ crate::functions! {
     /// let g = post("projectgroups", #{Name: "Not for long"});
     /// delete(`projectgroups/${g.Id}`);
     /// ```
-    fn delete(call, path: String) -> "map" raises "not_found, refused, in_doubt, request" {
-        send(&Host::of(call)?, "DELETE", &path, None)
+    fn delete(host: Host, path: String) -> "map" raises "not_found, refused, in_doubt, request" {
+        send(&host, "DELETE", &path, None)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     place::{ChannelRef, Place, ProjectRef, ReleaseRef},
     rows::{Reach, RowLimit},
-    time::Moment,
 };
 use crate::{
     api::{
@@ -44,24 +44,23 @@ crate::script_type! {
     /// text looks like a version (`"1.10.0" > "1.9.0"`), and a pre-release comes before its release.
     Release as "Release" shows [project, version, created] {
         /// The version.
-        version: "text" = |_call, r| r.release.version.clone();
+        version: "text" = |r| r.release.version.clone();
         /// The id, e.g. `Releases-501`.
-        id: "text" = |_call, r| r.release.id.to_string();
+        id: "text" = |r| r.release.id.to_string();
         /// The project's name.
-        project: "text" = |_call, r| r.project.clone();
+        project: "text" = |r| r.project.clone();
         /// The channel's name. Asks the server.
-        channel: "text" = |call, r| {
-            let host = Host::of(call)?;
+        channel: "text" = |r, host: Host| {
             match &r.release.channel_id { Some(id) => Some(host.block(r.place.space.channel(id))?.name), None => None }
         };
         /// The release notes; empty when there are none.
-        notes: "text" = |_call, r| r.release.release_notes.clone();
+        notes: "text" = |r| r.release.release_notes.clone();
         /// When it was created.
-        created: "Moment" = |call, r| { let host = Host::of(call)?; r.release.assembled.map(|at| Moment::of(&host, at)) };
+        created: "Moment" = |r, host: Host| host.moment(r.release.assembled);
         /// Whether its progression is blocked. Asks the server.
-        blocked: "true or false" = |call, r| { let host = Host::of(call)?; host.block(r.place.space.is_blocked(&r.release.id))? };
+        blocked: "true or false" = |r, host: Host| host.block(r.place.space.is_blocked(&r.release.id))?;
         /// The whole document of the server.
-        raw: "map" = |_call, r| r.release.raw.clone();
+        raw: "map" = |r| r.release.raw.clone();
     }
 }
 
@@ -205,8 +204,7 @@ crate::functions! {
     /// ```rhai
     /// print(latest("Project A").version);
     /// ```
-    fn latest(call, project: ProjectRef; options: LatestOptions) -> "Release" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn latest(host: Host, project: ProjectRef; options: LatestOptions) -> "Release" raises "not_found, ambiguous, request" {
         let place = host.place();
         let project = host.block(place.project(&project))?;
         let range = options.range.as_ref().map(ToString::to_string);
@@ -219,8 +217,7 @@ crate::functions! {
     /// ```rhai
     /// for r in releases("Project A", #{range: ">=1 <2"}) { print(r.version); }
     /// ```
-    fn releases(call, project: ProjectRef; options: ReleaseFilter) -> "list of Release" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn releases(host: Host, project: ProjectRef; options: ReleaseFilter) -> "list of Release" raises "not_found, ambiguous, request" {
         let place = host.place();
         let reach = Reach::new(options.limit, options.range.is_some());
         // A range must be looked for among all of them.
@@ -245,8 +242,7 @@ crate::functions! {
     /// ```rhai
     /// print(release("Project A", "1.1.0").created);
     /// ```
-    fn release(call, project: ProjectRef, version: ReleaseRef; options: ReleaseOptions) -> "Release" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn release(host: Host, project: ProjectRef, version: ReleaseRef; options: ReleaseOptions) -> "Release" raises "not_found, ambiguous, request" {
         let place = host.place();
         let project = host.block(place.project(&project))?;
         let release = host.choose(&place, &project, version.as_str(), options.channel.as_ref())?;
@@ -261,8 +257,7 @@ crate::functions! {
     /// let r = create_release("Project A", #{version: "2.1.0", notes: "made by a script"});
     /// wait(deploy("Project A", r, "Development"));
     /// ```
-    fn create_release(call, project: ProjectRef; options: CreateOptions) -> "Release" raises "not_found, refused, in_doubt, request" {
-        let host = Host::of(call)?;
+    fn create_release(host: Host, project: ProjectRef; options: CreateOptions) -> "Release" raises "not_found, refused, in_doubt, request" {
         let place = host.place();
         let project = host.block(place.project(&project))?;
         let there = match &options.version {
@@ -282,9 +277,8 @@ crate::functions! {
     /// ```rhai
     /// block(latest("Project A"), "memory leak, see ticket 4711");
     /// ```
-    fn block(call, release: Dynamic, reason: Name) -> "nothing" raises "not_found, refused, in_doubt, request" {
-        let host = Host::of(call)?;
-        let release = expect_release(call.function, release)?;
+    fn block(host: ScriptCall, release: Dynamic, reason: Name) -> "nothing" raises "not_found, refused, in_doubt, request" {
+        let release = expect_release(host.function(), release)?;
         host.effect("block", &release.release.id.to_string().into(), |_| async { release.place.space.block(&release.release.id, &reason).await })
     }
 
@@ -295,9 +289,8 @@ crate::functions! {
     /// block(r, "wait for the fix");
     /// unblock(r);
     /// ```
-    fn unblock(call, release: Dynamic) -> "nothing" raises "not_found, refused, in_doubt, request" {
-        let host = Host::of(call)?;
-        let release = expect_release(call.function, release)?;
+    fn unblock(host: ScriptCall, release: Dynamic) -> "nothing" raises "not_found, refused, in_doubt, request" {
+        let release = expect_release(host.function(), release)?;
         host.effect("unblock", &release.release.id.to_string().into(), |_| async { release.place.space.unblock(&release.release.id).await })
     }
 }

@@ -139,8 +139,7 @@ crate::functions! {
     /// ```rhai
     /// if window("Mon-Fri 08:00-18:00", "Europe/Berlin") { requeue("22:00 Europe/Berlin"); }
     /// ```
-    fn requeue(call, when: When; options: RequeueOptions) -> "Task" raises "suspended, not_found, refused, in_doubt, request" {
-        let host = Host::of(call)?;
+    fn requeue(host: Host, when: When; options: RequeueOptions) -> "Task" raises "suspended, not_found, refused, in_doubt, request" {
         let at = when.resolve(&host)?;
         host.requeue(at, &options)
     }

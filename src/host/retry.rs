@@ -1,6 +1,6 @@
 //! Trying again, and looking at an error instead of ending.
 
-use super::{Host, limit::Limit, started_inside::StartedInside};
+use super::{call::ScriptCall, limit::Limit, started_inside::StartedInside};
 use crate::{
     clock::later,
     engine::thrown::{innermost, is_final, message, ours, raise, stops, to_map},
@@ -31,8 +31,7 @@ crate::functions! {
     /// ```rhai
     /// let t = retry(3, || wait(deploy("Project A", "latest", "Test")));
     /// ```
-    fn retry(call, times: i64, closure: FnPtr; options: RetryOptions) -> "what the closure returns" raises "closure" {
-        let host = Host::of(call)?;
+    fn retry(host: ScriptCall, times: i64, closure: FnPtr; options: RetryOptions) -> "what the closure returns" raises "closure" {
         if times < 1 {
             return Err(raise(Error::new(Kind::Script, format!("`retry` needs at least one try; got {times}"))));
         }
@@ -40,8 +39,8 @@ crate::functions! {
         let mut attempt = 1;
         loop {
             let begun = StartedInside::now(&host);
-            let result = call.closure(&closure, ());
-            match begun.ended(call, &host, result) {
+            let result = host.closure(&closure, ());
+            match begun.ended(&host, result) {
                 Ok(value) => break Ok(value),
                 Err(error) if attempt >= times || is_final(&error) || Limit::has_passed(&error) => break Err(error),
                 Err(error) => {
@@ -63,8 +62,8 @@ crate::functions! {
     /// let r = attempt(|| wait(deploy("Project A", "latest", "Test")));
     /// if !r.ok { print(r.error.message); }
     /// ```
-    fn attempt(call, closure: FnPtr) -> "map" {
-        match call.closure(&closure, ()) {
+    fn attempt(host: ScriptCall, closure: FnPtr) -> "map" {
+        match host.closure(&closure, ()) {
             Ok(value) => Ok(Map::from_iter([("ok".into(), true.into()), ("value".into(), value)])),
             Err(error) if is_final(&error) => Err(error),
             Err(error) => Ok(Map::from_iter([("ok".into(), false.into()), ("error".into(), caught(&error))])),
@@ -77,14 +76,14 @@ crate::functions! {
     /// ```rhai
     /// finally(|| print("working"), || print("tidying up"));
     /// ```
-    fn finally(call, work: FnPtr, cleanup: FnPtr) -> "what the first closure returns" raises "closure" {
-        let done = call.closure(&work, ());
+    fn finally(host: ScriptCall, work: FnPtr, cleanup: FnPtr) -> "what the first closure returns" raises "closure" {
+        let done = host.closure(&work, ());
         // `requeue` ends the run because the script says so, as `exit` does.
         let ends_itself = |error: &EvalAltResult| ours(error).is_some_and(|error| error.fact("at").is_some());
         if done.as_ref().is_err_and(|error| stops(error) && !ends_itself(error)) {
             return done;
         }
-        let tidied = call.tidying(|| call.closure(&cleanup, ()));
+        let tidied = host.tidying(|| host.closure(&cleanup, ()));
         done.and_then(|value| tidied.map(|_| value))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     limit::Limit,
     retry::{as_error, with_place},
     tasks::{Task, tasks_of},
@@ -45,15 +46,15 @@ crate::script_type! {
     /// How a rollout went for one item.
     Outcome as "Outcome" shows [item, wave, state, error] {
         /// The item, e.g. a tenant's name.
-        item: "text" = |_call, o| o.item.clone();
+        item: "text" = |o| o.item.clone();
         /// `Success`, `Failed`, ..., or `NotStarted`.
-        state: "text" = |_call, o| OUTCOMES.give(&o.state);
+        state: "text" = |o| OUTCOMES.give(&o.state);
         /// The wave it was in, from 1.
-        wave: "whole number" = |_call, o| o.wave;
+        wave: "whole number" = |o| o.wave;
         /// The task; `()` when none was started.
-        task: "Task" = |_call, o| o.task.clone();
+        task: "Task" = |o| o.task.clone();
         /// Why it failed; empty when it did not.
-        error: "text" = |_call, o| o.error.clone();
+        error: "text" = |o| o.error.clone();
     }
 }
 
@@ -96,8 +97,7 @@ crate::functions! {
     /// rollout(["Project A", "Project B", "Project C"], |p| deploy(p, "latest", "Test"),
     ///     #{canary: 1, bake: "10m", width: 2, max_failures: 1});
     /// ```
-    fn rollout(call, items: Array, start: FnPtr; options: RolloutOptions) -> "list of Outcome" raises "deployment_failed, closure, request" {
-        let host = Host::of(call)?;
+    fn rollout(host: ScriptCall, items: Array, start: FnPtr; options: RolloutOptions) -> "list of Outcome" raises "deployment_failed, closure, request" {
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
         let waves = waves(items, usize::try_from(options.canary).unwrap_or(0));
         host.emit(What::Planned { tasks: waves.iter().map(Vec::len).sum() });
@@ -113,7 +113,7 @@ crate::functions! {
             let number = index as i64 + 1;
             let late = |queue: &VecDeque<Dynamic>, open: &[Task]| {
                 let left = queue.iter().chain(waves.iter().flatten()).map(shown).collect();
-                HostResult::Ok(raise(too_late(call, &host, "rollout", options.timeout, open, left)?))
+                HostResult::Ok(raise(too_late(&host, "rollout", options.timeout, open, left)?))
             };
             if stopped {
                 outcomes.extend(wave.into_iter().map(|item| not_started(&item, number)));
@@ -126,7 +126,7 @@ crate::functions! {
             let mut running: Vec<(String, Vec<Task>)> = Vec::new();
             loop {
                 while running.len() < width && failed <= budget && let Some(item) = queue.pop_front() {
-                    let started = limit.around(|| call.closure(&start, (item.clone(),))).and_then(|value| tasks_of(call, value));
+                    let started = limit.around(|| host.closure(&start, (item.clone(),))).and_then(|value| tasks_of(&host, value));
                     match started {
                         Ok(tasks) => running.push((shown(&item), tasks)),
                         Err(error) if is_final(&error) => return Err(error),
@@ -166,7 +166,7 @@ crate::functions! {
                 let open: Vec<Task> = running.iter().flat_map(|(_, t)| t).filter(|t| !t.last().is_completed()).cloned().collect();
                 let left = limit.now_at(&host).duration_since(host.now()).max(SignedDuration::ZERO);
                 let wait = WaitOptions { timeout: left, ..WaitOptions::default() };
-                if !for_tasks(call, &host, &open, &wait, Until::Any)? {
+                if !for_tasks(&host, &open, &wait, Until::Any)? {
                     return Err(late(&queue, &open)?);
                 }
             }

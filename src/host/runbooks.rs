@@ -101,7 +101,7 @@ crate::functions! {
     /// ```rhai
     /// wait(run_runbook("Project A", "Smoke test", "Test"));
     /// ```
-    fn run_runbook(call, project: ProjectRef, runbook: RunbookRef, env: EnvironmentRef; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        Host::of(call)?.run_runbook(&project, runbook.as_str(), &env, &options)
+    fn run_runbook(host: Host, project: ProjectRef, runbook: RunbookRef, env: EnvironmentRef; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+        host.run_runbook(&project, runbook.as_str(), &env, &options)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     deployments::{DeployOptions, MoveOptions, Plan, live},
     limit::Limit,
     place::{EnvironmentRef, ProjectRef, ReleaseRef, RunbookRef},
@@ -15,7 +16,6 @@ use super::{
 use crate::{
     engine::{
         choice::Decide,
-        library::Call,
         thrown::{HostResult, is_exit, message, stops, to_dynamic, to_json},
     },
     error::{Error, Kind},
@@ -67,7 +67,7 @@ crate::script_type! {
     /// What the closure of `saga` gets: verbs that remember how to be undone.
     Saga as "Saga" shows [] {
         /// How many steps were taken so far.
-        size: "whole number" = |_call, s| s.0.lock().len() as i64;
+        size: "whole number" = |s| s.0.lock().len() as i64;
     }
 }
 
@@ -105,14 +105,14 @@ fn list_left(undone: &mut Undone, steps: &[Step]) {
 }
 
 /// Undoes what was done; an error is what ended the run meanwhile, and `undone` then says what is left.
-fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions, undone: &mut Undone) -> HostResult<()> {
+fn undo(host: &ScriptCall<'_>, saga: &Saga, options: &SagaOptions, undone: &mut Undone) -> HostResult<()> {
     let steps = saga.0.lock().clone();
     stop_what_runs(host, &steps, undone).inspect_err(|_| list_left(undone, &steps))?;
     let how = HowBack { undo_failed: options.undo_failed, timeout: options.timeout, on_interrupt: options.on_interrupt.clone() };
     let deployments = Undo::new(host, how, steps.iter().filter_map(Step::task).cloned().collect());
     for (index, step) in steps.iter().enumerate().rev() {
         let done = match step {
-            Step::Own { undo } => match call.closure(undo, ()) {
+            Step::Own { undo } => match host.closure(undo, ()) {
                 Ok(_) => {
                     undone.done.push("a step of the script's own".to_owned());
                     Ok(())
@@ -132,7 +132,7 @@ fn undo(call: &Call<'_>, host: &Host, saga: &Saga, options: &SagaOptions, undone
                 }
                 Ok(())
             }
-            Step::Deployed(deployed) => deployments.put_back(call, deployed, undone),
+            Step::Deployed(deployed) => deployments.put_back(deployed, undone),
         };
         done.inspect_err(|_| list_left(undone, &steps[..index]))?;
     }
@@ -210,11 +210,10 @@ crate::functions! {
     ///     wait(s.deploy("Project C", "latest", "Test"));
     /// });
     /// ```
-    fn saga(call, closure: FnPtr; options: SagaOptions) -> "what the closure returns" raises "closure" {
-        let host = Host::of(call)?;
+    fn saga(host: ScriptCall, closure: FnPtr; options: SagaOptions) -> "what the closure returns" raises "closure" {
         let saga = Saga::default();
         let begun = StartedInside::now(&host);
-        let done = call.closure(&closure, (saga.clone(),)).and_then(|value| begun.wait(call, &host).map(|()| value));
+        let done = host.closure(&closure, (saga.clone(),)).and_then(|value| begun.wait(&host).map(|()| value));
         match done {
             Ok(value) => Ok(value),
             Err(error) if is_exit(&error) || stops(&error) => Err(error),
@@ -222,7 +221,7 @@ crate::functions! {
                 let ours = as_error(&error);
                 host.note(Level::Warning, format!("undoing because {}", ours.message()));
                 let mut undone = Undone::default();
-                let ended = Limit::lifted(|| call.tidying(|| undo(call, &host, &saga, &options, &mut undone))).err();
+                let ended = Limit::lifted(|| host.tidying(|| undo(&host, &saga, &options, &mut undone))).err();
                 // A run that is put down goes on with its undo: there is nothing to list yet.
                 if ended.as_ref().is_none_or(|ended| as_error(ended).kind() != Kind::Suspended) {
                     undone.tell(&host);
@@ -242,8 +241,7 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.deploy("Project A", "latest", "Test")));
     /// ```
-    fn deploy[saga: Saga](call, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let host = Host::of(call)?;
+    fn deploy[saga: Saga](host: Host, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let plan = host.plan(&project, &version, &env, &options)?;
         saga.deployed(&host, plan, &options, "deploy")
     }
@@ -253,8 +251,8 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.promote("Project A", "Test", "Production")));
     /// ```
-    fn promote[saga: Saga](call, project: ProjectRef, from: EnvironmentRef, to: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let (host, options) = (Host::of(call)?, DeployOptions::from(*options));
+    fn promote[saga: Saga](host: Host, project: ProjectRef, from: EnvironmentRef, to: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+        let options = DeployOptions::from(*options);
         let plan = host.plan_promotion(&project, &from, &to, &options)?;
         saga.deployed(&host, plan, &options, "promote")
     }
@@ -264,8 +262,7 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.run_runbook("Project A", "Smoke test", "Test")));
     /// ```
-    fn run_runbook[saga: Saga](call, project: ProjectRef, runbook: RunbookRef, env: EnvironmentRef; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let host = Host::of(call)?;
+    fn run_runbook[saga: Saga](host: Host, project: ProjectRef, runbook: RunbookRef, env: EnvironmentRef; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let task = host.run_runbook(&project, runbook.as_str(), &env, &options)?;
         saga.0.lock().push(Step::Ran { task: task.clone() });
         Ok(task)

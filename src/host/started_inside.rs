@@ -10,7 +10,6 @@ use super::{
 use crate::{
     engine::{
         branch,
-        library::Call,
         thrown::{HostResult, is_final, raise, stops},
     },
     error::Error,
@@ -41,7 +40,8 @@ impl StartedInside {
     }
 
     /// Waits for what is open; a failure of it is an error.
-    pub fn wait(&self, call: &dyn Asker, host: &Host) -> HostResult<()> {
+    pub fn wait(&self, call: &dyn Asker) -> HostResult<()> {
+        let host = call.host();
         let open = self.open(host);
         if open.is_empty() {
             return Ok(());
@@ -50,24 +50,24 @@ impl StartedInside {
         let more = if open.len() > names.len() { format!(" and {} more", open.len() - names.len()) } else { String::new() };
         host.note(Level::Info, format!("`{}` waits for what was started in it: {}{more}", call.function(), names.join(", ")));
         let options = WaitOptions::default();
-        let came = for_tasks(call, host, &open, &options, Until::All)?;
+        let came = for_tasks(call, &open, &options, Until::All)?;
         match failures(host, &open) {
             Some(error) => Err(raise(error)),
             None if came => Ok(()),
             None => {
                 let help = "wait for it in the closure with a longer limit: `wait(task, #{timeout: \"2h\"})`";
-                Err(raise(left_open(call, host, &open, &options)?.help(help)))
+                Err(raise(left_open(call, &open, &options)?.help(help)))
             }
         }
     }
 
     /// The result of a block once nothing that it started is open. An error of the block comes before those of its tasks, but what ends
     /// the run comes first.
-    pub fn ended(&self, call: &Call<'_>, host: &Host, result: HostResult<Dynamic>) -> HostResult<Dynamic> {
+    pub fn ended(&self, call: &dyn Asker, result: HostResult<Dynamic>) -> HostResult<Dynamic> {
         if result.as_ref().is_err_and(|error| is_final(error)) {
             return result;
         }
-        match (self.wait(call, host), result) {
+        match (self.wait(call), result) {
             (Err(error), Ok(_)) => Err(error),
             (Err(error), Err(_)) if stops(&error) => Err(error),
             (_, result) => result,
@@ -76,9 +76,12 @@ impl StartedInside {
 }
 
 /// The script itself, when it is one that runs only once at a time.
-struct WholeScript;
+struct WholeScript<'h>(&'h Host);
 
-impl Asker for WholeScript {
+impl Asker for WholeScript<'_> {
+    fn host(&self) -> &Host {
+        self.0
+    }
     fn function(&self) -> &'static str {
         "only_one"
     }
@@ -92,6 +95,6 @@ impl Host {
     /// nothing that the script started is open.
     pub fn script_ends(&self) -> HostResult<()> {
         let holds = self.holds.lock().clone();
-        holds.iter().try_for_each(|hold| hold.begun.wait(&WholeScript, self))
+        holds.iter().try_for_each(|hold| hold.begun.wait(&WholeScript(self)))
     }
 }

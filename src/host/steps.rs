@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     tasks::{Task, Trouble, tasks_of},
     wait::{Look, until},
     words::STEPS,
@@ -49,11 +50,11 @@ crate::script_type! {
     /// A step of a task.
     Step as "Step" shows [number, name, state] {
         /// Counts from 1.
-        number: "whole number" = |_call, s| s.number;
+        number: "whole number" = |s| s.number;
         /// Its name in the deployment process.
-        name: "text" = |_call, s| s.name.clone();
+        name: "text" = |s| s.name.clone();
         /// `Pending`, `Running`, `Success`, `SuccessWithWarning`, `Failed`, `Skipped` or `Canceled`.
-        state: "text" = |_call, s| STEPS.give(&s.status);
+        state: "text" = |s| STEPS.give(&s.status);
     }
 }
 
@@ -202,9 +203,8 @@ crate::functions! {
     /// let t = deploy("Project B", "latest", "Test");
     /// wait_step(t, 3);
     /// ```
-    fn wait_step(call, task: Dynamic, step: Wanted; options: StepOptions) -> "Step" raises "timeout, deployment_failed, not_found, request" {
-        let host = Host::of(call)?;
-        let list = tasks_of(call, task)?;
+    fn wait_step(host: ScriptCall, task: Dynamic, step: Wanted; options: StepOptions) -> "Step" raises "timeout, deployment_failed, not_found, request" {
+        let list = tasks_of(&host, task)?;
         let [task] = list.as_slice() else {
             return Err(raise(Error::new(Kind::Script, "`wait_step` takes one task")));
         };

@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     place::{EnvironmentRef, Place, ProjectRef, Ref},
     time::Moment,
 };
@@ -10,7 +11,6 @@ use crate::{
     clock::text,
     engine::{
         choice::{Name, unknown},
-        library::Call,
         options::{OptionValue, WORD},
         thrown::{HostResult, raise},
     },
@@ -81,60 +81,59 @@ crate::script_type! {
     /// a task (`t.state == "Succeeded"`) is an error. Beside a text a task is its id.
     Task as "Task" shows [title, state, started, ended, error] {
         /// The id, e.g. `ServerTasks-17`.
-        id: "text" = |_call, t| t.id.to_string();
+        id: "text" = |t| t.id.to_string();
         /// `Queued`, `Executing`, `Cancelling`, `Success`, `Failed`, `Canceled` or `TimedOut`.
-        state: "text" = |_call, t| t.last().state.clone();
+        state: "text" = |t| t.last().state.clone();
         /// Whether it is complete, well or not.
-        completed: "true or false" = |_call, t| t.last().is_completed();
+        completed: "true or false" = |t| t.last().is_completed();
         /// Whether it is complete and ended well.
-        succeeded: "true or false" = |_call, t| t.last().finished_successfully();
+        succeeded: "true or false" = |t| t.last().finished_successfully();
         /// Whether it ended well but with warnings.
-        warnings: "true or false" = |_call, t| t.last().has_warnings_or_errors;
+        warnings: "true or false" = |t| t.last().has_warnings_or_errors;
         /// The server's error message; empty when there is none.
-        error: "text" = |_call, t| t.last().error_message.clone();
+        error: "text" = |t| t.last().error_message.clone();
         /// The project's name.
-        project: "text" = |_call, t| t.subject.project.clone();
+        project: "text" = |t| t.subject.project.clone();
         /// The release's version.
-        release: "text" = |_call, t| t.subject.release.clone();
+        release: "text" = |t| t.subject.release.clone();
         /// The environment's name.
-        env: "text" = |_call, t| t.subject.environment.clone();
+        env: "text" = |t| t.subject.environment.clone();
         /// The tenant's name; `()` when there is none.
-        tenant: "text" = |_call, t| t.subject.tenant.clone();
+        tenant: "text" = |t| t.subject.tenant.clone();
         /// The runbook's name; `()` when it is not a runbook run.
-        runbook: "text" = |_call, t| t.subject.runbook.clone();
+        runbook: "text" = |t| t.subject.runbook.clone();
         /// One line that says what it does, e.g. `Project A 2.0.0 → Test`.
-        title: "text" = |_call, t| t.subject.title.clone();
+        title: "text" = |t| t.subject.title.clone();
         /// Where a person looks at it.
-        url: "text" = |_call, t| t.subject.url.clone();
+        url: "text" = |t| t.subject.url.clone();
         /// The id of the deployment; `()` when it is not one.
-        deployment: "text" = |_call, t| t.deployment.as_ref().map(|d| d.id.to_string());
+        deployment: "text" = |t| t.deployment.as_ref().map(|d| d.id.to_string());
         /// When the server queued it.
-        queued: "Moment" = |call, t| { let host = Host::of(call)?; t.last().queue_time.map(|at| Moment::of(&host, at)) };
+        queued: "Moment" = |t, host: Host| host.moment(t.last().queue_time);
         /// When it first started; `()` before that.
-        started: "Moment" = |call, t| { let host = Host::of(call)?; t.last().start_time.map(|at| Moment::of(&host, at)) };
+        started: "Moment" = |t, host: Host| host.moment(t.last().start_time);
         /// When it was complete; `()` before that.
-        ended: "Moment" = |call, t| { let host = Host::of(call)?; t.last().completed_time.map(|at| Moment::of(&host, at)) };
+        ended: "Moment" = |t, host: Host| host.moment(t.last().completed_time);
         /// From start to end, or to now while it runs.
-        duration: "duration" = |call, t| {
-            let host = Host::of(call)?;
+        duration: "duration" = |t, host: Host| {
             let last = t.last();
             last.start_time.map(|from| last.completed_time.unwrap_or_else(|| host.now()).duration_since(from))
         };
         /// The steps of its log with their states; asks the server.
-        steps: "list of Step" = |call, t| { let host = Host::of(call)?; host.block(t.steps())? };
+        steps: "list of Step" = |t, host: Host| host.block(t.steps())?;
         /// The name of the first step that failed; `()` when none did. Asks the server.
-        failed_step: "text" = |call, t| { let host = Host::of(call)?; host.block(t.trouble())?.step };
+        failed_step: "text" = |t, host: Host| host.block(t.trouble())?.step;
         /// The first lines of errors in its log. Asks the server.
-        first_errors: "list of text" = |call, t| { let host = Host::of(call)?; host.block(t.trouble())?.lines };
+        first_errors: "list of text" = |t, host: Host| host.block(t.trouble())?.lines;
         /// The whole log as text. Asks the server.
-        log: "text" = |call, t| { let host = Host::of(call)?; host.block(t.place.space.task_log(&t.id))? };
+        log: "text" = |t, host: Host| host.block(t.place.space.task_log(&t.id))?;
         /// Why it does not go on: queued behind others, waiting for a person, ...; `()` when it does. Asks the server.
-        waiting_for: "text" = |call, t| { let host = Host::of(call)?; host.block(t.explain(&host))?.map(|e| e.why) };
+        waiting_for: "text" = |t, host: Host| host.block(t.explain(&host))?.map(|e| e.why);
         /// The whole document of the server.
-        raw: "map" = |call, t| {
+        raw: "map" = |t, host: Host| {
             let last = t.last();
             // A task that was started just now has not been asked for yet.
-            if last.raw.is_null() { let host = Host::of(call)?; host.block(t.look(&host))?.raw.clone() } else { last.raw.clone() }
+            if last.raw.is_null() { let host = host; host.block(t.look(&host))?.raw.clone() } else { last.raw.clone() }
         };
     }
 }
@@ -397,14 +396,14 @@ fn collect_errors(node: &api::Activity, lines: &mut Vec<String>) {
 }
 
 /// Reads one task or a list of tasks that a script gives. Lists may be nested, e.g. what `parallel` returned.
-pub fn tasks_of(call: &Call<'_>, value: Dynamic) -> HostResult<Vec<Task>> {
+pub fn tasks_of(host: &ScriptCall<'_>, value: Dynamic) -> HostResult<Vec<Task>> {
     if let Some(task) = value.clone().try_cast::<Task>() {
         return Ok(vec![task]);
     }
     if value.is_array() {
         let mut all = Vec::new();
         for item in value.into_array().unwrap_or_default() {
-            all.extend(tasks_of(call, item)?);
+            all.extend(tasks_of(host, item)?);
         }
         return Ok(all);
     }
@@ -413,13 +412,12 @@ pub fn tasks_of(call: &Call<'_>, value: Dynamic) -> HostResult<Vec<Task>> {
         return Ok(Vec::new());
     }
     if value.is_string() {
-        let host = Host::of(call)?;
-        return Ok(vec![find(&host, &value.to_string())?]);
+        return Ok(vec![find(host, &value.to_string())?]);
     }
     Err(raise(
         Error::new(
             Kind::Script,
-            format!("`{}` takes a task or a list of tasks; got {}", call.function, crate::engine::options::type_in_words(&value)),
+            format!("`{}` takes a task or a list of tasks; got {}", host.function(), crate::engine::options::type_in_words(&value)),
         )
         .help("`deploy`, `promote`, `run_runbook`, `running` and `task(\"ServerTasks-1\")` return tasks"),
     ))
@@ -443,8 +441,8 @@ crate::functions! {
     /// let t = deploy("Project A", "latest", "Test");
     /// print(task(t.id).title);
     /// ```
-    fn task(call, id: Name) -> "Task" raises "not_found, request" {
-        find(&Host::of(call)?, &id)
+    fn task(host: Host, id: Name) -> "Task" raises "not_found, request" {
+        find(&host, &id)
     }
 
     /// The tasks of deployments of `project` to `env` that are queued or running; without `env` to any environment.
@@ -454,8 +452,7 @@ crate::functions! {
     /// ```rhai
     /// for t in running("Project B", "Test") { print(t.title); }
     /// ```
-    fn running(call; project: Option<ProjectRef>, env: Option<EnvironmentRef>) -> "list of Task" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn running(host: Host; project: Option<ProjectRef>, env: Option<EnvironmentRef>) -> "list of Task" raises "not_found, ambiguous, request" {
         let place = host.place();
         host.block(active(&place, project.as_deref(), env.as_deref()))
     }
@@ -466,8 +463,7 @@ crate::functions! {
     /// let t = deploy("Project A", "latest", "Test");
     /// print(t.refresh().state);
     /// ```
-    fn refresh[task: Task](call) -> "Task" raises "not_found, request" {
-        let host = Host::of(call)?;
+    fn refresh[task: Task](host: Host) -> "Task" raises "not_found, request" {
         host.block(task.look(&host)).map(|_| task.clone())
     }
 
@@ -481,8 +477,7 @@ crate::functions! {
     /// t.cancel();
     /// settle(t);
     /// ```
-    fn cancel[task: Task](call) -> "Task" raises "refused, request" {
-        let host = Host::of(call)?;
+    fn cancel[task: Task](host: Host) -> "Task" raises "refused, request" {
         host.effect("cancel", &task.id.to_string().into(), |_| async { task.cancel(&host).await })?;
         Ok(task.clone())
     }
@@ -492,8 +487,7 @@ crate::functions! {
     /// ```rhai
     /// deploy("Project A", "latest", "Test").prioritize();
     /// ```
-    fn prioritize[task: Task](call) -> "Task" raises "refused, request" {
-        let host = Host::of(call)?;
+    fn prioritize[task: Task](host: Host) -> "Task" raises "refused, request" {
         host.effect("prioritize", &task.id.to_string().into(), |_| async { task.place.space.prioritize_task(&task.id).await.map(|_| ()) })?;
         Ok(task.clone())
     }

@@ -1,10 +1,10 @@
 //! Telling people: e-mail, notes to channels, reports.
 
-use super::{Host, outbox::Posted, time::Moment};
+use super::{Host, call::ScriptCall, outbox::Posted, time::Moment};
 use crate::{
     engine::{
         choice::{Name, OneOrMore},
-        library::{self, Call},
+        library,
         options::{OptionValue, Shown, WORD},
         thrown::{HostResult, raise, shown, to_json},
     },
@@ -79,8 +79,8 @@ fn cell(value: &Dynamic) -> Cell {
 }
 
 /// Adds a row of a report: one of our types, a map, or anything that prints.
-fn add_row(call: &Call<'_>, records: &mut KeyedRows, value: &Dynamic, columns: &[String]) -> HostResult<()> {
-    if let Some(cells) = library::columns(call, value, columns)? {
+fn add_row(host: &ScriptCall<'_>, records: &mut KeyedRows, value: &Dynamic, columns: &[String]) -> HostResult<()> {
+    if let Some(cells) = library::columns(host.engine_call(), value, columns)? {
         records.add(cells.into_iter().map(|(name, value)| (name, cell(&value))));
         return Ok(());
     }
@@ -99,11 +99,11 @@ fn add_row(call: &Call<'_>, records: &mut KeyedRows, value: &Dynamic, columns: &
 }
 
 /// Rows of a list of anything.
-fn rows(call: &Call<'_>, value: Dynamic, columns: &[String]) -> HostResult<Rows> {
+fn rows(host: &ScriptCall<'_>, value: Dynamic, columns: &[String]) -> HostResult<Rows> {
     let items = crate::engine::options::list(value);
     let mut records = KeyedRows::default();
     for item in items {
-        add_row(call, &mut records, &item, columns)?;
+        add_row(host, &mut records, &item, columns)?;
     }
     let rows = records.into_rows().map_err(raise)?;
     // A tenant column without tenants says nothing.
@@ -145,10 +145,9 @@ fn readable_rows(host: &Host, rows: Rows) -> Rows {
     Rows { columns, rows: cells, title: rows.title }
 }
 
-fn rendered(call: &Call<'_>, value: Dynamic, options: &ReportOptions) -> HostResult<String> {
-    let host = Host::of(call)?;
+fn rendered(host: &ScriptCall<'_>, value: Dynamic, options: &ReportOptions) -> HostResult<String> {
     let columns = texts(options.columns.named());
-    let rows = readable_rows(&host, rows(call, value, &columns)?);
+    let rows = readable_rows(host, rows(host, value, &columns)?);
     let looks = report::Options {
         title: options.title.as_ref().map(|title| host.secrets.clean(title).into_owned()),
         columns: columns.into_iter().map(report::Column::new).collect(),
@@ -158,8 +157,8 @@ fn rendered(call: &Call<'_>, value: Dynamic, options: &ReportOptions) -> HostRes
 }
 
 /// The text of a mail: text as it is, rows as a table.
-fn body_text(call: &Call<'_>, body: Dynamic) -> HostResult<String> {
-    if body.is_array() { rendered(call, body, &ReportOptions::default()) } else { Ok(shown(&body)) }
+fn body_text(host: &ScriptCall<'_>, body: Dynamic) -> HostResult<String> {
+    if body.is_array() { rendered(host, body, &ReportOptions::default()) } else { Ok(shown(&body)) }
 }
 
 /// The subject of a mail: people read it, so a secret is `***` in it.
@@ -178,7 +177,7 @@ fn texts(names: &[Name]) -> Vec<String> {
     names.iter().cloned().map(String::from).collect()
 }
 
-fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
+fn letter(host: &ScriptCall<'_>, options: &EmailOptions) -> HostResult<Letter> {
     for (missing, name) in [(options.to.is_empty(), "to"), (options.subject.is_none(), "subject")] {
         if missing {
             return Err(raise(
@@ -188,7 +187,7 @@ fn letter(call: &Call<'_>, options: &EmailOptions) -> HostResult<Letter> {
         }
     }
     let text = match options.body.clone() {
-        Some(body) => Some(body_text(call, body)?),
+        Some(body) => Some(body_text(host, body)?),
         None => None,
     };
     let attachments = options
@@ -264,9 +263,8 @@ crate::functions! {
     /// ```rhai
     /// email(#{to: "team@example.com", subject: "What is in Test", body: dashboard(#{env: "Test"})});
     /// ```
-    fn email(call, options: Box<EmailOptions>) -> "true or false" raises "mail" {
-        let host = Host::of(call)?;
-        let letter = readable(&host, letter(call, &options)?);
+    fn email(host: ScriptCall, options: Box<EmailOptions>) -> "true or false" raises "mail" {
+        let letter = readable(&host, letter(&host, &options)?);
         let arguments = serde_json::json!({"to": letter.to, "subject": letter.subject});
         let posted = if let Some(mailer) = &mailer(&host, letter.from.is_some())? {
             host.effect("email", &arguments, |attempt| {
@@ -330,8 +328,7 @@ crate::functions! {
     /// ```rhai
     /// notify("ops@example.com", "Project A is live in Test");
     /// ```
-    fn notify(call, channel: Name, text: Shown) -> "true or false" raises "mail" {
-        let host = Host::of(call)?;
+    fn notify(host: ScriptCall, channel: Name, text: Shown) -> "true or false" raises "mail" {
         let known = host.given(&channel).and_then(|value| value.as_str().map(str::to_owned));
         let to = known.unwrap_or_else(|| channel.to_string());
         if !to.contains('@') {
@@ -339,7 +336,7 @@ crate::functions! {
         }
         let subject = text.lines().next().unwrap_or_default().to_owned();
         let options = Map::from_iter([("to".into(), to.into()), ("subject".into(), subject.into()), ("body".into(), text.0.into())]);
-        call.ctx.call_native_fn::<bool>("email", (options,))
+        host.engine_call().ctx.call_native_fn::<bool>("email", (options,))
     }
 
     /// Rows as text: a table, Markdown, HTML, CSV or JSON, with `***` in place of secrets. Rows are what `dashboard`, `deployments`, `promotable`,
@@ -349,8 +346,8 @@ crate::functions! {
     /// print(report(dashboard(#{env: "Test"})));
     /// artifact("dashboard.html", report(dashboard(), #{format: "html", title: "Everything"}));
     /// ```
-    fn report(call, rows: Dynamic; options: ReportOptions) -> "text" {
-        rendered(call, rows, &options)
+    fn report(host: ScriptCall, rows: Dynamic; options: ReportOptions) -> "text" {
+        rendered(&host, rows, &options)
     }
 }
 

@@ -32,15 +32,15 @@ crate::script_type! {
     /// A tenant. Wherever a function takes a tenant's name it also takes this.
     Tenant as "Tenant" shows [name, id, slug, tags] {
         /// The name.
-        name: "text" = |_call, t| t.0.name.clone();
+        name: "text" = |t| t.0.name.clone();
         /// The id, e.g. `Tenants-8`.
-        id: "text" = |_call, t| t.0.id.to_string();
+        id: "text" = |t| t.0.id.to_string();
         /// The slug.
-        slug: "text" = |_call, t| t.0.slug.clone();
+        slug: "text" = |t| t.0.slug.clone();
         /// Its tags, e.g. `Ring/Canary`.
-        tags: "list of text" = |_call, t| t.0.tenant_tags.clone();
+        tags: "list of text" = |t| t.0.tenant_tags.clone();
         /// The whole document of the server.
-        raw: "map" = |_call, t| t.0.raw.clone();
+        raw: "map" = |t| t.0.raw.clone();
     }
 }
 
@@ -68,8 +68,7 @@ crate::functions! {
     /// ```rhai
     /// for t in tenants() { print(`${t.name}: ${t.tags}`); }
     /// ```
-    fn tenants(call; filter: TenantFilter) -> "list of Tenant" raises "not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn tenants(host: Host; filter: TenantFilter) -> "list of Tenant" raises "not_found, ambiguous, request" {
         let place = host.place();
         if filter.env.is_some() && filter.project.is_none() {
             return Err(raise(Error::new(Kind::Script, "`tenants` with the option `env` needs the option `project` too")));

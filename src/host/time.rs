@@ -36,6 +36,13 @@ impl Moment {
     }
 }
 
+impl Host {
+    /// A time of the server as scripts get it.
+    pub(super) fn moment(&self, at: Option<Timestamp>) -> Option<Moment> {
+        at.map(|at| Moment::of(self, at))
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.strftime("%Y-%m-%d %H:%M:%S %Z"))
@@ -47,25 +54,25 @@ crate::script_type! {
     /// `created >= "2026-03-02"` by the date, `"2026-03-02T08:00+01:00"` is an instant.
     Moment as "Moment" shows [] {
         /// The year.
-        year: "whole number" = |_call, m| i64::from(m.0.year());
+        year: "whole number" = |m| i64::from(m.0.year());
         /// The month, 1 to 12.
-        month: "whole number" = |_call, m| i64::from(m.0.month());
+        month: "whole number" = |m| i64::from(m.0.month());
         /// The day of the month.
-        day: "whole number" = |_call, m| i64::from(m.0.day());
+        day: "whole number" = |m| i64::from(m.0.day());
         /// The hour, 0 to 23.
-        hour: "whole number" = |_call, m| i64::from(m.0.hour());
+        hour: "whole number" = |m| i64::from(m.0.hour());
         /// The minute.
-        minute: "whole number" = |_call, m| i64::from(m.0.minute());
+        minute: "whole number" = |m| i64::from(m.0.minute());
         /// The day of the week: `Mon` to `Sun`.
-        weekday: "text" = |_call, m| WEEKDAYS.give(&m.0.strftime("%a").to_string());
+        weekday: "text" = |m| WEEKDAYS.give(&m.0.strftime("%a").to_string());
         /// The date, e.g. `2026-03-02`.
-        date: "text" = |_call, m| m.0.strftime("%Y-%m-%d").to_string();
+        date: "text" = |m| m.0.strftime("%Y-%m-%d").to_string();
         /// The time of day, e.g. `22:30`.
-        time: "text" = |_call, m| m.0.strftime("%H:%M").to_string();
+        time: "text" = |m| m.0.strftime("%H:%M").to_string();
         /// As ISO 8601 with offset.
-        iso: "text" = |_call, m| m.iso();
+        iso: "text" = |m| m.iso();
         /// Seconds since 1970.
-        epoch: "whole number" = |_call, m| m.timestamp().as_second();
+        epoch: "whole number" = |m| m.timestamp().as_second();
     }
 }
 
@@ -164,8 +171,7 @@ crate::functions! {
     /// sleep("5m");
     /// print(now() - started);
     /// ```
-    fn now(call) -> "Moment" {
-        let host = Host::of(call)?;
+    fn now(host: Host) -> "Moment" {
         Ok(Moment::of(&host, host.now()))
     }
 
@@ -177,8 +183,7 @@ crate::functions! {
     /// let night = at("tomorrow 03:00 Europe/Berlin");
     /// print(night.iso);
     /// ```
-    fn at(call, text: When) -> "Moment" {
-        let host = Host::of(call)?;
+    fn at(host: Host, text: When) -> "Moment" {
         Ok(Moment::of(&host, text.resolve(&host)?))
     }
 
@@ -188,8 +193,7 @@ crate::functions! {
     /// let rows = deployments(#{since: ago("24h")});
     /// print(rows.len());
     /// ```
-    fn ago(call, duration: SignedDuration) -> "Moment" {
-        let host = Host::of(call)?;
+    fn ago(host: Host, duration: SignedDuration) -> "Moment" {
         Ok(Moment::of(&host, later(host.now(), negated(duration))))
     }
 
@@ -207,8 +211,7 @@ crate::functions! {
     /// ```rhai
     /// sleep("10m");
     /// ```
-    fn sleep(call, how_long: Pause) -> "nothing" {
-        let host = Host::of(call)?;
+    fn sleep(host: Host, how_long: Pause) -> "nothing" {
         let due = match how_long {
             Pause::Until(at) => at,
             Pause::For(span) => later(host.now(), span),
@@ -222,8 +225,7 @@ crate::functions! {
     /// ```rhai
     /// if !window("Mon-Fri 08:00-18:00", "Europe/Berlin") { print("not in office hours") }
     /// ```
-    fn window(call, window: WindowText; zone: Option<Zone>) -> "true or false" {
-        let host = Host::of(call)?;
+    fn window(host: Host, window: WindowText; zone: Option<Zone>) -> "true or false" {
         let window = in_zone(&host, &window.0, zone)?;
         Ok(window.contains(host.now()))
     }
@@ -233,8 +235,7 @@ crate::functions! {
     /// ```rhai
     /// wait_window("Mon-Fri 22:00-04:00", "Europe/Berlin");
     /// ```
-    fn wait_window(call, window: WindowText; zone: Option<Zone>) -> "nothing" {
-        let host = Host::of(call)?;
+    fn wait_window(host: Host, window: WindowText; zone: Option<Zone>) -> "nothing" {
         let parsed = in_zone(&host, &window.0, zone)?;
         let now = host.now();
         if !parsed.contains(now) {

@@ -5,6 +5,7 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     interruptions::{self, Interruption},
     limit::Limit,
     tasks::{Task, array, tasks_of},
@@ -15,7 +16,6 @@ use crate::{
     clock::{later, text},
     engine::{
         choice::Decide,
-        library::Call,
         thrown::{HostResult, message, ours, raise, shown, stops},
     },
     error::{Error, Kind, Result},
@@ -139,15 +139,20 @@ pub enum Until {
 
 /// The function of a script that waits.
 pub trait Asker {
+    /// The run.
+    fn host(&self) -> &Host;
     /// Its name.
     fn function(&self) -> &'static str;
     /// Calls a closure that its options gave.
     fn ask(&self, closure: &FnPtr, about: Dynamic) -> HostResult<Dynamic>;
 }
 
-impl Asker for Call<'_> {
+impl Asker for ScriptCall<'_> {
+    fn host(&self) -> &Host {
+        self
+    }
     fn function(&self) -> &'static str {
-        self.function
+        self.function()
     }
     fn ask(&self, closure: &FnPtr, about: Dynamic) -> HostResult<Dynamic> {
         self.closure(closure, (about,))
@@ -155,7 +160,8 @@ impl Asker for Call<'_> {
 }
 
 /// Waits for tasks. `Ok(true)` when what was waited for came, `Ok(false)` at the deadline.
-pub fn for_tasks(call: &dyn Asker, host: &Host, tasks: &[Task], options: &WaitOptions, until_what: Until) -> HostResult<bool> {
+pub fn for_tasks(call: &dyn Asker, tasks: &[Task], options: &WaitOptions, until_what: Until) -> HostResult<bool> {
+    let host = call.host();
     super::guards::before_waiting(host, tasks)?;
     let over = |open: &[Task]| match until_what {
         Until::All => open.is_empty() || (options.fail_fast && tasks.iter().any(failed)),
@@ -359,13 +365,14 @@ pub fn failures(host: &Host, tasks: &[Task]) -> Option<Error> {
 }
 
 /// What becomes of open tasks at a time-out, and the error that says so.
-pub fn timed_out(call: &dyn Asker, host: &Host, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
-    let error = left_open(call, host, tasks, options)?;
+pub fn timed_out(call: &dyn Asker, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
+    let error = left_open(call, tasks, options)?;
     Ok(error.help("give it more time with #{timeout: \"...\"}; `on_timeout: \"cancel\"` cancels what is open"))
 }
 
 /// [`timed_out`] without advice.
-pub(super) fn left_open(call: &dyn Asker, host: &Host, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
+pub(super) fn left_open(call: &dyn Asker, tasks: &[Task], options: &WaitOptions) -> HostResult<Error> {
+    let host = call.host();
     let open: Vec<Task> = tasks.iter().filter(|t| !t.last().is_completed()).cloned().collect();
     let (mut named, mut stuck) = (Vec::new(), Vec::new());
     for task in &open {
@@ -416,20 +423,13 @@ pub(super) fn left_open(call: &dyn Asker, host: &Host, tasks: &[Task], options: 
 
 /// The error of a function that starts one after the other and has reached its limit: `open` is what it has started and still runs, `left`
 /// what it has not.
-pub fn too_late(
-    call: &Call<'_>,
-    host: &Host,
-    function: &str,
-    timeout: SignedDuration,
-    open: &[Task],
-    left: Vec<String>,
-) -> HostResult<Error> {
+pub fn too_late(host: &ScriptCall<'_>, function: &str, timeout: SignedDuration, open: &[Task], left: Vec<String>) -> HostResult<Error> {
     let error = if open.iter().all(|task| task.last().is_completed()) {
         Error::new(Kind::Timeout, format!("`{function}` reached its limit of {}", text::show(timeout)))
             .with("open_tasks", Vec::<String>::new())
             .help("give it more time with #{timeout: \"...\"}")
     } else {
-        timed_out(call, host, open, &WaitOptions { timeout, ..WaitOptions::default() })?
+        timed_out(host, open, &WaitOptions { timeout, ..WaitOptions::default() })?
     };
     if left.is_empty() {
         return Ok(error);
@@ -529,18 +529,17 @@ crate::functions! {
     /// let b = deploy("Project B", "latest", "Test");
     /// wait([a, b], #{timeout: "45m", on_timeout: "cancel"});
     /// ```
-    fn wait(call, tasks: Dynamic; options: WaitOptions) -> "what it was given" raises "timeout, deployment_failed, request" {
-        let host = Host::of(call)?;
-        let list = tasks_of(call, tasks.clone())?;
-        let came = for_tasks(call, &host, &list, &options, Until::All)?;
+    fn wait(host: ScriptCall, tasks: Dynamic; options: WaitOptions) -> "what it was given" raises "timeout, deployment_failed, request" {
+        let list = tasks_of(&host, tasks.clone())?;
+        let came = for_tasks(&host, &list, &options, Until::All)?;
         // Looked at first: what `on_timeout` cancels has not failed.
         match (came, failures(&host, &list)) {
             (true, None) => Ok(tasks),
             (true, Some(error)) => Err(raise(error)),
-            (false, None) => Err(raise(timed_out(call, &host, &list, &options)?)),
+            (false, None) => Err(raise(timed_out(&host, &list, &options)?)),
             (false, Some(failed)) => {
                 let failed = failed.message();
-                Err(raise(timed_out(call, &host, &list, &options)?.with("failed", failed).help(format!("failed before that: {failed}"))))
+                Err(raise(timed_out(&host, &list, &options)?.with("failed", failed).help(format!("failed before that: {failed}"))))
             }
         }
     }
@@ -553,11 +552,10 @@ crate::functions! {
     ///     print(`${t.title}: ${t.state}`);
     /// }
     /// ```
-    fn settle(call, tasks: Dynamic; options: WaitOptions) -> "list of Task" raises "timeout, request" {
-        let host = Host::of(call)?;
-        let list = tasks_of(call, tasks)?;
-        if !for_tasks(call, &host, &list, &options, Until::All)? {
-            let problem = timed_out(call, &host, &list, &options)?;
+    fn settle(host: ScriptCall, tasks: Dynamic; options: WaitOptions) -> "list of Task" raises "timeout, request" {
+        let list = tasks_of(&host, tasks)?;
+        if !for_tasks(&host, &list, &options, Until::All)? {
+            let problem = timed_out(&host, &list, &options)?;
             host.note(Level::Warning, problem.message().to_owned());
         }
         Ok(array(list))
@@ -569,17 +567,16 @@ crate::functions! {
     /// let first = wait_any([deploy("Project A", "latest", "Test"), deploy("Project B", "latest", "Test")]);
     /// print(first.title);
     /// ```
-    fn wait_any(call, tasks: Dynamic; options: AnyOptions) -> "Task" raises "timeout, request" {
-        let host = Host::of(call)?;
-        let list = tasks_of(call, tasks)?;
+    fn wait_any(host: ScriptCall, tasks: Dynamic; options: AnyOptions) -> "Task" raises "timeout, request" {
+        let list = tasks_of(&host, tasks)?;
         if list.is_empty() {
             return Err(raise(Error::new(Kind::Script, "`wait_any` was given an empty list")));
         }
         let options = WaitOptions::from(options);
-        let came = for_tasks(call, &host, &list, &options, Until::Any)?;
+        let came = for_tasks(&host, &list, &options, Until::Any)?;
         match list.iter().find(|t| t.last().is_completed()) {
             Some(task) if came => Ok(task.clone()),
-            _ => Err(raise(timed_out(call, &host, &list, &options)?)),
+            _ => Err(raise(timed_out(&host, &list, &options)?)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Host,
+    call::ScriptCall,
     deployments::live_in,
     place::{EnvironmentRef, ProjectRef, TenantRef},
     tasks::{Task, active},
@@ -86,8 +87,7 @@ crate::functions! {
     /// deploy("Project A", "2.0.0", "Test");
     /// wait_deployed("Project A", "2.*", "Test", #{timeout: "1h"});
     /// ```
-    fn wait_deployed(call, project: ProjectRef, range: VersionRange, env: EnvironmentRef; options: DeployedOptions) -> "text" raises "timeout, not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn wait_deployed(host: Host, project: ProjectRef, range: VersionRange, env: EnvironmentRef; options: DeployedOptions) -> "text" raises "timeout, not_found, ambiguous, request" {
         let place = host.place();
         condition(&host, &format!("{project} `{range}` in {env}"), &options.condition(), || {
             let (live, is_in) = host.block(live_in(&place, &project, &env, options.tenant.as_deref(), &range))?;
@@ -106,8 +106,7 @@ crate::functions! {
     /// deploy("Project C", "latest", "Test");
     /// wait_idle("Project C", "Test");
     /// ```
-    fn wait_idle(call, project: Vec<ProjectRef>, env: EnvironmentRef; options: DeployedOptions) -> "nothing" raises "timeout, not_found, ambiguous, request" {
-        let host = Host::of(call)?;
+    fn wait_idle(host: Host, project: Vec<ProjectRef>, env: EnvironmentRef; options: DeployedOptions) -> "nothing" raises "timeout, not_found, ambiguous, request" {
         let place = host.place();
         let names = project.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(", ");
         let tenant = host.block(place.tenant_or_none(options.tenant.as_ref().map(|t| t.as_str())))?;
@@ -129,11 +128,10 @@ crate::functions! {
     /// deploy("Project A", "2.0.0", "Test");
     /// wait_for(|| deployed("Project A", "Test").release == "2.0.0", #{timeout: "1h", message: "2.0.0 in Test"});
     /// ```
-    fn wait_for(call, closure: FnPtr; options: ConditionOptions) -> "what the closure returns" raises "timeout, closure" {
-        let host = Host::of(call)?;
+    fn wait_for(host: ScriptCall, closure: FnPtr; options: ConditionOptions) -> "what the closure returns" raises "timeout, closure" {
         let what = options.message.clone().map_or_else(|| "a condition".to_owned(), |message| message.0);
         condition(&host, &what, &options, || {
-            let value: Dynamic = call.closure(&closure, ())?;
+            let value: Dynamic = host.closure(&closure, ())?;
             let not_yet = value.is_unit() || value.as_bool() == Ok(false);
             Ok(if not_yet { Err("it does not hold yet".to_owned()) } else { Ok(value) })
         })

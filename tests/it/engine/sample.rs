@@ -52,9 +52,9 @@ octorhai::script_type! {
     /// A server task.
     Task as "Task" shows [title, state] {
         /// The state in words of Octopus, e.g. `Success`.
-        state: "text" = |_call, task| *task.state.lock();
+        state: "text" = |task| *task.state.lock();
         /// What the task is called.
-        title: "text" = |_call, task| task.title.clone();
+        title: "text" = |task| task.title.clone();
     }
 }
 
