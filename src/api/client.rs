@@ -6,9 +6,10 @@
 
 use super::address::{Base, Route};
 use super::answer::{Answer, NoAnswer, clipped, too_much, with_request};
+use super::asking::Asking;
 use super::bounded::{self, Form};
 use super::decode::{Document, Problem, timestamp};
-use super::retry::{Setback, backoff, patient_until};
+use super::retry::{Setback, backoff};
 use super::stats::{Counter, Stats};
 use super::{Credential, tls};
 use crate::cancel::Cancel;
@@ -287,7 +288,7 @@ impl Client {
 
     /// Until when a request that began then is tried.
     pub(super) fn tried_until(&self, began: Timestamp) -> Timestamp {
-        self.until.unwrap_or_else(|| later(began, self.inner.settings.patience).max(patient_until().unwrap_or(Timestamp::MIN)))
+        self.until.unwrap_or_else(|| later(began, self.inner.settings.patience).max(Asking::now().patient_until.unwrap_or(Timestamp::MIN)))
     }
 
     /// How long a read that is tried until then may take, in real time: no longer than its caller waits. A virtual clock says nothing about

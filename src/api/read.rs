@@ -7,11 +7,11 @@
 use super::{
     address::Route,
     answer::{Answer, NoAnswer},
+    asking::Asking,
     bounded::Form,
     client::{Body, Client, Demand, FIRST_CONTACT},
     decode::Document,
     retry::Setback,
-    tape,
 };
 use crate::{
     clock::later,
@@ -98,23 +98,26 @@ impl Client {
     ) -> Result<T> {
         // Without the server: it may have moved when the run goes on.
         let place = self.inner.base.resolve(path).map_or_else(|_| path.to_owned(), |url| url[url::Position::BeforePath..].to_owned());
-        if let Some(played) = tape::play(&place) {
+        let tape = Asking::now().tape;
+        if let Some(played) = tape.as_ref().and_then(|tape| tape.play(&place)) {
             return played.map(B::from_tape).and_then(parse);
         }
         let read = self.read(path, wanted, |answer| {
             let body = open(answer)?;
-            let kept = tape::lies_in().then(|| body.for_tape());
+            let kept = tape.is_some().then(|| body.for_tape());
             Ok((parse(body)?, kept))
         });
         match read.await {
             Ok((read, kept)) => {
-                if let Some(kept) = kept {
-                    tape::keep(&place, Ok(kept));
+                if let (Some(tape), Some(kept)) = (&tape, kept) {
+                    tape.keep(&place, Ok(kept));
                 }
                 Ok(read)
             }
             Err(error) => {
-                tape::keep(&place, Err(&error));
+                if let Some(tape) = &tape {
+                    tape.keep(&place, Err(&error));
+                }
                 Err(error)
             }
         }

@@ -4,7 +4,6 @@ use super::answer::Answer;
 use crate::clock::text::show;
 use crate::error::{Error, Kind};
 use jiff::{SignedDuration, Timestamp};
-use std::cell::Cell;
 
 /// Why an attempt did not succeed, and until when there may be others.
 pub(crate) struct Setback {
@@ -22,28 +21,6 @@ pub(crate) struct Setback {
 
 /// How often an address is asked that has never answered as Octopus does: it may be a wrong one.
 const FIRST_TRIES: u32 = 3;
-
-thread_local! {
-    /// Until when the wait that this thread is in the middle of tries its requests.
-    static PATIENT: Cell<Option<Timestamp>> = const { Cell::new(None) };
-}
-
-/// Does something for a wait that ends then: its requests are tried as long, when that is longer than usual.
-pub fn patiently<T>(until: Timestamp, work: impl FnOnce() -> T) -> T {
-    struct Back(Option<Timestamp>);
-    impl Drop for Back {
-        fn drop(&mut self) {
-            PATIENT.set(self.0);
-        }
-    }
-    let _back = Back(PATIENT.replace(Some(PATIENT.get().map_or(until, |outer| outer.max(until)))));
-    work()
-}
-
-/// See [`patiently`].
-pub(crate) fn patient_until() -> Option<Timestamp> {
-    PATIENT.get()
-}
 
 impl Setback {
     /// The server answered, but not yet what was wanted.

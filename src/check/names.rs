@@ -101,7 +101,7 @@ fn names(host: &Host, noun: &Noun, known: &mut BTreeMap<Noun, Vec<String>>) -> R
     if let Some(names) = known.get(noun) {
         return Ok(names.clone());
     }
-    let names = match host.block_plain(nouns::names(host, noun)) {
+    let names = match host.block(nouns::names(host, noun)) {
         // The project itself is unknown: that is a finding by itself.
         Err(error) if error.kind() == Kind::NotFound => Vec::new(),
         names => names?,
@@ -138,7 +138,7 @@ fn of_project(
     project: &str,
     places: &[(&str, &Takes, std::ops::Range<usize>)],
 ) -> Result<Vec<Finding>> {
-    let known = match host.block_plain(host.home.project(project)) {
+    let known = match host.block(host.servers.home.project(project)) {
         Err(error) if error.kind() == Kind::NotFound => return Ok(Vec::new()),
         known => known?,
     };
@@ -152,7 +152,7 @@ fn of_project(
     let version = places.iter().find(|(name, ..)| *name == "version");
     let latest = version.is_some_and(|(.., place)| file.reading.literal(place) == Some("latest"));
     if latest && !says("channel") {
-        let channels = host.block_plain(host.home.space.channels(&known.id))?;
+        let channels = host.block(host.servers.home.space.channels(&known.id))?;
         if channels.len() > 1 {
             let names: Vec<String> = channels.iter().map(|channel| format!("`{}`", channel.name)).collect();
             let message =

@@ -17,7 +17,7 @@ use crate::{
     clock::{Clock, text},
     doctor::Advice,
     error::{Error, Kind, Result, with_commas},
-    host::sealed::masked,
+    host::record::sealed::masked,
     journal::{Journal, Run, RunState, Step},
     platform::zones,
 };

@@ -9,7 +9,7 @@
 use super::{
     compare::{self, Comparison, Meaning},
     options::{OptionDoc, OptionValue, Takes},
-    site, tag,
+    tag,
     thrown::{self, HostResult, raise, read_dynamic, to_dynamic},
     words::counted,
 };
@@ -106,12 +106,26 @@ pub struct Call<'a> {
     pub ctx: NativeCallContext<'a>,
     /// The name of the function.
     pub function: &'static str,
+    /// What it was called with, the value before the dot included.
+    pub arguments: Arc<[Dynamic]>,
+    /// What the run gave to its interpreter, or the function whose closure makes the call to that closure.
+    state: Option<Dynamic>,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    fn new(ctx: NativeCallContext<'a>, function: &'static str, arguments: &[Dynamic]) -> Self {
+        let state = tag::Tag::with(&ctx, |tag| tag.state.clone());
+        Self { ctx, function, arguments: arguments.into(), state }
+    }
+
     /// Calls a closure of the script. An error that Rhai raised in it comes back as one of ours.
     pub fn closure(&self, closure: &FnPtr, args: impl FuncArgs) -> HostResult<Dynamic> {
         tag::call(&self.ctx, closure, args)
+    }
+
+    /// [`Call::closure`], in which calls find `state` as [`Call::state`].
+    pub fn closure_with(&self, state: Dynamic, closure: &FnPtr, args: impl FuncArgs) -> HostResult<Dynamic> {
+        tag::call_with(&self.ctx, state, closure, args)
     }
 
     /// Does what must be done also when the run has used up what it may: an undo, tidying up. It may use up a part of a reserve.
@@ -122,9 +136,9 @@ impl Call<'_> {
         }
     }
 
-    /// What the run gave to its interpreter, see [`Config::state`](super::Config::state).
+    /// What the run gave to its interpreter, see [`Config::state`](super::Config::state), or the function to its closure that makes this call.
     pub fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        tag::Tag::with(&self.ctx, |tag| tag.state.clone())?.try_cast()
+        self.state.clone()?.try_cast()
     }
 }
 
@@ -292,7 +306,7 @@ impl LibraryBuilder {
 
     /// Adds a function under all numbers of arguments it may have. `receiver` is the type of the value before the dot.
     pub fn function(&mut self, doc: FunctionDoc, receiver: Option<TypeId>, body: Body) {
-        self.overloads(&doc, receiver, body);
+        self.overloads(&doc, receiver, move |call, arguments| body(&call, arguments));
         self.docs.functions.push(doc);
         self.bodies.push((doc, body));
     }
@@ -301,7 +315,7 @@ impl LibraryBuilder {
         &mut self,
         doc: &FunctionDoc,
         receiver: Option<TypeId>,
-        body: impl Fn(&Call<'_>, &mut Arguments) -> HostResult<Dynamic> + Clone + Send + Sync + 'static,
+        body: impl Fn(Call<'_>, &mut Arguments) -> HostResult<Dynamic> + Clone + Send + Sync + 'static,
     ) {
         let (least, most) = doc.counts();
         for count in least..=most {
@@ -313,24 +327,22 @@ impl LibraryBuilder {
                     sizes.map_or(Ok(()), |sizes| sizes.check_all(argument))?;
                 }
                 let values = args.iter().map(|a| a.flatten_clone()).collect::<Vec<_>>();
-                let _inside = site::enter(function, &values);
-                let values = values.into_iter();
-                body(&Call { ctx, function }, &mut Arguments { function, values })
+                body(Call::new(ctx, function, &values), &mut Arguments { function, values: values.into_iter() })
             });
         }
     }
 
-    /// Makes every function so far also a method of `T`: what `enter` returns lives as long as the call.
-    /// That is how `space("Ops").deploy(...)` comes about without being written twice.
-    pub fn also_on<T: Scripted, G: 'static>(&mut self, enter: fn(&T) -> G) {
+    /// Makes every function so far also a method of `T`: `enter` makes the state that it then finds. That is how `space("Ops").deploy(...)` comes about without being written twice.
+    pub fn also_on<T: Scripted>(&mut self, enter: fn(T, Dynamic) -> Dynamic) {
         let own = TypeId::of::<T>();
         for (doc, body) in self.bodies.clone() {
             if doc.receiver.is_some() {
                 continue;
             }
-            self.overloads(&doc, Some(own), move |call, arguments| {
-                let _entered = enter(&arguments.receiver()?);
-                body(call, arguments)
+            self.overloads(&doc, Some(own), move |mut call, arguments| {
+                let value = arguments.receiver()?;
+                call.state = call.state.take().map(|state| enter(value, state));
+                body(&call, arguments)
             });
             // With one argument less, Rhai would take the value before the dot for the first argument.
             if let (Some(given), most) = (doc.counts().0.checked_sub(1), doc.counts().1) {
@@ -353,9 +365,8 @@ impl LibraryBuilder {
         for property in T::DOC.properties {
             self.raw(&format!("get${}", property.name), &[own], |ctx, args| {
                 let value = args[0].flatten_clone();
-                let _inside = site::enter(property.name, std::slice::from_ref(&value));
-                let value = value.cast::<T>();
-                value.property(&Call { ctx, function: property.name }, property.name).unwrap_or(Ok(Dynamic::UNIT))
+                let call = Call::new(ctx, property.name, std::slice::from_ref(&value));
+                value.cast::<T>().property(&call, property.name).unwrap_or(Ok(Dynamic::UNIT))
             });
         }
         for name in ["to_string", "to_debug", "print", "debug"] {
@@ -408,12 +419,6 @@ impl LibraryBuilder {
             is_volatile: false,
         };
         FuncRegistration::new(comparison.sign).in_global_namespace().set_into_module_raw(&mut self.module, types, func);
-    }
-
-    /// Describes values of `T` in records of what a run did by `describe`: for types whose text changes while the run goes on. A run
-    /// that is continued compares the descriptions.
-    pub fn recorded_as<T: Scripted>(&mut self, describe: fn(&T) -> String) {
-        site::lasting(describe);
     }
 
     /// What a type is called in messages.

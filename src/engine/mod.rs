@@ -32,7 +32,6 @@ pub mod param_names;
 pub mod params;
 pub mod scene;
 pub mod session;
-pub mod site;
 pub mod text;
 pub mod texts;
 

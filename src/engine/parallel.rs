@@ -34,12 +34,10 @@ pub struct Hooks {
     pub runtime: Handle,
     /// Once set, no further branch starts.
     pub cancel: Cancel,
-    /// Called on each new thread; what it returns is dropped when the thread ends. For what belongs to a thread and must
-    /// be the same in branches.
-    pub enter: Arc<dyn Fn() -> Box<dyn std::any::Any> + Send + Sync>,
 }
 
 thread_local! {
+    /// Rhai's hook for `print` is not told which call prints.
     static BRANCH: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -110,8 +108,15 @@ impl Drop for Worker<'_> {
 ///
 /// Branches that fail do not stop the others. When all have ended, the error of the first failed item is raised; if it is
 /// one of ours, its fact `errors` lists what the others said. After a cancellation, or an error that ends the run in one of them,
-/// no further branch starts, and the others begin nothing more.
-pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usize, hooks: &Hooks) -> HostResult<Array> {
+/// no further branch starts, and the others begin nothing more. Calls in the branches find `state` as theirs, or what the calling one found.
+pub fn parallel(
+    context: &NativeCallContext,
+    items: Array,
+    f: &FnPtr,
+    width: usize,
+    hooks: &Hooks,
+    state: Option<&Dynamic>,
+) -> HostResult<Array> {
     let count = items.len();
     if count == 0 {
         return Ok(items);
@@ -130,6 +135,11 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
     };
     let meter_entered = meter::handed_on();
     let meter_entered = &meter_entered;
+    let call = |item: Dynamic| match state {
+        Some(state) => tag::call_with(context, state.clone(), f, (item,)),
+        None => tag::call(context, f, (item,)),
+    };
+    let call = &call;
     let path = branch();
     let path = path.as_str();
     let baton = &baton;
@@ -144,8 +154,7 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
                 // Dropped before the baton is given on.
                 let worker = worker;
                 meter_entered();
-                let _entered = (hooks.enter)();
-                work_through(worker.shared, path, hooks, |item| tag::call(context, f, (item,)));
+                work_through(worker.shared, path, hooks, call);
             };
             match std::thread::Builder::new().name("branch".to_owned()).stack_size(STACK).spawn_scoped(scope, work) {
                 Ok(thread) => threads.push(thread),
@@ -180,8 +189,7 @@ pub fn parallel(context: &NativeCallContext, items: Array, f: &FnPtr, width: usi
     }
     // What no thread was there for is done here, one after the other.
     {
-        let _entered = (hooks.enter)();
-        work_through(&shared, path, hooks, |item| tag::call(context, f, (item,)));
+        work_through(&shared, path, hooks, call);
         BRANCH.set(path.to_owned());
     }
     collect(shared.ended.into_inner(), count, &hooks.cancel)

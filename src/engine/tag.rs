@@ -62,6 +62,15 @@ pub(super) fn call(context: &NativeCallContext, closure: &FnPtr, args: impl Func
     })
 }
 
+/// [`call`] with another [`Tag::state`] for what the closure calls.
+pub(super) fn call_with(context: &NativeCallContext, state: Dynamic, closure: &FnPtr, args: impl FuncArgs) -> HostResult<Dynamic> {
+    let Some(tag) = Tag::of(context) else { return call(context, closure, args) };
+    let mut global = context.global_runtime_state().clone();
+    global.tag = Dynamic::from(Tag { state, ..tag });
+    let (name, source, position) = (context.fn_name(), context.fn_source(), context.call_position());
+    call(&NativeCallContext::new_with_all_fields(context.engine(), name, source, &global, position), closure, args)
+}
+
 /// The same error, unless it carries a value that is too big or too deep to be handed on.
 #[allow(clippy::unnecessary_box_returns, reason = "errors of Rhai are handed on in boxes")]
 pub(super) fn bounded(sizes: Sizes, error: Box<EvalAltResult>) -> Box<EvalAltResult> {

@@ -3,7 +3,7 @@
 use super::{
     Host,
     deployments::live_in,
-    place::{EnvironmentRef, ProjectRef, TenantRef},
+    references::{EnvironmentRef, ProjectRef, TenantRef},
 };
 use crate::{
     api::version::{Version, VersionRange},

@@ -92,12 +92,12 @@ impl Host {
     /// Asks the server about its world, once and only when a script needs it: a sandbox answers, a real server has no
     /// such page.
     fn surroundings(&self) -> HostResult<&Surroundings> {
-        if let Some(known) = self.surroundings.get() {
+        if let Some(known) = self.servers.surroundings.get() {
             return Ok(known);
         }
-        let said = self.block(self.home.client.get_of_sandbox("/sandbox/context"))?.unwrap_or_default();
+        let said = self.block(self.servers.home.client.get_of_sandbox("/sandbox/context"))?.unwrap_or_default();
         let text = |name: &str| said[name].as_str().map(str::to_owned);
-        Ok(self.surroundings.get_or_init(|| Surroundings {
+        Ok(self.servers.surroundings.get_or_init(|| Surroundings {
             environment: text("environment"),
             tenant: text("tenant"),
             project: text("project"),
@@ -113,9 +113,9 @@ impl Host {
     /// A usage error that names parameter and text, and whatever a look-up runs into.
     pub fn look_up_names(&self) -> Result<()> {
         for given in &self.context.names {
-            let space = &self.home.space;
+            let space = &self.servers.home.space;
             let wanted = given.text.as_str();
-            let found = self.block_plain(async {
+            let found = self.block(async {
                 match given.named {
                     NameKind::Project => space.find_project(wanted).await.map(drop),
                     NameKind::Environment => space.find_environment(wanted).await.map(drop),
@@ -158,7 +158,7 @@ impl Host {
 /// the world began with stands in, so that `requeue` and `ctx.release` can be tried.
 pub fn own(host: &Host) -> HostResult<Option<api::Deployment>> {
     if let Some(id) = &host.context.deployment {
-        return host.block(host.home.space.deployment(&id.as_str().into())).map(Some);
+        return Ok(Some(host.block(host.servers.home.space.deployment(&id.as_str().into()))?));
     }
     // A step of a runbook run belongs to no deployment.
     if host.context.step.is_some() {
@@ -166,7 +166,7 @@ pub fn own(host: &Host) -> HostResult<Option<api::Deployment>> {
     }
     let Some(start) = host.surroundings()?.start else { return Ok(None) };
     let (environment, project, tenant) = (host.environment()?, host.project()?, host.tenant()?);
-    let space = &host.home.space;
+    let space = &host.servers.home.space;
     let found = host.block(async {
         let mut query = api::DeploymentQuery::default();
         if let Some(name) = &environment {
@@ -232,7 +232,7 @@ crate::functions! {
     /// post("projectgroups", #{Name: "Made by a script", Description: token});
     /// ```
     fn reveal[secret: Secret](host: Host) -> "text" {
-        let mut revealed = host.revealed.lock();
+        let mut revealed = host.ledger.revealed.lock();
         if !revealed.iter().any(|known| known == secret.reveal()) {
             revealed.push(secret.reveal().to_owned());
         }
@@ -244,7 +244,7 @@ crate::functions! {
     /// ```rhai
     /// wait(space("Default").deploy("Project A", "latest", "Test"));
     /// ```
-    fn space(host: Host, name: super::place::SpaceRef) -> "Space" raises "not_found, ambiguous, request" {
+    fn space(host: Host, name: super::references::SpaceRef) -> "Space" raises "not_found, ambiguous, request" {
         host.space(name.as_str())
     }
 

@@ -4,7 +4,7 @@ use super::{Host, context::own, interruptions::Interruption};
 use crate::{
     api,
     engine::thrown::{HostResult, raise},
-    error::{Error, Kind},
+    error::{Error, Kind, Result},
 };
 use rhai::{Array, Dynamic, Map};
 use std::fmt;
@@ -49,7 +49,7 @@ crate::script_type! {
         /// The channel's name of that release; `()` when there is none.
         channel: "text" = |_c, host: Host| {
             let id = own(&host)?.and_then(|d| d.channel_id);
-            id.map(|id| host.block(host.home.space.channel(&id))).transpose()?.map(|c| c.name)
+            id.map(|id| host.block(host.servers.home.space.channel(&id))).transpose()?.map(|c| c.name)
         };
         /// The release notes of that release; empty when there are none, `()` without a deployment.
         release_notes: "text" = |_c, host: Host| own_release(&host)?.map(|r| r.release_notes);
@@ -61,7 +61,7 @@ crate::script_type! {
         /// The phase of the lifecycle that the environment is in for that release (its name); `()` without a deployment.
         phase: "text" = |_c, host: Host| {
             let Some(deployment) = own(&host)? else { return Ok(Dynamic::UNIT) };
-            let progression = host.block(host.home.space.release_progression(&deployment.release_id))?;
+            let progression = host.block(host.servers.home.space.release_progression(&deployment.release_id))?;
             let here = |phase: &api::dashboards::PhaseProgress| {
                 phase.automatic_targets.iter().chain(&phase.optional_targets).any(|id| *id == deployment.environment_id)
             };
@@ -70,7 +70,7 @@ crate::script_type! {
         /// The runbook whose run runs this script (its name); `()` in a deployment and outside of a step.
         runbook: "text" = |_c, host: Host| {
             let run = own_run(&host)?;
-            run.map(|run| host.block(host.home.space.runbook(&run.runbook_id))).transpose()?.map(|runbook| runbook.name)
+            run.map(|run| host.block(host.servers.home.space.runbook(&run.runbook_id))).transpose()?.map(|runbook| runbook.name)
         };
         /// The deployment target that this step runs on, or on behalf of (its name); `()` on a worker without one and outside of a step.
         machine: "text" = |_c, host: Host| host.context.machine.clone();
@@ -87,32 +87,32 @@ crate::script_type! {
         interruptions: "list of Interruption" = |_c, host: Host| {
             let task = own_task(&host)?;
             let found = match &task {
-                Some(task) => host.block(host.home.space.interruptions(false, Some(task)))?,
+                Some(task) => host.block(host.servers.home.space.interruptions(false, Some(task)))?,
                 None => Vec::new(),
             };
-            found.into_iter().map(|one| Dynamic::from(Interruption::new(host.home.clone(), one))).collect::<Array>()
+            found.into_iter().map(|one| Dynamic::from(Interruption::new(host.servers.home.clone(), one))).collect::<Array>()
         };
         /// The task that runs this script (its id); `()` outside of a step.
         task: "text" = |_c, host: Host| own_task(&host)?;
         /// Who started that deployment, or the run of the runbook, as its page says it; `()` outside of a step.
         started_by: "text" = |_c, host: Host| Some(origin(&host)?.deployed_by).filter(|by| !by.is_empty());
         /// The space's name.
-        space: "text" = |_c, host: Host| host.home.space.space().name.clone();
+        space: "text" = |_c, host: Host| host.servers.home.space.space().name.clone();
         /// The address of the server.
-        server: "text" = |_c, host: Host| host.home.client.address();
+        server: "text" = |_c, host: Host| host.servers.home.client.address();
         /// The zone in which times without one are meant, e.g. `Europe/Berlin`.
         tz: "text" = |_c, host: Host| host.zone.iana_name().unwrap_or("UTC").to_owned();
     }
 }
 
 /// The run of a runbook that runs this script, if one does.
-fn own_run(host: &Host) -> HostResult<Option<api::RunbookRun>> {
+fn own_run(host: &Host) -> Result<Option<api::RunbookRun>> {
     let id = host.context.runbook_run.as_ref();
-    id.map(|id| host.block(host.home.space.runbook_run(&id.as_str().into()))).transpose()
+    id.map(|id| host.block(host.servers.home.space.runbook_run(&id.as_str().into()))).transpose()
 }
 
 fn own_release(host: &Host) -> HostResult<Option<api::Release>> {
-    own(host)?.map(|deployment| host.block(host.home.space.release(&deployment.release_id))).transpose()
+    Ok(own(host)?.map(|deployment| host.block(host.servers.home.space.release(&deployment.release_id))).transpose()?)
 }
 
 fn own_git(host: &Host) -> HostResult<Option<api::GitReference>> {
@@ -154,14 +154,14 @@ fn machine_names(host: &Host, ids: &[String]) -> HostResult<Array> {
     if ids.is_empty() {
         return Ok(Array::new());
     }
-    let found = host.block(host.home.space.machine_names(ids))?;
+    let found = host.block(host.servers.home.space.machine_names(ids))?;
     Ok(ids.iter().map(|id| found.get(id).unwrap_or(id).clone().into()).collect())
 }
 
 fn person(host: &Host, origin: Origin) -> HostResult<Dynamic> {
     let Some(id) = origin.deployed_by_id else { return Ok(Dynamic::UNIT) };
     let found = host.block(async {
-        match host.home.client.user(&id).await {
+        match host.servers.home.client.user(&id).await {
             // Who may deploy need not be allowed to see people.
             Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Forbidden) => Ok(None),
             found => found.map(Some),

@@ -3,13 +3,14 @@
 use super::{
     Host,
     deployments::{Live as LiveInfo, live_version},
-    place::{EnvironmentRef, GroupRef, Place, ProjectRef, TenantRef},
+    place::Place,
+    references::{EnvironmentRef, GroupRef, ProjectRef, TenantRef},
     words::VERDICTS,
 };
 use crate::json::JsonText;
 use crate::{
     api::{self, DeploymentId, EnvironmentId, ProjectId, ReleaseId, TaskId, TenantId},
-    engine::choice::Chosen,
+    engine::{choice::Chosen, thrown::Raise},
     error::Result,
 };
 use jiff::Timestamp;
@@ -319,6 +320,7 @@ crate::functions! {
                 raw: deployment.raw,
             }))
         })
+        .raise()
     }
 
     /// How projects differ between two environments, by what was deployed well to each.

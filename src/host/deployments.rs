@@ -4,7 +4,8 @@ use super::{
     Host,
     history::Spot,
     past_deployments::{DeploymentFilter, past},
-    place::{ChannelRef, EnvironmentRef, Given, Place, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TenantRef},
+    place::Place,
+    references::{ChannelRef, EnvironmentRef, Given, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TenantRef},
     tasks::Task,
     time::When,
 };
@@ -481,6 +482,6 @@ crate::functions! {
             Some(when) => Some(when.resolve(&host)?),
             None => None,
         };
-        host.block(past(&host, &place, &filter, since))
+        Ok(host.block(past(&host, &place, &filter, since))?)
     }
 }

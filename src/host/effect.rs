@@ -4,7 +4,7 @@
 //! script runs again. What is created on the server carries it as a marker, so that it can be found after a lost answer
 //! (durable-runs.md §2). The journal stands in this door: the intent is synced before, the outcome after.
 
-use super::Host;
+use super::{Host, record::StepPosition};
 use crate::{
     api,
     clock::later,
@@ -14,7 +14,6 @@ use crate::{
     json::JsonText,
 };
 use jiff::{SignedDuration, Timestamp};
-use rhai::EvalAltResult;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -57,7 +56,7 @@ impl Attempt {
     /// Writes an intent that stays when the function returns, see [`Outcome::goes_on`]; the step, if the run is journaled.
     pub(super) fn keep(&self, intent: Value) -> Result<Option<Step>> {
         let step = self.step.as_ref().map(|step| Step { intent, ..step.clone() });
-        if let (Some(recorder), Some(step)) = (&self.host.recorder, &step) {
+        if let (Some(recorder), Some(step)) = (&self.host.record, &step) {
             recorder.write(Some(step.clone()))?;
         }
         Ok(step)
@@ -68,7 +67,7 @@ impl Attempt {
         if !self.may_be_done() {
             return Ok(());
         }
-        let run = self.host.recorder.as_ref().map(|r| r.run().to_owned()).unwrap_or_default();
+        let run = self.host.record.as_ref().map(|r| r.run().to_owned()).unwrap_or_default();
         Err(Error::new(
             Kind::InDoubt,
             format!("the run ended while it sent {what}: whether the server did it is not known, and it cannot be looked for"),
@@ -85,7 +84,7 @@ impl api::create_once::Sending for Attempt {
 
     fn about_to(&self, intent: Value) -> Result<()> {
         self.host.in_time(self.began)?;
-        match (&self.host.recorder, &self.step) {
+        match (&self.host.record, &self.step) {
             (Some(recorder), Some(step)) => {
                 let intent = if let Some(at) = step.intent.get(AGAIN_AT) { going_on(intent, at) } else { intent };
                 recorder.write(Some(Step { intent, ..step.clone() }))
@@ -163,6 +162,22 @@ fn at_work_since(step: &Step) -> Timestamp {
     step.intent[AGAIN_AT].as_str().and_then(|at| at.parse().ok()).unwrap_or(step.began)
 }
 
+/// An effect that is about to be done, or was done before.
+enum BegunEffect {
+    /// The record has its outcome.
+    Done(JsonText),
+    /// It is to be done now.
+    ToDo(Box<Attempt>, UnderWay),
+}
+
+/// What is needed to end an effect.
+struct UnderWay {
+    /// Since when it is worked on.
+    began: Timestamp,
+    /// Its step, if the run is journaled.
+    step: Option<(StepPosition, Step)>,
+}
+
 impl Host {
     /// Does something that changes the world outside. `kind` and `arguments` say what, for the key; `act` does it, and ends
     /// soon by itself when the run is cancelled meanwhile.
@@ -172,66 +187,84 @@ impl Host {
         arguments: &Value,
         act: impl FnOnce(Attempt) -> F,
     ) -> HostResult<T> {
+        let (attempt, under_way) = match self.begin_effect(kind, arguments)? {
+            BegunEffect::Done(record) => return T::restore(record).raise(),
+            BegunEffect::ToDo(attempt, under_way) => (attempt, under_way),
+        };
+        let done = self.unrecorded(|| self.finish(act(*attempt)));
+        let is_kept = under_way.step.is_some();
+        let record = done.as_ref().map(|outcome| (is_kept && !outcome.goes_on()).then(|| outcome.record()));
+        self.end_effect(under_way, record.map_err(Clone::clone))?;
+        done.raise()
+    }
+
+    fn begin_effect(&self, kind: &str, arguments: &Value) -> HostResult<BegunEffect> {
         // What goes to the server is kept back by its client, which knows the whole request.
-        if kind == "email" && self.connection.dry.is_on() {
-            return Err(raise(self.connection.dry.refusal(kind, arguments)));
+        if kind == "email" && self.servers.connection.dry.is_on() {
+            return Err(raise(self.servers.connection.dry.refusal(kind, arguments)));
         }
         let marker = self.next_marker(kind, arguments);
         tracing::debug!(%marker, kind, %arguments, "effect");
         let Some(recorder) = self.recorder() else {
-            self.still_inside().raise()?;
+            self.still_inside()?;
             self.still_wanted()?;
             let began = self.clock.now();
             let attempted = self.attempted(&marker);
-            let done = self.block_to_end(act(Attempt { marker, earlier: None, host: self.clone(), step: None, began, attempted }));
-            self.was_busy(self.clock.since(began));
-            return self.noticed(done);
+            self.check_cancelled()?;
+            let attempt = Attempt { marker, earlier: None, host: self.clone(), step: None, began, attempted };
+            return Ok(BegunEffect::ToDo(attempt.into(), UnderWay { began, step: None }));
         };
-        let place = recorder.next();
+        let position = recorder.next(&self.frame.branch);
         let arguments = recorder.cleaned(arguments.clone());
-        let known = recorder.known(&place, kind, &arguments).raise()?;
+        let known = recorder.known(&position, kind, &arguments)?;
         if let Some(step) = &known {
             if let Some(ended) = step.ended {
                 self.was_busy(ended.duration_since(at_work_since(step)));
             }
             match step.state {
-                StepState::Done => return T::restore(step.outcome.clone()).raise(),
+                StepState::Done => return Ok(BegunEffect::Done(step.outcome.clone())),
                 StepState::Failed => return Err(raise(step.failure())),
                 StepState::Intent => {}
             }
         }
         self.check_cancelled()?;
-        self.before_live().raise()?;
-        self.still_inside().raise()?;
+        self.before_live()?;
+        self.still_inside()?;
         self.still_wanted()?;
         let earlier = known.as_ref().map(|step| step.intent.clone());
-        let mut step = recorder.intend(&place, known, kind, &arguments, self.clock.now()).raise()?;
+        let mut step = self.intend(recorder, &position, known, kind, &arguments)?;
         if earlier.is_some() && step.intent.get(AGAIN_AT).is_none() {
             step.intent = going_on(step.intent, &self.clock.now().to_string().into());
-            recorder.write(Some(step.clone())).raise()?;
+            recorder.write(Some(step.clone()))?;
         }
         let attempted = self.attempted(&marker);
         let attempt = Attempt { marker, earlier, host: self.clone(), began: step.began, step: Some(step.clone()), attempted };
-        let result = self.unrecorded(|| self.finish(act(attempt)));
-        if result.as_ref().is_ok_and(Outcome::goes_on) {
-            self.was_busy(self.clock.now().duration_since(at_work_since(&step)));
-            return result.raise();
-        }
-        let outcome = result.as_ref().map(Outcome::record).map_err(Clone::clone);
+        Ok(BegunEffect::ToDo(attempt.into(), UnderWay { began: at_work_since(&step), step: Some((position, step)) }))
+    }
+
+    /// Ends an effect by what came of it, as the record keeps it: nothing when it goes on, or no record is kept.
+    fn end_effect(&self, UnderWay { began, step }: UnderWay, outcome: Result<Option<JsonText>>) -> HostResult<()> {
         // What was done stands on the server, and its marker finds it: an error of the journal comes second.
         let ended = self.clock.now();
-        self.was_busy(ended.duration_since(at_work_since(&step)));
-        recorder.settle(&place, step, outcome, ended);
-        let written = recorder.write(None);
-        match (result, written) {
-            (Ok(_), Err(problem)) => Err(raise(problem)),
-            (result, _) => self.noticed(result.raise()),
+        self.was_busy(ended.duration_since(began));
+        let result = outcome.as_ref().map(drop).map_err(Clone::clone);
+        let written = match (step, self.recorder(), outcome.transpose()) {
+            (Some((position, step)), Some(recorder), Some(outcome)) => {
+                self.settle(recorder, &position, step, outcome, ended);
+                recorder.write(None)
+            }
+            _ => Ok(()),
+        };
+        // Locks have to know when something is in doubt.
+        if result.as_ref().is_err_and(|error| error.kind() == Kind::InDoubt) {
+            self.left_in_doubt();
         }
+        result.and(written).raise()
     }
 
     /// Asked before the intent is written: a process that ends while it asks has done nothing.
-    fn still_wanted(&self) -> HostResult<()> {
-        self.unrecorded(|| self.block_plain(self.home.client.still_wanted())).raise()
+    fn still_wanted(&self) -> Result<()> {
+        self.unrecorded(|| self.block(self.servers.home.client.still_wanted()))
     }
 
     /// What an earlier attempt of the step that runs this script would have made here.
@@ -243,8 +276,8 @@ impl Host {
 
     /// When the task began that this step belongs to; of one that cannot be looked at, what is surely long enough ago.
     fn step_since(&self, task: &str) -> Timestamp {
-        *self.step_since.get_or_init(|| {
-            let task = self.unrecorded(|| self.block_plain(self.home.space.task(&task.into())));
+        *self.servers.step_since.get_or_init(|| {
+            let task = self.unrecorded(|| self.block(self.servers.home.space.task(&task.into())));
             let began = task.ok().and_then(|task| task.start_time.or(task.queue_time));
             began.unwrap_or_else(|| later(self.clock.now(), -SignedDuration::from_hours(24)))
         })
@@ -252,24 +285,15 @@ impl Host {
 
     /// Counts the time from the intent of an effect, or since a later start goes on with it, to its outcome: by the record, so that it is the same at each start.
     fn was_busy(&self, span: SignedDuration) {
-        let mut busy = self.busy.lock();
-        let all = busy.entry(crate::engine::branch()).or_default();
+        let mut busy = self.ledger.busy.lock();
+        let all = busy.entry(self.frame.branch.clone()).or_default();
         *all = all.saturating_add(span);
     }
 
-    /// Passes a result on; locks have to know when something is in doubt.
-    fn noticed<T>(&self, result: HostResult<T>) -> HostResult<T> {
-        let in_doubt = |error: &EvalAltResult| crate::engine::thrown::ours(error).is_some_and(|error| error.kind() == Kind::InDoubt);
-        if result.as_ref().is_err_and(|error| in_doubt(error)) {
-            self.left_in_doubt();
-        }
-        result
-    }
-
     fn next_marker(&self, kind: &str, arguments: &Value) -> Marker {
-        let branch = crate::engine::branch();
+        let branch = &self.frame.branch;
         let sequence = {
-            let mut effects = self.effects.lock();
+            let mut effects = self.ledger.effects.lock();
             let next = effects.entry(branch.clone()).or_insert(0);
             *next += 1;
             *next

@@ -2,7 +2,8 @@
 
 use super::{
     Host,
-    place::{EnvironmentRef, Place, ProjectRef, unknown},
+    place::{Place, unknown},
+    references::{EnvironmentRef, ProjectRef},
     rows::{Reach, RowLimit},
     time::When,
 };

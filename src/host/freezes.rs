@@ -2,9 +2,9 @@
 
 use super::{
     Host,
-    place::{EnvironmentRef, ProjectRef, TenantRef},
+    references::{EnvironmentRef, ProjectRef, TenantRef},
 };
-use crate::api;
+use crate::{api, engine::thrown::Raise};
 use std::fmt;
 
 /// A deployment freeze.
@@ -59,5 +59,6 @@ crate::functions! {
             let found = place.client.freezes().await?;
             Ok(found.into_iter().find(|f| f.stops(now, &project.id, &env.id, tenant.as_ref().map(|t| &t.id))).map(Freeze))
         })
+        .raise()
     }
 }

@@ -7,7 +7,7 @@
 use super::{
     Host,
     lock::{LockOptions, Otherwise},
-    retry::as_error,
+    raised::as_error,
     started_inside::StartedInside,
     wait::{Look, until},
 };
@@ -15,10 +15,7 @@ use crate::{
     api::create_once::mark_in,
     cancel::Cancel,
     clock::{later, real_limit, text},
-    engine::{
-        branch,
-        thrown::{HostResult, Raise, ours, raise},
-    },
+    engine::thrown::{HostResult, Raise, ours, raise},
     error::{Class, Error, Kind, Result},
     event::{Level, What},
     lock::{
@@ -52,6 +49,20 @@ impl LocksAt {
             Self::Octopus => None,
             Self::Store(store) => Some(store),
         }
+    }
+}
+
+/// The locks that a run is inside of, and where they are kept.
+pub struct HeldLocks {
+    at: LocksAt,
+    /// In the order in which they were taken.
+    pub(super) holds: Mutex<Vec<Arc<Hold>>>,
+}
+
+impl HeldLocks {
+    /// None yet.
+    pub fn new(at: LocksAt) -> Self {
+        Self { at, holds: Mutex::default() }
     }
 }
 
@@ -91,26 +102,26 @@ pub(super) enum Asked {
 impl Host {
     /// The locks of this run, made when they are first needed.
     pub(super) fn locks(&self) -> Result<Locks> {
-        if let Some(locks) = self.locks.get() {
+        if let Some(locks) = self.servers.locks.get() {
             return Ok(locks.clone());
         }
         // A cancelled run still has to give its locks back: the script's waits end between two looks.
-        let space = self.home.space.with_cancel(Cancel::new());
-        let run = self.recorder.as_ref().map_or(self.run_id.as_str(), |recorder| recorder.run());
+        let space = self.servers.home.space.with_cancel(Cancel::new());
+        let run = self.record.as_ref().map_or(self.run_id.as_str(), |recorder| recorder.run());
         let new = match &self.seed {
             Some(seed) => Me::alone(&self.script, seed),
             None => Me::new(run),
         };
-        let mut me = Me { only_one: self.recorder.is_some(), mark: self.run_id.clone(), ..new };
+        let mut me = Me { only_one: self.record.is_some(), mark: self.run_id.clone(), ..new };
         // The task that stands for us: that of our deployment, or of the runbook run whose step this is.
         let stands = match (&self.context.deployment, &self.context.step) {
             (Some(id), _) => Some(self.unrecorded(|| {
-                self.block_plain(async {
+                self.block(async {
                     let deployment = space.deployment(&id.as_str().into()).await?;
                     Ok((space.task(&deployment.task_id).await?, mark_in(&deployment.comments)))
                 })
             })?),
-            (None, Some(step)) => Some((self.unrecorded(|| self.block_plain(space.task(&step.task.as_str().into())))?, None)),
+            (None, Some(step)) => Some((self.unrecorded(|| self.block(space.task(&step.task.as_str().into())))?, None)),
             (None, None) => None,
         };
         if let Some((task, parent)) = stands {
@@ -121,20 +132,20 @@ impl Host {
                 me.task = Some(task.id.to_string());
             }
         }
-        let (register, owners): (Arc<dyn Register>, Arc<dyn Owners>) = match &self.locks_at {
+        let (register, owners): (Arc<dyn Register>, Arc<dyn Owners>) = match &self.held.at {
             LocksAt::Octopus => {
-                (Arc::new(OctopusRegister::new(space.clone(), self.home.advice.settle)), Arc::new(OctopusOwners::new(space)))
+                (Arc::new(OctopusRegister::new(space.clone(), self.servers.home.advice.settle)), Arc::new(OctopusOwners::new(space)))
             }
             // Holders in tasks of other servers may stand in the same store: only their signs of life tell.
             LocksAt::Store(store) => (Arc::new(StoreRegister::new(store.clone(), self.clock.clone())), Arc::new(NoServer)),
         };
-        let made = Locks::new(register, owners, self.clock.clone(), me, self.home.advice.rules());
-        Ok(self.locks.get_or_init(|| made).clone())
+        let made = Locks::new(register, owners, self.clock.clone(), me, self.servers.home.advice.rules());
+        Ok(self.servers.locks.get_or_init(|| made).clone())
     }
 
     /// Asks for a lock; waits for it as the options say.
-    pub(super) fn ask(&self, name: &str, options: &LockOptions) -> HostResult<Asked> {
-        let branch = branch();
+    pub(super) fn ask_for_lock(&self, name: &str, options: &LockOptions) -> HostResult<Asked> {
+        let branch = self.frame.branch.clone();
         let arguments = json!({"name": name, "slots": options.slots});
         let work = |since| {
             let taken = self.take(name, options, &branch, later(since, options.wait_up_to), false)?;
@@ -165,7 +176,7 @@ impl Host {
                 };
                 let hold = Arc::new(hold);
                 self.cancel.stopping().holds_lock(name, true);
-                self.holds.lock().push(hold.clone());
+                self.held.holds.lock().push(hold.clone());
                 Asked::Inside(hold)
             }
             Err((otherwise, why)) => Asked::Held(otherwise, why),
@@ -239,8 +250,8 @@ impl Host {
 
     /// Called before anything happens that is not in the record: the locks around it are taken again.
     pub(super) fn before_live(&self) -> Result<()> {
-        let branch = branch();
-        let around: Vec<Arc<Hold>> = self.holds.lock().iter().filter(|hold| within(&branch, &hold.branch)).cloned().collect();
+        let around: Vec<Arc<Hold>> =
+            self.held.holds.lock().iter().filter(|hold| within(&self.frame.branch, &hold.branch)).cloned().collect();
         around.iter().try_for_each(|hold| self.unrecorded(|| self.take_back(hold)).map_err(|error| as_error(&error)))
     }
 
@@ -282,16 +293,14 @@ impl Host {
 
     /// Asked before each effect: whether the locks around it are still ours.
     pub(super) fn still_inside(&self) -> Result<()> {
-        let branch = branch();
         let around: Vec<Held> =
-            self.holds.lock().iter().filter(|hold| within(&branch, &hold.branch)).filter_map(|hold| hold.held()).collect();
+            self.held.holds.lock().iter().filter(|hold| within(&self.frame.branch, &hold.branch)).filter_map(|hold| hold.held()).collect();
         self.unrecorded(|| around.iter().try_for_each(|held| self.finish(held.still_mine())))
     }
 
     /// Something was sent and nobody knows whether it takes effect: the locks around it are not given back in order.
     pub(super) fn left_in_doubt(&self) {
-        let branch = branch();
-        for hold in self.holds.lock().iter().filter(|hold| within(&branch, &hold.branch)) {
+        for hold in self.held.holds.lock().iter().filter(|hold| within(&self.frame.branch, &hold.branch)) {
             hold.in_doubt.store(true, Ordering::SeqCst);
         }
     }
@@ -303,7 +312,7 @@ impl Host {
             hold.left.store(true, Ordering::SeqCst);
             return Ok(());
         }
-        self.holds.lock().retain(|other| !Arc::ptr_eq(other, hold));
+        self.held.holds.lock().retain(|other| !Arc::ptr_eq(other, hold));
         if error.is_some_and(|kind| kind.class() == Class::Stop) {
             let _told = self.give_back(hold);
             return Ok(());
@@ -313,7 +322,7 @@ impl Host {
             json!({"name": hold.name}),
             |_| match self.give_back(hold) {
                 // What a run with a record could not give back it gives back when it goes on.
-                Err(error) if error.stops() && self.recorder.is_some() => Err(raise(error)),
+                Err(error) if error.stops() && self.record.is_some() => Err(raise(error)),
                 _ => Ok(((), Value::Null)),
             },
             |_| {
@@ -385,7 +394,7 @@ impl Host {
 
     /// Gives back what a cancelled input of a session held: the session goes on.
     pub fn give_back_left(&self) {
-        let mut holds = self.holds.lock();
+        let mut holds = self.held.holds.lock();
         let (left, held) = holds.drain(..).partition(|hold| hold.left.load(Ordering::SeqCst));
         *holds = held;
         drop(holds);
@@ -396,14 +405,14 @@ impl Host {
     /// Gives back what is held to the end of the run, in the opposite order.
     pub fn leave_all(&self, error: Option<Kind>) -> Result<()> {
         if self.cancel.is_cancelled() {
-            let all: Vec<Arc<Hold>> = self.holds.lock().drain(..).rev().collect();
+            let all: Vec<Arc<Hold>> = self.held.holds.lock().drain(..).rev().collect();
             if !all.is_empty() {
                 self.give_back_within(&all);
             }
             return Ok(());
         }
         let mut result = Ok(());
-        let all: Vec<Arc<Hold>> = self.holds.lock().iter().rev().cloned().collect();
+        let all: Vec<Arc<Hold>> = self.held.holds.lock().iter().rev().cloned().collect();
         for hold in all {
             let left = self.leave(&hold, error).map_err(|error| as_error(&error));
             result = result.and(left);

@@ -3,7 +3,8 @@
 use super::{
     Host,
     call::ScriptCall,
-    place::{EnvironmentRef, Place, ProjectRef},
+    place::Place,
+    references::{EnvironmentRef, ProjectRef},
     tasks::tasks_of,
 };
 use crate::{

@@ -1,10 +1,9 @@
 //! Lists: work on many things at the same time.
 
-use super::{Host, call::ScriptCall, limit::Limit};
+use super::{Host, call::ScriptCall};
 use crate::engine;
 use crate::error::{Error, Kind, Result};
-use rhai::{Array, FnPtr};
-use std::sync::Arc;
+use rhai::{Array, Dynamic, FnPtr};
 
 crate::options! {
     /// How wide.
@@ -48,14 +47,12 @@ crate::functions! {
     /// parallel(["Project A", "Project B"], |p| wait(deploy(p, "latest", "Test")));
     /// ```
     fn parallel(host: ScriptCall, list: Array, closure: FnPtr; options: ParallelOptions) -> "list" raises "closure" {
-        let (place, limits) = (host.place(), Limit::handed_on());
         let hooks = engine::Hooks {
             clock: host.clock.clone(),
             runtime: host.handle.clone(),
             cancel: host.cancel.clone(),
-            enter: Arc::new(move || Box::new((Host::enter(place.clone()), limits()))),
         };
         let width = usize::try_from(options.width).unwrap_or(1).max(1);
-        engine::parallel(&host.engine_call().ctx, list, &closure, width, &hooks)
+        engine::parallel(&host.engine_call().ctx, list, &closure, width, &hooks, Some(&Dynamic::from(Host::clone(&host))))
     }
 }

@@ -113,7 +113,7 @@ fn around(host: &ScriptCall<'_>, closure: &FnPtr) -> HostResult<Dynamic> {
 impl Host {
     /// Takes a lock; none when it is held and the options say to go on without. `requeue` ends the script.
     fn enter_lock(&self, name: &str, options: &LockOptions) -> HostResult<Option<Arc<Hold>>> {
-        match self.ask(name, options)? {
+        match self.ask_for_lock(name, options)? {
             Asked::Inside(hold) => Ok(Some(hold)),
             Asked::Held(Otherwise::Requeue, why) => {
                 let comment = Some(format!("requeued: lock {name} is {why}"));
@@ -227,7 +227,7 @@ crate::functions! {
         let name = host.script_name()?;
         match closure {
             Some(closure) => host.with_locks(&[name], &options, || around(&host, &closure)),
-            None if !crate::engine::branch().is_empty() => Err(raise(
+            None if !host.frame.branch.is_empty() => Err(raise(
                 Error::new(Kind::Script, "`only_one` without a closure is about the whole script, so it cannot stand in `parallel`")
                     .help("put it at the beginning of the script, or give it a closure"),
             )),

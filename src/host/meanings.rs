@@ -14,7 +14,7 @@ use super::{
     place::Place,
     projects::Project,
     promote::Promotable,
-    releases::Release,
+    release::Release,
     rollout::Outcome,
     saga::Saga,
     steps::Step,

@@ -72,7 +72,7 @@ fn checked(function: &str, what: &str, name: &str) -> HostResult<()> {
 impl Host {
     fn cell(&self, name: &str) -> Result<Option<Value>> {
         let locks = self.locks()?;
-        Ok(self.block_plain(locks.register.read(name))?.value)
+        Ok(self.block(locks.register.read(name))?.value)
     }
 
     /// Changes a cell as a step of the run. Doing it twice does no harm: what is wanted is looked at each time.

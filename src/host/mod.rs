@@ -17,7 +17,7 @@ mod guards;
 pub mod history;
 pub mod hold;
 pub mod interruptions;
-pub mod journal;
+mod ledger;
 pub mod limit;
 mod lists;
 pub mod lock;
@@ -33,7 +33,11 @@ pub mod place;
 pub mod projects;
 pub mod promote;
 mod put_back;
+pub mod raised;
 pub mod raw;
+pub mod record;
+pub mod references;
+pub mod release;
 pub mod releases;
 pub mod requeue;
 pub mod retry;
@@ -41,7 +45,7 @@ pub mod rollout;
 pub mod rows;
 pub mod runbooks;
 pub mod saga;
-pub mod sealed;
+pub mod servers;
 mod started_inside;
 pub mod steps;
 pub mod tasks;
@@ -53,37 +57,55 @@ pub mod wait_for;
 mod watch;
 pub mod words;
 
+pub use hold::HeldLocks;
+pub use ledger::Ledger;
+pub use servers::Servers;
+
 use crate::{
     api,
     cancel::Cancel,
     clock::Clock,
     engine::{
+        baton::{self, Baton},
         docs::{self, Entry},
         library::{Library, LibraryBuilder},
         thrown::{HostResult, Raise},
     },
-    error::Result,
-    event::{Events, Level, What},
-    mail::Mailer,
+    error::{Error, Result},
+    event::{Events, Level, Subject, What},
     secrets::{Redactor, Secret},
 };
+use call::CallFrame;
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use place::Place;
+use record::Recorder;
+use rhai::Dynamic;
 use serde_json::Value;
 use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::PathBuf,
+    pin::{Pin, pin},
     sync::{Arc, LazyLock},
 };
 
-/// The state of one run; clones share it.
+/// A run as one call of its script sees it. Clones share the run, and the frame of the call.
 #[derive(Clone)]
-pub struct Host(Arc<Inner>);
+pub struct Host {
+    run: Arc<RunFacts>,
+    /// The servers it works on.
+    pub servers: Arc<Servers>,
+    /// What it has done so far.
+    pub ledger: Arc<Ledger>,
+    /// The locks that its script is inside of.
+    pub held: Arc<HeldLocks>,
+    /// Its journal, if it has one.
+    pub record: Option<Arc<Recorder>>,
+    frame: Arc<CallFrame>,
+}
 
-/// What [`Host`] is made of.
-pub struct Inner {
+/// What a run was begun with.
+pub struct RunFacts {
     /// Runs the asynchronous half; never on a script's thread.
     pub handle: tokio::runtime::Handle,
     /// The run's time.
@@ -92,164 +114,83 @@ pub struct Inner {
     pub cancel: Cancel,
     /// Where everything that happens is told.
     pub events: Events,
-    /// The server and space that functions mean when nothing else is said.
-    pub home: Place,
-    /// How the home server was reached: other servers are reached the same way.
-    pub connection: api::Settings,
-    /// Where `octorhai doctor` keeps what it measured.
-    pub measured: Option<PathBuf>,
-    /// Servers for `server("name")`, by lower-case name.
-    pub servers: BTreeMap<String, Result<api::Credential>>,
-    /// How mail leaves; none when no SMTP server is known.
-    pub mailer: Option<Mailer>,
-    /// Mails that the mail server did not take yet.
-    pub outbox: Arc<outbox::Outbox>,
+    /// Knows the secrets, and takes them out of what people read.
+    pub secrets: Redactor,
     /// The zone of times without one.
     pub zone: TimeZone,
     /// What `ctx` says.
     pub context: context::ContextSettings,
-    /// What a simulated server says about its world, once it was asked.
-    pub surroundings: std::sync::OnceLock<context::Surroundings>,
     /// Values of `param(...)`; those of a session come with its inputs.
     pub params: Mutex<BTreeMap<String, Value>>,
     /// Where artifacts are written.
     pub artifacts: PathBuf,
-    /// Knows the secrets, and takes them out of what people read.
-    pub secrets: Redactor,
-    /// Texts that the script has revealed, on whatever server: it may send them. Each once.
-    pub revealed: Arc<Mutex<Vec<String>>>,
+    /// How mail leaves, and what the mail server did not take yet.
+    pub outbox: outbox::Outbox,
     /// Names this run in markers; the same in every run of a simulation.
     pub run_id: String,
     /// Where no other process reaches the server, what stands for chance: the same for all runs of a script.
     pub seed: Option<String>,
-    /// When the task began whose step runs the script, once it was asked for.
-    pub step_since: std::sync::OnceLock<jiff::Timestamp>,
     /// The script's file, as it was named.
     pub script: String,
-    /// Where locks are kept.
-    pub locks_at: hold::LocksAt,
-    /// The locks the script is inside of, in the order in which they were taken.
-    pub holds: Mutex<Vec<Arc<hold::Hold>>>,
-    /// Locks, once they were needed.
-    pub locks: std::sync::OnceLock<crate::lock::Locks>,
-    /// The sequence of effects, one for each branch.
-    pub effects: Mutex<BTreeMap<String, u64>>,
-    /// How long effects took, by branch.
-    pub busy: Mutex<BTreeMap<String, jiff::SignedDuration>>,
-    /// The run's journal, if it has one.
-    pub recorder: Option<journal::Recorder>,
-    /// Tasks this run started, in order.
-    pub started: Mutex<Vec<tasks::Task>>,
-    /// Other spaces and servers met so far: one poller and one set of names each.
-    pub places: Mutex<BTreeMap<String, Place>>,
-    /// What [`Host::note_once`] has told.
-    pub told: Mutex<BTreeSet<String>>,
-}
-
-thread_local! {
-    /// `space("Ops").deploy(...)`: the place that functions mean for the length of one call.
-    static PLACES: RefCell<Vec<Place>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Leaves the place entered by [`Host::enter`] when dropped.
-pub struct Entered(());
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        PLACES.with_borrow_mut(|places| {
-            places.pop();
-        });
-    }
 }
 
 impl std::ops::Deref for Host {
-    type Target = Inner;
-    fn deref(&self) -> &Inner {
-        &self.0
+    type Target = RunFacts;
+    fn deref(&self) -> &RunFacts {
+        &self.run
     }
 }
 
 impl Host {
     /// The host of a run.
-    pub fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+    pub fn new(run: RunFacts, servers: Servers, held: HeldLocks, record: Option<Recorder>) -> Self {
+        let frame = Arc::new(CallFrame::of_run(servers.home.clone()));
+        Self {
+            run: Arc::new(run),
+            servers: Arc::new(servers),
+            ledger: Arc::default(),
+            held: Arc::new(held),
+            record: record.map(Arc::new),
+            frame,
+        }
     }
 
-    /// The same run in another home: what it started, holds and has sent so far goes with it.
+    /// The same run in another home.
     #[must_use]
     pub fn moved(&self, home: Place) -> Self {
-        let inner = &*self.0;
-        Self::new(Inner {
-            home,
-            handle: inner.handle.clone(),
-            clock: inner.clock.clone(),
-            cancel: inner.cancel.clone(),
-            events: inner.events.clone(),
-            connection: inner.connection.clone(),
-            measured: inner.measured.clone(),
-            servers: inner.servers.clone(),
-            mailer: inner.mailer.clone(),
-            outbox: Arc::clone(&inner.outbox),
-            zone: inner.zone.clone(),
-            context: inner.context.clone(),
-            surroundings: std::sync::OnceLock::new(),
-            params: Mutex::new(inner.params.lock().clone()),
-            artifacts: inner.artifacts.clone(),
-            secrets: inner.secrets.clone(),
-            revealed: Arc::clone(&inner.revealed),
-            run_id: inner.run_id.clone(),
-            seed: inner.seed.clone(),
-            step_since: std::sync::OnceLock::new(),
-            script: inner.script.clone(),
-            locks_at: inner.locks_at.clone(),
-            holds: Mutex::new(inner.holds.lock().clone()),
-            locks: std::sync::OnceLock::new(),
-            effects: Mutex::new(inner.effects.lock().clone()),
-            busy: Mutex::new(inner.busy.lock().clone()),
-            recorder: None,
-            started: Mutex::new(inner.started.lock().clone()),
-            places: Mutex::new(inner.places.lock().clone()),
-            told: Mutex::new(inner.told.lock().clone()),
-        })
+        let frame = Arc::new(CallFrame::of_run(home.clone()));
+        Self { servers: Arc::new(self.servers.moved(home)), frame, ..self.clone() }
     }
 
-    /// Server and space that this thread means now.
-    pub fn place(&self) -> Place {
-        PLACES.with_borrow(|places| places.last().cloned()).unwrap_or_else(|| self.home.clone())
-    }
-
-    /// Means `place` until the returned value is dropped.
-    #[must_use = "the place is left when this is dropped"]
-    pub fn enter(place: Place) -> Entered {
-        PLACES.with_borrow_mut(|places| places.push(place));
-        Entered(())
-    }
-
-    /// Runs `work` from a script's thread; a cancelled run ends it.
-    pub fn block<T>(&self, work: impl Future<Output = Result<T>>) -> HostResult<T> {
-        self.block_plain(work).raise()
-    }
-
-    /// [`Host::block`] with our own error.
-    pub fn block_plain<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.recorded(self.cancel.guard(work))
-    }
-
-    /// [`Host::block`] for what changes something: a cancelled run does not begin it, but does not tear it off either.
-    /// The client grants a write under way a moment, so that what it did is known and can be cancelled too.
-    pub fn block_to_end<T>(&self, work: impl Future<Output = Result<T>>) -> HostResult<T> {
-        self.check_cancelled()?;
-        self.finish(work).raise()
+    /// Asks the server, and changes nothing: runs `work` from a script's thread. A cancelled run ends it, and a run that goes on gets the
+    /// answers of its record.
+    pub fn block<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut found = None;
+        {
+            let work = pin!(into(&mut found, work));
+            // Not one copy for each thing that is asked for.
+            let work: Pin<&mut dyn Future<Output = Result<()>>> = work;
+            self.read(pin!(self.cancel.guard(work)))?;
+        }
+        found.ok_or_else(nothing)
     }
 
     /// Runs `work` to its end, also in a cancelled run. `work` has to end by itself.
     pub fn finish<T>(&self, work: impl Future<Output = T>) -> T {
-        // In virtual time exactly one branch runs until it sleeps, so that the order of requests repeats.
-        if self.clock.is_virtual() {
-            crate::engine::baton::drive(&self.handle, work)
-        } else {
-            crate::engine::baton::Baton::released(|| self.handle.block_on(work))
+        let mut done = None;
+        {
+            let work = pin!(into(&mut done, async { Ok(work.await) }));
+            let work: Pin<&mut dyn Future<Output = Result<()>>> = work;
+            let _ok = self.ask(work, None);
         }
+        done.expect("a future that was awaited has a value")
+    }
+
+    /// Runs `work` to its end on this thread; reads in it are made with `tape`.
+    fn ask(&self, work: Pin<&mut dyn Future<Output = Result<()>>>, tape: Option<Arc<dyn api::Tape>>) -> Result<()> {
+        let work = api::Asking { patient_until: self.frame.state().patient_until, tape }.scope(work);
+        // In virtual time exactly one branch runs until it sleeps, so that the order of requests repeats.
+        if self.clock.is_virtual() { baton::drive(&self.handle, work) } else { Baton::released(|| self.handle.block_on(work)) }
     }
 
     /// Sleeps until `due` on the run's clock; other branches go on meanwhile.
@@ -260,29 +201,17 @@ impl Host {
                 self.clock.sleep_until(due).await;
                 Ok(())
             });
-            crate::engine::baton::wait(&self.handle, sleep).raise()?;
+            baton::wait(&self.handle, sleep).raise()?;
             Ok(((), Value::Null))
         };
         self.waited("sleep", due.to_string().into(), sleep, |_| Ok(()))
     }
 
     /// What a deployment is called. It is there already: what cannot be asked is called by its id, and no error hides it.
-    pub fn named(&self, place: &Place, deployment: &api::Deployment, version: Option<&str>) -> HostResult<crate::event::Subject> {
-        self.recorded(async { Ok(place.subject(deployment, version).await) }).raise()
-    }
-
-    /// Tells a note that would be the same each time only once, e.g. what `latest` is in a loop over tenants.
-    pub fn note_once(&self, text: String) {
-        if self.told.lock().insert(text.clone()) {
-            self.note(Level::Info, text);
-        }
-    }
-
-    /// Tells a warning, once in a run.
-    pub fn warn_once(&self, text: String) {
-        if self.told.lock().insert(text.clone()) {
-            self.note(Level::Warning, text);
-        }
+    pub fn named(&self, place: &Place, deployment: &api::Deployment, version: Option<&str>) -> Result<Subject> {
+        let mut named = None;
+        self.read(pin!(into(&mut named, async { Ok(place.subject(deployment, version).await) })))?;
+        named.ok_or_else(nothing)
     }
 
     /// Tells a note.
@@ -299,6 +228,16 @@ impl Host {
     pub fn given(&self, name: &str) -> Option<Value> {
         self.params.lock().iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
     }
+}
+
+/// Waits for `work` and keeps what it found.
+async fn into<T>(found: &mut Option<T>, work: impl Future<Output = Result<T>>) -> Result<()> {
+    *found = Some(work.await?);
+    Ok(())
+}
+
+fn nothing() -> Error {
+    Error::bug("a request ended without an answer")
 }
 
 /// Functions and types of scripts, as the reference shows them.
@@ -323,7 +262,7 @@ fn everything() -> Library {
     library.scripted::<projects::Project>();
     library.scripted::<environments::Environment>();
     library.scripted::<tenants::Tenant>();
-    library.scripted::<releases::Release>();
+    library.scripted::<release::Release>();
     library.scripted::<past_deployments::Deployment>();
     library.scripted::<dashboard::Live>();
     library.scripted::<dashboard::Difference>();
@@ -336,8 +275,6 @@ fn everything() -> Library {
     library.scripted::<rollout::Outcome>();
     library.scripted::<saga::Saga>();
     library.scripted::<Place>();
-    library.recorded_as::<tasks::Task>(tasks::Task::lasting_name);
-    library.recorded_as::<saga::Saga>(|_| "a saga".to_owned());
     ctx::register(&mut library);
     context::register(&mut library);
     projects::register(&mut library);
@@ -370,6 +307,6 @@ fn everything() -> Library {
     lock::register(&mut library);
     memory::register(&mut library);
     raw::register(&mut library);
-    library.also_on::<Place, Entered>(|place| Host::enter(place.clone()));
+    library.also_on::<Place>(|place, state| state.try_cast::<Host>().map_or(Dynamic::UNIT, |host| Dynamic::from(host.in_place(place))));
     library.build()
 }

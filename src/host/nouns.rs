@@ -77,7 +77,7 @@ pub fn of(takes: &Takes, project: Option<&str>) -> Option<Noun> {
 
 /// All names of a kind in the home space, as the server lists them.
 pub async fn names(host: &Host, noun: &Noun) -> Result<Vec<String>> {
-    let place = &host.home;
+    let place = &host.servers.home;
     let space = &place.space;
     Ok(match noun {
         Noun::Projects => space.projects(&ProjectQuery::default()).await?.into_iter().map(|p| p.name).collect(),

@@ -3,7 +3,7 @@
 use super::{
     call::ScriptCall,
     limit::Limit,
-    retry::{as_error, with_place},
+    raised::{as_error, with_place},
     tasks::{Task, tasks_of},
     wait::{Until, WaitOptions, failures, for_tasks, too_late},
 };
@@ -115,7 +115,7 @@ crate::functions! {
                 .take(width.saturating_sub(running.len()))
                 .collect();
             for name in ready {
-                let value: Dynamic = match limit.around(|| host.closure(&start, (name.clone(),))) {
+                let value: Dynamic = match limit.around(&host, || host.closure(&start, (name.clone(),))) {
                     Err(error) if is_final(&error) => return Err(error),
                     Err(error) if Limit::has_passed(&error) => return Err(late(&results, &all)?),
                     Err(error) => {

@@ -63,13 +63,21 @@ struct KeptMail {
     pause: SignedDuration,
 }
 
-/// The mails of a run that are kept.
-#[derive(Default)]
+/// The mails of a run.
 pub struct Outbox {
+    /// How mail leaves; none when no SMTP server is known.
+    pub(super) mailer: Option<Mailer>,
     kept: Mutex<Vec<KeptMail>>,
     /// Held by whoever tries.
     trying: tokio::sync::Mutex<()>,
     at_work: AtomicBool,
+}
+
+impl Outbox {
+    /// Nothing is kept yet.
+    pub fn new(mailer: Option<Mailer>) -> Self {
+        Self { mailer, kept: Mutex::default(), trying: tokio::sync::Mutex::default(), at_work: AtomicBool::new(false) }
+    }
 }
 
 impl Letter {
@@ -143,7 +151,7 @@ impl Host {
         let (recipients, subject) = (kept.letter.recipients(), kept.letter.subject.clone());
         let problem = ended.as_ref().err().map(|error| error.message().to_owned());
         self.events.emit(What::Mail { to: recipients, subject, problem });
-        if let (Some(recorder), Some(step)) = (&self.recorder, kept.step) {
+        if let (Some(recorder), Some(step)) = (&self.record, kept.step) {
             let later = ended.map_or_else(|error| json!({"error": error.to_record()}), |()| json!("sent"));
             let outcome = json!({"error": kept.error.to_record(), "later": later});
             let step = Step { state: StepState::Done, outcome: outcome.into(), ended: Some(self.clock.now()), ..step };
@@ -157,7 +165,7 @@ impl Host {
         if self.outbox.kept.lock().is_empty() && self.outbox.trying.try_lock().is_ok() {
             return;
         }
-        let goes_on = self.recorder.is_some() && ended_by.is_some_and(|kind| kind != Kind::Cancelled && kind.class() == Class::Stop);
+        let goes_on = self.record.is_some() && ended_by.is_some_and(|kind| kind != Kind::Cancelled && kind.class() == Class::Stop);
         self.finish(async {
             let _busy = self.clock.enter();
             let _trying = self.outbox.trying.lock().await;

@@ -134,7 +134,7 @@ crate::functions! {
     fn output_secret(host: Host, name: String, value: SecretText; options: SecretOutputOptions) -> "nothing" {
         let (name, value) = (checked(plain(&host, "output_secret", name)?)?, value.into_text());
         host.secrets.learn(&value);
-        if let Some(recorder) = &host.recorder {
+        if let Some(recorder) = &host.record {
             recorder.learn(&format!("output_secret {name}"), &value);
         }
         host.emit(What::Output { name, value: None, secret: Some(Hidden::new(value)), raw: options.raw });

@@ -5,7 +5,8 @@
 
 use super::{
     Host,
-    place::{EnvironmentRef, Place, ProjectRef, TenantRef},
+    place::Place,
+    references::{EnvironmentRef, ProjectRef, TenantRef},
     rows::{Reach, RowLimit, Rows},
     time::When,
 };

@@ -1,19 +1,12 @@
 //! A server and a space: where functions find what a name means.
 
-use super::Host;
 use crate::{
-    api::{self, EnvironmentId, ProjectId, ReleaseId, TenantId, id::looks_like, meant::Meant, poller::Poller},
-    doctor::{self, Advice},
-    engine::{
-        compare,
-        options::{ListKind, OptionValue, type_in_words, wrong},
-        thrown::raise,
-    },
+    api::{self, EnvironmentId, ProjectId, TenantId, id::looks_like, meant::Meant, poller::Poller},
+    doctor::Advice,
     error::{Error, Kind, Result},
     event::Subject,
 };
 use parking_lot::Mutex;
-use rhai::Dynamic;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// A space on a server, with the names looked up so far. Clones share them.
@@ -94,148 +87,6 @@ crate::script_type! {
         /// The id, e.g. `Spaces-1`.
         id: "text" = |p| p.space.space().id.to_string();
     }
-}
-
-/// A project, environment, tenant, ... as scripts give it: by name, slug or id, or as a value got before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ref(
-    /// The name, slug or id.
-    pub String,
-    /// What it is, when it was given as a value.
-    pub Option<Given>,
-);
-
-/// What a [`Ref`] was read from, when it is no text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Given {
-    /// A project, an environment or a tenant: the text is its id.
-    Noun,
-    /// A release: the text is its version.
-    Release {
-        /// Its id.
-        id: ReleaseId,
-        /// Its project.
-        project: ProjectId,
-    },
-}
-
-impl Ref {
-    /// As written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'a> From<&'a Ref> for Meant<'a> {
-    fn from(given: &'a Ref) -> Self {
-        match given.1 {
-            Some(Given::Noun) => Self::Id(&given.0),
-            _ => Self::Written(&given.0),
-        }
-    }
-}
-
-impl fmt::Display for Ref {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl OptionValue for Ref {
-    const KIND: &'static str = "name, slug or id";
-    fn read(value: Dynamic) -> Result<Self, String> {
-        if let Some(release) = value.clone().try_cast::<super::releases::Release>() {
-            let (id, project) = (release.release.id.clone(), release.release.project_id.clone());
-            return Ok(Self(release.release.version.clone(), Some(Given::Release { id, project })));
-        }
-        match compare::named(&value) {
-            Some(id) => Ok(Self(id, Some(Given::Noun))),
-            None => String::read(value)
-                .and_then(|text| if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(Self(text, None)) }),
-        }
-    }
-}
-
-impl Ref {
-    /// [`OptionValue::read`] where only values of these script types, and text, can be meant.
-    fn read_from(value: Dynamic, types: &[&str]) -> Result<Self, String> {
-        let words = type_in_words(&value);
-        let scripted = words.rsplit(' ').next().filter(|name| name.starts_with(|c: char| c.is_uppercase()));
-        match scripted {
-            Some(name) if !types.contains(&name) => Err(wrong(&value)),
-            _ => Self::read(value),
-        }
-    }
-}
-
-macro_rules! references {
-    ($($(#[doc = $doc:literal])+ $name:ident: $kind:literal or $list:literal, names $noun:literal, from [$($type:literal),*];)+) => {$(
-        $(#[doc = $doc])+
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub struct $name(Ref);
-
-        impl std::ops::Deref for $name {
-            type Target = Ref;
-            fn deref(&self) -> &Ref {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
-        impl<'a> From<&'a $name> for Meant<'a> {
-            fn from(given: &'a $name) -> Self {
-                (&given.0).into()
-            }
-        }
-
-        impl From<Ref> for $name {
-            fn from(reference: Ref) -> Self {
-                Self(reference)
-            }
-        }
-
-        impl OptionValue for $name {
-            const KIND: &'static str = $kind;
-            const NAMES: Option<&'static str> = Some($noun);
-            const TYPES: &'static [&'static str] = &[$($type),*];
-            fn read(value: Dynamic) -> Result<Self, String> {
-                Ref::read_from(value, Self::TYPES).map(Self)
-            }
-        }
-
-        impl ListKind for $name {
-            const LIST: &'static str = $list;
-        }
-    )+};
-}
-
-// What a parameter names is said once, by its type: reading, help, completion and checks take it from there.
-references! {
-    /// A project.
-    ProjectRef: "project" or "project or list", names "project", from ["Project"];
-    /// An environment.
-    EnvironmentRef: "environment" or "environment or list", names "environment", from ["Environment"];
-    /// A tenant.
-    TenantRef: "tenant" or "tenant or list", names "tenant", from ["Tenant"];
-    /// A project group.
-    GroupRef: "project group" or "project group or list", names "project group", from [];
-    /// A release: a version, a version range, or `latest`.
-    ReleaseRef: "version, range or release" or "list of versions", names "release", from ["Release"];
-    /// A channel of a project.
-    ChannelRef: "channel" or "channel or list", names "channel", from [];
-    /// A step of a project's deployment process.
-    StepRef: "step" or "step or list", names "step", from [];
-    /// A runbook of a project.
-    RunbookRef: "runbook" or "runbook or list", names "runbook", from [];
-    /// A deployment target.
-    TargetRef: "deployment target" or "deployment target or list", names "deployment target", from [];
-    /// A space.
-    SpaceRef: "space" or "space or list", names "space", from [];
 }
 
 impl Place {
@@ -344,56 +195,6 @@ impl Place {
             runbook: None,
             url: Some(self.space.task_url(&deployment.task_id)),
         }
-    }
-}
-
-impl Host {
-    /// The space `name` on the server that is meant now.
-    pub fn space(&self, name: &str) -> crate::engine::thrown::HostResult<Place> {
-        let here = self.place();
-        let client = here.client.clone();
-        let key = format!("{} {}", client.address(), name.to_lowercase());
-        self.met(key, async {
-            let space = client.space(Some(name)).await?;
-            Ok(Place::new(client.clone(), space, here.advice))
-        })
-    }
-
-    /// The place that was met before under `key`, or what `find` finds: one poller and one set of names for each.
-    fn met(&self, key: String, find: impl Future<Output = Result<Place>>) -> crate::engine::thrown::HostResult<Place> {
-        if let Some(known) = self.places.lock().get(&key) {
-            return Ok(known.clone());
-        }
-        let found = self.block(find)?;
-        self.places.lock().insert(key, found.clone());
-        Ok(found)
-    }
-}
-
-impl Host {
-    /// The default space of another server. `default` is the server the run works on.
-    pub fn server(&self, name: &str) -> crate::engine::thrown::HostResult<Place> {
-        let lower = name.to_lowercase();
-        if lower == "default" {
-            return Ok(self.home.clone());
-        }
-        let Some(credential) = self.servers.get(&lower) else {
-            let upper = name.to_uppercase();
-            return Err(raise(
-                unknown("server", name, self.servers.keys().map(String::as_str))
-                    .help(format!("set OCTOPUS_URL_{upper}, and OCTOPUS_API_KEY_{upper} or OCTOPUS_ACCESS_TOKEN_{upper}")),
-            ));
-        };
-        let credential = credential.clone().map_err(raise)?;
-        let url = credential.address();
-        let advice = doctor::advice(self.measured.as_deref(), &url);
-        let connection =
-            api::Settings { credential, public_url: None, keeps_deadlines: advice.keeps_deadlines(), ..self.connection.clone() };
-        self.met(url, async {
-            let client = api::Client::new(connection)?;
-            let space = client.space(None).await?;
-            Ok(Place::new(client, space, advice))
-        })
     }
 }
 

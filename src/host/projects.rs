@@ -2,7 +2,7 @@
 
 use super::{
     Host,
-    place::{GroupRef, ProjectRef},
+    references::{GroupRef, ProjectRef},
     words::TENANTED,
 };
 use crate::{api, engine::choice::Name};
@@ -81,6 +81,6 @@ crate::functions! {
     /// ```
     fn project(host: Host, name: ProjectRef) -> "Project" raises "not_found, ambiguous, request" {
         let place = host.place();
-        host.block(place.project(&name)).map(Project)
+        Ok(Project(host.block(place.project(&name))?))
     }
 }

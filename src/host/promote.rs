@@ -5,7 +5,8 @@ use super::{
     dashboard::{DashboardOptions, rows},
     deployments::{DeployOptions, MoveOptions, Plan, PlannedRelease, RollbackOptions, RowOptions, live},
     obstacles::{self, Obstacles},
-    place::{EnvironmentRef, GroupRef, Place, ProjectRef, Ref, TenantRef},
+    place::Place,
+    references::{EnvironmentRef, GroupRef, ProjectRef, Ref, TenantRef},
     tasks::Task,
     time::Moment,
 };
@@ -302,6 +303,7 @@ impl Host {
             };
             Ok((Plan { place: place.clone(), project, environment, tenant, release: release.into() }, deployment))
         })
+        .raise()
     }
 }
 

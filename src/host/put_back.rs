@@ -8,7 +8,8 @@ use super::{
     call::ScriptCall,
     deployments::{DeployOptions, Plan},
     history::Success,
-    place::{Place, Ref, TargetRef},
+    place::Place,
+    references::{Ref, TargetRef},
     requeue::values_of,
     tasks::Task,
     time::Moment,
@@ -19,7 +20,7 @@ use crate::{
     clock::text,
     engine::{
         choice::{Decide, OneOrMore},
-        thrown::{HostResult, message, stops},
+        thrown::{HostResult, Raise, message, stops},
     },
     error::{Error, Result},
     event::Level,
@@ -181,7 +182,7 @@ impl<'a> Undo<'a> {
             undone.not.push(format!("{title} (it failed itself and is left as it is)"));
             return Ok(());
         }
-        let (plan, options, newest) = match undone.or_not(title, host.block(self.compare(step)))? {
+        let (plan, options, newest) = match undone.or_not(title, host.block(self.compare(step)).raise())? {
             None => return Ok(()),
             Some(Verdict::Left(why)) => {
                 undone.not.push(format!("{title} ({why})"));
@@ -198,7 +199,7 @@ impl<'a> Undo<'a> {
         let Some(task) = undone.or_not(title, host.start(&plan, &options, "undo"))? else { return Ok(()) };
         self.back.borrow_mut().push(WayBack { plan: (*plan).clone(), task: task.clone(), newest });
         // A cancelled run leaves it alone: half an undo is worse than a whole one.
-        host.started.lock().retain(|other| other.id != task.id);
+        host.ledger.started.lock().retain(|other| other.task.id != task.id);
         let wait = WaitOptions { timeout: self.how.timeout, on_interrupt: self.how.on_interrupt.clone(), ..WaitOptions::default() };
         let waited = for_tasks(host, std::slice::from_ref(&task), &wait, Until::All);
         let way = format!("going back to {version}");
@@ -235,6 +236,7 @@ impl<'a> Undo<'a> {
             let waits = seen.state == api::TaskState::Queued || seen.waits_for_a_person();
             Ok((waits, task.explain(host).await?))
         });
+        let explained = explained.raise();
         let (waits, explained) = match explained {
             Err(error) if stops(&error) => return Err(error),
             Err(error) => return Ok(format!("{problem}; how it goes on is not known: {}", message(&error))),
@@ -366,7 +368,7 @@ impl<'a> Undo<'a> {
                 let last = other.last();
                 last.is_completed() && !last.finished_successfully() && last.completed_time < began
             };
-            let came = match self.host.block(plan.spot().created_after(*newest)) {
+            let came = match self.host.block(plan.spot().created_after(*newest)).raise() {
                 Err(error) if stops(&error) => return Err(error),
                 Err(error) => {
                     undone.failed(&format!("whether others deployed {} meanwhile is not known", plan.project.name), &error);

@@ -20,7 +20,7 @@ crate::functions! {
     /// ```
     fn get(host: Host, path: String) -> "map" raises "not_found, request" {
         let place = host.place();
-        host.block(place.space.read(&path))
+        Ok(host.block(place.space.read(&path))?)
     }
 
     /// Sends a document to the API with POST. Not repeated when the answer is lost: that is an error of kind `in_doubt`.

@@ -78,7 +78,7 @@ impl Host {
         if at <= self.now() {
             return Err(raise(Error::new(Kind::Script, format!("`requeue` needs a time to come; {} is past", Moment::of(self, at)))));
         }
-        let place = self.home.clone();
+        let place = self.servers.home.clone();
         let (mut new, lost) = self.block(again(&place, &old))?;
         if !lost.is_empty() {
             return Err(raise(

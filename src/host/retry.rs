@@ -1,14 +1,14 @@
 //! Trying again, and looking at an error instead of ending.
 
-use super::{call::ScriptCall, limit::Limit, started_inside::StartedInside};
+use super::{call::ScriptCall, limit::Limit, raised::caught, started_inside::StartedInside};
 use crate::{
     clock::later,
-    engine::thrown::{innermost, is_final, message, ours, raise, stops, to_map},
+    engine::thrown::{is_final, message, ours, raise, stops},
     error::{Error, Kind},
     event::Level,
 };
 use jiff::SignedDuration;
-use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
+use rhai::{EvalAltResult, FnPtr, Map};
 
 crate::options! {
     /// How to try again.
@@ -86,29 +86,4 @@ crate::functions! {
         let tidied = host.tidying(|| host.closure(&cleanup, ()));
         done.and_then(|value| tidied.map(|_| value))
     }
-}
-
-/// The value that `catch` would see.
-pub fn caught(error: &EvalAltResult) -> Dynamic {
-    match (ours(error), innermost(error)) {
-        (None, EvalAltResult::ErrorRuntime(value, _)) => value.clone(),
-        _ => to_map(&as_error(error)).into(),
-    }
-}
-
-/// The error that a closure raised, as ours.
-pub fn as_error(error: &EvalAltResult) -> Error {
-    ours(error).unwrap_or_else(|| Error::new(Kind::Script, message(error)))
-}
-
-/// Puts a changed error of ours into a Rhai error, where its place and the calls around it are kept.
-pub fn with_place(mut error: Box<EvalAltResult>, changed: Error) -> Box<EvalAltResult> {
-    fn put(error: &mut EvalAltResult, changed: Error) {
-        match error {
-            EvalAltResult::ErrorInFunctionCall(_, _, inner, _) | EvalAltResult::ErrorInModule(_, inner, _) => put(inner, changed),
-            other => crate::engine::thrown::put(other, changed),
-        }
-    }
-    put(&mut error, changed);
-    error
 }

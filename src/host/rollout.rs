@@ -4,7 +4,7 @@ use super::{
     Host,
     call::ScriptCall,
     limit::Limit,
-    retry::{as_error, with_place},
+    raised::{as_error, with_place},
     tasks::{Task, tasks_of},
     wait::{Until, WaitOptions, for_tasks, too_late},
     words::OUTCOMES,
@@ -126,7 +126,7 @@ crate::functions! {
             let mut running: Vec<(String, Vec<Task>)> = Vec::new();
             loop {
                 while running.len() < width && failed <= budget && let Some(item) = queue.pop_front() {
-                    let started = limit.around(|| host.closure(&start, (item.clone(),))).and_then(|value| tasks_of(&host, value));
+                    let started = limit.around(&host, || host.closure(&start, (item.clone(),))).and_then(|value| tasks_of(&host, value));
                     match started {
                         Ok(tasks) => running.push((shown(&item), tasks)),
                         Err(error) if is_final(&error) => return Err(error),

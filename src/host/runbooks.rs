@@ -3,7 +3,7 @@
 use super::{
     Host,
     deployments::form_values,
-    place::{EnvironmentRef, ProjectRef, Ref, RunbookRef, TenantRef},
+    references::{EnvironmentRef, ProjectRef, Ref, RunbookRef, TenantRef},
     tasks::Task,
     time::When,
 };

@@ -5,9 +5,9 @@ use super::{
     call::ScriptCall,
     deployments::{DeployOptions, MoveOptions, Plan, live},
     limit::Limit,
-    place::{EnvironmentRef, ProjectRef, ReleaseRef, RunbookRef},
     put_back::{Before, Deployed, HowBack, Undo, Undone},
-    retry::as_error,
+    raised::as_error,
+    references::{EnvironmentRef, ProjectRef, ReleaseRef, RunbookRef},
     runbooks::RunbookOptions,
     started_inside::StartedInside,
     tasks::Task,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     engine::{
         choice::Decide,
-        thrown::{HostResult, is_exit, message, stops, to_dynamic, to_json},
+        thrown::{HostResult, Raise, is_exit, message, stops, to_dynamic, to_json},
     },
     error::{Error, Kind},
     event::Level,
@@ -144,7 +144,7 @@ fn stop_what_runs(host: &Host, steps: &[Step], undone: &mut Undone) -> HostResul
     let tasks = || steps.iter().filter_map(Step::task).filter(|task| !task.last().is_completed());
     for task in tasks() {
         // What cannot be looked at is left to the server: the rest is undone all the same, and the first error kept.
-        match host.block(task.look(host)) {
+        match host.block(task.look(host)).raise() {
             Err(error) if stops(&error) => return Err(error),
             Err(error) => undone.not.push(format!("{} ({})", task.subject.title, message(&error))),
             Ok(_) => {}
@@ -186,7 +186,7 @@ fn raise_undone<T>(mut error: Box<EvalAltResult>, ours: Error, undone: &Undone) 
             changed = changed.with("thrown", to_json(value));
         }
     }
-    Err(super::retry::with_place(error, changed))
+    Err(super::raised::with_place(error, changed))
 }
 
 crate::functions! {
@@ -221,7 +221,7 @@ crate::functions! {
                 let ours = as_error(&error);
                 host.note(Level::Warning, format!("undoing because {}", ours.message()));
                 let mut undone = Undone::default();
-                let ended = Limit::lifted(|| host.tidying(|| undo(&host, &saga, &options, &mut undone))).err();
+                let ended = Limit::lifted(&host, || host.tidying(|| undo(&host, &saga, &options, &mut undone))).err();
                 // A run that is put down goes on with its undo: there is nothing to list yet.
                 if ended.as_ref().is_none_or(|ended| as_error(ended).kind() != Kind::Suspended) {
                     undone.tell(&host);
@@ -229,7 +229,7 @@ crate::functions! {
                 if let Some(ended) = ended {
                     host.note(Level::Warning, format!("the undo was interrupted; it was under way because {}", ours.message()));
                     let changed = undone.add_to(as_error(&ended));
-                    return Err(super::retry::with_place(ended, changed));
+                    return Err(super::raised::with_place(ended, changed));
                 }
                 raise_undone(error, ours, &undone)
             }

@@ -4,14 +4,12 @@
 
 use super::{
     Host,
+    ledger::StartedTask,
     tasks::Task,
     wait::{Asker, Until, WaitOptions, failures, for_tasks, left_open},
 };
 use crate::{
-    engine::{
-        branch,
-        thrown::{HostResult, is_final, raise, stops},
-    },
+    engine::thrown::{HostResult, is_final, raise, stops},
     error::Error,
     event::Level,
     lock::within,
@@ -24,19 +22,21 @@ pub struct StartedInside(Vec<Task>);
 impl StartedInside {
     /// When it begins now.
     pub fn now(host: &Host) -> Self {
-        Self(host.started.lock().clone())
+        Self(host.ledger.started.lock().iter().map(|started| started.task.clone()).collect())
     }
 
     /// What was started since, in this branch of the script or those it has split into, and is open. What was scheduled with `at` is
     /// meant to run later.
     fn open(&self, host: &Host) -> Vec<Task> {
-        let here = branch();
-        let is_new = |task: &Task| within(&task.branch, &here) && !self.0.iter().any(|known| known.same(task));
+        let is_new =
+            |started: &StartedTask| within(&started.branch, &host.frame.branch) && !self.0.iter().any(|known| known.same(&started.task));
         let is_scheduled = |task: &Task| {
             let deployment = task.deployment.as_ref().and_then(|one| one.queue_time);
             deployment.or_else(|| task.runbook_run.as_ref().and_then(|run| run.queue_time)).is_some()
         };
-        host.open_tasks().into_iter().filter(|task| is_new(task) && !is_scheduled(task)).collect()
+        let started = host.ledger.started.lock();
+        let new = started.iter().filter(|started| is_new(started)).map(|started| &started.task);
+        new.filter(|task| !task.last().is_completed() && !is_scheduled(task)).cloned().collect()
     }
 
     /// Waits for what is open; a failure of it is an error.
@@ -94,7 +94,7 @@ impl Host {
     /// Called on the script's thread when the script has ended well. A lock that `only_one` took for all of it is given back only when
     /// nothing that the script started is open.
     pub fn script_ends(&self) -> HostResult<()> {
-        let holds = self.holds.lock().clone();
+        let holds = self.held.holds.lock().clone();
         holds.iter().try_for_each(|hold| hold.begun.wait(&WholeScript(self)))
     }
 }

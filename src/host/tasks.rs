@@ -3,7 +3,8 @@
 use super::{
     Host,
     call::ScriptCall,
-    place::{EnvironmentRef, Place, ProjectRef, Ref},
+    place::Place,
+    references::{EnvironmentRef, ProjectRef, Ref},
     time::Moment,
 };
 use crate::{
@@ -44,8 +45,6 @@ pub struct Inner {
     pub deployment: Option<api::Deployment>,
     /// The runbook run, when it is one, without its JSON.
     pub runbook_run: Option<api::RunbookRun>,
-    /// The branch of the script that met it first.
-    pub branch: String,
     last: Mutex<Arc<api::Task>>,
     ended: AtomicBool,
 }
@@ -172,8 +171,8 @@ impl Task {
             (one.raw, one.links) = Default::default();
         }
         let ended = AtomicBool::new(false);
-        let (id, branch, last) = (last.id.clone(), crate::engine::branch(), Mutex::new(Arc::new(last)));
-        Self(Arc::new(Inner { place, id, subject, deployment, runbook_run, branch, last, ended }))
+        let (id, last) = (last.id.clone(), Mutex::new(Arc::new(last)));
+        Self(Arc::new(Inner { place, id, subject, deployment, runbook_run, last, ended }))
     }
 
     /// The task `last`, with what its arguments say it works on, as far as that is still there.
@@ -424,7 +423,7 @@ pub fn tasks_of(host: &ScriptCall<'_>, value: Dynamic) -> HostResult<Vec<Task>> 
 }
 
 /// The task with an id.
-pub fn find(host: &Host, id: &str) -> HostResult<Task> {
+pub fn find(host: &Host, id: &str) -> Result<Task> {
     let place = host.place();
     host.block(async {
         let seen = place.space.task(&TaskId::from(id)).await?;
@@ -442,7 +441,7 @@ crate::functions! {
     /// print(task(t.id).title);
     /// ```
     fn task(host: Host, id: Name) -> "Task" raises "not_found, request" {
-        find(&host, &id)
+        Ok(find(&host, &id)?)
     }
 
     /// The tasks of deployments of `project` to `env` that are queued or running; without `env` to any environment.
@@ -454,7 +453,7 @@ crate::functions! {
     /// ```
     fn running(host: Host; project: Option<ProjectRef>, env: Option<EnvironmentRef>) -> "list of Task" raises "not_found, ambiguous, request" {
         let place = host.place();
-        host.block(active(&place, project.as_deref(), env.as_deref()))
+        Ok(host.block(active(&place, project.as_deref(), env.as_deref()))?)
     }
 
     /// Looks again and returns the task.
@@ -464,7 +463,8 @@ crate::functions! {
     /// print(t.refresh().state);
     /// ```
     fn refresh[task: Task](host: Host) -> "Task" raises "not_found, request" {
-        host.block(task.look(&host)).map(|_| task.clone())
+        host.block(task.look(&host))?;
+        Ok(task)
     }
 
     group "act";
@@ -519,22 +519,6 @@ pub async fn under_way(place: &Place, query: api::TaskQuery) -> Result<Vec<Task>
         }
     }
     Ok(tasks)
-}
-
-impl Host {
-    /// Tells and remembers a task that this run started, or took over from an earlier attempt of its step.
-    pub fn started(&self, task: &Task, how: &str) {
-        let comments = task.deployment.as_ref().map(|d| &d.comments).or(task.runbook_run.as_ref().map(|run| &run.comments));
-        let is_ours = comments.and_then(|comments| api::create_once::mark_in(comments)).is_none_or(|mark| mark == self.run_id);
-        let how = if is_ours { how } else { "adopted" };
-        self.started.lock().push(task.clone());
-        self.emit(What::TaskStarted { subject: task.subject.clone(), how: how.to_owned() });
-    }
-
-    /// Tasks this run started that are not complete, as far as is known.
-    pub fn open_tasks(&self) -> Vec<Task> {
-        self.started.lock().iter().filter(|t| !t.last.lock().is_completed()).cloned().collect()
-    }
 }
 
 /// A list for the script.

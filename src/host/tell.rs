@@ -212,7 +212,7 @@ fn letter(host: &ScriptCall<'_>, options: &EmailOptions) -> HostResult<Letter> {
 /// The letter as its readers may see it: without secrets, unless the script has revealed them itself. An error of a step may hold a
 /// secret that nobody meant to send.
 fn readable(host: &Host, mut letter: Letter) -> Letter {
-    let revealed = host.revealed.lock().clone();
+    let revealed = host.ledger.revealed.lock().clone();
     let mut masked = false;
     let mut clean = |text: &mut String| {
         if let Cow::Owned(clean) = host.secrets.clean_but(text, &revealed) {
@@ -240,7 +240,7 @@ const SANDBOX_SENDER: &str = "octorhai@example.com";
 
 /// How mail leaves. What is not said on the command line, a sandbox knows: its own mail box, and a sender.
 fn mailer(host: &Host, has_sender: bool) -> HostResult<Option<Mailer>> {
-    let given = host.mailer.as_ref();
+    let given = host.outbox.mailer.as_ref();
     if given.is_some_and(|mailer| has_sender || mailer.has_sender()) {
         return Ok(given.cloned());
     }

@@ -2,7 +2,8 @@
 
 use super::{
     Host,
-    place::{EnvironmentRef, Place, ProjectRef},
+    place::Place,
+    references::{EnvironmentRef, ProjectRef},
 };
 use crate::{
     api::{

@@ -41,21 +41,30 @@ pub enum Look<T> {
 
 /// The one wait loop: `None` when `deadline` passed first.
 pub fn until<T>(host: &Host, deadline: Timestamp, mut look: impl FnMut() -> HostResult<Look<T>>) -> HostResult<Option<T>> {
+    let mut found = None;
+    until_none(host, deadline, &mut || match look()? {
+        Look::Done(value) => {
+            found = Some(value);
+            Ok(None)
+        }
+        Look::Again(due) => Ok(Some(due)),
+    })?;
+    Ok(found)
+}
+
+/// Looks until there is no time to look again, or `deadline` has passed.
+fn until_none(host: &Host, deadline: Timestamp, look: &mut dyn FnMut() -> HostResult<Option<Timestamp>>) -> HostResult<()> {
     let limit = Limit::at(host, deadline);
     loop {
         host.check_cancelled()?;
-        match api::patiently(limit.now_at(host), &mut look)? {
-            Look::Done(found) => return Ok(Some(found)),
-            Look::Again(due) => {
-                let now = host.now();
-                let deadline = limit.now_at(host);
-                if now >= deadline {
-                    return Ok(None);
-                }
-                // Never sooner than a millisecond from now: a look that is due already must not spin.
-                host.sleep_until(due.max(later(now, SignedDuration::from_millis(1))).min(deadline))?;
-            }
+        let Some(due) = host.patiently(limit.now_at(host), &mut *look)? else { return Ok(()) };
+        let now = host.now();
+        let deadline = limit.now_at(host);
+        if now >= deadline {
+            return Ok(());
         }
+        // Never sooner than a millisecond from now: a look that is due already must not spin.
+        host.sleep_until(due.max(later(now, SignedDuration::from_millis(1))).min(deadline))?;
     }
 }
 
@@ -336,7 +345,7 @@ fn failed(task: &Task) -> bool {
 pub fn failures(host: &Host, tasks: &[Task]) -> Option<Error> {
     let failed: Vec<Task> = tasks.iter().filter(|t| failed(t)).cloned().collect();
     let first = failed.first()?;
-    let look = |task: &Task| host.block_plain(task.failure()).unwrap_or_else(|error| error);
+    let look = |task: &Task| host.block(task.failure()).unwrap_or_else(|error| error);
     let error = look(first);
     let all = ids(&failed);
     if failed.len() == 1 {
@@ -382,7 +391,7 @@ pub(super) fn left_open(call: &dyn Asker, tasks: &[Task], options: &WaitOptions)
     }
     // The step costs a request: of the first five it is told.
     for task in open.iter().take(5) {
-        let details = match host.block_plain(task.place.space.task_details(&task.id)) {
+        let details = match host.block(task.place.space.task_details(&task.id)) {
             Err(error) if error.stops() => return Err(raise(error)),
             details => details.ok(),
         };
@@ -480,7 +489,7 @@ impl Host {
     pub fn decide_on_cancel(&self, open: &[Task], cancel: bool) {
         // Decided here: the end of the run does not ask again.
         let decided: HashSet<&TaskId> = open.iter().map(|task| &task.id).collect();
-        self.started.lock().retain(|t| !decided.contains(&t.id) || !open.iter().any(|task| t.same(task)));
+        self.ledger.started.lock().retain(|t| !decided.contains(&t.task.id) || !open.iter().any(|task| t.task.same(task)));
         if cancel {
             self.cancel_on_the_way_out(open);
         }
@@ -490,7 +499,7 @@ impl Host {
     pub fn look_at_open_tasks(&self) {
         for task in self.open_tasks().iter().take(20) {
             let space = task.place.space.until(self.clock.now());
-            if let Ok(seen) = self.block_plain(space.task(&task.id)) {
+            if let Ok(seen) = self.block(space.task(&task.id)) {
                 task.saw(self, Arc::new(seen));
             }
         }

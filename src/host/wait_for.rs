@@ -4,7 +4,7 @@ use super::{
     Host,
     call::ScriptCall,
     deployments::live_in,
-    place::{EnvironmentRef, ProjectRef, TenantRef},
+    references::{EnvironmentRef, ProjectRef, TenantRef},
     tasks::{Task, active},
     wait::{Look, until},
 };

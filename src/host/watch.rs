@@ -75,7 +75,7 @@ impl<'o> Watcher<'o> {
     pub fn look(&mut self, host: &Host, open: &mut Vec<Task>, deadline: Timestamp) -> HostResult<()> {
         let mut seen: Vec<(&String, HashMap<TaskId, Arc<api::Task>>)> = Vec::new();
         for (server, watch) in &self.watches {
-            let polled = host.block_plain(watch.poll(deadline)).map_err(|error| raise(about(error, open)))?;
+            let polled = host.block(watch.poll(deadline)).map_err(|error| raise(about(error, open)))?;
             seen.push((server, polled.into_iter().map(|task| (task.id.clone(), task)).collect()));
         }
         let is_only_server = seen.len() == 1;
@@ -119,13 +119,13 @@ impl<'o> Watcher<'o> {
                 continue;
             }
             if last.state == api::TaskState::Queued && !last.waits_for_a_person() && host.context.step.is_some() {
-                match host.block_plain(super::guards::while_queued(host, task)) {
+                match host.block(super::guards::while_queued(host, task)) {
                     Err(error) if error.kind() == Kind::Failed || error.kind() == Kind::Cancelled => return Err(raise(error)),
                     // What cannot be looked at must not end a wait.
                     _ => {}
                 }
             }
-            let explanation = match host.block_plain(task.explain(host)) {
+            let explanation = match host.block(task.explain(host)) {
                 Err(error) if error.kind() == Kind::Cancelled => return Err(raise(error)),
                 // What is told to people must not end a wait: the poller decides whether the task, or the server, is gone.
                 Err(_) => continue,
@@ -179,7 +179,7 @@ impl<'o> Watcher<'o> {
                 continue;
             }
             // Asked once: it is only told, and the poller outlasts what makes it fail.
-            let details = match host.block_plain(task.place.space.until(now).task_details(&task.id)) {
+            let details = match host.block(task.place.space.until(now).task_details(&task.id)) {
                 Err(error) if error.kind() == Kind::Cancelled => return Err(raise(error)),
                 Err(_) => continue,
                 Ok(details) => details,

@@ -8,10 +8,7 @@ use crate::{
     engine::Failure,
     error::{Error, Kind, Result},
     event::{Events, Level},
-    host::{
-        journal::{LONG, Recorder},
-        sealed::Sealer,
-    },
+    host::record::{LONG, Recorder, sealed::Sealer},
     journal::{Begin, BegunFor, Claim, Holder, Journal, NewRun, Run, RunState, Step, asked_to_end, fingerprint},
     platform::process::ProcessIdentity,
     secrets::Redactor,

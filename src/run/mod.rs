@@ -28,7 +28,7 @@ use crate::{
     engine::{Config, Failure, Interpreter, Limits, Program, on_script_thread, thrown::to_json},
     error::{Error, Kind, Result},
     event::{Events, Level, Sink, What},
-    host::{self, Host, journal::Recorder, place::Place, retry::as_error},
+    host::{self, HeldLocks, Host, RunFacts, Servers, outbox::Outbox, place::Place, raised::as_error, record::Recorder},
     journal::Patience,
     mail::Mailer,
     sandbox::{Sandbox, World},
@@ -265,38 +265,24 @@ async fn grounds(
         }
         None => None,
     };
-    let host = Host::new(host::Inner {
+    let run = RunFacts {
         handle: tokio::runtime::Handle::current(),
         clock: clock.clone(),
         cancel: settings.cancel.clone(),
         events: events.clone(),
-        home: Place::new(client.clone(), space, advice),
-        measured: settings.measured.clone(),
-        connection,
-        servers: settings.servers.clone(),
-        mailer,
-        outbox: Arc::default(),
+        secrets: settings.secrets.clone(),
         zone: settings.zone.clone(),
         context: settings.context.clone(),
-        surroundings: std::sync::OnceLock::new(),
         params: Mutex::new(settings.params.clone()),
         artifacts: settings.artifacts.clone(),
-        secrets: settings.secrets.clone(),
-        revealed: Arc::default(),
+        outbox: Outbox::new(mailer),
         run_id: mark,
         seed: sandbox.as_ref().map(|_| settings.script.text.clone()),
-        step_since: std::sync::OnceLock::new(),
-        recorder,
         script: settings.script.name.clone(),
-        locks_at: settings.locks.clone(),
-        holds: Mutex::default(),
-        locks: std::sync::OnceLock::new(),
-        effects: Mutex::default(),
-        busy: Mutex::default(),
-        started: Mutex::default(),
-        told: Mutex::default(),
-        places: Mutex::default(),
-    });
+    };
+    let home = Place::new(client.clone(), space, advice);
+    let servers = Servers::new(home, connection, settings.servers.clone(), settings.measured.clone());
+    let host = Host::new(run, servers, HeldLocks::new(settings.locks.clone()), recorder);
     Ok(Grounds { host, client, sandbox })
 }
 
@@ -350,7 +336,7 @@ fn interpreter(settings: &Settings, host: &Host, events: &Events) -> Interpreter
         state: Dynamic::from(host.clone()),
         library: host::library(),
         constants: vec![("ctx".to_owned(), Dynamic::from(host::ctx::Context))],
-        print: Arc::new(move |text| printer.emit(What::Print { text: text.to_owned() })),
+        print: Arc::new(move |text| printer.of_this_branch().emit(What::Print { text: text.to_owned() })),
         debug: Arc::new(move |text| debugged.note(Level::Verbose, text)),
     })
 }
@@ -423,7 +409,7 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
             let token = clock.enter();
             drop(busy);
             // A run that goes on was told when it began; what is called otherwise since then is no matter of its parameters.
-            let goes_on = host.recorder.as_ref().is_some_and(Recorder::goes_on);
+            let goes_on = host.record.as_deref().is_some_and(Recorder::goes_on);
             let named = if goes_on { Ok(()) } else { host.unrecorded(|| host.look_up_names()) };
             let ran = named.map_err(Failure::from).and_then(|()| interpreter.run(&program)).map(|value| to_json(&value));
             (ran.and_then(|value| host.script_ends().map(|()| value).map_err(|error| as_error(&error).into())), token)
@@ -452,8 +438,8 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
         Err(failure) => failed(failure),
     };
     drop(still);
-    outcome.mode = Some(host.home.advice);
-    if let (Some(taken_up), Some(recorder)) = (&taken_up, &host.recorder) {
+    outcome.mode = Some(host.servers.home.advice);
+    if let (Some(taken_up), Some(recorder)) = (&taken_up, &host.record) {
         taken_up.put_down(recorder, &mut outcome, clock);
     }
     let sent = client.stats();

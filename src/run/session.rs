@@ -79,7 +79,7 @@ impl Session {
             Manners { patience: Some(PATIENCE), ..Manners::default() },
         );
         let Grounds { host, client: _, sandbox } = runtime.block_on(settings.cancel.guard(begun))?;
-        host.connection.dry.set(sandbox.is_none());
+        host.servers.connection.dry.set(sandbox.is_none());
         let interpreter = interpreter(&settings, &host, &events);
         let inputs = engine::session::Session::new(settings.script.files.clone());
         Ok(Self { runtime: Some(runtime), clock, busy: Some(busy), events, host, sandbox, interpreter, inputs, settings })
@@ -87,12 +87,12 @@ impl Session {
 
     /// Evaluates an input.
     pub fn enter(&mut self, input: &str) -> Reply {
-        let (before, began, watch) = (self.host.home.client.stats().requests, self.clock.now(), Stopwatch::start());
+        let (before, began, watch) = (self.host.servers.home.client.stats().requests, self.clock.now(), Stopwatch::start());
         let result = self.on_thread(|session| session.interpreter.enter(&mut session.inputs, input));
         let result = result.map_err(Failure::from).and_then(|result| result);
         Reply {
             result,
-            requests: self.host.home.client.stats().requests - before,
+            requests: self.host.servers.home.client.stats().requests - before,
             seconds: self.clock.since(began).as_secs_f64(),
             real_seconds: watch.elapsed().as_secs_f64(),
         }
@@ -197,22 +197,22 @@ impl Session {
 
     /// Whether writes are shown instead of sent.
     pub fn is_dry(&self) -> bool {
-        self.host.connection.dry.is_on()
+        self.host.servers.connection.dry.is_on()
     }
 
     /// From now on writes are sent, or are not.
     pub fn go_live(&self, live: bool) {
-        self.host.connection.dry.set(!live);
+        self.host.servers.connection.dry.set(!live);
     }
 
     /// The space that names mean.
     pub fn space(&self) -> &str {
-        &self.host.home.space.space().name
+        &self.host.servers.home.space.space().name
     }
 
     /// From now on names mean things of another space.
     pub fn move_to(&mut self, space: &str) -> Result<()> {
-        let home = &self.host.home;
+        let home = &self.host.servers.home;
         let found = self.block(home.client.space(Some(space)))?;
         self.host = self.host.moved(Place::new(home.client.clone(), found, home.advice));
         self.interpreter = interpreter(&self.settings, &self.host, &self.events);
@@ -231,7 +231,7 @@ impl Session {
             Target::Server { credential, .. } => credential.address(),
             Target::Sandbox(world) => format!("sandbox {}", world.name()),
         };
-        Ok((address, self.block(self.host.home.client.server_info())?))
+        Ok((address, self.block(self.host.servers.home.client.server_info())?))
     }
 }
 

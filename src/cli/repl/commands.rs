@@ -111,7 +111,7 @@ impl Repl<'_> {
                 Ok(())
             }
             ":requests" => {
-                let stats = self.session().host().home.client.stats();
+                let stats = self.session().host().servers.home.client.stats();
                 let last = &self.last;
                 self.ui.data(&format!(
                     "{} requests, {} in the busiest minute, {} by the last input",
@@ -221,7 +221,7 @@ impl Repl<'_> {
             (false, false) => "LIVE: writes are sent",
         };
         self.ui.data(&format!("{address}, Octopus {}, space {}, {mode}", info.version, self.session().space()));
-        self.ui.data(&format!("mode: {}", self.session().host().home.advice));
+        self.ui.data(&format!("mode: {}", self.session().host().servers.home.advice));
         Ok(())
     }
 

@@ -41,6 +41,12 @@ pub fn raise(error: Error) -> Box<EvalAltResult> {
     }
 }
 
+impl From<Error> for Box<EvalAltResult> {
+    fn from(error: Error) -> Self {
+        raise(error)
+    }
+}
+
 /// What `on_progress` returns to end a script; [`ours`] finds `error` again.
 pub(in crate::engine) fn token(error: Error) -> Dynamic {
     Dynamic::from(Terminated { error, exit: false, place: None })

@@ -27,8 +27,7 @@ fn run(clock: &Clock, cancel: &Cancel, script: &str) -> Ended {
     let started = clock.now();
     let result = on_script_thread(|| {
         let _busy = clock.enter();
-        let hooks =
-            Hooks { clock: clock.clone(), runtime: runtime.handle().clone(), cancel: cancel.clone(), enter: Arc::new(|| Box::new(())) };
+        let hooks = Hooks { clock: clock.clone(), runtime: runtime.handle().clone(), cancel: cancel.clone() };
         let config = Config { state: Dynamic::from(hooks), cancel: cancel.clone(), library: sample::library(), print, ..Config::default() };
         let interpreter = Interpreter::new(config);
         let program = interpreter.load(&Source { name: "main.rhai".into(), text: script.into(), files: Files::None })?;

@@ -27,8 +27,7 @@ fn outcome(path: &Path) -> String {
     let ended = on_script_thread(|| {
         let clock = Clock::virtual_at("2026-03-02T08:00:00Z".parse().expect("a timestamp"));
         let _busy = clock.enter();
-        let hooks =
-            Hooks { clock: clock.clone(), runtime: runtime.handle().clone(), cancel: Cancel::new(), enter: Arc::new(|| Box::new(())) };
+        let hooks = Hooks { clock: clock.clone(), runtime: runtime.handle().clone(), cancel: Cancel::new() };
         let ctx = rhai::Map::from([("env".into(), "Test".into())]);
         // A debug build needs 17 s for the default of 50 million.
         let limits = Limits { operations: 1_000_000, ..Limits::default() };

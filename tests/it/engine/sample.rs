@@ -131,7 +131,7 @@ octorhai::functions! {
 
     /// Calls `f` with each item, all at the same time.
     fn parallel(call, items: Vec<Dynamic>, f: FnPtr) -> "list" {
-        parallel(&call.ctx, items, &f, 4, &hooks(call))
+        parallel(&call.ctx, items, &f, 4, &hooks(call), None)
     }
 
     /// Waits.
@@ -172,6 +172,6 @@ pub fn library() -> Library {
     library.scripted::<Task>();
     library.scripted::<Space>();
     register(&mut library);
-    library.also_on::<Space, ()>(|_| ());
+    library.also_on::<Space>(|_, state| state);
     library.build()
 }

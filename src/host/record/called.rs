@@ -1,61 +1,18 @@
-//! Which function of the library the script calls just now, and with what: for records of what a run did.
+//! How the arguments of a call stand in the record: a run that goes on compares them.
 
-use super::thrown::shown;
-use parking_lot::RwLock;
+use crate::{
+    engine::thrown::{shown, to_json},
+    host::{saga::Saga, tasks::Task},
+};
 use rhai::{Array, Dynamic, FnPtr, Map};
 use serde_json::Value;
-use std::{any::TypeId, cell::RefCell, collections::BTreeMap, sync::Arc};
 
 /// A text longer than this is kept as its beginning and its digest.
 const LONGEST: usize = 400;
 
-struct Site {
-    function: &'static str,
-    arguments: Vec<Dynamic>,
-}
-
-thread_local! {
-    static SITES: RefCell<Vec<Site>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Leaves the call when it is dropped.
-pub(super) struct Inside(());
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        SITES.with_borrow_mut(|sites| {
-            sites.pop();
-        });
-    }
-}
-
-/// Enters a call.
-pub(super) fn enter(function: &'static str, arguments: &[Dynamic]) -> Inside {
-    SITES.with_borrow_mut(|sites| sites.push(Site { function, arguments: arguments.to_vec() }));
-    Inside(())
-}
-
-/// The innermost call on this thread: the function's name and its arguments as JSON.
-pub fn current() -> (String, Value) {
-    SITES.with_borrow(|sites| match sites.last() {
-        Some(site) => (site.function.to_owned(), site.arguments.iter().map(described).collect()),
-        None => (String::new(), Value::Null),
-    })
-}
-
-type Describe = Arc<dyn Fn(&Dynamic) -> Option<String> + Send + Sync>;
-
-static LASTING: RwLock<BTreeMap<TypeId, Describe>> = RwLock::new(BTreeMap::new());
-
-/// Says how values of type `T` are described whose text changes while the run goes on.
-pub(super) fn lasting<T: Clone + Send + Sync + 'static>(describe: fn(&T) -> String) {
-    let describe = move |value: &Dynamic| value.clone().try_cast::<T>().map(|v| describe(&v));
-    LASTING.write().insert(TypeId::of::<T>(), Arc::new(describe));
-}
-
 /// Whether two descriptions of the arguments of a call mean the same. Version 0.1.0 kept the text that was shown, with what changes in
 /// it: `a saga of 2 steps`, `Project A 2.0.0 → Test (ServerTasks-7, Executing)`.
-pub fn is_same(recorded: &Value, now: &Value) -> bool {
+pub(super) fn is_same(recorded: &Value, now: &Value) -> bool {
     match (recorded, now) {
         (Value::String(old), Value::String(new)) => {
             let shown_then = |old: &str, new: &str| match new.strip_suffix(')') {
@@ -72,10 +29,17 @@ pub fn is_same(recorded: &Value, now: &Value) -> bool {
     }
 }
 
-/// A value such that the same value is described the same in another process: closures have names by chance.
-fn described(value: &Dynamic) -> Value {
+/// A value such that the same value is described the same in another process: closures have names by chance, and what a task or a saga is
+/// shown as changes while the run goes on.
+pub(super) fn described(value: &Dynamic) -> Value {
     if value.is::<FnPtr>() {
         return "closure".into();
+    }
+    if value.is::<Saga>() {
+        return "a saga".into();
+    }
+    if let Some(task) = value.read_lock::<Task>() {
+        return task.lasting_name().into();
     }
     if let Some(items) = value.read_lock::<Array>() {
         return items.iter().map(described).collect();
@@ -83,11 +47,7 @@ fn described(value: &Dynamic) -> Value {
     if let Some(map) = value.read_lock::<Map>() {
         return Value::Object(map.iter().map(|(name, value)| (name.to_string(), described(value))).collect());
     }
-    let lasting = LASTING.read().get(&value.type_id()).cloned();
-    if let Some(text) = lasting.and_then(|describe| describe(value)) {
-        return text.into();
-    }
-    match super::thrown::to_json(value) {
+    match to_json(value) {
         Value::String(text) if text.len() > LONGEST => short(&text).into(),
         Value::String(_) if !value.is_string() => shown(value).into(),
         other => other,
