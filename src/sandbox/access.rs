@@ -6,10 +6,9 @@
 //! this very thing? If not: 403.
 
 use super::{
-    answer::{Refusal, str_of, texts},
-    collection::Noun,
-    permissions::is_system,
-    state::{State, What},
+    answer::{str_of, texts},
+    nouns::Noun,
+    store::Store,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -55,6 +54,18 @@ impl<'a> Thing<'a> {
     pub(crate) fn project(id: &'a str) -> Self {
         Self { project: Some(id), ..Self::default() }
     }
+
+    /// What a document is.
+    pub(crate) fn of(noun: &Noun, doc: &'a Value) -> Self {
+        let text = |key: &str| doc.get(key).and_then(Value::as_str);
+        let own = |path: &str| text("Id").filter(|_| noun.path == path);
+        Self {
+            space: text("SpaceId"),
+            project: own("projects").or_else(|| text("ProjectId")),
+            environment: own("environments"),
+            tenant: own("tenants"),
+        }
+    }
 }
 
 impl Access {
@@ -64,17 +75,17 @@ impl Access {
     }
 
     /// What a user may do by the teams and roles there are now.
-    pub(crate) fn of(state: &State, user: &str, read_only: bool) -> Self {
+    pub(crate) fn of(store: &Store, user: &str, read_only: bool) -> Self {
         let mut access = Self { read_only, ..Self::default() };
         let mine = |t: &&Value| str_of(t, "Id") == EVERYONE || texts(&t["MemberUserIds"]).iter().any(|m| m == user);
-        let teams: Vec<&str> = state.store.of("teams").iter().filter(mine).map(|t| str_of(t, "Id")).collect();
+        let teams: Vec<&str> = store.of("teams").iter().filter(mine).map(|t| str_of(t, "Id")).collect();
         access.everything = teams.contains(&ADMINISTRATORS);
         if access.everything {
             // Nothing is asked of its grants.
             return access;
         }
-        for given in state.store.of("scopeduserroles").iter().filter(|r| teams.contains(&str_of(r, "TeamId"))) {
-            let Some(role) = state.store.of("userroles").get(str_of(given, "UserRoleId")) else { continue };
+        for given in store.of("scopeduserroles").iter().filter(|r| teams.contains(&str_of(r, "TeamId"))) {
+            let Some(role) = store.of("userroles").get(str_of(given, "UserRoleId")) else { continue };
             let space = given["SpaceId"].as_str();
             let granted = texts(&role[if space.is_some() { "GrantedSpacePermissions" } else { "GrantedSystemPermissions" }]);
             access.everything |= granted.iter().any(|p| p == "AdministerSystem");
@@ -88,6 +99,37 @@ impl Access {
             });
         }
         access
+    }
+
+    /// Whether the caller holds one of the permissions (separated by `|`; none: everybody does) for this thing.
+    pub(crate) fn allows(&self, store: &Store, needs: &str, thing: &Thing<'_>) -> bool {
+        self.everything
+            || needs.is_empty()
+            || self.grants.iter().any(|g| needs.split('|').any(|p| g.permissions.contains(p)) && g.covers(store, thing))
+    }
+
+    /// Whether the caller sees a document.
+    pub(crate) fn sees(&self, store: &Store, noun: &Noun, doc: &Value) -> bool {
+        if self.everything {
+            return true;
+        }
+        let (thing, allows) = (Thing::of(noun, doc), |thing: &Thing<'_>| self.allows(store, noun.needs[0], thing));
+        match noun.path {
+            "spaces" => self.reaches(str_of(doc, "Id")) || self.allows(store, "SpaceView", &Thing::default()),
+            // A restriction to a group lets its own group be seen, not only the projects in it.
+            "projectgroups" => self.grants.iter().any(|g| {
+                g.permissions.contains("ProjectGroupView")
+                    && g.space.as_deref() == doc["SpaceId"].as_str()
+                    && (g.groups.is_empty() || g.groups.iter().any(|id| id == str_of(doc, "Id")))
+            }),
+            // Whoever sees one environment of a target sees the target.
+            "machines" => {
+                let environments = texts(&doc["EnvironmentIds"]);
+                environments.is_empty() || environments.iter().any(|e| allows(&Thing { environment: Some(e), ..thing }))
+            }
+            "artifacts" => allows(&thing_of_related(doc["SpaceId"].as_str(), &texts(&doc["_Related"]))),
+            _ => allows(&thing),
+        }
     }
 
     /// Whether anything is granted in a space.
@@ -106,9 +148,9 @@ impl Access {
 }
 
 impl Grant {
-    fn covers(&self, state: &State, thing: &Thing<'_>) -> bool {
+    fn covers(&self, store: &Store, thing: &Thing<'_>) -> bool {
         let open = |list: &[String], of: Option<&str>| of.is_none_or(|id| list.is_empty() || list.iter().any(|l| l == id));
-        let group = || thing.project.and_then(|p| state.store.of("projects").get(p)).map(|p| str_of(p, "ProjectGroupId"));
+        let group = || thing.project.and_then(|p| store.of("projects").get(p)).map(|p| str_of(p, "ProjectGroupId"));
         let project = match thing.project {
             None => true,
             Some(_) if self.projects.is_empty() && self.groups.is_empty() => true,
@@ -117,108 +159,6 @@ impl Grant {
         // What is granted at system level says nothing about what is in a space.
         let space = thing.space.is_none_or(|wanted| self.space.as_deref() == Some(wanted));
         space && project && open(&self.environments, thing.environment) && open(&self.tenants, thing.tenant)
-    }
-}
-
-impl State {
-    /// Whether the caller holds one of the permissions (separated by `|`; none: everybody does) for this thing.
-    pub(crate) fn allows(&self, needs: &str, thing: &Thing<'_>) -> bool {
-        self.access.everything
-            || needs.is_empty()
-            || self.access.grants.iter().any(|g| needs.split('|').any(|p| g.permissions.contains(p)) && g.covers(self, thing))
-    }
-
-    /// 403 unless the caller holds one of the permissions for this thing.
-    pub(crate) fn demand(&self, needs: &str, thing: &Thing<'_>) -> Result<(), Refusal> {
-        if self.allows(needs, thing) { Ok(()) } else { Err(Refusal::forbidden(needs.split('|').next().unwrap_or(needs))) }
-    }
-
-    /// The check before a request is looked at any further: 403 unless the caller may do such a thing somewhere in the space,
-    /// or when the key may only read.
-    pub(crate) fn admit(&self, method: &str, needs: &str, space: Option<&str>) -> Result<(), Refusal> {
-        let first = needs.split('|').next().unwrap_or(needs);
-        if self.access.read_only && method != "GET" && !needs.is_empty() {
-            return Err(Refusal::forbidden(first));
-        }
-        // What only exists at system level has no space, whatever the path says.
-        let space = space.filter(|_| !is_system(first));
-        self.demand(needs, &Thing { space, ..Thing::default() })
-    }
-
-    /// What a document is, for permissions.
-    pub(crate) fn thing_of<'d>(noun: &Noun, doc: &'d Value) -> Thing<'d> {
-        let text = |key: &str| doc.get(key).and_then(Value::as_str);
-        let own = |path: &str| text("Id").filter(|_| noun.path == path);
-        Thing {
-            space: text("SpaceId"),
-            project: own("projects").or_else(|| text("ProjectId")),
-            environment: own("environments"),
-            tenant: own("tenants"),
-        }
-    }
-
-    /// Whether the caller sees a document.
-    pub(crate) fn sees(&self, noun: &Noun, doc: &Value) -> bool {
-        if self.access.everything {
-            return true;
-        }
-        match noun.path {
-            "spaces" => self.access.reaches(str_of(doc, "Id")) || self.allows("SpaceView", &Thing::default()),
-            // A restriction to a group lets its own group be seen, not only the projects in it.
-            "projectgroups" => self.access.grants.iter().any(|g| {
-                g.permissions.contains("ProjectGroupView")
-                    && g.space.as_deref() == doc["SpaceId"].as_str()
-                    && (g.groups.is_empty() || g.groups.iter().any(|id| id == str_of(doc, "Id")))
-            }),
-            // Whoever sees one environment of a target sees the target.
-            "machines" => {
-                let environments = texts(&doc["EnvironmentIds"]);
-                let thing = Self::thing_of(noun, doc);
-                environments.is_empty() || environments.iter().any(|e| self.allows("MachineView", &Thing { environment: Some(e), ..thing }))
-            }
-            "artifacts" => self.allows("ArtifactView", &thing_of_related(doc["SpaceId"].as_str(), &texts(&doc["_Related"]))),
-            _ => self.allows(super::endpoints::views(noun), &Self::thing_of(noun, doc)),
-        }
-    }
-
-    /// What a deployment or run of a runbook is, for permissions.
-    pub(crate) fn thing_of_execution(&self, index: usize) -> Thing<'_> {
-        let x = &self.executions[index];
-        Thing {
-            space: Some(&x.space),
-            project: Some(&x.project),
-            environment: Some(&x.environment),
-            tenant: Some(x.tenant.as_deref().unwrap_or_default()),
-        }
-    }
-
-    /// Whether the caller sees a deployment or run of a runbook.
-    pub(crate) fn sees_execution(&self, index: usize) -> bool {
-        let needs = match self.executions[index].what {
-            What::Deploy { .. } => "DeploymentView",
-            What::Runbook { .. } => "RunbookRunView",
-        };
-        self.allows(needs, &self.thing_of_execution(index))
-    }
-
-    /// What a task is, for permissions: that of a project, or nobody's.
-    pub(crate) fn thing_of_task(&self, index: usize) -> Thing<'_> {
-        let t = &self.tasks[index];
-        match t.execution {
-            Some(x) => self.thing_of_execution(x),
-            None => Thing { space: t.space.as_deref(), project: Some(""), ..Thing::default() },
-        }
-    }
-
-    /// Whether the caller sees a task.
-    pub(crate) fn sees_task(&self, index: usize) -> bool {
-        self.allows("TaskView", &self.thing_of_task(index))
-    }
-
-    /// Whether the caller is in one of these teams; none at all means everybody.
-    pub(crate) fn is_in(&self, user: &str, teams: &[String]) -> bool {
-        let has = |t: &String| self.store.of("teams").get(t).is_some_and(|t| texts(&t["MemberUserIds"]).iter().any(|m| m == user));
-        teams.is_empty() || teams.iter().any(has)
     }
 }
 

@@ -3,12 +3,18 @@
 use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
-    collection::{self, Noun, noun_of, present},
-    projects, selection,
+    collection, defaults,
+    nouns::{Noun, named},
+    pages::page,
+    processes,
+    routing::{EMPTY, Endpoint, Of, OfBy, Whole, delete, get, post, put},
+    selection,
     state::State,
+    store::{Document, present},
     upload,
 };
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 const TEMPLATE: &str = "Octopus.Action.Template.Id";
 const VERSION: &str = "Octopus.Action.Template.Version";
@@ -20,53 +26,6 @@ const BUILT_IN: [(&str, &str, &str, &str); 4] = [
     ("Octopus.Manual", "Manual Intervention Required", "Waits until somebody says that the deployment may go on.", "Other"),
     ("Octopus.DeployRelease", "Deploy a Release", "Deploys a release of another project.", "Other"),
 ];
-
-/// What a new template has besides what its creator said; its first version is 0.
-pub(crate) fn defaults(doc: &mut Value) -> Value {
-    shape(doc);
-    doc["Version"] = json!(0);
-    json!({})
-}
-
-/// Brings what a client sent into the shape templates have: lists are lists, parameters and packages have ids and all members.
-fn shape(doc: &mut Value) {
-    for (key, empty) in [
-        ("Description", json!("")),
-        ("CommunityActionTemplateId", Value::Null),
-        ("Packages", json!([])),
-        ("GitDependencies", json!([])),
-        ("Properties", json!({})),
-        ("Parameters", json!([])),
-        ("StepPackageVersion", Value::Null),
-        ("Inputs", Value::Null),
-    ] {
-        if doc[key].is_null() {
-            doc[key] = empty;
-        }
-    }
-    let owner = str_of(doc, "Id").to_owned();
-    let parts = [
-        ("Parameters", json!({"Label": "", "HelpText": "", "DefaultValue": null, "DisplaySettings": {}})),
-        ("Packages", json!({"Name": "", "PackageId": null, "FeedId": null, "AcquisitionLocation": "Server", "Properties": {}})),
-    ];
-    for (list, defaults) in parts {
-        for part in doc[list].as_array_mut().into_iter().flatten() {
-            if str_of(part, "Id").is_empty() {
-                let name = format!("{owner}/{list}/{}", str_of(part, "Name"));
-                part["Id"] = json!(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).to_string());
-            }
-            for (key, value) in defaults.as_object().into_iter().flatten() {
-                if part[key].is_null() {
-                    part[key] = value.clone();
-                }
-            }
-        }
-    }
-    if let Some(doc) = doc.as_object_mut() {
-        doc.shift_remove("Slug");
-        doc.shift_remove("$Meta");
-    }
-}
 
 /// What is wrong with a template that was sent.
 fn check(state: &State, space: &str, body: &Value, own: Option<&str>) -> Result<(), Refusal> {
@@ -107,72 +66,75 @@ fn check(state: &State, space: &str, body: &Value, own: Option<&str>) -> Result<
     if errors.is_empty() { Ok(()) } else { Err(Refusal { errors, ..Refusal::invalid("") }) }
 }
 
-/// `actiontemplates…`; none when the generic handling shall answer.
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
-    let noun = noun_of("actiontemplates")?;
-    match (ask.method.as_str(), rest) {
-        ("GET", ["categories"]) => Some(Answer::ok(categories())),
-        ("GET", ["search"]) => Some(Answer::ok(search(state, ask, noun))),
-        // The generic handling does what is left of these.
-        ("POST", []) if ask.body.is_object() => check(state, &state.space_of(ask), &ask.body, None).err().map(Err),
-        ("PUT", [id]) => Some(update(state, ask, noun, id)),
-        ("DELETE", [id]) => {
-            let doc = match collection::get(state, ask, noun, id) {
-                Ok(doc) => doc,
-                Err(refusal) => return Some(Err(refusal)),
-            };
-            let used: Vec<String> = usage(state, doc).iter().map(|u| format!("'{}'", str_of(u, "ProjectName"))).collect();
-            (!used.is_empty()).then(|| {
-                let what =
-                    format!("The step template '{}' cannot be deleted, because it is used by {}.", str_of(doc, "Name"), used.join(", "));
-                Err(Refusal::invalid(what))
-            })
-        }
-        (_, [id, tail @ ..]) if !tail.is_empty() => Some((|| {
-            let doc = collection::get(state, ask, noun, id)?.clone();
-            below(state, ask, noun, &doc, tail)
-        })()),
-        _ => None,
+const TEMPLATES: &Noun = named("actiontemplates");
+
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/actiontemplates/categories", "ActionTemplateView", &Whole(|_, _| Answer::ok(categories()))).partly("of four built-in steps"),
+    get("S/actiontemplates/search", "ActionTemplateView", &Whole(|state, ask| Answer::ok(search(state, ask)))).partly("the space's templates and four built-in steps"),
+    get("S/communityactiontemplates", "", &Whole(|_, ask| Answer::ok(page(ask, "CommunityActionTemplate", &[(); 0], |()| ())))).partly(EMPTY),
+    post("S/actiontemplates", "ActionTemplateCreate", &Whole(create)),
+    put("S/actiontemplates/{id}", "ActionTemplateEdit", &Of(TEMPLATES, update)),
+    delete("S/actiontemplates/{id}", "ActionTemplateDelete", &Of(TEMPLATES, remove)),
+    get("S/actiontemplates/{id}/versions", "ActionTemplateView", &Of(TEMPLATES, versions)),
+    get("S/actiontemplates/{id}/versions/{version}", "ActionTemplateView", &OfBy(TEMPLATES, |_, _, template, [version]| {
+        let found = version.parse().ok().and_then(|v| of_version(&template, v));
+        Answer::ok(present(TEMPLATES, &found.ok_or_else(|| Refusal::missing(&format!("{}/versions/{version}", str_of(&template, "Id"))))?))
+    })),
+    get("S/actiontemplates/{id}/logo", "ActionTemplateView", &Of(TEMPLATES, |state, _, template| logo(state, &template))),
+    get("S/actiontemplates/{id}/versions/{version}/logo", "ActionTemplateView", &OfBy(TEMPLATES, |state, _, template, [_]| logo(state, &template))),
+    Endpoint { takes_file: true, ..put("S/actiontemplates/{id}/logo", "ActionTemplateEdit", &Of(TEMPLATES, put_logo)) },
+    Endpoint { takes_file: true, ..post("S/actiontemplates/{id}/logo", "ActionTemplateEdit", &Of(TEMPLATES, put_logo)) },
+    post("S/actiontemplates/{id}/actionsUpdate", "ProcessEdit", &Of(TEMPLATES, update_actions)),
+    get("S/actiontemplates/{id}/usage", "ActionTemplateView", &Of(TEMPLATES, |state, _, template| Answer::ok(usage(state, &template)))),
+];
+
+fn create(state: &mut State, ask: &Ask) -> Handled {
+    if ask.body.is_object() {
+        check(state, &state.space_of(ask), &ask.body, None)?;
     }
+    collection::create(state, ask, TEMPLATES, |_, _, _| {})
 }
 
-/// What hangs below one template.
-fn below(state: &mut State, ask: &Ask, noun: &Noun, doc: &Value, tail: &[&str]) -> Handled {
-    let lower: Vec<String> = tail.iter().map(|t| t.to_lowercase()).collect();
-    let blob = format!("{}/logo", str_of(doc, "Id")).to_lowercase();
-    match (ask.method.as_str(), lower.iter().map(String::as_str).collect::<Vec<_>>().as_slice()) {
-        ("GET", ["versions"]) => {
-            let mut all: Vec<Value> = doc["_History"].as_array().cloned().unwrap_or_default();
-            all.push(doc.clone());
-            all.reverse();
-            Answer::ok(collection::page(ask, noun.item, &all, |d| present(noun, d)))
-        }
-        ("GET", ["versions", version]) => {
-            let found = version.parse().ok().and_then(|v| of_version(doc, v));
-            let missing = || Refusal::missing(&format!("{}/versions/{version}", str_of(doc, "Id")));
-            Answer::ok(present(noun, &found.ok_or_else(missing)?))
-        }
-        ("GET", ["usage"]) => Answer::ok(Value::Array(usage(state, doc))),
-        ("POST", ["actionsupdate"]) => update_actions(state, ask, doc),
-        ("GET", ["logo"] | ["versions", _, "logo"]) => {
-            let (kind, bytes) = state.blobs.get(&blob).cloned().ok_or_else(|| Refusal::missing(&blob))?;
-            Ok(Answer::Bytes(200, kind, bytes))
-        }
-        ("PUT" | "POST", ["logo"]) => {
-            let form = ask.content_type.to_lowercase().starts_with("multipart/");
-            let bytes = if form { upload::file(&ask.content_type, &ask.raw)?.1 } else { ask.raw.clone() };
-            let kind = match bytes.as_ref() {
-                [0x89, b'P', b'N', b'G', ..] => "image/png",
-                [0xff, 0xd8, ..] => "image/jpeg",
-                [b'G', b'I', b'F', b'8', ..] => "image/gif",
-                [b'<', ..] => "image/svg+xml",
-                _ => return Err(Refusal::invalid("The logo must be a PNG, JPEG, GIF or SVG image.")),
-            };
-            state.blobs.insert(blob, (kind.into(), bytes));
-            Answer::ok(json!({}))
-        }
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+fn remove(state: &mut State, ask: &Ask, template: Arc<Document>) -> Handled {
+    let used: Vec<String> = usage(state, &template).iter().map(|u| format!("'{}'", str_of(u, "ProjectName"))).collect();
+    if used.is_empty() {
+        return collection::remove(state, ask, TEMPLATES, template);
     }
+    let name = str_of(&template, "Name");
+    Err(Refusal::invalid(format!("The step template '{name}' cannot be deleted, because it is used by {}.", used.join(", "))))
+}
+
+fn versions(_: &mut State, ask: &Ask, template: Arc<Document>) -> Handled {
+    let mut all: Vec<&Value> = template["_History"].as_array().into_iter().flatten().collect();
+    all.push(&template);
+    all.reverse();
+    Answer::ok(page(ask, TEMPLATES.item, &all, |d| present(TEMPLATES, d)))
+}
+
+/// Where the logo of a template is kept.
+fn logo_of(template: &Value) -> String {
+    format!("{}/logo", str_of(template, "Id")).to_lowercase()
+}
+
+fn logo(state: &State, template: &Value) -> Handled {
+    let blob = logo_of(template);
+    let (kind, bytes) = state.blobs.get(&blob).cloned().ok_or_else(|| Refusal::missing(&blob))?;
+    Ok(Answer::Bytes(200, kind, bytes))
+}
+
+fn put_logo(state: &mut State, ask: &Ask, template: Arc<Document>) -> Handled {
+    let form = ask.content_type.to_lowercase().starts_with("multipart/");
+    let bytes = if form { upload::file(&ask.content_type, &ask.raw)?.1 } else { ask.raw.clone() };
+    let kind = match bytes.as_ref() {
+        [0x89, b'P', b'N', b'G', ..] => "image/png",
+        [0xff, 0xd8, ..] => "image/jpeg",
+        [b'G', b'I', b'F', b'8', ..] => "image/gif",
+        [b'<', ..] => "image/svg+xml",
+        _ => return Err(Refusal::invalid("The logo must be a PNG, JPEG, GIF or SVG image.")),
+    };
+    state.blobs.insert(logo_of(&template), (kind.into(), bytes));
+    Answer::ok(json!({}))
 }
 
 fn version_of(doc: &Value) -> u64 {
@@ -188,8 +150,8 @@ fn of_version(doc: &Value, version: u64) -> Option<Value> {
 }
 
 /// A new version; the one before stays readable, and steps stay with it until they are updated.
-fn update(state: &mut State, ask: &Ask, noun: &Noun, id: &str) -> Handled {
-    let mut old = Value::clone(collection::get(state, ask, noun, id)?);
+fn update(state: &mut State, ask: &Ask, template: Arc<Document>) -> Handled {
+    let mut old = Value::clone(&template);
     let mut new = collection::clean(ask.body.clone())?;
     check(state, str_of(&old, "SpaceId"), &new, Some(str_of(&old, "Id")))?;
     let version = version_of(&old);
@@ -203,16 +165,13 @@ fn update(state: &mut State, ask: &Ask, noun: &Noun, id: &str) -> Handled {
         new[key] = old[key].clone();
     }
     new["Version"] = json!(version + 1);
-    shape(&mut new);
+    defaults::shape_template(&mut new);
     let mut history = old.as_object_mut().and_then(|o| o.shift_remove("_History")).unwrap_or_else(|| json!([]));
     if let Some(history) = history.as_array_mut() {
         history.push(old);
     }
     new["_History"] = history;
-    state.modified(ask, noun, &new);
-    let answer = present(noun, &new);
-    state.store.of_mut(noun.path).put(new);
-    Answer::ok(answer)
+    Answer::ok(collection::put_changed(state, ask, TEMPLATES, new))
 }
 
 fn categories() -> Value {
@@ -228,7 +187,7 @@ fn categories() -> Value {
 }
 
 /// Built-in steps and the templates of the space, by name.
-fn search(state: &State, ask: &Ask, noun: &'static Noun) -> Value {
+fn search(state: &State, ask: &Ask) -> Value {
     let item = |id: Value, kind: &str, name: &str, description: &Value, links: Value| {
         let built_in = id.is_null();
         let category = BUILT_IN.iter().find(|b| b.0 == kind).map_or("Other", |b| b.3);
@@ -240,8 +199,8 @@ fn search(state: &State, ask: &Ask, noun: &'static Noun) -> Value {
     };
     let mut all: Vec<Value> =
         BUILT_IN.iter().map(|(kind, name, description, _)| item(Value::Null, kind, name, &json!(description), json!({}))).collect();
-    for doc in collection::select(state, noun, ask, |_| true) {
-        let shown = present(noun, doc);
+    for doc in collection::select(state, TEMPLATES, ask, |_| true) {
+        let shown = present(TEMPLATES, doc);
         let links = json!({"Self": shown["Links"]["Self"], "Logo": shown["Links"]["Logo"]});
         all.push(item(doc["Id"].clone(), str_of(doc, "ActionType"), str_of(doc, "Name"), &doc["Description"], links));
     }
@@ -310,8 +269,9 @@ impl Outcome {
 }
 
 /// `POST …/actionsUpdate`: brings steps to a version of their template; each step for itself.
-fn update_actions(state: &mut State, ask: &Ask, template: &Value) -> Handled {
-    let version = ask.field("Version").as_u64().ok_or_else(|| Refusal::invalid("The Version field is required."))?;
+fn update_actions(state: &mut State, ask: &Ask, template: Arc<Document>) -> Handled {
+    let template: &Value = &template;
+    let version = ask.field("Version").as_u64().ok_or_else(|| Refusal::required("Version"))?;
     let target = of_version(template, version)
         .ok_or_else(|| Refusal::invalid(format!("The step template '{}' has no version {version}.", str_of(template, "Name"))))?;
     let mut wanted: Vec<(String, Vec<String>)> = Vec::new();
@@ -322,11 +282,11 @@ fn update_actions(state: &mut State, ask: &Ask, template: &Value) -> Handled {
         wanted.push((process.clone(), texts(actions)));
     }
     if wanted.is_empty() {
-        return Err(Refusal::invalid("The ActionsToUpdate field is required."));
+        return Err(Refusal::required("ActionsToUpdate"));
     }
     let mut results = Vec::new();
     for (id, ids) in wanted {
-        let mut process = projects::process(state, &id)?;
+        let mut process = processes::process(state, &id)?;
         let project = str_of(&process, "ProjectId").to_owned();
         let mut changed = false;
         for wanted in ids {

@@ -1,17 +1,25 @@
 //! The activity log of a task: as a tree and as plain text (octopus-api.md §18.5).
 
 use super::{
-    answer::Ask,
+    answer::{Answer, Ask},
+    routing::{Endpoint, Of, get},
     state::{State, StepStatus, TaskState, stamp, stamp_or_null},
+    tasks,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/tasks/{id}/details", "TaskView", &Of(tasks::find, |state, ask, task| Answer::ok(details(state, ask, task)))).partly("`ranges` is ignored"),
+    get("S/tasks/{id}/raw", "TaskView", &Of(tasks::find, |state, _, task| Answer::plain(raw(state, task)))),
+];
+
 type Line = (Timestamp, &'static str, String);
 
 /// `GET tasks/{id}/details`.
-pub(crate) fn details(state: &State, ask: &Ask, index: usize) -> Value {
+fn details(state: &State, ask: &Ask, index: usize) -> Value {
     let t = &state.tasks[index];
     let id = format!("ServerTasks-{}", index + 1);
     let root = format!("{id}_SANDBOX");
@@ -62,14 +70,14 @@ pub(crate) fn details(state: &State, ask: &Ask, index: usize) -> Value {
     };
     let (done, left) = progress(state, index);
     json!({
-        "Task": super::tasks::render(state, index),
+        "Task": tasks::render(state, index),
         "ActivityLogs": [{
             "Id": root, "Name": t.description, "Status": status, "Started": stamp_or_null(t.started), "Ended": stamp_or_null(t.completed), "ShowAtSummaryLevel": true,
             "ProgressPercentage": done, "ProgressMessage": "", "LogElements": root_lines, "Children": children,
         }],
         "PhysicalLogSize": raw(state, index).len(),
         "Progress": { "ProgressPercentage": done, "EstimatedTimeRemaining": left },
-        "Links": {"Self": format!("/api/tasks/{id}/details?verbose=False"), "Task": format!("/api/tasks/{id}"), "Web": super::tasks::web_page(t.space.as_deref(), &id), "Raw": format!("/api/tasks/{id}/raw")},
+        "Links": {"Self": format!("/api/tasks/{id}/details?verbose=False"), "Task": format!("/api/tasks/{id}"), "Web": tasks::web_page(t.space.as_deref(), &id), "Raw": format!("/api/tasks/{id}/raw")},
     })
 }
 
@@ -143,7 +151,7 @@ fn step_log(state: &State, index: usize, step: usize) -> Vec<Line> {
 }
 
 /// `GET tasks/{id}/raw`.
-pub(crate) fn raw(state: &State, index: usize) -> String {
+fn raw(state: &State, index: usize) -> String {
     let t = &state.tasks[index];
     let mut out = format!(
         "Task ID:        ServerTasks-{}\nTask status:    {}\n\n                    | {}\n",

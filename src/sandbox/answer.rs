@@ -1,6 +1,7 @@
 //! A request as handlers see it, and what they answer.
 
 use axum::body::Bytes;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -8,8 +9,6 @@ use std::collections::HashSet;
 /// A request after routing prefixes, space and credential have been read off it.
 pub(crate) struct Ask {
     pub(crate) method: String,
-    /// The path behind `/api` and the space, decoded.
-    pub(crate) segments: Vec<String>,
     /// The path as it was sent, without the virtual directory and without the query.
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
@@ -28,6 +27,11 @@ impl Ask {
     /// A query parameter; absent when empty.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
+    }
+
+    /// The same, where a request without it is refused.
+    pub(crate) fn need_query(&self, name: &str) -> Result<&str, Refusal> {
+        self.query(name).ok_or_else(|| Refusal::invalid(format!("The {name} parameter is required.")))
     }
 
     /// A list in the query, as `a=1,2` or `a=1&a=2`; empty when absent.
@@ -74,6 +78,23 @@ impl Ask {
         text(&self.body, name)
     }
 
+    /// The same, where a request without it is refused.
+    pub(crate) fn need(&self, name: &str) -> Result<String, Refusal> {
+        self.text(name).ok_or_else(|| Refusal::required(name))
+    }
+
+    /// The span of time that `from…` and `to…` in the query leave open.
+    pub(crate) fn between(&self, what: &str) -> Result<Between, Refusal> {
+        // A plus sign that was not written as %2B arrives as a space.
+        let read = |name: String| self.query(&name).map(|text| moment(&name, &text.replace(' ', "+"), text)).transpose();
+        Ok(Between { from: read(format!("from{what}"))?, to: read(format!("to{what}"))? })
+    }
+
+    /// A point in time in the body; absent when null or empty.
+    pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
+        time(&self.body, name)
+    }
+
     /// A list of texts in the body; empty when absent.
     pub(crate) fn texts(&self, name: &str) -> Vec<String> {
         texts(self.field(name))
@@ -88,6 +109,30 @@ pub(crate) fn field<'a>(object: &'a Value, name: &str) -> &'a Value {
 /// A text property; absent when null or empty.
 pub(crate) fn text(object: &Value, name: &str) -> Option<String> {
     field(object, name).as_str().filter(|s| !s.is_empty()).map(str::to_owned)
+}
+
+/// A point in time in an object; absent when null or empty.
+pub(crate) fn time(object: &Value, name: &str) -> Result<Option<Timestamp>, Refusal> {
+    text(object, name).map(|text| moment(name, &text, &text)).transpose()
+}
+
+fn moment(name: &str, text: &str, shown: &str) -> Result<Timestamp, Refusal> {
+    text.parse().map_err(|_| Refusal::invalid(format!("The value '{shown}' is not valid for {name}.")))
+}
+
+/// A span of time: from a moment on, and before another.
+pub(crate) struct Between {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+impl Between {
+    /// Whether something was then; what has not happened is in the span that is open at both ends only.
+    pub(crate) fn has(&self, at: Option<Timestamp>) -> bool {
+        at.map_or(self.from.is_none() && self.to.is_none(), |at| {
+            self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at < to)
+        })
+    }
 }
 
 /// A list of texts; empty when it is something else.
@@ -172,9 +217,17 @@ impl Refusal {
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {
         Self { status: 400, message: "There was a problem with your request.".into(), errors: vec![reason.into()] }
     }
+    /// 400 for a field that is not there.
+    pub(crate) fn required(field: &str) -> Self {
+        Self::invalid(format!("The {field} field is required."))
+    }
     /// 404 for an id or name.
     pub(crate) fn missing(what: &str) -> Self {
         Self { status: 404, message: format!("The resource '{what}' was not found."), errors: Vec::new() }
+    }
+    /// 404 for the name of something of a kind.
+    pub(crate) fn unknown(kind: &str, name: &str) -> Self {
+        Self { status: 404, message: format!("The {kind} '{name}' was not found."), errors: Vec::new() }
     }
     /// 403 for a lack of `permission`.
     pub(crate) fn forbidden(permission: &str) -> Self {

@@ -2,12 +2,10 @@
 
 use super::{
     access::Access,
-    collection::{Store, slug},
-    defaults, lifecycle,
-    limits::Buckets,
-    packages, releases, selection,
-    shared_list::SharedList,
+    agenda::Due,
+    defaults, lifecycle, packages, releases, selection,
     state::{Release, State, stamp},
+    store::{Store, slug},
     variables,
     world::{
         World,
@@ -74,45 +72,11 @@ pub(crate) fn state(world: &World, own_key: &str) -> State {
     let plan = world.plan().clone();
     let mut state = State {
         now: plan.start.0,
-        store: Store::default(),
-        steps: HashMap::new(),
-        written: std::collections::BTreeMap::new(),
-        releases: SharedList::default(),
-        release_by_version: HashMap::new(),
-        releases_of: HashMap::new(),
-        executions: SharedList::default(),
-        tasks: SharedList::default(),
-        interruptions: SharedList::default(),
-        interruptions_of: HashMap::new(),
-        events: SharedList::default(),
-        events_about: HashMap::new(),
-        slots: std::collections::BTreeMap::new(),
-        by_release: HashMap::new(),
-        by_project: HashMap::new(),
-        execution_by_id: HashMap::new(),
-        agenda: std::collections::BTreeMap::new(),
-        sequence: 0,
-        queue: std::collections::BTreeSet::new(),
-        running: std::collections::BTreeSet::new(),
-        held: HashMap::new(),
-        step_runs: HashMap::new(),
-        moved_to_top: 0,
-        blobs: HashMap::new(),
-        packages: Vec::new(),
-        smtp: None,
-        maintenance: false,
-        forgotten: std::collections::BTreeSet::new(),
-        saved: std::collections::BTreeMap::new(),
-        marks: Vec::new(),
-        begun: Vec::new(),
-        url: String::new(),
         run_scripts: world.runs_scripts(),
-        weight: super::bounds::Weight::default(),
         history: true,
         access: Access::unlimited(),
-        keys: Vec::new(),
-        buckets: Buckets::default(),
         plan: plan.clone(),
+        ..State::default()
     };
     let mut b = Builder { plan: &plan, ids: HashMap::new(), pasts: Vec::new(), blocked: Vec::new() };
     b.surroundings(&mut state, own_key);
@@ -126,7 +90,7 @@ pub(crate) fn state(world: &World, own_key: &str) -> State {
     state.history = false;
     for fault in plan.faults.iter().filter(|f| f.tasks_fail) {
         if let Some(from) = fault.from {
-            state.at(later(plan.start.0, from.0), super::progress::Due::Restart);
+            state.agenda.add(later(plan.start.0, from.0), Due::Restart);
         }
     }
     state
@@ -171,7 +135,7 @@ impl Builder<'_> {
         for (i, (name, _, _)) in spaces.iter().enumerate() {
             // Each space has a lifecycle and a group, also when the file does not say so.
             let space = format!("Spaces-{}", i + 1);
-            super::feeds::add_builtin(store, &space);
+            super::builtin_feed::add_builtin(store, &space);
             if !self.ids.keys().any(|(k, s, _)| *k == "lifecycles" && *s == space) {
                 self.add(store, "lifecycles", "Lifecycles-", &space, "Default Lifecycle", json!({}));
             }
@@ -268,13 +232,13 @@ impl Builder<'_> {
         }
         let mut channels = HashMap::new();
         if p.channels.is_empty() {
-            let doc = channel(&mut state.store, &space, &id, "Default", true);
+            let doc = defaults::channel(&mut state.store, &space, &id, "Default", true);
             channels.insert("default".to_owned(), doc["Id"].as_str().unwrap_or_default().to_owned());
             state.store.of_mut("channels").put(doc);
         }
         let marked = p.channels.iter().any(|c| c.default);
         for (i, c) in p.channels.iter().enumerate() {
-            let mut doc = channel(&mut state.store, &space, &id, c.name.get_ref(), if marked { c.default } else { i == 0 });
+            let mut doc = defaults::channel(&mut state.store, &space, &id, c.name.get_ref(), if marked { c.default } else { i == 0 });
             if let Some(l) = &c.lifecycle {
                 doc["LifecycleId"] = json!(self.id("lifecycles", &space, l.get_ref()));
             }
@@ -398,11 +362,4 @@ impl Builder<'_> {
             self.add(&mut state.store, "deploymentfreezes", "DeploymentFreezes-", "", &f.name, rest);
         }
     }
-}
-
-/// A channel document.
-pub(crate) fn channel(store: &mut Store, space: &str, project: &str, name: &str, default: bool) -> Value {
-    let mut doc = json!({"Id": store.next_id("Channels-"), "SpaceId": space, "Name": name, "Slug": slug(name), "ProjectId": project, "IsDefault": default});
-    defaults::complete("channels", &mut doc);
-    doc
 }

@@ -3,9 +3,13 @@
 use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text},
-    collection::{self, Noun, noun_of, page, present},
-    packages::Overwrite,
+    builtin_feed::Overwrite,
+    collection,
+    nouns::{Noun, named},
+    pages::page,
+    routing::{Endpoint, Find, Of, Whole, delete, get, post},
     state::{State, stamp},
+    store::present,
     versions::compare,
 };
 use serde_json::{Map, Value, json};
@@ -13,18 +17,15 @@ use serde_json::{Map, Value, json};
 /// What a build server sends as text.
 const TEXTS: [&str; 7] = ["BuildEnvironment", "BuildNumber", "BuildUrl", "Branch", "VcsType", "VcsRoot", "VcsCommitNumber"];
 
-fn noun() -> Result<&'static Noun, Refusal> {
-    noun_of("build-information").ok_or_else(|| Refusal::missing("build-information"))
-}
+const BUILDS: &Noun = named("build-information");
 
-/// A document as it goes out: that of a package does not say which space it is in.
-fn show(noun: &Noun, doc: &Value) -> Value {
-    let mut doc = present(noun, doc);
-    if let Some(doc) = doc.as_object_mut() {
-        doc.shift_remove("SpaceId");
-    }
-    doc
-}
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/build-information", "FeedView", &Whole(|state, ask| list(state, ask))),
+    post("S/build-information", "BuildInformationPush", &Whole(push)),
+    delete("S/build-information/bulk", "BuildInformationAdminister", &Whole(remove_all)),
+    delete("S/build-information/{id}", "BuildInformationAdminister", &Of(BUILDS, |state, ask, build| collection::remove(state, ask, BUILDS, build).and_then(|_| Answer::ok(json!({}))))),
+];
 
 fn stored<'s>(state: &'s State, space: &str, package: &str, version: &str) -> Option<&'s Value> {
     state.store.of("build-information").iter().find(|d| {
@@ -36,7 +37,7 @@ fn stored<'s>(state: &'s State, space: &str, package: &str, version: &str) -> Op
 
 /// The build information of a package, or null.
 pub(crate) fn of(state: &State, space: &str, package: &str, version: &str) -> Value {
-    noun().ok().zip(stored(state, space, package, version)).map_or(Value::Null, |(noun, doc)| show(noun, doc))
+    stored(state, space, package, version).map_or(Value::Null, |doc| present(BUILDS, doc))
 }
 
 /// The same as a release shows it: a part of the release, no document of its own.
@@ -48,70 +49,50 @@ pub(crate) fn of_release(state: &State, space: &str, package: &str, version: &st
     Some(doc)
 }
 
-/// `build-information…`
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
-    let noun = noun()?;
-    match (ask.method.as_str(), rest) {
-        ("POST", []) => push(state, ask, noun),
-        ("GET", []) => {
-            state.demand("FeedView", &Thing::default())?;
-            let filter = ask.query("filter").map(str::to_lowercase);
-            let mut found = collection::select(state, noun, ask, |d| {
-                ask.query("packageId").is_none_or(|p| str_of(d, "PackageId").eq_ignore_ascii_case(p))
-                    && filter.as_ref().is_none_or(|f| ["PackageId", "Version"].iter().any(|k| str_of(d, k).to_lowercase().contains(f)))
-            });
-            found.sort_by(|a, b| {
-                let names = str_of(a, "PackageId").to_lowercase().cmp(&str_of(b, "PackageId").to_lowercase());
-                names.then_with(|| compare(str_of(b, "Version"), str_of(a, "Version")))
-            });
-            if ask.flag("latest") == Some(true) {
-                found.dedup_by(|b, a| str_of(a, "PackageId").eq_ignore_ascii_case(str_of(b, "PackageId")));
-            }
-            Answer::ok(page(ask, noun.item, &found, |d| show(noun, d)))
-        }
-        ("DELETE", ["bulk"]) => {
-            state.demand("BuildInformationAdminister", &Thing::default())?;
-            for id in ask.list("ids") {
-                // Unknown ids are no mistake: what shall not be there is not there.
-                if let Ok(doc) = collection::get(state, ask, noun, &id) {
-                    let id = str_of(doc, "Id").to_owned();
-                    state.store.of_mut(noun.path).remove(&id);
-                }
-            }
-            Answer::ok(json!({}))
-        }
-        ("GET", [id]) => {
-            state.demand("FeedView", &Thing::default())?;
-            Answer::ok(show(noun, collection::get(state, ask, noun, id)?))
-        }
-        ("DELETE", [id]) => {
-            state.demand("BuildInformationAdminister", &Thing::default())?;
-            collection::route(state, ask, noun, &[id]).and_then(|_| Answer::ok(json!({})))
-        }
-        _ => Err(Refusal::wrong_verb(&ask.method)),
+fn list(state: &State, ask: &Ask) -> Handled {
+    let filter = ask.query("filter").map(str::to_lowercase);
+    let mut found = collection::select(state, BUILDS, ask, |d| {
+        ask.query("packageId").is_none_or(|p| str_of(d, "PackageId").eq_ignore_ascii_case(p))
+            && filter.as_ref().is_none_or(|f| ["PackageId", "Version"].iter().any(|k| str_of(d, k).to_lowercase().contains(f)))
+    });
+    found.sort_by(|a, b| {
+        let names = str_of(a, "PackageId").to_lowercase().cmp(&str_of(b, "PackageId").to_lowercase());
+        names.then_with(|| compare(str_of(b, "Version"), str_of(a, "Version")))
+    });
+    if ask.flag("latest") == Some(true) {
+        found.dedup_by(|b, a| str_of(a, "PackageId").eq_ignore_ascii_case(str_of(b, "PackageId")));
     }
+    Answer::ok(page(ask, BUILDS.item, &found, |d| d.shown()))
 }
 
-fn push(state: &mut State, ask: &Ask, noun: &Noun) -> Handled {
-    state.demand("BuildInformationPush", &Thing::default())?;
+fn remove_all(state: &mut State, ask: &Ask) -> Handled {
+    for id in ask.list("ids") {
+        // Unknown ids are no mistake: what shall not be there is not there.
+        if let Ok(doc) = BUILDS.find(state, ask, &id) {
+            state.store.of_mut(BUILDS.path).remove(str_of(&doc, "Id"));
+        }
+    }
+    Answer::ok(json!({}))
+}
+
+fn push(state: &mut State, ask: &Ask) -> Handled {
     let mode = Overwrite::of(ask)?;
-    let need = |name: &str| ask.text(name).ok_or_else(|| Refusal::invalid(format!("The {name} field is required.")));
-    let (package, version) = (need("PackageId")?, need("Version")?);
+    let (package, version) = (ask.need("PackageId")?, ask.need("Version")?);
     let said = ask.field("OctopusBuildInformation");
     if !said.is_object() {
-        return Err(Refusal::invalid("The OctopusBuildInformation field is required."));
+        return Err(Refusal::required("OctopusBuildInformation"));
     }
     let space = state.space_of(ask);
     let old = stored(state, &space, &package, &version).map(|d| str_of(d, "Id").to_owned());
     if let Some(id) = &old {
         match mode {
             Overwrite::Fail => return Err(Overwrite::conflict("Metadata for the specified Package ID and version")),
-            Overwrite::Ignore => return Answer::ok(state.store.of(noun.path).get(id).map_or(Value::Null, |d| show(noun, d))),
+            Overwrite::Ignore => return Answer::ok(BUILDS.find(state, ask, id)?.shown()),
             Overwrite::Replace => state.demand("BuildInformationAdminister", &Thing::default())?,
         }
     }
     let mut doc = Map::new();
-    let id = old.unwrap_or_else(|| state.store.next_id(noun.prefix));
+    let id = old.unwrap_or_else(|| state.store.next_id(BUILDS.prefix));
     doc.insert("Id".into(), json!(id));
     doc.insert("SpaceId".into(), json!(space));
     doc.insert("PackageId".into(), json!(package));
@@ -130,8 +111,8 @@ fn push(state: &mut State, ask: &Ask, noun: &Noun) -> Handled {
     doc.insert("Created".into(), json!(stamp(state.now)));
     doc.insert("IncompleteDataWarning".into(), Value::Null);
     let doc = Value::Object(doc);
-    let answer = show(noun, &doc);
+    let answer = present(BUILDS, &doc);
     state.event("Created", &ask.user, format!("Build information of {package} {version} was pushed"), vec![id], Some(space));
-    state.store.of_mut(noun.path).put(doc);
+    state.store.of_mut(BUILDS.path).put(doc);
     Answer::ok(answer)
 }

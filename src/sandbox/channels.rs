@@ -1,9 +1,10 @@
 //! Channels: their rules about versions, and their releases.
 
 use super::{
-    answer::{Answer, Ask, Handled, Refusal, str_of},
-    collection::{self, noun_of},
+    answer::{Answer, Ask, Handled, str_of},
+    nouns::{Noun, named},
     releases,
+    routing::{Endpoint, Of, Whole, get, post},
     state::State,
     versions::{in_range, tag_fits},
 };
@@ -25,22 +26,21 @@ pub(crate) fn broken_rule(channel: &Value, version: &str) -> Option<String> {
     })
 }
 
-/// `channels…`; none when the generic handling shall answer.
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
-    match (ask.method.as_str(), rest) {
-        ("GET" | "POST", ["rule-test"]) => {
-            let of = |a: &str, b: &str| ask.query(a).map(str::to_owned).or_else(|| ask.text(b)).unwrap_or_default();
-            let (version, range, tag) =
-                (of("version", "Version"), of("versionRange", "VersionRange"), of("preReleaseTag", "PreReleaseTag"));
-            Some(Answer::ok(
-                json!({"SatisfiesVersionRange": in_range(&range, &version), "SatisfiesPreReleaseTag": tag_fits(&tag, &version), "IsValid": true, "Errors": [], "Links": {}}),
-            ))
-        }
-        ("GET", [id, "releases"]) => Some((|| {
-            let noun = noun_of("channels").ok_or_else(|| Refusal::missing(id))?;
-            let channel = collection::get(state, ask, noun, id)?;
-            Answer::ok(releases::list(state, ask, Some(str_of(channel, "ProjectId")), |r| r.channel == str_of(channel, "Id")))
-        })()),
-        _ => None,
-    }
+const CHANNELS: &Noun = named("channels");
+
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/channels/rule-test", "", &Whole(rule_test)),
+    post("S/channels/rule-test", "", &Whole(rule_test)),
+    get("S/channels/{id}/releases", "ReleaseView", &Of(CHANNELS, |state, ask, channel| {
+        Answer::ok(releases::list(state, ask, Some(str_of(&channel, "ProjectId")), |r| r.channel == str_of(&channel, "Id")))
+    })),
+];
+
+fn rule_test(_: &mut State, ask: &Ask) -> Handled {
+    let of = |query: &str, field: &str| ask.query(query).map(str::to_owned).or_else(|| ask.text(field)).unwrap_or_default();
+    let (version, range, tag) = (of("version", "Version"), of("versionRange", "VersionRange"), of("preReleaseTag", "PreReleaseTag"));
+    Answer::ok(
+        json!({"SatisfiesVersionRange": in_range(&range, &version), "SatisfiesPreReleaseTag": tag_fits(&tag, &version), "IsValid": true, "Errors": [], "Links": {}}),
+    )
 }

@@ -1,19 +1,7 @@
 //! Copies: `POST projects?clone=Projects-1`, `tenants?clone=…`, `runbooks?clone=…`.
 
-use super::{
-    answer::{Ask, Refusal, str_of},
-    collection::{self, Noun},
-    state::State,
-};
+use super::{answer::str_of, nouns::Noun, state::State};
 use serde_json::{Value, json};
-
-/// The document a request wants a copy of.
-pub(crate) fn source(state: &State, ask: &Ask, noun: &Noun) -> Result<Option<Value>, Refusal> {
-    match ask.query("clone").filter(|_| matches!(noun.path, "projects" | "tenants" | "runbooks")) {
-        Some(id) => Ok(Some(Value::clone(collection::get(state, ask, noun, id)?))),
-        None => Ok(None),
-    }
-}
 
 /// What the copy begins with: all of the source but what belongs to it alone, and over it what the client sent.
 pub(crate) fn body(noun: &Noun, source: &Value, sent: &Value) -> Value {

@@ -1,9 +1,10 @@
 //! The sandbox's own endpoints under `/sandbox/`: its clock, its truth, its faults.
 
 use super::{
+    audit::SYSTEM,
     bounds, http,
     http::Shared,
-    state::{SYSTEM, State, What, stamp, stamp_or_null},
+    state::{State, What, stamp, stamp_or_null},
     world::model::FaultPlan,
 };
 use crate::clock::text;
@@ -80,89 +81,89 @@ fn context(shared: &Shared) -> Value {
     })
 }
 
+/// Answers a request to the sandbox itself; the body is null where none was sent.
+type Control = fn(&Shared, Value) -> Result<(u16, Value), String>;
+
 /// All of them: what is not in here is not there.
-pub(crate) const ENDPOINTS: [(&str, &str); 12] = [
-    ("GET", "/sandbox/state"),
-    ("GET", "/sandbox/mails"),
-    ("GET", "/sandbox/context"),
-    ("GET", "/sandbox/clock"),
-    ("GET", "/sandbox/marks"),
-    ("GET", "/sandbox/requests"),
-    ("GET", "/sandbox/faults"),
-    ("POST", "/sandbox/mark"),
-    ("POST", "/sandbox/advance"),
-    ("POST", "/sandbox/forget"),
-    ("POST", "/sandbox/faults"),
-    ("POST", "/sandbox/mailbox"),
+const ENDPOINTS: [(&str, &str, Control); 12] = [
+    ("GET", "/sandbox/state", |shared, _| Ok((200, truth(shared)))),
+    ("GET", "/sandbox/mails", |shared, _| Ok((200, json!(mails(shared))))),
+    ("GET", "/sandbox/context", |shared, _| Ok((200, context(shared)))),
+    ("GET", "/sandbox/clock", |shared, _| Ok((200, json!({"now": stamp(shared.clock.now()), "virtual": shared.clock.is_virtual()})))),
+    ("GET", "/sandbox/marks", |shared, _| Ok((200, json!(shared.state.lock().marks)))),
+    ("GET", "/sandbox/requests", |shared, _| Ok((200, json!(shared.log.recent())))),
+    ("GET", "/sandbox/faults", |shared, _| Ok((200, json!(shared.faults.lock().seen())))),
+    ("POST", "/sandbox/mark", mark),
+    ("POST", "/sandbox/advance", advance),
+    ("POST", "/sandbox/forget", forget),
+    ("POST", "/sandbox/faults", add_fault),
+    ("POST", "/sandbox/mailbox", |shared, body| {
+        if let Some(patterns) = body["reject"].as_array() {
+            shared.mailbox.reject(patterns.iter().filter_map(Value::as_str));
+        }
+        if let Some(times) = body["fail_next"].as_u64() {
+            shared.mailbox.fail_next(usize::try_from(times).unwrap_or(usize::MAX));
+        }
+        Ok((200, json!({})))
+    }),
 ];
+
+/// Their methods and paths.
+pub(crate) fn endpoints() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ENDPOINTS.into_iter().map(|(method, path, _)| (method, path))
+}
 
 /// Those that `octorhai run` asks for the sake of its script: any key of a client is enough.
 pub(crate) const FOR_CLIENTS: [&str; 2] = ["/sandbox/clock", "/sandbox/context"];
 
 /// `/sandbox/…`
 pub(crate) fn route(shared: &Shared, method: &str, path: &str, raw: &Bytes) -> Response {
-    let body: Value = serde_json::from_slice(raw).unwrap_or(Value::Null);
-    let no = |message: String| http::json(400, &json!({ "ErrorMessage": message }));
-    let full = || no(format!("there are {} of them already", bounds::NOTES));
-    if !ENDPOINTS.contains(&(method, path)) {
-        let all: Vec<String> = ENDPOINTS.iter().map(|(method, path)| format!("{method} {path}")).collect();
+    let Some((.., answer)) = ENDPOINTS.into_iter().find(|(m, p, _)| (*m, *p) == (method, path)) else {
+        let all: Vec<String> = endpoints().map(|(method, path)| format!("{method} {path}")).collect();
         let why = format!("there is no {method} {path}; there is: {}", all.join(", "));
         return http::json(404, &json!({ "ErrorMessage": why }));
+    };
+    match answer(shared, serde_json::from_slice(raw).unwrap_or(Value::Null)) {
+        Ok((status, shown)) => http::json(status, &shown),
+        Err(message) => http::json(400, &json!({ "ErrorMessage": message })),
     }
-    match (method, path) {
-        ("GET", "/sandbox/state") => http::json(200, &truth(shared)),
-        ("GET", "/sandbox/mails") => http::json(200, &json!(mails(shared))),
-        ("GET", "/sandbox/context") => http::json(200, &context(shared)),
-        ("GET", "/sandbox/clock") => http::json(200, &json!({"now": stamp(shared.clock.now()), "virtual": shared.clock.is_virtual()})),
-        ("GET", "/sandbox/marks") => http::json(200, &json!(shared.state.lock().marks)),
-        ("POST", "/sandbox/mark") => {
-            let mut state = shared.state.lock();
-            if state.marks.len() >= bounds::NOTES {
-                return full();
-            }
-            let mark = json!({"n": state.marks.len() + 1, "at": stamp(shared.clock.now()), "who": body["who"], "what": body["what"]});
-            state.marks.push(mark.clone());
-            http::json(201, &mark)
-        }
-        ("GET", "/sandbox/requests") => http::json(200, &json!(shared.log.recent())),
-        ("POST", "/sandbox/advance") => match body["by"].as_str().map(text::duration) {
-            Some(Ok(by)) => {
-                shared.clock.advance(by);
-                let now = shared.clock.now();
-                shared.catch_up(&mut shared.state.lock());
-                http::json(200, &json!({ "now": stamp(now) }))
-            }
-            Some(Err(e)) => no(e.message().to_owned()),
-            None => no("say how far, like {\"by\": \"1h\"}".into()),
-        },
-        ("POST", "/sandbox/forget") => {
-            let mut state = shared.state.lock();
-            match body["task"].as_str().and_then(|id| state.task_index(id)) {
-                Some(index) => {
-                    state.forgotten.insert(index);
-                    http::json(200, &json!({}))
-                }
-                None => no("say which task, like {\"task\": \"ServerTasks-7\"}".into()),
-            }
-        }
-        ("GET", "/sandbox/faults") => http::json(200, &json!(shared.faults.lock().seen())),
-        ("POST", "/sandbox/faults") => match serde_json::from_value::<FaultPlan>(body) {
-            Ok(_) if shared.faults.lock().seen().len() >= bounds::NOTES => full(),
-            Ok(plan) => {
-                shared.faults.lock().add(plan);
-                http::json(201, &json!({}))
-            }
-            Err(e) => no(e.to_string()),
-        },
-        ("POST", "/sandbox/mailbox") => {
-            if let Some(patterns) = body["reject"].as_array() {
-                shared.mailbox.reject(patterns.iter().filter_map(Value::as_str));
-            }
-            if let Some(times) = body["fail_next"].as_u64() {
-                shared.mailbox.fail_next(usize::try_from(times).unwrap_or(usize::MAX));
-            }
-            http::json(200, &json!({}))
-        }
-        _ => no(format!("{method} {path} does nothing")),
+}
+
+fn full() -> String {
+    format!("there are {} of them already", bounds::NOTES)
+}
+
+fn mark(shared: &Shared, body: Value) -> Result<(u16, Value), String> {
+    let mut state = shared.state.lock();
+    if state.marks.len() >= bounds::NOTES {
+        return Err(full());
     }
+    let mark = json!({"n": state.marks.len() + 1, "at": stamp(shared.clock.now()), "who": body["who"], "what": body["what"]});
+    state.marks.push(mark.clone());
+    Ok((201, mark))
+}
+
+fn advance(shared: &Shared, body: Value) -> Result<(u16, Value), String> {
+    let by = body["by"].as_str().ok_or("say how far, like {\"by\": \"1h\"}")?;
+    shared.clock.advance(text::duration(by).map_err(|e| e.message().to_owned())?);
+    let now = shared.clock.now();
+    shared.catch_up(&mut shared.state.lock());
+    Ok((200, json!({ "now": stamp(now) })))
+}
+
+fn forget(shared: &Shared, body: Value) -> Result<(u16, Value), String> {
+    let mut state = shared.state.lock();
+    let task = body["task"].as_str().and_then(|id| state.task_index(id));
+    state.forgotten.insert(task.ok_or("say which task, like {\"task\": \"ServerTasks-7\"}")?);
+    Ok((200, json!({})))
+}
+
+fn add_fault(shared: &Shared, body: Value) -> Result<(u16, Value), String> {
+    let plan: FaultPlan = serde_json::from_value(body).map_err(|e| e.to_string())?;
+    let mut faults = shared.faults.lock();
+    if faults.seen().len() >= bounds::NOTES {
+        return Err(full());
+    }
+    faults.add(plan);
+    Ok((201, json!({})))
 }

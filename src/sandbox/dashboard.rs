@@ -2,10 +2,12 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Ask, Handled, Refusal, entries, str_of},
-    collection::{Document, noun_of},
+    answer::{Answer, Ask, Handled, entries, str_of},
     lifecycle,
+    nouns::noun_of,
+    routing::{Endpoint, Whole, get},
     state::{Execution, Numbered, Release, State, Task, TaskState, What, number, stamp},
+    store::Document,
 };
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -126,20 +128,23 @@ struct Board {
     rest: Value,
 }
 
-/// `dashboard`, `dashboard/dynamic`
-pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
-    let dynamic = match rest {
-        [] => false,
-        ["dynamic"] => true,
-        _ => return Err(Refusal::not_simulated(&ask.method, &ask.path)),
-    };
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/dashboard", "DeploymentView", &Whole(|state, ask| board(state, ask, true))),
+    get("S/dashboard/dynamic", "DeploymentView", &Whole(|state, ask| board(state, ask, ask.flag("includePrevious") == Some(true)))),
+    get("S/dashboardconfiguration", "", &Whole(|state, ask| Answer::ok(
+        json!({"Id": format!("dashboardconfiguration-{}", ask.user), "SpaceId": state.space_of(ask), "IncludedProjectGroupIds": [], "IncludedProjectIds": [], "IncludedProjectTags": [], "IncludedEnvironmentIds": [], "IncludedEnvironmentTags": [], "IncludedTenantIds": [], "IncludedTenantTags": [], "ProjectLimit": null, "Links": {"Self": format!("/api/{}/dashboardconfiguration", state.space_of(ask))}}),
+    ))).partly("nobody has chosen anything"),
+];
+
+/// The dashboard; `previous` are the successes before what is not one.
+fn board(state: &State, ask: &Ask, previous: bool) -> Handled {
     let space = state.space_of(ask);
     let mut wanted = ask.list("projects");
     wanted.extend(ask.list("projectId"));
     let environments = ask.list("environments");
     let tenants = ask.list("selectedTenants");
     let release = ask.query("releaseId").and_then(|r| state.release_index(r));
-    let previous = !dynamic || ask.flag("includePrevious") == Some(true);
     let has = |list: &[String], id: &str| list.is_empty() || list.iter().any(|l| l.eq_ignore_ascii_case(id));
     // As the server writes them, and in the order in which all are kept.
     let named: BTreeSet<String> = wanted.iter().filter_map(|p| number(p, "Projects-")).map(|n| format!("Projects-{n}")).collect();

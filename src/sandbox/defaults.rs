@@ -2,7 +2,11 @@
 //!
 //! What is not named here is no property of the document: servers ignore it in a request and never send it.
 
-use super::{collection::slug, machines, state::State};
+use super::{
+    machines,
+    state::State,
+    store::{Store, slug},
+};
 use serde_json::{Map, Value, json};
 
 /// A document that was never changed.
@@ -34,8 +38,7 @@ pub(crate) fn has_slug(kind: &str) -> bool {
 /// Gives a document every property of its kind, and takes away what its kind has not.
 pub(crate) fn complete(kind: &str, doc: &mut Value) {
     let (id, space) = (text(doc, "Id"), text(doc, "SpaceId"));
-    let Value::Object(defaults) = (if kind == "actiontemplates" { super::actiontemplates::defaults(doc) } else { of(kind, &id, &space) })
-    else {
+    let Value::Object(defaults) = (if kind == "actiontemplates" { template(doc) } else { of(kind, &id, &space) }) else {
         return;
     };
     if let (Value::Object(map), false) = (&mut *doc, defaults.is_empty() || OPEN.contains(&kind)) {
@@ -277,6 +280,60 @@ fn runbook(id: &str) -> Value {
         "RunRetentionPolicy": {"Strategy": "Count", "QuantityToKeep": 100, "Unit": "Items", "ShouldKeepForever": false},
         "ForcePackageDownload": false, "FailTargetDiscovery": false, "CancelQueuedTasks": false, "CancelRunningTasks": false, "RunbookTags": [],
     })
+}
+
+/// A channel document.
+pub(crate) fn channel(store: &mut Store, space: &str, project: &str, name: &str, default: bool) -> Value {
+    let mut doc = json!({"Id": store.next_id("Channels-"), "SpaceId": space, "Name": name, "Slug": slug(name), "ProjectId": project, "IsDefault": default});
+    complete("channels", &mut doc);
+    doc
+}
+
+/// What a new template has besides what its creator said; its first version is 0.
+fn template(doc: &mut Value) -> Value {
+    shape_template(doc);
+    doc["Version"] = json!(0);
+    json!({})
+}
+
+/// Brings what a client sent into the shape templates have: lists are lists, parameters and packages have ids and all members.
+pub(crate) fn shape_template(doc: &mut Value) {
+    for (key, empty) in [
+        ("Description", json!("")),
+        ("CommunityActionTemplateId", Value::Null),
+        ("Packages", json!([])),
+        ("GitDependencies", json!([])),
+        ("Properties", json!({})),
+        ("Parameters", json!([])),
+        ("StepPackageVersion", Value::Null),
+        ("Inputs", Value::Null),
+    ] {
+        if doc[key].is_null() {
+            doc[key] = empty;
+        }
+    }
+    let owner = super::answer::str_of(doc, "Id").to_owned();
+    let parts = [
+        ("Parameters", json!({"Label": "", "HelpText": "", "DefaultValue": null, "DisplaySettings": {}})),
+        ("Packages", json!({"Name": "", "PackageId": null, "FeedId": null, "AcquisitionLocation": "Server", "Properties": {}})),
+    ];
+    for (list, defaults) in parts {
+        for part in doc[list].as_array_mut().into_iter().flatten() {
+            if super::answer::str_of(part, "Id").is_empty() {
+                let name = format!("{owner}/{list}/{}", super::answer::str_of(part, "Name"));
+                part["Id"] = json!(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()).to_string());
+            }
+            for (key, value) in defaults.as_object().into_iter().flatten() {
+                if part[key].is_null() {
+                    part[key] = value.clone();
+                }
+            }
+        }
+    }
+    if let Some(doc) = doc.as_object_mut() {
+        doc.shift_remove("Slug");
+        doc.shift_remove("$Meta");
+    }
 }
 
 impl State {

@@ -2,11 +2,14 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Ask, Handled, Refusal, entries, field, str_of, text, texts},
-    collection::{ListPage, page},
+    agenda::Due,
+    answer::{Answer, Ask, Handled, Refusal, entries, field, str_of, text, texts, time},
+    audit::SYSTEM,
     lifecycle,
-    progress::Due,
-    state::{Execution, Numbered, Release, SYSTEM, State, StepRun, Task, TaskState, What, number, stamp, stamp_or_null},
+    pages::{ListPage, page},
+    releases,
+    routing::{Endpoint, Of, Whole, delete, get, post},
+    state::{Execution, Numbered, Release, State, StepRun, Task, TaskState, What, number, stamp, stamp_or_null},
     tags,
     world::model::StartDeadlines,
 };
@@ -45,15 +48,12 @@ impl NewExecution {
 
 /// Reads what all forms of creation have in common; `renamed` names the executions API's spelling.
 pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Result<NewExecution, Refusal> {
-    let time = |name: &str| -> Result<Option<Timestamp>, Refusal> {
-        text(body, name).map(|t| t.parse().map_err(|_| Refusal::invalid(format!("The value '{t}' is not valid for {name}.")))).transpose()
-    };
     let (queue, expiry, skip, with, without) = if renamed {
         ("runAt", "noRunAfter", "skipStepNames", "specificMachineNames", "excludedMachineNames")
     } else {
         ("QueueTime", "QueueTimeExpiry", "SkipActions", "SpecificMachineIds", "ExcludedMachineIds")
     };
-    let (queue_time, expiry) = (time(queue)?, time(expiry)?);
+    let (queue_time, expiry) = (time(body, queue)?, time(body, expiry)?);
     if let Some(e) = expiry
         && e <= queue_time.unwrap_or(state.now)
     {
@@ -89,6 +89,17 @@ pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Re
         overridden: Vec::new(),
         force: (field(body, "ForcePackageDownload") == true, field(body, "ForcePackageRedeployment") == true),
     })
+}
+
+/// Reads what is sent for a deployment or a run to one environment, in a space.
+pub(crate) fn read_sent(state: &State, body: &Value, space: &str, user: &str) -> Result<NewExecution, Refusal> {
+    let known = |kind: &'static str, id: &str| {
+        state.store.find(kind, Some(space), id).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal::missing(id))
+    };
+    let environment = text(body, "EnvironmentId").ok_or_else(|| Refusal::required("EnvironmentId"))?;
+    let new = read(state, body, user, false)?;
+    let tenant = text(body, "TenantId");
+    Ok(NewExecution { environment: known("environments", &environment)?, tenant: tenant.map(|t| known("tenants", &t)).transpose()?, ..new })
 }
 
 /// The rules that forbid a deployment; the values of its prompted variables when none does.
@@ -220,7 +231,6 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         space: Some(space.clone()),
         kind: if is_deployment { "Deploy" } else { "RunbookRun" }.into(),
         description: description.clone(),
-        arguments: Value::Null,
         execution: Some(execution),
         project: Some(project.clone()),
         environment: Some(new.environment.clone()),
@@ -229,25 +239,17 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
             What::Runbook { runbook, .. } => Some(runbook.clone()),
             What::Deploy { .. } => None,
         },
-        state: TaskState::Queued,
         queued,
         expiry: new.expiry,
-        started: None,
-        completed: None,
-        updated: now,
-        error: String::new(),
-        warnings: false,
-        failing: false,
         tag,
-        key,
         eligible,
-        steps: plan.iter().map(|_| StepRun::default()).collect(),
         notes: unrun.then(|| (now, "Warning", super::worker::UNRUN.to_owned())).into_iter().collect(),
-        plan,
         owner,
-        interruption: None,
-        generation: 0,
-        events: Vec::new(),
+        updated: now,
+        key,
+        steps: vec![StepRun::default(); plan.len()],
+        plan,
+        ..Task::default()
     });
     if is_deployment {
         state.slots.entry((project.clone(), new.environment.clone(), new.tenant.clone())).or_default().push(execution);
@@ -284,11 +286,11 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         let category = if is_deployment { "DeploymentQueued" } else { "RunbookRunQueued" };
         state.task_event(category, &new.user, task, format!("{description} was queued"));
         state.queue.insert(key);
-        state.at(eligible, Due::Look);
+        state.agenda.add(eligible, Due::Look);
         if let Some(expiry) = new.expiry
             && state.plan.start_deadlines == StartDeadlines::Honoured
         {
-            state.at(expiry, Due::Expires { task });
+            state.agenda.add(expiry, Due::Expires { task });
         }
     }
     execution
@@ -328,6 +330,38 @@ fn supersede(state: &mut State, project: &str, new: &NewExecution, mut position:
     position
 }
 
+/// Deploys by itself where a phase that has become reachable says so.
+pub(crate) fn after_success(state: &mut State, execution: usize) {
+    let (What::Deploy { release, .. }, tenant) = (state.executions[execution].what.clone(), state.executions[execution].tenant.clone())
+    else {
+        return;
+    };
+    if !state.history {
+        automatic(state, release, tenant);
+    }
+}
+
+/// Queues the automatic deployments of all reachable phases that have none yet.
+pub(crate) fn automatic(state: &mut State, release: usize, tenant: Option<String>) {
+    let whose = tenant.as_deref().map_or(lifecycle::Whose::Untenanted, lifecycle::Whose::Tenant);
+    let wanted: Vec<String> = lifecycle::standing(state, release, whose)
+        .iter()
+        .filter(|p| p.reachable && !p.blocked && !p.is_optional)
+        .flat_map(|p| p.automatic.clone())
+        .filter(|e| {
+            !state
+                .by_release
+                .get(&release)
+                .is_some_and(|l| l.iter().any(|x| state.executions[*x].environment == *e && state.executions[*x].tenant == tenant))
+        })
+        .collect();
+    for environment in wanted {
+        // A refusal (a freeze, a disabled project) simply means that nothing is queued.
+        let _ =
+            deploy(state, release, NewExecution { environment, tenant: tenant.clone(), user: SYSTEM.into(), ..NewExecution::default() });
+    }
+}
+
 /// A deployment or run as it goes out (octopus-api.md §15, §17.3).
 pub(crate) fn render(state: &State, index: usize) -> ExecutionText {
     let x = state.executions.share(index);
@@ -361,7 +395,7 @@ impl Serialize for ExecutionText {
                 let changes = json!([{"Version": r.map(|r| &r.version), "ReleaseNotes": notes, "BuildInformation": [], "WorkItems": [], "Commits": []}]);
                 entries!(map;
                     "ReleaseId": Numbered("Releases-", *release), "ChannelId": channel, "ForcePackageRedeployment": x.force.1,
-                    "DeploymentProcessId": super::releases::process_snapshot(&x.project), "Changes": changes,
+                    "DeploymentProcessId": releases::process_snapshot(&x.project), "Changes": changes,
                     "ChangesMarkdown": r.map(|r| format!("\n**Release {}**\n\n{}\n\n", r.version, notes.unwrap_or_default())),
                 );
             }
@@ -400,7 +434,7 @@ impl Serialize for ExecutionLinks<'_> {
             What::Deploy { release, .. } => {
                 entries!(map;
                     "Release": format_args!("/api/{s}/releases/{}", Numbered("Releases-", *release)),
-                    "DeploymentProcess": format_args!("/api/{s}/deploymentprocesses/{}", super::releases::process_snapshot(project)),
+                    "DeploymentProcess": format_args!("/api/{s}/deploymentprocesses/{}", releases::process_snapshot(project)),
                 );
                 "deployments"
             }
@@ -474,59 +508,53 @@ pub(crate) fn list(
     page(ask, if deployments { "Deployment" } else { "RunbookRun" }, &found, |i| render(state, *i))
 }
 
-/// `deployments…`
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => Answer::ok(list(state, ask, true, None, |_| true)),
-        ("POST", []) => {
-            let index = create(state, ask, &ask.body, Vec::new())?;
-            Answer::created(render(state, index))
-        }
-        ("POST", ["override"]) => {
-            let freezes = ask.texts("FreezeIds");
-            if freezes.is_empty() {
-                return Err(Refusal::invalid(
-                    "A deployment freeze override reason is specified, but no deployment freezes to override are specified.",
-                ));
-            }
-            if ask.text("Reason").is_none() {
-                return Err(Refusal::invalid("The Reason field is required."));
-            }
-            if !freezes.iter().any(|f| state.store.of("deploymentfreezes").get(f).is_some()) {
-                return Err(Refusal::invalid("Unable to override freezes, no valid freezes were specified."));
-            }
-            let index = create(state, ask, ask.field("CreateDeploymentCommand"), freezes)?;
-            Answer::created(json!({ "Deployment": render(state, index) }))
-        }
-        ("POST", ["create", "untenanted", "v1"]) => super::executions::create(state, ask, false),
-        ("POST", ["create", "tenanted", "v1"]) => super::executions::create(state, ask, true),
-        ("GET", [id]) => {
-            let index = find(state, ask, id)?;
-            Answer::ok(render(state, index))
-        }
-        ("DELETE", [id]) => {
-            let index = find(state, ask, id)?;
-            state.demand("DeploymentDelete", &state.thing_of_execution(index))?;
-            let doc = render(state, index);
-            state.executions[index].deleted = true;
-            Answer::ok(doc)
-        }
-        ("PUT" | "POST", [_]) => Err(Refusal::wrong_verb(&ask.method)),
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/deployments", "DeploymentView", &Whole(|state, ask| Answer::ok(list(state, ask, true, None, |_| true)))),
+    post("S/deployments", "DeploymentCreate", &Whole(|state, ask| {
+        let index = create(state, ask, &ask.body, Vec::new())?;
+        Answer::created(render(state, index))
+    })),
+    post("S/deployments/override", "DeploymentFreezeAdminister", &Whole(create_in_spite_of_freezes)),
+    get("S/releases/{id}/deployments", "DeploymentView", &Of(releases::find, of_release)),
+    get("S/deployments/{id}", "DeploymentView", &Of(find, |state, _, index| Answer::ok(render(state, index)))),
+    delete("S/deployments/{id}", "DeploymentDelete", &Of(find, remove)),
+];
+
+fn of_release(state: &mut State, ask: &Ask, index: usize) -> Handled {
+    let among = state.by_release.get(&index).cloned().unwrap_or_default();
+    let of_it = |x: usize| matches!(state.executions[x].what, What::Deploy { release, .. } if release == index);
+    Answer::ok(list(state, ask, true, Some(among), of_it))
+}
+
+fn create_in_spite_of_freezes(state: &mut State, ask: &Ask) -> Handled {
+    let freezes = ask.texts("FreezeIds");
+    if freezes.is_empty() {
+        return Err(Refusal::invalid(NO_FREEZE));
     }
+    ask.need("Reason")?;
+    if !freezes.iter().any(|f| state.store.of("deploymentfreezes").get(f).is_some()) {
+        return Err(Refusal::invalid("Unable to override freezes, no valid freezes were specified."));
+    }
+    let index = create(state, ask, ask.field("CreateDeploymentCommand"), freezes)?;
+    Answer::created(json!({ "Deployment": render(state, index) }))
+}
+
+/// Refuses a reason that is none for anything.
+pub(crate) const NO_FREEZE: &str = "A deployment freeze override reason is specified, but no deployment freezes to override are specified.";
+
+fn remove(state: &mut State, _: &Ask, index: usize) -> Handled {
+    state.demand("DeploymentDelete", &state.thing_of_execution(index))?;
+    let doc = render(state, index);
+    state.executions[index].deleted = true;
+    Answer::ok(doc)
 }
 
 fn create(state: &mut State, ask: &Ask, body: &Value, overridden: Vec<String>) -> Result<usize, Refusal> {
-    let release = text(body, "ReleaseId").ok_or_else(|| Refusal::invalid("The ReleaseId field is required."))?;
-    let environment = text(body, "EnvironmentId").ok_or_else(|| Refusal::invalid("The EnvironmentId field is required."))?;
+    let need = |name: &str| text(body, name).ok_or_else(|| Refusal::required(name));
+    let (release, _) = (need("ReleaseId")?, need("EnvironmentId")?);
     let release = state.release_index(&release).ok_or_else(|| Refusal::missing(&release))?;
     let space = state.release(release).map(|r| r.space.clone()).unwrap_or_default();
-    let known = |kind: &'static str, id: &str| {
-        state.store.find(kind, Some(&space), id).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal::missing(id))
-    };
-    let mut new = read(state, body, &ask.user, false)?;
-    new.environment = known("environments", &environment)?;
-    new.tenant = text(body, "TenantId").map(|t| known("tenants", &t)).transpose()?;
-    new.overridden = overridden;
-    deploy(state, release, new)
+    let new = read_sent(state, body, &space, &ask.user)?;
+    deploy(state, release, NewExecution { overridden, ..new })
 }

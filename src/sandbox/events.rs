@@ -3,10 +3,11 @@
 use super::{
     access::thing_of_related,
     answer::{Answer, Ask, Handled, Refusal, entries},
-    collection::page,
-    state::{About, Event, Execution, Numbered, SYSTEM, State, Task, What, number, stamp},
+    audit::{About, AuditEntry, SYSTEM},
+    pages::page,
+    routing::{EMPTY, Endpoint, Of, Whole, get},
+    state::{Execution, Numbered, State, Task, What, number, stamp},
 };
-use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::json;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ const CATEGORIES: &[&str] = &[
 ];
 
 /// The documents an event is about.
-fn related(state: &State, event: &Event) -> Vec<String> {
+fn related(state: &State, event: &AuditEntry) -> Vec<String> {
     match &event.about {
         About::Documents { related, .. } => related.clone(),
         About::Task(task) => {
@@ -58,11 +59,10 @@ fn of_task(task: usize, t: &Task, execution: Option<&Execution>) -> Vec<String> 
 /// The events about a task, deployment, run, release or project; none where that is not known by the id alone.
 fn about(state: &State, id: &str) -> Option<Vec<usize>> {
     let tasks = state.tasks_about(id)?;
-    let named = state.events_about.get(&id.to_lowercase()).into_iter().flatten();
-    Some(tasks.iter().flat_map(|t| &state.tasks[*t].events).chain(named).copied().collect())
+    Some(tasks.iter().flat_map(|t| &state.tasks[*t].events).chain(state.events.naming(id)).copied().collect())
 }
 
-fn space<'s>(state: &'s State, event: &'s Event) -> Option<&'s str> {
+fn space<'s>(state: &'s State, event: &'s AuditEntry) -> Option<&'s str> {
     match &event.about {
         About::Documents { space, .. } => space.as_deref(),
         About::Task(task) => state.tasks[*task].space.as_deref(),
@@ -70,7 +70,7 @@ fn space<'s>(state: &'s State, event: &'s Event) -> Option<&'s str> {
 }
 
 fn render(state: &State, index: usize) -> EventText {
-    let event = state.events.share(index);
+    let event = state.events.entries.share(index);
     let task = match event.about {
         About::Documents { .. } => None,
         About::Task(task) => Some((task, state.tasks.share(task), state.tasks[task].execution.map(|x| state.executions.share(x)))),
@@ -81,7 +81,7 @@ fn render(state: &State, index: usize) -> EventText {
 /// An event in an answer.
 struct EventText {
     id: Numbered,
-    event: Arc<Event>,
+    event: Arc<AuditEntry>,
     username: String,
     /// What it is about, if that is a task.
     task: Option<(usize, Arc<Task>, Option<Arc<Execution>>)>,
@@ -106,40 +106,33 @@ impl Serialize for EventText {
     }
 }
 
-/// `events…`
-pub(crate) fn route(state: &State, ask: &Ask, rest: &[&str]) -> Handled {
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => list(state, ask),
-        ("GET", ["categories"]) => {
-            Answer::ok(json!(CATEGORIES.iter().map(|c| json!({"Id": c, "Name": c, "Links": {}})).collect::<Vec<_>>()))
-        }
-        ("GET", ["groups"]) => Answer::ok(
-            json!([{"Id": "Deployment", "Name": "Deployment events", "EventCategories": CATEGORIES.iter().filter(|c| c.starts_with("Deployment")).collect::<Vec<_>>(), "Links": {}}]),
-        ),
-        ("GET", ["agents" | "documenttypes"]) => Answer::ok(json!([])),
-        ("GET", [id]) => {
-            let index = number(id, "Events-")
-                .map(|n| n - 1)
-                .filter(|n| *n < state.events.len() && sees(state, *n))
-                .ok_or_else(|| Refusal::missing(id))?;
-            Answer::ok(render(state, index))
-        }
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
-    }
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/events", "EventView", &Whole(|state, ask| list(state, ask))),
+    get("S/events/categories", "", &Whole(|_, _| Answer::ok(CATEGORIES.iter().map(|c| json!({"Id": c, "Name": c, "Links": {}})).collect::<Vec<_>>()))).public(),
+    get("S/events/groups", "", &Whole(|_, _| Answer::ok(
+        json!([{"Id": "Deployment", "Name": "Deployment events", "EventCategories": CATEGORIES.iter().filter(|c| c.starts_with("Deployment")).collect::<Vec<_>>(), "Links": {}}]),
+    ))).partly("the group of deployments only").public(),
+    get("S/events/agents", "", &Whole(|_, _| Answer::ok([(); 0]))).partly(EMPTY).public(),
+    get("S/events/documenttypes", "", &Whole(|_, _| Answer::ok([(); 0]))).partly(EMPTY).public(),
+    get("S/events/{id}", "EventView", &Of(find, |state, _, event| Answer::ok(render(state, event)))),
+];
+
+fn find(state: &State, _: &Ask, id: &str) -> Result<usize, Refusal> {
+    place(state, id).filter(|n| sees(state, *n)).ok_or_else(|| Refusal::missing(id))
+}
+
+fn place(state: &State, id: &str) -> Option<usize> {
+    number(id, "Events-").map(|n| n - 1).filter(|n| *n < state.events.entries.len())
 }
 
 fn sees(state: &State, index: usize) -> bool {
-    let e = &state.events[index];
+    let e = &state.events.entries[index];
     state.access.everything || state.allows("EventView", &thing_of_related(space(state, e), &related(state, e)))
 }
 
 fn list(state: &State, ask: &Ask) -> Handled {
-    let time = |name: &str| -> Result<Option<Timestamp>, Refusal> {
-        ask.query(name)
-            .map(|t| t.replace(' ', "+").parse().map_err(|_| Refusal::invalid(format!("The value '{t}' is not valid for {name}."))))
-            .transpose()
-    };
-    let (from, to) = (time("from")?, time("to")?);
+    let occurred = ask.between("")?;
     let auto = |name: &str| ask.query(name).and_then(|n| n.parse::<usize>().ok());
     let (from_id, to_id) = (auto("fromAutoId"), auto("toAutoId"));
     let (all_of, any_of) = (ask.list("regarding"), ask.list("regardingAny"));
@@ -162,22 +155,20 @@ fn list(state: &State, ask: &Ask) -> Handled {
     let all = || {
         let about =
             narrowed.filter(|ids| !ids.is_empty()).find_map(|ids| ids.iter().map(|id| about(state, id)).collect::<Option<Vec<_>>>());
-        let Some(about) = about else { return (0..state.events.len()).collect() };
+        let Some(about) = about else { return (0..state.events.entries.len()).collect() };
         let mut places = about.concat();
         places.sort_unstable();
         places.dedup();
         places
     };
-    let place = |id: &str| number(id, "Events-").map(|n| n - 1).filter(|n| *n < state.events.len());
     let found: Vec<usize> = ask
-        .places(place, all)
+        .places(|id| place(state, id), all)
         .into_iter()
         .rev()
         .filter(|i| {
-            let e = &state.events[*i];
+            let e = &state.events.entries[*i];
             ask.space.as_ref().is_none_or(|s| space(state, e) == Some(s))
-                && from.is_none_or(|t| e.occurred >= t)
-                && to.is_none_or(|t| e.occurred < t)
+                && occurred.has(Some(e.occurred))
                 && from_id.is_none_or(|n| *i >= n.saturating_sub(1))
                 && to_id.is_none_or(|n| *i < n)
                 && (categories.is_empty() || has(&categories, e.category))

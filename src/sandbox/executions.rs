@@ -3,7 +3,10 @@
 use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of, texts},
     deployments::{self, NewExecution},
-    state::State,
+    nouns::noun_of,
+    routing::{Endpoint, GIT, Whole, absent, post},
+    runbooks,
+    state::{Numbered, State},
     tags,
 };
 use serde_json::json;
@@ -17,22 +20,12 @@ pub(crate) fn by_name(state: &State, kind: &'static str, space: &str, name: &str
         "channels" => "channel",
         _ => "resource",
     };
-    let seen = |d: &&serde_json::Value| super::collection::noun_of(kind).is_none_or(|noun| state.sees(noun, d));
-    state.store.named(kind, space, name).filter(seen).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal {
-        status: 404,
-        message: format!("The {word} '{name}' was not found."),
-        errors: Vec::new(),
-    })
+    let seen = |d: &&serde_json::Value| noun_of(kind).is_none_or(|noun| state.sees(noun, d));
+    state.store.named(kind, space, name).filter(seen).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal::unknown(word, name))
 }
 
 /// The tenants and environments an executions request names, one pair for each thing to be made.
-pub(crate) fn pairs(
-    state: &State,
-    ask: &Ask,
-    space: &str,
-    project: &str,
-    tenanted: bool,
-) -> Result<Vec<(String, Option<String>)>, Refusal> {
+fn pairs(state: &State, ask: &Ask, space: &str, project: &str, tenanted: bool) -> Result<Vec<(String, Option<String>)>, Refusal> {
     let mut environments = ask.texts("environmentNames");
     environments.extend(ask.text("environmentName"));
     if environments.is_empty() {
@@ -59,18 +52,23 @@ pub(crate) fn pairs(
     Ok(environments.iter().flat_map(|e| tenants.iter().map(move |t| (e.clone(), Some(t.clone())))).collect())
 }
 
-/// `POST deployments/create/untenanted/v1` and `…/tenanted/v1` (octopus-api.md §16.2).
-pub(crate) fn create(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    post("S/deployments/create/untenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, false))),
+    post("S/deployments/create/tenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, true))),
+    post("S/runbook-runs/create/v1", "RunbookRunCreate", &Whole(create_runs)),
+    absent("POST", "S/runbook-runs/git/create/v1", GIT),
+];
+
+/// Deployments of one release (octopus-api.md §16.2).
+fn create(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
     let space = body_space(state, ask)?;
-    let project = ask.text("projectName").ok_or_else(|| Refusal::invalid("The ProjectName field is required."))?;
-    let project = by_name(state, "projects", &space, &project)?;
-    let version = ask.text("releaseVersion").ok_or_else(|| Refusal::invalid("The ReleaseVersion field is required."))?;
+    let project = by_name(state, "projects", &space, &ask.need("ProjectName")?)?;
+    let version = ask.need("ReleaseVersion")?;
     let release = super::releases::by_version(state, &project, &version)?;
     let (names, reason) = (ask.texts("deploymentFreezeNames"), ask.text("deploymentFreezeOverrideReason"));
     if reason.is_some() && names.is_empty() {
-        return Err(Refusal::invalid(
-            "A deployment freeze override reason is specified, but no deployment freezes to override are specified.",
-        ));
+        return Err(Refusal::invalid(deployments::NO_FREEZE));
     }
     let overridden: Vec<String> = state
         .store
@@ -90,9 +88,32 @@ pub(crate) fn create(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
     let mut made = Vec::new();
     for new in wanted {
         let index = deployments::deploy(state, release, new)?;
-        made.push(json!({"DeploymentId": state.executions[index].id, "ServerTaskId": format!("ServerTasks-{}", state.executions[index].task + 1)}));
+        let x = &state.executions[index];
+        made.push(json!({"DeploymentId": x.id, "ServerTaskId": Numbered("ServerTasks-", x.task)}));
     }
     Answer::created(json!({ "DeploymentServerTasks": made }))
+}
+
+/// Runs of one runbook (octopus-api.md §16.3).
+fn create_runs(state: &mut State, ask: &Ask) -> Handled {
+    let space = body_space(state, ask)?;
+    let project = by_name(state, "projects", &space, &ask.need("ProjectName")?)?;
+    let name = ask.need("RunbookName")?;
+    let runbook = state
+        .store
+        .of("runbooks")
+        .with("ProjectId", &project)
+        .find(|r| ["Id", "Name", "Slug"].iter().any(|k| str_of(r, k).eq_ignore_ascii_case(&name)))
+        .map(|r| str_of(r, "Id").to_owned())
+        .ok_or_else(|| Refusal::unknown("runbook", &name))?;
+    let base = deployments::read(state, &ask.body, &ask.user, true)?;
+    let mut made = Vec::new();
+    for (environment, tenant) in pairs(state, ask, &space, &project, false)? {
+        let index = runbooks::run(state, &runbook, ask.text("snapshot").as_deref(), NewExecution { environment, tenant, ..base.clone() })?;
+        let x = &state.executions[index];
+        made.push(json!({"RunbookRunId": x.id, "ServerTaskId": Numbered("ServerTasks-", x.task)}));
+    }
+    Answer::created(json!({ "RunbookRunServerTasks": made }))
 }
 
 /// The space of an executions request: in the path, or else in the body by id, slug or name.

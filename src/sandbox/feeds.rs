@@ -1,123 +1,94 @@
 //! Feeds, and what the built-in one can be asked: packages by name, and their versions (octopus-api.md §24).
 
 use super::{
-    access::Thing,
     answer::{Answer, Ask, Handled, Refusal, str_of},
-    collection::{self, Store, noun_of, page},
-    packages::{self, Package},
+    builtin_feed::{Package, add_builtin, is_builtin},
+    collection,
+    nouns::{Noun, named},
+    packages,
+    pages::page,
+    routing::{Endpoint, Find, Of, Whole, delete, get, post, put},
     state::{State, stamp},
+    store::{Document, present},
     versions::{in_range, tag_fits},
 };
-use serde_json::{Value, json};
+use serde_json::json;
+use std::sync::Arc;
 
-/// The built-in feed of a space, as a document.
-pub(crate) fn builtin_document(id: &str, space: &str) -> Value {
-    json!({
-        "Id": id, "SpaceId": space, "Name": "Octopus Server (built-in)", "Slug": "octopus-server-built-in", "FeedType": "BuiltIn",
-        "DownloadAttempts": 5, "DownloadRetryBackoffSeconds": 10, "DeleteUnreleasedPackagesAfterDays": null,
-        "DeletePackagesAssociatedWithReleases": false, "IsBuiltInRepoSyncEnabled": false, "PackageAcquisitionLocationOptions": ["Server"],
-    })
-}
+const FEEDS: &Noun = named("feeds");
+const BUILT_IN: &str = "the built-in feed only; what others hold is answered with 501";
 
-/// Gives a new space its built-in feed: `feeds-builtin` is the first space's, further ones are numbered.
-pub(crate) fn add_builtin(store: &mut Store, space: &str) {
-    let id = if store.of("feeds").get("feeds-builtin").is_none() { "feeds-builtin".to_owned() } else { store.next_id("Feeds-") };
-    store.of_mut("feeds").put(builtin_document(&id, space));
-}
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    post("S/feeds", "FeedEdit", &Whole(create)).like(FEEDS),
+    put("S/feeds/{id}", "FeedEdit", &Of(FEEDS, change)).like(FEEDS),
+    delete("S/feeds/{id}", "FeedEdit", &Of(FEEDS, remove)).like(FEEDS),
+    post("/api/spaces", "SpaceCreate", &Whole(|state, ask| collection::create(state, ask, named("spaces"), |store, _, id| add_builtin(store, id)))),
+    get("S/feeds/stats", "FeedView", &Whole(|state, ask| Answer::ok(
+        json!({"Id": "feeds-stats", "TotalPackages": packages::newest_of_each(state, &state.space_of(ask)).len(), "Links": {}}),
+    ))),
+    get("S/feeds/{id}/packages/search", "FeedView", &Of(built_in, search)).partly(BUILT_IN),
+    get("S/feeds/{id}/packages/versions", "FeedView", &Of(built_in, versions)).partly(BUILT_IN),
+    get("S/feeds/{id}/packages/notes", "FeedView", &Of(built_in, notes)).partly(BUILT_IN),
+];
 
-fn is_builtin(feed: &Value) -> bool {
-    str_of(feed, "FeedType") == "BuiltIn"
-}
-
-/// The id of a space's built-in feed.
-pub(crate) fn builtin<'s>(state: &'s State, space: &str) -> &'s str {
-    state.store.of("feeds").iter().find(|f| is_builtin(f) && str_of(f, "SpaceId") == space).map_or("feeds-builtin", |f| str_of(f, "Id"))
-}
-
-/// `feeds…`; none when the generic handling shall answer.
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
-    let noun = noun_of("feeds")?;
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => {
-            let found = collection::select(state, noun, ask, |f| {
-                ask.query("feedType").is_none_or(|t| t.split(',').any(|t| t.trim().eq_ignore_ascii_case(str_of(f, "FeedType"))))
-            });
-            Some(Answer::ok(page(ask, noun.item, &found, |f| f.shown())))
-        }
-        ("GET", ["stats"]) => Some(Answer::ok(
-            json!({"Id": "feeds-stats", "TotalPackages": packages::newest_of_each(state, &state.space_of(ask)).len(), "Links": {}}),
-        )),
-        ("POST", []) => {
-            let refusal = state.demand("FeedEdit", &Thing::default()).err().or_else(|| {
-                ask.text("FeedType")
-                    .is_none_or(|t| t == "BuiltIn")
-                    .then(|| Refusal::invalid("The FeedType field is required, and a space has one built-in feed only."))
-            });
-            refusal.map(Err)
-        }
-        ("PUT" | "DELETE", [id]) => {
-            let builtin = match collection::get(state, ask, noun, id) {
-                Ok(feed) => is_builtin(feed),
-                Err(refusal) => return Some(Err(refusal)),
-            };
-            match state.demand("FeedEdit", &Thing::default()) {
-                Err(refusal) => Some(Err(refusal)),
-                Ok(()) if builtin && ask.method == "DELETE" => Some(Err(Refusal::invalid("The built-in feed cannot be deleted."))),
-                Ok(()) if builtin && ask.text("FeedType").as_deref() != Some("BuiltIn") => {
-                    Some(Err(Refusal::invalid("The type of the built-in feed cannot be changed.")))
-                }
-                Ok(()) => None,
-            }
-        }
-        ("GET", [id, "packages", tail @ ..]) => Some((|| {
-            state.demand("FeedView", &Thing::default())?;
-            let feed = collection::get(state, ask, noun, id)?;
-            if !is_builtin(feed) {
-                // Other feeds are other people's servers: what they hold cannot be known here.
-                return Err(Refusal::not_simulated(&ask.method, &ask.path));
-            }
-            ask_packages(state, ask, feed, tail)
-        })()),
-        _ => None,
+fn create(state: &mut State, ask: &Ask) -> Handled {
+    if ask.text("FeedType").is_none_or(|t| t == "BuiltIn") {
+        return Err(Refusal::invalid("The FeedType field is required, and a space has one built-in feed only."));
     }
+    collection::create(state, ask, FEEDS, |_, _, _| {})
 }
 
-fn ask_packages(state: &State, ask: &Ask, feed: &Value, tail: &[&str]) -> Handled {
-    let (space, feed) = (str_of(feed, "SpaceId"), str_of(feed, "Id"));
-    let at = format!("/api/{space}/feeds/{feed}/packages");
-    let versions_template =
-        format!("{at}/versions{{?packageId,take,skip,includePreRelease,versionRange,preReleaseTag,filter,includeReleaseNotes}}");
-    match tail {
-        ["search"] => {
-            let term = ask.query("term").unwrap_or_default().to_lowercase();
-            let found: Vec<&Package> =
-                packages::newest_of_each(state, space).into_iter().filter(|p| p.id.to_lowercase().contains(&term)).collect();
-            Answer::ok(page(
-                ask,
-                "PackageDescription",
-                &found,
-                |p| json!({"Id": p.id, "Name": p.id, "Description": null, "LatestVersion": p.version, "Links": {"SearchPackageVersionsTemplate": versions_template}}),
-            ))
-        }
-        ["versions"] => {
-            let id = ask.query("packageId").ok_or_else(|| Refusal::invalid("The packageId parameter is required."))?;
-            let found = wanted(state, ask, space, id);
-            Answer::ok(page(ask, "PackageVersion", &found, |p| {
-                json!({
-                    "Id": p.document_id(), "PackageId": p.id, "FeedId": feed, "Title": p.id, "Version": p.version, "Published": stamp(p.published),
-                    "ReleaseNotes": null, "SizeBytes": p.size(), "Links": {"Self": format!("/api/{space}/packages/{}", p.document_id())},
-                })
-            }))
-        }
-        ["notes"] => {
-            let need = |name: &str| ask.query(name).ok_or_else(|| Refusal::invalid(format!("The {name} parameter is required.")));
-            let (id, version) = (need("packageId")?, need("version")?);
-            packages::place(state, space, id, version).ok_or_else(|| Refusal::missing(&format!("packages-{id}.{version}")))?;
-            // Packages here bring no release notes.
-            Answer::plain(String::new())
-        }
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+fn change(state: &mut State, ask: &Ask, feed: Arc<Document>) -> Handled {
+    if is_builtin(&feed) && ask.text("FeedType").as_deref() != Some("BuiltIn") {
+        return Err(Refusal::invalid("The type of the built-in feed cannot be changed."));
     }
+    collection::replace(state, ask, FEEDS, feed)
+}
+
+fn remove(state: &mut State, ask: &Ask, feed: Arc<Document>) -> Handled {
+    if is_builtin(&feed) {
+        return Err(Refusal::invalid("The built-in feed cannot be deleted."));
+    }
+    collection::remove(state, ask, FEEDS, feed)
+}
+
+/// A feed whose packages can be asked for. Others are other people's servers: what they hold cannot be known here.
+fn built_in(state: &State, ask: &Ask, id: &str) -> Result<Arc<Document>, Refusal> {
+    let feed = FEEDS.find(state, ask, id)?;
+    if is_builtin(&feed) { Ok(feed) } else { Err(Refusal::not_simulated(&ask.method, &ask.path)) }
+}
+
+fn search(state: &mut State, ask: &Ask, feed: Arc<Document>) -> Handled {
+    let template = &present(FEEDS, &feed)["Links"]["SearchPackageVersionsTemplate"];
+    let term = ask.query("term").unwrap_or_default().to_lowercase();
+    let all = packages::newest_of_each(state, str_of(&feed, "SpaceId"));
+    let found: Vec<&Package> = all.into_iter().filter(|p| p.id.to_lowercase().contains(&term)).collect();
+    Answer::ok(page(
+        ask,
+        "PackageDescription",
+        &found,
+        |p| json!({"Id": p.id, "Name": p.id, "Description": null, "LatestVersion": p.version, "Links": {"SearchPackageVersionsTemplate": template}}),
+    ))
+}
+
+fn versions(state: &mut State, ask: &Ask, feed: Arc<Document>) -> Handled {
+    let space = str_of(&feed, "SpaceId");
+    let found = wanted(state, ask, space, ask.need_query("packageId")?);
+    Answer::ok(page(ask, "PackageVersion", &found, |p| {
+        json!({
+            "Id": p.document_id(), "PackageId": p.id, "FeedId": feed["Id"], "Title": p.id, "Version": p.version, "Published": stamp(p.published),
+            "ReleaseNotes": null, "SizeBytes": p.size(), "Links": {"Self": format!("/api/{space}/packages/{}", p.document_id())},
+        })
+    }))
+}
+
+/// Packages here bring no release notes.
+fn notes(state: &mut State, ask: &Ask, feed: Arc<Document>) -> Handled {
+    let (id, version) = (ask.need_query("packageId")?, ask.need_query("version")?);
+    let place = packages::place(state, str_of(&feed, "SpaceId"), id, version);
+    place.ok_or_else(|| Refusal::missing(&format!("packages-{id}.{version}")))?;
+    Answer::plain(String::new())
 }
 
 /// The versions of a package that a query asks for, newest first.

@@ -2,24 +2,19 @@
 
 use super::{
     access::Access,
-    actiontemplates,
+    agenda::Due,
     answer::{Answer, Ask, Handled, Refusal, Tell, str_of},
-    bounds, build_information, channels, collection, control, dashboard, deployments,
-    endpoints::{self, Depth, Endpoint},
-    events,
+    bounds, builtin_feed, control, endpoints,
     faults::Faults,
-    feeds,
     gate::Gate,
-    interruptions,
     late::{Late, Waiting},
-    links,
     log::{Exchange, Log},
     mailbox::Mailbox,
-    oidc, packages, people,
-    progress::Due,
-    projects, releases, runbooks, server,
+    nouns::{self, Depth, Noun},
+    oidc,
+    routing::Endpoint,
     state::State,
-    tasks, tenants, variables,
+    store::Document,
     wire::Line,
     worker::{self, Worker},
     world::model::{FaultAction, FaultPlan},
@@ -45,6 +40,8 @@ use std::{
     task::{Context, Poll},
 };
 use tokio::sync::Semaphore;
+
+const SPACES: &Noun = nouns::named("spaces");
 
 /// What all connections share.
 pub(crate) struct Shared {
@@ -87,7 +84,7 @@ async fn respond_to(shared: &Arc<Shared>, line: Line, request: Request) -> Respo
     // With the virtual directory too: that is the only address a client knows.
     let own = full.strip_prefix(shared.base.as_str()).unwrap_or(&full);
     let is_control = own.starts_with("/sandbox/");
-    let has_key = key_of(&parts.headers, &query).is_some_and(|key| key == shared.key || shared.state.lock().knows_key(key));
+    let has_key = key_of(&parts.headers, &query).is_some_and(|key| key == shared.key || shared.state.lock().keys.knows(key));
     if is_control {
         // What `octorhai run` goes by is for each of its keys.
         let for_clients = parts.method == Method::GET && control::FOR_CLIENTS.contains(&own);
@@ -133,7 +130,7 @@ async fn respond_to(shared: &Arc<Shared>, line: Line, request: Request) -> Respo
     if tasks_fail {
         let mut state = shared.state.lock();
         let now = shared.clock.now();
-        state.at(now, Due::Restart);
+        state.agenda.add(now, Due::Restart);
         shared.catch_up(&mut state);
     }
     for fault in struck.iter().filter(|f| f.action == FaultAction::Delay) {
@@ -251,7 +248,7 @@ fn opens_control(shared: &Shared, headers: &HeaderMap, query: &[(String, String)
     let mut state = shared.state.lock();
     shared.catch_up(&mut state);
     let caller = state.user_of_key(key);
-    caller.is_some_and(|(user, read_only)| !read_only && Access::of(&state, &user, read_only).everything)
+    caller.is_some_and(|(user, read_only)| !read_only && Access::of(&state.store, &user, read_only).everything)
 }
 
 /// What was found out about a request on the way to its answer.
@@ -478,111 +475,52 @@ pub(crate) fn respond(
     if let Some(handled) = oidc::route(state, method, path, sent_as, &raw) {
         return handled;
     }
-    let mut segments = decoded.as_slice();
-    if segments.first().is_none_or(|s| !s.eq_ignore_ascii_case("api")) {
+    let Some((_, behind)) = decoded.split_first().filter(|(first, _)| first.eq_ignore_ascii_case("api")) else {
         return Err(Refusal::not_simulated(method, path));
-    }
-    segments = &segments[1..];
+    };
+    let (named, segments) = endpoints::behind_space(behind);
+    let found = endpoints::find(method, path, named.is_some(), segments);
     let caller = user_of(state, headers, &query);
     let now = state.now;
     if let Err(seconds) = state.buckets.take(&state.plan, caller.as_ref().map(|c| c.0.as_str()), now) {
         seen.retry_after = Some(seconds);
         return Err(Refusal::too_many());
     }
-    if segments.is_empty() && method == "GET" {
-        seen.endpoint = endpoints::find(method, false, segments);
-        return Answer::ok(links::root(state));
-    }
-    let lower: Vec<String> = segments.iter().map(|s| s.to_lowercase()).collect();
-    let public = endpoints::is_public(method, &lower);
     let (user, read_only) = match caller {
         Some(caller) => caller,
-        None if public => (super::state::SYSTEM.to_owned(), true),
+        None if found.as_ref().is_ok_and(|e| e.is_public) => (super::audit::SYSTEM.to_owned(), true),
         None => return Err(Refusal::unauthorized()),
     };
     seen.user = state.username(&user);
     // What needs nobody to be signed in asks for no permission.
-    state.access = if user == super::state::SYSTEM { Access::unlimited() } else { Access::of(state, &user, read_only) };
+    state.access = if user == super::audit::SYSTEM { Access::unlimited() } else { Access::of(&state.store, &user, read_only) };
     let mut space = None;
-    let (named, behind) = endpoints::behind_space(segments);
-    segments = behind;
     if let Some(id) = named {
-        let noun = collection::noun_of("spaces").ok_or_else(|| Refusal::missing(id))?;
-        let doc = state.store.find("spaces", None, id).filter(|d| state.sees(noun, d)).ok_or_else(|| Refusal::missing(id))?;
+        let seen = |doc: &&Arc<Document>| state.sees(SPACES, doc);
+        let doc = state.store.find(SPACES.path, None, id).filter(seen).ok_or_else(|| Refusal::missing(id))?;
         space = Some(str_of(doc, "Id").to_owned());
     }
-    seen.endpoint = endpoints::find(method, space.is_some(), segments);
-    if let Some(Endpoint { depth: Depth::Absent(why), .. }) = seen.endpoint {
+    let endpoint = found?;
+    seen.endpoint = Some(endpoint);
+    if let Depth::Absent(why) = endpoint.depth {
         return Err(Refusal::absent(method, path, why));
     }
-    if let Some(endpoint) = seen.endpoint {
-        // Everybody may see themselves.
-        let own = method == "GET" && lower[0] == "users" && segments.get(1).is_some_and(|id| id.eq_ignore_ascii_case(&user));
-        state.admit(method, if own { "" } else { endpoint.needs }, space.as_deref())?;
-    }
-    if let (Some(space), [], "GET") = (&space, segments, method) {
-        return Answer::ok(links::space_root(space));
-    }
+    let ids = endpoints::identifiers(endpoint, segments);
+    // Everybody may see themselves.
+    let is_own = endpoint.is_own && ids.first().is_some_and(|id| id.eq_ignore_ascii_case(&user));
+    state.admit(method, if is_own { "" } else { endpoint.needs }, space.as_deref())?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-    let is_content = segments.last().is_some_and(|s| matches!(s.to_lowercase().as_str(), "content" | "raw" | "logo"));
-    let files = is_content.then(|| {
-        let packages = state.packages.iter().map(packages::Package::size);
+    let files = endpoint.takes_file.then(|| {
+        let packages = state.packages.iter().map(builtin_feed::Package::size);
         packages.chain(state.blobs.values().map(|(_, bytes)| bytes.len())).sum()
     });
     let admitted = state.weight.admit(method, path, raw.len(), files);
     admitted.map_err(|message| Refusal { status: 413, message, errors: Vec::new() })?;
-    let body = if raw.is_empty() || is_content {
+    let body = if raw.is_empty() || endpoint.takes_file {
         Value::Null
     } else {
         serde_json::from_slice(&raw).map_err(|e| Refusal::invalid(format!("The request body is not valid JSON: {e}")))?
     };
-    let ask =
-        Ask { method: method.to_owned(), segments: segments.to_vec(), path: path.to_owned(), query, body, raw, content_type, user, space };
-    route(state, &ask)
-}
-
-/// Finds the file that answers.
-fn route(state: &mut State, ask: &Ask) -> Handled {
-    let all: Vec<&str> = ask.segments.iter().map(String::as_str).collect();
-    let Some((first, rest)) = all.split_first() else { return Err(Refusal::wrong_verb(&ask.method)) };
-    if let ("GET", [id, "logo"]) = (ask.method.as_str(), rest)
-        && !first.eq_ignore_ascii_case("actiontemplates")
-    {
-        return server::logo(state, ask, first, id);
-    }
-    let special = match first.to_lowercase().as_str() {
-        "tasks" => Some(tasks::route(state, ask, rest)),
-        "deployments" => Some(deployments::route(state, ask, rest)),
-        "releases" => Some(releases::route(state, ask, rest)),
-        "interruptions" => Some(interruptions::route(state, ask, rest)),
-        "events" => Some(events::route(state, ask, rest)),
-        "dashboard" => Some(dashboard::route(state, ask, rest)),
-        "progression" => Some(projects::route_progression(state, ask, rest)),
-        "variables" => Some(variables::route(state, ask, rest)),
-        "deploymentprocesses" | "runbookprocesses" => Some(projects::route_processes(state, ask, rest)),
-        "runbookruns" => Some(runbooks::route_runs(state, ask, rest)),
-        "runbook-runs" if rest == ["create", "v1"] && ask.method == "POST" => Some(runbooks::create_named(state, ask)),
-        "projects" => projects::route(state, ask, rest),
-        "runbooks" => runbooks::route(state, ask, rest),
-        "runbooksnapshots" => runbooks::route_snapshots(state, ask, rest),
-        "channels" => channels::route(state, ask, rest),
-        "tenants" => tenants::route(state, ask, rest),
-        "actiontemplates" => actiontemplates::route(state, ask, rest),
-        "environments" => projects::route_environments(state, ask, rest),
-        "workerpools" => projects::route_pools(state, ask, rest),
-        "lifecycles" => projects::route_owners(state, ask, "lifecycles", rest),
-        "projectgroups" => projects::route_owners(state, ask, "projectgroups", rest),
-        "packages" => Some(packages::route(state, ask, rest)),
-        "build-information" => Some(build_information::route(state, ask, rest)),
-        "feeds" => feeds::route(state, ask, rest),
-        "users" => people::route(state, ask, rest),
-        _ => None,
-    };
-    if let Some(handled) = special.or_else(|| server::route(state, ask, &all)) {
-        return handled;
-    }
-    match collection::noun_of(first) {
-        Some(noun) => collection::route(state, ask, noun, rest),
-        None => Err(Refusal::not_simulated(&ask.method, &ask.path)),
-    }
+    let ask = Ask { method: method.to_owned(), path: path.to_owned(), query, body, raw, content_type, user, space };
+    endpoint.handler.answer(state, &ask, &ids)
 }

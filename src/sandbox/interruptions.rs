@@ -1,9 +1,12 @@
 //! Interruptions: questions to people, who is responsible, and their answers (octopus-api.md §19).
 
 use super::{
-    answer::{Answer, Ask, Handled, Refusal, str_of},
-    collection::{noun_of, page, present},
+    answer::{Answer, Ask, Handled, Refusal},
+    nouns::named,
+    pages::page,
+    routing::{Endpoint, Of, Whole, get, post, put},
     state::{State, number, stamp},
+    store::present,
 };
 use serde_json::{Value, json};
 
@@ -62,88 +65,80 @@ fn render(state: &State, index: usize, user: &str) -> Value {
     })
 }
 
-/// `interruptions…`
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
-    let find = |id: &str| {
-        number(id, "Interruptions-")
-            .map(|n| n - 1)
-            .filter(|i| state.interruptions.get(*i).is_some_and(|x| ask.space.as_ref().is_none_or(|s| *s == x.space)))
-            .filter(|i| sees(state, *i, &ask.user))
-            .ok_or_else(|| Refusal::missing(id))
-    };
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => {
-            let (regarding, pending) = (ask.query("regarding"), ask.flag("pendingOnly") == Some(true));
-            let all = || match regarding.and_then(|r| state.tasks_about(r)) {
-                Some(tasks) => tasks.iter().filter_map(|t| state.interruptions_of.get(t)).flatten().copied().collect(),
-                None => (0..state.interruptions.len()).collect(),
-            };
-            let place = |id: &str| number(id, "Interruptions-").map(|n| n - 1).filter(|n| *n < state.interruptions.len());
-            let mut places = ask.places(place, all);
-            // Tasks are asked in their order, not in that of their questions.
-            places.sort_unstable();
-            let found: Vec<usize> = places
-                .into_iter()
-                .rev()
-                .filter(|i| {
-                    let x = &state.interruptions[*i];
-                    ask.space.as_ref().is_none_or(|s| *s == x.space)
-                        && (!pending || x.pending)
-                        && sees(state, *i, &ask.user)
-                        && regarding.is_none_or(|r| related(state, *i).iter().any(|id| id.eq_ignore_ascii_case(r)))
-                })
-                .collect();
-            Answer::ok(page(ask, "Interruption", &found, |i| render(state, *i, &ask.user)))
-        }
-        ("GET", [id]) => Answer::ok(render(state, find(id)?, &ask.user)),
-        ("GET", [id, "responsible"]) => {
-            let index = find(id)?;
-            Answer::ok(state.interruptions[index].responsible.as_ref().map_or(Value::Null, |u| user(state, u)))
-        }
-        ("PUT", [id, "responsible"]) => {
-            let index = find(id)?;
-            if !may(state, index, &ask.user) {
-                return Err(Refusal::forbidden("InterruptionViewSubmitResponsible"));
-            }
-            let i = &mut state.interruptions[index];
-            if !i.pending {
-                return Err(Refusal::invalid("This interruption is no longer pending."));
-            }
-            if i.responsible.as_ref().is_some_and(|u| *u != ask.user) {
-                return Err(Refusal::invalid("Another user has already taken responsibility for this interruption."));
-            }
-            i.responsible = Some(ask.user.clone());
-            Answer::ok(user(state, &ask.user))
-        }
-        ("POST", [id, "submit"]) => {
-            let index = find(id)?;
-            if !may(state, index, &ask.user) {
-                return Err(Refusal::forbidden("InterruptionViewSubmitResponsible"));
-            }
-            let i = &state.interruptions[index];
-            if !i.pending {
-                return Err(Refusal::invalid("This interruption is no longer pending."));
-            }
-            if i.responsible.as_deref() != Some(ask.user.as_str()) {
-                return Err(Refusal::invalid("You must take responsibility for this interruption before you can submit it."));
-            }
-            let (key, allowed): (&str, &[&str]) =
-                if i.guided { ("Guidance", &["Fail", "Retry", "Ignore", "Exclude"]) } else { ("Result", &["Proceed", "Abort"]) };
-            let given = ask.text(key).ok_or_else(|| Refusal::invalid(format!("The {key} field is required.")))?;
-            let Some(result) = allowed.iter().find(|a| **a == given) else {
-                return Err(Refusal::invalid(format!("The value '{given}' is not valid for {key}.")));
-            };
-            state.answer(index, &ask.user, result, ask.text("Notes"));
-            Answer::ok(render(state, index, &ask.user))
-        }
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+const VIEW: &str = "InterruptionView|InterruptionViewSubmitResponsible";
+const SUBMIT: &str = "InterruptionSubmit|InterruptionViewSubmitResponsible";
+
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/interruptions", VIEW, &Whole(|state, ask| list(state, ask))),
+    get("S/interruptions/{id}", VIEW, &Of(find, |state, ask, index| Answer::ok(render(state, index, &ask.user)))),
+    get("S/interruptions/{id}/responsible", VIEW, &Of(find, |state, _, index| Answer::ok(state.interruptions[index].responsible.as_ref().map(|u| user(state, u))))),
+    put("S/interruptions/{id}/responsible", SUBMIT, &Of(find_pending, take_responsibility)),
+    post("S/interruptions/{id}/submit", SUBMIT, &Of(find_pending, submit)),
+];
+
+fn place(state: &State, id: &str) -> Option<usize> {
+    number(id, "Interruptions-").map(|n| n - 1).filter(|n| *n < state.interruptions.len())
+}
+
+fn find(state: &State, ask: &Ask, id: &str) -> Result<usize, Refusal> {
+    let here = |i: &usize| ask.space.as_ref().is_none_or(|s| *s == state.interruptions[*i].space) && sees(state, *i, &ask.user);
+    place(state, id).filter(here).ok_or_else(|| Refusal::missing(id))
+}
+
+/// One that the caller may answer.
+fn find_pending(state: &State, ask: &Ask, id: &str) -> Result<usize, Refusal> {
+    let index = find(state, ask, id)?;
+    if !may(state, index, &ask.user) {
+        return Err(Refusal::forbidden("InterruptionViewSubmitResponsible"));
     }
+    if state.interruptions[index].pending { Ok(index) } else { Err(Refusal::invalid("This interruption is no longer pending.")) }
+}
+
+fn list(state: &State, ask: &Ask) -> Handled {
+    let (regarding, pending) = (ask.query("regarding"), ask.flag("pendingOnly") == Some(true));
+    let all = || match regarding.and_then(|r| state.tasks_about(r)) {
+        Some(tasks) => tasks.iter().filter_map(|t| state.interruptions_of.get(t)).flatten().copied().collect(),
+        None => (0..state.interruptions.len()).collect(),
+    };
+    let mut places = ask.places(|id| place(state, id), all);
+    // Tasks are asked in their order, not in that of their questions.
+    places.sort_unstable();
+    let wanted = |i: &usize| {
+        let x = &state.interruptions[*i];
+        ask.space.as_ref().is_none_or(|s| *s == x.space)
+            && (!pending || x.pending)
+            && sees(state, *i, &ask.user)
+            && regarding.is_none_or(|r| related(state, *i).iter().any(|id| id.eq_ignore_ascii_case(r)))
+    };
+    let found: Vec<usize> = places.into_iter().rev().filter(wanted).collect();
+    Answer::ok(page(ask, "Interruption", &found, |i| render(state, *i, &ask.user)))
+}
+
+fn take_responsibility(state: &mut State, ask: &Ask, index: usize) -> Handled {
+    let i = &mut state.interruptions[index];
+    if i.responsible.as_ref().is_some_and(|u| *u != ask.user) {
+        return Err(Refusal::invalid("Another user has already taken responsibility for this interruption."));
+    }
+    i.responsible = Some(ask.user.clone());
+    Answer::ok(user(state, &ask.user))
+}
+
+fn submit(state: &mut State, ask: &Ask, index: usize) -> Handled {
+    let i = &state.interruptions[index];
+    if i.responsible.as_deref() != Some(ask.user.as_str()) {
+        return Err(Refusal::invalid("You must take responsibility for this interruption before you can submit it."));
+    }
+    let (key, allowed): (&str, &[&str]) =
+        if i.guided { ("Guidance", &["Fail", "Retry", "Ignore", "Exclude"]) } else { ("Result", &["Proceed", "Abort"]) };
+    let given = ask.need(key)?;
+    let Some(result) = allowed.iter().find(|a| **a == given) else {
+        return Err(Refusal::invalid(format!("The value '{given}' is not valid for {key}.")));
+    };
+    state.answer(index, &ask.user, result, ask.text("Notes"));
+    Answer::ok(render(state, index, &ask.user))
 }
 
 fn user(state: &State, id: &str) -> Value {
-    let Some((noun, doc)) = noun_of("users").zip(state.store.of("users").get(id)) else { return json!({ "Id": id }) };
-    let mut doc = present(noun, doc);
-    debug_assert!(!str_of(&doc, "Id").is_empty());
-    super::people::hide(&mut doc);
-    doc
+    state.store.of("users").get(id).map_or_else(|| json!({ "Id": id }), |doc| present(named("users"), doc))
 }

@@ -2,12 +2,12 @@
 
 use super::{
     answer::{str_of, texts},
-    deployments::{self, NewExecution},
-    state::{SYSTEM, State, TaskState, What},
+    state::{State, TaskState, What},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A phase and how far a release has come in it.
+#[derive(Default)]
 pub(crate) struct Standing {
     pub(crate) id: Value,
     pub(crate) name: String,
@@ -67,39 +67,30 @@ pub(crate) fn lifecycle_environments(state: &State, space: &str, lifecycle: &str
 
 fn phases(state: &State, space: &str, lifecycle: &str) -> Vec<Standing> {
     let all = environments(state, space);
-    let blank = |id: Value, name: &str| Standing {
-        id,
-        name: name.to_owned(),
-        automatic: Vec::new(),
-        optional: Vec::new(),
-        minimum: 0,
-        is_optional: false,
-        is_priority: false,
-        reachable: false,
-        complete: false,
-        blocked: false,
-        done: Vec::new(),
-    };
     let listed = state.store.of("lifecycles").get(lifecycle).and_then(|l| l["Phases"].as_array()).cloned().unwrap_or_default();
     if listed.is_empty() {
         return all
             .iter()
-            .map(|e| Standing { optional: vec![e.clone()], ..blank(Value::Null, &state.store.name("environments", e)) })
+            .map(|e| Standing { optional: vec![e.clone()], name: state.store.name("environments", e), ..Standing::default() })
             .collect();
     }
     let mut used: Vec<String> = Vec::new();
     let mut phases = Vec::new();
     for phase in &listed {
-        let mut s = blank(phase["Id"].clone(), str_of(phase, "Name"));
-        s.automatic = texts(&phase["AutomaticDeploymentTargets"]);
-        s.optional = texts(&phase["OptionalDeploymentTargets"]);
+        let mut s = Standing {
+            id: phase["Id"].clone(),
+            name: str_of(phase, "Name").to_owned(),
+            automatic: texts(&phase["AutomaticDeploymentTargets"]),
+            optional: texts(&phase["OptionalDeploymentTargets"]),
+            minimum: phase["MinimumEnvironmentsBeforePromotion"].as_u64().unwrap_or(0),
+            is_optional: phase["IsOptionalPhase"] == true,
+            is_priority: phase["IsPriorityPhase"] == true,
+            ..Standing::default()
+        };
         if s.automatic.is_empty() && s.optional.is_empty() {
             s.optional = all.iter().filter(|e| !used.contains(e)).cloned().collect();
         }
         used.extend(s.environments().cloned().collect::<Vec<_>>());
-        s.minimum = phase["MinimumEnvironmentsBeforePromotion"].as_u64().unwrap_or(0);
-        s.is_optional = phase["IsOptionalPhase"] == true;
-        s.is_priority = phase["IsPriorityPhase"] == true;
         phases.push(s);
     }
     phases
@@ -219,68 +210,4 @@ pub(crate) fn not_allowed(state: &State, release: usize, environment: &str, vers
     format!(
         "Release '{version}' of project '{project}' cannot be deployed to environment '{environment}' because it is not in the list of environments that this release can be deployed to. This may be because a required environment must be deployed to first, because the release is blocked, or because the lifecycle does not include it."
     )
-}
-
-/// Deploys by itself where a phase that has become reachable says so.
-pub(crate) fn after_success(state: &mut State, execution: usize) {
-    let (What::Deploy { release, .. }, tenant) = (state.executions[execution].what.clone(), state.executions[execution].tenant.clone())
-    else {
-        return;
-    };
-    if !state.history {
-        automatic(state, release, tenant);
-    }
-}
-
-/// Queues the automatic deployments of all reachable phases that have none yet.
-pub(crate) fn automatic(state: &mut State, release: usize, tenant: Option<String>) {
-    let whose = tenant.as_deref().map_or(Whose::Untenanted, Whose::Tenant);
-    let wanted: Vec<String> = standing(state, release, whose)
-        .iter()
-        .filter(|p| p.reachable && !p.blocked && !p.is_optional)
-        .flat_map(|p| p.automatic.clone())
-        .filter(|e| {
-            !state
-                .by_release
-                .get(&release)
-                .is_some_and(|l| l.iter().any(|x| state.executions[*x].environment == *e && state.executions[*x].tenant == tenant))
-        })
-        .collect();
-    for environment in wanted {
-        // A refusal (a freeze, a disabled project) simply means that nothing is queued.
-        let _ = deployments::deploy(
-            state,
-            release,
-            NewExecution { environment, tenant: tenant.clone(), user: SYSTEM.into(), ..NewExecution::default() },
-        );
-    }
-}
-
-/// `GET releases/{id}/progression` (octopus-api.md §13.1).
-pub(crate) fn release_progression(state: &State, release: usize) -> Value {
-    let all = standing(state, release, Whose::Anybody);
-    let defect = state.release(release).is_some_and(|r| r.defects.iter().any(|(_, resolved)| !resolved));
-    let mine = state.by_release.get(&release).cloned().unwrap_or_default();
-    let next_ones = next(&all);
-    let phases: Vec<Value> = all
-        .iter()
-        .map(|p| {
-            let deployments: Vec<Value> = mine
-                .iter()
-                .rev()
-                .filter(|x| p.environments().any(|e| *e == state.executions[**x].environment) && !state.executions[**x].deleted && state.sees_execution(**x))
-                .map(|x| json!({"Task": super::tasks::render(state, state.executions[*x].task), "Deployment": deployments::render(state, *x)}))
-                .collect();
-            json!({
-                "Id": p.id, "Name": p.name, "Blocked": p.blocked,
-                "Progress": if p.complete { "Complete" } else if p.reachable { "Current" } else { "Pending" },
-                "Deployments": deployments, "AutomaticDeploymentTargets": p.automatic, "OptionalDeploymentTargets": p.optional,
-                "MinimumEnvironmentsBeforePromotion": p.minimum, "IsOptionalPhase": p.is_optional, "IsPriorityPhase": p.is_priority,
-            })
-        })
-        .collect();
-    json!({
-        "Phases": phases, "NextDeployments": next_ones, "NextDeploymentsMinimumRequired": 0, "HasUnresolvedDefect": defect,
-        "ReleaseRetentionPeriod": null, "TentacleRetentionPeriod": null, "Links": {},
-    })
 }

@@ -1,11 +1,8 @@
 //! Rate limits: a bucket of tokens for each user, and one for all who are not signed in (octopus-api.md §7.3).
 
-use super::{
-    answer::{Answer, Ask, Handled, Refusal},
-    world::{
-        model::Plan,
-        people::{RateLimitPlan, RateScope},
-    },
+use super::world::{
+    model::Plan,
+    people::{RateLimitPlan, RateScope},
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -43,22 +40,9 @@ fn show(index: usize, policy: &RateLimitPlan) -> Value {
     })
 }
 
-/// `ratelimitingpolicies…`
-pub(crate) fn route(plan: &Plan, ask: &Ask, rest: &[&str]) -> Handled {
-    let all: Vec<Value> = plan.rate_limits.iter().enumerate().map(|(i, p)| show(i, p)).collect();
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => {
-            let mut page = super::collection::page(ask, "RateLimitingPolicy", &all, Clone::clone);
-            // The one list without links (octopus-api.md §6).
-            page.rest.shift_remove("Links");
-            Answer::ok(page)
-        }
-        ("GET", [id]) => all
-            .into_iter()
-            .find(|p| p["Id"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(id)))
-            .map_or_else(|| Err(Refusal::missing(id)), Answer::ok),
-        _ => Err(Refusal::wrong_verb(&ask.method)),
-    }
+/// The policies of a world.
+pub(crate) fn policies(plan: &Plan) -> Vec<Value> {
+    plan.rate_limits.iter().enumerate().map(|(i, p)| show(i, p)).collect()
 }
 
 #[cfg(test)]

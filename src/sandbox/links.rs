@@ -1,6 +1,6 @@
 //! The links of every document, and the root documents that tell clients where everything is.
 
-use super::{answer::str_of, collection::Noun, state::State};
+use super::{answer::str_of, nouns::Noun};
 use serde_json::{Map, Value, json};
 
 /// `(name, path behind the document's own address)` for what hangs below a document.
@@ -229,12 +229,12 @@ const TEMPLATES: &[(&str, &str)] = &[
 ];
 
 /// `GET /api`.
-pub(crate) fn root(state: &State) -> Value {
-    let mut links = templates(state.default_space());
+pub(crate) fn root(space: &str, version: &str) -> Value {
+    let mut links = templates(space);
     links.insert("Self".into(), json!("/api"));
     links.insert("SpaceHome".into(), json!("/api/{spaceId}"));
     json!({
-        "Application": "Octopus Deploy", "Version": state.plan.version, "ApiVersion": "3.0.0",
+        "Application": "Octopus Deploy", "Version": version, "ApiVersion": "3.0.0",
         "InstallationId": "3f0c2b1e-5a77-4c55-9a58-0c1d2e3f4a5b", "HasLongTermSupport": false, "Links": links,
     })
 }

@@ -7,10 +7,16 @@
 mod access;
 mod actiontemplates;
 mod activity;
+mod agenda;
 mod answer;
+mod api_keys;
+mod artifacts;
+mod audit;
 mod bounds;
 mod build;
 mod build_information;
+mod builtin_feed;
+mod caller;
 mod channels;
 mod clones;
 mod collection;
@@ -20,6 +26,7 @@ mod defaults;
 mod deployments;
 mod elsewhere;
 mod endpoints;
+mod environments;
 mod events;
 mod executions;
 mod faults;
@@ -37,19 +44,26 @@ mod links;
 mod log;
 mod machines;
 pub mod mailbox;
+mod nouns;
 mod oidc;
 mod packages;
+mod pages;
 mod people;
 mod permissions;
 mod previews;
+mod processes;
 mod progress;
+mod progression;
 mod projects;
+mod release_creation;
 mod releases;
+mod routing;
 mod runbooks;
 mod selection;
 mod server;
 mod shared_list;
 mod state;
+mod store;
 mod tags;
 mod tasks;
 mod tenants;
@@ -254,13 +268,13 @@ impl Sandbox {
 pub fn endpoints() -> impl Iterator<Item = serde_json::Value> {
     endpoints::ALL.iter().map(|e| {
         let (depth, note) = e.depth();
-        serde_json::json!({"method": e.method, "path": e.path, "depth": depth, "note": note, "permission": e.needs})
+        serde_json::json!({"method": e.method, "path": e.path(), "depth": depth, "note": note, "permission": e.needs})
     })
 }
 
 /// The endpoints of the sandbox itself: method and path.
 pub fn control_endpoints() -> impl Iterator<Item = (&'static str, &'static str)> {
-    control::ENDPOINTS.into_iter()
+    control::endpoints()
 }
 
 /// The name of the endpoint of a request, as `GET /api/{space}/projects/{id}`; none when the sandbox knows no such endpoint.
@@ -268,7 +282,7 @@ pub fn endpoint(method: &str, path: &str) -> Option<String> {
     let path = path.split('?').next().unwrap_or_default();
     let segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).skip(1).map(str::to_owned).collect();
     let (space, rest) = endpoints::behind_space(&segments);
-    endpoints::find(method, space.is_some(), rest).map(endpoints::Endpoint::name)
+    endpoints::find(method, path, space.is_some(), rest).ok().map(routing::Endpoint::name)
 }
 
 impl InProcess for Shared {

@@ -52,8 +52,10 @@ fn exchange(state: &mut State, sent: &Value) -> Answer {
     let user = state.store.of("users").iter().find(|user| str_of(user, "Username").eq_ignore_ascii_case(trusted.user.get_ref()));
     let Some(user) = user.map(|user| str_of(user, "Id").to_owned()) else { return refuse("The service account does not exist.") };
     let expires = Some(later(state.now, SignedDuration::from_hours(HOURS)));
-    let index = state.add_key(&NewKey { user: &user, secret: None, purpose: "token exchange", expires, read_only: false, is_token: true });
-    let token = &state.keys[index].secret;
+    let index = state
+        .keys
+        .add(&NewKey { user: &user, secret: None, purpose: "token exchange", expires, read_only: false, is_token: true }, state.now);
+    let token = &state.keys.all[index].secret;
     answer(
         200,
         &json!({"access_token": token, "issued_token_type": ACCESS, "token_type": "Bearer", "expires_in": (HOURS * 3600).to_string()}),

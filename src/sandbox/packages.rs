@@ -4,96 +4,21 @@ use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, str_of},
     build_information,
-    collection::page,
-    feeds,
+    builtin_feed::{self, Overwrite, Package},
+    pages::page,
+    routing::{Endpoint, Of, Whole, absent, delete, get, post},
     state::{State, stamp},
     upload,
     versions::{compare, is_pre_release},
 };
 use crate::clock::later;
-use axum::body::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
-use sha1::{Digest, Sha1};
-
-/// One version of a package, in the built-in feed of one space.
-pub(crate) struct Package {
-    pub(crate) space: String,
-    pub(crate) id: String,
-    pub(crate) version: String,
-    extension: String,
-    bytes: Bytes,
-    /// SHA-1, as servers send it.
-    pub(crate) hash: String,
-    pub(crate) published: Timestamp,
-}
-
-impl Package {
-    pub(crate) fn new(space: &str, id: String, version: String, extension: String, bytes: Bytes, published: Timestamp) -> Self {
-        let hash = hex::encode(Sha1::digest(&bytes));
-        Self { space: space.to_owned(), id, version, extension, bytes, hash, published }
-    }
-
-    /// A package of a world: an archive with nothing in it but its own name.
-    pub(crate) fn empty(space: &str, id: &str, version: &str, published: Timestamp) -> Self {
-        let name = format!("{id} {version}");
-        let mut bytes = b"PK\x05\x06".to_vec();
-        bytes.resize(20, 0);
-        bytes.extend(u16::try_from(name.len()).unwrap_or(0).to_le_bytes());
-        bytes.extend(name.bytes());
-        Self::new(space, id.to_owned(), version.to_owned(), ".zip".into(), bytes.into(), published)
-    }
-
-    pub(crate) fn document_id(&self) -> String {
-        format!("packages-{}.{}", self.id, self.version)
-    }
-
-    /// What was pushed, and how its file ends: `.zip`.
-    pub(crate) fn content(&self) -> (Bytes, &str) {
-        (self.bytes.clone(), &self.extension)
-    }
-
-    pub(crate) fn size(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-/// What happens to a package or its build information when there is one already.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Overwrite {
-    Fail,
-    Replace,
-    Ignore,
-}
-
-impl Overwrite {
-    /// From the query or the body; servers before 2019.8 knew `replace` only.
-    pub(crate) fn of(ask: &Ask) -> Result<Self, Refusal> {
-        match ask.query("overwriteMode").map(str::to_owned).or_else(|| ask.text("OverwriteMode")) {
-            None if ask.flag("replace") == Some(true) => Ok(Self::Replace),
-            None => Ok(Self::Fail),
-            Some(mode) => match mode.to_lowercase().as_str() {
-                "failifexists" => Ok(Self::Fail),
-                "overwriteexisting" => Ok(Self::Replace),
-                "ignoreifexists" => Ok(Self::Ignore),
-                _ => Err(Refusal::invalid(format!(
-                    "The value '{mode}' is not valid for overwriteMode. It is one of FailIfExists, OverwriteExisting and IgnoreIfExists."
-                ))),
-            },
-        }
-    }
-
-    /// 409 with the server's words.
-    pub(crate) fn conflict(what: &str) -> Refusal {
-        let message = format!("{what} already exists. To proceed anyway, specify an overwriteMode of OverwriteExisting or IgnoreIfExists.");
-        Refusal { status: 409, message, errors: Vec::new() }
-    }
-}
 
 /// A package as it goes out.
 fn render(state: &State, package: &Package) -> Value {
     let (space, id) = (&package.space, package.document_id());
-    let feed = feeds::builtin(state, space);
+    let feed = builtin_feed::builtin(&state.store, space);
     let own = format!("/api/{space}/packages/{id}");
     json!({
         "Id": id, "PackageSizeBytes": package.size(), "Hash": package.hash, "NuGetPackageId": package.id, "PackageId": package.id,
@@ -147,37 +72,31 @@ fn find(state: &State, ask: &Ask, wanted: &str) -> Result<usize, Refusal> {
     at.ok_or_else(|| Refusal::missing(wanted))
 }
 
-/// `packages…`
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
-    match (ask.method.as_str(), rest) {
-        ("POST", ["raw"]) => push(state, ask),
-        ("GET", []) => list(state, ask),
-        ("GET", ["notes"]) => notes(state, ask),
-        ("GET", ["raw" | "bulk"]) => Err(Refusal::wrong_verb(&ask.method)),
-        ("DELETE", ["bulk"]) => {
-            // Unknown ids are no mistake: what shall not be there is not there.
-            let doomed: Vec<String> =
-                ask.list("ids").iter().filter_map(|id| find(state, ask, id).ok()).map(|at| state.packages[at].document_id()).collect();
-            for id in doomed {
-                delete(state, ask, &id)?;
-            }
-            Answer::ok(json!({}))
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/packages", "FeedView", &Whole(|state, ask| list(state, ask))),
+    get("S/packages/notes", "FeedView", &Whole(|state, ask| notes(state, ask))),
+    Endpoint { takes_file: true, ..post("S/packages/raw", "BuiltInFeedPush", &Whole(push)) },
+    delete("S/packages/bulk", "BuiltInFeedAdminister", &Whole(remove_all)),
+    get("S/packages/{id}", "FeedView", &Of(find, |state, _, at| Answer::ok(render(state, &state.packages[at])))),
+    get("S/packages/{id}/raw", "BuiltInFeedDownload", &Of(find, |state, _, at| Ok(Answer::Bytes(200, "application/octet-stream".into(), state.packages[at].bytes.clone())))),
+    delete("S/packages/{id}", "BuiltInFeedAdminister", &Of(find, |state, ask, at| {
+        remove(state, ask, at);
+        Answer::ok(json!({}))
+    })),
+    absent("GET", "S/packages/{id}/{version}/delta-signature", SENT_WHOLE),
+    absent("POST", "S/packages/{id}/{version}/delta", SENT_WHOLE),
+];
+const SENT_WHOLE: &str = "packages are sent whole";
+
+fn remove_all(state: &mut State, ask: &Ask) -> Handled {
+    for id in ask.list("ids") {
+        // Unknown ids are no mistake: what shall not be there is not there.
+        if let Ok(at) = find(state, ask, &id) {
+            remove(state, ask, at);
         }
-        ("GET", [id]) => {
-            let at = find(state, ask, id)?;
-            Answer::ok(render(state, &state.packages[at]))
-        }
-        ("GET", [id, "raw"]) => {
-            let at = find(state, ask, id)?;
-            Ok(Answer::Bytes(200, "application/octet-stream".into(), state.packages[at].bytes.clone()))
-        }
-        ("DELETE", [id]) => {
-            delete(state, ask, id)?;
-            Answer::ok(json!({}))
-        }
-        (_, [] | [_] | [_, "raw"]) => Err(Refusal::wrong_verb(&ask.method)),
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
     }
+    Answer::ok(json!({}))
 }
 
 fn push(state: &mut State, ask: &Ask) -> Handled {
@@ -208,11 +127,10 @@ fn push(state: &mut State, ask: &Ask) -> Handled {
     Answer::created(render(state, &state.packages[at]))
 }
 
-fn delete(state: &mut State, ask: &Ask, id: &str) -> Result<(), Refusal> {
-    let gone = find(state, ask, id).map(|at| state.packages.remove(at))?;
+fn remove(state: &mut State, ask: &Ask, at: usize) {
+    let gone = state.packages.remove(at);
     let said = format!("Package {} {} was deleted", gone.id, gone.version);
     state.event("Deleted", &ask.user, said, vec![gone.document_id()], Some(gone.space));
-    Ok(())
 }
 
 /// Of one package its versions; of all packages the newest version each, unless `latest` says otherwise.
@@ -248,7 +166,8 @@ fn notes(state: &State, ask: &Ask) -> Handled {
             let [feed, id, version] = parts.as_slice() else {
                 return Err(Refusal::invalid(format!("The package '{decoded}' is not written as feed:package:version.")));
             };
-            let here = feeds::builtin(state, &space).eq_ignore_ascii_case(feed) && place(state, &space, id, version).is_some();
+            let here =
+                builtin_feed::builtin(&state.store, &space).eq_ignore_ascii_case(feed) && place(state, &space, id, version).is_some();
             let why = (!here).then(|| format!("The package '{id}' version '{version}' was not found in the feed '{feed}'."));
             let result = json!({"Succeeded": here, "Notes": null, "DisplayMessage": why, "FailureReason": why});
             Ok(json!({"FeedId": feed, "PackageId": id, "Version": version, "Notes": result}))

@@ -2,95 +2,75 @@
 
 use super::{
     access::{Access, EVERYONE},
-    answer::{Answer, Ask, Handled, Refusal, str_of, texts},
-    collection::{self, noun_of, page, present},
-    keys,
-    permissions::{Level, PERMISSIONS},
+    answer::{All, Answer, Ask, Refusal, str_of, texts},
+    collection,
+    nouns::named,
+    permissions::{Level, PERMISSIONS, Permission},
+    routing::{By, Endpoint, Of, Whole, absent, get, post},
     state::State,
+    store::{Document, DocumentText},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
-/// Takes out what users do not have.
-pub(crate) fn hide(doc: &mut Value) {
-    if let Some(doc) = doc.as_object_mut() {
-        doc.retain(|k, _| k != "Name" && k != "Slug");
-    }
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("/api/users/me", "", &Whole(|state, ask| Answer::ok(find(state, ask, "me")?.shown()))),
+    Endpoint { is_own: true, ..get("/api/users/{id}", "UserView", &Of(find, |_, _, user| Answer::ok(user.shown()))) },
+    get("/api/users/{id}/spaces", "", &Of(find, |state, _, user| Answer::ok(spaces(state, str_of(&user, "Id"))))),
+    get("/api/users/{id}/teams", "", &Of(find, |state, _, user| Answer::ok(teams(state, str_of(&user, "Id"))))),
+    get("/api/users/{id}/permissions", "", &Of(find, |state, _, user| Answer::ok(permissions(state, str_of(&user, "Id"))))),
+    get("/api/users/{id}/permissions/configuration", "", &Of(find, |state, _, user| Answer::ok(permissions(state, str_of(&user, "Id"))))).partly("the same as without `/configuration`"),
+    post("/api/users/login", "", &Whole(|_, _| Err(Refusal::invalid("Invalid username or password.")))).partly("nobody has a password: refused").public(),
+    post("/api/users/logout", "", &Whole(|_, _| Answer::ok(json!({})))).public(),
+    absent("GET", "/api/users/{id}/avatar", "pictures are not kept"),
+    get("/api/teams/{id}/scopeduserroles", "TeamView", &By(|state, ask, [id]| {
+        collection::list(state, ask, named("scopeduserroles"), |d| str_of(d, "TeamId").eq_ignore_ascii_case(id))
+    })),
+    get("/api/teammembership", "", &Whole(|state, ask| Answer::ok(memberships(state, ask)))),
+    get("/api/permissions/all", "", &Whole(|_, _| Answer::ok(descriptions()))),
+];
+
+/// A user by id, or the caller.
+pub(crate) fn find(state: &State, ask: &Ask, id: &str) -> Result<Arc<Document>, Refusal> {
+    let id = if id.eq_ignore_ascii_case("me") { &ask.user } else { id };
+    state.store.of("users").document(id).cloned().ok_or_else(|| Refusal::missing(id))
 }
 
-fn show(doc: &Value) -> Value {
-    let Some(noun) = noun_of("users") else { return Value::Null };
-    let mut doc = present(noun, doc);
-    hide(&mut doc);
-    doc
+/// The spaces of a user; of others' only what the caller sees as well.
+fn spaces(state: &State, user: &str) -> All<DocumentText> {
+    let access = Access::of(&state.store, user, false);
+    let theirs = state.store.of("spaces").documents().filter(|s| access.reaches(str_of(s, "Id")) && state.sees(named("spaces"), s));
+    All(theirs.map(Document::shown).collect())
 }
 
-/// `users…`; none when the generic handling shall answer.
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
-    let noun = noun_of("users")?;
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => {
-            let found = collection::select(state, noun, ask, |u| {
-                ask.query("filter").is_none_or(|f| str_of(u, "Username").to_lowercase().contains(&f.to_lowercase()))
-            });
-            Some(Answer::ok(page(ask, noun.item, &found, |d| show(d))))
-        }
-        ("GET", ["all"]) => {
-            Some(Answer::ok(Value::Array(collection::select(state, noun, ask, |_| true).into_iter().map(|d| show(d)).collect())))
-        }
-        ("POST", ["login"]) => Some(Err(Refusal::invalid("Invalid username or password."))),
-        ("POST", ["logout"]) => Some(Answer::ok(json!({}))),
-        ("POST", ["access-token"]) => Some(keys::token(state, ask)),
-        (_, [id, "apikeys", tail @ ..]) => {
-            let id = if id.eq_ignore_ascii_case("me") { ask.user.clone() } else { (*id).to_owned() };
-            let user = state.store.of("users").get(&id).map(|u| str_of(u, "Id").to_owned());
-            Some(user.ok_or_else(|| Refusal::missing(&id)).and_then(|user| keys::route(state, ask, &user, tail)))
-        }
-        ("GET", [id, tail @ ..]) => {
-            let id = if id.eq_ignore_ascii_case("me") { ask.user.clone() } else { (*id).to_owned() };
-            Some(one(state, ask, &id, tail))
-        }
-        _ => None,
-    }
+fn teams(state: &State, user: &str) -> Vec<Value> {
+    let is_in = |t: &Value| texts(&t["MemberUserIds"]).iter().any(|m| m == user);
+    let theirs = state.store.of("teams").iter().filter(|t| str_of(t, "Id") == EVERYONE || is_in(t));
+    theirs
+        .map(|t| json!({"Id": t["Id"], "Name": t["Name"], "SpaceId": t["SpaceId"], "IsDirectlyAssigned": is_in(t), "ExternalSecurityGroups": []}))
+        .collect()
 }
 
-fn one(state: &State, ask: &Ask, id: &str, rest: &[&str]) -> Handled {
-    let doc = state.store.of("users").get(id).ok_or_else(|| Refusal::missing(id))?;
-    let id = str_of(doc, "Id");
-    let teams = || {
-        state
-            .store
-            .of("teams")
-            .iter()
-            .filter(|t| str_of(t, "Id") == EVERYONE || texts(&t["MemberUserIds"]).iter().any(|m| m == id))
-            .map(|t| {
-                let member = texts(&t["MemberUserIds"]).iter().any(|m| m == id);
-                json!({"Id": t["Id"], "Name": t["Name"], "SpaceId": t["SpaceId"], "IsDirectlyAssigned": member, "ExternalSecurityGroups": []})
-            })
-            .collect::<Vec<_>>()
-    };
-    match rest {
-        [] => Answer::ok(show(doc)),
-        ["spaces"] => {
-            let noun = noun_of("spaces").ok_or_else(|| Refusal::missing(id))?;
-            let access = Access::of(state, id, false);
-            // Of others only what the caller sees as well.
-            let theirs = state.store.of("spaces").iter().filter(|s| access.reaches(str_of(s, "Id")) && state.sees(noun, s));
-            Answer::ok(Value::Array(theirs.map(|s| present(noun, s)).collect()))
-        }
-        ["teams"] => Answer::ok(json!(teams())),
-        ["permissions"] | ["permissions", "configuration"] => {
-            let (map, system) = held(state, id);
-            Answer::ok(
-                json!({"Id": id, "SpacePermissions": map, "SystemPermissions": system, "Teams": teams(), "IsTeamsComplete": true, "IsPermissionsComplete": true, "Links": {}}),
-            )
-        }
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
-    }
+fn permissions(state: &State, user: &str) -> Value {
+    let (map, system) = held(state, user);
+    json!({"Id": user, "SpacePermissions": map, "SystemPermissions": system, "Teams": teams(state, user), "IsTeamsComplete": true, "IsPermissionsComplete": true, "Links": {}})
+}
+
+fn memberships(state: &State, ask: &Ask) -> Vec<Value> {
+    let user = ask.query("userId").unwrap_or(&ask.user);
+    let theirs = state.store.of("teams").iter().filter(|t| texts(&t["MemberUserIds"]).iter().any(|m| m == user));
+    theirs.map(|t| json!({"TeamId": t["Id"], "TeamName": t["Name"], "IsDirectlyAssigned": true, "ExternalGroupNames": []})).collect()
+}
+
+fn descriptions() -> Map<String, Value> {
+    let about = |p: &Permission| json!({"Description": p.1, "CanApplyAtSystemLevel": p.2 != Level::Space, "CanApplyAtSpaceLevel": p.2 != Level::System, "SupportedRestrictions": p.restrictions()});
+    PERMISSIONS.iter().map(|p| (p.0.to_owned(), about(p))).collect()
 }
 
 /// The permissions of a user: in spaces, each with the restrictions under which it is held, and at system level.
 fn held(state: &State, user: &str) -> (Value, Vec<&'static str>) {
-    let access = Access::of(state, user, false);
+    let access = Access::of(&state.store, user, false);
     let mut map = json!({});
     let mut add = |permission: &str, space: &str, [projects, groups, environments, tenants]: [&[String]; 4]| {
         let under = json!({"SpaceId": space, "RestrictedToProjectIds": projects, "RestrictedToEnvironmentIds": environments, "RestrictedToTenantIds": tenants, "RestrictedToProjectGroupIds": groups});

@@ -151,106 +151,87 @@ pub(crate) const PERMISSIONS: &[Permission] = &[
     Permission("WorkerView", "View the workers in worker pools", Space, ""),
 ];
 
-/// A role that comes with the server: its name, and the permissions it grants at system level and in a space.
-pub(crate) struct Role(pub(crate) &'static str, pub(crate) &'static [&'static str], pub(crate) &'static [&'static str]);
+/// A role that comes with the server: its name, and the permissions it grants at system level and in a space: its own, and those of the role
+/// that it extends.
+pub(crate) struct Role(pub(crate) &'static str, pub(crate) &'static [&'static str], pub(crate) &'static [&'static [&'static str]]);
 
 /// The name of the role that may do everything.
 pub(crate) const ADMINISTRATOR: &str = "System administrator";
 
+#[rustfmt::skip]
+const ENVIRONMENT_VIEWER: &[&str] = &[
+    "EnvironmentView", "MachineView", "TaskView", "TeamView", "AccountView", "MachinePolicyView", "CertificateView",
+    "ProxyView", "WorkerView",
+];
+#[rustfmt::skip]
+const PROJECT_CONTRIBUTOR: &[&str] = &[
+    "ArtifactCreate", "ActionTemplateView", "ActionTemplateCreate", "ActionTemplateEdit", "ActionTemplateDelete",
+    "ProcessEdit", "ProjectEdit", "FeedView", "LibraryVariableSetCreate", "LibraryVariableSetEdit",
+    "LibraryVariableSetDelete", "TaskCreate", "InterruptionViewSubmitResponsible", "MachineView", "DefectReport",
+    "DefectResolve", "VariableView", "VariableEdit", "TriggerCreate", "TriggerDelete", "TriggerEdit", "RunbookView",
+    "RunbookEdit", "ReleaseView", "ProjectView", "DeploymentView", "ProcessView", "EnvironmentView", "ArtifactView",
+    "EventView", "ProjectGroupView", "LibraryVariableSetView", "TeamView", "TaskView", "InterruptionView",
+    "LifecycleView", "MachinePolicyView", "TenantView", "TriggerView", "CertificateView", "RunbookRunView",
+];
+#[rustfmt::skip]
+const PROJECT_VIEWER: &[&str] = &[
+    "ReleaseView", "ProjectView", "DeploymentView", "ProcessView", "EnvironmentView", "ArtifactView", "EventView",
+    "ProjectGroupView", "LibraryVariableSetView", "TeamView", "TaskView", "InterruptionView", "LifecycleView",
+    "MachinePolicyView", "TenantView", "TriggerView", "CertificateView", "RunbookView", "RunbookRunView",
+];
+#[rustfmt::skip]
+const RUNBOOK_CONSUMER: &[&str] = &[
+    "ProjectView", "EnvironmentView", "ArtifactView", "EventView", "ProjectGroupView", "LibraryVariableSetView",
+    "TeamView", "FeedView", "TaskView", "InterruptionView", "MachinePolicyView", "TenantView", "TriggerView",
+    "CertificateView", "MachineView", "RunbookView", "RunbookRunView", "RunbookRunCreate",
+];
+
 /// Every built-in role.
 #[rustfmt::skip]
 pub(crate) const ROLES: &[Role] = &[
-    Role("Build server", &[], &[
+    Role("Build server", &[], &[&[
         "BuiltInFeedAdminister", "BuiltInFeedDownload", "BuiltInFeedPush", "DeploymentCreate", "DeploymentView",
         "EnvironmentView", "FeedView", "LibraryVariableSetView", "LifecycleView", "BuildInformationPush",
         "BuildInformationAdminister", "ProcessView", "ProjectView", "ReleaseCreate", "ReleaseView", "TaskView",
         "TenantView", "RunbookView", "RunbookEdit", "RunbookRunView", "RunbookRunCreate",
-    ]),
-    Role("Certificate manager", &[], &[
+    ]]),
+    Role("Certificate manager", &[], &[&[
         "CertificateView", "CertificateCreate", "CertificateEdit", "CertificateDelete", "CertificateExportPrivateKey",
         "EnvironmentView", "TenantView",
-    ]),
-    Role("Deployment creator", &[], &[
+    ]]),
+    Role("Deployment creator", &[], &[&[
         "DeploymentCreate", "DeploymentView", "EnvironmentView", "LifecycleView", "ProcessView", "ProjectView",
         "ReleaseView", "TaskView", "TenantView", "LibraryVariableSetView", "RunbookView", "RunbookRunView",
         "RunbookRunCreate",
-    ]),
-    Role("Environment manager", &["TeamView"], &[
+    ]]),
+    Role("Environment manager", &["TeamView"], &[&[
         "EnvironmentCreate", "EnvironmentEdit", "EnvironmentDelete", "MachineCreate", "MachineEdit", "MachineDelete",
         "TaskCreate", "TaskCancel", "AccountCreate", "AccountEdit", "AccountDelete", "ProxyCreate", "ProxyEdit",
         "ProxyDelete", "MachinePolicyCreate", "MachinePolicyEdit", "MachinePolicyDelete", "WorkerEdit",
-        "EnvironmentView", "MachineView", "TaskView", "TeamView", "AccountView", "MachinePolicyView",
-        "CertificateView", "ProxyView", "WorkerView",
-    ]),
-    Role("Environment viewer", &["TeamView"], &[
-        "EnvironmentView", "MachineView", "TaskView", "TeamView", "AccountView", "MachinePolicyView",
-        "CertificateView", "ProxyView", "WorkerView",
-    ]),
-    Role("Package publisher", &[], &[
+    ], ENVIRONMENT_VIEWER]),
+    Role("Environment viewer", &["TeamView"], &[ENVIRONMENT_VIEWER]),
+    Role("Package publisher", &[], &[&[
         "BuiltInFeedAdminister", "BuiltInFeedDownload", "BuiltInFeedPush", "FeedView", "BuildInformationPush",
         "BuildInformationAdminister",
-    ]),
-    Role("Project contributor", &["TeamView", "UserView", "UserRoleView"], &[
-        "ArtifactCreate", "ActionTemplateView", "ActionTemplateCreate", "ActionTemplateEdit", "ActionTemplateDelete",
-        "ProcessEdit", "ProjectEdit", "FeedView", "LibraryVariableSetCreate", "LibraryVariableSetEdit",
-        "LibraryVariableSetDelete", "TaskCreate", "InterruptionViewSubmitResponsible", "MachineView", "DefectReport",
-        "DefectResolve", "VariableView", "VariableEdit", "TriggerCreate", "TriggerDelete", "TriggerEdit",
-        "RunbookView", "RunbookEdit", "ReleaseView", "ProjectView", "DeploymentView", "ProcessView", "EnvironmentView",
-        "ArtifactView", "EventView", "ProjectGroupView", "LibraryVariableSetView", "TeamView", "TaskView",
-        "InterruptionView", "LifecycleView", "MachinePolicyView", "TenantView", "TriggerView", "CertificateView",
-        "RunbookRunView",
-    ]),
-    Role("Project deployer", &["TeamView", "UserView", "UserRoleView"], &[
-        "DeploymentCreate", "InterruptionSubmit", "TaskCancel", "RunbookRunCreate", "ArtifactCreate",
-        "ActionTemplateView", "ActionTemplateCreate", "ActionTemplateEdit", "ActionTemplateDelete", "ProcessEdit",
-        "ProjectEdit", "FeedView", "LibraryVariableSetCreate", "LibraryVariableSetEdit", "LibraryVariableSetDelete",
-        "TaskCreate", "InterruptionViewSubmitResponsible", "MachineView", "DefectReport", "DefectResolve",
-        "VariableView", "VariableEdit", "TriggerCreate", "TriggerDelete", "TriggerEdit", "RunbookView", "RunbookEdit",
-        "ReleaseView", "ProjectView", "DeploymentView", "ProcessView", "EnvironmentView", "ArtifactView", "EventView",
-        "ProjectGroupView", "LibraryVariableSetView", "TeamView", "TaskView", "InterruptionView", "LifecycleView",
-        "MachinePolicyView", "TenantView", "TriggerView", "CertificateView", "RunbookRunView",
-    ]),
-    Role("Project initiator", &["TeamView", "UserView", "UserRoleView"], &[
-        "ProjectCreate", "ProjectEdit", "ProjectDelete", "DefectReport", "DefectResolve", "ReleaseView", "ProjectView",
-        "DeploymentView", "ProcessView", "EnvironmentView", "ArtifactView", "EventView", "ProjectGroupView",
-        "LibraryVariableSetView", "TeamView", "TaskView", "InterruptionView", "LifecycleView", "MachinePolicyView",
-        "TenantView", "TriggerView", "CertificateView", "RunbookView", "RunbookRunView",
-    ]),
-    Role("Project lead", &["TeamView", "UserView", "UserRoleView"], &[
-        "ReleaseCreate", "ReleaseEdit", "ReleaseDelete", "ArtifactEdit", "ArtifactDelete", "ArtifactCreate",
-        "ActionTemplateView", "ActionTemplateCreate", "ActionTemplateEdit", "ActionTemplateDelete", "ProcessEdit",
-        "ProjectEdit", "FeedView", "LibraryVariableSetCreate", "LibraryVariableSetEdit", "LibraryVariableSetDelete",
-        "TaskCreate", "InterruptionViewSubmitResponsible", "MachineView", "DefectReport", "DefectResolve",
-        "VariableView", "VariableEdit", "TriggerCreate", "TriggerDelete", "TriggerEdit", "RunbookView", "RunbookEdit",
-        "ReleaseView", "ProjectView", "DeploymentView", "ProcessView", "EnvironmentView", "ArtifactView", "EventView",
-        "ProjectGroupView", "LibraryVariableSetView", "TeamView", "TaskView", "InterruptionView", "LifecycleView",
-        "MachinePolicyView", "TenantView", "TriggerView", "CertificateView", "RunbookRunView",
-    ]),
-    Role("Project viewer", &["TeamView", "UserView", "UserRoleView"], &[
-        "ReleaseView", "ProjectView", "DeploymentView", "ProcessView", "EnvironmentView", "ArtifactView", "EventView",
-        "ProjectGroupView", "LibraryVariableSetView", "TeamView", "TaskView", "InterruptionView", "LifecycleView",
-        "MachinePolicyView", "TenantView", "TriggerView", "CertificateView", "RunbookView", "RunbookRunView",
-    ]),
-    Role("Release creator", &[], &[
+    ]]),
+    Role("Project contributor", &["TeamView", "UserView", "UserRoleView"], &[PROJECT_CONTRIBUTOR]),
+    Role("Project deployer", &["TeamView", "UserView", "UserRoleView"], &[&["DeploymentCreate", "InterruptionSubmit", "TaskCancel", "RunbookRunCreate"], PROJECT_CONTRIBUTOR]),
+    Role("Project initiator", &["TeamView", "UserView", "UserRoleView"], &[&["ProjectCreate", "ProjectEdit", "ProjectDelete", "DefectReport", "DefectResolve"], PROJECT_VIEWER]),
+    Role("Project lead", &["TeamView", "UserView", "UserRoleView"], &[&["ReleaseCreate", "ReleaseEdit", "ReleaseDelete", "ArtifactEdit", "ArtifactDelete"], PROJECT_CONTRIBUTOR]),
+    Role("Project viewer", &["TeamView", "UserView", "UserRoleView"], &[PROJECT_VIEWER]),
+    Role("Release creator", &[], &[&[
         "EnvironmentView", "FeedView", "ProcessView", "ProjectView", "ReleaseCreate", "ReleaseView", "RunbookView",
         "RunbookEdit",
-    ]),
-    Role("Runbook consumer", &[], &[
-        "ProjectView", "EnvironmentView", "ArtifactView", "EventView", "ProjectGroupView", "LibraryVariableSetView",
-        "TeamView", "FeedView", "TaskView", "InterruptionView", "MachinePolicyView", "TenantView", "TriggerView",
-        "CertificateView", "MachineView", "RunbookView", "RunbookRunView", "RunbookRunCreate",
-    ]),
-    Role("Runbook producer", &[], &[
+    ]]),
+    Role("Runbook consumer", &[], &[RUNBOOK_CONSUMER]),
+    Role("Runbook producer", &[], &[&[
         "ProjectCreate", "ProjectEdit", "ProjectDelete", "LifecycleView", "ActionTemplateView", "ActionTemplateCreate",
         "ActionTemplateEdit", "ActionTemplateDelete", "LibraryVariableSetCreate", "LibraryVariableSetEdit",
         "LibraryVariableSetDelete", "TaskCreate", "TaskCancel", "InterruptionViewSubmitResponsible", "VariableView",
         "VariableEdit", "TriggerCreate", "TriggerDelete", "TriggerEdit", "RunbookEdit", "RunbookRunDelete",
-        "ArtifactCreate", "ArtifactEdit", "ArtifactDelete", "InterruptionSubmit", "ProjectView", "EnvironmentView",
-        "ArtifactView", "EventView", "ProjectGroupView", "LibraryVariableSetView", "TeamView", "FeedView", "TaskView",
-        "InterruptionView", "MachinePolicyView", "TenantView", "TriggerView", "CertificateView", "MachineView",
-        "RunbookView", "RunbookRunView", "RunbookRunCreate",
-    ]),
-    Role("Space manager", &["TeamView", "UserView", "UserRoleView"], &[
+        "ArtifactCreate", "ArtifactEdit", "ArtifactDelete", "InterruptionSubmit",
+    ], RUNBOOK_CONSUMER]),
+    Role("Space manager", &["TeamView", "UserView", "UserRoleView"], &[&[
         "ProjectEdit", "ProjectView", "ProjectCreate", "ProjectDelete", "ProcessView", "ProcessEdit", "VariableEdit",
         "VariableEditUnscoped", "VariableView", "VariableViewUnscoped", "ReleaseCreate", "ReleaseView", "ReleaseEdit",
         "ReleaseDelete", "DefectReport", "DefectResolve", "DeploymentCreate", "DeploymentDelete", "DeploymentView",
@@ -271,7 +252,7 @@ pub(crate) const ROLES: &[Role] = &[
         "CertificateExportPrivateKey", "WorkerView", "WorkerEdit", "BuildInformationPush",
         "BuildInformationAdminister", "RunbookView", "RunbookEdit", "RunbookRunView", "RunbookRunDelete",
         "RunbookRunCreate", "DeploymentFreezeAdminister",
-    ]),
+    ]]),
     Role("System administrator", &[
         "AdministerSystem", "ConfigureServer", "EventRetentionDelete", "EventRetentionView", "EventView", "TeamCreate",
         "TeamView", "TeamEdit", "TeamDelete", "TaskView", "TaskCreate", "TaskCancel", "TaskEdit", "SpaceView",
@@ -283,7 +264,7 @@ pub(crate) const ROLES: &[Role] = &[
         "TeamEdit", "TeamDelete", "TaskView", "TaskCreate", "TaskCancel", "TaskEdit", "SpaceView", "SpaceEdit",
         "SpaceCreate", "SpaceDelete", "UserView", "UserInvite", "UserRoleView", "UserRoleEdit", "UserEdit",
     ], &[]),
-    Role("Tenant manager", &[], &["TenantCreate", "TenantEdit", "TenantDelete", "TenantView"]),
+    Role("Tenant manager", &[], &[&["TenantCreate", "TenantEdit", "TenantDelete", "TenantView"]]),
 ];
 
 /// Whether a permission applies at system level only.
@@ -298,7 +279,7 @@ mod tests {
     #[test]
     fn roles_grant_permissions_that_exist() {
         for Role(name, system, space) in ROLES {
-            for p in system.iter().chain(*space) {
+            for p in system.iter().chain(space.iter().copied().flatten()) {
                 assert!(PERMISSIONS.iter().any(|known| known.0 == *p), "{name} grants {p}");
             }
         }

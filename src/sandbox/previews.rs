@@ -2,15 +2,24 @@
 
 use super::{
     access::Thing,
-    answer::{Refusal, str_of, texts},
-    lifecycle, releases,
+    answer::{Answer, Ask, Handled, Refusal, str_of, text, texts},
+    deployments, lifecycle, releases,
+    routing::{Endpoint, Of, OfBy, get, post},
     state::State,
     variables,
 };
 use serde_json::{Value, json};
 
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/releases/{id}/deployments/template", "DeploymentCreate", &Of(releases::find, |state, _, release| Answer::ok(template(state, release)))),
+    get("S/releases/{id}/deployments/preview/{environment}", "DeploymentCreate", &OfBy(releases::find, |state, _, release, [environment]| Answer::ok(one(state, release, environment, None)?))),
+    get("S/releases/{id}/deployments/preview/{environment}/{tenant}", "DeploymentCreate", &OfBy(releases::find, |state, _, release, [environment, tenant]| Answer::ok(one(state, release, environment, Some(tenant))?))),
+    post("S/releases/{id}/deployments/previews", "DeploymentCreate", &Of(releases::find, |state, ask, release| each(ask, |environment, tenant| one(state, release, environment, tenant)))),
+];
+
 /// `GET releases/{id}/deployments/template` (octopus-api.md §14).
-pub(crate) fn template(state: &State, release: usize) -> Value {
+fn template(state: &State, release: usize) -> Value {
     let Some(r) = state.release(release) else { return Value::Null };
     let at = format!("/api/{}/releases/{}/deployments/preview", r.space, releases::id(release));
     let target = |e: &String, tail: &str| json!({"Id": e, "Name": state.store.name("environments", e), "Links": {"Preview": format!("{at}/{e}{tail}")}});
@@ -44,7 +53,7 @@ pub(crate) fn template(state: &State, release: usize) -> Value {
 }
 
 /// One preview.
-pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Option<&str>) -> Result<Value, Refusal> {
+fn one(state: &State, release: usize, environment: &str, tenant: Option<&str>) -> Result<Value, Refusal> {
     let r = state.release(release).ok_or_else(|| Refusal::missing("release"))?;
     state.store.of("environments").get(environment).ok_or_else(|| Refusal::missing(environment))?;
     if let Some(t) = tenant {
@@ -66,8 +75,15 @@ pub(crate) fn one(state: &State, release: usize, environment: &str, tenant: Opti
     }
     preview["Changes"] = json!([]);
     preview["ChangesMarkdown"] = Value::Null;
-    preview["UseGuidedFailureModeByDefault"] = json!(super::deployments::guided_by_default(state, &r.project, environment));
+    preview["UseGuidedFailureModeByDefault"] = json!(deployments::guided_by_default(state, &r.project, environment));
     Ok(preview)
+}
+
+/// The previews a request asks for, each of an environment and perhaps a tenant.
+pub(crate) fn each(ask: &Ask, one: impl Fn(&str, Option<&str>) -> Result<Value, Refusal>) -> Handled {
+    let wanted = ask.field("DeploymentPreviews").as_array().into_iter().flatten();
+    let all = wanted.map(|w| one(&text(w, "EnvironmentId").unwrap_or_default(), text(w, "TenantId").as_deref()));
+    Answer::ok(all.collect::<Result<Vec<_>, _>>()?)
 }
 
 /// The steps of a project's or runbook's process and what the project asks for a target.

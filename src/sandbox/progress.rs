@@ -3,46 +3,21 @@
 //! Nothing runs in the background but the processes of steps that have a body (`worker`). Whoever looks at the state calls [`State::advance_to`] first.
 
 use super::{
-    lifecycle,
-    state::{Interruption, SYSTEM, State, StepStatus, TaskState, What},
+    agenda::Due,
+    answer::str_of,
+    audit::SYSTEM,
+    deployments, lifecycle,
+    state::{Interruption, State, StepStatus, TaskState, What},
     world::model::{Answer, Condition},
 };
 use crate::clock::later;
 use jiff::Timestamp;
-
-/// Something on the agenda. Tasks and interruptions are named by their place in the list.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Due {
-    /// A queued task may be looked at.
-    Look,
-    StepEnds {
-        task: usize,
-        step: usize,
-        generation: u32,
-    },
-    CancelEnds {
-        task: usize,
-    },
-    Expires {
-        task: usize,
-    },
-    /// Somebody in the world answers.
-    Answers {
-        interruption: usize,
-    },
-    /// The server restarts and fails what runs.
-    Restart,
-}
+use serde_json::Value;
 
 impl State {
     /// Lets everything happen that is due up to `to`.
     pub(crate) fn advance_to(&mut self, to: Timestamp) {
-        while let Some(entry) = self.agenda.first_entry() {
-            let at = entry.key().0;
-            if at > to {
-                break;
-            }
-            let due = entry.remove();
+        while let Some((at, due)) = self.agenda.next_by(to) {
             self.now = self.now.max(at);
             self.happen(due);
             self.fill_slots();
@@ -60,13 +35,7 @@ impl State {
             }
             Due::CancelEnds { task } => {
                 if self.tasks[task].state == TaskState::Cancelling {
-                    let now = self.now;
-                    for step in &mut self.tasks[task].steps {
-                        if step.status == StepStatus::Running {
-                            step.status = StepStatus::Canceled;
-                            step.ended = Some(now);
-                        }
-                    }
+                    self.tasks[task].cancel_steps(self.now);
                     self.complete_task(task, TaskState::Canceled, "The task was canceled.");
                 }
             }
@@ -82,13 +51,9 @@ impl State {
                 if i.pending {
                     let plan = self.tasks[i.task].plan[i.step].manual.clone();
                     if let Some(plan) = plan {
-                        let by = plan.answer_by.as_ref().and_then(|n| {
-                            self.store
-                                .of("users")
-                                .iter()
-                                .find(|u| u["Username"].as_str().is_some_and(|x| x.eq_ignore_ascii_case(n.get_ref())))
-                        });
-                        let user = by.map_or_else(|| SYSTEM.to_owned(), |u| u["Id"].as_str().unwrap_or(SYSTEM).to_owned());
+                        let is_it =
+                            |u: &&Value| plan.answer_by.as_ref().is_some_and(|n| str_of(u, "Username").eq_ignore_ascii_case(n.get_ref()));
+                        let user = self.store.of("users").iter().find(is_it).map_or(SYSTEM, |u| str_of(u, "Id")).to_owned();
                         let result = if plan.answer == Some(Answer::Abort) { "Abort" } else { "Proceed" };
                         self.answer(interruption, &user, result, None);
                     }
@@ -242,7 +207,7 @@ impl State {
         if t.plan[step].run.is_some() && !self.history {
             self.begun.push((task, step));
         } else {
-            self.at(later(now, takes), Due::StepEnds { task, step, generation });
+            self.agenda.add(later(now, takes), Due::StepEnds { task, step, generation });
         }
     }
 
@@ -327,38 +292,21 @@ impl State {
         let now = self.now;
         let plan = self.tasks[task].plan.clone();
         let Some(manual) = &plan[step].manual else { return };
-        let teams = manual
-            .teams
-            .iter()
-            .filter_map(|n| self.store.of("teams").iter().find(|t| t["Name"].as_str().is_some_and(|x| x.eq_ignore_ascii_case(n.get_ref()))))
-            .filter_map(|t| t["Id"].as_str().map(str::to_owned))
-            .collect();
+        let teams = self.store.ids_of("teams", &manual.teams);
         let t = &mut self.tasks[task];
         t.steps[step].status = StepStatus::Running;
         t.steps[step].started = Some(now);
         t.state = TaskState::Queued;
         t.eligible = Timestamp::MAX;
         t.updated = now;
-        let (tag, key, description, space) = (t.tag.clone(), t.key, t.description.clone(), t.space.clone().unwrap_or_default());
+        let (tag, key, description) = (t.tag.clone(), t.key, t.description.clone());
         self.running.remove(&task);
         if !manual.block {
             self.held.remove(&tag);
         }
         self.queue.insert(key);
-        let interruption = self.ask(Interruption {
-            task,
-            step,
-            guided: false,
-            title: plan[step].name.clone(),
-            instructions: manual.instructions.clone(),
-            created: now,
-            pending: true,
-            teams,
-            responsible: None,
-            answer: None,
-            notes: None,
-            space,
-        });
+        let (title, instructions) = (plan[step].name.clone(), manual.instructions.clone());
+        let interruption = self.ask(Interruption { task, step, title, instructions, teams, ..Interruption::default() });
         self.task_event(
             "ManualInterventionInterruptionRaised",
             SYSTEM,
@@ -366,7 +314,7 @@ impl State {
             format!("{description} needs a manual intervention: {}", plan[step].name),
         );
         if manual.answer.is_some() {
-            self.at(later(now, manual.answer_after.0), Due::Answers { interruption });
+            self.agenda.add(later(now, manual.answer_after.0), Due::Answers { interruption });
         }
     }
 
@@ -374,21 +322,12 @@ impl State {
     fn ask_guidance(&mut self, task: usize, step: usize) {
         let t = &mut self.tasks[task];
         t.updated = self.now;
-        let (description, space, name) = (t.description.clone(), t.space.clone().unwrap_or_default(), t.plan[step].name.clone());
-        self.ask(Interruption {
-            task,
-            step,
-            guided: true,
-            title: format!("{description} requires failure guidance"),
-            instructions: format!("'{name}' in the current task failed. What would you like to do?"),
-            created: self.now,
-            pending: true,
-            teams: Vec::new(),
-            responsible: None,
-            answer: None,
-            notes: None,
-            space,
-        });
+        let (description, name) = (t.description.clone(), t.plan[step].name.clone());
+        let (title, instructions) = (
+            format!("{description} requires failure guidance"),
+            format!("'{name}' in the current task failed. What would you like to do?"),
+        );
+        self.ask(Interruption { task, step, guided: true, title, instructions, ..Interruption::default() });
         self.task_event("GuidedFailureInterruptionRaised", SYSTEM, task, format!("{description} requires failure guidance"));
     }
 
@@ -456,12 +395,7 @@ impl State {
         let description = t.description.clone();
         match t.state {
             TaskState::Queued => {
-                for step in &mut t.steps {
-                    if step.status == StepStatus::Running {
-                        step.status = StepStatus::Canceled;
-                        step.ended = Some(now);
-                    }
-                }
+                t.cancel_steps(now);
                 let key = t.key;
                 self.queue.remove(&key);
                 self.task_event("TaskCanceled", user, task, format!("{description} was canceled"));
@@ -474,7 +408,7 @@ impl State {
                 t.updated = now;
                 let takes = self.plan.cancel_takes.0;
                 self.task_event("TaskCanceled", user, task, format!("{description} was canceled"));
-                self.at(later(now, takes), Due::CancelEnds { task });
+                self.agenda.add(later(now, takes), Due::CancelEnds { task });
             }
             _ => {}
         }
@@ -522,7 +456,7 @@ impl State {
                 _ => {}
             }
             if state == TaskState::Success && !runbook {
-                lifecycle::after_success(self, x);
+                deployments::after_success(self, x);
             }
         }
     }

@@ -1,14 +1,20 @@
 //! Runbooks, their snapshots and their runs.
 
 use super::{
-    answer::{Answer, Ask, Handled, Refusal, str_of, text, texts},
-    collection::{self, noun_of, page, present},
+    answer::{All, Answer, Ask, Handled, Refusal, str_of, texts},
+    collection::{self, under},
     deployments::{self, Job, NewExecution},
-    executions, lifecycle, selection,
+    lifecycle,
+    nouns::{Noun, PROJECTS, named},
+    previews,
+    routing::{Endpoint, Find, Of, OfBy, Whole, delete, get, post, put},
+    selection,
     state::{State, What, stamp},
+    store::Document,
     variables::Target,
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Makes a snapshot of a runbook and returns its id.
 pub(crate) fn snapshot(state: &mut State, space: &str, project: &str, runbook: &str, name: &str, notes: Option<String>) -> String {
@@ -24,7 +30,7 @@ pub(crate) fn snapshot(state: &mut State, space: &str, project: &str, runbook: &
 }
 
 /// Makes a run and its task.
-fn run(state: &mut State, runbook: &str, wanted: Option<&str>, new: NewExecution) -> Result<usize, Refusal> {
+pub(crate) fn run(state: &mut State, runbook: &str, wanted: Option<&str>, new: NewExecution) -> Result<usize, Refusal> {
     let r = state.store.of("runbooks").get(runbook).ok_or_else(|| Refusal::missing(runbook))?.clone();
     let (name, project, space) = (str_of(&r, "Name").to_owned(), str_of(&r, "ProjectId").to_owned(), str_of(&r, "SpaceId").to_owned());
     let p = state.store.of("projects").get(&project).ok_or_else(|| Refusal::missing(&project))?;
@@ -80,168 +86,138 @@ fn environments(state: &State, runbook: &Value) -> Vec<String> {
     }
 }
 
-/// `runbooks…`; none when the generic handling shall answer.
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
-    let (id, rest) = rest.split_first()?;
-    if rest.is_empty() {
-        return None;
-    }
-    Some((|| {
-        let noun = noun_of("runbooks").ok_or_else(|| Refusal::missing(id))?;
-        let doc = collection::get(state, ask, noun, id)?.clone();
-        let id = str_of(&doc, "Id").to_owned();
-        below(state, ask, &doc, &id, rest)
-    })())
+const RUNBOOKS: &Noun = named("runbooks");
+const SNAPSHOTS: &Noun = named("runbookSnapshots");
+
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/runbooks/{id}/environments", "RunbookView", &Of(RUNBOOKS, environments_of)),
+    get("S/runbooks/{id}/runbookSnapshotTemplate", "RunbookView", &Of(RUNBOOKS, snapshot_template)),
+    get("S/runbooks/{id}/runbookSnapshots", "RunbookView", &Of(RUNBOOKS, snapshots_of)),
+    get("S/runbooks/{id}/runbookRuns/preview/{environment}", "RunbookRunCreate", &OfBy(RUNBOOKS, |state, _, runbook, [environment]| Answer::ok(preview(state, &runbook, environment, None)))),
+    post("S/runbooks/{id}/runbookRuns/previews", "RunbookRunCreate", &Of(RUNBOOKS, previews_of)),
+    post("S/runbooks/{id}/run", "RunbookRunCreate", &Of(RUNBOOKS, run_everywhere)),
+    get("S/projects/{id}/runbooks", "RunbookView", &Of(PROJECTS, |state, ask, project| under(state, ask, RUNBOOKS, &project))),
+    get("S/projects/{id}/runbooks/{runbook}", "RunbookView", &OfBy(PROJECTS, |state, _, project, [id]| Answer::ok(of_project(state, &project, id)?.shown()))),
+    get("S/projects/{id}/runbooks/{runbook}/environments", "RunbookView", &OfBy(PROJECTS, |state, ask, project, [id]| environments_of(state, ask, of_project(state, &project, id)?))),
+    get("S/projects/{id}/runbooks/{runbook}/runbookSnapshots", "RunbookView", &OfBy(PROJECTS, |state, ask, project, [id]| snapshots_of(state, ask, of_project(state, &project, id)?))),
+    get("S/projects/{id}/runbooks/{runbook}/runbookSnapshotTemplate", "RunbookView", &OfBy(PROJECTS, |state, ask, project, [id]| snapshot_template(state, ask, of_project(state, &project, id)?))),
+    get("S/projects/{id}/runbooks/{runbook}/runbookRuns/preview/{environment}", "RunbookRunCreate", &OfBy(PROJECTS, |state, _, project, [id, environment]| Answer::ok(preview(state, &*of_project(state, &project, id)?, environment, None)))),
+    post("S/projects/{id}/runbooks/{runbook}/runbookRuns/previews", "RunbookRunCreate", &OfBy(PROJECTS, |state, ask, project, [id]| previews_of(state, ask, of_project(state, &project, id)?))),
+    post("S/projects/{id}/runbooks", "RunbookEdit", &Of(PROJECTS, create_in_project)),
+    put("S/projects/{id}/runbooks/{runbook}", "RunbookEdit", &OfBy(PROJECTS, |state, ask, _, [id]| collection::replace(state, ask, RUNBOOKS, RUNBOOKS.find(state, ask, id)?))),
+    delete("S/projects/{id}/runbooks/{runbook}", "RunbookEdit", &OfBy(PROJECTS, |state, ask, _, [id]| collection::remove(state, ask, RUNBOOKS, RUNBOOKS.find(state, ask, id)?))),
+    post("S/runbookSnapshots", "RunbookEdit", &Whole(create_snapshot)),
+    get("S/projects/{id}/runbookSnapshots", "RunbookView", &Of(PROJECTS, |state, ask, project| under(state, ask, SNAPSHOTS, &project))),
+    post("S/projects/{id}/runbookSnapshots", "RunbookEdit", &Of(PROJECTS, |state, ask, _| create_snapshot(state, ask))),
+    get("S/projects/{id}/runbookSnapshots/{name}", "RunbookView", &OfBy(PROJECTS, |state, _, project, [name]| Answer::ok(belonging(state, SNAPSHOTS, &project, name, "Name")?.shown()))),
+    get("S/runbookSnapshots/{id}/runbookRuns", "RunbookRunView", &Of(SNAPSHOTS, runs_of)),
+    get("S/runbookSnapshots/{id}/runbookRuns/template", "RunbookRunCreate", &Of(SNAPSHOTS, run_template)),
+    get("S/runbookSnapshots/{id}/runbookRuns/preview/{environment}", "RunbookRunCreate", &OfBy(SNAPSHOTS, |state, _, snapshot, [environment]| {
+        let target = Target { environment, tenant: None, channel: None };
+        Answer::ok(previews::preview(state, str_of(&snapshot, "ProjectId"), str_of(&snapshot, "RunbookId"), &target))
+    })),
+    get("S/runbookRuns", "RunbookRunView", &Whole(|state, ask| Answer::ok(deployments::list(state, ask, false, None, |_| true)))),
+    post("S/runbookRuns", "RunbookRunCreate", &Whole(create_run)),
+    get("S/runbookRuns/{id}", "RunbookRunView", &Of(deployments::find, |state, _, index| Answer::ok(deployments::render(state, index)))),
+];
+
+/// A runbook of a project, by id or slug.
+fn of_project(state: &State, project: &Value, id: &str) -> Result<Arc<Document>, Refusal> {
+    belonging(state, RUNBOOKS, project, id, "Slug")
 }
 
-/// What hangs below one runbook.
-pub(crate) fn below(state: &mut State, ask: &Ask, doc: &Value, id: &str, rest: &[&str]) -> Handled {
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => Answer::ok(present(noun_of("runbooks").ok_or_else(|| Refusal::missing(id))?, doc)),
-        ("GET", ["environments"]) => {
-            let noun = noun_of("environments").ok_or_else(|| Refusal::missing(id))?;
-            Answer::ok(Value::Array(
-                environments(state, doc).iter().filter_map(|e| state.store.of("environments").get(e)).map(|e| present(noun, e)).collect(),
-            ))
-        }
-        ("GET", ["runbookSnapshotTemplate"]) => {
-            let snapshots = || state.store.of("runbookSnapshots").iter().filter(|s| str_of(s, "RunbookId") == id);
-            let (count, last) = (snapshots().count(), snapshots().next_back().map_or(&Value::Null, |s| &s["SelectedPackages"]));
-            let packages = selection::template(state, &format!("RunbookProcess-{id}"), None, last);
-            Answer::ok(
-                json!({"NextNameIncrement": format!("Snapshot {}", count + 1), "RunbookProcessId": format!("RunbookProcess-{id}"), "RunbookId": id, "Packages": packages, "GitResources": [], "Links": {}}),
-            )
-        }
-        ("GET", ["runbookSnapshots"]) => {
-            let noun = noun_of("runbookSnapshots").ok_or_else(|| Refusal::missing(id))?;
-            let found = collection::select(state, noun, ask, |s| str_of(s, "RunbookId") == id);
-            Answer::ok(page(ask, noun.item, &found, |d| d.shown()))
-        }
-        ("GET", ["runbookRuns", "preview", environment]) => {
-            let target = Target { environment, tenant: None, channel: None };
-            Answer::ok(super::previews::preview(state, str_of(doc, "ProjectId"), id, &target))
-        }
-        ("POST", ["runbookRuns", "previews"]) => {
-            let wanted = ask.field("DeploymentPreviews").as_array().cloned().unwrap_or_default();
-            let one = |w: &Value| {
-                let (environment, tenant) = (text(w, "EnvironmentId").unwrap_or_default(), text(w, "TenantId"));
-                let target = Target { environment: &environment, tenant: tenant.as_deref(), channel: None };
-                super::previews::preview(state, str_of(doc, "ProjectId"), id, &target)
-            };
-            Answer::ok(wanted.iter().map(one).collect::<Vec<_>>())
-        }
-        ("POST", ["run"]) => {
-            let mut environments = ask.texts("EnvironmentIds");
-            environments.extend(ask.text("EnvironmentId"));
-            let base = deployments::read(state, &ask.body, &ask.user, false)?;
-            let made = environments
-                .into_iter()
-                .map(|environment| {
-                    let new = NewExecution { environment, tenant: ask.text("TenantId"), ..base.clone() };
-                    run(state, id, ask.text("RunbookSnapshotId").as_deref(), new).map(|i| deployments::render(state, i))
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            Answer::created(made)
-        }
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
-    }
+/// A document of a project, by its id or another member.
+fn belonging(state: &State, noun: &Noun, project: &Value, id: &str, member: &str) -> Result<Arc<Document>, Refusal> {
+    let mut all = state.store.of(noun.path).documents_with("ProjectId", str_of(project, "Id"));
+    let found = all.find(|d| ["Id", member].iter().any(|k| str_of(d, k).eq_ignore_ascii_case(id)));
+    found.cloned().ok_or_else(|| Refusal::missing(id))
 }
 
-/// `runbookSnapshots…`; none when the generic handling shall answer.
-pub(crate) fn route_snapshots(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
-    match (ask.method.as_str(), rest) {
-        ("POST", []) => Some((|| {
-            let runbook = ask.text("RunbookId").ok_or_else(|| Refusal::invalid("The RunbookId field is required."))?;
-            let doc = state.store.of("runbooks").get(&runbook).ok_or_else(|| Refusal::missing(&runbook))?.clone();
-            let name = ask.text("Name").ok_or_else(|| Refusal::invalid("The Name field is required."))?;
-            let id = snapshot(state, str_of(&doc, "SpaceId"), str_of(&doc, "ProjectId"), str_of(&doc, "Id"), &name, ask.text("Notes"));
-            let packages = ask.field("SelectedPackages");
-            if packages.is_array() {
-                state.store.of_mut("runbookSnapshots").change(&id, |snapshot| snapshot["SelectedPackages"] = packages.clone());
-            }
-            if ask.flag("publish") == Some(true) {
-                state.store.of_mut("runbooks").change(&runbook, |doc| doc["PublishedRunbookSnapshotId"] = json!(id));
-            }
-            let noun = noun_of("runbookSnapshots").ok_or_else(|| Refusal::missing(&id))?;
-            Answer::created(state.store.of("runbookSnapshots").get(&id).map_or(Value::Null, |d| present(noun, d)))
-        })()),
-        ("GET", [id, "runbookRuns", tail @ ..]) => Some((|| {
-            let noun = noun_of("runbookSnapshots").ok_or_else(|| Refusal::missing(id))?;
-            let doc = collection::get(state, ask, noun, id)?.clone();
-            let (runbook, project) = (str_of(&doc, "RunbookId").to_owned(), str_of(&doc, "ProjectId").to_owned());
-            match tail {
-                [] => Answer::ok(deployments::list(
-                    state,
-                    ask,
-                    false,
-                    state.by_project.get(&project).cloned(),
-                    |x| matches!(&state.executions[x].what, What::Runbook { snapshot, .. } if snapshot.eq_ignore_ascii_case(id)),
-                )),
-                ["template"] => {
-                    let r = state.store.of("runbooks").get(&runbook).cloned().unwrap_or(Value::Null);
-                    let to: Vec<Value> = environments(state, &r)
-                        .iter()
-                        .map(|e| json!({"Id": e, "Name": state.store.name("environments", e), "Links": {"Preview": format!("/api/{}/runbookSnapshots/{id}/runbookRuns/preview/{e}", str_of(&doc, "SpaceId"))}}))
-                        .collect();
-                    Answer::ok(
-                        json!({"IsRunbookProcessModified": false, "IsVariableSetModified": false, "IsLibraryVariableSetModified": false, "PromoteTo": to, "TenantPromotions": [], "Links": {}}),
-                    )
-                }
-                ["preview", environment] => {
-                    let target = Target { environment, tenant: None, channel: None };
-                    Answer::ok(super::previews::preview(state, &project, &runbook, &target))
-                }
-                _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
-            }
-        })()),
-        _ => None,
-    }
+fn environments_of(state: &mut State, _: &Ask, runbook: Arc<Document>) -> Handled {
+    let docs = state.store.of("environments");
+    Answer::ok(All(environments(state, &runbook).iter().filter_map(|e| docs.document(e)).map(Document::shown).collect()))
 }
 
-/// `runbookRuns…`
-pub(crate) fn route_runs(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => Answer::ok(deployments::list(state, ask, false, None, |_| true)),
-        ("GET", [id]) => {
-            let index = deployments::find(state, ask, id)?;
-            Answer::ok(deployments::render(state, index))
-        }
-        ("POST", []) => {
-            let runbook = ask.text("RunbookId").ok_or_else(|| Refusal::invalid("The RunbookId field is required."))?;
-            let doc = state.store.of("runbooks").get(&runbook).ok_or_else(|| Refusal::missing(&runbook))?;
-            let (id, space) = (str_of(doc, "Id").to_owned(), str_of(doc, "SpaceId").to_owned());
-            let environment = ask.text("EnvironmentId").ok_or_else(|| Refusal::invalid("The EnvironmentId field is required."))?;
-            let known = |kind: &'static str, id: &str| {
-                state.store.find(kind, Some(&space), id).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal::missing(id))
-            };
-            let (environment, tenant) =
-                (known("environments", &environment)?, ask.text("TenantId").map(|t| known("tenants", &t)).transpose()?);
-            let new = NewExecution { environment, tenant, ..deployments::read(state, &ask.body, &ask.user, false)? };
-            let index = run(state, &id, ask.text("RunbookSnapshotId").as_deref(), new)?;
-            Answer::created(deployments::render(state, index))
-        }
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
-    }
+fn snapshot_template(state: &mut State, _: &Ask, runbook: Arc<Document>) -> Handled {
+    let id = str_of(&runbook, "Id");
+    let snapshots = || state.store.of("runbookSnapshots").iter().filter(|s| str_of(s, "RunbookId") == id);
+    let (count, last) = (snapshots().count(), snapshots().next_back().map_or(&Value::Null, |s| &s["SelectedPackages"]));
+    let packages = selection::template(state, &format!("RunbookProcess-{id}"), None, last);
+    Answer::ok(
+        json!({"NextNameIncrement": format!("Snapshot {}", count + 1), "RunbookProcessId": format!("RunbookProcess-{id}"), "RunbookId": id, "Packages": packages, "GitResources": [], "Links": {}}),
+    )
 }
 
-/// `POST runbook-runs/create/v1` (octopus-api.md §16.3).
-pub(crate) fn create_named(state: &mut State, ask: &Ask) -> Handled {
-    let space = executions::body_space(state, ask)?;
-    let project = ask.text("projectName").ok_or_else(|| Refusal::invalid("The ProjectName field is required."))?;
-    let project = executions::by_name(state, "projects", &space, &project)?;
-    let name = ask.text("runbookName").ok_or_else(|| Refusal::invalid("The RunbookName field is required."))?;
-    let runbook = state
-        .store
-        .of("runbooks")
-        .with("ProjectId", &project)
-        .find(|r| ["Id", "Name", "Slug"].iter().any(|k| str_of(r, k).eq_ignore_ascii_case(&name)))
-        .map(|r| str_of(r, "Id").to_owned())
-        .ok_or_else(|| Refusal { status: 404, message: format!("The runbook '{name}' was not found."), errors: Vec::new() })?;
-    let base = deployments::read(state, &ask.body, &ask.user, true)?;
-    let mut made = Vec::new();
-    for (environment, tenant) in executions::pairs(state, ask, &space, &project, false)? {
-        let index = run(state, &runbook, ask.text("snapshot").as_deref(), NewExecution { environment, tenant, ..base.clone() })?;
-        made.push(json!({"RunbookRunId": state.executions[index].id, "ServerTaskId": format!("ServerTasks-{}", state.executions[index].task + 1)}));
+fn snapshots_of(state: &mut State, ask: &Ask, runbook: Arc<Document>) -> Handled {
+    collection::list(state, ask, SNAPSHOTS, |s| str_of(s, "RunbookId") == str_of(&runbook, "Id"))
+}
+
+fn preview(state: &State, runbook: &Value, environment: &str, tenant: Option<&str>) -> Value {
+    let target = Target { environment, tenant, channel: None };
+    previews::preview(state, str_of(runbook, "ProjectId"), str_of(runbook, "Id"), &target)
+}
+
+fn previews_of(state: &mut State, ask: &Ask, runbook: Arc<Document>) -> Handled {
+    previews::each(ask, |environment, tenant| Ok(preview(state, &runbook, environment, tenant)))
+}
+
+fn run_everywhere(state: &mut State, ask: &Ask, runbook: Arc<Document>) -> Handled {
+    let mut environments = ask.texts("EnvironmentIds");
+    environments.extend(ask.text("EnvironmentId"));
+    let base = deployments::read(state, &ask.body, &ask.user, false)?;
+    let made = environments
+        .into_iter()
+        .map(|environment| {
+            let new = NewExecution { environment, tenant: ask.text("TenantId"), ..base.clone() };
+            run(state, str_of(&runbook, "Id"), ask.text("RunbookSnapshotId").as_deref(), new).map(|i| deployments::render(state, i))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Answer::created(made)
+}
+
+fn create_in_project(state: &mut State, ask: &Ask, project: Arc<Document>) -> Handled {
+    if ask.text("ProjectId").is_none_or(|p| !p.eq_ignore_ascii_case(str_of(&project, "Id"))) {
+        return Err(Refusal::invalid("The ProjectId of the runbook is not that of its project."));
     }
-    Answer::created(json!({ "RunbookRunServerTasks": made }))
+    collection::create(state, ask, RUNBOOKS, |_, _, _| {})
+}
+
+fn create_snapshot(state: &mut State, ask: &Ask) -> Handled {
+    let runbook = ask.need("RunbookId")?;
+    let doc = state.store.of("runbooks").get(&runbook).ok_or_else(|| Refusal::missing(&runbook))?.clone();
+    let name = ask.need("Name")?;
+    let id = snapshot(state, str_of(&doc, "SpaceId"), str_of(&doc, "ProjectId"), str_of(&doc, "Id"), &name, ask.text("Notes"));
+    let packages = ask.field("SelectedPackages");
+    if packages.is_array() {
+        state.store.of_mut("runbookSnapshots").change(&id, |snapshot| snapshot["SelectedPackages"] = packages.clone());
+    }
+    if ask.flag("publish") == Some(true) {
+        state.store.of_mut("runbooks").change(&runbook, |doc| doc["PublishedRunbookSnapshotId"] = json!(id));
+    }
+    Answer::created(state.store.of("runbookSnapshots").document(&id).ok_or_else(|| Refusal::missing(&id))?.shown())
+}
+
+fn runs_of(state: &mut State, ask: &Ask, snapshot: Arc<Document>) -> Handled {
+    let (among, id) = (state.by_project.get(str_of(&snapshot, "ProjectId")).cloned(), str_of(&snapshot, "Id"));
+    let of_it = |x: usize| matches!(&state.executions[x].what, What::Runbook { snapshot, .. } if snapshot.eq_ignore_ascii_case(id));
+    Answer::ok(deployments::list(state, ask, false, among, of_it))
+}
+
+fn run_template(state: &mut State, _: &Ask, snapshot: Arc<Document>) -> Handled {
+    let runbook = state.store.of("runbooks").get(str_of(&snapshot, "RunbookId")).unwrap_or(&Value::Null);
+    let at = format!("/api/{}/runbookSnapshots/{}/runbookRuns/preview", str_of(&snapshot, "SpaceId"), str_of(&snapshot, "Id"));
+    let target = |e: &String| json!({"Id": e, "Name": state.store.name("environments", e), "Links": {"Preview": format!("{at}/{e}")}});
+    let to: Vec<Value> = environments(state, runbook).iter().map(target).collect();
+    Answer::ok(
+        json!({"IsRunbookProcessModified": false, "IsVariableSetModified": false, "IsLibraryVariableSetModified": false, "PromoteTo": to, "TenantPromotions": [], "Links": {}}),
+    )
+}
+
+fn create_run(state: &mut State, ask: &Ask) -> Handled {
+    let runbook = ask.need("RunbookId")?;
+    let doc = state.store.of("runbooks").get(&runbook).ok_or_else(|| Refusal::missing(&runbook))?;
+    let (id, new) = (str_of(doc, "Id").to_owned(), deployments::read_sent(state, &ask.body, str_of(doc, "SpaceId"), &ask.user)?);
+    let index = run(state, &id, ask.text("RunbookSnapshotId").as_deref(), new)?;
+    Answer::created(deployments::render(state, index))
 }

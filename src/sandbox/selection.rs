@@ -3,10 +3,9 @@
 
 use super::{
     answer::{Ask, Refusal, field, str_of, text, texts},
-    build_information, feeds, packages, projects,
+    build_information, builtin_feed, packages, processes,
     state::{Release, State, What},
     versions::{in_range, tag_fits},
-    world::model::StepPlan,
 };
 use serde_json::{Value, json};
 
@@ -29,22 +28,9 @@ impl Slot {
     }
 }
 
-/// The packages of a step of a world, as its action shows them.
-pub(crate) fn references(state: &State, space: &str, action: &str, step: &StepPlan) -> Vec<Value> {
-    let feed = feeds::builtin(state, space);
-    let first = step.package.iter().map(|p| (String::new(), p));
-    first
-        .chain(step.packages.iter().map(|p| (p.get_ref().clone(), p)))
-        .map(|(name, package)| {
-            let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{action}/{name}").as_bytes()).to_string();
-            json!({"Id": id, "Name": name, "PackageId": package.get_ref(), "FeedId": feed, "AcquisitionLocation": "Server", "Version": null, "Properties": {"SelectionMode": "immediate"}})
-        })
-        .collect()
-}
-
 /// What the process with this id needs in this channel.
 fn slots(state: &State, process: &str, channel: Option<&str>) -> Vec<Slot> {
-    let Ok(doc) = projects::process(state, process) else { return Vec::new() };
+    let Ok(doc) = processes::process(state, process) else { return Vec::new() };
     let steps = doc["Steps"].as_array().into_iter().flatten();
     let actions = steps.flat_map(|s| s["Actions"].as_array().into_iter().flatten());
     actions
@@ -212,7 +198,7 @@ pub(crate) fn resolve(state: &State, ask: &Ask, space: &str, project: &str, chan
         let wished = wishes.iter().filter_map(|w| Some((w.fits(slot)?, w))).max_by_key(|(closeness, _)| *closeness);
         let rules = rules(channel, slot);
         let newest = || {
-            (slot.is_resolvable() && slot.feed.eq_ignore_ascii_case(feeds::builtin(state, space))).then_some(())?;
+            (slot.is_resolvable() && slot.feed.eq_ignore_ascii_case(builtin_feed::builtin(&state.store, space))).then_some(())?;
             let keep = |v: &str| tag_fits(&tag, v) && rules.iter().all(|(range, tag)| in_range(range, v) && tag_fits(tag, v));
             packages::versions(state, space, &slot.package).into_iter().find(|p| keep(&p.version)).map(|p| p.version.clone())
         };
@@ -231,7 +217,7 @@ pub(crate) fn resolve(state: &State, ask: &Ask, space: &str, project: &str, chan
 
 /// The step and reference whose package gives releases their version, when the project is set up so.
 pub(crate) fn donor(state: &State, project: &str) -> Option<(String, String)> {
-    let settings = projects::settings(state, project);
+    let settings = processes::settings(state, project);
     let donor = &settings["VersioningStrategy"]["DonorPackage"];
     text(donor, "DeploymentAction").map(|action| (action, text(donor, "PackageReference").unwrap_or_default()))
 }
@@ -254,7 +240,7 @@ pub(crate) fn builds(state: &State, space: &str, project: &str, list: &[Value]) 
 pub(crate) fn missing(state: &State, release: &Release) -> Vec<Value> {
     let none = json!([]);
     let list = release.extra.get("SelectedPackages").unwrap_or(&none);
-    let feed = feeds::builtin(state, &release.space);
+    let feed = builtin_feed::builtin(&state.store, &release.space);
     let mut gone: Vec<Value> = slots(state, &process_of(&release.project), Some(&release.channel))
         .iter()
         .filter(|s| s.feed.eq_ignore_ascii_case(feed))

@@ -4,14 +4,15 @@
 use super::shared_list::Looks;
 use super::{
     access::Access,
+    agenda::Agenda,
     answer::{Ask, str_of},
+    audit::{About, AuditLog, SYSTEM},
     bounds::Weight,
-    collection::{Noun, Store, slug},
-    keys::Key,
+    builtin_feed::Package,
+    keys::KeyRing,
     limits::Buckets,
-    packages::Package,
-    progress::Due,
     shared_list::SharedList,
+    store::{Store, slug},
     world::model::{Plan, StepPlan},
 };
 use axum::body::Bytes;
@@ -19,13 +20,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fmt,
     sync::Arc,
 };
 
 /// Everything.
+#[derive(Default)]
 pub(crate) struct State {
     pub(crate) plan: Arc<Plan>,
     pub(crate) now: Timestamp,
@@ -43,16 +44,13 @@ pub(crate) struct State {
     pub(crate) interruptions: SharedList<Interruption>,
     /// Those of a task.
     pub(crate) interruptions_of: HashMap<usize, Vec<usize>>,
-    pub(crate) events: SharedList<Event>,
-    /// Those that name a document, by its id in lower case. A task knows its own.
-    pub(crate) events_about: HashMap<String, Vec<usize>>,
+    pub(crate) events: AuditLog,
     /// Executions per project, environment and tenant, oldest first; deployments only.
     pub(crate) slots: BTreeMap<(String, String, Option<String>), Vec<usize>>,
     pub(crate) by_release: HashMap<usize, Vec<usize>>,
     pub(crate) by_project: HashMap<String, Vec<usize>>,
     pub(crate) execution_by_id: HashMap<String, usize>,
-    pub(crate) agenda: BTreeMap<(Timestamp, u64), Due>,
-    pub(crate) sequence: u64,
+    pub(crate) agenda: Agenda,
     pub(crate) queue: BTreeSet<QueueKey>,
     pub(crate) running: BTreeSet<usize>,
     pub(crate) held: HashMap<String, usize>,
@@ -81,7 +79,7 @@ pub(crate) struct State {
     pub(crate) history: bool,
     /// What the caller of the request at hand may do.
     pub(crate) access: Access,
-    pub(crate) keys: Vec<Key>,
+    pub(crate) keys: KeyRing,
     pub(crate) buckets: Buckets,
     /// How much clients have made it keep.
     pub(crate) weight: Weight,
@@ -137,12 +135,13 @@ pub(crate) enum What {
 }
 
 /// The states of a task (octopus-api.md §18.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TaskState {
     Canceled,
     Cancelling,
     Executing,
     Failed,
+    #[default]
     Queued,
     Success,
     TimedOut,
@@ -171,7 +170,7 @@ impl TaskState {
 }
 
 /// A server task; its number is its place in the list plus one.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Task {
     pub(crate) space: Option<String>,
     pub(crate) kind: String,
@@ -205,6 +204,16 @@ pub(crate) struct Task {
     pub(crate) notes: Vec<(Timestamp, &'static str, String)>,
     /// Entries of the audit log about it.
     pub(crate) events: Vec<usize>,
+}
+
+impl Task {
+    /// Ends the steps that run: they are cancelled.
+    pub(crate) fn cancel_steps(&mut self, now: Timestamp) {
+        for step in self.steps.iter_mut().filter(|step| step.status == StepStatus::Running) {
+            step.status = StepStatus::Canceled;
+            step.ended = Some(now);
+        }
+    }
 }
 
 /// The place of a task in the queue: moved to top, priority, position, number.
@@ -260,7 +269,7 @@ impl StepStatus {
 }
 
 /// A question to people.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Interruption {
     pub(crate) task: usize,
     pub(crate) step: usize,
@@ -275,25 +284,6 @@ pub(crate) struct Interruption {
     pub(crate) notes: Option<String>,
     pub(crate) space: String,
 }
-
-/// An entry of the audit log; its number is its place in the list plus one.
-pub(crate) struct Event {
-    pub(crate) category: &'static str,
-    pub(crate) user: Cow<'static, str>,
-    pub(crate) occurred: Timestamp,
-    pub(crate) message: String,
-    pub(crate) about: About,
-}
-
-/// What an event is about. There are several for each deployment, so that they are kept small: what a task is about is
-/// looked up when it is asked for.
-pub(crate) enum About {
-    Task(usize),
-    Documents { related: Vec<String>, space: Option<String> },
-}
-
-/// The user that stands for the server itself.
-pub(crate) const SYSTEM: &str = "users-system";
 
 /// A point in time as the server writes it.
 pub(crate) fn stamp(at: Timestamp) -> String {
@@ -344,39 +334,22 @@ impl State {
         ask.space.clone().unwrap_or_else(|| self.default_space().to_owned())
     }
 
-    /// Puts something on the agenda.
-    pub(crate) fn at(&mut self, when: Timestamp, due: Due) {
-        self.sequence += 1;
-        self.agenda.insert((when, self.sequence), due);
-    }
-
     /// Writes to the audit log.
     pub(crate) fn event(&mut self, category: &'static str, user: &str, message: String, related: Vec<String>, space: Option<String>) {
-        self.add_event(category, user, message, About::Documents { related, space });
+        self.events.add(category, user, self.now, message, About::Documents { related, space });
     }
 
     /// Writes about a task to the audit log.
     pub(crate) fn task_event(&mut self, category: &'static str, user: &str, task: usize, message: String) {
-        self.add_event(category, user, message, About::Task(task));
-    }
-
-    fn add_event(&mut self, category: &'static str, user: &str, message: String, about: About) {
-        let user = if user == SYSTEM { Cow::Borrowed(SYSTEM) } else { Cow::Owned(user.to_owned()) };
-        let index = self.events.len();
-        match &about {
-            About::Task(task) => self.tasks[*task].events.push(index),
-            About::Documents { related, .. } => {
-                for id in related {
-                    self.events_about.entry(id.to_lowercase()).or_default().push(index);
-                }
-            }
-        }
-        self.events.push(Event { category, user, occurred: self.now, message, about });
+        let event = self.events.add(category, user, self.now, message, About::Task(task));
+        self.tasks[task].events.push(event);
     }
 
     /// Adds a question to people and makes it the one its task waits for.
-    pub(crate) fn ask(&mut self, interruption: Interruption) -> usize {
-        let (index, task) = (self.interruptions.len(), interruption.task);
+    pub(crate) fn ask(&mut self, question: Interruption) -> usize {
+        let (index, task) = (self.interruptions.len(), question.task);
+        let space = self.tasks[task].space.clone().unwrap_or_default();
+        let interruption = Interruption { created: self.now, pending: true, space, ..question };
         self.tasks[task].interruption = Some(index);
         self.interruptions_of.entry(task).or_default().push(index);
         self.interruptions.push(interruption);
@@ -396,14 +369,6 @@ impl State {
             return Some(of(self.by_project.get(&format!("Projects-{n}"))));
         }
         self.execution_by_id.get(&id.to_lowercase()).map(|x| vec![self.executions[*x].task])
-    }
-
-    /// An audit entry for a changed document.
-    pub(crate) fn modified(&mut self, ask: &Ask, noun: &Noun, doc: &Value) {
-        let name = str_of(doc, "Name");
-        let (id, space) = (str_of(doc, "Id").to_owned(), doc.get("SpaceId").and_then(Value::as_str).map(str::to_owned));
-        let related = [Some(id), super::collection::project_of(doc)].into_iter().flatten().collect();
-        self.event("Modified", &ask.user, format!("{} {name} was changed", noun.item), related, space);
     }
 
     /// The user's name, for `DeployedBy` and events.
@@ -428,7 +393,7 @@ impl State {
     /// How much of its lists and documents was looked at.
     #[cfg(test)]
     pub(crate) fn looks(&self) -> u64 {
-        let lists = [&self.releases.1, &self.executions.1, &self.tasks.1, &self.interruptions.1, &self.events.1];
+        let lists = [&self.releases.1, &self.executions.1, &self.tasks.1, &self.interruptions.1, &self.events.entries.1];
         lists.into_iter().chain(self.store.looks()).map(Looks::count).sum()
     }
 

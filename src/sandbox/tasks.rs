@@ -2,8 +2,10 @@
 
 use super::{
     answer::{Answer, Ask, Handled, Refusal, entries},
-    collection::page,
-    state::{Execution, Numbered, SYSTEM, State, StepRun, Task, TaskState, What, in_words, number, stamp, stamp_or_null},
+    audit::SYSTEM,
+    pages::page,
+    routing::{EMPTY, Endpoint, Of, Whole, get, post},
+    state::{Execution, Numbered, State, StepRun, Task, TaskState, What, in_words, number, stamp, stamp_or_null},
 };
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -96,85 +98,71 @@ fn long_date(at: Timestamp) -> String {
     at.to_zoned_datetime(jiff::tz::TimeZone::UTC).strftime("%A, %-d %B %Y %-I:%M:%S %p +00:00").to_string()
 }
 
-/// `tasks…`
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => return list(state, ask),
-        ("POST", []) => return ad_hoc(state, ask),
-        ("GET", ["tasktypes"]) => {
-            return Answer::ok(json!(
-                ["Deploy", "RunbookRun", "Health", "AdHocScript", "TestEmail"].map(|n| json!({"Id": n, "Name": n, "Links": {}}))
-            ));
-        }
-        ("POST", ["rerun", id]) => {
-            state.task_index(id).filter(|i| state.sees_task(*i)).ok_or_else(|| Refusal::missing(id))?;
-            return Err(Refusal::invalid("This task cannot be re-run."));
-        }
-        _ => {}
-    }
-    let Some((id, rest)) = rest.split_first() else { return Err(Refusal::wrong_verb(&ask.method)) };
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/tasks", "TaskView", &Whole(|state, ask| list(state, ask))),
+    post("S/tasks", "TaskCreate", &Whole(ad_hoc)).partly("every kind takes ten seconds and succeeds"),
+    get("S/tasks/tasktypes", "", &Whole(|_, _| Answer::ok(["Deploy", "RunbookRun", "Health", "AdHocScript", "TestEmail"].map(|n| json!({"Id": n, "Name": n, "Links": {}}))))).public(),
+    post("S/tasks/rerun/{id}", "TaskCreate", &Of(find, |_, _, _| Err(Refusal::invalid("This task cannot be re-run.")))),
+    get("S/tasks/{id}", "TaskView", &Of(find, |state, _, task| Answer::ok(render(state, task)))),
+    get("S/tasks/{id}/status/messages", "TaskView", &Of(find, |_, _, _| Answer::ok([(); 0]))).partly(EMPTY),
+    get("S/tasks/{id}/blockedby", "TaskView", &Of(find, |state, _, task| Answer::ok(json!({ "Tasks": behind(state, task).iter().map(|i| render(state, *i)).collect::<Vec<_>>() })))),
+    get("S/tasks/{id}/queued-behind", "TaskView", &Of(find, |state, ask, task| Answer::ok(page(ask, "Task", &behind(state, task), |i| render(state, *i))))),
+    get("S/tasks/{id}/servertaskapproval", "TaskView", &Of(find, |_, _, _| Answer::ok(json!({ "Resource": null })))).partly("there are no approvals"),
+    post("S/tasks/{id}/cancel", "TaskCancel", &Of(find, cancel)),
+    post("S/tasks/{id}/state", "TaskEdit", &Of(find, change_state)),
+    post("S/tasks/{id}/prioritize", "TaskPrioritize", &Of(find, prioritize)),
+    get("S/servertaskapprovals", "TaskView", &Whole(|_, ask| Answer::ok(page(ask, "Item", &[(); 0], |()| ())))).partly(EMPTY),
+];
+
+pub(crate) fn find(state: &State, ask: &Ask, id: &str) -> Result<usize, Refusal> {
     let here = |i: &usize| (ask.space.is_none() || ask.space == state.tasks[*i].space) && state.sees_task(*i);
-    let index = state.task_index(id).filter(here).ok_or_else(|| Refusal::missing(id))?;
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => Answer::ok(render(state, index)),
-        ("GET", ["details"]) => Answer::ok(super::activity::details(state, ask, index)),
-        ("GET", ["raw"]) => Answer::plain(super::activity::raw(state, index)),
-        ("GET", ["status", "messages"]) => Answer::ok(json!([])),
-        ("GET", ["blockedby"]) => {
-            Answer::ok(json!({ "Tasks": behind(state, index).iter().map(|i| render(state, *i)).collect::<Vec<_>>() }))
-        }
-        ("GET", ["queued-behind"]) => Answer::ok(page(ask, "Task", &behind(state, index), |i| render(state, *i))),
-        ("GET", ["servertaskapproval"]) => Answer::ok(json!({ "Resource": null })),
-        ("POST", ["cancel"]) => {
-            state.demand("TaskCancel", &state.thing_of_task(index))?;
-            if state.tasks[index].state.is_completed() {
-                return Err(Refusal::invalid(format!("The task {id} has already completed and cannot be canceled.")));
-            }
-            state.cancel(index, &ask.user);
-            Answer::ok(render(state, index))
-        }
-        ("POST", ["state"]) => {
-            state.demand("TaskEdit", &state.thing_of_task(index))?;
-            let wanted = ask
-                .text("state")
-                .and_then(|s| TaskState::named(&s))
-                .filter(|s| matches!(s, TaskState::Success | TaskState::Failed | TaskState::Canceled));
-            let Some(wanted) = wanted else {
-                return Err(Refusal::invalid("The state of a task can be changed to Success, Failed or Canceled."));
-            };
-            if !state.tasks[index].state.is_completed() {
-                return Err(Refusal::invalid("Only the state of a completed task can be changed."));
-            }
-            let Some(reason) = ask.text("reason") else { return Err(Refusal::invalid("The Reason field is required.")) };
-            let now = state.now;
-            let t = &mut state.tasks[index];
-            t.state = wanted;
-            t.updated = now;
-            t.error = if wanted == TaskState::Failed { reason.clone() } else { String::new() };
-            let description = t.description.clone();
-            state.task_event(
-                "Modified",
-                &ask.user,
-                index,
-                format!("The state of {description} was changed to {}: {reason}", wanted.name()),
-            );
-            Answer::ok(render(state, index))
-        }
-        ("POST", ["prioritize"]) => {
-            state.demand("TaskPrioritize", &state.thing_of_task(index))?;
-            if state.tasks[index].state != TaskState::Queued {
-                return Err(Refusal::invalid("Only a queued task can be moved to the top."));
-            }
-            state.moved_to_top -= 1;
-            let old = state.tasks[index].key;
-            let new = (state.moved_to_top, old.1, old.2, old.3);
-            state.queue.remove(&old);
-            state.queue.insert(new);
-            state.tasks[index].key = new;
-            Answer::ok(render(state, index))
-        }
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
+    state.task_index(id).filter(here).ok_or_else(|| Refusal::missing(id))
+}
+
+fn cancel(state: &mut State, ask: &Ask, task: usize) -> Handled {
+    state.demand("TaskCancel", &state.thing_of_task(task))?;
+    if state.tasks[task].state.is_completed() {
+        let id = Numbered("ServerTasks-", task);
+        return Err(Refusal::invalid(format!("The task {id} has already completed and cannot be canceled.")));
     }
+    state.cancel(task, &ask.user);
+    Answer::ok(render(state, task))
+}
+
+fn change_state(state: &mut State, ask: &Ask, task: usize) -> Handled {
+    state.demand("TaskEdit", &state.thing_of_task(task))?;
+    let wanted = ask
+        .text("state")
+        .and_then(|s| TaskState::named(&s))
+        .filter(|s| matches!(s, TaskState::Success | TaskState::Failed | TaskState::Canceled))
+        .ok_or_else(|| Refusal::invalid("The state of a task can be changed to Success, Failed or Canceled."))?;
+    if !state.tasks[task].state.is_completed() {
+        return Err(Refusal::invalid("Only the state of a completed task can be changed."));
+    }
+    let reason = ask.need("Reason")?;
+    let now = state.now;
+    let t = &mut state.tasks[task];
+    t.state = wanted;
+    t.updated = now;
+    t.error = if wanted == TaskState::Failed { reason.clone() } else { String::new() };
+    let description = t.description.clone();
+    state.task_event("Modified", &ask.user, task, format!("The state of {description} was changed to {}: {reason}", wanted.name()));
+    Answer::ok(render(state, task))
+}
+
+fn prioritize(state: &mut State, _: &Ask, task: usize) -> Handled {
+    state.demand("TaskPrioritize", &state.thing_of_task(task))?;
+    if state.tasks[task].state != TaskState::Queued {
+        return Err(Refusal::invalid("Only a queued task can be moved to the top."));
+    }
+    state.moved_to_top -= 1;
+    let old = state.tasks[task].key;
+    let new = (state.moved_to_top, old.1, old.2, old.3);
+    state.queue.remove(&old);
+    state.queue.insert(new);
+    state.tasks[task].key = new;
+    Answer::ok(render(state, task))
 }
 
 /// The tasks that must end before this one can start.
@@ -204,19 +192,7 @@ pub(crate) fn behind(state: &State, index: usize) -> Vec<usize> {
 }
 
 fn list(state: &State, ask: &Ask) -> Handled {
-    let time = |name: &str| -> Result<Option<Timestamp>, Refusal> {
-        ask.query(name)
-            .map(|t| t.replace(' ', "+").parse().map_err(|_| Refusal::invalid(format!("The value '{t}' is not valid for {name}."))))
-            .transpose()
-    };
-    let (from_done, to_done, from_queue, to_queue, from_start, to_start) = (
-        time("fromCompletedDate")?,
-        time("toCompletedDate")?,
-        time("fromQueueDate")?,
-        time("toQueueDate")?,
-        time("fromStartDate")?,
-        time("toStartDate")?,
-    );
+    let (done, queued, started) = (ask.between("CompletedDate")?, ask.between("QueueDate")?, ask.between("StartDate")?);
     let states = ask
         .list("states")
         .iter()
@@ -229,9 +205,6 @@ fn list(state: &State, ask: &Ask) -> Handled {
     let (project, environment, tenant, runbook, kind) =
         (ask.query("project"), ask.query("environment"), ask.query("tenant"), ask.query("runbook"), ask.query("name"));
     let words = ask.query("description").or_else(|| ask.query("partialName")).map(str::to_lowercase);
-    let between = |from: Option<Timestamp>, to: Option<Timestamp>, at: Option<Timestamp>| {
-        (from.is_none() && to.is_none()) || at.is_some_and(|at| from.is_none_or(|f| at >= f) && to.is_none_or(|t| at < t))
-    };
     let wanted = |i: usize| {
         let t = &state.tasks[i];
         let space = ask.space.is_none() || t.space == ask.space;
@@ -246,9 +219,9 @@ fn list(state: &State, ask: &Ask) -> Handled {
             && pending.is_none_or(|p| t.interruption.is_some() == p)
             && warned.is_none_or(|w| t.warnings == w)
             && words.as_ref().is_none_or(|w| t.description.to_lowercase().contains(w))
-            && between(from_done, to_done, t.completed)
-            && between(from_queue, to_queue, Some(t.queued))
-            && between(from_start, to_start, t.started)
+            && done.has(t.completed)
+            && queued.has(Some(t.queued))
+            && started.has(t.started)
             && state.sees_task(i)
     };
     let mut counts = [0u64; TaskState::ALL.len()];
@@ -287,43 +260,27 @@ fn list(state: &State, ask: &Ask) -> Handled {
 
 /// `POST tasks`: a task that is not a deployment; it takes ten seconds.
 fn ad_hoc(state: &mut State, ask: &Ask) -> Handled {
-    let kind = ask.text("Name").ok_or_else(|| Refusal::invalid("The Name field is required."))?;
+    let kind = ask.need("Name")?;
     if matches!(kind.as_str(), "Deploy" | "RunbookRun") {
         return Err(Refusal::invalid(format!("Tasks of type '{kind}' cannot be created directly.")));
     }
     let index = state.tasks.len();
     let now = state.now;
     let key = (0, 1, now, index);
-    let step = super::world::model::StepPlan::named(&kind, 10);
+    let plan = Arc::new(vec![super::world::model::StepPlan::named(&kind, 10)]);
     state.tasks.push(Task {
         space: ask.space.clone().or_else(|| ask.text("SpaceId")),
         description: ask.text("Description").unwrap_or_else(|| kind.clone()),
         kind,
         arguments: if ask.field("Arguments").is_object() { ask.field("Arguments").clone() } else { json!({}) },
-        execution: None,
-        project: None,
-        environment: None,
-        tenant: None,
-        runbook: None,
-        state: TaskState::Queued,
         queued: now,
-        expiry: None,
-        started: None,
-        completed: None,
         updated: now,
-        error: String::new(),
-        warnings: false,
-        failing: false,
+        eligible: now,
         tag: format!("ServerTasks-{}", index + 1),
         key,
-        eligible: now,
-        plan: Arc::new(vec![step]),
-        owner: String::new(),
-        steps: vec![StepRun::default()],
-        interruption: None,
-        generation: 0,
-        notes: Vec::new(),
-        events: Vec::new(),
+        steps: vec![StepRun::default(); plan.len()],
+        plan,
+        ..Task::default()
     });
     state.queue.insert(key);
     state.event("TaskQueued", SYSTEM, state.tasks[index].description.clone(), vec![format!("ServerTasks-{}", index + 1)], None);

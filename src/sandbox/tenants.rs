@@ -2,72 +2,74 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Ask, Handled, Refusal, str_of, texts},
-    collection::{self, noun_of},
+    answer::{Answer, Ask, Handled, str_of, texts},
+    collection,
+    nouns::{Noun, named},
+    routing::{EMPTY, Endpoint, Of, Whole, get, post, put},
     state::State,
+    store::Document,
     tags,
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 
-/// `tenants…`; none when the generic handling shall answer.
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Option<Handled> {
-    match (ask.method.as_str(), rest) {
-        ("GET", ["tag-test"]) => {
-            let (ids, tags) = (ask.list("tenantIds"), ask.list("tags"));
-            let mut doc = json!({});
-            for t in state.store.of("tenants").iter().filter(|t| ids.iter().any(|i| i.eq_ignore_ascii_case(str_of(t, "Id")))) {
-                let missing = tags::missing(t, &tags);
-                let reason = if missing.is_empty() {
-                    "The tenant has tags of every set that was asked for.".to_owned()
-                } else {
-                    format!("The tenant has none of the tags {}.", missing.join(", "))
-                };
-                doc[str_of(t, "Id")] = json!({"IsMatched": missing.is_empty(), "Reason": reason, "MissingTags": missing});
-            }
-            Some(Answer::ok(doc))
-        }
-        ("GET", ["variables-missing"]) => Some(Answer::ok(json!([]))),
-        ("GET", ["status"]) => Some(Answer::ok(json!({"Enabled": true, "Links": {}}))),
-        ("GET" | "PUT" | "POST", [id, "variables"]) => Some((|| {
-            let noun = noun_of("tenants").ok_or_else(|| Refusal::missing(id))?;
-            let t = collection::get(state, ask, noun, id)?.clone();
-            let key = format!("tenantvariables-{}", str_of(&t, "Id")).to_lowercase();
-            if ask.method != "GET" {
-                state.written.insert(key.clone(), ask.body.clone());
-            }
-            Answer::ok(variables(state, &t, state.written.get(&key).unwrap_or(&Value::Null)))
-        })()),
-        // No set has templates here, so there is nothing a tenant could have a value for.
-        ("GET", [id, "commonvariables" | "projectvariables"]) => Some((|| {
-            let noun = noun_of("tenants").ok_or_else(|| Refusal::missing(id))?;
-            let mut doc = json!({"TenantId": collection::get(state, ask, noun, id)?["Id"], "Variables": []});
-            if ask.flag("includeMissingVariables") == Some(true) {
-                doc["MissingVariables"] = json!([]);
-            }
-            Answer::ok(doc)
-        })()),
-        _ => None,
+const TENANTS: &Noun = named("tenants");
+
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/tenants/tag-test", "TenantView", &Whole(|state, ask| Answer::ok(tag_test(state, ask)))),
+    get("S/tenants/variables-missing", "TenantView", &Whole(|_, _| Answer::ok([(); 0]))).partly(EMPTY),
+    get("S/tenants/status", "", &Whole(|_, _| Answer::ok(json!({"Enabled": true, "Links": {}})))),
+    get("S/tenants/{id}/variables", "VariableView", &Of(TENANTS, |state, _, tenant| Answer::ok(variables(state, &tenant)))),
+    put("S/tenants/{id}/variables", "VariableEdit", &Of(TENANTS, put_variables)),
+    post("S/tenants/{id}/variables", "VariableEdit", &Of(TENANTS, put_variables)),
+    get("S/tenants/{id}/commonvariables", "VariableView", &Of(TENANTS, no_variables)).partly(EMPTY),
+    get("S/tenants/{id}/projectvariables", "VariableView", &Of(TENANTS, no_variables)).partly(EMPTY),
+    get("S/tenantvariables/all", "VariableView", &Whole(|state, ask| Answer::ok(all_variables(state, ask)))),
+];
+
+fn tag_test(state: &State, ask: &Ask) -> Value {
+    let (ids, tags) = (ask.list("tenantIds"), ask.list("tags"));
+    let mut doc = json!({});
+    for t in state.store.of("tenants").iter().filter(|t| ids.iter().any(|i| i.eq_ignore_ascii_case(str_of(t, "Id")))) {
+        let missing = tags::missing(t, &tags);
+        let reason = if missing.is_empty() {
+            "The tenant has tags of every set that was asked for.".to_owned()
+        } else {
+            format!("The tenant has none of the tags {}.", missing.join(", "))
+        };
+        doc[str_of(t, "Id")] = json!({"IsMatched": missing.is_empty(), "Reason": reason, "MissingTags": missing});
     }
+    doc
 }
 
-/// `tenantvariables/all`
-pub(crate) fn all_variables(state: &State, ask: &Ask) -> Value {
-    let Some(noun) = noun_of("tenants") else { return json!([]) };
+/// Where the values of a tenant are kept.
+fn key_of(tenant: &Value) -> String {
+    format!("tenantvariables-{}", str_of(tenant, "Id")).to_lowercase()
+}
+
+fn put_variables(state: &mut State, ask: &Ask, tenant: Arc<Document>) -> Handled {
+    state.written.insert(key_of(&tenant), ask.body.clone());
+    Answer::ok(variables(state, &tenant))
+}
+
+/// No set has templates here, so there is nothing a tenant could have a value for.
+fn no_variables(_: &mut State, ask: &Ask, tenant: Arc<Document>) -> Handled {
+    let mut doc = json!({"TenantId": tenant["Id"], "Variables": []});
+    if ask.flag("includeMissingVariables") == Some(true) {
+        doc["MissingVariables"] = json!([]);
+    }
+    Answer::ok(doc)
+}
+
+fn all_variables(state: &State, ask: &Ask) -> Vec<Value> {
     let connected = |t: &Value| ask.query("projectId").is_none_or(|p| t["ProjectEnvironments"].get(p).is_some());
-    let found = collection::select(state, noun, ask, connected);
-    Value::Array(
-        found
-            .into_iter()
-            .map(|t| {
-                let key = format!("tenantvariables-{}", str_of(t, "Id")).to_lowercase();
-                variables(state, t, state.written.get(&key).unwrap_or(&Value::Null))
-            })
-            .collect(),
-    )
+    collection::select(state, TENANTS, ask, connected).into_iter().map(|t| variables(state, t)).collect()
 }
 
 /// The variables of a tenant: one group for each project it is connected to, with what was written for it.
-fn variables(state: &State, tenant: &Value, written: &Value) -> Value {
+fn variables(state: &State, tenant: &Value) -> Value {
+    let written = state.written.get(&key_of(tenant)).unwrap_or(&Value::Null);
     let (id, space) = (str_of(tenant, "Id"), str_of(tenant, "SpaceId"));
     let mut projects = json!({});
     let seen = |project: &str| state.allows("ProjectView|VariableView", &Thing { space: Some(space), ..Thing::project(project) });

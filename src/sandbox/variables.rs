@@ -5,6 +5,9 @@ pub(crate) mod system;
 use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
+    nouns::PROJECTS,
+    releases,
+    routing::{By, Endpoint, NOW, Of, Whole, get, put},
     state::{State, Task},
     world::model::VariablePlan,
 };
@@ -52,7 +55,7 @@ pub(crate) fn document(id: &str, owner: &str, space: &str, list: Vec<Value>) -> 
 }
 
 /// The variable set with this id, stored or made up; sensitive values are not shown.
-pub(crate) fn get(state: &State, id: &str) -> Result<Value, Refusal> {
+pub(crate) fn get_set(state: &State, id: &str) -> Result<Value, Refusal> {
     let mut doc = raw(state, id)?;
     if !may(state, &doc, "VariableView", "LibraryVariableSetView|VariableView") {
         return Err(Refusal::missing(id));
@@ -253,7 +256,7 @@ fn slips_through(state: &State, id: &str, sent: Option<u64>) -> bool {
 }
 
 /// `PUT variables/{id}` (octopus-api.md §8.2).
-pub(crate) fn put(state: &mut State, ask: &Ask, id: &str) -> Handled {
+pub(crate) fn put_set(state: &mut State, ask: &Ask, id: &str) -> Handled {
     if id.to_lowercase().contains("-s-") {
         return Err(Refusal::invalid("A snapshot of variables cannot be changed."));
     }
@@ -291,38 +294,50 @@ pub(crate) fn put(state: &mut State, ask: &Ask, id: &str) -> Handled {
         Some(space),
     );
     state.written.insert(id.to_lowercase(), new);
-    let mut answer = get(state, id)?;
+    let mut answer = get_set(state, id)?;
     answer["ScopeValues"] = Value::Null;
     Answer::ok(answer)
 }
 
-/// `variables…`
-pub(crate) fn route(state: &mut State, ask: &Ask, rest: &[&str]) -> Handled {
-    match (ask.method.as_str(), rest) {
-        ("GET", []) => {
-            let found: Vec<Value> = ask.ids().iter().filter_map(|id| get(state, id).ok()).collect();
-            Answer::ok(super::collection::page(ask, "VariableSet", &found, Clone::clone))
-        }
-        ("GET", ["all"]) => Answer::ok(Value::Array(ask.ids().iter().filter_map(|id| get(state, id).ok()).collect())),
-        ("GET", ["names"]) => {
-            let project = ask.query("project").unwrap_or_default();
-            let names: Vec<Value> = of_project(state, project).iter().map(|v| v["Name"].clone()).collect();
-            Answer::ok(json!(names))
-        }
-        ("GET", ["preview"]) => {
-            let project = ask.query("project").unwrap_or_default();
-            let list: Vec<Value> = of_project(state, project)
-                .iter()
-                .filter(|v| {
-                    let scope = texts(&v["Scope"]["Environment"]);
-                    scope.is_empty() || ask.query("environment").is_none_or(|e| scope.iter().any(|s| s.eq_ignore_ascii_case(e)))
-                })
-                .map(|v| json!({"Name": v["Name"], "Value": if v["IsSensitive"] == true { Value::Null } else { v["Value"].clone() }, "Scope": v["Scope"], "Source": {"VariableSetName": "", "IsLibrary": false}, "IsSensitive": v["IsSensitive"]}))
-                .collect();
-            Answer::ok(json!({ "Variables": list, "Links": {} }))
-        }
-        ("GET", [id]) => Answer::ok(get(state, id)?),
-        ("PUT", [id]) => put(state, ask, id),
-        _ => Err(Refusal::not_simulated(&ask.method, &ask.path)),
-    }
+const EITHER: &str = "VariableView|LibraryVariableSetView";
+
+#[rustfmt::skip]
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    get("S/variables", EITHER, &Whole(|state, ask| Answer::ok(super::pages::page(ask, "VariableSet", &named(state, ask), Clone::clone)))),
+    get("S/variables/all", EITHER, &Whole(|state, ask| Answer::ok(named(state, ask)))),
+    get("S/variables/names", "VariableView", &Whole(|state, ask| {
+        Answer::ok(of_project(state, ask.query("project").unwrap_or_default()).iter().map(|v| v["Name"].clone()).collect::<Vec<_>>())
+    })).partly("without the built-in names"),
+    get("S/variables/preview", "VariableView", &Whole(|state, ask| preview(state, ask))).partly("by environment only"),
+    get("S/releases/{id}/variables", "VariableView", &Of(releases::find, of_release)).partly(NOW),
+    get("S/projects/{id}/variables", "VariableView", &Of(PROJECTS, |state, _, project| Answer::ok(get_set(state, &set_of(&project))?))),
+    put("S/projects/{id}/variables", "VariableEdit", &Of(PROJECTS, |state, ask, project| put_set(state, ask, &set_of(&project)))),
+    get("S/variables/{id}", EITHER, &By(|state, _, [id]| Answer::ok(get_set(state, id)?))),
+    put("S/variables/{id}", "VariableEdit|LibraryVariableSetEdit", &By(|state, ask, [id]| put_set(state, ask, id))),
+];
+
+fn set_of(project: &Value) -> String {
+    format!("variableset-{}", str_of(project, "Id"))
+}
+
+fn of_release(state: &mut State, _: &Ask, index: usize) -> Handled {
+    let project = state.release(index).map(|r| r.project.clone()).unwrap_or_default();
+    Answer::ok(get_set(state, &format!("variableset-{project}"))?)
+}
+
+/// The sets that `ids` names.
+fn named(state: &State, ask: &Ask) -> Vec<Value> {
+    ask.ids().iter().filter_map(|id| get_set(state, id).ok()).collect()
+}
+
+fn preview(state: &State, ask: &Ask) -> Handled {
+    let list: Vec<Value> = of_project(state, ask.query("project").unwrap_or_default())
+        .iter()
+        .filter(|v| {
+            let scope = texts(&v["Scope"]["Environment"]);
+            scope.is_empty() || ask.query("environment").is_none_or(|e| scope.iter().any(|s| s.eq_ignore_ascii_case(e)))
+        })
+        .map(|v| json!({"Name": v["Name"], "Value": if v["IsSensitive"] == true { Value::Null } else { v["Value"].clone() }, "Scope": v["Scope"], "Source": {"VariableSetName": "", "IsLibrary": false}, "IsSensitive": v["IsSensitive"]}))
+        .collect();
+    Answer::ok(json!({ "Variables": list, "Links": {} }))
 }

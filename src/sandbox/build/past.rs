@@ -3,9 +3,10 @@
 use crate::{
     clock::later,
     sandbox::{
+        audit::SYSTEM,
         deployments::{self, NewExecution},
         lifecycle, releases,
-        state::{SYSTEM, State, StepStatus, TaskState},
+        state::{State, StepStatus, TaskState},
     },
 };
 use jiff::{SignedDuration, Timestamp};

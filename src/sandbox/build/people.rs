@@ -6,10 +6,10 @@
 use super::{Builder, USER};
 use crate::sandbox::{
     access::{ADMINISTRATORS, EVERYONE},
-    collection::{Store, slug},
     keys::NewKey,
     permissions::{ADMINISTRATOR, PERMISSIONS, Permission, ROLES, Role, is_system},
     state::{State, stamp},
+    store::{Store, slug},
     world::{
         model::Ref,
         people::{RolePlan, UserPlan},
@@ -32,24 +32,19 @@ impl Builder<'_> {
         debug_assert_eq!(id, USER);
         let key =
             NewKey { user: USER, secret: Some(own_key), purpose: "the world's key", expires: None, read_only: false, is_token: false };
-        state.add_key(&key);
+        state.keys.add(&key, state.now);
         for u in &plan.users {
             let name = u.name.get_ref();
             let display = u.display.as_ref().unwrap_or(name);
             let id = self.add(&mut state.store, "users", "Users-", "", name, user(name, display, Some(u)));
             if let Some(key) = &u.key {
-                state.add_key(&NewKey { user: &id, secret: Some(key), purpose: "", expires: None, read_only: false, is_token: false });
+                let key = NewKey { user: &id, secret: Some(key), purpose: "", expires: None, read_only: false, is_token: false };
+                state.keys.add(&key, state.now);
             }
             for k in &u.keys {
                 let expires = k.expires.map(|e| e.0);
-                state.add_key(&NewKey {
-                    user: &id,
-                    secret: Some(&k.key),
-                    purpose: &k.purpose,
-                    expires,
-                    read_only: k.read_only,
-                    is_token: false,
-                });
+                let key = NewKey { user: &id, secret: Some(&k.key), purpose: &k.purpose, expires, read_only: k.read_only, is_token: false };
+                state.keys.add(&key, state.now);
             }
         }
         let mut administrators = vec![USER.to_owned()];
@@ -79,7 +74,7 @@ impl Builder<'_> {
     pub(super) fn roles(&mut self, store: &mut Store) {
         let plan = self.plan;
         for Role(name, system, space) in ROLES {
-            user_role(store, name, "", system, space, false);
+            user_role(store, name, "", system, &space.concat(), false);
         }
         for role in &plan.roles {
             let (system, space) = split(&role.permissions);

@@ -22,8 +22,8 @@ pub(crate) use shells::found as shells_found;
 
 use super::{
     answer::str_of,
+    artifacts,
     http::Shared,
-    server::add_artifact,
     state::{State, TaskState},
 };
 use crate::platform::files;
@@ -135,6 +135,6 @@ fn ended(shared: &Arc<Shared>, job: &Job, error: Option<String>) {
 fn keep_artifact(state: &mut State, job: &Job, name: &str, bytes: Vec<u8>) {
     let source = json!(state.tasks[job.task].plan[job.step].name);
     let correlation = json!(format!("ServerTasks-{}_SANDBOX/{}", job.task + 1, job.step));
-    let kept = add_artifact(state, job.task, name, &source, &correlation);
+    let kept = artifacts::add(state, job.task, name, &source, &correlation);
     state.blobs.insert(str_of(&kept, "Id").to_lowercase(), ("application/octet-stream".to_owned(), bytes.into()));
 }

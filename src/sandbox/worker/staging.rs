@@ -2,7 +2,7 @@
 //! does: extracted without executable bits or links, or copied as a file.
 
 use super::variables::Set;
-use crate::sandbox::{bounds, feeds, packages, selection::taken, state::State, world::run::Reference};
+use crate::sandbox::{bounds, builtin_feed, packages, selection::taken, state::State, world::run::Reference};
 use axum::body::Bytes;
 use std::{
     fs,
@@ -41,7 +41,7 @@ fn one(state: &State, execution: Option<usize>, step: &str, reference: &Referenc
     if !reference.is_acquired {
         return Ok(Package { reference: reference.clone(), version, hash: String::new(), file: None });
     }
-    if !feeds::builtin(state, &space).eq_ignore_ascii_case(feed) {
+    if !builtin_feed::builtin(&state.store, &space).eq_ignore_ascii_case(feed) {
         let name = state.store.name("feeds", feed);
         return Err(format!(
             "The package {id} {version} could not be downloaded from the feed '{name}': the sandbox has the built-in repository only."

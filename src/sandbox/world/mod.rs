@@ -1,5 +1,20 @@
 //! A world: everything that is true on a simulated server when it starts, read from TOML and checked.
 
+/// What a world file may say of something: its keys, before the semicolon those that must be there (or say what stands for them). No other key may stand.
+macro_rules! plans {
+    ($($(#[$about:meta])* struct $name:ident { $($(#[$m:meta])* $must:ident: $type:ty),* $(,)?; $($(#[$o:meta])* $may:ident: $other:ty),* $(,)? })*) => {
+        $(
+            $(#[$about])*
+            #[derive(Clone, Debug, serde::Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub(crate) struct $name {
+                $($(#[$m])* pub(crate) $must: $type,)*
+                $($(#[$o])* #[serde(default)] pub(crate) $may: $other,)*
+            }
+        )*
+    };
+}
+
 mod builtin;
 pub(crate) mod model;
 pub(crate) mod people;

@@ -25,7 +25,7 @@ impl<'de> Deserialize<'de> for Span {
 }
 
 /// A point in time, written as `"2026-03-02T08:00:00Z"`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moment(pub(crate) Timestamp);
 
 impl<'de> Deserialize<'de> for Moment {
@@ -38,80 +38,63 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
-/// The whole file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Plan {
-    /// None: the one that everybody knows, or one that is made up where it must be secret.
-    pub(crate) key: Option<String>,
-    #[serde(default = "default_start")]
-    pub(crate) start: Moment,
-    pub(crate) zone: Option<Ref>,
-    #[serde(default = "default_version")]
-    pub(crate) version: String,
-    #[serde(default)]
-    pub(crate) base_path: String,
-    #[serde(default = "default_cap")]
-    pub(crate) task_cap: u32,
-    /// How long a free server needs to notice a new task.
-    #[serde(default = "one_second")]
-    pub(crate) pick_up: Span,
-    /// How long a running task needs to stop once it is cancelled.
-    #[serde(default = "three_seconds")]
-    pub(crate) cancel_takes: Span,
-    /// How long a save of variables lets another one with the same version through: a check that is not atomic.
-    pub(crate) racy_variables: Option<Span>,
-    /// For how long a revoked API key still works.
-    pub(crate) key_cache: Option<Span>,
-    /// How far the `Date` of answers is ahead of the world's clock.
-    pub(crate) date_ahead: Option<Span>,
-    /// How steps with a body are run.
-    #[serde(default)]
-    pub(crate) worker: WorkerPlan,
-    /// Whose tokens are exchanged for access tokens.
-    #[serde(default)]
-    pub(crate) oidc: Vec<OidcPlan>,
-    /// What becomes of the moment by which a deployment must have started.
-    #[serde(default)]
-    pub(crate) start_deadlines: StartDeadlines,
-    #[serde(default = "yes")]
-    pub(crate) smtp: bool,
-    #[serde(default)]
-    pub(crate) context: Context,
-    #[serde(default)]
-    pub(crate) spaces: Vec<SpacePlan>,
-    #[serde(default)]
-    pub(crate) environments: Vec<EnvironmentPlan>,
-    #[serde(default)]
-    pub(crate) lifecycles: Vec<LifecyclePlan>,
-    #[serde(default)]
-    pub(crate) groups: Vec<Named>,
-    #[serde(default)]
-    pub(crate) tag_sets: Vec<TagSetPlan>,
-    #[serde(default)]
-    pub(crate) tenants: Vec<TenantPlan>,
-    #[serde(default)]
-    pub(crate) teams: Vec<TeamPlan>,
-    #[serde(default)]
-    pub(crate) users: Vec<UserPlan>,
-    #[serde(default)]
-    pub(crate) roles: Vec<UserRolePlan>,
-    #[serde(default)]
-    pub(crate) rate_limits: Vec<RateLimitPlan>,
-    #[serde(default)]
-    pub(crate) machines: Vec<MachinePlan>,
-    #[serde(default)]
-    pub(crate) library: Vec<LibraryPlan>,
-    #[serde(default)]
-    pub(crate) packages: Vec<PackagePlan>,
-    #[serde(default)]
-    pub(crate) projects: Vec<ProjectPlan>,
-    #[serde(default)]
-    pub(crate) live: Vec<LivePlan>,
-    #[serde(default)]
-    pub(crate) freezes: Vec<FreezePlan>,
-    #[serde(default)]
-    pub(crate) faults: Vec<FaultPlan>,
+plans! {
+    /// The whole file.
+    #[derive(Default)]
+    struct Plan {
+        /// None: the one that everybody knows, or one that is made up where it must be secret.
+        key: Option<String>,
+        #[serde(default = "default_start")]
+        start: Moment,
+        zone: Option<Ref>,
+        #[serde(default = "default_version")]
+        version: String,
+        #[serde(default)]
+        base_path: String,
+        #[serde(default = "default_cap")]
+        task_cap: u32,
+        /// How long a free server needs to notice a new task.
+        #[serde(default = "one_second")]
+        pick_up: Span,
+        /// How long a running task needs to stop once it is cancelled.
+        #[serde(default = "three_seconds")]
+        cancel_takes: Span,
+        /// How long a save of variables lets another one with the same version through: a check that is not atomic.
+        racy_variables: Option<Span>,
+        /// For how long a revoked API key still works.
+        key_cache: Option<Span>,
+        /// How far the `Date` of answers is ahead of the world's clock.
+        date_ahead: Option<Span>,
+        /// How steps with a body are run.
+        #[serde(default)]
+        worker: WorkerPlan,
+        /// Whose tokens are exchanged for access tokens.
+        #[serde(default)]
+        oidc: Vec<OidcPlan>,
+        /// What becomes of the moment by which a deployment must have started.
+        #[serde(default)]
+        start_deadlines: StartDeadlines,
+        #[serde(default = "yes")]
+        smtp: bool;
+        context: Context,
+        spaces: Vec<SpacePlan>,
+        environments: Vec<EnvironmentPlan>,
+        lifecycles: Vec<LifecyclePlan>,
+        groups: Vec<Named>,
+        tag_sets: Vec<TagSetPlan>,
+        tenants: Vec<TenantPlan>,
+        teams: Vec<TeamPlan>,
+        users: Vec<UserPlan>,
+        roles: Vec<UserRolePlan>,
+        rate_limits: Vec<RateLimitPlan>,
+        machines: Vec<MachinePlan>,
+        library: Vec<LibraryPlan>,
+        packages: Vec<PackagePlan>,
+        projects: Vec<ProjectPlan>,
+        live: Vec<LivePlan>,
+        freezes: Vec<FreezePlan>,
+        faults: Vec<FaultPlan>,
+    }
 }
 
 /// What a server does with `QueueTimeExpiry`.
@@ -149,194 +132,134 @@ fn one_minute() -> Span {
     Span(SignedDuration::from_secs(60))
 }
 
-/// What `ctx` says when nobody says anything else.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Context {
-    pub(crate) environment: Option<Ref>,
-    pub(crate) tenant: Option<Ref>,
-    pub(crate) project: Option<Ref>,
-}
+plans! {
+    /// What `ctx` says when nobody says anything else.
+    #[derive(Default)]
+    struct Context {
+        ;
+        environment: Option<Ref>,
+        tenant: Option<Ref>,
+        project: Option<Ref>,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SpacePlan {
-    pub(crate) name: Ref,
-    #[serde(default)]
-    pub(crate) description: String,
-    #[serde(default)]
-    pub(crate) queue_stopped: bool,
-}
+    struct SpacePlan {
+        name: Ref;
+        description: String,
+        queue_stopped: bool,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Named {
-    pub(crate) name: Ref,
-    pub(crate) space: Option<Ref>,
-    #[serde(default)]
-    pub(crate) description: String,
-}
+    struct Named {
+        name: Ref;
+        space: Option<Ref>,
+        description: String,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EnvironmentPlan {
-    pub(crate) name: Ref,
-    pub(crate) space: Option<Ref>,
-    #[serde(default)]
-    pub(crate) description: String,
-    #[serde(default)]
-    pub(crate) guided_failure: bool,
-}
+    struct EnvironmentPlan {
+        name: Ref;
+        space: Option<Ref>,
+        description: String,
+        guided_failure: bool,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LifecyclePlan {
-    pub(crate) name: Ref,
-    pub(crate) space: Option<Ref>,
-    #[serde(default)]
-    pub(crate) description: String,
-    #[serde(default)]
-    pub(crate) phases: Vec<PhasePlan>,
-}
+    struct LifecyclePlan {
+        name: Ref;
+        space: Option<Ref>,
+        description: String,
+        phases: Vec<PhasePlan>,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PhasePlan {
-    pub(crate) name: String,
-    /// Deployed by hand (Octopus says "optional deployment targets").
-    #[serde(default)]
-    pub(crate) environments: Vec<Ref>,
-    /// Deployed by the server as soon as the phase is reached.
-    #[serde(default)]
-    pub(crate) automatic: Vec<Ref>,
-    #[serde(default)]
-    pub(crate) minimum: u32,
-    #[serde(default)]
-    pub(crate) optional: bool,
-    #[serde(default)]
-    pub(crate) priority: bool,
-}
+    struct PhasePlan {
+        name: String;
+        /// Deployed by hand (Octopus says "optional deployment targets").
+        environments: Vec<Ref>,
+        /// Deployed by the server as soon as the phase is reached.
+        automatic: Vec<Ref>,
+        minimum: u32,
+        optional: bool,
+        priority: bool,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TagSetPlan {
-    pub(crate) name: Ref,
-    pub(crate) space: Option<Ref>,
-    pub(crate) tags: Vec<String>,
-}
+    struct TagSetPlan {
+        name: Ref,
+        space: Option<Ref>,
+        tags: Vec<String>;
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TenantPlan {
-    pub(crate) name: Ref,
-    pub(crate) space: Option<Ref>,
-    #[serde(default)]
-    pub(crate) tags: Vec<Ref>,
-    /// Project → environments it is connected to.
-    #[serde(default)]
-    pub(crate) projects: BTreeMap<String, Vec<Ref>>,
-    #[serde(default)]
-    pub(crate) disabled: bool,
-}
+    struct TenantPlan {
+        name: Ref;
+        space: Option<Ref>,
+        tags: Vec<Ref>,
+        /// Project → environments it is connected to.
+        projects: BTreeMap<String, Vec<Ref>>,
+        disabled: bool,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MachinePlan {
-    pub(crate) name: Ref,
-    pub(crate) space: Option<Ref>,
-    #[serde(default)]
-    pub(crate) environments: Vec<Ref>,
-    #[serde(default)]
-    pub(crate) roles: Vec<String>,
-}
+    struct MachinePlan {
+        name: Ref;
+        space: Option<Ref>,
+        environments: Vec<Ref>,
+        roles: Vec<String>,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LibraryPlan {
-    pub(crate) name: Ref,
-    pub(crate) space: Option<Ref>,
-    #[serde(default)]
-    pub(crate) variables: Vec<VariablePlan>,
-}
+    struct LibraryPlan {
+        name: Ref;
+        space: Option<Ref>,
+        variables: Vec<VariablePlan>,
+    }
 
-/// A package in the built-in feed.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PackagePlan {
-    pub(crate) id: Ref,
-    pub(crate) space: Option<Ref>,
-    /// Oldest first; none: it is known, but nobody has pushed it yet.
-    #[serde(default)]
-    pub(crate) versions: Vec<Ref>,
-}
+    /// A package in the built-in feed.
+    struct PackagePlan {
+        id: Ref;
+        space: Option<Ref>,
+        /// Oldest first; none: it is known, but nobody has pushed it yet.
+        versions: Vec<Ref>,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct VariablePlan {
-    pub(crate) name: String,
-    #[serde(default)]
-    pub(crate) value: String,
-    #[serde(default)]
-    pub(crate) environments: Vec<Ref>,
-    #[serde(default)]
-    pub(crate) sensitive: bool,
-    /// The label of the question asked before a deployment.
-    pub(crate) prompt: Option<String>,
-    #[serde(default)]
-    pub(crate) required: bool,
-}
+    struct VariablePlan {
+        name: String;
+        value: String,
+        environments: Vec<Ref>,
+        sensitive: bool,
+        /// The label of the question asked before a deployment.
+        prompt: Option<String>,
+        required: bool,
+    }
 
-/// An OpenID Connect identity of a service account.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct OidcPlan {
-    /// Its id, which clients name as the audience.
-    pub(crate) audience: String,
-    /// The token that is trusted, as it is sent: nothing is signed here.
-    pub(crate) subject_token: String,
-    /// The service account.
-    pub(crate) user: Ref,
-}
+    /// An OpenID Connect identity of a service account.
+    struct OidcPlan {
+        /// Its id, which clients name as the audience.
+        audience: String,
+        /// The token that is trusted, as it is sent: nothing is signed here.
+        subject_token: String,
+        /// The service account.
+        user: Ref;
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ProjectPlan {
-    /// With `copies`, a run of `#` is replaced by the number, filled up with zeros.
-    pub(crate) name: Ref,
-    pub(crate) copies: Option<u32>,
-    pub(crate) space: Option<Ref>,
-    #[serde(default)]
-    pub(crate) description: String,
-    pub(crate) group: Option<Ref>,
-    pub(crate) lifecycle: Option<Ref>,
-    #[serde(default)]
-    pub(crate) tenanted: Tenanted,
-    #[serde(default)]
-    pub(crate) disabled: bool,
-    pub(crate) guided_failure: Option<bool>,
-    #[serde(default)]
-    pub(crate) cancel_queued: bool,
-    #[serde(default)]
-    pub(crate) cancel_running: bool,
-    pub(crate) concurrency_tag: Option<String>,
-    #[serde(default)]
-    pub(crate) steps: Vec<StepPlan>,
-    #[serde(default)]
-    pub(crate) channels: Vec<ChannelPlan>,
-    #[serde(default)]
-    pub(crate) releases: Vec<ReleasePlan>,
-    /// Environment → version.
-    #[serde(default)]
-    pub(crate) live: BTreeMap<String, Ref>,
-    /// The releases listed before the one that is live were live before it.
-    #[serde(default)]
-    pub(crate) history: bool,
-    #[serde(default)]
-    pub(crate) runbooks: Vec<RunbookPlan>,
-    #[serde(default)]
-    pub(crate) variables: Vec<VariablePlan>,
-    #[serde(default)]
-    pub(crate) library: Vec<Ref>,
+    struct ProjectPlan {
+        /// With `copies`, a run of `#` is replaced by the number, filled up with zeros.
+        name: Ref;
+        copies: Option<u32>,
+        space: Option<Ref>,
+        description: String,
+        group: Option<Ref>,
+        lifecycle: Option<Ref>,
+        tenanted: Tenanted,
+        disabled: bool,
+        guided_failure: Option<bool>,
+        cancel_queued: bool,
+        cancel_running: bool,
+        concurrency_tag: Option<String>,
+        steps: Vec<StepPlan>,
+        channels: Vec<ChannelPlan>,
+        releases: Vec<ReleasePlan>,
+        /// Environment → version.
+        live: BTreeMap<String, Ref>,
+        /// The releases listed before the one that is live were live before it.
+        history: bool,
+        runbooks: Vec<RunbookPlan>,
+        variables: Vec<VariablePlan>,
+        library: Vec<Ref>,
+    }
 }
 
 impl ProjectPlan {
@@ -361,78 +284,60 @@ pub(crate) enum Tenanted {
     Only,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ChannelPlan {
-    pub(crate) name: Ref,
-    #[serde(default)]
-    pub(crate) default: bool,
-    pub(crate) lifecycle: Option<Ref>,
-    #[serde(default)]
-    pub(crate) tenant_tags: Vec<Ref>,
-    /// Versions a release of this channel may have, e.g. `"[1.0,2.0)"`.
-    pub(crate) versions: Option<String>,
-    /// Regular part after the dash: `"^$"` means none.
-    pub(crate) tag: Option<String>,
-}
+plans! {
+    struct ChannelPlan {
+        name: Ref;
+        default: bool,
+        lifecycle: Option<Ref>,
+        tenant_tags: Vec<Ref>,
+        /// Versions a release of this channel may have, e.g. `"[1.0,2.0)"`.
+        versions: Option<String>,
+        /// Regular part after the dash: `"^$"` means none.
+        tag: Option<String>,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ReleasePlan {
-    pub(crate) version: Ref,
-    pub(crate) channel: Option<Ref>,
-    #[serde(default)]
-    pub(crate) notes: String,
-    pub(crate) assembled: Option<Moment>,
-    /// A reason why it must not be promoted.
-    pub(crate) blocked: Option<String>,
-}
+    struct ReleasePlan {
+        version: Ref;
+        channel: Option<Ref>,
+        notes: String,
+        assembled: Option<Moment>,
+        /// A reason why it must not be promoted.
+        blocked: Option<String>,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RunbookPlan {
-    pub(crate) name: Ref,
-    #[serde(default)]
-    pub(crate) description: String,
-    #[serde(default)]
-    pub(crate) steps: Vec<StepPlan>,
-    #[serde(default = "yes")]
-    pub(crate) published: bool,
-    #[serde(default)]
-    pub(crate) environments: Vec<Ref>,
-}
+    struct RunbookPlan {
+        name: Ref,
+        #[serde(default)]
+        description: String,
+        #[serde(default)]
+        steps: Vec<StepPlan>,
+        #[serde(default = "yes")]
+        published: bool;
+        environments: Vec<Ref>,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct StepPlan {
-    pub(crate) name: String,
-    #[serde(default = "one_minute")]
-    pub(crate) takes: Span,
-    #[serde(default)]
-    pub(crate) log: Vec<String>,
-    #[serde(default)]
-    pub(crate) output: BTreeMap<String, String>,
-    #[serde(default)]
-    pub(crate) warns: Option<String>,
-    #[serde(default)]
-    pub(crate) fails: Vec<FailPlan>,
-    pub(crate) manual: Option<ManualPlan>,
-    #[serde(default)]
-    pub(crate) condition: Condition,
-    #[serde(default)]
-    pub(crate) with_previous: bool,
-    #[serde(default)]
-    pub(crate) disabled: bool,
-    /// What it deploys: the id of a package in the built-in feed.
-    pub(crate) package: Option<Ref>,
-    /// Packages it refers to besides, by their ids.
-    #[serde(default)]
-    pub(crate) packages: Vec<Ref>,
-    /// Only in these environments; empty: in all.
-    #[serde(default)]
-    pub(crate) environments: Vec<Ref>,
-    /// What it really does; without this it only takes time.
-    pub(crate) run: Option<RunPlan>,
+    #[derive(Default)]
+    struct StepPlan {
+        name: String,
+        #[serde(default = "one_minute")]
+        takes: Span;
+        log: Vec<String>,
+        output: BTreeMap<String, String>,
+        warns: Option<String>,
+        fails: Vec<FailPlan>,
+        manual: Option<ManualPlan>,
+        condition: Condition,
+        with_previous: bool,
+        disabled: bool,
+        /// What it deploys: the id of a package in the built-in feed.
+        package: Option<Ref>,
+        /// Packages it refers to besides, by their ids.
+        packages: Vec<Ref>,
+        /// Only in these environments; empty: in all.
+        environments: Vec<Ref>,
+        /// What it really does; without this it only takes time.
+        run: Option<RunPlan>,
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -444,37 +349,34 @@ pub(crate) enum Condition {
     Always,
 }
 
-/// When a step fails: everything that is said must be true.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FailPlan {
-    /// Version; `*` stands for anything.
-    pub(crate) release: Option<String>,
-    pub(crate) environment: Option<Ref>,
-    pub(crate) tenant: Option<Ref>,
-    /// The n-th time this step runs since the world's start.
-    pub(crate) nth: Option<u32>,
-    pub(crate) error: Option<String>,
-    #[serde(default)]
-    pub(crate) log: Vec<String>,
-    /// Fails after this long, not at the end.
-    pub(crate) after: Option<Span>,
-}
+plans! {
+    /// When a step fails: everything that is said must be true.
+    struct FailPlan {
+        ;
+        /// Version; `*` stands for anything.
+        release: Option<String>,
+        environment: Option<Ref>,
+        tenant: Option<Ref>,
+        /// The n-th time this step runs since the world's start.
+        nth: Option<u32>,
+        error: Option<String>,
+        log: Vec<String>,
+        /// Fails after this long, not at the end.
+        after: Option<Span>,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ManualPlan {
-    pub(crate) instructions: String,
-    #[serde(default)]
-    pub(crate) teams: Vec<Ref>,
-    /// `"Proceed"` or `"Abort"`, given by somebody after `answer_after`.
-    pub(crate) answer: Option<Answer>,
-    #[serde(default = "one_minute")]
-    pub(crate) answer_after: Span,
-    pub(crate) answer_by: Option<Ref>,
-    /// Keep other deployments out while waiting.
-    #[serde(default)]
-    pub(crate) block: bool,
+    struct ManualPlan {
+        instructions: String,
+        #[serde(default)]
+        teams: Vec<Ref>,
+        /// `"Proceed"` or `"Abort"`, given by somebody after `answer_after`.
+        answer: Option<Answer>,
+        #[serde(default = "one_minute")]
+        answer_after: Span;
+        answer_by: Option<Ref>,
+        /// Keep other deployments out while waiting.
+        block: bool,
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -483,57 +385,49 @@ pub(crate) enum Answer {
     Abort,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LivePlan {
-    pub(crate) project: Ref,
-    pub(crate) release: Ref,
-    pub(crate) environment: Ref,
-    #[serde(default)]
-    pub(crate) tenants: Vec<Ref>,
-}
+plans! {
+    struct LivePlan {
+        project: Ref,
+        release: Ref,
+        environment: Ref;
+        tenants: Vec<Ref>,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FreezePlan {
-    pub(crate) name: String,
-    /// Since the world's start.
-    pub(crate) from: Span,
-    #[serde(rename = "for")]
-    pub(crate) length: Span,
-    #[serde(default)]
-    pub(crate) projects: Vec<Ref>,
-    #[serde(default)]
-    pub(crate) environments: Vec<Ref>,
-}
+    struct FreezePlan {
+        name: String,
+        /// Since the world's start.
+        from: Span,
+        #[serde(rename = "for")]
+        length: Span;
+        projects: Vec<Ref>,
+        environments: Vec<Ref>,
+    }
 
-/// Something that goes wrong on the way between client and server.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FaultPlan {
-    /// `"POST */deployments"`; the method may be left out; `*` stands for anything.
-    #[serde(default = "anything", rename = "match")]
-    pub(crate) matches: String,
-    /// The n-th matching request (from 1).
-    pub(crate) nth: Option<u64>,
-    /// How many matching requests from there.
-    pub(crate) times: Option<u64>,
-    /// Since the world's start.
-    pub(crate) from: Option<Span>,
-    #[serde(rename = "for")]
-    pub(crate) length: Option<Span>,
-    pub(crate) action: FaultAction,
-    /// Seconds for the `Retry-After` header.
-    pub(crate) retry_after: Option<u64>,
-    /// For `delay` and `late`.
-    pub(crate) by: Option<Span>,
-    /// For `redirect`.
-    pub(crate) url: Option<String>,
-    /// For `huge`, in megabytes.
-    pub(crate) size: Option<u64>,
-    /// For `restart`: running tasks fail.
-    #[serde(default)]
-    pub(crate) tasks_fail: bool,
+    /// Something that goes wrong on the way between client and server.
+    struct FaultPlan {
+        /// `"POST */deployments"`; the method may be left out; `*` stands for anything.
+        #[serde(default = "anything", rename = "match")]
+        matches: String,
+        /// The n-th matching request (from 1).
+        nth: Option<u64>,
+        /// How many matching requests from there.
+        times: Option<u64>,
+        /// Since the world's start.
+        from: Option<Span>,
+        #[serde(rename = "for")]
+        length: Option<Span>,
+        action: FaultAction;
+        /// Seconds for the `Retry-After` header.
+        retry_after: Option<u64>,
+        /// For `delay` and `late`.
+        by: Option<Span>,
+        /// For `redirect`.
+        url: Option<String>,
+        /// For `huge`, in megabytes.
+        size: Option<u64>,
+        /// For `restart`: running tasks fail.
+        tasks_fail: bool,
+    }
 }
 
 fn anything() -> String {
@@ -573,46 +467,28 @@ pub(crate) enum FaultAction {
 impl TryFrom<String> for FaultAction {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        const NAMES: [&str; 13] = [
-            "status=502",
-            "status_after=502",
-            "reset",
-            "drop_after",
-            "delay",
-            "html",
-            "empty",
-            "truncate",
-            "huge",
-            "redirect",
-            "late",
-            "twice",
-            "restart",
+        const PLAIN: [(&str, FaultAction); 11] = [
+            ("reset", FaultAction::Reset),
+            ("drop_after", FaultAction::DropAfter),
+            ("delay", FaultAction::Delay),
+            ("html", FaultAction::Html),
+            ("empty", FaultAction::Empty),
+            ("truncate", FaultAction::Truncate),
+            ("huge", FaultAction::Huge),
+            ("redirect", FaultAction::Redirect),
+            ("late", FaultAction::Late),
+            ("twice", FaultAction::Twice),
+            ("restart", FaultAction::Restart),
         ];
         let statuses = [("status=", Self::Status as fn(u16) -> Self), ("status_after=", Self::StatusAfter)];
         if let Some((code, action)) = statuses.iter().find_map(|(start, action)| text.strip_prefix(start).zip(Some(action))) {
-            return code
-                .parse()
-                .ok()
-                .filter(|c| (400..600).contains(c))
-                .map(action)
-                .ok_or_else(|| format!("`{code}` is not an error status between 400 and 599"));
+            let code_of_error = code.parse().ok().filter(|c| (400..600).contains(c));
+            return code_of_error.map(action).ok_or_else(|| format!("`{code}` is not an error status between 400 and 599"));
         }
-        Ok(match text.as_str() {
-            "reset" => Self::Reset,
-            "drop_after" => Self::DropAfter,
-            "delay" => Self::Delay,
-            "html" => Self::Html,
-            "empty" => Self::Empty,
-            "truncate" => Self::Truncate,
-            "huge" => Self::Huge,
-            "redirect" => Self::Redirect,
-            "late" => Self::Late,
-            "twice" => Self::Twice,
-            "restart" => Self::Restart,
-            other => {
-                let known = NAMES.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-                return Err(format!("unknown variant `{other}`, expected one of {known}"));
-            }
+        PLAIN.iter().find(|(name, _)| *name == text).map(|(_, action)| *action).ok_or_else(|| {
+            let known = ["status=502", "status_after=502"].into_iter().chain(PLAIN.map(|(name, _)| name));
+            let known: Vec<String> = known.map(|name| format!("`{name}`")).collect();
+            format!("unknown variant `{text}`, expected one of {}", known.join(", "))
         })
     }
 }
@@ -620,21 +496,6 @@ impl TryFrom<String> for FaultAction {
 impl StepPlan {
     /// A step that only takes time.
     pub(crate) fn named(name: &str, seconds: i64) -> Self {
-        Self {
-            name: name.to_owned(),
-            takes: Span(SignedDuration::from_secs(seconds)),
-            log: Vec::new(),
-            output: BTreeMap::new(),
-            warns: None,
-            fails: Vec::new(),
-            manual: None,
-            condition: Condition::Success,
-            with_previous: false,
-            disabled: false,
-            package: None,
-            packages: Vec::new(),
-            environments: Vec::new(),
-            run: None,
-        }
+        Self { name: name.to_owned(), takes: Span(SignedDuration::from_secs(seconds)), ..Self::default() }
     }
 }

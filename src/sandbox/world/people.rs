@@ -4,83 +4,61 @@ use super::model::{Moment, Ref};
 use serde::Deserialize;
 use std::num::NonZeroU32;
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TeamPlan {
-    pub(crate) name: Ref,
-    pub(crate) space: Option<Ref>,
-    #[serde(default)]
-    pub(crate) members: Vec<Ref>,
-    #[serde(default)]
-    pub(crate) roles: Vec<RolePlan>,
-}
+plans! {
+    struct TeamPlan {
+        name: Ref;
+        space: Option<Ref>,
+        members: Vec<Ref>,
+        roles: Vec<RolePlan>,
+    }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct UserPlan {
-    pub(crate) name: Ref,
-    pub(crate) display: Option<String>,
-    pub(crate) email: Option<String>,
-    pub(crate) key: Option<String>,
-    #[serde(default)]
-    pub(crate) keys: Vec<KeyPlan>,
-    #[serde(default)]
-    pub(crate) service: bool,
-    #[serde(default)]
-    pub(crate) disabled: bool,
-    /// Exactly these, in every space.
-    pub(crate) permissions: Option<Vec<Ref>>,
-    #[serde(default)]
-    pub(crate) roles: Vec<RolePlan>,
-}
+    struct UserPlan {
+        name: Ref;
+        display: Option<String>,
+        email: Option<String>,
+        key: Option<String>,
+        keys: Vec<KeyPlan>,
+        service: bool,
+        disabled: bool,
+        /// Exactly these, in every space.
+        permissions: Option<Vec<Ref>>,
+        roles: Vec<RolePlan>,
+    }
 
-/// A key of a user.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct KeyPlan {
-    pub(crate) key: String,
-    #[serde(default)]
-    pub(crate) purpose: String,
-    pub(crate) expires: Option<Moment>,
-    #[serde(default)]
-    pub(crate) read_only: bool,
-}
+    /// A key of a user.
+    struct KeyPlan {
+        key: String;
+        purpose: String,
+        expires: Option<Moment>,
+        read_only: bool,
+    }
 
-/// A user role given to a team or a user, and what it is restricted to.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RolePlan {
-    pub(crate) role: Ref,
-    pub(crate) space: Option<Ref>,
-    #[serde(default)]
-    pub(crate) projects: Vec<Ref>,
-    #[serde(default)]
-    pub(crate) groups: Vec<Ref>,
-    #[serde(default)]
-    pub(crate) environments: Vec<Ref>,
-    #[serde(default)]
-    pub(crate) tenants: Vec<Ref>,
-}
+    /// A user role given to a team or a user, and what it is restricted to.
+    struct RolePlan {
+        role: Ref;
+        space: Option<Ref>,
+        projects: Vec<Ref>,
+        groups: Vec<Ref>,
+        environments: Vec<Ref>,
+        tenants: Vec<Ref>,
+    }
 
-/// A user role of this world's own.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct UserRolePlan {
-    pub(crate) name: Ref,
-    #[serde(default)]
-    pub(crate) description: String,
-    pub(crate) permissions: Vec<Ref>,
-}
+    /// A user role of this world's own.
+    struct UserRolePlan {
+        name: Ref,
+        #[serde(default)]
+        description: String,
+        permissions: Vec<Ref>;
+    }
 
-/// A rate limiting policy (octopus-api.md §7.3).
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RateLimitPlan {
-    #[serde(default)]
-    pub(crate) scope: RateScope,
-    pub(crate) per_minute: NonZeroU32,
-    /// How many requests may come at once; as many as in a minute when nothing is said.
-    pub(crate) burst: Option<NonZeroU32>,
+    /// A rate limiting policy (octopus-api.md §7.3).
+    struct RateLimitPlan {
+        #[serde(default)]
+        scope: RateScope,
+        per_minute: NonZeroU32;
+        /// How many requests may come at once; as many as in a minute when nothing is said.
+        burst: Option<NonZeroU32>,
+    }
 }
 
 /// Whom a policy is for, in the server's words.
