@@ -310,7 +310,7 @@ pub fn timestamp(text: &str) -> Option<Timestamp> {
 macro_rules! kept {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty = $member:literal,)* }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, Debug, Default, PartialEq)]
         pub struct $name {
             $($(#[$field_meta])* pub $field: $type,)*
             /// The whole JSON, for what is not typed and for writing back.
@@ -360,7 +360,7 @@ macro_rules! document {
 macro_rules! part {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty = $member:literal,)* }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, Debug, Default, PartialEq)]
         pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
 
         impl $name {
@@ -431,7 +431,13 @@ macro_rules! words {
                 if let Self::Other(word) = self { word.capacity() } else { 0 }
             }
             fn absent() -> Option<Self> {
-                Some(Self::Other(String::new()))
+                Some(Self::default())
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::Other(String::new())
             }
         }
     };

@@ -73,7 +73,7 @@ impl Task {
 }
 
 /// The release that is deployed, with the settings that only deployments have (octopus-api.md §15).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ReleaseToDeploy {
     /// The project of the release: where to look when an answer is lost.
     pub project: ProjectId,
@@ -99,16 +99,7 @@ pub type NewDeployment = NewExecution<ReleaseToDeploy>;
 impl NewDeployment {
     /// A deployment with what it must have.
     pub fn new(project: &ProjectId, release: &ReleaseId, environment: &EnvironmentId) -> Self {
-        let subject = ReleaseToDeploy {
-            project: project.clone(),
-            release: release.clone(),
-            force_package_redeployment: false,
-            specific_target_tags: Vec::new(),
-            excluded_target_tags: Vec::new(),
-            debug_mode: None,
-            change_request_settings: None,
-            freeze_override: None,
-        };
+        let subject = ReleaseToDeploy { project: project.clone(), release: release.clone(), ..ReleaseToDeploy::default() };
         Self::of(subject, environment)
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// A deployment or a runbook run to be created; `S` says of what (octopus-api.md §15, §17).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewExecution<S> {
     /// What is deployed or run, with the settings that only this kind of execution has.
     pub subject: S,
@@ -45,7 +45,7 @@ pub struct NewExecution<S> {
 }
 
 /// What an execution is of.
-pub trait Subject: Sync {
+pub trait Subject: Default + Sync {
     /// The document that the server makes.
     type Made: Document;
     /// The collection of such documents: `deployments`.
@@ -87,23 +87,7 @@ pub(super) fn given(mut members: Value) -> Value {
 
 impl<S: Subject> NewExecution<S> {
     pub(super) fn of(subject: S, environment: &EnvironmentId) -> Self {
-        Self {
-            subject,
-            environment: environment.clone(),
-            tenant: None,
-            comments: String::new(),
-            use_guided_failure: None,
-            force_package_download: false,
-            skip_actions: Vec::new(),
-            specific_machines: Vec::new(),
-            excluded_machines: Vec::new(),
-            form_values: BTreeMap::new(),
-            queue_time: None,
-            queue_time_expiry: None,
-            queue_expiry: LIFE,
-            priority: None,
-            doubt_patience: DOUBT_PATIENCE,
-        }
+        Self { subject, environment: environment.clone(), queue_expiry: LIFE, doubt_patience: DOUBT_PATIENCE, ..Self::default() }
     }
 
     fn body(&self) -> Value {

@@ -10,7 +10,7 @@ use std::{cmp::Ordering, fmt, hash::Hasher, sync::Arc};
 macro_rules! ids {
     ($($name:ident $prefix:literal $noun:literal;)*) => {$(
         #[doc = concat!("The id of ", $noun, ", e.g. `", $prefix, "-1`. Compared without regard to case (octopus-api.md §1).")]
-        #[derive(Clone)]
+        #[derive(Clone, Default)]
         pub struct $name(Arc<str>);
 
         impl $name {

@@ -6,11 +6,10 @@ use super::encode::editable;
 use super::id::{ChannelId, DefectId, ProjectId, ReleaseId};
 use super::meant::same_word;
 use super::projects::Project;
-use super::repeated::is_doubt;
+use super::repeatable_writes::is_doubt;
 use super::spaces::SpaceClient;
 use super::version::{Version, VersionRange};
 use crate::error::{Error, Kind, Result, suggestion};
-use crate::json::JsonText;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::{
@@ -67,7 +66,7 @@ editable! {
 impl SelectedPackage {
     /// A version for the package of an action that has only one.
     pub fn new(action_name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { action_name: action_name.into(), package_reference_name: String::new(), version: version.into(), raw: JsonText::default() }
+        Self { action_name: action_name.into(), version: version.into(), ..Self::default() }
     }
 }
 
@@ -84,7 +83,7 @@ document! {
 }
 
 /// A release to be created.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewRelease {
     /// The project.
     pub project: ProjectId,
@@ -107,16 +106,7 @@ pub struct NewRelease {
 impl NewRelease {
     /// A release with what it must have.
     pub fn new(project: &ProjectId, version: impl Into<String>) -> Self {
-        Self {
-            project: project.clone(),
-            channel: None,
-            version: version.into(),
-            release_notes: None,
-            packages: Vec::new(),
-            ignore_channel_rules: false,
-            git: None,
-            custom_fields: BTreeMap::new(),
-        }
+        Self { project: project.clone(), version: version.into(), ..Self::default() }
     }
 
     /// Whether a release is what was asked for: what was left to the server may be anything.

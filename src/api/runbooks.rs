@@ -103,7 +103,7 @@ impl Task {
 }
 
 /// The runbook that is run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RunbookToRun {
     /// The runbook.
     pub runbook: RunbookId,

@@ -4,10 +4,10 @@ use super::address::Route;
 use super::by_ids::BATCH;
 use super::decode::{FromJson, Links, document, part, words};
 use super::id::{DeploymentId, EnvironmentId, ProjectId, RunbookId, RunbookRunId, SpaceId, TaskId, TenantId};
-use super::repeated::is_doubt;
+use super::repeatable_writes::is_doubt;
 use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
-use crate::json::{JsonSlice, JsonText};
+use crate::json::JsonSlice;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
@@ -92,22 +92,11 @@ impl Task {
     pub(super) fn queued(id: &TaskId, name: &str, description: &str, arguments: TaskArguments) -> Self {
         Self {
             id: id.clone(),
-            space_id: None,
             name: name.to_owned(),
             description: description.to_owned(),
             state: TaskState::Queued,
-            completed_flag: false,
-            has_pending_interruptions: false,
-            pending_interruption_types: Vec::new(),
-            has_warnings_or_errors: false,
-            queue_time: None,
-            start_time: None,
-            completed_time: None,
-            error_message: String::new(),
             arguments: Some(arguments),
-            project_id: None,
-            links: Links::default(),
-            raw: JsonText::default(),
+            ..Self::default()
         }
     }
 

@@ -17,9 +17,9 @@ pub struct Version {
     pre: Vec<Part>,
 }
 
-/// A number of any length: its digits without leading zeros.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Number(String);
+/// A number of any length: how many digits it has without leading zeros, and these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Number(usize, String);
 
 /// A part of a pre-release; numbers come before words (SemVer 2, §11.4).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,35 +30,20 @@ enum Part {
 
 impl Number {
     fn of(digits: &str) -> Option<Self> {
-        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| Self(digits.trim_start_matches('0').to_owned()))
-    }
-
-    fn zero() -> Self {
-        Self(String::new())
+        let digits =
+            Some(digits).filter(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))?.trim_start_matches('0');
+        Some(Self(digits.len(), digits.to_owned()))
     }
 
     fn next(&self) -> Self {
-        let mut digits: Vec<u8> = self.0.bytes().collect();
-        for digit in digits.iter_mut().rev() {
-            if *digit < b'9' {
-                *digit += 1;
-                return Self(String::from_utf8_lossy(&digits).into_owned());
-            }
-            *digit = b'0';
-        }
-        Self(format!("1{}", String::from_utf8_lossy(&digits)))
-    }
-}
-
-impl PartialOrd for Number {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Number {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.0.len(), &self.0).cmp(&(other.0.len(), &other.0))
+        // All nines at the end become noughts.
+        let kept = self.1.trim_end_matches('9');
+        let noughts = "0".repeat(self.0 - kept.len());
+        let head: String = match kept.as_bytes().split_last() {
+            Some((last, before)) => format!("{}{}", String::from_utf8_lossy(before), char::from(last + 1)),
+            None => "1".to_owned(),
+        };
+        Self(head.len() + noughts.len(), format!("{head}{noughts}"))
     }
 }
 
@@ -96,8 +81,9 @@ impl Version {
         !self.pre.is_empty()
     }
 
-    fn number(&self, index: usize) -> Number {
-        self.numbers.get(index).cloned().unwrap_or_else(Number::zero)
+    fn number(&self, index: usize) -> &Number {
+        static ZERO: Number = Number(0, String::new());
+        self.numbers.get(index).unwrap_or(&ZERO)
     }
 
     fn of_numbers(numbers: Vec<Number>) -> Self {
@@ -107,18 +93,10 @@ impl Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        for index in 0..4 {
-            match self.number(index).cmp(&other.number(index)) {
-                Ordering::Equal => {}
-                unequal => return unequal,
-            }
-        }
-        match (self.pre.is_empty(), other.pre.is_empty()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) => self.pre.cmp(&other.pre),
-        }
+        let numbers = [0, 1, 2, 3].map(|index| self.number(index));
+        // Those without a pre-release come last.
+        let pre = || (self.pre.is_empty(), &self.pre).cmp(&(other.pre.is_empty(), &other.pre));
+        numbers.cmp(&[0, 1, 2, 3].map(|index| other.number(index))).then_with(pre)
     }
 }
 
@@ -323,8 +301,9 @@ fn comparators(text: &str) -> Result<Vec<(Test, Version)>, String> {
             version = words.next().ok_or_else(|| format!("there is no version after `{sign}`"))?;
         }
         match sign {
-            "^" => tests
-                .extend(between(bound(version)?, |v| v.numbers.iter().position(|n| *n != Number::zero()).unwrap_or(v.numbers.len() - 1))),
+            "^" => tests.extend(between(bound(version)?, |v| {
+                v.numbers.iter().position(|n| *n != Number::default()).unwrap_or(v.numbers.len() - 1)
+            })),
             "~" => tests.extend(between(bound(version)?, |v| (v.numbers.len() - 1).min(1))),
             "" if has_wildcard(version) => tests.extend(wildcard(version)?),
             "" if word == "-" || word == "to" => return Err("bounds are written with signs: `>=1.0 <=2.0`".to_owned()),
@@ -349,7 +328,7 @@ fn comparators(text: &str) -> Result<Vec<(Test, Version)>, String> {
 /// At least `low`, and below where the number at `fixed` grows.
 fn between(low: Version, fixed: impl Fn(&Version) -> usize) -> [(Test, Version); 2] {
     let fixed = fixed(&low);
-    let mut numbers: Vec<Number> = (0..=fixed).map(|i| low.number(i)).collect();
+    let mut numbers: Vec<Number> = (0..=fixed).map(|i| low.number(i).clone()).collect();
     numbers[fixed] = numbers[fixed].next();
     [(Test::AtLeast, low), (Test::Less, Version::of_numbers(numbers))]
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     engine::{
         docs::{self, Entry},
-        habits,
+        foreign_syntax,
         library::ParamDoc,
         options::{OptionDoc, Takes, fitting_option, wrong_value},
         text::calls::{Call, Pair},
@@ -116,7 +116,7 @@ impl Sheet<'_, '_> {
         let Some(option) = options.iter().find(|option| option.name == pair.key) else {
             let finding = self.file.finding(&UNKNOWN_OPTION, here, format!("`{}` has no option `{}`", call.name, pair.key));
             let known: Vec<&str> = options.iter().map(|option| option.name).collect();
-            let hint = habits::option(call.name, pair.key, &known).or_else(|| suggestion(pair.key, known.iter().copied()));
+            let hint = foreign_syntax::option(call.name, pair.key, &known).or_else(|| suggestion(pair.key, known.iter().copied()));
             return Some(finding.help(hint.unwrap_or_else(|| format!("`octorhai help {}` lists its options", call.name))));
         };
         let place = format!("option `{}` of `{}`", option.name, call.name);
@@ -174,7 +174,7 @@ impl Sheet<'_, '_> {
         let missing = required.iter().find(|name| pairs.iter().all(|pair| pair.key != **name))?;
         let message = format!("`{}` needs the option `{missing}`", call.name);
         let finding = self.file.finding(&OPTION_MISSING, call.at..call.at + 1, message);
-        Some(finding.help(habits::function("mail").map_or_else(String::new, |line| format!("write {line}"))))
+        Some(finding.help(foreign_syntax::function("mail").map_or_else(String::new, |line| format!("write {line}"))))
     }
 
     /// `retry(3, deploy(...))`: the deployment starts before `retry` does.

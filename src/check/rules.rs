@@ -6,7 +6,7 @@ use crate::{
     engine::{
         self,
         docs::{self, Entry},
-        habits,
+        foreign_syntax,
         scene::Scene,
         text::{
             calls::{Call, calls},
@@ -196,8 +196,9 @@ impl<'f, 'a> Sheet<'f, 'a> {
                     Some(kind) => format!("{} has no function `{}`", with_article(kind), call.name),
                     None => format!("there is no function `{}`", call.name),
                 };
-                let habit =
-                    kind.and_then(|kind| of_each(self.scene, &kind, call.name).or_else(|| habits::method(call.name).map(str::to_owned)));
+                let habit = kind.and_then(|kind| {
+                    of_each(self.scene, &kind, call.name).or_else(|| foreign_syntax::method(call.name).map(str::to_owned))
+                });
                 told.push(self.file.finding(&UNKNOWN_FUNCTION, here, message).help(habit.unwrap_or_else(|| self.instead(call.name))));
             }
         }
@@ -211,14 +212,14 @@ impl<'f, 'a> Sheet<'f, 'a> {
 
     /// What to write instead of a function that does not exist.
     fn instead(&self, name: &str) -> String {
-        if let Some(line) = habits::function(name) {
+        if let Some(line) = foreign_syntax::function(name) {
             return format!("write {line}");
         }
         let known = self.scene.entries.iter().filter(|e| !e.is_type()).map(|e| e.name.rsplit(['.', ':']).next().unwrap_or_default());
         let known = known.chain(self.own.iter().map(|(name, _)| name.as_str())).chain(docs::builtin_names().iter().map(String::as_str));
         match suggestion(name, known.collect::<BTreeSet<_>>()) {
             Some(hint) if hint.starts_with("did") => hint,
-            _ => habits::method(name).map_or_else(|| "`octorhai help` lists the functions".to_owned(), str::to_owned),
+            _ => foreign_syntax::method(name).map_or_else(|| "`octorhai help` lists the functions".to_owned(), str::to_owned),
         }
     }
 
@@ -296,7 +297,7 @@ impl<'f, 'a> Sheet<'f, 'a> {
             let code = text.starts_with('"').then(|| text.split_once("${")).flatten().and_then(|(_, rest)| rest.split_once('}'));
             if let Some((code, _)) = code.filter(|(code, _)| !code.is_empty() && !code.contains('\\')) {
                 let message = format!("`${{{code}}}` is not filled in: this text is in double quotes");
-                told.push(self.file.finding(&TEXT_WITHOUT_VALUES, at..at + 1, message).help(habits::TEXT_WITH_VALUES));
+                told.push(self.file.finding(&TEXT_WITHOUT_VALUES, at..at + 1, message).help(foreign_syntax::TEXT_WITH_VALUES));
             }
         }
         self.found.append(&mut told);

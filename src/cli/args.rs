@@ -4,7 +4,7 @@ use super::{
     check::CheckArgs,
     docs::DocsArgs,
     doctor::DoctorArgs,
-    given::Environment,
+    environment::Environment,
     help::HelpArgs,
     locks::LocksArgs,
     repl::ReplArgs,

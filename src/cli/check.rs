@@ -1,7 +1,7 @@
 //! `octorhai check`: mistakes in scripts, found without running them.
 
 use super::{
-    given::Environment,
+    environment::Environment,
     repl,
     script_file::source,
     shared_args::ServerArgs,

@@ -1,7 +1,7 @@
 //! How subcommands reach the Octopus Server: address, credential and space.
 
 use super::{
-    given::{Environment, certificates, variable},
+    environment::{Environment, certificates, variable},
     keyring::Keyring,
     shared_args::ServerArgs,
     signals,

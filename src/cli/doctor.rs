@@ -2,7 +2,7 @@
 
 use super::{
     connect,
-    given::Environment,
+    environment::Environment,
     shared_args::{Output, ServerArgs},
     signals, store,
     subcommand::{Stage, Subcommand},

@@ -1,7 +1,7 @@
 //! Where a run is journaled, and under which name: options and surroundings become [`Journaling`].
 
 use super::{
-    given::Environment,
+    environment::Environment,
     run_args::RunArgs,
     step::StepIdentity,
     store::{self, NONE},

@@ -7,7 +7,7 @@
 //! A key without an address is for no server that a record or a step names: whoever can write there could name one of their own.
 
 use super::{
-    given::{Environment, read, variable},
+    environment::{Environment, read, variable},
     ui::Ui,
 };
 use crate::{

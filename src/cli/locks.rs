@@ -3,7 +3,7 @@
 use super::{
     columns::{MOST_LETTERS, columns, tame},
     connect,
-    given::{Environment, variable},
+    environment::{Environment, variable},
     run_words::moment,
     shared_args::{Output, ServerArgs},
     signals, store,

@@ -4,14 +4,13 @@
 //! place that writes to stdout and stderr.
 
 mod args;
-mod ask;
 mod check;
 mod columns;
 mod connect;
 mod docs;
 mod doctor;
+mod environment;
 mod failures;
-mod given;
 mod help;
 #[cfg(test)]
 mod hostile;
@@ -21,11 +20,13 @@ mod keyring;
 mod lines;
 mod locks;
 mod log;
+mod missing_parameters;
 mod narrow;
 mod origin;
 mod params;
 mod progress;
 mod reap;
+mod recorded_steps;
 mod repl;
 mod resume;
 mod run;
@@ -37,7 +38,6 @@ mod script_file;
 mod settings;
 mod shared_args;
 mod shipped;
-mod shown;
 mod signals;
 mod step;
 mod step_log;
@@ -63,7 +63,7 @@ use ui::{Loudness, Ui};
 
 /// Parses the arguments, runs the subcommand, and returns its exit code.
 pub fn main() -> ExitCode {
-    let environment: given::Environment = platform::environment::variables();
+    let environment: environment::Environment = platform::environment::variables();
     let arguments: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let colour = environment.get("NO_COLOR").is_none_or(String::is_empty);
     let cli = match args::parse(arguments) {
@@ -89,8 +89,8 @@ pub fn main() -> ExitCode {
 }
 
 /// Makes the secrets of the environment and of the command line known before the first line is written.
-fn learn_secrets(environment: &given::Environment, redactor: &Redactor) {
-    given::learn_secrets(environment, redactor);
+fn learn_secrets(environment: &environment::Environment, redactor: &Redactor) {
+    environment::learn_secrets(environment, redactor);
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     words.filter(|word| word.contains("://")).for_each(|word| redactor.learn_address(&word));
 }

@@ -1,6 +1,6 @@
 //! Where a run begins: what differs between a command line, a record and a step of Octopus. All else is the same run.
 
-use super::{given::Environment, script_file::source, ui::Ui};
+use super::{environment::Environment, script_file::source, ui::Ui};
 use crate::{
     cancel::Cancel,
     engine::{Source, params::ParamDecl},

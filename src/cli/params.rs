@@ -1,7 +1,7 @@
 //! Parameters of a script: from the command line, a file, the environment; checked against what the script declares.
 
 use super::{
-    given::Environment,
+    environment::Environment,
     origin::{Gathered, ParamsFile, Values},
 };
 use crate::{
@@ -265,18 +265,7 @@ mod tests {
     use serde_json::json;
 
     fn declared() -> Vec<ParamDecl> {
-        let of = |name: &str, kind| ParamDecl {
-            name: name.to_owned(),
-            default: None,
-            required: true,
-            kind,
-            label: String::new(),
-            help: String::new(),
-            choices: Vec::new(),
-            secret: false,
-            file: "x.rhai".to_owned(),
-            line: 1,
-        };
+        let of = |name: &str, kind| ParamDecl { name: name.to_owned(), required: true, kind, ..ParamDecl::default() };
         vec![
             ParamDecl {
                 label: "Who gets the mail".into(),

@@ -4,7 +4,7 @@
 use super::{
     columns::{MOST_LETTERS, tame},
     connect,
-    given::Environment,
+    environment::Environment,
     shared_args::{Output, ServerArgs},
     ui::Ui,
 };

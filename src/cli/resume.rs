@@ -1,9 +1,9 @@
 //! `octorhai runs resume`: goes on with runs from what their records say.
 
 use super::{
-    ask,
-    given::{CA_CERT, Environment, variable},
+    environment::{CA_CERT, Environment, variable},
     keyring::{Keyring, NamedServer},
+    missing_parameters,
     origin::{Gathered, Origin, ParamsFile, Values},
     params, run,
     run_args::RunArgs,
@@ -148,7 +148,7 @@ impl Origin for Recorded<'_> {
             return Ok((values, Vec::new()));
         }
         if self.may_ask && somebody_is_there() {
-            ask::ask(ui, &lost, &mut values)?;
+            missing_parameters::ask(ui, &lost, &mut values)?;
             return Ok((values, Vec::new()));
         }
         let names = lost.iter().map(|param| format!("`{}`", param.name)).collect::<Vec<_>>().join(", ");

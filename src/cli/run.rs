@@ -1,12 +1,12 @@
 //! `octorhai run`: arguments, environment and files become [`Settings`]; the outcome becomes closing lines and an exit code.
 
 use super::{
-    ask,
+    environment::{Environment, read, variable},
     failures::explain,
-    given::{Environment, read, variable},
     journal::Given,
     json::{self, JsonSink},
     lines::PlainSink,
+    missing_parameters,
     origin::{Gathered, Origin, ParamsFile, Values},
     params,
     progress::LiveSink,
@@ -195,7 +195,7 @@ fn prepare(args: &RunArgs, origin: &dyn Origin, ui: &Ui, environment: &Environme
         if !somebody_is_there() || args.output == Output::Json {
             return Err(params::missing_error(&missing).into());
         }
-        ask::ask(ui, &missing, &mut values)?;
+        missing_parameters::ask(ui, &missing, &mut values)?;
     }
     warnings.extend(learn_secrets(&declared, &values, ui));
     for warning in warnings {

@@ -2,13 +2,13 @@
 
 use super::{
     columns::{MOST_LETTERS, columns, tame},
-    given::Environment,
+    environment::Environment,
     lines::zone_name,
     reap::ReapArgs,
+    recorded_steps::{self, one_line},
     resume::ResumeArgs,
     run_words::{moment, state, unknown},
     shared_args::Output,
-    shown::{self, one_line},
     store,
     subcommand::{Stage, Subcommand},
     ui::{Loudness, Tone, Ui},
@@ -235,7 +235,7 @@ fn show(args: &ShowArgs, ui: &Ui, journal: &Journal, zone: &TimeZone) -> Result<
         ui.data(&line);
     }
     ui.data("");
-    let timeline = shown::timeline(&run, &steps, zone);
+    let timeline = recorded_steps::timeline(&run, &steps, zone);
     for line in &timeline {
         ui.data(line);
     }

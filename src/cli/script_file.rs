@@ -1,6 +1,6 @@
 //! A script in a file: its text, its folder, and what it says of itself.
 
-use super::given::read;
+use super::environment::read;
 use crate::{
     engine::{Files, Source},
     error::{Result, nearest},

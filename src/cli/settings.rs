@@ -1,7 +1,7 @@
 //! Options of a run and the environment become [`Settings`], wherever the run begins.
 
 use super::{
-    given::{Environment, certificates, variable},
+    environment::{Environment, certificates, variable},
     keyring::{self, Keyring},
     store,
     ui::Ui,

@@ -4,7 +4,7 @@
 //! then; the process, its folder and often the machine are not. A script step hands them on, for it has no variables of Octopus in
 //! its environment.
 
-use super::given::{Environment, variable};
+use super::environment::{Environment, variable};
 use crate::{
     error::{Error, Result},
     run::StepContext,

@@ -4,7 +4,7 @@
 //! the way out is another one: [`super::step_log`] instead of a terminal.
 
 use super::{
-    given::{Environment, certificates, variable},
+    environment::{Environment, certificates, variable},
     keyring::{Keyring, NamedServer},
     origin::{Gathered, Origin, ParamsFile, Values},
     run,

@@ -1,7 +1,7 @@
 //! Opens a store for the front end: its password comes from `PGPASSWORD`, and the redactor knows it before anything is said.
 
 use super::{
-    given::{Environment, variable},
+    environment::{Environment, variable},
     ui::Ui,
 };
 use crate::{

@@ -1,7 +1,7 @@
 //! What a subcommand is: a file with its arguments, of which clap makes a value, and with what it does.
 
 use super::{
-    given::Environment,
+    environment::Environment,
     ui::{Loudness, Ui},
 };
 use crate::step::voice::Voice;

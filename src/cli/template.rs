@@ -2,8 +2,8 @@
 
 use super::{
     connect,
+    environment::{self, Environment},
     failures::explain,
-    given::{self, Environment},
     script_file::{about, source},
     shared_args::{Output, ServerArgs},
     shipped,
@@ -179,7 +179,7 @@ fn export_all(args: &ExportArgs, ui: &Ui) -> Result<(), Failure> {
         for shell in shells {
             let stem = script.name.trim_end_matches(".rhai");
             let file = args.out.join(format!("{stem}.{}", shell.ending()));
-            let before = if file.exists() { Some(given::read(&file, "step template", LARGEST)?) } else { None };
+            let before = if file.exists() { Some(environment::read(&file, "step template", LARGEST)?) } else { None };
             let texts = script.files.iter().flat_map(|(path, text)| [path, text]).chain([&script.name, &script.text]);
             if texts.into_iter().any(|text| ui.redactor().is_in(text)) {
                 return Err(Error::usage(format!(
@@ -278,7 +278,7 @@ const MEMBERS: [&str; 6] = ["Name", "Description", "ActionType", "Packages", "Pr
 fn push(args: &PushArgs, ui: &Ui, environment: &Environment) -> Result<()> {
     let mut templates = Vec::new();
     for path in &args.files {
-        let text = given::read(path, "step template", LARGEST)?;
+        let text = environment::read(path, "step template", LARGEST)?;
         let found = lint::lint(&[(path.display().to_string(), text.clone().into_bytes())]);
         if let Some(finding) = found.first() {
             return Err(Error::usage(format!("{}: {}: {}", finding.file, finding.rule.name, finding.what))

@@ -24,7 +24,7 @@ pub mod baton;
 pub mod choice;
 pub mod compare;
 pub mod docs;
-pub mod habits;
+pub mod foreign_syntax;
 pub mod library;
 pub mod options;
 pub mod parallel;

@@ -357,7 +357,7 @@ pub fn take<T: OptionValue>(function: &str, map: &mut Map, name: &str) -> HostRe
 /// What is left after all known options were taken is unknown.
 pub fn nothing_left(function: &str, map: &Map, known: &[OptionDoc]) -> HostResult<()> {
     let Some(name) = map.keys().next() else { return Ok(()) };
-    let instead = || super::habits::option(function, name, &known.iter().map(|option| option.name).collect::<Vec<_>>());
+    let instead = || super::foreign_syntax::option(function, name, &known.iter().map(|option| option.name).collect::<Vec<_>>());
     let mut error = Error::new(Kind::Script, format!("`{function}` has no option `{name}`")).with("option", name.as_str());
     error = match instead().or_else(|| suggestion(name, known.iter().map(|o| o.name))) {
         Some(help) => error.help(help),

@@ -14,9 +14,10 @@ use serde_json::Value;
 use std::{fmt, sync::Arc};
 
 /// What values a parameter takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ParamKind {
     /// Any text.
+    #[default]
     Text,
     /// A whole or decimal number.
     Number,
@@ -144,7 +145,7 @@ impl fmt::Display for ParamKind {
 }
 
 /// One `param(...)` or `secret(...)` of a script.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ParamDecl {
     /// The name.
     pub name: String,
@@ -271,12 +272,10 @@ fn declaration(call: &FnCallExpr, position: Position, unit: &Arc<Unit>) -> std::
         },
         name,
         default,
-        label: String::new(),
-        help: String::new(),
-        choices: Vec::new(),
         secret,
         file: unit.name.clone(),
         line: position.line().unwrap_or(0),
+        ..ParamDecl::default()
     };
     if let Some(described) = described {
         let about = literal(described).and_then(Dynamic::try_cast::<Map>).ok_or_else(|| {
@@ -537,15 +536,10 @@ mod tests {
     fn values_are_checked_and_converted() {
         let of = |kind| ParamDecl {
             name: "P".into(),
-            default: None,
             required: true,
             kind,
-            label: String::new(),
-            help: String::new(),
             choices: vec!["Test".into(), "Production".into()],
-            secret: false,
-            file: String::new(),
-            line: 1,
+            ..ParamDecl::default()
         };
         let line = |kind, text| check_value(&of(kind), text, Items::Commas);
         let value = |kind, text| line(kind, text).expect(text).expect("not empty");

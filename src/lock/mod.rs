@@ -12,12 +12,12 @@ pub mod queue;
 pub mod record;
 pub mod store;
 pub mod taker;
-pub mod waits;
+pub mod wait_circles;
 
 pub use held::Held;
 pub use record::{Owner, Record};
 pub use taker::{Busy, Seen, Taker};
-pub use waits::within;
+pub use wait_circles::within;
 
 use crate::{clock::Clock, error::Result, platform::process::ProcessIdentity};
 use jiff::{SignedDuration, Timestamp};

@@ -7,7 +7,7 @@
 //! A waiter that is gone blocks nobody: its ticket ends by itself, is dropped when its process is known to have ended, and is
 //! struck by the next waiter when the lock is free and the ticket's turn passes.
 
-use super::{Locks, Owner, Record, Register, Swap, spread};
+use super::{LockRequest, Locks, Owner, Record, Register, Swap, spread};
 use crate::{
     clock::later,
     error::{Kind, Result},
@@ -147,6 +147,7 @@ impl Locks {
 }
 
 /// A waiter's view of the queue.
+#[derive(Default)]
 pub(super) struct Standing {
     /// A ticket of ours may stand there.
     pending: bool,
@@ -181,12 +182,7 @@ pub(super) enum Try {
 /// A waiter: who it is, what it asks for, and how it stands in the queue.
 pub(super) struct Waiter<'a> {
     pub(super) locks: &'a Locks,
-    /// The lock.
-    pub(super) name: &'a str,
-    /// How many may hold it at once, the branch that asks, and whether it leaves when somebody holds it.
-    pub(super) slots: u32,
-    pub(super) branch: &'a str,
-    pub(super) impatient: bool,
+    pub(super) wanted: &'a LockRequest,
     pub(super) nonce: &'a str,
     /// The longest pause between two looks.
     pub(super) longest: SignedDuration,
@@ -205,12 +201,12 @@ impl Waiter<'_> {
             run: me.run.chars().take(100).collect(),
             mark: me.mark.clone(),
             process: me.process.clone(),
-            branch: self.branch.to_owned(),
+            branch: self.wanted.branch.clone(),
             task: me.task.clone(),
             host: me.host.clone(),
             pid: me.pid,
             identity: me.identity.clone(),
-            slots: self.slots,
+            slots: self.wanted.slots,
             since: now,
             until: later(now, VALID),
             turn: turn.as_millis() as i64,
@@ -218,7 +214,7 @@ impl Waiter<'_> {
     }
 
     async fn read(&self) -> Result<(u64, Queue, bool)> {
-        let found = self.queues().read(&cell(self.name)).await?;
+        let found = self.queues().read(&cell(&self.wanted.name)).await?;
         let before = Queue::read(found.value.as_ref());
         let mut queue = before.clone();
         self.locks.drop_gone(&mut queue);
@@ -227,33 +223,18 @@ impl Waiter<'_> {
     }
 
     async fn write(&self, version: u64, queue: &Queue) -> Result<Swap> {
-        self.queues().swap(&cell(self.name), version, &queue.to_value()).await
+        self.queues().swap(&cell(&self.wanted.name), version, &queue.to_value()).await
     }
 
     /// An earlier process of our run that waited: its turn is ours.
     fn is_earlier(&self, ticket: &Ticket) -> bool {
         let me = &self.locks.me;
-        let same = ticket.run == me.run && ticket.mark == me.mark && ticket.branch == self.branch;
+        let same = ticket.run == me.run && ticket.mark == me.mark && ticket.branch == self.wanted.branch;
         me.only_one && same && ticket.process != me.process
     }
 }
 
 impl Standing {
-    pub(super) fn new() -> Self {
-        Self {
-            pending: false,
-            refused: false,
-            written: false,
-            seen: false,
-            before: Vec::new(),
-            place: None,
-            generation: 0,
-            renew: None,
-            last: None,
-            turn: None,
-        }
-    }
-
     /// The lock is held: takes a ticket, or looks how far it has come when that is worth a request. What goes wrong leaves us
     /// without an order, until the next look.
     pub(super) async fn stand(&mut self, waiter: &Waiter<'_>, record: &Record) -> Result<()> {
@@ -371,7 +352,7 @@ impl Standing {
             first.turn()
         };
         if waiter.locks.clock.since(since) <= lapses {
-            if own.is_none() && !waiter.impatient && !self.refused {
+            if own.is_none() && !waiter.wanted.impatient && !self.refused {
                 self.add(waiter, version, &mut queue).await?;
             }
             return Ok(Try::After(ahead.len(), Box::new(first)));

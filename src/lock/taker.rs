@@ -5,7 +5,7 @@ use super::{
     held::{let_go, sensible},
     queue::{Standing, Ticket, Try, Waiter},
     record::FORMAT,
-    spread, waits,
+    spread, wait_circles,
 };
 use crate::{
     clock::{later, text},
@@ -104,7 +104,7 @@ impl Taker {
             looks: 0,
             doubt: false,
             registered: false,
-            line: Standing::new(),
+            line: Standing::default(),
             first_looks: 0,
             begun: None,
             generation: 0,
@@ -206,7 +206,7 @@ impl Taker {
             return Ok(());
         }
         for owner in record.owners.iter().filter(|owner| !self.was_ours(owner)) {
-            let by_us = owner.process == me.process && waits::within(&self.wanted.branch, &owner.branch);
+            let by_us = owner.process == me.process && wait_circles::within(&self.wanted.branch, &owner.branch);
             let by_parent = me.parent.as_ref() == Some(&owner.mark) && owner.process != me.process;
             let (who, help) = if by_us {
                 ("this run itself", "leave out the inner `lock`: what it protects is protected already")
@@ -427,12 +427,12 @@ impl Taker {
     /// Lets others see what we wait for, and looks whether they wait for us. Who holds nothing cannot be part of a cycle.
     async fn wait_in_view(&mut self, record: &Record) -> Result<()> {
         let held = self.locks.held();
-        if !held.iter().any(|held| waits::within(&self.wanted.branch, held.branch())) {
+        if !held.iter().any(|held| wait_circles::within(&self.wanted.branch, held.branch())) {
             return Ok(());
         }
         let first = !std::mem::replace(&mut self.registered, true);
-        waits::register(&self.locks, &self.nonce, &self.wanted, first).await?;
-        if let Some(error) = waits::cycle(&self.locks, &self.nonce, &self.wanted, record).await? {
+        wait_circles::register(&self.locks, &self.nonce, &self.wanted, first).await?;
+        if let Some(error) = wait_circles::cycle(&self.locks, &self.nonce, &self.wanted, record).await? {
             self.leave_view().await;
             return Err(error);
         }
@@ -441,7 +441,7 @@ impl Taker {
 
     async fn leave_view(&mut self) {
         if std::mem::take(&mut self.registered) {
-            waits::forget(&self.locks, &self.nonce).await;
+            wait_circles::forget(&self.locks, &self.nonce).await;
         }
     }
 }
@@ -454,6 +454,5 @@ fn rounded(left: SignedDuration) -> SignedDuration {
 fn waiter<'a>(locks: &'a Locks, wanted: &'a LockRequest, nonce: &'a str) -> Waiter<'a> {
     // `spread` adds half.
     let longest = locks.rules.every * BEHIND * 3 / 4;
-    let LockRequest { name, slots, branch, impatient, .. } = wanted;
-    Waiter { locks, name, slots: *slots, branch, impatient: *impatient, nonce, longest }
+    Waiter { locks, wanted, nonce, longest }
 }

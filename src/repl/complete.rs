@@ -1,8 +1,8 @@
 //! What Tab offers.
 
 use super::{
+    cursor::{self, Expected},
     names::Names,
-    place::{self, Expected},
 };
 use crate::{
     engine::{docs::builtins, scene::Scene, standard_library},
@@ -23,7 +23,7 @@ fn pair(shown: impl Into<String>, put: impl Into<String>) -> Pair {
 
 /// Where the word at the cursor begins, and what it could become.
 pub(super) fn complete(text: &str, behind: &str, scene: &Scene, names: &Names, commands: &[(&str, &str)]) -> (usize, Vec<Pair>) {
-    let place = place::at(text, scene);
+    let place = cursor::at(text, scene);
     let part = &text[place.start..];
     // A text gets its closing quote, if that does not stand there already.
     let quoted = |name: &str| {

@@ -1,6 +1,6 @@
 //! What the line editor asks while a person types.
 
-use super::{colours, complete, names::Names, place};
+use super::{colours, complete, cursor, names::Names};
 use crate::engine::{scene::Scene, session::is_unfinished};
 use parking_lot::RwLock;
 use rustyline::{
@@ -71,7 +71,7 @@ impl Hinter for Helper {
 
     fn hint(&self, line: &str, position: usize, _: &Context<'_>) -> Option<Signature> {
         let at_end = position == line.len();
-        at_end.then(|| place::signature_at(line, &self.scene.read()).map(Signature)).flatten()
+        at_end.then(|| cursor::signature_at(line, &self.scene.read()).map(Signature)).flatten()
     }
 }
 

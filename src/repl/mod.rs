@@ -4,9 +4,9 @@
 
 mod colours;
 mod complete;
+mod cursor;
 pub mod helper;
 pub mod names;
-mod place;
 pub mod save;
 pub mod values;
 

@@ -202,18 +202,7 @@ mod tests {
     }
 
     fn param(name: &str, default: Option<Value>) -> ParamDecl {
-        ParamDecl {
-            name: name.into(),
-            required: default.is_none(),
-            default,
-            kind: ParamKind::Text,
-            label: String::new(),
-            help: String::new(),
-            choices: Vec::new(),
-            secret: false,
-            file: "ship-it.rhai".into(),
-            line: 1,
-        }
+        ParamDecl { name: name.into(), required: default.is_none(), default, ..ParamDecl::default() }
     }
 
     fn made(script: &Script, before: Option<&str>) -> (String, Value) {

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        given, help,
+        environment, help,
         template::{self, ExportArgs, ShellArg, TemplateCommand},
         ui::{Tone, Ui, span},
         worlds,
@@ -277,7 +277,7 @@ impl Repl<'_> {
 
     /// Opens the person's editor on the last input; none when nothing was written.
     fn edit(&self) -> Result<Option<String>> {
-        let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| given::variable(self.environment, name)).unwrap_or(EDITOR);
+        let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| environment::variable(self.environment, name)).unwrap_or(EDITOR);
         let cannot = |why: std::io::Error| Error::usage(format!("`{editor}` cannot be used: {why}")).help("set EDITOR to the one you like");
         // New, and readable by this user only: an input may hold what is nobody's business.
         let mut file = tempfile::Builder::new().prefix("octorhai-").suffix(".rhai").tempfile().map_err(cannot)?;

@@ -4,8 +4,8 @@ mod commands;
 mod screen;
 
 use super::{
+    environment::Environment,
     failures::explain,
-    given::Environment,
     params, settings,
     shared_args::ServerArgs,
     signals::{self, OverSession},

@@ -11,21 +11,10 @@ mod templates;
 mod voice;
 mod watch;
 
-use octorhai::engine::params::{ParamDecl, ParamKind};
+use octorhai::engine::params::ParamDecl;
 use serde_json::Value;
 
 /// A parameter for a text.
 fn param(name: &str, default: Option<Value>) -> ParamDecl {
-    ParamDecl {
-        name: name.into(),
-        required: default.is_none(),
-        default,
-        kind: ParamKind::Text,
-        label: String::new(),
-        help: String::new(),
-        choices: Vec::new(),
-        secret: false,
-        file: "x.rhai".into(),
-        line: 1,
-    }
+    ParamDecl { name: name.into(), required: default.is_none(), default, file: "x.rhai".into(), line: 1, ..ParamDecl::default() }
 }

@@ -14,7 +14,7 @@ use self::{
 use super::{rhai_words, thrown};
 use crate::{
     engine::{
-        habits,
+        foreign_syntax,
         library::Docs,
         modules::Shelf,
         tag::Reword,
@@ -105,7 +105,7 @@ fn meaning(error: &EvalAltResult, around: &Surroundings) -> Error {
         if let Some(option) = ours.fact("option").and_then(|o| o.as_str()) {
             around.better.set(around.key_after(option));
         }
-        let unfilled = habits::binding(ours.message()).map(habits::unfilled);
+        let unfilled = foreign_syntax::binding(ours.message()).map(foreign_syntax::unfilled);
         let ours = hinted(ours, unfilled);
         let number = |name: &str| ours.fact(name).and_then(serde_json::Value::as_u64).and_then(|n| u16::try_from(n).ok());
         // Caught and thrown again: the place is where it was raised.
@@ -140,7 +140,7 @@ fn meaning(error: &EvalAltResult, around: &Surroundings) -> Error {
                 (wanted, "") => script(format!("{} is expected here", words(wanted))),
                 (wanted, got) => script(format!("{} is expected here, got {}", words(wanted), words(got))),
             };
-            hinted(error, habits::fitting(&type_words(Some(engine), wanted)).map(str::to_owned))
+            hinted(error, foreign_syntax::fitting(&type_words(Some(engine), wanted)).map(str::to_owned))
         }
         EvalAltResult::ErrorArrayBounds(length, index, _) => bounds("list", "item", *length, *index),
         EvalAltResult::ErrorStringBounds(length, index, _) => bounds("text", "character", *length, *index),

@@ -3,7 +3,7 @@
 use super::around::{Surroundings, hinted, plain, script};
 use crate::{
     engine::{
-        habits,
+        foreign_syntax,
         library::FunctionDoc,
         modules::standard_library,
         text::Reading,
@@ -24,7 +24,7 @@ pub(super) fn unknown_variable(name: &str, around: &Surroundings) -> Error {
     if after.starts_with(':') && before.trim_end().ends_with(['(', ',', '{']) {
         return error.help(format!("arguments have no names here; options stand in a map at the end: `#{{{name}: ...}}`"));
     }
-    let habit = habits::word(name, before, after);
+    let habit = foreign_syntax::word(name, before, after);
     if around.docs.functions.iter().any(|f| f.name == name && f.receiver.is_none()) {
         // `deploy("A", latest, "Test")` means the text.
         return hinted(error.help(format!("`{name}` is a function: call it with `{name}(...)`")), habit);
@@ -82,13 +82,13 @@ pub(super) fn unknown_property(message: &str, around: &Surroundings) -> Error {
         return error.help(format!("`{property}` is a function: write `.{property}()`"));
     }
     if subject.starts_with("list") {
-        let habit = habits::method(property).map_or_else(
+        let habit = foreign_syntax::method(property).map_or_else(
             || format!("take an item out, `list[0].{property}`, or go through all: `list.map(|x| x.{property})`"),
             str::to_owned,
         );
         return error.help(habit);
     }
-    let habit = if subject == "text" { habits::method(property).map(str::to_owned) } else { None };
+    let habit = if subject == "text" { foreign_syntax::method(property).map(str::to_owned) } else { None };
     let error = hinted(error, habit);
     let hint = nearest(property, known.iter().copied()).map(|n| format!("did you mean `{n}`?"));
     let list =
@@ -123,7 +123,7 @@ pub(super) fn unknown_function(call: &str, around: &Surroundings) -> Error {
             [left, right] => format!("`{name}` cannot be used between {left} and {right}"),
             _ => format!("`{name}` cannot be used here"),
         });
-        return hinted(error, habits::operands(name, &given).map(str::to_owned));
+        return hinted(error, foreign_syntax::operands(name, &given).map(str::to_owned));
     }
 
     let (module, bare) = name.rsplit_once("::").map_or((None, name), |(m, n)| (Some(m), n));
@@ -165,11 +165,11 @@ pub(super) fn unknown_function(call: &str, around: &Surroundings) -> Error {
             };
             let near = nearest(bare, known.iter().filter(of_subject).map(|w| w.name.as_str())).map(|n| format!("did you mean `{n}`?"));
             let is_plain = subject == "text" || subject.starts_with("list");
-            let habit = habits::method(bare).filter(|_| is_plain).map(str::to_owned);
-            let slip = || habits::method_like(bare).filter(|_| is_plain).map(str::to_owned);
+            let habit = foreign_syntax::method(bare).filter(|_| is_plain).map(str::to_owned);
+            let slip = || foreign_syntax::method_like(bare).filter(|_| is_plain).map(str::to_owned);
             let of_ours =
                 around.docs.types.iter().any(|t| t.name == subject).then(|| format!("`octorhai help {subject}` lists what it has"));
-            let often = || habits::often(subject).map(str::to_owned);
+            let often = || foreign_syntax::often(subject).map(str::to_owned);
             hinted(
                 script(format!("{} has no function `{bare}`", with_article(subject))),
                 habit.or(near).or_else(slip).or_else(often).or(of_ours),

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     engine::{
-        habits,
+        foreign_syntax,
         parse::ENDLESS,
         text::{scan, span},
     },
@@ -46,11 +46,11 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
         ParseErrorType::MissingToken(wanted, why) => missing(wanted, why, &place, around.text),
         // `##{`: the escape of a step's inline script, where Octopus takes one `#` away.
         ParseErrorType::BadInput(LexError::UnexpectedInput(_)) if around.text[place.start..].starts_with("##{") => {
-            script("unexpected `##{`").help(habits::ESCAPED)
+            script("unexpected `##{`").help(foreign_syntax::ESCAPED)
         }
         ParseErrorType::BadInput(lex) => bad_input(lex, token),
         ParseErrorType::UnknownOperator(sign) => {
-            hinted(script(format!("unknown operator `{sign}`")), habits::operator(sign).map(str::to_owned))
+            hinted(script(format!("unknown operator `{sign}`")), foreign_syntax::operator(sign).map(str::to_owned))
         }
         ParseErrorType::ExprExpected(_) if around.text[..place.start].trim_end().ends_with(" in") => {
             script("`for` needs something to go through").help("a list, a range or the keys of a map: `for name in [\"A\", \"B\"] { ... }`")
@@ -84,7 +84,7 @@ pub(super) fn explain(error: &ParseErrorType, around: &Surroundings) -> Error {
         }
         ParseErrorType::MismatchedType(wanted, _) => {
             let wanted = if wanted.contains("boolean") { "true or false" } else { wanted.as_str() };
-            hinted(script(plain(&error.to_string())), habits::fitting(wanted).map(str::to_owned))
+            hinted(script(plain(&error.to_string())), foreign_syntax::fitting(wanted).map(str::to_owned))
         }
         other => script(plain(&other.to_string())),
     }
@@ -97,7 +97,7 @@ fn reserved(name: &str, before: &str, after: &str) -> Error {
     };
     let place = before.trim_end();
     let as_key = place.ends_with(['.', '{', ',']) || ["let", "const", "fn"].iter().any(|word| place.ends_with(word));
-    if let Some(habit) = habits::word(name, before, after).filter(|_| !as_key) {
+    if let Some(habit) = foreign_syntax::word(name, before, after).filter(|_| !as_key) {
         return error.help(habit);
     }
     let before = place;
@@ -125,8 +125,8 @@ fn missing(wanted: &str, why: &str, place: &Range<usize>, text: &str) -> Error {
     }
     if wanted == ":" {
         let line_start = before.rfind("#{").unwrap_or(0);
-        if let Some(binding) = habits::binding(&text[line_start..]).filter(|_| token == ".") {
-            return error.help(habits::unfilled(binding));
+        if let Some(binding) = foreign_syntax::binding(&text[line_start..]).filter(|_| token == ".") {
+            return error.help(foreign_syntax::unfilled(binding));
         }
         if token == "-" {
             return error.help("a key with a dash in it stands in quotes: `#{\"a-b\": 1}`; options have no dashes: `on_timeout`");
@@ -134,7 +134,7 @@ fn missing(wanted: &str, why: &str, place: &Range<usize>, text: &str) -> Error {
         return error.help("a map is written `#{key: value, other: value}`");
     }
     if let Some(habit) =
-        habits::word(token, before, after).filter(|_| is_word && ["and", "or", "not", "then", "except", "finally"].contains(&token))
+        foreign_syntax::word(token, before, after).filter(|_| is_word && ["and", "or", "not", "then", "except", "finally"].contains(&token))
     {
         return error.help(habit);
     }
@@ -259,7 +259,9 @@ fn bad_input(error: &LexError, token: &str) -> Error {
         LexError::ImproperSymbol(_, why) if why.contains("typo of '=='") => {
             script("`=` gives a variable a value, which is no condition").help("compare with `==`")
         }
-        LexError::ImproperSymbol(sign, _) => hinted(script(format!("unexpected `{sign}`")), habits::operator(sign).map(str::to_owned)),
+        LexError::ImproperSymbol(sign, _) => {
+            hinted(script(format!("unexpected `{sign}`")), foreign_syntax::operator(sign).map(str::to_owned))
+        }
         LexError::MalformedNumber(what) => script(format!("`{what}` is not a number")),
         LexError::MalformedIdentifier(what) => script(format!("`{what}` is not a name")),
         other => script(plain(&other.to_string())),
