@@ -62,7 +62,8 @@ impl Drop for Ticket {
 }
 
 thread_local! {
-    /// The baton that this thread holds.
+    /// The baton that this thread holds. A future that sleeps gives it away in the middle of being polled, wherever it was made: what polls it is
+    /// the thread.
     static HELD: RefCell<Option<Baton>> = const { RefCell::new(None) };
 }
 

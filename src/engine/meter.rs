@@ -26,6 +26,7 @@ const AT_ONCE: usize = 192 << 20;
 /// The reserve is this part of what the run may use up.
 const RESERVE: u32 = 4;
 
+// Of a thread, because Rhai's hook that counts operations (`on_progress`) is told their number and nothing of the call or the branch.
 thread_local! {
     /// Operations of this thread, whatever run they belong to.
     static OPERATIONS: Cell<u64> = const { Cell::new(0) };

@@ -53,6 +53,7 @@ struct Account {
     last: Option<(Stopwatch, Duration)>,
 }
 
+// Of a thread, as the operations are that pay for it: Rhai's hook that counts them is not told whose they are.
 thread_local! {
     static ACCOUNT: RefCell<Account> = RefCell::default();
 }

@@ -3,28 +3,23 @@
 //! A function that only needs the run takes a [`Host`]; one that calls closures of the script takes a [`ScriptCall`], which is a host as well.
 //! Calls that a closure makes begin with the frame of the function that called it: they work in its space and within its limits.
 
-use super::{Host, limit::Limit, place::Place};
+use super::prelude::*;
+use super::{space::Space, time_limit::Limit};
 use crate::{
     engine::{
         branch,
         library::{Call, OfCall},
-        thrown::{HostResult, Raise},
     },
-    error::Error,
     journal::Step,
 };
-use jiff::Timestamp;
-use parking_lot::Mutex;
-use rhai::{Dynamic, FnPtr, FuncArgs};
-use serde_json::Value;
-use std::sync::Arc;
+use rhai::FuncArgs;
 
 /// What one call carries. All copies of the [`Host`] that the call works with share it.
 pub struct CallFrame {
     /// The branch of the script: empty for the main one, see [`branch`].
     pub(super) branch: String,
     /// Server and space that functions mean.
-    pub(super) place: Place,
+    pub(super) place: Space,
     /// The function, and what it was called with; none outside of the script.
     pub(super) function: Option<(&'static str, Arc<[Dynamic]>)>,
     /// The wait that the call is inside of, as its record has it.
@@ -61,12 +56,12 @@ impl Drop for FrameChanged<'_> {
 
 impl CallFrame {
     /// The frame of what belongs to the run and not to a call.
-    pub(super) fn of_run(place: Place) -> Self {
+    pub(super) fn of_run(place: Space) -> Self {
         Self { branch: String::new(), place, function: None, wait: Mutex::default(), reason: Mutex::default(), now: Mutex::default() }
     }
 
     /// The frame of a call that this one makes.
-    fn within(&self, branch: String, place: Place, function: Option<(&'static str, Arc<[Dynamic]>)>) -> Self {
+    fn within(&self, branch: String, place: Space, function: Option<(&'static str, Arc<[Dynamic]>)>) -> Self {
         Self { branch, function, now: Mutex::new(self.state()), ..Self::of_run(place) }
     }
 
@@ -111,7 +106,7 @@ impl Host {
 
     /// The host for functions that are called as methods of a space.
     #[must_use]
-    pub fn in_place(self, place: Place) -> Self {
+    pub fn in_place(self, place: Space) -> Self {
         let frame = self.frame.within(self.frame.branch.clone(), place, None);
         self.with_frame(frame)
     }
@@ -124,7 +119,7 @@ impl Host {
     }
 
     /// Server and space that the call means.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> Space {
         self.frame.place.clone()
     }
 

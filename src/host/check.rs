@@ -1,19 +1,14 @@
 //! Conditions that end a script when they do not hold.
 
+use super::prelude::*;
 use super::{
-    Host,
     deployments::live_in,
     references::{EnvironmentRef, ProjectRef, TenantRef},
 };
 use crate::{
     api::version::{Version, VersionRange},
-    engine::{
-        options::Shown,
-        thrown::{HostResult, exit, raise},
-    },
-    error::{Error, Kind},
+    engine::thrown::exit,
 };
-use rhai::Dynamic;
 
 crate::functions! {
     group "check";
@@ -64,16 +59,14 @@ crate::functions! {
         let (live, is_in) = host.block(live_in(&place, &project, &env, tenant.as_deref(), &range))?;
         match live.version() {
             Some(version) if is_in => Ok(version.to_owned()),
-            other => Err(raise(
-                Error::new(Kind::Failed, match other {
+            other => Err(Error::new(Kind::Failed, match other {
                     Some(version) => format!("{} in {} is {version}, not in `{range}`", live.project, live.environment),
                     None => format!("{} was never deployed to {}, and must be in `{range}` there", live.project, live.environment),
                 })
                 .with("project", live.project.clone())
                 .with("environment", live.environment.clone())
                 .with("range", range.to_string())
-                .with("version", other.map(str::to_owned)),
-            )),
+                .with("version", other.map(str::to_owned)).into()),
         }
     }
 
@@ -106,7 +99,7 @@ crate::functions! {
     fn missing(call, value: Dynamic) -> "true or false" {
         Ok(value.is_unit()
             || value.read_lock::<rhai::ImmutableString>().is_some_and(|s| s.is_empty())
-            || value.read_lock::<rhai::Array>().is_some_and(|a| a.is_empty())
-            || value.read_lock::<rhai::Map>().is_some_and(|m| m.is_empty()))
+            || value.read_lock::<Array>().is_some_and(|a| a.is_empty())
+            || value.read_lock::<Map>().is_some_and(|m| m.is_empty()))
     }
 }

@@ -1,19 +1,10 @@
 //! Where a script stands: `ctx`, its parameters and secrets, other spaces.
 
-use super::Host;
+use super::prelude::*;
 use crate::{
-    api,
-    engine::{
-        options::OptionValue,
-        param_names::ParamName,
-        params::NameKind,
-        thrown::{HostResult, raise, to_dynamic},
-    },
-    error::{Error, Kind, Result},
+    engine::{param_names::ParamName, params::NameKind},
     secrets::Secret,
 };
-use jiff::Timestamp;
-use rhai::{Dynamic, Map};
 
 /// What `ctx` says outside of an Octopus step.
 #[derive(Clone, Debug, Default)]

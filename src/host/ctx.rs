@@ -1,13 +1,7 @@
 //! `ctx`: what a script knows of the deployment or runbook run that runs it, of its step, and of the server.
 
-use super::{Host, context::own, interruptions::Interruption};
-use crate::{
-    api,
-    engine::thrown::{HostResult, raise},
-    error::{Error, Kind, Result},
-};
-use rhai::{Array, Dynamic, Map};
-use std::fmt;
+use super::prelude::*;
+use super::{context::own, interruption::Interruption};
 
 /// What a script knows about where it runs.
 #[derive(Clone)]
@@ -182,6 +176,6 @@ crate::functions! {
     /// print(ctx().env);
     /// ```
     fn ctx(call) -> "Context" {
-        Ok::<_, Box<rhai::EvalAltResult>>(Context)
+        Ok::<_, Box<EvalAltResult>>(Context)
     }
 }

@@ -1,25 +1,13 @@
 //! What is where: the release that is live in an environment, for one project or for all.
 
+use super::prelude::*;
 use super::{
-    Host,
     deployments::{Live as LiveInfo, live_version},
-    place::Place,
     references::{EnvironmentRef, GroupRef, ProjectRef, TenantRef},
+    space::Space,
     words::VERDICTS,
 };
-use crate::json::JsonText;
-use crate::{
-    api::{self, DeploymentId, EnvironmentId, ProjectId, ReleaseId, TaskId, TenantId},
-    engine::{choice::Chosen, thrown::Raise},
-    error::Result,
-};
-use jiff::Timestamp;
-use rhai::{Array, Dynamic};
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    sync::Arc,
-};
+use crate::api::{DeploymentId, EnvironmentId, ProjectId, ReleaseId, TaskId, TenantId};
 
 /// One row of the dashboard.
 #[derive(Clone)]
@@ -186,7 +174,7 @@ fn spot(item: &api::DashboardItem) -> (&Option<ProjectId>, &Option<EnvironmentId
 }
 
 /// Rows of the dashboard, by project, environment (in sort order) and tenant.
-pub async fn rows(place: &Place, options: &DashboardOptions) -> Result<Vec<Live>> {
+pub async fn rows(place: &Space, options: &DashboardOptions) -> Result<Vec<Live>> {
     let mut environments = Vec::new();
     if options.env.is_nothing() || options.projects.is_nothing() || options.tenants.is_nothing() {
         return Ok(Vec::new());

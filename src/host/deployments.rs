@@ -1,31 +1,19 @@
 //! Deployments: start them, look at past ones.
 
+use super::prelude::*;
 use super::{
-    Host,
     history::Spot,
     past_deployments::{DeploymentFilter, past},
-    place::Place,
     references::{ChannelRef, EnvironmentRef, Given, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TenantRef},
-    tasks::Task,
+    space::Space,
+    task::Task,
     time::When,
 };
 use crate::{
-    api::{
-        self,
-        meant::{Keys, the_one},
-    },
-    engine::{
-        choice::{Name, OneOrMore},
-        thrown::{HostResult, REVEAL, holds_secret, raise},
-    },
-    error::{Error, Kind, Result},
-    event::Level,
+    api::meant::{Keys, the_one},
+    engine::thrown::REVEAL,
     secrets::Secret,
 };
-use jiff::SignedDuration;
-use rhai::{Dynamic, Map};
-use serde_json::json;
-use std::{collections::BTreeMap, sync::Arc};
 
 /// The newest successful deployment of a project to an environment, with names.
 #[derive(Clone, Debug)]
@@ -50,16 +38,14 @@ impl Live {
 }
 
 /// What is live, by names.
-pub async fn live_version(place: &Place, project: &Ref, env: &Ref, tenant: Option<&Ref>) -> Result<Live> {
-    let project = place.project(project).await?;
-    let environment = place.environment(env).await?;
-    let tenant = place.tenant_or_none(tenant).await?;
+pub async fn live_version(place: &Space, project: &Ref, env: &Ref, tenant: Option<&Ref>) -> Result<Live> {
+    let (project, environment, tenant) = place.spot(project, env, tenant).await?;
     live(place, &project, &environment, tenant.as_deref()).await
 }
 
 /// [`live_version`], and whether it lies in a range.
 pub async fn live_in(
-    place: &Place,
+    place: &Space,
     project: &Ref,
     env: &Ref,
     tenant: Option<&Ref>,
@@ -74,7 +60,7 @@ pub async fn live_in(
 }
 
 /// What is live.
-pub async fn live(place: &Place, project: &api::Project, environment: &api::Environment, tenant: Option<&api::Tenant>) -> Result<Live> {
+pub async fn live(place: &Space, project: &api::Project, environment: &api::Environment, tenant: Option<&api::Tenant>) -> Result<Live> {
     if tenant.is_none() && project.tenanted_deployment_mode.as_str() == "Tenanted" {
         return Err(Error::new(Kind::Script, format!("{} is deployed only for tenants: what is live depends on the tenant", project.name))
             .help("name one, or look at `dashboard(#{projects: ...})`"));
@@ -214,9 +200,9 @@ impl From<RowOptions> for DeployOptions {
 
 /// A deployment to be made: names looked up, release chosen.
 #[derive(Clone)]
-pub struct Plan {
+pub struct DeploymentPlan {
     /// Where.
-    pub place: Place,
+    pub place: Space,
     /// Project.
     pub project: Arc<api::Project>,
     /// Environment.
@@ -227,7 +213,7 @@ pub struct Plan {
     pub release: PlannedRelease,
 }
 
-/// The release of a [`Plan`]: the server is told its id, and people its version.
+/// The release of a [`DeploymentPlan`]: the server is told its id, and people its version.
 #[derive(Clone)]
 pub struct PlannedRelease {
     /// Its id.
@@ -242,7 +228,7 @@ impl From<api::Release> for PlannedRelease {
     }
 }
 
-impl Plan {
+impl DeploymentPlan {
     /// Where it would be deployed.
     pub fn spot(&self) -> Spot<'_> {
         Spot::new(&self.place, &self.project, &self.environment, self.tenant.as_deref())
@@ -251,16 +237,13 @@ impl Plan {
 
 impl Host {
     /// Looks up what a deployment needs.
-    pub fn plan(&self, project: &Ref, version: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<Plan> {
+    pub fn plan(&self, project: &Ref, version: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<DeploymentPlan> {
         let place = self.place();
-        let (project, environment, tenant) = self.block(async {
-            Ok((place.project(project).await?, place.environment(env).await?, place.tenant_or_none(options.tenant.as_deref()).await?))
-        })?;
+        let (project, environment, tenant) = self.block(place.spot(project, env, options.tenant.as_deref()))?;
         if tenant.is_none() && project.tenanted_deployment_mode.as_str() == "Tenanted" {
-            return Err(raise(
-                Error::new(Kind::Script, format!("{} is deployed only for tenants", project.name))
-                    .help("name one with #{tenant: \"...\"}, or go through `tenants(#{project: ...})`"),
-            ));
+            return Err(Error::new(Kind::Script, format!("{} is deployed only for tenants", project.name))
+                .help("name one with #{tenant: \"...\"}, or go through `tenants(#{project: ...})`")
+                .into());
         }
         let release = match &version.1 {
             Some(Given::Release { project: of, .. }) if *of != project.id => {
@@ -277,16 +260,22 @@ impl Host {
             }
             _ => self.choose(&place, &project, version.as_str(), options.channel.as_ref())?.into(),
         };
-        Ok(Plan { place, project, environment, tenant, release })
+        Ok(DeploymentPlan { place, project, environment, tenant, release })
     }
 
     /// Starts a deployment.
-    pub fn start(&self, plan: &Plan, options: &DeployOptions, how: &str) -> HostResult<Task> {
+    pub fn start(&self, plan: &DeploymentPlan, options: &DeployOptions, how: &str) -> HostResult<Task> {
         self.start_if(plan, options, how, async { Ok(()) })
     }
 
     /// Starts a deployment if what was decided by is still so, which `check` asks right before: the one place where that happens.
-    pub fn start_if(&self, plan: &Plan, options: &DeployOptions, how: &str, check: impl Future<Output = Result<()>>) -> HostResult<Task> {
+    pub fn start_if(
+        &self,
+        plan: &DeploymentPlan,
+        options: &DeployOptions,
+        how: &str,
+        check: impl Future<Output = Result<()>>,
+    ) -> HostResult<Task> {
         let place = &plan.place;
         let mut new = api::NewDeployment::new(&plan.project.id, &plan.release.id, &plan.environment.id);
         new.tenant = plan.tenant.as_ref().map(|t| t.id.clone());
@@ -348,7 +337,7 @@ impl Host {
 }
 
 /// Names of prompted variables, steps and deployment targets become what the server wants: form elements and ids.
-async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeployment) -> Result<()> {
+async fn fill_in(plan: &DeploymentPlan, options: &DeployOptions, new: &mut api::NewDeployment) -> Result<()> {
     if options.variables.is_empty() && options.skip_steps.is_empty() && options.machines.is_all() && options.exclude_machines.is_empty() {
         return Ok(());
     }
@@ -382,7 +371,7 @@ async fn fill_in(plan: &Plan, options: &DeployOptions, new: &mut api::NewDeploym
 fn prompted_value(prompt: &api::previews::Prompt, preview: &api::previews::Preview, value: &Dynamic) -> Result<String> {
     match value.read_lock::<Secret>() {
         Some(secret) if preview.is_sensitive(prompt) => Ok(secret.reveal().to_owned()),
-        None if !holds_secret(value) => Ok(crate::engine::thrown::shown(value)),
+        None if !holds_secret(value) => Ok(shown(value)),
         _ => {
             Err(Error::new(Kind::Script, format!("the prompted variable `{}` is not sensitive, and a secret is given for it", prompt.name))
                 .help("people could read it in Octopus: make the variable sensitive there")

@@ -4,17 +4,9 @@
 //! script runs again. What is created on the server carries it as a marker, so that it can be found after a lost answer
 //! (durable-runs.md §2). The journal stands in this door: the intent is synced before, the outcome after.
 
-use super::{Host, record::StepPosition};
-use crate::{
-    api,
-    clock::later,
-    engine::thrown::{HostResult, Raise, raise},
-    error::{Error, Kind, Result},
-    journal::{Step, StepState},
-    json::JsonText,
-};
-use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use super::prelude::*;
+use super::record::StepPosition;
+use crate::journal::{Step, StepState};
 use sha2::{Digest, Sha256};
 
 /// The key of one effect.
@@ -28,8 +20,8 @@ impl Marker {
     }
 }
 
-impl std::fmt::Display for Marker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
@@ -53,7 +45,7 @@ impl Attempt {
         self.earlier.is_some()
     }
 
-    /// Writes an intent that stays when the function returns, see [`Outcome::goes_on`]; the step, if the run is journaled.
+    /// Writes an intent that stays when the function returns, see [`EffectOutcome::goes_on`]; the step, if the run is journaled.
     pub(super) fn keep(&self, intent: Value) -> Result<Option<Step>> {
         let step = self.step.as_ref().map(|step| Step { intent, ..step.clone() });
         if let (Some(recorder), Some(step)) = (&self.host.record, &step) {
@@ -103,10 +95,10 @@ impl api::create_once::Sending for Attempt {
 }
 
 /// The outcome of an effect, for the record.
-pub trait Outcome: Sized {
+pub trait EffectOutcome: Sized {
     /// As JSON.
     fn record(&self) -> JsonText;
-    /// From what [`Outcome::record`] made.
+    /// From what [`EffectOutcome::record`] made.
     fn restore(record: JsonText) -> Result<Self>;
     /// Whether the effect goes on when its function returns: then its step keeps its intent, and whoever ends it writes the outcome.
     fn goes_on(&self) -> bool {
@@ -114,7 +106,7 @@ pub trait Outcome: Sized {
     }
 }
 
-impl Outcome for () {
+impl EffectOutcome for () {
     fn record(&self) -> JsonText {
         JsonText::default()
     }
@@ -123,7 +115,7 @@ impl Outcome for () {
     }
 }
 
-impl Outcome for JsonText {
+impl EffectOutcome for JsonText {
     fn record(&self) -> JsonText {
         self.clone()
     }
@@ -134,7 +126,7 @@ impl Outcome for JsonText {
 
 macro_rules! documents {
     ($($type:ty: $noun:literal),*) => { $(
-        impl Outcome for $type {
+        impl EffectOutcome for $type {
             fn record(&self) -> JsonText {
                 self.raw.clone()
             }
@@ -167,7 +159,7 @@ enum BegunEffect {
     /// The record has its outcome.
     Done(JsonText),
     /// It is to be done now.
-    ToDo(Box<Attempt>, UnderWay),
+    ToDo(Box<(Attempt, UnderWay)>),
 }
 
 /// What is needed to end an effect.
@@ -181,7 +173,7 @@ struct UnderWay {
 impl Host {
     /// Does something that changes the world outside. `kind` and `arguments` say what, for the key; `act` does it, and ends
     /// soon by itself when the run is cancelled meanwhile.
-    pub fn effect<T: Outcome, F: Future<Output = Result<T>>>(
+    pub fn effect<T: EffectOutcome, F: Future<Output = Result<T>>>(
         &self,
         kind: &str,
         arguments: &Value,
@@ -189,9 +181,9 @@ impl Host {
     ) -> HostResult<T> {
         let (attempt, under_way) = match self.begin_effect(kind, arguments)? {
             BegunEffect::Done(record) => return T::restore(record).raise(),
-            BegunEffect::ToDo(attempt, under_way) => (attempt, under_way),
+            BegunEffect::ToDo(begun) => *begun,
         };
-        let done = self.unrecorded(|| self.finish(act(*attempt)));
+        let done = self.unrecorded(|| self.finish(act(attempt)));
         let is_kept = under_way.step.is_some();
         let record = done.as_ref().map(|outcome| (is_kept && !outcome.goes_on()).then(|| outcome.record()));
         self.end_effect(under_way, record.map_err(Clone::clone))?;
@@ -212,7 +204,7 @@ impl Host {
             let attempted = self.attempted(&marker);
             self.check_cancelled()?;
             let attempt = Attempt { marker, earlier: None, host: self.clone(), step: None, began, attempted };
-            return Ok(BegunEffect::ToDo(attempt.into(), UnderWay { began, step: None }));
+            return Ok(BegunEffect::ToDo((attempt, UnderWay { began, step: None }).into()));
         };
         let position = recorder.next(&self.frame.branch);
         let arguments = recorder.cleaned(arguments.clone());
@@ -239,7 +231,7 @@ impl Host {
         }
         let attempted = self.attempted(&marker);
         let attempt = Attempt { marker, earlier, host: self.clone(), began: step.began, step: Some(step.clone()), attempted };
-        Ok(BegunEffect::ToDo(attempt.into(), UnderWay { began: at_work_since(&step), step: Some((position, step)) }))
+        Ok(BegunEffect::ToDo((attempt, UnderWay { began: at_work_since(&step), step: Some((position, step)) }).into()))
     }
 
     /// Ends an effect by what came of it, as the record keeps it: nothing when it goes on, or no record is kept.

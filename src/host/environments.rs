@@ -1,9 +1,6 @@
 //! Environments.
 
-use super::Host;
-use crate::api;
-use rhai::{Array, Dynamic};
-use std::{fmt, sync::Arc};
+use super::prelude::*;
 
 /// An environment.
 #[derive(Clone)]

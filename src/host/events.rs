@@ -1,22 +1,13 @@
 //! Events: the audit trail.
 
+use super::prelude::*;
 use super::{
-    Host,
-    place::{Place, unknown},
     references::{EnvironmentRef, ProjectRef},
     rows::{Reach, RowLimit},
+    space::{Space, unknown},
     time::When,
 };
-use crate::{
-    api,
-    engine::{
-        choice::{Chosen, Name},
-        options::{ListKind, OptionValue},
-    },
-    error::nearest,
-};
-use rhai::Dynamic;
-use std::{fmt, sync::Arc};
+use crate::{engine::options::ListKind, error::nearest};
 
 /// An event of the audit trail; clones share it.
 #[derive(Clone)]
@@ -107,7 +98,7 @@ impl ListKind for Category {
 }
 
 /// Fails for a category that the server does not have.
-async fn exist(place: &Place, categories: &[Category]) -> crate::error::Result<()> {
+async fn exist(place: &Space, categories: &[Category]) -> Result<()> {
     let strange = |category: &&Category| !Category::KNOWN.contains(&&*category.0);
     let Some(_) = categories.iter().find(strange) else { return Ok(()) };
     let known = place.space.event_categories().await?;

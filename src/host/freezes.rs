@@ -1,11 +1,7 @@
 //! Deployment freezes.
 
-use super::{
-    Host,
-    references::{EnvironmentRef, ProjectRef, TenantRef},
-};
-use crate::{api, engine::thrown::Raise};
-use std::fmt;
+use super::prelude::*;
+use super::references::{EnvironmentRef, ProjectRef, TenantRef};
 
 /// A deployment freeze.
 #[derive(Clone)]
@@ -53,9 +49,7 @@ crate::functions! {
         let place = host.place();
         let now = host.now();
         host.block(async {
-            let project = place.project(&project).await?;
-            let env = place.environment(&env).await?;
-            let tenant = place.tenant_or_none(tenant.as_deref()).await?;
+            let (project, env, tenant) = place.spot(&project, &env, tenant.as_deref()).await?;
             let found = place.client.freezes().await?;
             Ok(found.into_iter().find(|f| f.stops(now, &project.id, &env.id, tenant.as_ref().map(|t| &t.id))).map(Freeze))
         })

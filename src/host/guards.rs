@@ -3,13 +3,8 @@
 //! The server breaks none of these knots; both tasks stand until somebody cancels one. So they are looked for before a step waits,
 //! and, where only the queue tells, while it does. What can be done is the same each time: let the step end, and come back later.
 
-use super::{Host, context::own, tasks::Task};
-use crate::{
-    api,
-    engine::thrown::{HostResult, raise},
-    error::{Error, Kind, Result},
-};
-use std::collections::BTreeSet;
+use super::prelude::*;
+use super::{context::own, task::Task};
 
 /// How many queued tasks are asked whose children they are.
 const ASKED: usize = 50;
@@ -56,9 +51,9 @@ pub(super) fn before_waiting(host: &Host, open: &[Task]) -> HostResult<()> {
                 "its step `{}` runs on the deployment target {}, and so does this one: one script at a time runs there",
                 step_there.name, machine.name
             );
-            return Err(raise(
-                knot(task, why).help("run this step on a worker, or set OctopusBypassDeploymentMutex to True in both projects"),
-            ));
+            return Err(knot(task, why)
+                .help("run this step on a worker, or set OctopusBypassDeploymentMutex to True in both projects")
+                .into());
         }
     }
     Ok(())
@@ -91,7 +86,7 @@ pub(super) async fn while_queued(host: &Host, task: &Task) -> Result<()> {
 }
 
 /// The tasks whose children are queued.
-async fn parents(space: &api::SpaceClient, now: jiff::Timestamp) -> Result<BTreeSet<String>> {
+async fn parents(space: &api::SpaceClient, now: Timestamp) -> Result<BTreeSet<String>> {
     let query = api::TaskQuery { states: vec![api::TaskState::Queued], limit: Some(ASKED), ..api::TaskQuery::default() };
     let mut found = BTreeSet::new();
     for task in space.tasks(&query).await?.iter().filter(|task| task.queue_time.is_none_or(|at| at <= now)) {

@@ -2,23 +2,16 @@
 //!
 //! A spot is a project in an environment for a tenant, or for none: one deployment there replaces the one before it.
 
-use super::{
-    place::Place,
-    tasks::{Task, under_way},
-};
-use crate::{
-    api::{self, DeploymentId, ReleaseId},
-    error::{Kind, Result},
-};
-use jiff::Timestamp;
-use std::fmt;
+use super::prelude::*;
+use super::{space::Space, task::Task, tasks::under_way};
+use crate::api::{DeploymentId, ReleaseId};
 
 /// How many past deployments one look takes in.
 pub const LOOK: usize = 100;
 
 /// A project in an environment for a tenant, or for none.
 pub struct Spot<'a> {
-    place: &'a Place,
+    place: &'a Space,
     project: &'a api::Project,
     environment: &'a api::Environment,
     tenant: Option<&'a api::Tenant>,
@@ -59,7 +52,7 @@ pub struct Earlier {
 
 impl<'a> Spot<'a> {
     /// The spot.
-    pub fn new(place: &'a Place, project: &'a api::Project, environment: &'a api::Environment, tenant: Option<&'a api::Tenant>) -> Self {
+    pub fn new(place: &'a Space, project: &'a api::Project, environment: &'a api::Environment, tenant: Option<&'a api::Tenant>) -> Self {
         Self { place, project, environment, tenant }
     }
 

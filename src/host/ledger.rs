@@ -1,13 +1,7 @@
 //! What a run has done so far: effects, started tasks, and what it has told once.
 
-use super::{Host, tasks::Task};
-use crate::{
-    api,
-    event::{Level, What},
-};
-use jiff::SignedDuration;
-use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet};
+use super::prelude::*;
+use super::task::Task;
 
 /// What a run has done so far.
 #[derive(Default)]

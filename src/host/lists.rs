@@ -1,9 +1,8 @@
 //! Lists: work on many things at the same time.
 
-use super::{Host, call::ScriptCall};
+use super::call::ScriptCall;
+use super::prelude::*;
 use crate::engine;
-use crate::error::{Error, Kind, Result};
-use rhai::{Array, Dynamic, FnPtr};
 
 crate::options! {
     /// How wide.

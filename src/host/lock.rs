@@ -1,60 +1,15 @@
 //! One at a time: locks around a closure, or around the whole script.
 
+use super::prelude::*;
 use super::{
-    Host,
     call::ScriptCall,
     context::own,
-    hold::{Asked, Hold},
+    held_locks::{Hold, LockAnswer, LockOptions, Otherwise},
     requeue::RequeueOptions,
     started_inside::StartedInside,
 };
-use crate::{
-    clock::later,
-    engine::{
-        choice::Name,
-        options::{OptionDoc, OptionValue},
-        thrown::{HostResult, Raise, ours, raise, to_dynamic},
-    },
-    error::{Error, Kind},
-    event::Level,
-};
-use jiff::SignedDuration;
-use rhai::{Dynamic, EvalAltResult, FnPtr, Position};
-use serde_json::json;
-use std::sync::Arc;
-
-crate::options! {
-    /// How to take a lock.
-    pub struct LockOptions for ["lock", "locks", "only_one", "once"] {
-        /// How long to wait for it at most. A time-out is an error of kind `timeout` that names the holder.
-        wait_up_to: SignedDuration = SignedDuration::from_mins(30), "30m";
-        /// After how long without a sign of life this run counts as gone, when it does not run in an Octopus step: the
-        /// server knows whether the task of a step goes on.
-        lease: SignedDuration = crate::lock::LEASE, "1m";
-        /// How many runs may hold it at once.
-        slots: i64 = 1, "1";
-        /// What happens when somebody holds it. `"skip"`: the closure is not called, the result is `()`; without a closure the
-        /// script ends, with exit code 0. `"fail"`: an error of kind `lock_busy`, exit code 6. `"requeue"`: the deployment that
-        /// runs this script is scheduled again, as by `requeue`.
-        on_busy: Otherwise = Otherwise::Wait, "\"wait\"";
-        /// How much later it is scheduled with `"requeue"`.
-        requeue_in: SignedDuration = SignedDuration::from_mins(15), "15m";
-    }
-}
-
-crate::words! {
-    /// What is done when somebody has a lock.
-    pub enum Otherwise {
-        /// Wait.
-        Wait = "wait",
-        /// Go on without.
-        Skip = "skip",
-        /// An error.
-        Fail = "fail",
-        /// The whole deployment again, later.
-        Requeue = "requeue",
-    }
-}
+use crate::engine::options::OptionDoc;
+use rhai::Position;
 
 /// Options, or the closure when there are none.
 #[derive(Clone)]
@@ -114,13 +69,13 @@ impl Host {
     /// Takes a lock; none when it is held and the options say to go on without. `requeue` ends the script.
     fn enter_lock(&self, name: &str, options: &LockOptions) -> HostResult<Option<Arc<Hold>>> {
         match self.ask_for_lock(name, options)? {
-            Asked::Inside(hold) => Ok(Some(hold)),
-            Asked::Held(Otherwise::Requeue, why) => {
+            LockAnswer::Inside(hold) => Ok(Some(hold)),
+            LockAnswer::Held(Otherwise::Requeue, why) => {
                 let comment = Some(format!("requeued: lock {name} is {why}"));
                 let at = later(self.now(), options.requeue_in);
                 self.requeue(at, &RequeueOptions { comment, go_on: false }).map(|_| None)
             }
-            Asked::Held(_, why) => {
+            LockAnswer::Held(_, why) => {
                 self.note(Level::Highlight, format!("skipped: lock `{name}` is {why}"));
                 Ok(None)
             }
@@ -227,10 +182,8 @@ crate::functions! {
         let name = host.script_name()?;
         match closure {
             Some(closure) => host.with_locks(&[name], &options, || around(&host, &closure)),
-            None if !host.frame.branch.is_empty() => Err(raise(
-                Error::new(Kind::Script, "`only_one` without a closure is about the whole script, so it cannot stand in `parallel`")
-                    .help("put it at the beginning of the script, or give it a closure"),
-            )),
+            None if !host.frame.branch.is_empty() => Err(Error::new(Kind::Script, "`only_one` without a closure is about the whole script, so it cannot stand in `parallel`")
+                    .help("put it at the beginning of the script, or give it a closure").into()),
             None => match host.enter_lock(&name, &options)? {
                 Some(_) => Ok(Dynamic::UNIT),
                 None => Err(EvalAltResult::Exit(Dynamic::UNIT, Position::NONE).into()),

@@ -3,35 +3,32 @@
 //! Projects, environments, tenants, spaces, freezes and steps are what they are called, without regard to case, as in look-ups. Releases go by
 //! version, times and durations by what a text says, tasks and other documents by id. What makes no sense is an error that says what does.
 
+use super::prelude::*;
 use super::{
     ctx::Context,
     dashboard::{Difference, Live},
     environments::Environment,
     events::Event,
     freezes::Freeze,
-    interruptions::Interruption,
+    interruption::Interruption,
     past_deployments::Deployment,
-    place::Place,
     projects::Project,
     promote::Promotable,
     release::Release,
     rollout::Outcome,
     saga::Saga,
-    steps::Step,
-    tasks::Task,
+    space::Space,
+    task::Task,
+    task_log::Step,
     tenants::Tenant,
     time::Moment,
     words,
 };
 use crate::{
-    clock::text,
     engine::compare::{Beside, Meaning},
     secrets::Secret,
 };
-use jiff::{
-    SignedDuration,
-    civil::{Date, DateTime, Time},
-};
+use jiff::civil::{Date, DateTime, Time};
 use std::cmp::Ordering;
 
 /// Whether `text` is one of the ways to write a thing in a script: its name, its slug or its id.
@@ -74,7 +71,7 @@ named! {
     Environment: "compare names: `env.name`", e => e.0.id, e.0.name, [&e.0.slug];
     Tenant: "compare names: `tenant.name`", t => t.0.id, t.0.name, [&t.0.slug];
     Freeze: "compare names: `freeze.name`, or times: `freeze.ends`", f => f.document().id, f.document().name, [];
-    Place: "compare names: `space.name`", s => s.space.space().id, s.space.space().name, [];
+    Space: "compare names: `space.name`", s => s.space.space().id, s.space.space().name, [];
 }
 
 macro_rules! by_id {
@@ -129,7 +126,7 @@ impl Meaning for Step {
         self.to_string() == other.to_string()
     }
     fn beside(&self, text: &str) -> Result<Beside, String> {
-        Ok(called(text, self.name(), &[]))
+        Ok(called(text, &self.name, &[]))
     }
 }
 
@@ -167,7 +164,7 @@ impl Meaning for Moment {
         let own = self.0.datetime();
         let order = if let Ok(at) = text.parse::<jiff::ZonedDateTime>() {
             self.timestamp().cmp(&at.timestamp())
-        } else if let Ok(at) = text.parse::<jiff::Timestamp>() {
+        } else if let Ok(at) = text.parse::<Timestamp>() {
             self.timestamp().cmp(&at)
         } else if let Ok(time) = Time::strptime("%H:%M", text) {
             (own.hour(), own.minute()).cmp(&(time.hour(), time.minute()))

@@ -1,27 +1,18 @@
 //! What outlives a run: values that scripts keep, work that is done once, and meeting points of several scripts.
 //! All of it stands beside the locks.
 
+use super::prelude::*;
 use super::{
-    Host,
     call::ScriptCall,
-    lock::LockOptions,
+    held_locks::LockOptions,
     started_inside::StartedInside,
     wait_for::{ConditionOptions, condition},
 };
 use crate::{
-    clock::later,
-    engine::{
-        options::{Data, OptionValue},
-        thrown::{HostResult, REVEAL, Raise, holds_secret, raise, to_dynamic, to_json},
-    },
-    error::{Error, Kind, Result},
+    engine::{options::Data, thrown::REVEAL},
     lock::{is_name, memo},
 };
-use jiff::{SignedDuration, Timestamp};
-use rhai::{Dynamic, FnPtr};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 crate::options! {
     /// How often is once.
@@ -63,10 +54,9 @@ fn checked(function: &str, what: &str, name: &str) -> HostResult<()> {
     if is_name(name, 200) {
         return Ok(());
     }
-    Err(raise(
-        Error::new(Kind::Script, format!("`{function}`: `{}` cannot be a {what}", name.escape_debug()))
-            .help("it has 1 to 200 characters, none of them a control character, and no space at its ends"),
-    ))
+    Err(Error::new(Kind::Script, format!("`{function}`: `{}` cannot be a {what}", name.escape_debug()))
+        .help("it has 1 to 200 characters, none of them a control character, and no space at its ends")
+        .into())
 }
 
 impl Host {
@@ -244,6 +234,6 @@ crate::functions! {
             let here = host.waited("arrivals", json!({"name": name}), look, |record| Ok(serde_json::from_value(record.clone()).unwrap_or_default()))?;
             Ok(expected.missing(&here).map_or(Ok(here), Err))
         })?;
-        Ok(here.into_iter().map(Dynamic::from).collect::<rhai::Array>())
+        Ok(here.into_iter().map(Dynamic::from).collect::<Array>())
     }
 }

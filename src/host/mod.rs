@@ -14,22 +14,23 @@ pub mod environments;
 pub mod events;
 pub mod freezes;
 mod guards;
+pub mod held_locks;
 pub mod history;
-pub mod hold;
+pub mod interruption;
 pub mod interruptions;
 mod ledger;
-pub mod limit;
 mod lists;
 pub mod lock;
 mod meanings;
 pub mod memory;
+pub mod messages;
 pub mod nouns;
 pub mod obstacles;
 pub mod order;
 pub mod outbox;
 pub mod outputs;
 mod past_deployments;
-pub mod place;
+mod prelude;
 pub mod projects;
 pub mod promote;
 mod put_back;
@@ -46,18 +47,23 @@ pub mod rows;
 pub mod runbooks;
 pub mod saga;
 pub mod servers;
+pub mod space;
 mod started_inside;
-pub mod steps;
+pub mod task;
+pub mod task_log;
 pub mod tasks;
-pub mod tell;
 pub mod tenants;
 pub mod time;
+pub mod time_limit;
 pub mod wait;
 pub mod wait_for;
+mod wait_loop;
+pub mod wait_options;
+mod wait_step;
 mod watch;
 pub mod words;
 
-pub use hold::HeldLocks;
+pub use held_locks::HeldLocks;
 pub use ledger::Ledger;
 pub use servers::Servers;
 
@@ -78,10 +84,10 @@ use crate::{
 use call::CallFrame;
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
-use place::Place;
 use record::Recorder;
 use rhai::Dynamic;
 use serde_json::Value;
+use space::Space;
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -157,7 +163,7 @@ impl Host {
 
     /// The same run in another home.
     #[must_use]
-    pub fn moved(&self, home: Place) -> Self {
+    pub fn moved(&self, home: Space) -> Self {
         let frame = Arc::new(CallFrame::of_run(home.clone()));
         Self { servers: Arc::new(self.servers.moved(home)), frame, ..self.clone() }
     }
@@ -208,7 +214,7 @@ impl Host {
     }
 
     /// What a deployment is called. It is there already: what cannot be asked is called by its id, and no error hides it.
-    pub fn named(&self, place: &Place, deployment: &api::Deployment, version: Option<&str>) -> Result<Subject> {
+    pub fn named(&self, place: &Space, deployment: &api::Deployment, version: Option<&str>) -> Result<Subject> {
         let mut named = None;
         self.read(pin!(into(&mut named, async { Ok(place.subject(deployment, version).await) })))?;
         named.ok_or_else(nothing)
@@ -267,14 +273,14 @@ fn everything() -> Library {
     library.scripted::<dashboard::Live>();
     library.scripted::<dashboard::Difference>();
     library.scripted::<promote::Promotable>();
-    library.scripted::<tasks::Task>();
-    library.scripted::<steps::Step>();
-    library.scripted::<interruptions::Interruption>();
+    library.scripted::<task::Task>();
+    library.scripted::<task_log::Step>();
+    library.scripted::<interruption::Interruption>();
     library.scripted::<events::Event>();
     library.scripted::<freezes::Freeze>();
     library.scripted::<rollout::Outcome>();
     library.scripted::<saga::Saga>();
-    library.scripted::<Place>();
+    library.scripted::<Space>();
     ctx::register(&mut library);
     context::register(&mut library);
     projects::register(&mut library);
@@ -287,7 +293,7 @@ fn everything() -> Library {
     runbooks::register(&mut library);
     requeue::register(&mut library);
     tasks::register(&mut library);
-    steps::register(&mut library);
+    wait_step::register(&mut library);
     wait::register(&mut library);
     wait_for::register(&mut library);
     order::register(&mut library);
@@ -302,11 +308,11 @@ fn everything() -> Library {
     events::register(&mut library);
     rows::register(&mut library);
     rows::property(&mut library);
-    tell::register(&mut library);
+    messages::register(&mut library);
     lists::register(&mut library);
     lock::register(&mut library);
     memory::register(&mut library);
     raw::register(&mut library);
-    library.also_on::<Place>(|place, state| state.try_cast::<Host>().map_or(Dynamic::UNIT, |host| Dynamic::from(host.in_place(place))));
+    library.also_on::<Space>(|place, state| state.try_cast::<Host>().map_or(Dynamic::UNIT, |host| Dynamic::from(host.in_place(place))));
     library.build()
 }

@@ -1,10 +1,9 @@
 //! Names that parameters and options mean, and where the server lists them: for completion, and for checks before a run.
 
-use super::Host;
+use super::prelude::*;
 use crate::{
     api::{ProjectQuery, TenantQuery},
     engine::options::Takes,
-    error::Result,
 };
 
 /// Releases of a project that are listed: the newest are the ones that are meant.

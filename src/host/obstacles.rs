@@ -1,10 +1,8 @@
 //! What keeps a release from an environment, asked of the server before anything is started.
 
-use super::place::Place;
-use crate::{
-    api::{self, previews::Prompt},
-    error::{Error, Result},
-};
+use super::prelude::*;
+use super::space::Space;
+use crate::api::previews::Prompt;
 
 /// What the server says of a release, an environment and a tenant.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +48,7 @@ pub fn questions(unanswered: &[Prompt]) -> Option<String> {
 /// What stands in the way. One that the server cannot say anything about is an obstacle of its own, not an error: the other rows of a list
 /// have nothing to do with it.
 pub async fn find(
-    place: &Place,
+    place: &Space,
     release: &api::ReleaseId,
     template: &Result<api::DeploymentTemplate>,
     target: &api::Environment,

@@ -1,24 +1,16 @@
 //! A graph of things to start, each when what it needs is done.
 
+use super::prelude::*;
 use super::{
     call::ScriptCall,
-    limit::Limit,
     raised::{as_error, with_place},
-    tasks::{Task, tasks_of},
-    wait::{Until, WaitOptions, failures, for_tasks, too_late},
+    task::Task,
+    tasks::tasks_of,
+    time_limit::Limit,
+    wait::{Until, failures, for_tasks, too_late},
+    wait_options::WaitOptions,
 };
-use crate::{
-    clock::later,
-    engine::{
-        options::list,
-        thrown::{HostResult, is_final, raise},
-    },
-    error::{Error, Kind, suggestion},
-    event::{Level, What},
-};
-use jiff::SignedDuration;
-use rhai::{Dynamic, FnPtr, Map};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{engine::options::list, error::suggestion};
 
 crate::options! {
     /// How to go through a graph.
@@ -101,7 +93,7 @@ crate::functions! {
         let mut running: BTreeMap<String, Vec<Task>> = BTreeMap::new();
         let mut good: BTreeSet<String> = BTreeSet::new();
         // What `start` itself raised first: what runs is waited for all the same.
-        let mut not_startable: Option<Box<rhai::EvalAltResult>> = None;
+        let mut not_startable: Option<Box<EvalAltResult>> = None;
         let mut all: Vec<Task> = Vec::new();
         let late = |results: &Map, open: &[Task]| {
             let left = needs.keys().filter(|name| !results.contains_key(name.as_str())).cloned().collect();
@@ -177,7 +169,7 @@ mod tests {
     use crate::engine::thrown::ours;
 
     fn graph(pairs: &[(&str, &[&str])]) -> Map {
-        pairs.iter().map(|(n, w)| ((*n).into(), w.iter().map(|x| Dynamic::from((*x).to_owned())).collect::<rhai::Array>().into())).collect()
+        pairs.iter().map(|(n, w)| ((*n).into(), w.iter().map(|x| Dynamic::from((*x).to_owned())).collect::<Array>().into())).collect()
     }
 
     #[test]

@@ -4,21 +4,14 @@
 //! its intent, so that a run that is killed meanwhile keeps the mail again when it goes on, with the same Message-ID. A mail that went out, or
 //! was given up, gets its outcome.
 
-use super::{
-    Host,
-    effect::{Attempt, Outcome},
-};
+use super::effect::{Attempt, EffectOutcome};
+use super::prelude::*;
 use crate::{
-    clock::{Busy, later},
-    error::{Class, Error, Kind, Result},
-    event::{Level, What},
+    clock::Busy,
+    error::Class,
     journal::{Step, StepState},
-    json::JsonText,
     mail::{Letter, Mailer},
 };
-use jiff::{SignedDuration, Timestamp};
-use parking_lot::Mutex;
-use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The first pause, which doubles up to the longest.
@@ -37,7 +30,7 @@ pub enum Posted {
     Kept(Error),
 }
 
-impl Outcome for Posted {
+impl EffectOutcome for Posted {
     fn record(&self) -> JsonText {
         JsonText::from(match self {
             Self::Sent => json!({"ok": null}),

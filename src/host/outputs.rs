@@ -1,16 +1,8 @@
 //! What a script gives to the outside: output variables, artifacts, notes, progress.
 
-use super::{Host, call::ScriptCall, context::SecretText, tasks::tasks_of};
-use crate::{
-    engine::{
-        options::Shown,
-        thrown::{HostResult, holds_secret, raise, shown},
-    },
-    error::{Error, Kind},
-    event::{Hidden, Level, What},
-    platform::files::can_be_names,
-};
-use rhai::{Dynamic, Map};
+use super::prelude::*;
+use super::{call::ScriptCall, context::SecretText, tasks::tasks_of};
+use crate::{event::Hidden, platform::files::can_be_names};
 use std::path::{Component, Path};
 
 crate::options! {
@@ -57,9 +49,9 @@ fn whole(host: &Host, function: &str, what: &str, text: String, masked: bool) ->
 /// A name under which data is kept: people see it everywhere.
 fn plain(host: &Host, function: &str, name: String) -> HostResult<String> {
     if host.secrets.is_in(&name) {
-        return Err(raise(
-            Error::new(Kind::Script, format!("`{function}`: the name holds the text of a secret")).help("choose another name"),
-        ));
+        return Err(Error::new(Kind::Script, format!("`{function}`: the name holds the text of a secret"))
+            .help("choose another name")
+            .into());
     }
     Ok(name)
 }
@@ -68,10 +60,9 @@ fn plain(host: &Host, function: &str, name: String) -> HostResult<String> {
 fn checked(name: String) -> HostResult<String> {
     let fits = |c: char| c.is_alphanumeric() || "_.- ".contains(c);
     if name.trim().is_empty() || !name.chars().all(fits) {
-        return Err(raise(
-            Error::new(Kind::Script, format!("`{name}` cannot be the name of an output variable"))
-                .help("it has letters, digits, `_`, `-`, `.` and blanks, e.g. `output(\"Shop.Version\", ...)`"),
-        ));
+        return Err(Error::new(Kind::Script, format!("`{name}` cannot be the name of an output variable"))
+            .help("it has letters, digits, `_`, `-`, `.` and blanks, e.g. `output(\"Shop.Version\", ...)`")
+            .into());
     }
     Ok(name)
 }
@@ -209,10 +200,9 @@ fn why(problem: &std::io::Error) -> String {
 fn write(host: &Host, name: &str, text: &str) -> HostResult<String> {
     let only_a_name = Path::new(name).components().all(|c| matches!(c, Component::Normal(_))) && !name.trim().is_empty();
     if !only_a_name {
-        return Err(raise(
-            Error::new(Kind::Script, format!("`{name}` is not the name of a file"))
-                .help("artifacts stay in their folder: no `..` and no path from the root"),
-        ));
+        return Err(Error::new(Kind::Script, format!("`{name}` is not the name of a file"))
+            .help("artifacts stay in their folder: no `..` and no path from the root")
+            .into());
     }
     if !can_be_names(name) {
         return Err(raise(Error::new(Kind::Script, format!("`{name}` cannot be the name of a file on Windows")).help(
@@ -223,10 +213,11 @@ fn write(host: &Host, name: &str, text: &str) -> HostResult<String> {
     let written = without_links(&host.artifacts, name).and_then(|()| replace(&path, text));
     match written {
         Ok(()) => Ok(path.display().to_string()),
-        Err(problem) => Err(raise(
-            Error::new(Kind::Script, format!("artifact `{name}` could not be written to `{}`: {}", path.display(), why(&problem)))
-                .help("choose another folder with `--artifacts DIR`"),
-        )),
+        Err(problem) => {
+            Err(Error::new(Kind::Script, format!("artifact `{name}` could not be written to `{}`: {}", path.display(), why(&problem)))
+                .help("choose another folder with `--artifacts DIR`")
+                .into())
+        }
     }
 }
 

@@ -3,29 +3,20 @@
 //! Deployments, their tasks and their releases come in pages, and of each document only what a row shows is kept: names and ids that many rows
 //! have in common once, and the JSON of the deployments packed, sixteen together, until a script asks for `.raw`. A row has about 700 bytes.
 
+use super::prelude::*;
 use super::{
-    Host,
-    place::Place,
     references::{EnvironmentRef, ProjectRef, TenantRef},
     rows::{Reach, RowLimit, Rows},
+    space::Space,
     time::When,
 };
-use crate::{
-    api::{self, DeploymentId, ProjectId, ReleaseId, TaskId, TaskState},
-    engine::choice::Chosen,
-    error::Result,
-    json::JsonText,
-};
+use crate::api::{DeploymentId, ProjectId, ReleaseId, TaskId, TaskState};
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
-use jiff::Timestamp;
-use serde_json::Value;
 use std::{
-    collections::{HashMap, HashSet},
-    fmt,
+    collections::HashSet,
     hash::Hash,
     io::{Read as _, Write as _},
     ops::Deref,
-    sync::Arc,
 };
 
 /// A past or running deployment; clones share it.
@@ -34,7 +25,7 @@ pub struct Deployment(Arc<DeploymentRow>);
 
 /// What [`Deployment`] is made of.
 pub struct DeploymentRow {
-    place: Place,
+    place: Space,
     /// Its id.
     pub id: DeploymentId,
     task: TaskId,
@@ -235,7 +226,7 @@ struct ListedDeployment {
 }
 
 /// The deployments that `filter` means, newest first.
-pub async fn past(host: &Host, place: &Place, filter: &DeploymentFilter, since: Option<Timestamp>) -> Result<Rows<Deployment>> {
+pub async fn past(host: &Host, place: &Space, filter: &DeploymentFilter, since: Option<Timestamp>) -> Result<Rows<Deployment>> {
     if filter.projects.is_nothing() || filter.env.is_nothing() || filter.tenants.is_nothing() {
         return Ok(Rows::none());
     }

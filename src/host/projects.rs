@@ -1,13 +1,10 @@
 //! Projects.
 
+use super::prelude::*;
 use super::{
-    Host,
     references::{GroupRef, ProjectRef},
     words::TENANTED,
 };
-use crate::{api, engine::choice::Name};
-use rhai::{Array, Dynamic};
-use std::{fmt, sync::Arc};
 
 /// A project.
 #[derive(Clone)]

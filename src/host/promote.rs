@@ -1,38 +1,24 @@
 //! Promotion: bring what is live in one environment to the next, put back what was there before.
 
+use super::prelude::*;
 use super::{
-    Host,
     dashboard::{DashboardOptions, rows},
-    deployments::{DeployOptions, MoveOptions, Plan, PlannedRelease, RollbackOptions, RowOptions, live},
+    deployments::{DeployOptions, DeploymentPlan, MoveOptions, PlannedRelease, RollbackOptions, RowOptions, live},
     obstacles::{self, Obstacles},
-    place::Place,
     references::{EnvironmentRef, GroupRef, ProjectRef, Ref, TenantRef},
-    tasks::Task,
+    space::Space,
+    task::Task,
     time::Moment,
 };
-use crate::{
-    api::{
-        self,
-        create_once::mark_in,
-        meant::{Meant, position_of},
-    },
-    engine::{
-        choice::Chosen,
-        thrown::{HostResult, Raise, raise},
-    },
-    error::{Error, Kind, Result},
-    event::Level,
-};
-use rhai::{Array, Dynamic};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
+use crate::api::{
+    create_once::mark_in,
+    meant::{Meant, position_of},
 };
 
 /// A release that is live in one environment and not in another.
 #[derive(Clone)]
 pub struct Promotable {
-    plan: Plan,
+    plan: DeploymentPlan,
     from: String,
     replaces: Option<String>,
     /// The deployment that was live there when the list was made; not all servers say it.
@@ -103,7 +89,7 @@ crate::options! {
 /// What may be promoted: two dashboard rows for each project and tenant, compared by version.
 async fn find(
     host: &Host,
-    place: &Place,
+    place: &Space,
     from: &EnvironmentRef,
     to: &EnvironmentRef,
     options: &PromotableOptions,
@@ -203,7 +189,7 @@ async fn find(
             obstacles = Obstacles::because(format!("{} is not connected to {} in {}", tenant.name, project.name, target.name));
         }
         found.push(Promotable {
-            plan: Plan { place: place.clone(), project, environment: target.clone(), tenant, release: release.clone() },
+            plan: DeploymentPlan { place: place.clone(), project, environment: target.clone(), tenant, release: release.clone() },
             from: source.name.clone(),
             replaces: there.get(&key).map(|row| row.release.clone()),
             there: there.get(&key).and_then(|row| row.ids.deployment.clone()),
@@ -268,7 +254,7 @@ async fn still_there(host: &Host, row: &Promotable) -> Result<()> {
 
 impl Host {
     /// The release of `project` that is live in `from`, planned for `to`.
-    pub fn plan_promotion(&self, project: &Ref, from: &Ref, to: &Ref, options: &DeployOptions) -> HostResult<Plan> {
+    pub fn plan_promotion(&self, project: &Ref, from: &Ref, to: &Ref, options: &DeployOptions) -> HostResult<DeploymentPlan> {
         let place = self.place();
         let (plan, from) = self.block(async {
             let project = place.project(project).await?;
@@ -282,7 +268,7 @@ impl Host {
                     format!("{} was never deployed to {}: there is nothing to promote", project.name, source.name),
                 ));
             };
-            Ok((Plan { place: place.clone(), project, environment, tenant, release: release.into() }, source.name.clone()))
+            Ok((DeploymentPlan { place: place.clone(), project, environment, tenant, release: release.into() }, source.name.clone()))
         })?;
         self.note(
             Level::Info,
@@ -291,17 +277,15 @@ impl Host {
         Ok(plan)
     }
 
-    fn live_plan(&self, project: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<(Plan, api::Deployment)> {
+    fn live_plan(&self, project: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<(DeploymentPlan, api::Deployment)> {
         let place = self.place();
         self.block(async {
-            let project = place.project(project).await?;
-            let environment = place.environment(env).await?;
-            let tenant = place.tenant_or_none(options.tenant.as_deref()).await?;
+            let (project, environment, tenant) = place.spot(project, env, options.tenant.as_deref()).await?;
             let now = live(&place, &project, &environment, tenant.as_deref()).await?;
             let Some((release, deployment)) = now.release.zip(now.deployment) else {
                 return Err(Error::new(Kind::NotFound, format!("{} was never deployed to {}", project.name, environment.name)));
             };
-            Ok((Plan { place: place.clone(), project, environment, tenant, release: release.into() }, deployment))
+            Ok((DeploymentPlan { place: place.clone(), project, environment, tenant, release: release.into() }, deployment))
         })
         .raise()
     }

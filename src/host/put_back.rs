@@ -3,30 +3,20 @@
 //! Nobody else's deployment is overwritten: one that is live or under way is left alone and named. The way back is no wider than the act:
 //! the same deployment targets, the same steps left out, the same freeze overridden.
 
+use super::prelude::*;
 use super::{
-    Host,
     call::ScriptCall,
-    deployments::{DeployOptions, Plan},
+    deployments::{DeployOptions, DeploymentPlan},
     history::Success,
-    place::Place,
     references::{Ref, TargetRef},
     requeue::values_of,
-    tasks::Task,
+    space::Space,
+    task::Task,
     time::Moment,
-    wait::{Asked, Until, WaitOptions, cancel_all, for_tasks},
+    wait::{Until, cancel_all, for_tasks},
+    wait_options::{Asked, WaitOptions},
 };
-use crate::{
-    api::{self, create_once::mark_in},
-    clock::text,
-    engine::{
-        choice::{Decide, OneOrMore},
-        thrown::{HostResult, Raise, message, stops},
-    },
-    error::{Error, Result},
-    event::Level,
-};
-use jiff::{SignedDuration, Timestamp};
-use rhai::EvalAltResult;
+use crate::api::create_once::mark_in;
 use std::cell::RefCell;
 
 /// What was live before a step when the script asked for it.
@@ -42,7 +32,7 @@ pub struct Before {
 #[derive(Clone)]
 pub struct Deployed {
     /// What was deployed where.
-    pub plan: Plan,
+    pub plan: DeploymentPlan,
     /// How.
     pub options: DeployOptions,
     /// Its task.
@@ -112,7 +102,7 @@ impl Undone {
         }
         // A saga inside of this one has its own list already.
         let all = |name: &str, own: &[String]| {
-            let inner = error.fact(name).and_then(serde_json::Value::as_array).into_iter().flatten().filter_map(serde_json::Value::as_str);
+            let inner = error.fact(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
             inner.map(str::to_owned).chain(own.iter().cloned()).collect::<Vec<String>>()
         };
         let (done, not) = (all("undone", &self.done), all("not_undone", &self.not));
@@ -133,14 +123,14 @@ pub struct Undo<'a> {
 
 /// A deployment of the undo.
 struct WayBack {
-    plan: Plan,
+    plan: DeploymentPlan,
     task: Task,
     /// The number of the newest deployment that was known before it.
     newest: u64,
 }
 
 /// Whether a deployment at `place` is what `task` carries out. Ids are unique on one server only.
-fn is_of(task: &Task, one: &api::Deployment, place: &Place) -> bool {
+fn is_of(task: &Task, one: &api::Deployment, place: &Space) -> bool {
     task.id == one.task_id && task.place.client.address() == place.client.address()
 }
 
@@ -149,7 +139,7 @@ enum Verdict {
     /// It stays, and why.
     Left(String),
     /// It goes back.
-    Back { plan: Box<Plan>, options: Box<DeployOptions>, notes: Vec<String>, newest: u64 },
+    Back { plan: Box<DeploymentPlan>, options: Box<DeployOptions>, notes: Vec<String>, newest: u64 },
 }
 
 impl<'a> Undo<'a> {
@@ -159,12 +149,12 @@ impl<'a> Undo<'a> {
     }
 
     /// Whether a deployment is one of the saga or of this undo.
-    fn is_own(&self, one: &api::Deployment, place: &Place) -> bool {
+    fn is_own(&self, one: &api::Deployment, place: &Space) -> bool {
         self.own.iter().any(|task| is_of(task, one, place)) || self.is_way_back(one, place)
     }
 
     /// Whether a deployment is one of this undo.
-    fn is_way_back(&self, one: &api::Deployment, place: &Place) -> bool {
+    fn is_way_back(&self, one: &api::Deployment, place: &Space) -> bool {
         self.back.borrow().iter().any(|back| is_of(&back.task, one, place))
     }
 
@@ -298,7 +288,7 @@ impl<'a> Undo<'a> {
             return Ok(Verdict::Left("the same release was live before".to_owned()));
         }
         let release = plan.place.space.release(&live.deployment.release_id).await?;
-        let back = Plan { release: release.into(), ..plan.clone() };
+        let back = DeploymentPlan { release: release.into(), ..plan.clone() };
         let (mut options, notes) = match self.narrowed(step, &back).await? {
             Ok(narrowed) => narrowed,
             Err(why) => return Ok(Verdict::Left(why)),
@@ -310,7 +300,7 @@ impl<'a> Undo<'a> {
 
     /// The options of the act as far as they make the way back narrower, for the older release; what that lacks is noted. `Err` says why
     /// there is no way back that is as narrow. Actions and deployment targets are known by their ids: names change.
-    async fn narrowed(&self, step: &Deployed, back: &Plan) -> Result<std::result::Result<(DeployOptions, Vec<String>), String>> {
+    async fn narrowed(&self, step: &Deployed, back: &DeploymentPlan) -> Result<std::result::Result<(DeployOptions, Vec<String>), String>> {
         let act = &step.options;
         let mut options = DeployOptions {
             guided_failure: act.guided_failure,
@@ -400,7 +390,7 @@ fn foreign(host: &Host, task: &Task) -> String {
 }
 
 /// `Test for Aberdeen`
-fn spot_in_words(plan: &Plan) -> String {
+fn spot_in_words(plan: &DeploymentPlan) -> String {
     match &plan.tenant {
         Some(tenant) => format!("{} for {}", plan.environment.name, tenant.name),
         None => plan.environment.name.clone(),
@@ -408,6 +398,6 @@ fn spot_in_words(plan: &Plan) -> String {
 }
 
 /// The version of a release, or its id when it cannot be read.
-async fn version_of(place: &Place, id: &api::ReleaseId) -> String {
+async fn version_of(place: &Space, id: &api::ReleaseId) -> String {
     place.space.release(id).await.map_or_else(|_| id.to_string(), |release| release.version)
 }

@@ -1,10 +1,7 @@
 //! Errors that closures of the script raised, as ours.
 
-use crate::{
-    engine::thrown::{innermost, message, ours, to_map},
-    error::{Error, Kind},
-};
-use rhai::{Dynamic, EvalAltResult};
+use super::prelude::*;
+use crate::engine::thrown::{innermost, to_map};
 
 /// The value that `catch` would see.
 pub fn caught(error: &EvalAltResult) -> Dynamic {

@@ -1,13 +1,8 @@
 //! The raw API, for what has no function of its own.
 
-use super::{Host, place::Place};
-use crate::{
-    engine::{options::Data, thrown::to_json},
-    error::{Kind, Result},
-    json::JsonText,
-};
-use rhai::Dynamic;
-use serde_json::Value;
+use super::prelude::*;
+use super::space::Space;
+use crate::engine::options::Data;
 
 crate::functions! {
     group "query";
@@ -55,7 +50,7 @@ crate::functions! {
     }
 }
 
-fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> crate::engine::thrown::HostResult<JsonText> {
+fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> HostResult<JsonText> {
     let place = host.place();
     let body = body.map(to_json);
     let arguments = serde_json::json!({"method": method, "path": path, "body": body});
@@ -80,7 +75,7 @@ fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> crate:
 }
 
 /// What is there, if it can be read.
-async fn read(place: &Place, path: &str) -> Result<Option<JsonText>> {
+async fn read(place: &Space, path: &str) -> Result<Option<JsonText>> {
     match place.space.read(path).await {
         Ok(document) => Ok(Some(document)),
         // What can only be deleted or written has nothing to say.
@@ -90,7 +85,7 @@ async fn read(place: &Place, path: &str) -> Result<Option<JsonText>> {
 }
 
 /// Deletes what is there: gone is gone, whoever of two deliveries was the first.
-async fn delete(place: &Place, path: &str, may_be_done: bool) -> Result<JsonText> {
+async fn delete(place: &Space, path: &str, may_be_done: bool) -> Result<JsonText> {
     let was_there = read(place, path).await?.is_some();
     let gone = async || Ok(if was_there && read(place, path).await?.is_none() { Some(JsonText::default()) } else { None });
     if may_be_done && !was_there {
@@ -100,7 +95,7 @@ async fn delete(place: &Place, path: &str, may_be_done: bool) -> Result<JsonText
 }
 
 /// Puts a document: one that is there as it was sent is done.
-async fn put(place: &Place, path: &str, body: &Value) -> Result<JsonText> {
+async fn put(place: &Space, path: &str, body: &Value) -> Result<JsonText> {
     let same = async || Ok(read(place, path).await?.filter(|now| is_as(&now.tree(), body)));
     place.space.client().repeat(|| place.space.send("PUT", path, Some(body)), same).await
 }

@@ -1,15 +1,14 @@
 //! Names that scripts give: of a project, an environment, a release, ..., as text or as a value got before.
 
+use super::prelude::*;
 use super::release::Release;
 use crate::{
     api::{ProjectId, ReleaseId, meant::Meant},
     engine::{
         compare,
-        options::{ListKind, OptionValue, type_in_words, wrong},
+        options::{ListKind, wrong},
     },
 };
-use rhai::Dynamic;
-use std::fmt;
 
 /// A project, environment, tenant, ... as scripts give it: by name, slug or id, or as a value got before.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,13 @@
 //! A release as scripts hold it.
 
-use super::{Host, place::Place};
-use crate::api;
-use std::{fmt, sync::Arc};
+use super::prelude::*;
+use super::space::Space;
 
 /// A release.
 #[derive(Clone)]
 pub struct Release {
     /// Where it is.
-    pub place: Place,
+    pub place: Space,
     /// The project's name.
     pub project: String,
     /// The document, which clones share.

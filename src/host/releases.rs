@@ -1,25 +1,20 @@
 //! Releases: find, compare, create, block.
 
+use super::prelude::*;
 use super::{
-    Host,
     call::ScriptCall,
-    place::Place,
     references::{ChannelRef, ProjectRef, ReleaseRef},
     release::Release,
     rows::{Reach, RowLimit},
+    space::Space,
 };
 use crate::{
     api::{
-        self,
         meant::{Keys, same_word, the_one},
         version::{Version, VersionRange},
     },
-    engine::{choice::Name, options::OptionValue, thrown::HostResult},
-    error::{Error, Kind, Result, suggestion},
-    event::Level,
+    error::suggestion,
 };
-use rhai::{Dynamic, Map};
-use std::collections::BTreeMap;
 
 impl OptionValue for VersionRange {
     const KIND: &'static str = "version range";
@@ -46,7 +41,7 @@ impl OptionValue for Version {
 
 /// The release that a version, a range or `"latest"` means, and the rule by which it was chosen.
 pub async fn choose(
-    place: &Place,
+    place: &Space,
     project: &api::Project,
     version: &str,
     channel: Option<&ChannelRef>,
@@ -81,7 +76,7 @@ pub async fn choose(
 }
 
 /// Fails unless a release is one of the channel that the script names.
-async fn in_channel(place: &Place, project: &api::Project, release: &api::Release, name: &ChannelRef) -> Result<()> {
+async fn in_channel(place: &Space, project: &api::Project, release: &api::Release, name: &ChannelRef) -> Result<()> {
     let channel = place.space.find_channel(project, name.as_str()).await?;
     let Some(own) = release.channel_id.as_ref().filter(|own| **own != channel.id) else { return Ok(()) };
     let own = place.space.channel(own).await?.name;
@@ -91,7 +86,7 @@ async fn in_channel(place: &Place, project: &api::Project, release: &api::Releas
 
 impl Host {
     /// [`choose`], told to the reader when a rule chose.
-    pub fn choose(&self, place: &Place, project: &api::Project, version: &str, channel: Option<&ChannelRef>) -> HostResult<api::Release> {
+    pub fn choose(&self, place: &Space, project: &api::Project, version: &str, channel: Option<&ChannelRef>) -> HostResult<api::Release> {
         let (release, rule) = self.block(choose(place, project, version, channel))?;
         if let Some(rule) = rule {
             self.note_once(rule);
@@ -254,14 +249,14 @@ crate::functions! {
 
 fn expect_release(function: &str, value: Dynamic) -> HostResult<Release> {
     value.clone().try_cast::<Release>().ok_or_else(|| {
-        crate::engine::thrown::raise(
-            Error::new(Kind::Script, format!("`{function}` takes a Release; got {}", crate::engine::options::type_in_words(&value)))
+        raise(
+            Error::new(Kind::Script, format!("`{function}` takes a Release; got {}", type_in_words(&value)))
                 .help("get one with `latest(project)` or `release(project, version)`"),
         )
     })
 }
 
-fn made(host: &Host, place: &Place, project: &api::Project, options: &CreateOptions) -> HostResult<api::Release> {
+fn made(host: &Host, place: &Space, project: &api::Project, options: &CreateOptions) -> HostResult<api::Release> {
     let plan = host.block(plan(place, project, options))?;
     plan.told.iter().for_each(|told| host.note(Level::Info, told.clone()));
     let packages: Vec<_> = plan.packages.iter().map(|p| (&p.action_name, &p.version)).collect();
@@ -272,14 +267,14 @@ fn made(host: &Host, place: &Place, project: &api::Project, options: &CreateOpti
 }
 
 /// What a release is made of, found out before anything is made, and what is to be told of it.
-struct Plan {
+struct PlannedParts {
     channel: api::Channel,
     version: String,
     packages: Vec<api::SelectedPackage>,
     told: Vec<String>,
 }
 
-async fn plan(place: &Place, project: &api::Project, options: &CreateOptions) -> Result<Plan> {
+async fn plan(place: &Space, project: &api::Project, options: &CreateOptions) -> Result<PlannedParts> {
     let channel = match &options.channel {
         Some(name) => place.space.find_channel(project, name.as_str()).await?,
         None => place.space.default_channel(project).await?,
@@ -322,7 +317,7 @@ async fn plan(place: &Place, project: &api::Project, options: &CreateOptions) ->
         let error = Error::new(Kind::Refused, format!("the server does not say the next version of {}", project.name));
         return Err(error.help("name it with #{version: \"...\"}"));
     };
-    Ok(Plan { channel, version, packages, told })
+    Ok(PlannedParts { channel, version, packages, told })
 }
 
 /// The versions of packages that were given, by the name of the step (or of its action) as the server writes it.
@@ -363,7 +358,7 @@ fn no_package(package: &api::TemplatePackage, channel: &api::Channel) -> Error {
 ///
 /// # Errors
 /// `refused` when it is in another channel than the one that is asked for.
-async fn existing(place: &Place, project: &api::Project, version: &str, options: &CreateOptions) -> Result<Option<api::Release>> {
+async fn existing(place: &Space, project: &api::Project, version: &str, options: &CreateOptions) -> Result<Option<api::Release>> {
     let Some(release) = place.space.find_release(&project.id, version.trim()).await? else { return Ok(None) };
     let wanted = match &options.channel {
         Some(name) => place.space.find_channel(project, name.as_str()).await?,
@@ -384,7 +379,13 @@ async fn existing(place: &Place, project: &api::Project, version: &str, options:
     }
 }
 
-async fn create(place: &Place, project: &api::Project, plan: Plan, options: &CreateOptions, may_be_done: bool) -> Result<api::Release> {
+async fn create(
+    place: &Space,
+    project: &api::Project,
+    plan: PlannedParts,
+    options: &CreateOptions,
+    may_be_done: bool,
+) -> Result<api::Release> {
     let mut new = api::NewRelease::new(&project.id, plan.version.clone());
     new.channel = Some(plan.channel.id);
     new.release_notes = options.notes.clone();

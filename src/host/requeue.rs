@@ -1,21 +1,13 @@
 //! Requeue: the deployment that runs this script is scheduled again for later, as it is.
 
+use super::prelude::*;
 use super::{
-    Host,
     context::own,
     deployments::DeployOptions,
-    place::Place,
+    space::Space,
     time::{Moment, When},
 };
-use crate::{
-    api::{self, previews::Prompt},
-    engine::thrown::{HostResult, raise},
-    error::{Error, Kind, Result},
-    event::Level,
-};
-use jiff::Timestamp;
-use rhai::{Dynamic, Map};
-use serde_json::json;
+use crate::api::previews::Prompt;
 
 crate::options! {
     /// How to requeue.
@@ -29,7 +21,7 @@ crate::options! {
 
 /// The deployment `old` once more. Values of prompted variables are read from its variables, because the server never
 /// sends back what was posted as `FormValues` (payloads, "Deployments, releases").
-async fn again(place: &Place, old: &api::Deployment) -> Result<(api::NewDeployment, Vec<String>)> {
+async fn again(place: &Space, old: &api::Deployment) -> Result<(api::NewDeployment, Vec<String>)> {
     let mut new = api::NewDeployment::new(&old.project_id, &old.release_id, &old.environment_id);
     new.tenant.clone_from(&old.tenant_id);
     new.skip_actions.clone_from(&old.skip_actions);
@@ -46,7 +38,7 @@ async fn again(place: &Place, old: &api::Deployment) -> Result<(api::NewDeployme
 }
 
 /// The values of prompted variables that a deployment was made with, and the names of those that cannot be read back.
-async fn prompted(place: &Place, old: &api::Deployment) -> Result<(Vec<(Prompt, String)>, Vec<String>)> {
+async fn prompted(place: &Space, old: &api::Deployment) -> Result<(Vec<(Prompt, String)>, Vec<String>)> {
     let preview = place.space.deployment_preview(&old.release_id, &old.environment_id, old.tenant_id.as_ref()).await?;
     let (mut values, mut lost) = (Vec::new(), Vec::new());
     if preview.prompts().is_empty() {
@@ -70,10 +62,9 @@ impl Host {
     /// Schedules the deployment that runs this script again, as it is, and ends the script unless it goes on.
     pub(super) fn requeue(&self, at: Timestamp, options: &RequeueOptions) -> HostResult<Dynamic> {
         let Some(old) = own(self)? else {
-            return Err(raise(
-                Error::usage("there is no deployment to requeue: this script does not run in an Octopus step")
-                    .help("name one with `--deployment Deployments-N` to try it"),
-            ));
+            return Err(Error::usage("there is no deployment to requeue: this script does not run in an Octopus step")
+                .help("name one with `--deployment Deployments-N` to try it")
+                .into());
         };
         if at <= self.now() {
             return Err(raise(Error::new(Kind::Script, format!("`requeue` needs a time to come; {} is past", Moment::of(self, at)))));
@@ -81,13 +72,12 @@ impl Host {
         let place = self.servers.home.clone();
         let (mut new, lost) = self.block(again(&place, &old))?;
         if !lost.is_empty() {
-            return Err(raise(
-                Error::new(
-                    Kind::Refused,
-                    format!("the value of {} cannot be read back, so the deployment cannot be repeated as it is", lost.join(", ")),
-                )
-                .help("a sensitive prompted variable cannot be requeued: give it a default, or deploy with its value from the script"),
-            ));
+            return Err(Error::new(
+                Kind::Refused,
+                format!("the value of {} cannot be read back, so the deployment cannot be repeated as it is", lost.join(", ")),
+            )
+            .help("a sensitive prompted variable cannot be requeued: give it a default, or deploy with its value from the script")
+            .into());
         }
         new.queue_time = Some(at);
         new.comments = options.comment.clone().unwrap_or_else(|| format!("requeued from {}", old.id));
@@ -99,7 +89,7 @@ impl Host {
         // It is there: an error from here on would make a script do it again.
         let subject = self.named(&place, &deployment, None)?;
         let version = subject.release.clone();
-        let task = super::tasks::Task::new(place, subject, api::Task::of_new(&deployment), Some(deployment), None);
+        let task = super::task::Task::new(place, subject, api::Task::of_new(&deployment), Some(deployment), None);
         self.note(Level::Highlight, format!("{} is queued again for {} ({})", task.subject.title, Moment::of(self, at), task.id));
         if options.go_on {
             return Ok(Dynamic::from(task));
@@ -114,7 +104,7 @@ impl Host {
 
     /// `options`, with the values of prompted variables that `old` was made with where none are given: who goes back to
     /// a deployment is not asked again.
-    pub fn as_before(&self, place: &Place, old: &api::Deployment, options: &DeployOptions) -> HostResult<DeployOptions> {
+    pub fn as_before(&self, place: &Space, old: &api::Deployment, options: &DeployOptions) -> HostResult<DeployOptions> {
         let mut options = options.clone();
         if options.variables.is_empty() {
             options.variables = self.block(values_of(place, old))?;
@@ -124,7 +114,7 @@ impl Host {
 }
 
 /// The values of prompted variables that a deployment was made with, by name, as far as they can be read back.
-pub(super) async fn values_of(place: &Place, old: &api::Deployment) -> Result<Map> {
+pub(super) async fn values_of(place: &Space, old: &api::Deployment) -> Result<Map> {
     let (values, _) = prompted(place, old).await?;
     Ok(values.into_iter().map(|(prompt, value)| (prompt.name.into(), value.into())).collect())
 }

@@ -1,14 +1,7 @@
 //! Trying again, and looking at an error instead of ending.
 
-use super::{call::ScriptCall, limit::Limit, raised::caught, started_inside::StartedInside};
-use crate::{
-    clock::later,
-    engine::thrown::{is_final, message, ours, raise, stops},
-    error::{Error, Kind},
-    event::Level,
-};
-use jiff::SignedDuration;
-use rhai::{EvalAltResult, FnPtr, Map};
+use super::prelude::*;
+use super::{call::ScriptCall, raised::caught, started_inside::StartedInside, time_limit::Limit};
 
 crate::options! {
     /// How to try again.

@@ -1,23 +1,17 @@
 //! Rolling something out over many items with a budget of failures: canary, width, pause, stop.
 
+use super::prelude::*;
 use super::{
-    Host,
     call::ScriptCall,
-    limit::Limit,
     raised::{as_error, with_place},
-    tasks::{Task, tasks_of},
-    wait::{Until, WaitOptions, for_tasks, too_late},
+    task::Task,
+    tasks::tasks_of,
+    time_limit::Limit,
+    wait::{Until, for_tasks, too_late},
+    wait_options::WaitOptions,
     words::OUTCOMES,
 };
-use crate::{
-    clock::{later, text},
-    engine::thrown::{HostResult, is_final, message, raise, shown},
-    error::{Error, Kind},
-    event::{Level, What},
-};
-use jiff::SignedDuration;
-use rhai::{Array, Dynamic, EvalAltResult, FnPtr};
-use std::{collections::VecDeque, fmt};
+use std::collections::VecDeque;
 
 /// How it went for one item.
 #[derive(Clone)]

@@ -3,16 +3,8 @@
 //! Without a limit of the script's own such a list is cut at [`USUAL`] rows with a warning, or read to its end when the script says how far
 //! back it wants to look. The list knows whether there are more rows: `rows.more`.
 
-use super::Host;
-use crate::{
-    engine::{
-        library::{Give, LibraryBuilder, Scripted},
-        options::{OptionValue, type_in_words},
-        thrown::raise,
-    },
-    error::{Error, Kind},
-};
-use rhai::{Array, Dynamic};
+use super::prelude::*;
+use crate::engine::library::{Give, LibraryBuilder, Scripted};
 use std::any::TypeId;
 
 /// How many rows are read when nobody says anything.

@@ -1,20 +1,12 @@
 //! Runbooks.
 
+use super::prelude::*;
 use super::{
-    Host,
     deployments::form_values,
     references::{EnvironmentRef, ProjectRef, Ref, RunbookRef, TenantRef},
-    tasks::Task,
+    task::Task,
     time::When,
 };
-use crate::{
-    api,
-    engine::{choice::Name, thrown::HostResult},
-    event::Subject,
-};
-use jiff::SignedDuration;
-use rhai::Map;
-use serde_json::json;
 
 crate::options! {
     /// How to run a runbook.
@@ -45,9 +37,7 @@ impl Host {
             None => None,
         };
         let (project, environment, tenant, runbook, new) = self.block(async {
-            let project = place.project(project).await?;
-            let environment = place.environment(env).await?;
-            let tenant = place.tenant_or_none(options.tenant.as_deref()).await?;
+            let (project, environment, tenant) = place.spot(project, env, options.tenant.as_deref()).await?;
             let runbook = place.space.find_runbook(&project, runbook).await?;
             let mut new = api::NewRunbookRun::new(&runbook, &environment.id)?;
             new.tenant = tenant.as_ref().map(|t| t.id.clone());

@@ -1,37 +1,27 @@
 //! Undo: deployments made inside a saga are taken back, in reverse order, when something in it fails.
 
+use super::prelude::*;
 use super::{
-    Host,
     call::ScriptCall,
-    deployments::{DeployOptions, MoveOptions, Plan, live},
-    limit::Limit,
+    deployments::{DeployOptions, DeploymentPlan, MoveOptions, live},
     put_back::{Before, Deployed, HowBack, Undo, Undone},
     raised::as_error,
     references::{EnvironmentRef, ProjectRef, ReleaseRef, RunbookRef},
     runbooks::RunbookOptions,
     started_inside::StartedInside,
-    tasks::Task,
-    wait::{Asked, cancel_all},
+    task::Task,
+    time_limit::Limit,
+    wait::cancel_all,
+    wait_options::Asked,
 };
-use crate::{
-    engine::{
-        choice::Decide,
-        thrown::{HostResult, Raise, is_exit, message, stops, to_dynamic, to_json},
-    },
-    error::{Error, Kind},
-    event::Level,
-};
-use jiff::SignedDuration;
-use parking_lot::Mutex;
-use rhai::{Dynamic, EvalAltResult, FnPtr, Map};
-use std::{fmt, sync::Arc};
+use crate::engine::thrown::is_exit;
 
 /// What a closure given to `saga` works with.
 #[derive(Clone, Default)]
-pub struct Saga(Arc<Mutex<Vec<Step>>>);
+pub struct Saga(Arc<Mutex<Vec<SagaStep>>>);
 
 #[derive(Clone)]
-enum Step {
+enum SagaStep {
     /// A deployment.
     Deployed(Box<Deployed>),
     /// A runbook run: nothing can be put back.
@@ -40,7 +30,7 @@ enum Step {
     Own { undo: FnPtr },
 }
 
-impl Step {
+impl SagaStep {
     fn task(&self) -> Option<&Task> {
         match self {
             Self::Deployed(deployed) => Some(&deployed.task),
@@ -84,23 +74,23 @@ crate::options! {
 }
 
 impl Saga {
-    fn deployed(&self, host: &Host, plan: Plan, options: &DeployOptions, how: &str) -> HostResult<Task> {
+    fn deployed(&self, host: &Host, plan: DeploymentPlan, options: &DeployOptions, how: &str) -> HostResult<Task> {
         let before = host.block(async {
             let now = live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_deref()).await?;
             Ok(now.release.zip(now.deployment).map(|(release, deployment)| Before { release, deployment }))
         })?;
         let task = host.start(&plan, options, how)?;
         let deployed = Deployed { plan, options: options.clone(), task: task.clone(), before };
-        self.0.lock().push(Step::Deployed(Box::new(deployed)));
+        self.0.lock().push(SagaStep::Deployed(Box::new(deployed)));
         Ok(task)
     }
 }
 
 /// Lists steps that the undo did not come to, the next one first.
-fn list_left(undone: &mut Undone, steps: &[Step]) {
-    let title = |step: &Step| step.task().map_or("a step of the script's own", |task| task.subject.title.as_str()).to_owned();
+fn list_left(undone: &mut Undone, steps: &[SagaStep]) {
+    let title = |step: &SagaStep| step.task().map_or("a step of the script's own", |task| task.subject.title.as_str()).to_owned();
     // One that never began leaves nothing to undo.
-    let began = |step: &&Step| step.task().is_none_or(|task| task.last().start_time.is_some());
+    let began = |step: &&SagaStep| step.task().is_none_or(|task| task.last().start_time.is_some());
     undone.not.extend(steps.iter().rev().filter(began).map(|step| format!("{} (the run was stopped before that)", title(step))));
 }
 
@@ -109,10 +99,10 @@ fn undo(host: &ScriptCall<'_>, saga: &Saga, options: &SagaOptions, undone: &mut 
     let steps = saga.0.lock().clone();
     stop_what_runs(host, &steps, undone).inspect_err(|_| list_left(undone, &steps))?;
     let how = HowBack { undo_failed: options.undo_failed, timeout: options.timeout, on_interrupt: options.on_interrupt.clone() };
-    let deployments = Undo::new(host, how, steps.iter().filter_map(Step::task).cloned().collect());
+    let deployments = Undo::new(host, how, steps.iter().filter_map(SagaStep::task).cloned().collect());
     for (index, step) in steps.iter().enumerate().rev() {
         let done = match step {
-            Step::Own { undo } => match host.closure(undo, ()) {
+            SagaStep::Own { undo } => match host.closure(undo, ()) {
                 Ok(_) => {
                     undone.done.push("a step of the script's own".to_owned());
                     Ok(())
@@ -126,13 +116,13 @@ fn undo(host: &ScriptCall<'_>, saga: &Saga, options: &SagaOptions, undone: &mut 
                     Ok(())
                 }
             },
-            Step::Ran { task } => {
+            SagaStep::Ran { task } => {
                 if task.last().start_time.is_some() {
                     undone.not.push(format!("{} (a runbook run: nothing to go back to)", task.subject.title));
                 }
                 Ok(())
             }
-            Step::Deployed(deployed) => deployments.put_back(deployed, undone),
+            SagaStep::Deployed(deployed) => deployments.put_back(deployed, undone),
         };
         done.inspect_err(|_| list_left(undone, &steps[..index]))?;
     }
@@ -140,8 +130,8 @@ fn undo(host: &ScriptCall<'_>, saga: &Saga, options: &SagaOptions, undone: &mut 
 }
 
 /// Cancels what still runs: nothing may finish behind our back.
-fn stop_what_runs(host: &Host, steps: &[Step], undone: &mut Undone) -> HostResult<()> {
-    let tasks = || steps.iter().filter_map(Step::task).filter(|task| !task.last().is_completed());
+fn stop_what_runs(host: &Host, steps: &[SagaStep], undone: &mut Undone) -> HostResult<()> {
+    let tasks = || steps.iter().filter_map(SagaStep::task).filter(|task| !task.last().is_completed());
     for task in tasks() {
         // What cannot be looked at is left to the server: the rest is undone all the same, and the first error kept.
         match host.block(task.look(host)).raise() {
@@ -264,7 +254,7 @@ crate::functions! {
     /// ```
     fn run_runbook[saga: Saga](host: Host, project: ProjectRef, runbook: RunbookRef, env: EnvironmentRef; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
         let task = host.run_runbook(&project, runbook.as_str(), &env, &options)?;
-        saga.0.lock().push(Step::Ran { task: task.clone() });
+        saga.0.lock().push(SagaStep::Ran { task: task.clone() });
         Ok(task)
     }
 
@@ -277,7 +267,7 @@ crate::functions! {
     /// });
     /// ```
     fn undo[saga: Saga](call, closure: FnPtr) -> "nothing" {
-        saga.0.lock().push(Step::Own { undo: closure });
+        saga.0.lock().push(SagaStep::Own { undo: closure });
         Ok(Dynamic::UNIT)
     }
 }

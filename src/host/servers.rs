@@ -1,24 +1,17 @@
 //! The servers that a run works on: where it is at home, how others are reached, and what is known of them.
 
+use super::prelude::*;
 use super::{
-    Host,
     context::Surroundings,
-    place::{Place, unknown},
+    space::{Space, unknown},
 };
-use crate::{
-    api, doctor,
-    engine::thrown::{HostResult, raise},
-    error::Result,
-    lock::Locks,
-};
-use jiff::Timestamp;
-use parking_lot::Mutex;
-use std::{collections::BTreeMap, path::PathBuf, sync::OnceLock};
+use crate::{doctor, lock::Locks};
+use std::{path::PathBuf, sync::OnceLock};
 
 /// The servers that a run works on.
 pub struct Servers {
     /// The server and space that functions mean when nothing else is said.
-    pub home: Place,
+    pub home: Space,
     /// How the home server was reached: other servers are reached the same way.
     pub connection: api::Settings,
     /// Servers for `server("name")`, by lower-case name.
@@ -26,7 +19,7 @@ pub struct Servers {
     /// Where `octorhai doctor` keeps what it measured.
     measured: Option<PathBuf>,
     /// Other spaces and servers met so far: one poller and one set of names each.
-    places: Mutex<BTreeMap<String, Place>>,
+    places: Mutex<BTreeMap<String, Space>>,
     /// What a simulated server says about its world, once it was asked.
     pub(super) surroundings: OnceLock<Surroundings>,
     /// When the task began whose step runs the script, once it was asked for.
@@ -38,7 +31,7 @@ pub struct Servers {
 impl Servers {
     /// Of a run whose home was reached by `connection`; nothing is asked yet.
     pub fn new(
-        home: Place,
+        home: Space,
         connection: api::Settings,
         named: BTreeMap<String, Result<api::Credential>>,
         measured: Option<PathBuf>,
@@ -56,7 +49,7 @@ impl Servers {
     }
 
     /// The same with another home.
-    pub(super) fn moved(&self, home: Place) -> Self {
+    pub(super) fn moved(&self, home: Space) -> Self {
         let new = Self::new(home, self.connection.clone(), self.named.clone(), self.measured.clone());
         Self { places: Mutex::new(self.places.lock().clone()), ..new }
     }
@@ -64,18 +57,18 @@ impl Servers {
 
 impl Host {
     /// The space `name` on the server that is meant now.
-    pub fn space(&self, name: &str) -> HostResult<Place> {
+    pub fn space(&self, name: &str) -> HostResult<Space> {
         let here = self.place();
         let client = here.client.clone();
         let key = format!("{} {}", client.address(), name.to_lowercase());
         self.met(key, async {
             let space = client.space(Some(name)).await?;
-            Ok(Place::new(client.clone(), space, here.advice))
+            Ok(Space::new(client.clone(), space, here.advice))
         })
     }
 
     /// The place that was met before under `key`, or what `find` finds: one poller and one set of names for each.
-    fn met(&self, key: String, find: impl Future<Output = Result<Place>>) -> HostResult<Place> {
+    fn met(&self, key: String, find: impl Future<Output = Result<Space>>) -> HostResult<Space> {
         if let Some(known) = self.servers.places.lock().get(&key) {
             return Ok(known.clone());
         }
@@ -85,17 +78,16 @@ impl Host {
     }
 
     /// The default space of another server. `default` is the server the run works on.
-    pub fn server(&self, name: &str) -> HostResult<Place> {
+    pub fn server(&self, name: &str) -> HostResult<Space> {
         let lower = name.to_lowercase();
         if lower == "default" {
             return Ok(self.servers.home.clone());
         }
         let Some(credential) = self.servers.named.get(&lower) else {
             let upper = name.to_uppercase();
-            return Err(raise(
-                unknown("server", name, self.servers.named.keys().map(String::as_str))
-                    .help(format!("set OCTOPUS_URL_{upper}, and OCTOPUS_API_KEY_{upper} or OCTOPUS_ACCESS_TOKEN_{upper}")),
-            ));
+            return Err(unknown("server", name, self.servers.named.keys().map(String::as_str))
+                .help(format!("set OCTOPUS_URL_{upper}, and OCTOPUS_API_KEY_{upper} or OCTOPUS_ACCESS_TOKEN_{upper}"))
+                .into());
         };
         let credential = credential.clone().map_err(raise)?;
         let url = credential.address();
@@ -105,7 +97,7 @@ impl Host {
         self.met(url, async {
             let client = api::Client::new(connection)?;
             let space = client.space(None).await?;
-            Ok(Place::new(client, space, advice))
+            Ok(Space::new(client, space, advice))
         })
     }
 }

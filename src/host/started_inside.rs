@@ -2,19 +2,14 @@
 //!
 //! Without that a lock is given back while its deployment is still queued, and what fails later is neither retried nor undone.
 
+use super::prelude::*;
 use super::{
-    Host,
     ledger::StartedTask,
-    tasks::Task,
-    wait::{Asker, Until, WaitOptions, failures, for_tasks, left_open},
+    task::Task,
+    wait::{Asker, Until, failures, for_tasks, left_open},
+    wait_options::WaitOptions,
 };
-use crate::{
-    engine::thrown::{HostResult, is_final, raise, stops},
-    error::Error,
-    event::Level,
-    lock::within,
-};
-use rhai::{Dynamic, FnPtr};
+use crate::lock::within;
 
 /// The tasks that the run had started when a block began.
 pub struct StartedInside(Vec<Task>);

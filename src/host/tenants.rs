@@ -1,23 +1,11 @@
 //! Tenants.
 
+use super::prelude::*;
 use super::{
-    Host,
-    place::Place,
     references::{EnvironmentRef, ProjectRef},
+    space::Space,
 };
-use crate::{
-    api::{
-        self,
-        meant::{Keys, same_word, the_one},
-    },
-    engine::{
-        choice::{Chosen, Name},
-        thrown::raise,
-    },
-    error::{Error, Kind, Result},
-};
-use rhai::{Array, Dynamic};
-use std::{fmt, sync::Arc};
+use crate::api::meant::{Keys, same_word, the_one};
 
 /// A tenant.
 #[derive(Clone)]
@@ -100,7 +88,7 @@ crate::functions! {
 }
 
 /// Tags as their sets write them. One that no set has is an error: a slip would silently leave tenants out.
-async fn tags(place: &Place, written: &[Name]) -> Result<Vec<String>> {
+async fn tags(place: &Space, written: &[Name]) -> Result<Vec<String>> {
     if written.is_empty() {
         return Ok(Vec::new());
     }
@@ -109,7 +97,7 @@ async fn tags(place: &Place, written: &[Name]) -> Result<Vec<String>> {
     for tag in written {
         match the_one("tenant tag", tag, &known, |name| Keys::name(name))? {
             Some(tag) => found.push(tag.clone()),
-            None => return Err(super::place::unknown("tenant tag", tag, known.iter().map(String::as_str))),
+            None => return Err(super::space::unknown("tenant tag", tag, known.iter().map(String::as_str))),
         }
     }
     Ok(found)

@@ -1,19 +1,10 @@
 //! Time in scripts: now, points in time as people write them, durations, sleeping, windows.
 
-use super::{Host, words::WEEKDAYS};
-use crate::{
-    clock::{later, text},
-    engine::{
-        choice::Name,
-        library::{LibraryBuilder, PropertyDoc, TypeDoc},
-        options::OptionValue,
-        thrown::{HostResult, Raise},
-    },
-    error::{Error, Kind},
-};
-use jiff::{SignedDuration, Timestamp, ZonedDateTime, tz::TimeZone};
-use rhai::Dynamic;
-use std::{any::TypeId, fmt};
+use super::prelude::*;
+use super::words::WEEKDAYS;
+use crate::engine::library::{LibraryBuilder, PropertyDoc, TypeDoc};
+use jiff::{ZonedDateTime, tz::TimeZone};
+use std::any::TypeId;
 
 /// A point in time, shown in the run's zone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,7 +90,7 @@ impl OptionValue for When {
 }
 
 /// What is wrong, and what would be right, of a value that is not used.
-fn why<T>(read: crate::error::Result<T>) -> Result<(), String> {
+fn why<T>(read: Result<T>) -> Result<(), String> {
     read.map(drop)
         .map_err(|error| std::iter::once(error.message()).chain(error.hints().iter().map(String::as_str)).collect::<Vec<_>>().join(": "))
 }
@@ -240,9 +231,9 @@ crate::functions! {
         let now = host.now();
         if !parsed.contains(now) {
             let Some(start) = parsed.next_start(now) else {
-                return Err(crate::engine::thrown::raise(Error::new(Kind::Script, format!("window `{}` never opens", window.0))));
+                return Err(raise(Error::new(Kind::Script, format!("window `{}` never opens", window.0))));
             };
-            host.emit(crate::event::What::Waiting {
+            host.emit(What::Waiting {
                 task: None,
                 title: format!("window {}", window.0),
                 why: format!("opens at {}", Moment::of(&host, start)),

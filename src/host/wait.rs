@@ -1,141 +1,19 @@
-//! Waiting: the one loop everybody waits in, and waiting for tasks.
-//!
-//! The loop looks, sleeps on the run's clock until it is worth looking again, and ends at its deadline; a cancelled run
-//! ends it at once. Time-outs are always errors that name what is open and what was done about it.
+//! Waiting for tasks. Time-outs are always errors that name what is open and what was done about it.
 
+use super::prelude::*;
 use super::{
-    Host,
     call::ScriptCall,
-    interruptions::{self, Interruption},
-    limit::Limit,
-    tasks::{Task, array, tasks_of},
+    interruption::{self, Interruption},
+    task::Task,
+    tasks::{array, tasks_of},
+    time_limit::Limit,
+    wait_loop::{Look, until},
+    wait_options::{AnyOptions, OpenTasks, WaitOptions},
     watch::Watcher,
 };
-use crate::{
-    api::{self, TaskId},
-    clock::{later, text},
-    engine::{
-        choice::Decide,
-        thrown::{HostResult, message, ours, raise, shown, stops},
-    },
-    error::{Error, Kind, Result},
-    event::{Level, What},
-    json::JsonText,
-};
-use jiff::{SignedDuration, Timestamp};
-use rhai::{Dynamic, FnPtr};
+use crate::api::TaskId;
 use serde::Serialize;
-use serde_json::{Value, json};
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
-
-/// What a look found.
-pub enum Look<T> {
-    /// What was waited for.
-    Done(T),
-    /// Not yet; look again then.
-    Again(Timestamp),
-}
-
-/// The one wait loop: `None` when `deadline` passed first.
-pub fn until<T>(host: &Host, deadline: Timestamp, mut look: impl FnMut() -> HostResult<Look<T>>) -> HostResult<Option<T>> {
-    let mut found = None;
-    until_none(host, deadline, &mut || match look()? {
-        Look::Done(value) => {
-            found = Some(value);
-            Ok(None)
-        }
-        Look::Again(due) => Ok(Some(due)),
-    })?;
-    Ok(found)
-}
-
-/// Looks until there is no time to look again, or `deadline` has passed.
-fn until_none(host: &Host, deadline: Timestamp, look: &mut dyn FnMut() -> HostResult<Option<Timestamp>>) -> HostResult<()> {
-    let limit = Limit::at(host, deadline);
-    loop {
-        host.check_cancelled()?;
-        let Some(due) = host.patiently(limit.now_at(host), &mut *look)? else { return Ok(()) };
-        let now = host.now();
-        let deadline = limit.now_at(host);
-        if now >= deadline {
-            return Ok(());
-        }
-        // Never sooner than a millisecond from now: a look that is due already must not spin.
-        host.sleep_until(due.max(later(now, SignedDuration::from_millis(1))).min(deadline))?;
-    }
-}
-
-crate::words! {
-    /// What happens to tasks that are not complete.
-    pub enum OpenTasks {
-        /// They go on.
-        Leave = "leave",
-        /// They are cancelled.
-        Cancel = "cancel",
-    }
-}
-
-crate::words! {
-    /// What happens when a task waits for a person.
-    pub enum Asked {
-        /// The wait goes on.
-        Wait = "wait",
-        /// The wait ends with an error.
-        Fail = "fail",
-    }
-}
-
-/// Declares the options of a function that waits for tasks: those of all, with its own among them.
-macro_rules! wait_options {
-    ($(#[$meta:meta])* pub struct $name:ident for [$($function:literal),+] { $($(#[doc = $prose:literal])+ $field:ident: $type:ty = $default:expr, $shown:literal;)* }) => {
-        crate::options! {
-            $(#[$meta])*
-            pub struct $name for [$($function),+] {
-                /// How long at most. A time-out is an error of kind `timeout` that names the open tasks.
-                timeout: SignedDuration = SignedDuration::from_mins(30), "30m";
-                /// What happens to open tasks at a time-out. A closure gets the list of them.
-                on_timeout: Decide<OpenTasks> = Decide::Word(OpenTasks::Leave), "\"leave\"";
-                /// How long a task may be queued without a start before that is a time-out, from the time for which it is queued.
-                queue_timeout: Option<SignedDuration> = None, "none";
-                /// What happens when a task waits for a person. A closure gets the interruption. When a person has answered first or
-                /// taken responsibility, the wait goes on.
-                on_interrupt: Decide<Asked> = Decide::Word(Asked::Wait), "\"wait\"";
-                $($(#[doc = $prose])+ $field: $type = $default, $shown;)*
-                /// What happens to these tasks when the run is cancelled; otherwise `--on-cancel` decides.
-                on_cancel: Option<OpenTasks> = None, "none";
-            }
-        }
-    };
-}
-
-wait_options! {
-    /// How to wait for all.
-    pub struct WaitOptions for ["wait", "settle"] {
-        /// End the wait as soon as one task failed, not when all are complete.
-        fail_fast: bool = false, "false";
-    }
-}
-
-wait_options! {
-    /// How to wait for one of several: it ends with the first, well or not.
-    pub struct AnyOptions for ["wait_any"] {}
-}
-
-impl From<AnyOptions> for WaitOptions {
-    fn from(given: AnyOptions) -> Self {
-        Self {
-            timeout: given.timeout,
-            on_timeout: given.on_timeout,
-            queue_timeout: given.queue_timeout,
-            on_interrupt: given.on_interrupt,
-            fail_fast: false,
-            on_cancel: given.on_cancel,
-        }
-    }
-}
+use std::collections::HashSet;
 
 /// When a wait for tasks is over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -210,22 +88,21 @@ pub fn for_tasks(call: &dyn Asker, tasks: &[Task], options: &WaitOptions, until_
                         let url = interruption.url();
                         match call.ask(closure, Dynamic::from(interruption)) {
                             // Theirs is the answer: nothing has failed.
-                            Err(error) if ours(&error).is_some_and(|error| interruptions::is_anothers(&error)) => {
+                            Err(error) if ours(&error).is_some_and(|error| interruption::is_anothers(&error)) => {
                                 let (task, title) = (Some(task.id.to_string()), task.subject.title.clone());
                                 host.emit(What::Waiting { task, title, why: message(&error), url: Some(url) });
                             }
                             answered => drop(answered?),
                         }
                     } else {
-                        return Err(raise(
-                            Error::new(
-                                Kind::Failed,
-                                format!("{} waits for a person: {}", task.subject.title, interruption.who_may_answer()),
-                            )
-                            .with("task", task.id.to_string())
-                            .with("url", interruption.url())
-                            .with("interruption", interruption.id().to_string()),
-                        ));
+                        return Err(Error::new(
+                            Kind::Failed,
+                            format!("{} waits for a person: {}", task.subject.title, interruption.who_may_answer()),
+                        )
+                        .with("task", task.id.to_string())
+                        .with("url", interruption.url())
+                        .with("interruption", interruption.id().to_string())
+                        .into());
                     }
                 }
             }
@@ -395,7 +272,7 @@ pub(super) fn left_open(call: &dyn Asker, tasks: &[Task], options: &WaitOptions)
             Err(error) if error.stops() => return Err(raise(error)),
             details => details.ok(),
         };
-        let step = details.and_then(|details| super::steps::running_of(&details));
+        let step = details.and_then(|details| super::task_log::running_of(&details));
         let seen = task.last();
         let step = step.map(|s| format!(", {s}")).unwrap_or_default();
         named.push(format!("{} ({}, `{}`{step})", task.subject.title, task.id, seen.state));

@@ -1,25 +1,15 @@
 //! Waiting for other things than tasks: a release to be live, a project to be idle, any condition.
 
+use super::prelude::*;
 use super::{
-    Host,
     call::ScriptCall,
     deployments::live_in,
     references::{EnvironmentRef, ProjectRef, TenantRef},
-    tasks::{Task, active},
-    wait::{Look, until},
+    task::Task,
+    tasks::active,
+    wait_loop::{Look, until},
 };
-use crate::{
-    api::version::VersionRange,
-    clock::{later, text},
-    engine::{
-        options::Shown,
-        thrown::{HostResult, raise},
-    },
-    error::{Error, Kind},
-    event::What,
-};
-use jiff::SignedDuration;
-use rhai::{Dynamic, FnPtr};
+use crate::api::version::VersionRange;
 
 crate::options! {
     /// How to wait for a condition.

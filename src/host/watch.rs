@@ -1,25 +1,13 @@
 //! Watching tasks while somebody waits for them: one request for all of each server's, and telling what changes: the state, the step
 //! that runs, why nothing goes on, what people are asked.
 
+use super::prelude::*;
 use super::{
-    Host,
-    interruptions::Interruption,
-    tasks::{Explanation, Task},
-    wait::{Asked, WaitOptions},
+    interruption::Interruption,
+    task::{Explanation, Task},
+    wait_options::{Asked, WaitOptions},
 };
-use crate::{
-    api::{self, TaskId},
-    clock::later,
-    engine::choice::Decide,
-    engine::thrown::{HostResult, raise},
-    error::{Error, Kind},
-    event::What,
-};
-use jiff::{SignedDuration, Timestamp};
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use crate::api::TaskId;
 
 /// How many queued tasks of one wait are explained.
 const EXPLAINED: usize = 5;
@@ -48,7 +36,7 @@ pub struct Watcher<'o> {
 
 impl<'o> Watcher<'o> {
     pub fn new(host: &Host, open: &[Task], options: &'o WaitOptions, answered: &'o [String]) -> Self {
-        let mut by_space: BTreeMap<(String, String), (super::place::Place, Vec<TaskId>)> = BTreeMap::new();
+        let mut by_space: BTreeMap<(String, String), (super::space::Space, Vec<TaskId>)> = BTreeMap::new();
         for task in open {
             let key = (task.place.client.address(), task.place.space.space().id.to_string());
             by_space.entry(key).or_insert_with(|| (task.place.clone(), Vec::new())).1.push(task.id.clone());
@@ -184,7 +172,7 @@ impl<'o> Watcher<'o> {
                 Err(_) => continue,
                 Ok(details) => details,
             };
-            let step = super::steps::running(&details);
+            let step = super::task_log::running(&details);
             let percent = details.progress.as_ref().and_then(|p| u8::try_from(p.percentage).ok());
             if self.steps.get(&task.id) != Some(&(step.clone(), percent)) {
                 let changed = self.steps.get(&task.id).is_none_or(|(before, _)| *before != step);

@@ -6,7 +6,7 @@ use crate::{
         scene::Variable,
         thrown::{shown, to_json},
     },
-    host::tasks::Task,
+    host::task::Task,
 };
 use rhai::Dynamic;
 

@@ -11,7 +11,7 @@ pub use crate::{
     engine::{Files, Source},
     host::{
         context::{ContextSettings, Launcher, NameGiven, StepContext},
-        hold::LocksAt,
+        held_locks::LocksAt,
     },
 };
 
@@ -28,7 +28,7 @@ use crate::{
     engine::{Config, Failure, Interpreter, Limits, Program, on_script_thread, thrown::to_json},
     error::{Error, Kind, Result},
     event::{Events, Level, Sink, What},
-    host::{self, HeldLocks, Host, RunFacts, Servers, outbox::Outbox, place::Place, raised::as_error, record::Recorder},
+    host::{self, HeldLocks, Host, RunFacts, Servers, outbox::Outbox, raised::as_error, record::Recorder, space::Space},
     journal::Patience,
     mail::Mailer,
     sandbox::{Sandbox, World},
@@ -280,7 +280,7 @@ async fn grounds(
         seed: sandbox.as_ref().map(|_| settings.script.text.clone()),
         script: settings.script.name.clone(),
     };
-    let home = Place::new(client.clone(), space, advice);
+    let home = Space::new(client.clone(), space, advice);
     let servers = Servers::new(home, connection, settings.servers.clone(), settings.measured.clone());
     let host = Host::new(run, servers, HeldLocks::new(settings.locks.clone()), recorder);
     Ok(Grounds { host, client, sandbox })

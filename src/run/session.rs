@@ -9,7 +9,7 @@ use crate::{
     engine::{self, Failure, Interpreter, on_script_thread},
     error::{Error, Kind, Result},
     event::Events,
-    host::{Host, place::Place},
+    host::{Host, space::Space},
     sandbox::Sandbox,
 };
 use jiff::SignedDuration;
@@ -50,9 +50,9 @@ pub struct Reply {
 }
 
 /// Looks at open tasks until it is dropped.
-pub struct Watch(tokio::task::JoinHandle<()>);
+pub struct OpenTaskWatch(tokio::task::JoinHandle<()>);
 
-impl Drop for Watch {
+impl Drop for OpenTaskWatch {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -147,7 +147,7 @@ impl Session {
     }
 
     /// Tells of open tasks when they end, while nobody waits for them; nothing where time stands between inputs.
-    pub fn watch(&self) -> Option<Watch> {
+    pub fn watch(&self) -> Option<OpenTaskWatch> {
         let host = self.host.clone();
         if self.clock.is_virtual() || host.open_tasks().is_empty() {
             return None;
@@ -162,7 +162,7 @@ impl Session {
                 }
             }
         };
-        self.runtime.as_ref().map(|runtime| Watch(runtime.spawn(look)))
+        self.runtime.as_ref().map(|runtime| OpenTaskWatch(runtime.spawn(look)))
     }
 
     /// What scripts reach the server by.
@@ -214,7 +214,7 @@ impl Session {
     pub fn move_to(&mut self, space: &str) -> Result<()> {
         let home = &self.host.servers.home;
         let found = self.block(home.client.space(Some(space)))?;
-        self.host = self.host.moved(Place::new(home.client.clone(), found, home.advice));
+        self.host = self.host.moved(Space::new(home.client.clone(), found, home.advice));
         self.interpreter = interpreter(&self.settings, &self.host, &self.events);
         Ok(())
     }

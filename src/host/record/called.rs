@@ -2,7 +2,7 @@
 
 use crate::{
     engine::thrown::{shown, to_json},
-    host::{saga::Saga, tasks::Task},
+    host::{saga::Saga, task::Task},
 };
 use rhai::{Array, Dynamic, FnPtr, Map};
 use serde_json::Value;

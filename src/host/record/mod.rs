@@ -221,12 +221,11 @@ impl Host {
         if recorder.suspend_after().is_none_or(|after| now < after && !is_long) {
             return Ok(());
         }
-        Err(raise(
-            Error::new(Kind::Suspended, format!("put down until {}: {what}", super::time::Moment::of(self, due)))
-                .with("due", due.to_string())
-                .with("waits_for", what)
-                .help(format!("it goes on with: octorhai runs resume {}", recorder.run())),
-        ))
+        Err(Error::new(Kind::Suspended, format!("put down until {}: {what}", super::time::Moment::of(self, due)))
+            .with("due", due.to_string())
+            .with("waits_for", what)
+            .help(format!("it goes on with: octorhai runs resume {}", recorder.run()))
+            .into())
     }
 
     /// Puts on record why this call waits, or is about to. That it cannot be written is said by the next step that must be.

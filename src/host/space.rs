@@ -1,20 +1,17 @@
 //! A server and a space: where functions find what a name means.
 
+use super::prelude::*;
 use crate::{
-    api::{self, EnvironmentId, ProjectId, TenantId, id::looks_like, meant::Meant, poller::Poller},
+    api::{EnvironmentId, ProjectId, TenantId, id::looks_like, meant::Meant, poller::Poller},
     doctor::Advice,
-    error::{Error, Kind, Result},
-    event::Subject,
 };
-use parking_lot::Mutex;
-use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// A space on a server, with the names looked up so far. Clones share them.
 #[derive(Clone)]
-pub struct Place(Arc<Inner>);
+pub struct Space(Arc<SpaceParts>);
 
-/// What [`Place`] is made of.
-pub struct Inner {
+/// What [`Space`] is made of.
+pub struct SpaceParts {
     /// The server.
     pub client: api::Client,
     /// The space.
@@ -23,27 +20,24 @@ pub struct Inner {
     pub advice: Advice,
     /// Asks for the tasks this process waits for.
     pub poller: Poller,
-    projects: Known<api::Project>,
-    environments: Known<api::Environment>,
-    tenants: Known<api::Tenant>,
+    projects: Mutex<MetNames<api::Project>>,
+    environments: Mutex<MetNames<api::Environment>>,
+    tenants: Mutex<MetNames<api::Tenant>>,
 }
 
-/// Documents by what they were asked for, and by id: a name may look like the id of another one.
-type Known<T> = Mutex<Met<T>>;
-
-/// What [`Known`] holds: each document once, shared by all who know it.
-struct Met<T> {
+/// Documents by what they were asked for, and by id: a name may look like the id of another one. Each once, shared by all who know it.
+struct MetNames<T> {
     written: BTreeMap<String, Arc<T>>,
     by_id: BTreeMap<String, Arc<T>>,
 }
 
-impl<T> Default for Met<T> {
+impl<T> Default for MetNames<T> {
     fn default() -> Self {
         Self { written: BTreeMap::new(), by_id: BTreeMap::new() }
     }
 }
 
-impl<T> Met<T> {
+impl<T> MetNames<T> {
     fn get(&self, wanted: Meant<'_>) -> Option<Arc<T>> {
         match wanted {
             Meant::Written(text) => self.written.get(text).cloned(),
@@ -53,7 +47,11 @@ impl<T> Met<T> {
 }
 
 /// What `wanted` means: looked up once in a run, because names do not change under a script's feet.
-async fn known<T: api::resource::Named>(known: &Known<T>, wanted: Meant<'_>, find: impl Future<Output = Result<T>>) -> Result<Arc<T>> {
+async fn known<T: api::resource::Named>(
+    known: &Mutex<MetNames<T>>,
+    wanted: Meant<'_>,
+    find: impl Future<Output = Result<T>>,
+) -> Result<Arc<T>> {
     if let Some(found) = known.lock().get(wanted) {
         return Ok(found);
     }
@@ -66,14 +64,14 @@ async fn known<T: api::resource::Named>(known: &Known<T>, wanted: Meant<'_>, fin
     Ok(found)
 }
 
-impl std::ops::Deref for Place {
-    type Target = Inner;
-    fn deref(&self) -> &Inner {
+impl std::ops::Deref for Space {
+    type Target = SpaceParts;
+    fn deref(&self) -> &SpaceParts {
         &self.0
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Space {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "space {}", self.space.space().name)
     }
@@ -81,7 +79,7 @@ impl fmt::Display for Place {
 
 crate::script_type! {
     /// A space of an Octopus Server. Every function that takes names is also a method of it: `space("Ops").deploy(...)`.
-    Place as "Space" shows [name, id] {
+    Space as "Space" shows [name, id] {
         /// The name.
         name: "text" = |p| p.space.space().name.clone();
         /// The id, e.g. `Spaces-1`.
@@ -89,11 +87,11 @@ crate::script_type! {
     }
 }
 
-impl Place {
+impl Space {
     /// The place `space` on the server of `client`, which keeps to what `advice` says.
     pub fn new(client: api::Client, space: api::SpaceClient, advice: Advice) -> Self {
         let poller = Poller::new(space.clone(), 60);
-        Self(Arc::new(Inner {
+        Self(Arc::new(SpaceParts {
             client,
             space,
             advice,
@@ -122,12 +120,22 @@ impl Place {
         known(&self.tenants, wanted, self.space.find_tenant(wanted)).await
     }
 
-    /// [`Place::tenant`] for what need not be given.
+    /// [`Space::tenant`] for what need not be given.
     pub async fn tenant_or_none<'a>(&self, wanted: Option<impl Into<Meant<'a>>>) -> Result<Option<Arc<api::Tenant>>> {
         match wanted {
             Some(wanted) => self.tenant(wanted).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// A project, an environment and, where one is named, a tenant.
+    pub async fn spot<'a>(
+        &self,
+        project: impl Into<Meant<'a>>,
+        env: impl Into<Meant<'a>>,
+        tenant: Option<impl Into<Meant<'a>>>,
+    ) -> Result<(Arc<api::Project>, Arc<api::Environment>, Option<Arc<api::Tenant>>)> {
+        Ok((self.project(project).await?, self.environment(env).await?, self.tenant_or_none(tenant).await?))
     }
 
     /// Remembers projects that a list answered, so that their names cost nothing later; returns them.

@@ -1,13 +1,7 @@
 //! Limits: when a wait ends at the latest, and after which nothing new is started.
 
-use super::Host;
-use crate::{
-    clock::later,
-    error::{Error, Kind, Result},
-    lock::within,
-};
-use jiff::{SignedDuration, Timestamp};
-use rhai::EvalAltResult;
+use super::prelude::*;
+use crate::lock::within;
 
 /// When a wait ends at the latest. It stands still while effects are sent: one that is in doubt takes until its request can
 /// no longer start, hours perhaps, and that must not end the waits around it, which are about the tasks.
@@ -48,7 +42,7 @@ impl Limit {
 
     /// Whether something was not started because a limit had passed.
     pub fn has_passed(error: &EvalAltResult) -> bool {
-        crate::engine::thrown::ours(error).is_some_and(|error| error.fact(LIMIT_OF).is_some())
+        ours(error).is_some_and(|error| error.fact(LIMIT_OF).is_some())
     }
 
     /// When it is, with what was sent since.

@@ -1,113 +1,25 @@
-//! Steps of a task, read from its activity log.
+//! Waiting for a step of a task.
 
+use super::prelude::*;
 use super::{
-    Host,
     call::ScriptCall,
-    tasks::{Task, Trouble, tasks_of},
-    wait::{Look, until},
-    words::STEPS,
+    task::Task,
+    task_log::{Step, Trouble},
+    tasks::tasks_of,
+    wait_loop::{Look, until},
 };
-use crate::{
-    api::{
-        Activity, ActivityStatus, TaskDetails,
-        meant::{Keys, the_one},
-    },
-    clock::{later, text},
-    engine::{
-        choice::Name,
-        options::{OptionValue, type_in_words},
-        thrown::{HostResult, Raise, raise},
-    },
-    error::{Error, Kind, Result},
-    event::What,
-};
-use jiff::SignedDuration;
-use rhai::Dynamic;
-use std::fmt;
-
-/// A step of a task.
-#[derive(Clone)]
-pub struct Step {
-    number: i64,
-    name: String,
-    status: String,
-}
-
-impl Step {
-    /// Its name in the deployment process.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({})", self.number, self.name, self.status)
-    }
-}
-
-crate::script_type! {
-    /// A step of a task.
-    Step as "Step" shows [number, name, state] {
-        /// Counts from 1.
-        number: "whole number" = |s| s.number;
-        /// Its name in the deployment process.
-        name: "text" = |s| s.name.clone();
-        /// `Pending`, `Running`, `Success`, `SuccessWithWarning`, `Failed`, `Skipped` or `Canceled`.
-        state: "text" = |s| STEPS.give(&s.status);
-    }
-}
-
-/// `Step 3: Deploy web` → `Deploy web` (octopus-api.md §18.5).
-pub fn plain_name(node: &str) -> &str {
-    split(node).map_or(node, |(_, name)| name)
-}
-
-fn split(node: &str) -> Option<(i64, &str)> {
-    let (number, name) = node.strip_prefix("Step ")?.split_once(": ")?;
-    number.parse().ok().map(|number| (number, name))
-}
-
-fn nodes(details: &TaskDetails) -> impl Iterator<Item = &Activity> {
-    details.activity.iter().flat_map(|root| root.children.iter()).filter(|node| split(&node.name).is_some())
-}
-
-/// The name of the step that runs.
-pub fn running(details: &TaskDetails) -> Option<String> {
-    nodes(details).find(|n| n.status == ActivityStatus::Running).map(|n| plain_name(&n.name).to_owned())
-}
-
-/// `step 3 of 5 "Deploy web"`, for messages.
-pub fn running_of(details: &TaskDetails) -> Option<String> {
-    let total = nodes(details).count();
-    nodes(details)
-        .find(|n| n.status == ActivityStatus::Running)
-        .and_then(|n| split(&n.name))
-        .map(|(number, name)| format!("step {number} of {total} `{name}`"))
-}
-
-impl Task {
-    /// The steps in order.
-    pub async fn steps(&self) -> Result<Vec<Step>> {
-        let details = self.place.space.task_details(&self.id).await?;
-        Ok(nodes(&details)
-            .filter_map(|node| {
-                split(&node.name).map(|(number, name)| Step { number, name: name.to_owned(), status: node.status.to_string() })
-            })
-            .collect())
-    }
-}
+use crate::api::meant::{Keys, the_one};
 
 /// A step given by number or name.
 #[derive(Clone, Debug)]
-pub enum Wanted {
+pub enum WantedStep {
     /// Counts from 1.
     Number(i64),
     /// As in the deployment process; other case will do where only one step fits.
     Name(String),
 }
 
-impl OptionValue for Wanted {
+impl OptionValue for WantedStep {
     const KIND: &'static str = "step number or name";
     const NAMES: Option<&'static str> = Some("step");
     fn read(value: Dynamic) -> std::result::Result<Self, String> {
@@ -121,7 +33,7 @@ impl OptionValue for Wanted {
     }
 }
 
-impl Wanted {
+impl WantedStep {
     /// The step among `steps` that is meant.
     fn among<'a>(&self, steps: &'a [Step]) -> Result<Option<&'a Step>> {
         match self {
@@ -131,7 +43,7 @@ impl Wanted {
     }
 }
 
-impl fmt::Display for Wanted {
+impl fmt::Display for WantedStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => write!(f, "step {number}"),
@@ -149,14 +61,14 @@ crate::options! {
 }
 
 /// Where a step stands.
-fn judge(host: &Host, task: &Task, wanted: &Wanted) -> HostResult<Option<Step>> {
+fn judge(host: &Host, task: &Task, wanted: &WantedStep) -> HostResult<Option<Step>> {
     let steps = host.block(task.steps())?;
     let completed = task.last().is_completed();
     let Some(step) = wanted.among(&steps).raise()? else {
-        if completed || (!steps.is_empty() && matches!(wanted, Wanted::Name(_))) {
+        if completed || (!steps.is_empty() && matches!(wanted, WantedStep::Name(_))) {
             let names: Vec<&str> = steps.iter().map(|s| s.name.as_str()).collect();
             let mut error = Error::new(Kind::NotFound, format!("{} has no {wanted}", task.subject.title)).with("task", task.id.to_string());
-            if let Wanted::Name(name) = wanted
+            if let WantedStep::Name(name) = wanted
                 && let Some(help) = crate::error::suggestion(name, names.iter().copied())
             {
                 error = error.help(help);
@@ -178,17 +90,18 @@ fn judge(host: &Host, task: &Task, wanted: &Wanted) -> HostResult<Option<Step>> 
         "Failed" | "Canceled" => {
             let Trouble { lines, .. } = host.block(task.trouble())?;
             let first = lines.first().map(|l| format!(": {l}")).unwrap_or_default();
-            Err(raise(
-                Error::new(Kind::DeploymentFailed, format!("{wanted} of {} ended as {}{first}", task.subject.title, step.status))
-                    .with("task", task.id.to_string())
-                    .with("failed_step", step.name.clone())
-                    .with("first_errors", lines),
-            ))
+            Err(Error::new(Kind::DeploymentFailed, format!("{wanted} of {} ended as {}{first}", task.subject.title, step.status))
+                .with("task", task.id.to_string())
+                .with("failed_step", step.name.clone())
+                .with("first_errors", lines)
+                .into())
         }
-        _ if completed => Err(raise(
-            Error::new(Kind::DeploymentFailed, format!("{} ended as {} before {wanted} was done", task.subject.title, task.last().state))
-                .with("task", task.id.to_string()),
-        )),
+        _ if completed => Err(Error::new(
+            Kind::DeploymentFailed,
+            format!("{} ended as {} before {wanted} was done", task.subject.title, task.last().state),
+        )
+        .with("task", task.id.to_string())
+        .into()),
         _ => Ok(None),
     }
 }
@@ -203,7 +116,7 @@ crate::functions! {
     /// let t = deploy("Project B", "latest", "Test");
     /// wait_step(t, 3);
     /// ```
-    fn wait_step(host: ScriptCall, task: Dynamic, step: Wanted; options: StepOptions) -> "Step" raises "timeout, deployment_failed, not_found, request" {
+    fn wait_step(host: ScriptCall, task: Dynamic, step: WantedStep; options: StepOptions) -> "Step" raises "timeout, deployment_failed, not_found, request" {
         let list = tasks_of(&host, task)?;
         let [task] = list.as_slice() else {
             return Err(raise(Error::new(Kind::Script, "`wait_step` takes one task")));

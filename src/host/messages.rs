@@ -1,22 +1,13 @@
 //! Telling people: e-mail, notes to channels, reports.
 
-use super::{Host, call::ScriptCall, outbox::Posted, time::Moment};
+use super::prelude::*;
+use super::{call::ScriptCall, outbox::Posted, time::Moment};
 use crate::{
-    engine::{
-        choice::{Name, OneOrMore},
-        library,
-        options::{OptionValue, Shown, WORD},
-        thrown::{HostResult, raise, shown, to_json},
-    },
-    error::{Error, Kind},
-    event::{Level, What},
+    engine::{library, options::WORD},
     mail::{Attachment, Letter, Mailer, one_line},
     report::{self, Cell, Format, KeyedRows, Rows},
     secrets::MASK,
 };
-use jiff::SignedDuration;
-use rhai::{Dynamic, Map};
-use serde_json::Value;
 use std::borrow::Cow;
 
 crate::options! {
@@ -180,10 +171,9 @@ fn texts(names: &[Name]) -> Vec<String> {
 fn letter(host: &ScriptCall<'_>, options: &EmailOptions) -> HostResult<Letter> {
     for (missing, name) in [(options.to.is_empty(), "to"), (options.subject.is_none(), "subject")] {
         if missing {
-            return Err(raise(
-                Error::new(Kind::Script, format!("`email` needs the option `{name}`"))
-                    .help("email(#{to: \"team@example.com\", subject: \"...\", body: \"...\"})"),
-            ));
+            return Err(Error::new(Kind::Script, format!("`email` needs the option `{name}`"))
+                .help("email(#{to: \"team@example.com\", subject: \"...\", body: \"...\"})")
+                .into());
         }
     }
     let text = match options.body.clone() {

@@ -4,20 +4,17 @@
 //! comes by the first without taking anything: what follows has happened before. Only when something is about to happen
 //! anew are the locks around it taken again (`Host::before_live`).
 
+use super::prelude::*;
 use super::{
-    Host,
-    lock::{LockOptions, Otherwise},
     raised::as_error,
     started_inside::StartedInside,
-    wait::{Look, until},
+    wait_loop::{Look, until},
 };
 use crate::{
     api::create_once::mark_in,
     cancel::Cancel,
-    clock::{later, real_limit, text},
-    engine::thrown::{HostResult, Raise, ours, raise},
-    error::{Class, Error, Kind, Result},
-    event::{Level, What},
+    clock::real_limit,
+    error::Class,
     lock::{
         Busy, Held, LockRequest, Locks, Me, NoServer, Owner, Owners, Register, Seen, Taker,
         octopus::{OctopusOwners, OctopusRegister},
@@ -25,13 +22,40 @@ use crate::{
         within,
     },
 };
-use jiff::{SignedDuration, Timestamp};
-use parking_lot::Mutex;
-use serde_json::{Value, json};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+crate::options! {
+    /// How to take a lock.
+    pub struct LockOptions for ["lock", "locks", "only_one", "once"] {
+        /// How long to wait for it at most. A time-out is an error of kind `timeout` that names the holder.
+        wait_up_to: SignedDuration = SignedDuration::from_mins(30), "30m";
+        /// After how long without a sign of life this run counts as gone, when it does not run in an Octopus step: the
+        /// server knows whether the task of a step goes on.
+        lease: SignedDuration = crate::lock::LEASE, "1m";
+        /// How many runs may hold it at once.
+        slots: i64 = 1, "1";
+        /// What happens when somebody holds it. `"skip"`: the closure is not called, the result is `()`; without a closure the
+        /// script ends, with exit code 0. `"fail"`: an error of kind `lock_busy`, exit code 6. `"requeue"`: the deployment that
+        /// runs this script is scheduled again, as by `requeue`.
+        on_busy: Otherwise = Otherwise::Wait, "\"wait\"";
+        /// How much later it is scheduled with `"requeue"`.
+        requeue_in: SignedDuration = SignedDuration::from_mins(15), "15m";
+    }
+}
+
+crate::words! {
+    /// What is done when somebody has a lock.
+    pub enum Otherwise {
+        /// Wait.
+        Wait = "wait",
+        /// Go on without.
+        Skip = "skip",
+        /// An error.
+        Fail = "fail",
+        /// The whole deployment again, later.
+        Requeue = "requeue",
+    }
+}
 
 /// Where locks are kept.
 #[derive(Clone)]
@@ -71,7 +95,7 @@ pub struct Hold {
     name: String,
     branch: String,
     options: LockOptions,
-    state: Mutex<State>,
+    state: Mutex<HoldState>,
     /// What the run had started when it was taken.
     pub(super) begun: StartedInside,
     /// Something sent under it may still take effect.
@@ -80,7 +104,7 @@ pub struct Hold {
     left: AtomicBool,
 }
 
-enum State {
+enum HoldState {
     /// An earlier start of the run took it, in this generation.
     Earlier(u64),
     /// A branch takes it again.
@@ -92,7 +116,7 @@ enum State {
 }
 
 /// What came of asking for a lock.
-pub(super) enum Asked {
+pub(super) enum LockAnswer {
     /// We are inside.
     Inside(Arc<Hold>),
     /// It is held, and this is what the options say to do then; with the holder in words.
@@ -144,7 +168,7 @@ impl Host {
     }
 
     /// Asks for a lock; waits for it as the options say.
-    pub(super) fn ask_for_lock(&self, name: &str, options: &LockOptions) -> HostResult<Asked> {
+    pub(super) fn ask_for_lock(&self, name: &str, options: &LockOptions) -> HostResult<LockAnswer> {
         let branch = self.frame.branch.clone();
         let arguments = json!({"name": name, "slots": options.slots});
         let work = |since| {
@@ -153,14 +177,14 @@ impl Host {
                 Ok(held) => json!({"generation": held.generation()}),
                 Err((otherwise, why)) => json!({"held": otherwise.word(), "why": why}),
             };
-            Ok((taken.map(State::Ours), record))
+            Ok((taken.map(HoldState::Ours), record))
         };
         let again = |record: &Value| {
             Ok(match record["held"].as_str() {
                 Some(word) => {
                     Err((Otherwise::named(word).unwrap_or(Otherwise::Wait), record["why"].as_str().unwrap_or_default().to_owned()))
                 }
-                None => Ok(State::Earlier(record["generation"].as_u64().unwrap_or(0))),
+                None => Ok(HoldState::Earlier(record["generation"].as_u64().unwrap_or(0))),
             })
         };
         Ok(match self.waited("lock", arguments, work, again)? {
@@ -177,9 +201,9 @@ impl Host {
                 let hold = Arc::new(hold);
                 self.cancel.stopping().holds_lock(name, true);
                 self.held.holds.lock().push(hold.clone());
-                Asked::Inside(hold)
+                LockAnswer::Inside(hold)
             }
-            Err((otherwise, why)) => Asked::Held(otherwise, why),
+            Err((otherwise, why)) => LockAnswer::Held(otherwise, why),
         })
     }
 
@@ -260,12 +284,12 @@ impl Host {
             {
                 let mut state = hold.state.lock();
                 match *state {
-                    State::Earlier(generation) => {
-                        *state = State::Taking;
+                    HoldState::Earlier(generation) => {
+                        *state = HoldState::Taking;
                         break generation;
                     }
-                    State::Ours(_) | State::Over => return Ok(()),
-                    State::Taking => {}
+                    HoldState::Ours(_) | HoldState::Over => return Ok(()),
+                    HoldState::Taking => {}
                 }
             }
             self.sleep_until(later(self.clock.now(), SignedDuration::from_millis(100)))?;
@@ -278,20 +302,20 @@ impl Host {
                     let text = format!("lock `{}` was taken by others while the run was away", hold.name);
                     self.note(Level::Warning, text);
                 }
-                (State::Ours(held), Ok(()))
+                (HoldState::Ours(held), Ok(()))
             }
-            Ok(Err((_, why))) => (State::Earlier(before), Err(raise(lost(&hold.name, &why)))),
+            Ok(Err((_, why))) => (HoldState::Earlier(before), Err(raise(lost(&hold.name, &why)))),
             Err(error) if ours(&error).is_some_and(|error| matches!(error.kind(), Kind::Timeout | Kind::LockBusy)) => {
                 let why = ours(&error).map(|error| error.message().to_owned()).unwrap_or_default();
-                (State::Earlier(before), Err(raise(lost(&hold.name, &why))))
+                (HoldState::Earlier(before), Err(raise(lost(&hold.name, &why))))
             }
-            Err(error) => (State::Earlier(before), Err(error)),
+            Err(error) => (HoldState::Earlier(before), Err(error)),
         };
         *hold.state.lock() = state;
         result
     }
 
-    /// Asked before each effect: whether the locks around it are still ours.
+    /// LockAnswer before each effect: whether the locks around it are still ours.
     pub(super) fn still_inside(&self) -> Result<()> {
         let around: Vec<Held> =
             self.held.holds.lock().iter().filter(|hold| within(&self.frame.branch, &hold.branch)).filter_map(|hold| hold.held()).collect();
@@ -330,7 +354,7 @@ impl Host {
                 if hold.held().is_some() {
                     let _told = self.give_back(hold);
                 }
-                *hold.state.lock() = State::Over;
+                *hold.state.lock() = HoldState::Over;
                 Ok(())
             },
         );
@@ -350,21 +374,21 @@ impl Host {
 
     /// Gives a lock back; `locks` are needed for one that an earlier start of the run took.
     async fn given_back(&self, hold: &Hold, locks: Option<Result<Locks>>) -> Result<()> {
-        let state = std::mem::replace(&mut *hold.state.lock(), State::Over);
+        let state = std::mem::replace(&mut *hold.state.lock(), HoldState::Over);
         match state {
-            State::Ours(held) if hold.in_doubt.load(Ordering::SeqCst) => {
+            HoldState::Ours(held) if hold.in_doubt.load(Ordering::SeqCst) => {
                 held.abandon();
                 let text = "something sent under it may still take effect, so it is not given back: the next run takes it over with care";
                 self.note(Level::Warning, format!("lock `{}`: {text}", hold.name));
             }
-            State::Ours(held) => held.release().await?,
+            HoldState::Ours(held) => held.release().await?,
             // What an earlier start took stands there still, unless somebody took it over.
-            State::Earlier(_) | State::Taking => {
+            HoldState::Earlier(_) | HoldState::Taking => {
                 if let Some(locks) = locks {
                     locks?.forget_earlier(&hold.name).await?;
                 }
             }
-            State::Over => return Ok(()),
+            HoldState::Over => return Ok(()),
         }
         self.cancel.stopping().holds_lock(&hold.name, false);
         Ok(())
@@ -423,12 +447,12 @@ impl Host {
 
 impl Hold {
     fn is_earlier(&self) -> bool {
-        matches!(&*self.state.lock(), State::Earlier(_) | State::Taking)
+        matches!(&*self.state.lock(), HoldState::Earlier(_) | HoldState::Taking)
     }
 
     fn held(&self) -> Option<Held> {
         match &*self.state.lock() {
-            State::Ours(held) => Some(held.clone()),
+            HoldState::Ours(held) => Some(held.clone()),
             _ => None,
         }
     }
