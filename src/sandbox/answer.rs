@@ -64,6 +64,11 @@ impl Ask {
         found
     }
 
+    /// What a list in the query lets through.
+    pub(crate) fn only(&self, name: &str) -> Only {
+        Only(self.list(name))
+    }
+
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         self.query(name).map(|v| v.eq_ignore_ascii_case("true") || v == "1")
     }
@@ -133,6 +138,24 @@ impl Between {
             self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at < to)
         })
     }
+}
+
+/// Texts that a query names, whatever their case; all when it names none.
+pub(crate) struct Only(pub(crate) Vec<String>);
+
+impl Only {
+    pub(crate) fn has(&self, value: Option<&str>) -> bool {
+        self.0.is_empty() || value.is_some_and(|value| self.0.iter().any(|one| one.eq_ignore_ascii_case(value)))
+    }
+
+    pub(crate) fn has_any<'v>(&self, mut values: impl Iterator<Item = &'v String>) -> bool {
+        self.0.is_empty() || values.any(|value| self.has(Some(value)))
+    }
+}
+
+/// Whether one of these members of a document is this text, whatever its case.
+pub(crate) fn is_called(doc: &Value, members: &[&str], name: &str) -> bool {
+    members.iter().any(|member| str_of(doc, member).eq_ignore_ascii_case(name))
 }
 
 /// A list of texts; empty when it is something else.
@@ -217,52 +240,56 @@ impl Refusal {
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {
         Self { status: 400, message: "There was a problem with your request.".into(), errors: vec![reason.into()] }
     }
+    /// A status, and a sentence in `ErrorMessage`.
+    pub(crate) fn said(status: u16, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), errors: Vec::new() }
+    }
     /// 400 for a field that is not there.
     pub(crate) fn required(field: &str) -> Self {
         Self::invalid(format!("The {field} field is required."))
     }
     /// 404 for an id or name.
     pub(crate) fn missing(what: &str) -> Self {
-        Self { status: 404, message: format!("The resource '{what}' was not found."), errors: Vec::new() }
+        Self::said(404, format!("The resource '{what}' was not found."))
     }
     /// 404 for the name of something of a kind.
     pub(crate) fn unknown(kind: &str, name: &str) -> Self {
-        Self { status: 404, message: format!("The {kind} '{name}' was not found."), errors: Vec::new() }
+        Self::said(404, format!("The {kind} '{name}' was not found."))
     }
     /// 403 for a lack of `permission`.
     pub(crate) fn forbidden(permission: &str) -> Self {
         let message = format!(
             "You do not have permission to perform this action. Please contact your Octopus administrator. Missing permission: {permission}"
         );
-        Self { status: 403, message, errors: Vec::new() }
+        Self::said(403, message)
     }
     /// 429 (octopus-api.md §7.3).
     pub(crate) fn too_many() -> Self {
         let message = "Too many requests have been made. Please wait before you try again.";
-        Self { status: 429, message: message.into(), errors: Vec::new() }
+        Self::said(429, message)
     }
     /// 500: a mistake of the sandbox.
     pub(crate) fn broken(why: &impl std::fmt::Display) -> Self {
-        Self { status: 500, message: format!("The sandbox cannot write its answer: {why}"), errors: Vec::new() }
+        Self::said(500, format!("The sandbox cannot write its answer: {why}"))
     }
     pub(crate) fn wrong_verb(method: &str) -> Self {
-        Self { status: 405, message: format!("The requested resource does not support http method '{method}'."), errors: Vec::new() }
+        Self::said(405, format!("The requested resource does not support http method '{method}'."))
     }
     pub(crate) fn unauthorized() -> Self {
         let message = "You must be logged in to perform this action. Please provide a valid API key or log in again.";
-        Self { status: 401, message: message.into(), errors: Vec::new() }
+        Self::said(401, message)
     }
     /// 413 for a body of more than so many bytes.
     pub(crate) fn too_large(limit: usize) -> Self {
         let message = format!("The request body is larger than {} KiB.", limit >> 10);
-        Self { status: 413, message, errors: Vec::new() }
+        Self::said(413, message)
     }
     /// 501 for what is known not to be there.
     pub(crate) fn absent(method: &str, path: &str, why: &str) -> Self {
-        Self { status: 501, message: format!("The sandbox does not simulate {method} {path}: {why}."), errors: Vec::new() }
+        Self::said(501, format!("The sandbox does not simulate {method} {path}: {why}."))
     }
     pub(crate) fn not_simulated(method: &str, path: &str) -> Self {
-        Self { status: 501, message: format!("The sandbox does not simulate {method} {path}."), errors: Vec::new() }
+        Self::said(501, format!("The sandbox does not simulate {method} {path}."))
     }
 
     /// The body; `Errors` only with 400, because a client reads any `Errors` as a failed validation (octopus-api.md §29).

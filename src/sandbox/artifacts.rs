@@ -5,7 +5,7 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of, texts},
     nouns::{Noun, named},
     routing::{Endpoint, Of, Whole, get, post, put},
-    state::{State, What, stamp},
+    state::{Numbered, State, stamp},
     store::{Document, present},
 };
 use serde_json::{Value, json};
@@ -22,18 +22,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 
 /// Adds an artifact of a task, whose content comes later, and gives it back.
 pub(crate) fn add(state: &mut State, task: usize, name: &str, source: &Value, correlation: &Value) -> Value {
-    let t = &state.tasks[task];
-    let mut related = vec![format!("ServerTasks-{}", task + 1)];
-    related.extend([&t.project, &t.environment, &t.tenant].into_iter().flatten().cloned());
-    if let Some(x) = t.execution {
-        related.push(state.executions[x].id.clone());
-        if let What::Deploy { release, .. } = state.executions[x].what {
-            related.push(super::releases::id(release));
-        }
-    }
-    let space = t.space.clone().unwrap_or_else(|| state.default_space().to_owned());
+    let (related, space) = (state.related_to(task), state.tasks[task].space.clone().unwrap_or_else(|| state.default_space().to_owned()));
     let id = state.store.next_id("Artifacts-");
-    let doc = json!({"Id": id, "SpaceId": space, "Filename": name, "Source": source, "ServerTaskId": related[0], "Created": stamp(state.now), "LogCorrelationId": correlation, "_Related": related});
+    let doc = json!({"Id": id, "SpaceId": space, "Filename": name, "Source": source, "ServerTaskId": Numbered("ServerTasks-", task), "Created": stamp(state.now), "LogCorrelationId": correlation, "_Related": related});
     state.store.of_mut("artifacts").put(doc.clone());
     doc
 }

@@ -9,7 +9,8 @@ use super::{
     variables,
     world::{
         World,
-        model::{Plan, ProjectPlan, Ref, Tenanted},
+        model::{Plan, ProjectPlan, Tenanted},
+        values::Ref,
     },
 };
 use crate::clock::later;

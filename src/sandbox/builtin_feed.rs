@@ -103,6 +103,6 @@ impl Overwrite {
     /// 409 with the server's words.
     pub(crate) fn conflict(what: &str) -> Refusal {
         let message = format!("{what} already exists. To proceed anyway, specify an overwriteMode of OverwriteExisting or IgnoreIfExists.");
-        Refusal { status: 409, message, errors: Vec::new() }
+        Refusal::said(409, message)
     }
 }

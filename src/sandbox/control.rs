@@ -74,7 +74,7 @@ fn mails(shared: &Shared) -> Vec<Value> {
 fn context(shared: &Shared) -> Value {
     let state = shared.state.lock();
     let said = &state.plan.context;
-    let name = |said: &Option<super::world::model::Ref>| said.as_ref().map(|name| name.get_ref().clone());
+    let name = |said: &Option<super::world::values::Ref>| said.as_ref().map(|name| name.get_ref().clone());
     json!({
         "environment": name(&said.environment), "tenant": name(&said.tenant), "project": name(&said.project),
         "start": stamp(state.plan.start.0), "smtp": shared.mailbox.url(),

@@ -4,6 +4,7 @@
 
 use super::{
     machines,
+    nouns::noun_of,
     state::State,
     store::{Store, slug},
 };
@@ -12,27 +13,12 @@ use serde_json::{Map, Value, json};
 /// A document that was never changed.
 const NEVER: &str = "0001-01-01T00:00:00.000+00:00";
 
-/// Kinds whose documents have no `Slug` (octopus-api.md §9, §11.3, §20.1, §22).
-const WITHOUT_SLUG: &[&str] = &[
-    "users",
-    "projecttriggers",
-    "subscriptions",
-    "deploymentfreezes",
-    "tagsets",
-    "libraryvariablesets",
-    "artifacts",
-    "scopeduserroles",
-    "userroles",
-    "runbookSnapshots",
-    "octopusservernodes",
-];
-
 /// Kinds whose documents are kept as they are sent: nothing is known about them but their names.
 const OPEN: &[&str] = &["accounts", "certificates", "feeds", "actiontemplates"];
 
 /// Whether documents of a kind have a `Slug`.
 pub(crate) fn has_slug(kind: &str) -> bool {
-    !WITHOUT_SLUG.contains(&kind)
+    noun_of(kind).is_none_or(|noun| noun.has_slug)
 }
 
 /// Gives a document every property of its kind, and takes away what its kind has not.

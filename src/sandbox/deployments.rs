@@ -3,7 +3,7 @@
 use super::{
     access::Thing,
     agenda::Due,
-    answer::{Answer, Ask, Handled, Refusal, entries, field, str_of, text, texts, time},
+    answer::{Answer, Ask, Handled, Refusal, entries, field, is_called, str_of, text, texts, time},
     audit::SYSTEM,
     lifecycle,
     pages::{ListPage, page},
@@ -64,11 +64,7 @@ pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Re
         texts(field(body, name))
             .into_iter()
             .map(|m| {
-                let found = state
-                    .store
-                    .of("machines")
-                    .iter()
-                    .find(|d| str_of(d, "Id").eq_ignore_ascii_case(&m) || str_of(d, "Name").eq_ignore_ascii_case(&m));
+                let found = state.store.of("machines").iter().find(|d| is_called(d, &["Id", "Name"], &m));
                 found.map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal::invalid(format!("The machine '{m}' does not exist.")))
             })
             .collect()
@@ -468,13 +464,11 @@ pub(crate) fn list(
     keep: impl Fn(usize) -> bool,
 ) -> ListPage<ExecutionText> {
     let (projects, environments, tenants, channels, runbooks) =
-        (ask.list("projects"), ask.list("environments"), ask.list("tenants"), ask.list("channels"), ask.list("runbooks"));
+        (ask.only("projects"), ask.only("environments"), ask.only("tenants"), ask.only("channels"), ask.only("runbooks"));
     let state_filter = ask.query("taskState").and_then(TaskState::named);
     let space = state.space_of(ask);
-    let in_list =
-        |list: &[String], value: Option<&str>| list.is_empty() || value.is_some_and(|v| list.iter().any(|l| l.eq_ignore_ascii_case(v)));
     let of_projects = || {
-        let places = projects.iter().map(|p| state.tasks_about(p).filter(|_| number(p, "Projects-").is_some()));
+        let places = projects.0.iter().map(|p| state.tasks_about(p).filter(|_| number(p, "Projects-").is_some()));
         let tasks: Vec<Vec<usize>> = places.collect::<Option<_>>().filter(|all: &Vec<_>| !all.is_empty())?;
         let mut all: Vec<usize> = tasks.concat().into_iter().filter_map(|t| state.tasks[t].execution).collect();
         all.sort_unstable();
@@ -495,11 +489,11 @@ pub(crate) fn list(
             !x.deleted
                 && channel.is_some() == deployments
                 && x.space == space
-                && in_list(&projects, Some(&x.project))
-                && in_list(&environments, Some(&x.environment))
-                && in_list(&tenants, x.tenant.as_deref())
-                && in_list(&channels, channel)
-                && in_list(&runbooks, runbook)
+                && projects.has(Some(&x.project))
+                && environments.has(Some(&x.environment))
+                && tenants.has(x.tenant.as_deref())
+                && channels.has(channel)
+                && runbooks.has(runbook)
                 && state_filter.is_none_or(|s| state.tasks[x.task].state == s)
                 && keep(*i)
                 && state.sees_execution(*i)

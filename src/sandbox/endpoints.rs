@@ -3,15 +3,11 @@
 //! One list, so that requests, the check of permissions, the request log, the answers 405 and 501 and the table in docs/sandbox.md say the same.
 
 use super::{
-    actiontemplates, activity,
     answer::Refusal,
-    api_keys, artifacts, build_information, channels, collection, dashboard, deployments,
+    collection,
     elsewhere::ELSEWHERE,
-    environments, events, executions, feeds, interruptions,
     nouns::{Depth, NOUNS},
-    packages, people, previews, processes, progression, projects, release_creation, releases,
     routing::{Endpoint, LINK, absent},
-    runbooks, server, tasks, tenants, variables,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,32 +16,32 @@ use std::{
 
 /// What is not the same for all kinds of documents.
 const OWN: &[&[Endpoint]] = &[
-    server::ENDPOINTS,
-    people::ENDPOINTS,
-    api_keys::ENDPOINTS,
-    tasks::ENDPOINTS,
-    activity::ENDPOINTS,
-    releases::ENDPOINTS,
-    release_creation::ENDPOINTS,
-    previews::ENDPOINTS,
-    progression::ENDPOINTS,
-    deployments::ENDPOINTS,
-    executions::ENDPOINTS,
-    runbooks::ENDPOINTS,
-    projects::ENDPOINTS,
-    processes::ENDPOINTS,
-    channels::ENDPOINTS,
-    environments::ENDPOINTS,
-    tenants::ENDPOINTS,
-    variables::ENDPOINTS,
-    packages::ENDPOINTS,
-    feeds::ENDPOINTS,
-    build_information::ENDPOINTS,
-    actiontemplates::ENDPOINTS,
-    dashboard::ENDPOINTS,
-    events::ENDPOINTS,
-    interruptions::ENDPOINTS,
-    artifacts::ENDPOINTS,
+    super::server::ENDPOINTS,
+    super::people::ENDPOINTS,
+    super::api_keys::ENDPOINTS,
+    super::tasks::ENDPOINTS,
+    super::activity::ENDPOINTS,
+    super::releases::ENDPOINTS,
+    super::release_creation::ENDPOINTS,
+    super::previews::ENDPOINTS,
+    super::progression::ENDPOINTS,
+    super::deployments::ENDPOINTS,
+    super::executions::ENDPOINTS,
+    super::runbooks::ENDPOINTS,
+    super::projects::ENDPOINTS,
+    super::processes::ENDPOINTS,
+    super::channels::ENDPOINTS,
+    super::environments::ENDPOINTS,
+    super::tenants::ENDPOINTS,
+    super::variables::ENDPOINTS,
+    super::packages::ENDPOINTS,
+    super::feeds::ENDPOINTS,
+    super::build_information::ENDPOINTS,
+    super::actiontemplates::ENDPOINTS,
+    super::dashboard::ENDPOINTS,
+    super::events::ENDPOINTS,
+    super::interruptions::ENDPOINTS,
+    super::artifacts::ENDPOINTS,
 ];
 
 /// All of them.
@@ -132,7 +128,16 @@ pub(crate) fn identifiers<'s>(endpoint: &Endpoint, segments: &'s [String]) -> Ve
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{
+            answer::{Answer, str_of},
+            build, http,
+            state::State,
+            world::World,
+        },
+        *,
+    };
+    use axum::http::HeaderMap;
 
     fn found(method: &str, path: &str) -> Result<String, u16> {
         let segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).map(str::to_owned).collect();
@@ -176,6 +181,59 @@ mod tests {
             for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"].into_iter().filter(|m| !others.contains(m)) {
                 assert_eq!(name(method), Err(405), "{method} {}", e.path());
             }
+        }
+    }
+
+    fn shop() -> State {
+        let text = World::builtin_toml("shop").expect("a world");
+        build::state(&World::from_toml("shop", &text).expect("a good world"), "API-TEST")
+    }
+
+    /// What a path names: the first thing of the kind before it.
+    fn first_of(state: &State, kind: Option<&str>) -> String {
+        let kind = kind.unwrap_or_default();
+        let numbered = [("tasks", "ServerTasks-1"), ("releases", "Releases-1"), ("deployments", "Deployments-1"), ("events", "Events-1")];
+        let known = numbered.into_iter().find(|(path, _)| *path == kind).map(|(_, id)| id.to_owned());
+        let stored = || NOUNS.iter().find(|n| n.path == kind).and_then(|n| state.store.of(n.path).iter().next());
+        known.or_else(|| stored().map(|doc| str_of(doc, "Id").to_owned())).unwrap_or_else(|| "Projects-1".to_owned())
+    }
+
+    /// Status and body in lower case, for addresses are shown as they were sent.
+    fn answer(state: &mut State, method: &str, path: &str) -> (u16, String) {
+        let headers = HeaderMap::from_iter([("X-Octopus-ApiKey".parse().expect("a name"), "API-TEST".parse().expect("a value"))]);
+        let (status, body) = match http::respond(state, method, path, Vec::new(), &headers, "{}".into(), &mut http::Seen::default()) {
+            Ok(Answer::Json(status, shown)) => {
+                let mut text = Vec::new();
+                shown.tell(&mut text).expect("it can be written");
+                (status, text)
+            }
+            Ok(Answer::Bytes(status, _, bytes)) => (status, bytes.to_vec()),
+            Err(refusal) => (refusal.status, refusal.body().to_string().into_bytes()),
+        };
+        (status, String::from_utf8_lossy(&body).to_lowercase())
+    }
+
+    #[test]
+    fn each_is_answered_and_alike_whatever_the_case_of_its_words() {
+        let (mut one, mut other) = (shop(), shop());
+        // What is deleted is asked for no more, and the caller goes last.
+        let mut all: Vec<&Endpoint> = ALL.iter().collect();
+        all.sort_by_key(|e| (["GET", "POST", "PUT", "DELETE"].iter().position(|m| *m == e.method), e.route.starts_with("/api/users")));
+        for e in all {
+            let mut words = vec!["/api".to_owned()];
+            words.extend(e.route.starts_with("S/").then(|| "Spaces-1".to_owned()));
+            let mut before = None;
+            let (mut plain, mut shouted) = (words.join("/"), words.join("/").to_uppercase());
+            for word in e.segments() {
+                let is_id = word.starts_with('{');
+                let part = if is_id { first_of(&one, before) } else { word.to_owned() };
+                plain = format!("{plain}/{part}");
+                shouted = format!("{shouted}/{}", if is_id { part } else { part.to_uppercase() });
+                before = Some(word);
+            }
+            let (answered, alike) = (answer(&mut one, e.method, &plain), answer(&mut other, e.method, &shouted));
+            assert_eq!(answered, alike, "{} {shouted}", e.method);
+            assert_eq!(matches!(e.depth, Depth::Absent(_)), matches!(answered.0, 401 | 405 | 501), "{} {plain}: {answered:?}", e.method);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The executions API: names instead of ids, and many deployments in one call (octopus-api.md §16).
 
 use super::{
-    answer::{Answer, Ask, Handled, Refusal, str_of, texts},
+    answer::{Answer, Ask, Handled, Refusal, is_called, str_of, texts},
     deployments::{self, NewExecution},
     nouns::noun_of,
     routing::{Endpoint, GIT, Whole, absent, post},
@@ -103,7 +103,7 @@ fn create_runs(state: &mut State, ask: &Ask) -> Handled {
         .store
         .of("runbooks")
         .with("ProjectId", &project)
-        .find(|r| ["Id", "Name", "Slug"].iter().any(|k| str_of(r, k).eq_ignore_ascii_case(&name)))
+        .find(|r| is_called(r, &["Id", "Name", "Slug"], &name))
         .map(|r| str_of(r, "Id").to_owned())
         .ok_or_else(|| Refusal::unknown("runbook", &name))?;
     let base = deployments::read(state, &ask.body, &ask.user, true)?;
@@ -124,8 +124,7 @@ pub(crate) fn body_space(state: &State, ask: &Ask) -> Result<String, Refusal> {
     match ask.text("spaceIdOrName").or_else(|| ask.text("spaceId")).or_else(|| ask.text("spaceName")) {
         None => Ok(state.default_space().to_owned()),
         Some(name) => {
-            let found =
-                state.store.of("spaces").iter().find(|s| ["Id", "Name", "Slug"].iter().any(|k| str_of(s, k).eq_ignore_ascii_case(&name)));
+            let found = state.store.of("spaces").iter().find(|s| is_called(s, &["Id", "Name", "Slug"], &name));
             found.map(|s| str_of(s, "Id").to_owned()).ok_or_else(|| Refusal::missing(&name))
         }
     }

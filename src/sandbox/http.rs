@@ -26,18 +26,18 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::Response,
 };
+use futures_util::stream;
 use jiff::SignedDuration;
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use std::{
-    io,
+    io, iter,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
 };
 use tokio::sync::Semaphore;
 
@@ -63,6 +63,20 @@ pub(crate) struct Shared {
     pub(crate) mailbox: Mailbox,
     /// Where steps with a body run.
     pub(crate) worker: Worker,
+}
+
+impl Shared {
+    /// Lets happen what is due by now, late requests at their moments. Whoever looks at the state calls this first.
+    pub(crate) fn catch_up(&self, state: &mut State) {
+        let now = self.clock.now();
+        while let Some(Late { at, method, path, query, headers, raw }) = self.late.arrived(now) {
+            state.advance_to(at);
+            // It has effects only: who sent it is gone.
+            let _ = respond(state, &method, &path, query, &headers, raw, &mut Seen::default());
+            state.fill_slots();
+        }
+        state.advance_to(now);
+    }
 }
 
 /// Answers one request.
@@ -294,35 +308,13 @@ fn error_page(code: u16) -> Response {
 
 /// A JSON array of `megabytes`, made while it is sent.
 fn huge(megabytes: u64) -> Response {
-    struct Flood {
-        begun: bool,
-        left: u64,
-    }
-    impl HttpBody for Flood {
-        type Data = Bytes;
-        type Error = io::Error;
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<FloodFrame, io::Error>>> {
-            static BLOCK: std::sync::LazyLock<Bytes> =
-                std::sync::LazyLock::new(|| Bytes::from(format!(",\"{}\"", "x".repeat((1 << 20) - 3))));
-            if !std::mem::replace(&mut self.begun, true) {
-                return Poll::Ready(Some(Ok(FloodFrame::data(Bytes::from_static(b"[\"\"")))));
-            }
-            let left = self.left;
-            self.left = left.saturating_sub(1);
-            match left {
-                0 => Poll::Ready(None),
-                1 => Poll::Ready(Some(Ok(FloodFrame::data(Bytes::from_static(b"]"))))),
-                _ => Poll::Ready(Some(Ok(FloodFrame::data(BLOCK.clone())))),
-            }
-        }
-    }
-    let start = Response::builder().header(header::CONTENT_TYPE, "application/json; charset=utf-8");
-    start
-        .body(Body::new(Flood { begun: false, left: megabytes.saturating_add(1) }))
-        .unwrap_or_else(|_| page(StatusCode::INTERNAL_SERVER_ERROR, "huge"))
+    let block = Bytes::from(format!(",\"{}\"", "x".repeat((1 << 20) - 3)));
+    let blocks = iter::repeat_n(block, usize::try_from(megabytes).unwrap_or(usize::MAX));
+    let parts = iter::once(Bytes::from_static(b"[\"\"")).chain(blocks).chain(iter::once(Bytes::from_static(b"]")));
+    let mut response = Response::new(Body::from_stream(stream::iter(parts.map(Ok::<_, io::Error>))));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response
 }
-
-type FloodFrame = http_body::Frame<Bytes>;
 
 /// An HTML page, as proxies send it.
 fn page(status: StatusCode, text: &str) -> Response {
@@ -515,7 +507,7 @@ pub(crate) fn respond(
         packages.chain(state.blobs.values().map(|(_, bytes)| bytes.len())).sum()
     });
     let admitted = state.weight.admit(method, path, raw.len(), files);
-    admitted.map_err(|message| Refusal { status: 413, message, errors: Vec::new() })?;
+    admitted.map_err(|message| Refusal::said(413, message))?;
     let body = if raw.is_empty() || endpoint.takes_file {
         Value::Null
     } else {

@@ -10,21 +10,6 @@ use super::{
 };
 use serde_json::{Value, json};
 
-fn related(state: &State, index: usize) -> Vec<String> {
-    let i = &state.interruptions[index];
-    let t = &state.tasks[i.task];
-    let mut ids = Vec::new();
-    if let Some(x) = t.execution {
-        ids.push(state.executions[x].id.clone());
-        if let super::state::What::Deploy { release, .. } = state.executions[x].what {
-            ids.push(super::releases::id(release));
-        }
-    }
-    ids.push(format!("ServerTasks-{}", i.task + 1));
-    ids.extend([&t.project, &t.environment, &t.tenant].into_iter().flatten().cloned());
-    ids
-}
-
 /// Whether a user may answer: with the right to answer any, or as one of the teams that are asked (none: everybody's).
 fn may(state: &State, index: usize, user: &str) -> bool {
     let i = &state.interruptions[index];
@@ -57,7 +42,7 @@ fn render(state: &State, index: usize, user: &str) -> Value {
                 {"Name": key, "Control": {"Type": "SubmitButtonGroup", "Buttons": buttons}, "IsValueRequired": i.guided},
             ],
         },
-        "RelatedDocumentIds": related(state, index), "ResponsibleTeamIds": i.teams, "ResponsibleUserId": i.responsible,
+        "RelatedDocumentIds": state.related_to(i.task), "ResponsibleTeamIds": i.teams, "ResponsibleUserId": i.responsible,
         "CanTakeResponsibility": may(state, index, user), "HasResponsibility": i.responsible.as_deref() == Some(user),
         "TaskId": format!("ServerTasks-{}", i.task + 1), "CorrelationId": format!("ServerTasks-{}_SANDBOX/{}", i.task + 1, State::action_id(&t.owner, i.step)),
         "IsLinkedToOtherInterruption": false, "PullRequests": [],
@@ -109,7 +94,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
         ask.space.as_ref().is_none_or(|s| *s == x.space)
             && (!pending || x.pending)
             && sees(state, *i, &ask.user)
-            && regarding.is_none_or(|r| related(state, *i).iter().any(|id| id.eq_ignore_ascii_case(r)))
+            && regarding.is_none_or(|r| state.related_to(x.task).iter().any(|id| id.eq_ignore_ascii_case(r)))
     };
     let found: Vec<usize> = places.into_iter().rev().filter(wanted).collect();
     Answer::ok(page(ask, "Interruption", &found, |i| render(state, *i, &ask.user)))

@@ -1,9 +1,5 @@
 //! Requests that are still on their way when their client has long given up: they happen later, and nobody gets the answer.
 
-use super::{
-    http::{self, Seen, Shared},
-    state::State,
-};
 use axum::{body::Bytes, http::HeaderMap};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -28,23 +24,9 @@ impl Waiting {
     }
 
     /// The first that has arrived by `now`; of two at the same moment the one that was sent first.
-    fn arrived(&self, now: Timestamp) -> Option<Late> {
+    pub(crate) fn arrived(&self, now: Timestamp) -> Option<Late> {
         let mut list = self.0.lock();
         let (index, first) = list.iter().enumerate().min_by_key(|(_, late)| late.at)?;
         (first.at <= now).then(|| list.remove(index))
-    }
-}
-
-impl Shared {
-    /// Lets happen what is due by now, late requests at their moments. Whoever looks at the state calls this first.
-    pub(crate) fn catch_up(&self, state: &mut State) {
-        let now = self.clock.now();
-        while let Some(Late { at, method, path, query, headers, raw }) = self.late.arrived(now) {
-            state.advance_to(at);
-            // It has effects only: who sent it is gone.
-            let _ = http::respond(state, &method, &path, query, &headers, raw, &mut Seen::default());
-            state.fill_slots();
-        }
-        state.advance_to(now);
     }
 }

@@ -1,7 +1,7 @@
 //! Which release may go where: lifecycles, phases, defects, freezes (octopus-api.md §10.4, §20.1).
 
 use super::{
-    answer::{str_of, texts},
+    answer::{str_of, texts, time},
     state::{State, TaskState, What},
 };
 use serde_json::Value;
@@ -168,7 +168,7 @@ pub(crate) fn has_priority(state: &State, project: &str, channel: &str, space: &
 
 /// Freezes that are active now for a deployment: `(id, name)`.
 pub(crate) fn freezes(state: &State, project: &str, environment: &str, tenant: Option<&str>) -> Vec<(String, String)> {
-    let at = |f: &Value, key: &str| str_of(f, key).parse::<jiff::Timestamp>().ok();
+    let at = |f: &Value, key: &str| time(f, key).ok().flatten();
     state
         .store
         .of("deploymentfreezes")

@@ -56,6 +56,8 @@ pub(crate) struct Noun {
     pub(crate) verbs: &'static [&'static str],
     /// `?clone=` makes a copy.
     pub(crate) copies: bool,
+    /// Whether documents have a `Slug` (octopus-api.md §9, §11.3, §20.1, §22).
+    pub(crate) has_slug: bool,
     /// Members that answers do not show.
     pub(crate) hides: &'static [&'static str],
     /// Whether a list has a document, beside what every list asks for.
@@ -67,7 +69,6 @@ const WITHOUT_ALL: &[&str] = &["GET", "GET /{id}", "POST", "PUT /{id}", "DELETE 
 const PLAIN: Depth = Depth::Partly("a plain document: nothing happens by it");
 
 const fn noun(path: &'static str, item: &'static str, prefix: &'static str, needs: [&'static str; 4]) -> Noun {
-    let (order, names, depth) = (Order::Name, NameRule::Unique, Depth::Simulated);
     Noun {
         path,
         item,
@@ -75,11 +76,12 @@ const fn noun(path: &'static str, item: &'static str, prefix: &'static str, need
         needs,
         spaced: true,
         mixed: false,
-        order,
-        names,
-        depth,
+        order: Order::Name,
+        names: NameRule::Unique,
+        depth: Depth::Simulated,
         verbs: EVERY,
         copies: false,
+        has_slug: true,
         hides: &[],
         filter: |_, _| true,
     }
@@ -88,12 +90,6 @@ const fn noun(path: &'static str, item: &'static str, prefix: &'static str, need
 /// The same, of the whole server.
 const fn global(path: &'static str, item: &'static str, prefix: &'static str, needs: [&'static str; 4]) -> Noun {
     Noun { spaced: false, ..noun(path, item, prefix, needs) }
-}
-
-/// Whether a query names nothing, or one of these.
-fn asks_for<'v>(ask: &Ask, name: &str, values: impl IntoIterator<Item = &'v str>) -> bool {
-    let wanted = ask.list(name);
-    wanted.is_empty() || values.into_iter().any(|value| wanted.iter().any(|w| w.eq_ignore_ascii_case(value)))
 }
 
 /// Every plain resource.
@@ -106,22 +102,22 @@ pub(crate) const NOUNS: &[Noun] = &[
     noun("lifecycles", "Lifecycle", "Lifecycles-", ["LifecycleView", "LifecycleCreate", "LifecycleEdit", "LifecycleDelete"]),
     Noun { order: Order::Oldest, names: NameRule::Repeated, ..noun("channels", "Channel", "Channels-", ["ProcessView|ProjectView", "ProcessEdit", "ProcessEdit", "ProcessEdit"]) },
     Noun { copies: true, filter: tenant_fits, ..noun("tenants", "Tenant", "Tenants-", ["TenantView", "TenantCreate", "TenantEdit", "TenantDelete"]) },
-    noun("tagsets", "TagSet", "TagSets-", ["", "TagSetCreate", "TagSetEdit", "TagSetDelete"]),
+    Noun { has_slug: false, ..noun("tagsets", "TagSet", "TagSets-", ["", "TagSetCreate", "TagSetEdit", "TagSetDelete"]) },
     Noun {
         names: NameRule::Repeated, copies: true,
-        filter: |ask, doc| asks_for(ask, "projectIds", [str_of(doc, "ProjectId")]),
+        filter: |ask, doc| ask.only("projectIds").has(Some(str_of(doc, "ProjectId"))),
         ..noun("runbooks", "Runbook", "Runbooks-", ["RunbookView", "RunbookEdit", "RunbookEdit", "RunbookEdit"])
     },
     Noun {
         order: Order::Newest, names: NameRule::Repeated, verbs: WITHOUT_ALL,
-        ..noun("runbookSnapshots", "RunbookSnapshot", "RunbookSnapshots-", ["RunbookView", "RunbookEdit", "RunbookEdit", "RunbookEdit"])
+        has_slug: false, ..noun("runbookSnapshots", "RunbookSnapshot", "RunbookSnapshots-", ["RunbookView", "RunbookEdit", "RunbookEdit", "RunbookEdit"])
     },
     Noun {
         filter: |ask, doc| ask.query("contentType").is_none_or(|c| str_of(doc, "ContentType").eq_ignore_ascii_case(c)),
-        ..noun("libraryvariablesets", "LibraryVariableSet", "LibraryVariableSets-", ["LibraryVariableSetView", "LibraryVariableSetCreate", "LibraryVariableSetEdit", "LibraryVariableSetDelete"])
+        has_slug: false, ..noun("libraryvariablesets", "LibraryVariableSet", "LibraryVariableSets-", ["LibraryVariableSetView", "LibraryVariableSetCreate", "LibraryVariableSetEdit", "LibraryVariableSetDelete"])
     },
     Noun {
-        depth: PLAIN, filter: |ask, doc| asks_for(ask, "environmentIds", texts(&doc["EnvironmentIds"]).iter().map(String::as_str)),
+        depth: PLAIN, filter: |ask, doc| ask.only("environmentIds").has_any(texts(&doc["EnvironmentIds"]).iter()),
         ..noun("machines", "Machine", "Machines-", ["MachineView", "MachineCreate", "MachineEdit", "MachineDelete"])
     },
     Noun { depth: PLAIN, ..noun("workers", "Worker", "Workers-", ["WorkerView", "WorkerEdit", "WorkerEdit", "WorkerEdit"]) },
@@ -130,7 +126,7 @@ pub(crate) const NOUNS: &[Noun] = &[
     Noun { depth: PLAIN, ..noun("proxies", "Proxy", "Proxies-", ["ProxyView", "ProxyCreate", "ProxyEdit", "ProxyDelete"]) },
     Noun {
         depth: Depth::Partly("feeds other than the built-in one are plain documents"),
-        filter: |ask, doc| asks_for(ask, "feedType", [str_of(doc, "FeedType")]),
+        filter: |ask, doc| ask.only("feedType").has(Some(str_of(doc, "FeedType"))),
         ..noun("feeds", "Feed", "Feeds-", ["FeedView", "FeedEdit", "FeedEdit", "FeedEdit"])
     },
     Noun {
@@ -139,27 +135,27 @@ pub(crate) const NOUNS: &[Noun] = &[
     },
     Noun { depth: PLAIN, ..noun("accounts", "Account", "Accounts-", ["AccountView", "AccountCreate", "AccountEdit", "AccountDelete"]) },
     Noun { depth: PLAIN, ..noun("certificates", "Certificate", "Certificates-", ["CertificateView", "CertificateCreate", "CertificateEdit", "CertificateDelete"]) },
-    Noun { depth: PLAIN, ..noun("projecttriggers", "ProjectTrigger", "ProjectTriggers-", ["TriggerView", "TriggerCreate", "TriggerEdit", "TriggerDelete"]) },
+    Noun { depth: PLAIN, has_slug: false, ..noun("projecttriggers", "ProjectTrigger", "ProjectTriggers-", ["TriggerView", "TriggerCreate", "TriggerEdit", "TriggerDelete"]) },
     noun("actiontemplates", "ActionTemplate", "ActionTemplates-", ["ActionTemplateView", "ActionTemplateCreate", "ActionTemplateEdit", "ActionTemplateDelete"]),
     Noun {
         mixed: true, depth: Depth::Partly("a plain document: no webhook is sent"),
-        ..noun("subscriptions", "Subscription", "Subscriptions-", ["SubscriptionView", "SubscriptionCreate", "SubscriptionEdit", "SubscriptionDelete"])
+        has_slug: false, ..noun("subscriptions", "Subscription", "Subscriptions-", ["SubscriptionView", "SubscriptionCreate", "SubscriptionEdit", "SubscriptionDelete"])
     },
     Noun {
         mixed: true, order: Order::Newest, names: NameRule::Optional, verbs: &["GET", "GET /{id}", "PUT /{id}", "DELETE /{id}"],
         filter: |ask, doc| ask.query("regarding").is_none_or(|r| texts(&doc["_Related"]).iter().any(|x| x.eq_ignore_ascii_case(r))),
-        ..noun("artifacts", "Artifact", "Artifacts-", ["ArtifactView", "ArtifactCreate", "ArtifactEdit", "ArtifactDelete"])
+        has_slug: false, ..noun("artifacts", "Artifact", "Artifacts-", ["ArtifactView", "ArtifactCreate", "ArtifactEdit", "ArtifactDelete"])
     },
-    Noun { verbs: WITHOUT_ALL, ..global("deploymentfreezes", "DeploymentFreeze", "DeploymentFreezes-", ["", "DeploymentFreezeAdminister", "DeploymentFreezeAdminister", "DeploymentFreezeAdminister"]) },
+    Noun { verbs: WITHOUT_ALL, has_slug: false, ..global("deploymentfreezes", "DeploymentFreeze", "DeploymentFreezes-", ["", "DeploymentFreezeAdminister", "DeploymentFreezeAdminister", "DeploymentFreezeAdminister"]) },
     Noun {
         names: NameRule::Optional, hides: &["Name", "Slug"],
         filter: |ask, doc| ask.query("filter").is_none_or(|f| str_of(doc, "Username").to_lowercase().contains(&f.to_lowercase())),
-        ..global("users", "User", "Users-", ["UserView", "UserEdit", "UserEdit", "UserEdit"])
+        has_slug: false, ..global("users", "User", "Users-", ["UserView", "UserEdit", "UserEdit", "UserEdit"])
     },
-    global("userroles", "UserRole", "userroles-", ["UserRoleView", "UserRoleEdit", "UserRoleEdit", "UserRoleEdit"]),
-    Noun { mixed: true, order: Order::Oldest, names: NameRule::Optional, ..global("scopeduserroles", "ScopedUserRole", "ScopedUserRoles-", ["UserRoleView", "UserRoleEdit", "UserRoleEdit", "UserRoleEdit"]) },
+    Noun { has_slug: false, ..global("userroles", "UserRole", "userroles-", ["UserRoleView", "UserRoleEdit", "UserRoleEdit", "UserRoleEdit"]) },
+    Noun { mixed: true, order: Order::Oldest, names: NameRule::Optional, has_slug: false, ..global("scopeduserroles", "ScopedUserRole", "ScopedUserRoles-", ["UserRoleView", "UserRoleEdit", "UserRoleEdit", "UserRoleEdit"]) },
     Noun { mixed: true, ..global("teams", "Team", "Teams-", ["TeamView", "TeamCreate", "TeamEdit", "TeamDelete"]) },
-    Noun { verbs: &["GET", "GET /all", "GET /{id}", "PUT /{id}"], ..global("octopusservernodes", "OctopusServerNode", "OctopusServerNodes-", ["", "ConfigureServer", "ConfigureServer", "ConfigureServer"]) },
+    Noun { verbs: &["GET", "GET /all", "GET /{id}", "PUT /{id}"], has_slug: false, ..global("octopusservernodes", "OctopusServerNode", "OctopusServerNodes-", ["", "ConfigureServer", "ConfigureServer", "ConfigureServer"]) },
 ];
 
 fn tenant_fits(ask: &Ask, doc: &Value) -> bool {

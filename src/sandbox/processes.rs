@@ -8,7 +8,7 @@ use super::{
     pages::page,
     routing::{By, Endpoint, Of, OfBy, Whole, get, put},
     state::State,
-    store::Document,
+    store::{Document, slug},
     world::{model::StepPlan, run::STAND_IN},
 };
 use serde_json::{Value, json};
@@ -115,10 +115,10 @@ fn made_process(state: &State, id: &str) -> Result<Value, Refusal> {
                         properties["Octopus.Action.Package.FeedId"] = package["FeedId"].clone();
                     }
                     json!({
-                        "Id": format!("{action}-step"), "Name": s.name, "Slug": State::slug(&s.name), "PackageRequirement": "LetOctopusDecide", "Properties": {},
+                        "Id": format!("{action}-step"), "Name": s.name, "Slug": slug(&s.name), "PackageRequirement": "LetOctopusDecide", "Properties": {},
                         "Condition": format!("{:?}", s.condition), "StartTrigger": if s.with_previous { "StartWithPrevious" } else { "StartAfterPrevious" },
                         "Actions": [{
-                            "Id": action, "Name": s.name, "Slug": State::slug(&s.name), "ActionType": kind, "Notes": null, "IsDisabled": s.disabled, "IsRequired": false,
+                            "Id": action, "Name": s.name, "Slug": slug(&s.name), "ActionType": kind, "Notes": null, "IsDisabled": s.disabled, "IsRequired": false,
                             "CanBeUsedForProjectVersioning": !packages.is_empty(), "WorkerPoolId": null, "WorkerPoolVariable": null, "Container": {"Image": null, "FeedId": null},
                             "Environments": [], "ExcludedEnvironments": [], "Channels": [], "TenantTags": [], "Packages": packages, "GitDependencies": [],
                             "Condition": "Success", "Properties": properties, "StepPackageVersion": null, "Inputs": null, "Links": {},
@@ -169,7 +169,7 @@ fn name_part(part: &mut Value, id: impl Fn() -> String) {
             part["Id"] = json!(id());
         }
         if str_of(part, "Slug").is_empty() {
-            part["Slug"] = json!(State::slug(str_of(part, "Name")));
+            part["Slug"] = json!(slug(str_of(part, "Name")));
         }
     }
 }

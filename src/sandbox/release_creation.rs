@@ -2,7 +2,7 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Ask, Handled, Refusal, str_of},
+    answer::{Answer, Ask, Handled, Refusal, is_called, str_of},
     channels, deployments, executions,
     nouns::PROJECTS,
     processes::process,
@@ -45,7 +45,7 @@ fn create(
     let channel = match channel {
         Some(wanted) => channels
             .into_iter()
-            .find(|c| str_of(c, "Id").eq_ignore_ascii_case(&wanted) || str_of(c, "Name").eq_ignore_ascii_case(&wanted))
+            .find(|c| is_called(c, &["Id", "Name"], &wanted))
             .ok_or_else(|| Refusal::invalid(format!("The channel '{wanted}' was not found in project '{name}'.")))?,
         None => {
             channels.into_iter().find(|c| c["IsDefault"] == true).ok_or_else(|| Refusal::invalid("The project has no default channel."))?

@@ -78,10 +78,8 @@ fn thing(r: &Release) -> Thing<'_> {
 
 /// The release of a project with this version.
 pub(crate) fn by_version(state: &State, project: &str, version: &str) -> Result<usize, Refusal> {
-    state.release_by_version.get(&(project.to_owned(), version.to_lowercase())).copied().ok_or_else(|| Refusal {
-        status: 404,
-        message: format!("Release '{version}' for project '{}' was not found.", state.store.name("projects", project)),
-        errors: Vec::new(),
+    state.release_by_version.get(&(project.to_owned(), version.to_lowercase())).copied().ok_or_else(|| {
+        Refusal::said(404, format!("Release '{version}' for project '{}' was not found.", state.store.name("projects", project)))
     })
 }
 

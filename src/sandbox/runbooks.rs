@@ -1,7 +1,7 @@
 //! Runbooks, their snapshots and their runs.
 
 use super::{
-    answer::{All, Answer, Ask, Handled, Refusal, str_of, texts},
+    answer::{All, Answer, Ask, Handled, Refusal, is_called, str_of, texts},
     collection::{self, under},
     deployments::{self, Job, NewExecution},
     lifecycle,
@@ -43,9 +43,7 @@ pub(crate) fn run(state: &mut State, runbook: &str, wanted: Option<&str>, new: N
             .store
             .of("runbookSnapshots")
             .iter()
-            .find(|d| {
-                str_of(d, "RunbookId") == runbook && (str_of(d, "Id").eq_ignore_ascii_case(s) || str_of(d, "Name").eq_ignore_ascii_case(s))
-            })
+            .find(|d| str_of(d, "RunbookId") == runbook && is_called(d, &["Id", "Name"], s))
             .map(|d| str_of(d, "Id").to_owned())
             .ok_or_else(|| Refusal::missing(s))?,
         None => r["PublishedRunbookSnapshotId"]
@@ -130,7 +128,7 @@ fn of_project(state: &State, project: &Value, id: &str) -> Result<Arc<Document>,
 /// A document of a project, by its id or another member.
 fn belonging(state: &State, noun: &Noun, project: &Value, id: &str, member: &str) -> Result<Arc<Document>, Refusal> {
     let mut all = state.store.of(noun.path).documents_with("ProjectId", str_of(project, "Id"));
-    let found = all.find(|d| ["Id", member].iter().any(|k| str_of(d, k).eq_ignore_ascii_case(id)));
+    let found = all.find(|d| is_called(d, &["Id", member], id));
     found.cloned().ok_or_else(|| Refusal::missing(id))
 }
 

@@ -1,7 +1,7 @@
 //! What the server says about itself, freezes, and other small things.
 
 use super::{
-    answer::{Answer, Ask, Handled, Refusal, str_of, texts},
+    answer::{Answer, Ask, Handled, Refusal, str_of, texts, time},
     collection, limits, links,
     nouns::{Noun, PROJECTS, named},
     pages::page,
@@ -100,7 +100,10 @@ fn status(state: &State) -> Value {
 }
 
 fn check_freeze(ask: &Ask) -> Result<(), Refusal> {
-    if ask.field("ProjectEnvironmentScope").is_object() { Ok(()) } else { Err(Refusal::required("ProjectEnvironmentScope")) }
+    if !ask.field("ProjectEnvironmentScope").is_object() {
+        return Err(Refusal::required("ProjectEnvironmentScope"));
+    }
+    ask.time("Start").and(ask.time("End")).map(drop)
 }
 
 /// The one node, as it answers to whoever asks whether it lives; nobody has to be signed in.
@@ -132,16 +135,14 @@ fn summary(state: &State) -> Value {
 }
 
 fn freezes(state: &State, ask: &Ask) -> Handled {
-    let (projects, environments) = (ask.list("projectIds"), ask.list("environmentIds"));
+    let (projects, environments) = (ask.only("projectIds"), ask.only("environmentIds"));
     let complete = ask.flag("includeComplete") != Some(false);
     let found = collection::select(state, FREEZES, ask, |f| {
-        let scope = f["ProjectEnvironmentScope"].as_object();
+        let scope = || f["ProjectEnvironmentScope"].as_object().into_iter().flatten();
         // An end that lies beyond what we can reckon with is still to come.
-        (complete || !str_of(f, "End").parse::<jiff::Timestamp>().is_ok_and(|e| e <= state.now))
-            && (projects.is_empty() || scope.is_some_and(|m| m.keys().any(|k| projects.iter().any(|p| p.eq_ignore_ascii_case(k)))))
-            && (environments.is_empty()
-                || scope
-                    .is_some_and(|m| m.values().any(|v| texts(v).iter().any(|e| environments.iter().any(|w| w.eq_ignore_ascii_case(e))))))
+        (complete || !time(f, "End").is_ok_and(|end| end.is_some_and(|end| end <= state.now)))
+            && projects.has_any(scope().map(|(project, _)| project))
+            && environments.has_any(scope().flat_map(|(_, list)| texts(list)).collect::<Vec<_>>().iter())
     });
     let number = |name: &str| ask.query(name).and_then(|n| n.parse::<usize>().ok());
     let (skip, take) = (number("skip").unwrap_or(0), number("take").unwrap_or(usize::MAX));

@@ -12,7 +12,7 @@ use super::{
     keys::KeyRing,
     limits::Buckets,
     shared_list::SharedList,
-    store::{Store, slug},
+    store::Store,
     world::model::{Plan, StepPlan},
 };
 use axum::body::Bytes;
@@ -356,6 +356,21 @@ impl State {
         index
     }
 
+    /// The documents a task is about, and its own id.
+    pub(crate) fn related_to(&self, task: usize) -> Vec<String> {
+        let t = &self.tasks[task];
+        let mut ids = Vec::new();
+        if let Some(x) = t.execution {
+            ids.push(self.executions[x].id.clone());
+            if let What::Deploy { release, .. } = self.executions[x].what {
+                ids.push(Numbered("Releases-", release).to_string());
+            }
+        }
+        ids.push(Numbered("ServerTasks-", task).to_string());
+        ids.extend([&t.project, &t.environment, &t.tenant].into_iter().flatten().cloned());
+        ids
+    }
+
     /// The tasks that are about a task, deployment, run, release or project; none where that is not known by the id alone.
     pub(crate) fn tasks_about(&self, id: &str) -> Option<Vec<usize>> {
         let of = |executions: Option<&Vec<usize>>| executions.into_iter().flatten().map(|x| self.executions[*x].task).collect();
@@ -430,10 +445,6 @@ impl State {
     /// The id of a step's action.
     pub(crate) fn action_id(owner: &str, step: usize) -> String {
         uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{owner}/{step}").as_bytes()).to_string()
-    }
-
-    pub(crate) fn slug(name: &str) -> String {
-        slug(name)
     }
 }
 

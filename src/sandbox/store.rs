@@ -5,7 +5,7 @@ use super::{
     links,
     nouns::{Noun, noun_of},
     shared_list::Looks,
-    world::model::Ref,
+    world::values::Ref,
 };
 use serde_json::Value;
 use std::{

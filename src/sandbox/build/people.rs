@@ -11,8 +11,8 @@ use crate::sandbox::{
     state::{State, stamp},
     store::{Store, slug},
     world::{
-        model::Ref,
         people::{RolePlan, UserPlan},
+        values::Ref,
     },
 };
 use serde_json::{Value, json};

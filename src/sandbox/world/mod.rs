@@ -21,6 +21,7 @@ pub(crate) mod people;
 mod read;
 pub(crate) mod run;
 mod validate;
+pub(crate) mod values;
 
 use crate::{
     error::{Error, Result, suggestion},
@@ -80,7 +81,7 @@ impl World {
     pub fn from_toml(name: &str, text: &str) -> Result<World> {
         let mut plan = read::read(name, text)?;
         validate::validate(name, text, &plan)?;
-        run::load(name, &mut plan)?;
+        model::load(name, &mut plan)?;
         Ok(World { name: name.to_owned(), plan: Arc::new(plan), runs_scripts: false, over_sockets: false })
     }
 

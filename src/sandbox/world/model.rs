@@ -2,41 +2,13 @@
 
 use super::{
     people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan},
-    run::{RunPlan, WorkerPlan},
+    run::{RunPlan, WorkerPlan, body},
+    values::{Moment, Ref, Span},
 };
-use crate::clock::text;
+use crate::error::Result;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Deserializer, de::Error as _};
-use std::collections::BTreeMap;
-use toml::Spanned;
-
-/// A name that points at something declared elsewhere in the file.
-pub(crate) type Ref = Spanned<String>;
-
-/// A length of time, written as `"90s"` or `"1h30m"`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Span(pub(crate) SignedDuration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let written = String::deserialize(from)?;
-        text::duration(&written).map(Self).map_err(|e| D::Error::custom(e.message()))
-    }
-}
-
-/// A point in time, written as `"2026-03-02T08:00:00Z"`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Moment(pub(crate) Timestamp);
-
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let written = String::deserialize(from)?;
-        written
-            .parse()
-            .map(Self)
-            .map_err(|_| D::Error::custom(format!("`{written}` is not a point in time; write it like \"2026-03-02T08:00:00Z\", in quotes")))
-    }
-}
+use serde::Deserialize;
+use std::{collections::BTreeMap, path::Path};
 
 plans! {
     /// The whole file.
@@ -466,7 +438,7 @@ pub(crate) enum FaultAction {
 
 impl TryFrom<String> for FaultAction {
     type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> std::result::Result<Self, String> {
         const PLAIN: [(&str, FaultAction); 11] = [
             ("reset", FaultAction::Reset),
             ("drop_after", FaultAction::DropAfter),
@@ -498,4 +470,26 @@ impl StepPlan {
     pub(crate) fn named(name: &str, seconds: i64) -> Self {
         Self { name: name.to_owned(), takes: Span(SignedDuration::from_secs(seconds)), ..Self::default() }
     }
+}
+
+impl Plan {
+    /// The steps that have a body.
+    pub(crate) fn scripts(&self) -> impl Iterator<Item = String> {
+        let own = self.projects.iter().flat_map(|project| &project.steps);
+        let all = own.chain(self.projects.iter().flat_map(|project| &project.runbooks).flat_map(|runbook| &runbook.steps));
+        all.filter(|step| step.run.is_some()).map(|step| step.name.clone())
+    }
+}
+
+/// Reads the files that steps name.
+pub(super) fn load(world: &str, plan: &mut Plan) -> Result<()> {
+    let folder = Path::new(world).parent().unwrap_or(Path::new("")).to_path_buf();
+    for project in &mut plan.projects {
+        for step in project.steps.iter_mut().chain(project.runbooks.iter_mut().flat_map(|runbook| &mut runbook.steps)) {
+            if let Some(run) = &mut step.run {
+                body(run, &step.name, &folder)?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What a world file may say of people: users, their keys, teams, user roles, and how much anybody may ask.
 
-use super::model::{Moment, Ref};
+use super::values::{Moment, Ref};
 use serde::Deserialize;
 use std::num::NonZeroU32;
 

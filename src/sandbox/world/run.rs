@@ -1,6 +1,5 @@
 //! Steps with a body: what a world says of them, and the files it names.
 
-use super::model::Plan;
 use crate::error::{Error, Result};
 use crate::platform::files;
 use serde::Deserialize;
@@ -45,15 +44,6 @@ enum Killed {
 
 fn yes() -> bool {
     true
-}
-
-impl Plan {
-    /// The steps that have a body.
-    pub(crate) fn scripts(&self) -> impl Iterator<Item = String> {
-        let own = self.projects.iter().flat_map(|project| &project.steps);
-        let all = own.chain(self.projects.iter().flat_map(|project| &project.runbooks).flat_map(|runbook| &runbook.steps));
-        all.filter(|step| step.run.is_some()).map(|step| step.name.clone())
-    }
 }
 
 /// The body that a step of a world shows to clients, whatever it does.
@@ -176,20 +166,8 @@ fn beside(folder: &Path, path: &str) -> std::result::Result<String, String> {
     files::read_text(&real, super::LARGEST).map_err(problem)
 }
 
-/// Reads the files that steps name.
-pub(super) fn load(world: &str, plan: &mut Plan) -> Result<()> {
-    let folder = Path::new(world).parent().unwrap_or(Path::new("")).to_path_buf();
-    for project in &mut plan.projects {
-        for step in project.steps.iter_mut().chain(project.runbooks.iter_mut().flat_map(|runbook| &mut runbook.steps)) {
-            if let Some(run) = &mut step.run {
-                body(run, &step.name, &folder)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn body(run: &mut RunPlan, step: &str, folder: &Path) -> Result<()> {
+/// Reads what a step does.
+pub(super) fn body(run: &mut RunPlan, step: &str, folder: &Path) -> Result<()> {
     let wrong = |why: String| Error::usage(format!("step `{step}` of the world cannot be run: {why}"));
     let read = |path: &str| beside(folder, path).map_err(|problem| wrong(format!("`{path}` cannot be read: {problem}")));
     run.body = match (&run.script, &run.file, &run.template) {

@@ -1,8 +1,9 @@
 //! Checks what the shape of a world file cannot say: every name that points somewhere points at something.
 
 use super::{
-    model::{PackagePlan, Plan, ProjectPlan, Ref, StepPlan, VariablePlan},
+    model::{PackagePlan, Plan, ProjectPlan, StepPlan, VariablePlan},
     read::at,
+    values::Ref,
 };
 use crate::{
     error::{Error, Result, suggestion},

@@ -4,29 +4,62 @@ use super::real::Dice;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
-const NAMES: &[&str] = &[
-    "A",
+/// Variables, by name, and their values.
+const KNOWN: &[(&str, &str)] = &[
+    ("A", "alpha"),
+    ("B", "#{A}-b"),
+    ("My.Key", "secret"),
+    ("Empty", ""),
+    ("Blank", " "),
+    ("Zero", "0"),
+    ("No", "no"),
+    ("True", "True"),
+    ("Num", "10"),
+    ("Num2", "2.5"),
+    ("Neg", "-3"),
+    ("NumText", "ten"),
+    ("List", "a,b,c"),
+    ("One", "single"),
+    ("JList", "[1, 2.50, \"t\", true, null, {\"n\": [1]}]"),
+    ("JObj", "{\"Host\":\"h\",\"Port\":8080,\"Nested\":{\"Deep\":\"#{A}\",\"List\":[{\"n\":\"n0\"},{\"n\":\"n1\"}]},\"F\":1.0}"),
+    ("JTpl", "{\"v\": \"#{A}\", \"w\": \"#{JTpl.v}\"}"),
+    ("Bad", "{\"x\": 1"),
+    ("Act[x].Name", "Ax"),
+    ("Act[y].Name", "Ay #{A}"),
+    ("Act[x]", "item"),
+    ("Key", "x"),
+    ("With Space", "spaced"),
+    ("x-y", "dash"),
+    ("a/b", "slash"),
+    ("Loop", "#{Loop}"),
+    ("L1", "x#{L2}"),
+    ("L2", "#{L1}"),
+    ("Hash", "#"),
+    ("Hash2", "##"),
+    ("Esc3", "###{A}"),
+    ("Lines", "one\ntwo\r\nthree"),
+    ("Quote", "say \"hi\""),
+    ("Html", "<a href='x'>&/"),
+    ("Uni", "日本 ß é 😀x"),
+    ("Ver", "1.2.3-beta.4+meta"),
+    ("Url", "https://user@example.com:8443/a?q=1#f"),
+    ("Date", "2026-03-02T10:11:12Z"),
+    ("B64", "aGk="),
+    ("é", "e"),
+    ("in", "inn"),
+];
+
+/// So many variables are templates: `R0`, `R1`, ...
+const TEMPLATES: usize = 6;
+
+/// Names of members and of what is not there.
+const OTHER_NAMES: &[&str] = &[
     "a",
-    "B",
-    "My.Key",
     "Missing",
     "Missing.Deep",
-    "Empty",
-    "Blank",
-    "Zero",
-    "No",
-    "True",
-    "Num",
-    "Num2",
-    "Neg",
-    "NumText",
-    "List",
-    "One",
-    "JList",
     "JList[0]",
     "JList[2]",
     "JList[9]",
-    "JObj",
     "JObj.Host",
     "JObj[Host]",
     "JObj.Port",
@@ -39,9 +72,6 @@ const NAMES: &[&str] = &[
     "JTpl.w",
     "Bad.x",
     "Act",
-    "Act[x]",
-    "Act[x].Name",
-    "Act[y].Name",
     "Act[z].Name",
     "Act[*].Name",
     "Act[#{Key}].Name",
@@ -49,20 +79,9 @@ const NAMES: &[&str] = &[
     "Act[#{ B }].Name",
     "Act[[q]]",
     "Act[ x].Name",
-    "With Space",
     "With  Space",
-    "x-y",
-    "a/b",
-    "R0",
-    "R1",
-    "R2",
-    "R3",
-    "R4",
-    "R5",
     "R0.m",
     "R1[0]",
-    "Loop",
-    "L1",
     "it",
     "it.Name",
     "it.Key",
@@ -71,21 +90,8 @@ const NAMES: &[&str] = &[
     "Octopus.Template.Each.Index",
     "Octopus.Template.Each.Last",
     "Octopus.Template.Each.First",
-    "Hash",
-    "Hash2",
-    "Esc3",
-    "Lines",
-    "Quote",
-    "Html",
-    "Uni",
-    "Ver",
-    "Url",
-    "Date",
-    "B64",
     "_",
-    "é",
     "1",
-    "in",
     "if",
     "else",
 ];
@@ -214,55 +220,21 @@ const FILTERS: &[&str] = &[
 
 /// The variables that the texts are about, with some that are templates themselves.
 fn variables(dice: &mut Dice) -> Map<String, Value> {
-    let fixed = [
-        ("A", "alpha"),
-        ("B", "#{A}-b"),
-        ("My.Key", "secret"),
-        ("Empty", ""),
-        ("Blank", " "),
-        ("Zero", "0"),
-        ("No", "no"),
-        ("True", "True"),
-        ("Num", "10"),
-        ("Num2", "2.5"),
-        ("Neg", "-3"),
-        ("NumText", "ten"),
-        ("List", "a,b,c"),
-        ("One", "single"),
-        ("JList", "[1, 2.50, \"t\", true, null, {\"n\": [1]}]"),
-        ("JObj", "{\"Host\":\"h\",\"Port\":8080,\"Nested\":{\"Deep\":\"#{A}\",\"List\":[{\"n\":\"n0\"},{\"n\":\"n1\"}]},\"F\":1.0}"),
-        ("JTpl", "{\"v\": \"#{A}\", \"w\": \"#{JTpl.v}\"}"),
-        ("Bad", "{\"x\": 1"),
-        ("Act[x].Name", "Ax"),
-        ("Act[y].Name", "Ay #{A}"),
-        ("Act[x]", "item"),
-        ("Key", "x"),
-        ("With Space", "spaced"),
-        ("x-y", "dash"),
-        ("a/b", "slash"),
-        ("Loop", "#{Loop}"),
-        ("L1", "x#{L2}"),
-        ("L2", "#{L1}"),
-        ("Hash", "#"),
-        ("Hash2", "##"),
-        ("Esc3", "###{A}"),
-        ("Lines", "one\ntwo\r\nthree"),
-        ("Quote", "say \"hi\""),
-        ("Html", "<a href='x'>&/"),
-        ("Uni", "日本 ß é 😀x"),
-        ("Ver", "1.2.3-beta.4+meta"),
-        ("Url", "https://user@example.com:8443/a?q=1#f"),
-        ("Date", "2026-03-02T10:11:12Z"),
-        ("B64", "aGk="),
-        ("é", "e"),
-        ("in", "inn"),
-    ];
-    let mut all: Map<String, Value> = fixed.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    for number in 0..6 {
+    let mut all: Map<String, Value> = KNOWN.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    for number in 0..TEMPLATES {
         let value = template(dice, 2);
         all.insert(format!("R{number}"), json!(bent(dice, value)));
     }
     all
+}
+
+fn name(dice: &mut Dice) -> String {
+    let (known, other) = (KNOWN.len(), OTHER_NAMES.len());
+    match dice.below(known + other + TEMPLATES) {
+        at if at < known => KNOWN[at].0.to_owned(),
+        at if at < known + other => OTHER_NAMES[at - known].to_owned(),
+        at => format!("R{}", at - known - other),
+    }
 }
 
 fn one_in(dice: &mut Dice, many: usize) -> bool {
@@ -277,12 +249,12 @@ fn option(dice: &mut Dice) -> String {
     match dice.below(3) {
         0 => format!("\"{}\"", dice.pick(QUOTED)),
         1 => format!("\\\"{}\\\"", dice.pick(QUOTED)),
-        _ => format!("\"{}\"", dice.pick(NAMES)),
+        _ => format!("\"{}\"", name(dice)),
     }
 }
 
 fn expression(dice: &mut Dice) -> String {
-    let mut text = if one_in(dice, 12) { String::new() } else { dice.pick(NAMES).to_owned() };
+    let mut text = if one_in(dice, 12) { String::new() } else { name(dice) };
     for _ in 0..[0, 0, 0, 1, 1, 2][dice.below(6)] {
         text.push_str(dice.pick(&[" | ", "|", " |", "| "]));
         text.push_str(dice.pick(FILTERS));
