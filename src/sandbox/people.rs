@@ -64,8 +64,8 @@ fn memberships(state: &State, ask: &Ask) -> Vec<Value> {
 }
 
 fn descriptions() -> Map<String, Value> {
-    let about = |p: &Permission| json!({"Description": p.1, "CanApplyAtSystemLevel": p.2 != Level::Space, "CanApplyAtSpaceLevel": p.2 != Level::System, "SupportedRestrictions": p.restrictions()});
-    PERMISSIONS.iter().map(|p| (p.0.to_owned(), about(p))).collect()
+    let about = |p: &Permission| json!({"Description": p.allows, "CanApplyAtSystemLevel": p.level != Level::Space, "CanApplyAtSpaceLevel": p.level != Level::System, "SupportedRestrictions": p.restrictions()});
+    PERMISSIONS.iter().map(|p| (p.name.to_owned(), about(p))).collect()
 }
 
 /// The permissions of a user: in spaces, each with the restrictions under which it is held, and at system level.
@@ -81,15 +81,15 @@ fn held(state: &State, user: &str) -> (Value, Vec<&'static str>) {
     };
     let mut system = Vec::new();
     if access.everything {
-        for p in PERMISSIONS.iter().filter(|p| p.2 != Level::System) {
-            state.store.of("spaces").iter().for_each(|s| add(p.0, str_of(s, "Id"), [&[]; 4]));
+        for p in PERMISSIONS.iter().filter(|p| p.level != Level::System) {
+            state.store.of("spaces").iter().for_each(|s| add(p.name, str_of(s, "Id"), [&[]; 4]));
         }
-        system.extend(PERMISSIONS.iter().filter(|p| p.2 != Level::Space).map(|p| p.0));
+        system.extend(PERMISSIONS.iter().filter(|p| p.level != Level::Space).map(|p| p.name));
     } else {
         for (permission, space, under) in access.held() {
             match space {
                 Some(space) => add(permission, space, under),
-                None => system.extend(PERMISSIONS.iter().map(|p| p.0).find(|p| *p == permission)),
+                None => system.extend(PERMISSIONS.iter().map(|p| p.name).find(|p| *p == permission)),
             }
         }
         system.sort_unstable();

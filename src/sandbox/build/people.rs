@@ -7,7 +7,7 @@ use super::{Builder, USER};
 use crate::sandbox::{
     access::{ADMINISTRATORS, EVERYONE},
     keys::NewKey,
-    permissions::{ADMINISTRATOR, PERMISSIONS, Permission, ROLES, Role, is_system},
+    permissions::{ADMINISTRATOR, Permission, ROLES, is_system, permission},
     state::{State, stamp},
     store::{Store, slug},
     world::{
@@ -73,8 +73,8 @@ impl Builder<'_> {
     /// The roles, and who is given which: only when the projects and tenants they are restricted to are there.
     pub(super) fn roles(&mut self, store: &mut Store) {
         let plan = self.plan;
-        for Role(name, system, space) in ROLES {
-            user_role(store, name, "", system, &space.concat(), false);
+        for role in *ROLES {
+            user_role(store, role.name, "", &role.system, &role.in_space(), false);
         }
         for role in &plan.roles {
             let (system, space) = split(&role.permissions);
@@ -135,15 +135,14 @@ fn role_id(name: &str) -> String {
 
 /// What of a list of permissions applies at system level, and what in a space.
 fn split(permissions: &[Ref]) -> (Vec<&'static str>, Vec<&'static str>) {
-    let known = permissions.iter().filter_map(|p| PERMISSIONS.iter().map(|k| k.0).find(|k| k.eq_ignore_ascii_case(p.get_ref())));
+    let known = permissions.iter().filter_map(|p| permission(p.get_ref())).map(|p| p.name);
     known.partition(|p| is_system(p))
 }
 
 fn user_role(store: &mut Store, name: &str, description: &str, system: &[&'static str], space: &[&'static str], own: bool) -> String {
     let id = role_id(name);
-    let words = |list: &[&str]| -> Vec<&str> { list.iter().filter_map(|p| PERMISSIONS.iter().find(|k| k.0 == *p).map(|k| k.1)).collect() };
-    let mut restrictions: Vec<&str> =
-        space.iter().filter_map(|p| PERMISSIONS.iter().find(|k| k.0 == *p)).flat_map(Permission::restrictions).collect();
+    let words = |list: &[&str]| -> Vec<&str> { list.iter().filter_map(|p| permission(p)).map(|p| p.allows).collect() };
+    let mut restrictions: Vec<&str> = space.iter().filter_map(|p| permission(p)).flat_map(Permission::restrictions).collect();
     restrictions.sort_unstable();
     restrictions.dedup();
     store.of_mut("userroles").put(json!({

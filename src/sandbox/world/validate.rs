@@ -182,8 +182,8 @@ fn name_of(name: &Ref) -> &str {
 
 /// Users, teams and the roles they are given.
 fn people(c: &Check<'_>, plan: &Plan, k: &Known<'_>) -> Result<()> {
-    let permissions: Vec<&str> = PERMISSIONS.iter().map(|p| p.0).collect();
-    let mut roles: Vec<&str> = ROLES.iter().map(|r| r.0).collect();
+    let permissions: Vec<&str> = PERMISSIONS.iter().map(|p| p.name).collect();
+    let mut roles: Vec<&str> = ROLES.iter().map(|r| r.name).collect();
     for role in &plan.roles {
         if roles.iter().any(|r| r.eq_ignore_ascii_case(role.name.get_ref())) {
             return Err(c.error(role.name.span(), &format!("there is already a user role `{}`", role.name.get_ref())));
