@@ -108,14 +108,13 @@ pub struct Call<'a> {
     pub function: &'static str,
     /// What it was called with, the value before the dot included.
     pub arguments: Arc<[Dynamic]>,
-    /// What the run gave to its interpreter, or the function whose closure makes the call to that closure.
+    /// What the call finds instead of its tag's state, see [`LibraryBuilder::also_on`].
     state: Option<Dynamic>,
 }
 
 impl<'a> Call<'a> {
     fn new(ctx: NativeCallContext<'a>, function: &'static str, arguments: &[Dynamic]) -> Self {
-        let state = tag::Tag::with(&ctx, |tag| tag.state.clone());
-        Self { ctx, function, arguments: arguments.into(), state }
+        Self { ctx, function, arguments: arguments.into(), state: None }
     }
 
     /// Calls a closure of the script. An error that Rhai raised in it comes back as one of ours.
@@ -138,7 +137,8 @@ impl<'a> Call<'a> {
 
     /// What the run gave to its interpreter, see [`Config::state`](super::Config::state), or the function to its closure that makes this call.
     pub fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        self.state.clone()?.try_cast()
+        let state = self.state.clone().or_else(|| tag::Tag::with(&self.ctx, |tag| tag.state.clone()));
+        state?.try_cast()
     }
 }
 
@@ -332,7 +332,8 @@ impl LibraryBuilder {
         }
     }
 
-    /// Makes every function so far also a method of `T`: `enter` makes the state that it then finds. That is how `space("Ops").deploy(...)` comes about without being written twice.
+    /// Makes every function so far also a method of `T`: `enter` makes the state that it then finds. That is how `space("Ops").deploy(...)`
+    /// comes about without being written twice.
     pub fn also_on<T: Scripted>(&mut self, enter: fn(T, Dynamic) -> Dynamic) {
         let own = TypeId::of::<T>();
         for (doc, body) in self.bodies.clone() {
@@ -341,7 +342,7 @@ impl LibraryBuilder {
             }
             self.overloads(&doc, Some(own), move |mut call, arguments| {
                 let value = arguments.receiver()?;
-                call.state = call.state.take().map(|state| enter(value, state));
+                call.state = tag::Tag::with(&call.ctx, |tag| enter(value, tag.state.clone()));
                 body(&call, arguments)
             });
             // With one argument less, Rhai would take the value before the dot for the first argument.
