@@ -16,8 +16,6 @@ editable! {
         name: String = "Name",
         /// Slug.
         slug: String = "Slug",
-        /// Description.
-        description: String = "Description",
         /// Project that it belongs to.
         project_id: ProjectId = "ProjectId",
         /// Its lifecycle; the project's when absent.

@@ -1,12 +1,12 @@
 //! Dashboards and progression: what is live where, and what may go on.
 
 use super::decode::{document, part};
-use super::deployments::Deployment;
-use super::id::{ChannelId, DeploymentId, EnvironmentId, ProjectId, ReleaseId, TaskId, TenantId};
+use super::id::{DeploymentId, EnvironmentId, ProjectId, ReleaseId, TaskId, TenantId};
 use super::spaces::SpaceClient;
-use super::tasks::{Task, TaskState};
+use super::tasks::TaskState;
 use crate::error::Result;
 use jiff::Timestamp;
+use serde_json::Value;
 
 document! {
     /// A deployment as dashboards show it (octopus-api.md §23).
@@ -21,8 +21,6 @@ document! {
         release_id: Option<ReleaseId> = "ReleaseId",
         /// The release's version.
         release_version: String = "ReleaseVersion",
-        /// The release's channel.
-        channel_id: Option<ChannelId> = "ChannelId",
         /// The deployment.
         deployment_id: Option<DeploymentId> = "DeploymentId",
         /// Its task.
@@ -31,24 +29,10 @@ document! {
         state: TaskState = "State",
         /// When it was created.
         created: Option<Timestamp> = "Created",
-        /// When it was queued.
-        queue_time: Option<Timestamp> = "QueueTime",
-        /// When it started.
-        start_time: Option<Timestamp> = "StartTime",
         /// When it ended.
         completed_time: Option<Timestamp> = "CompletedTime",
-        /// Whether it is the latest of its project, environment and tenant, in whatever state.
-        is_current: bool = "IsCurrent",
         /// Whether it is the last successful one before a current one that is not.
         is_previous: bool = "IsPrevious",
-        /// Whether it waits for a person, as the server says it.
-        has_pending_interruptions: bool = "HasPendingInterruptions",
-        /// What a person must answer; servers before 2026.1.420 do not say it.
-        pending_interruption_types: Vec<String> = "PendingInterruptionTypes",
-        /// Whether something was worth a warning.
-        has_warnings_or_errors: bool = "HasWarningsOrErrors",
-        /// The task's error message.
-        error_message: String = "ErrorMessage",
     }
 }
 
@@ -67,10 +51,6 @@ document! {
     ReleaseProgression, "release progression" {
         /// Phases in order.
         phases: Vec<PhaseProgress> = "Phases",
-        /// Where it may go now.
-        next_deployments: Vec<EnvironmentId> = "NextDeployments",
-        /// How many of those are needed.
-        next_minimum_required: i64 = "NextDeploymentsMinimumRequired",
         /// Whether it is blocked.
         has_unresolved_defect: bool = "HasUnresolvedDefect",
     }
@@ -86,23 +66,13 @@ part! {
         /// `Pending`, `Current`, `Complete`.
         progress: String = "Progress",
         /// Deployments to its environments.
-        deployments: Vec<PhaseDeployment> = "Deployments",
+        deployments: Vec<Value> = "Deployments",
         /// Environments deployed to by themselves.
         automatic_targets: Vec<EnvironmentId> = "AutomaticDeploymentTargets",
         /// Environments people deploy to.
         optional_targets: Vec<EnvironmentId> = "OptionalDeploymentTargets",
         /// Whether it may be skipped.
         is_optional: bool = "IsOptionalPhase",
-    }
-}
-
-part! {
-    /// A deployment in a phase.
-    PhaseDeployment {
-        /// Its task.
-        task: Option<Task> = "Task",
-        /// The deployment.
-        deployment: Option<Deployment> = "Deployment",
     }
 }
 
@@ -125,7 +95,7 @@ impl SpaceClient {
             let dashboard: Dashboard = self.client().fetch(&route).await?;
             items.extend(dashboard.items);
             // Older servers do not set the flag on the previous ones.
-            items.extend(dashboard.previous_items.into_iter().map(|item| DashboardItem { is_previous: true, is_current: false, ..item }));
+            items.extend(dashboard.previous_items.into_iter().map(|item| DashboardItem { is_previous: true, ..item }));
         }
         items.retain(|item: &DashboardItem| tenants.is_empty() || item.tenant_id.as_ref().is_some_and(|t| tenants.contains(t)));
         Ok(items)

@@ -9,7 +9,6 @@ use super::tasks::{Task, TaskArguments, TaskState};
 use crate::error::Result;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 document! {
     /// A deployment (octopus-api.md §15). Its state is that of its task.
@@ -48,8 +47,6 @@ document! {
         excluded_machine_ids: Vec<String> = "ExcludedMachineIds",
         /// Actions left out.
         skip_actions: Vec<String> = "SkipActions",
-        /// Values for prompted variables; always empty when read back (payloads, "Deployments, releases").
-        form_values: BTreeMap<String, Value> = "FormValues",
         /// Whether failures wait for guidance.
         use_guided_failure: bool = "UseGuidedFailure",
         /// Its variables, output variables included; absent while they are not kept.
@@ -63,11 +60,10 @@ impl Task {
     /// The task of a deployment that was created just now, as far as that is known without asking: it is queued.
     /// Saves a request for each of many deployments. `raw` is null until the server was asked.
     pub fn of_new(deployment: &Deployment) -> Self {
-        let arguments = TaskArguments { deployment_id: Some(deployment.id.clone()), runbook_run_id: None };
         Self {
-            project_id: Some(deployment.project_id.clone()),
+            arguments: Some(TaskArguments { deployment_id: Some(deployment.id.clone()) }),
             queue_time: deployment.queue_time.or(deployment.created),
-            ..Self::queued(&deployment.task_id, "Deploy", &deployment.name, arguments)
+            ..Self::queued(&deployment.task_id, &deployment.name)
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::decode::document;
 use super::encode::stamp;
-use super::id::{EnvironmentId, EventId, ProjectId, SpaceId, TenantId, UserId};
+use super::id::{EnvironmentId, EventId, ProjectId, TenantId, UserId};
 use super::spaces::SpaceClient;
 use crate::error::Result;
 use jiff::Timestamp;
@@ -14,10 +14,6 @@ document! {
         id: EventId = "Id",
         /// `DeploymentSucceeded`, `TaskCanceled`, ...: an open set.
         category: String = "Category",
-        /// The space; absent for events of the whole server.
-        space_id: Option<SpaceId> = "SpaceId",
-        /// User that caused it; absent for what the server did itself.
-        user_id: Option<UserId> = "UserId",
         /// Their login name.
         username: String = "Username",
         /// When it happened, on the server's clock.

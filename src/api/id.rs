@@ -154,11 +154,9 @@ ids! {
     RunbookRunId "RunbookRuns" "a runbook run";
     InterruptionId "Interruptions" "an interruption";
     EventId "Events" "an event";
-    ArtifactId "Artifacts" "an artifact";
     FreezeId "DeploymentFreezes" "a deployment freeze";
     VariableSetId "variableset" "a variable set";
     LibraryVariableSetId "LibraryVariableSets" "a library variable set";
-    DefectId "Defects" "a defect";
     UserId "Users" "a user";
     TeamId "Teams" "a team";
     ApiKeyId "apikeys" "an API key";

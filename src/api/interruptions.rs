@@ -24,14 +24,10 @@ document! {
         is_pending: bool = "IsPending",
         /// The task that waits.
         task_id: Option<TaskId> = "TaskId",
-        /// The node of the task's log it belongs to.
-        correlation_id: String = "CorrelationId",
         /// The teams that may answer; empty is everybody with the permission.
         responsible_team_ids: Vec<TeamId> = "ResponsibleTeamIds",
         /// Who has taken responsibility.
         responsible_user_id: Option<UserId> = "ResponsibleUserId",
-        /// Whether the credential's user may take responsibility.
-        can_take_responsibility: bool = "CanTakeResponsibility",
         /// Whether the credential's user has it.
         has_responsibility: bool = "HasResponsibility",
         /// What it is about.
@@ -58,8 +54,6 @@ part! {
         name: String = "Name",
         /// How it is shown: `Type` and what belongs to that (octopus-api.md §19).
         control: Value = "Control",
-        /// Whether it must be answered.
-        is_required: bool = "IsValueRequired",
     }
 }
 

@@ -16,8 +16,6 @@ document! {
         id: ApiKeyId = "Id",
         /// What it is for.
         purpose: String = "Purpose",
-        /// Until when it holds.
-        expires: Option<Timestamp> = "Expires",
     }
 }
 

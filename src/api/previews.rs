@@ -136,8 +136,6 @@ part! {
     PromotionTarget {
         /// Id as the server wrote it.
         id: EnvironmentId = "Id",
-        /// Name as people see it in the portal.
-        name: String = "Name",
     }
 }
 
@@ -146,8 +144,6 @@ part! {
     TenantPromotion {
         /// Id as the server wrote it.
         id: TenantId = "Id",
-        /// Name as people see it in the portal.
-        name: String = "Name",
         /// Environments.
         promote_to: Vec<PromotionTarget> = "PromoteTo",
     }

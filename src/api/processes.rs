@@ -1,7 +1,7 @@
-//! Deployment processes: steps and the ids of their actions, by which steps are left out of a deployment.
+//! Deployment processes: the steps of projects and releases.
 
 use super::encode::editable;
-use super::id::{EnvironmentId, ProjectId};
+use super::id::EnvironmentId;
 use super::projects::Project;
 use super::spaces::SpaceClient;
 use crate::error::Result;
@@ -9,10 +9,6 @@ use crate::error::Result;
 editable! {
     /// A deployment process or runbook process (octopus-api.md §11.1).
     Process, "process" {
-        /// Id as the server wrote it.
-        id: String = "Id",
-        /// Project that it belongs to.
-        project_id: Option<ProjectId> = "ProjectId",
         /// Counts changes.
         version: i64 = "Version",
         /// Steps in order.
@@ -25,8 +21,6 @@ editable! {
     Step {
         /// Name as people see it in the portal.
         name: String = "Name",
-        /// When it runs: `Success`, `Failure`, `Always`, `Variable`.
-        condition: String = "Condition",
         /// What it does; several are child steps.
         actions: Vec<Action> = "Actions",
     }
@@ -35,16 +29,8 @@ editable! {
 editable! {
     /// An action of a step.
     Action {
-        /// Id: what `SkipActions` names.
-        id: String = "Id",
-        /// Name as people see it in the portal.
-        name: String = "Name",
-        /// Type, e.g. `Octopus.Script`.
-        action_type: String = "ActionType",
         /// Whether it is switched off.
         is_disabled: bool = "IsDisabled",
-        /// Whether it may not be left out.
-        is_required: bool = "IsRequired",
         /// Only in these environments; empty is all.
         environments: Vec<EnvironmentId> = "Environments",
     }

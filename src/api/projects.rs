@@ -1,8 +1,7 @@
 //! Projects and their groups.
 
-use super::decode::Links;
 use super::encode::editable;
-use super::id::{LifecycleId, ProjectGroupId, ProjectId, VariableSetId};
+use super::id::{ProjectGroupId, ProjectId};
 use super::meant::Meant;
 use super::resource::named;
 use super::spaces::SpaceClient;
@@ -23,16 +22,10 @@ editable! {
         is_disabled: bool = "IsDisabled",
         /// Its group.
         project_group_id: Option<ProjectGroupId> = "ProjectGroupId",
-        /// The lifecycle of channels that have none of their own.
-        lifecycle_id: Option<LifecycleId> = "LifecycleId",
-        /// Its variables.
-        variable_set_id: Option<VariableSetId> = "VariableSetId",
         /// Id of its deployment process.
         deployment_process_id: String = "DeploymentProcessId",
         /// `Untenanted`, `TenantedOrUntenanted`, `Tenanted`.
         tenanted_deployment_mode: String = "TenantedDeploymentMode",
-        /// Links, of which the one to the page for people is kept.
-        links: Links = "Links",
     }
 }
 named!(Project, ProjectId);

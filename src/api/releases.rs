@@ -1,9 +1,9 @@
 //! Releases: find, compare, create, block and unblock them.
 
 use super::channels::Channel;
-use super::decode::{FromJson, Links, document};
+use super::decode::{FromJson, document};
 use super::encode::editable;
-use super::id::{ChannelId, DefectId, ProjectId, ReleaseId};
+use super::id::{ChannelId, ProjectId, ReleaseId};
 use super::meant::same_word;
 use super::projects::Project;
 use super::repeatable_writes::is_doubt;
@@ -36,8 +36,6 @@ editable! {
         selected_packages: Vec<SelectedPackage> = "SelectedPackages",
         /// Where in Git its deployment process is from; absent for projects whose process is not kept there.
         version_control: Option<GitReference> = "VersionControlReference",
-        /// Links, of which the one to the page for people is kept.
-        links: Links = "Links",
     }
 }
 
@@ -73,10 +71,6 @@ impl SelectedPackage {
 document! {
     /// Why a release may not go on to further environments.
     Defect, "defect" {
-        /// Id as the server wrote it.
-        id: Option<DefectId> = "Id",
-        /// What is wrong.
-        description: String = "Description",
         /// `Unresolved` or `Resolved`.
         status: String = "Status",
     }

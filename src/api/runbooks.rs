@@ -3,11 +3,11 @@
 use super::decode::{Links, document};
 use super::encode::editable;
 use super::executions::{NewExecution, Subject};
-use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, TenantId, UserId, VariableSetId};
+use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, UserId, VariableSetId};
 use super::projects::Project;
 use super::resource::{named, pick};
 use super::spaces::SpaceClient;
-use super::tasks::{Task, TaskArguments};
+use super::tasks::Task;
 use crate::error::{Error, Kind, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -21,16 +21,8 @@ editable! {
         name: String = "Name",
         /// Slug.
         slug: String = "Slug",
-        /// Description.
-        description: String = "Description",
-        /// Project that it belongs to.
-        project_id: ProjectId = "ProjectId",
         /// The snapshot that is run unless another is named.
         published_snapshot_id: Option<RunbookSnapshotId> = "PublishedRunbookSnapshotId",
-        /// `All`, `Specified`, `FromProjectLifecycles`.
-        environment_scope: String = "EnvironmentScope",
-        /// Where it may run, when `Specified`.
-        environments: Vec<EnvironmentId> = "Environments",
     }
 }
 named!(Runbook, RunbookId);
@@ -57,14 +49,8 @@ document! {
         name: String = "Name",
         /// Its runbook.
         runbook_id: RunbookId = "RunbookId",
-        /// Its snapshot.
-        runbook_snapshot_id: Option<RunbookSnapshotId> = "RunbookSnapshotId",
         /// Project that it belongs to.
         project_id: Option<ProjectId> = "ProjectId",
-        /// Its environment.
-        environment_id: EnvironmentId = "EnvironmentId",
-        /// Its tenant.
-        tenant_id: Option<TenantId> = "TenantId",
         /// The variables it ran with, and what its steps have put out.
         manifest_variable_set_id: Option<VariableSetId> = "ManifestVariableSetId",
         /// Its task.
@@ -83,8 +69,6 @@ document! {
         created: Option<Timestamp> = "Created",
         /// When it was scheduled for.
         queue_time: Option<Timestamp> = "QueueTime",
-        /// By when it must have started.
-        queue_time_expiry: Option<Timestamp> = "QueueTimeExpiry",
         /// Links, of which the one to the page for people is kept.
         links: Links = "Links",
     }
@@ -93,12 +77,7 @@ document! {
 impl Task {
     /// [`Task::of_new`] for a runbook run.
     pub fn of_new_run(run: &RunbookRun) -> Self {
-        let arguments = TaskArguments { deployment_id: None, runbook_run_id: Some(run.id.clone()) };
-        Self {
-            project_id: run.project_id.clone(),
-            queue_time: run.queue_time.or(run.created),
-            ..Self::queued(&run.task_id, "RunbookRun", &run.name, arguments)
-        }
+        Self { queue_time: run.queue_time.or(run.created), ..Self::queued(&run.task_id, &run.name) }
     }
 }
 

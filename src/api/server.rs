@@ -2,22 +2,16 @@
 
 use super::address::Route;
 use super::client::Client;
-use super::decode::{Links, document};
+use super::decode::document;
 use crate::error::Result;
 
 document! {
     /// The root document (octopus-api.md §4.1).
     ServerInfo, "root document" {
-        /// `Octopus Deploy`.
-        application: String = "Application",
         /// Version, e.g. `2026.1.4242`.
         version: String = "Version",
-        /// Version of the API.
-        api_version: String = "ApiVersion",
         /// Tells installations apart.
         installation_id: String = "InstallationId",
-        /// Links, of which the one to the page for people is kept.
-        links: Links = "Links",
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::address::Route;
 use super::by_ids::BATCH;
-use super::decode::{FromJson, Links, document, part, words};
-use super::id::{DeploymentId, EnvironmentId, ProjectId, RunbookId, RunbookRunId, SpaceId, TaskId, TenantId};
+use super::decode::{FromJson, document, part, words};
+use super::id::{DeploymentId, EnvironmentId, ProjectId, RunbookId, TaskId, TenantId};
 use super::repeatable_writes::is_doubt;
 use super::spaces::SpaceClient;
 use crate::error::{Error, Kind, Result};
@@ -44,10 +44,6 @@ document! {
     Task, "task" {
         /// Id as the server wrote it.
         id: TaskId = "Id",
-        /// Its space; system tasks have none.
-        space_id: Option<SpaceId> = "SpaceId",
-        /// Its type: `Deploy`, `RunbookRun`, ...
-        name: String = "Name",
         /// What it does, for people; not to be parsed.
         description: String = "Description",
         /// State.
@@ -70,10 +66,6 @@ document! {
         error_message: String = "ErrorMessage",
         /// What it is about.
         arguments: Option<TaskArguments> = "Arguments",
-        /// Its project, on servers that say it.
-        project_id: Option<ProjectId> = "ProjectId",
-        /// Links, of which the one to the page for people is kept.
-        links: Links = "Links",
     }
 }
 
@@ -82,22 +74,13 @@ part! {
     TaskArguments {
         /// The deployment.
         deployment_id: Option<DeploymentId> = "DeploymentId",
-        /// The runbook run.
-        runbook_run_id: Option<RunbookRunId> = "RunbookRunId",
     }
 }
 
 impl Task {
     /// A task that was created just now, as far as that is known without asking.
-    pub(super) fn queued(id: &TaskId, name: &str, description: &str, arguments: TaskArguments) -> Self {
-        Self {
-            id: id.clone(),
-            name: name.to_owned(),
-            description: description.to_owned(),
-            state: TaskState::Queued,
-            arguments: Some(arguments),
-            ..Self::default()
-        }
+    pub(super) fn queued(id: &TaskId, description: &str) -> Self {
+        Self { id: id.clone(), description: description.to_owned(), state: TaskState::Queued, ..Self::default() }
     }
 
     /// The deployment it carries out.
@@ -150,20 +133,10 @@ words! {
 part! {
     /// A node of a task's log: the task, a step, a machine.
     Activity {
-        /// Id as the server wrote it.
-        id: String = "Id",
         /// Name, e.g. `Step 1: Deploy web`.
         name: String = "Name",
         /// Status.
         status: ActivityStatus = "Status",
-        /// When it began.
-        started: Option<Timestamp> = "Started",
-        /// When it ended.
-        ended: Option<Timestamp> = "Ended",
-        /// 0 to 100, where the server says it.
-        progress_percentage: Option<i64> = "ProgressPercentage",
-        /// What is being done, where the server says it.
-        progress_message: String = "ProgressMessage",
         /// Lines.
         log: Vec<LogLine> = "LogElements",
         /// What it consists of.
@@ -176,8 +149,6 @@ part! {
     LogLine {
         /// `Info`, `Warning`, `Error`, `Fatal`, ...: an open set.
         category: String = "Category",
-        /// When the line was written, on the server's clock.
-        at: Option<Timestamp> = "OccurredAt",
         /// The text.
         text: String = "MessageText",
     }
@@ -200,16 +171,12 @@ part! {
     Progress {
         /// 0 to 100; 0 again once the task is complete.
         percentage: i64 = "ProgressPercentage",
-        /// What the server thinks is left, in words.
-        estimated_time_remaining: String = "EstimatedTimeRemaining",
     }
 }
 
 document! {
     /// A node of the server: a process that runs tasks.
     Node, "server node" {
-        /// Id as the server wrote it.
-        id: String = "Id",
         /// Whether it takes no new tasks.
         is_in_maintenance: bool = "IsInMaintenanceMode",
         /// How many tasks it runs at a time.

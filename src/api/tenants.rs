@@ -17,8 +17,6 @@ editable! {
         name: String = "Name",
         /// Slug.
         slug: String = "Slug",
-        /// Description.
-        description: String = "Description",
         /// A disabled tenant cannot be deployed to.
         is_disabled: bool = "IsDisabled",
         /// Tags, as `Set/Tag`.

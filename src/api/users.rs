@@ -4,7 +4,7 @@ use super::address::Route;
 use super::client::Client;
 use super::decode::{document, part};
 use super::encode::editable;
-use super::id::{EnvironmentId, ProjectGroupId, ProjectId, SpaceId, TenantId, UserId};
+use super::id::{SpaceId, UserId};
 use crate::error::Result;
 use std::collections::BTreeMap;
 
@@ -17,20 +17,14 @@ editable! {
         username: String = "Username",
         /// Name for people.
         display_name: String = "DisplayName",
-        /// E-mail address; empty when there is none.
-        email: String = "EmailAddress",
         /// Whether it may log in.
         is_active: bool = "IsActive",
-        /// Whether it is a service account.
-        is_service: bool = "IsService",
     }
 }
 
 document! {
     /// What a user may do.
     Permissions, "permission set" {
-        /// The user.
-        id: Option<UserId> = "Id",
         /// By permission name, where it holds; a permission that is granted without restriction has an empty entry.
         space_permissions: BTreeMap<String, Vec<Grant>> = "SpacePermissions",
         /// Permissions of the whole server.
@@ -43,14 +37,6 @@ part! {
     Grant {
         /// In this space.
         space_id: Option<SpaceId> = "SpaceId",
-        /// In these projects.
-        projects: Vec<ProjectId> = "RestrictedToProjectIds",
-        /// In these environments.
-        environments: Vec<EnvironmentId> = "RestrictedToEnvironmentIds",
-        /// For these tenants.
-        tenants: Vec<TenantId> = "RestrictedToTenantIds",
-        /// In these project groups.
-        project_groups: Vec<ProjectGroupId> = "RestrictedToProjectGroupIds",
     }
 }
 

@@ -14,8 +14,6 @@ editable! {
     VariableSet, "variable set" {
         /// Id; exported sets have none.
         id: Option<VariableSetId> = "Id",
-        /// The project, library set or deployment it belongs to.
-        owner_id: String = "OwnerId",
         /// Counts saves; saving a stale one is refused, though not reliably (octopus-api.md §8.3).
         version: i64 = "Version",
         /// The variables.

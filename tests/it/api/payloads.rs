@@ -222,7 +222,6 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     // HasUnresolvedDefect: octopus-api.md §13.1.
     ("LifecycleProgressionResource", ReleaseProgression::MEMBERS, &["HasUnresolvedDefect"]),
     ("PhaseProgressionResource", dashboards::PhaseProgress::MEMBERS, &[]),
-    ("PhaseDeploymentResource", dashboards::PhaseDeployment::MEMBERS, &[]),
     ("VariableSetResource", VariableSet::MEMBERS, &[]),
     ("VariableResource", Variable::MEMBERS, &[]),
     ("LibraryVariableSetResource", LibraryVariableSet::MEMBERS, &[]),
