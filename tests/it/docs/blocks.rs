@@ -279,15 +279,15 @@ fn every_key_of_a_world_is_documented() {
     let mut missing = Vec::new();
     let mut renamed = None;
     let mut keys = 0;
-    for line in model.lines().map(str::trim) {
+    let mut in_plans = false;
+    for line in model.lines() {
+        in_plans = line == "plans! {" || in_plans && line != "}";
+        let line = line.trim();
         if let Some((_, rest)) = line.split_once("rename = \"") {
             renamed = rest.split('"').next();
         }
-        let Some(field) =
-            line.strip_prefix("pub(crate) ").and_then(|l| l.split_once(": ")).map(|(name, _)| name).filter(|name| !name.contains('('))
-        else {
-            continue;
-        };
+        let is_key = |name: &str| in_plans && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let Some((field, _)) = line.split_once(": ").filter(|(name, _)| is_key(name)) else { continue };
         let key = renamed.take().unwrap_or(field);
         keys += 1;
         if !document.contains(&format!("`{key}`")) {
