@@ -40,18 +40,6 @@ macro_rules! ids {
             }
         }
 
-        impl From<&$name> for $name {
-            fn from(id: &$name) -> Self {
-                id.clone()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.as_str().to_owned()
-            }
-        }
-
         impl From<&$name> for Value {
             fn from(id: &$name) -> Value {
                 id.as_str().into()

@@ -90,26 +90,13 @@ impl Origin for RunArgs {
 pub(super) struct Ended {
     pub(super) exit_code: u8,
     /// What went wrong.
-    pub(super) problem: Option<Problem>,
-}
-
-/// What went wrong, in short.
-pub(super) struct Problem {
-    pub(super) kind: Kind,
-    /// In a line.
-    pub(super) message: String,
-}
-
-impl Problem {
-    fn of(error: &Error) -> Self {
-        Self { kind: error.kind(), message: error.message().to_owned() }
-    }
+    pub(super) problem: Option<Error>,
 }
 
 impl Ended {
     /// By an error that was told.
     pub(super) fn by(error: &Error) -> Self {
-        Self { exit_code: error.kind().exit_code(), problem: Some(Problem::of(error)) }
+        Self { exit_code: error.kind().exit_code(), problem: Some(error.clone()) }
     }
 }
 
@@ -298,7 +285,7 @@ fn perform(args: &RunArgs, ui: &Ui, Prepared { settings, timeline, zone }: Prepa
     drop(watch);
     ui.end_bars();
     close(args, ui, &timeline, &zone, &outcome);
-    let problem = outcome.failure.as_ref().map(|failure| Problem::of(&failure.error));
+    let problem = outcome.failure.as_ref().map(|failure| failure.error.clone());
     Ended { exit_code: outcome.exit_code, problem }
 }
 

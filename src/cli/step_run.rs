@@ -100,8 +100,8 @@ fn say_end(ui: &Ui, voice: &Voice, ended: &run::Ended) {
     let redactor = ui.redactor();
     step_log::set_variable(ui, voice, "ExitCode", &ended.exit_code.to_string());
     if let Some(problem) = &ended.problem {
-        step_log::set_variable(ui, voice, "Error.Kind", problem.kind.name());
-        let message = shortened(&redactor.clean(&problem.message));
+        step_log::set_variable(ui, voice, "Error.Kind", problem.kind().name());
+        let message = shortened(&redactor.clean(problem.message()));
         step_log::set_variable(ui, voice, "Error.Message", &message);
         voice.result(&message);
     }

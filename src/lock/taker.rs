@@ -58,14 +58,6 @@ impl Watched {
     }
 }
 
-/// A dead holder's last effects.
-enum Last {
-    /// Over.
-    Over,
-    /// Possible for so long.
-    Possible(SignedDuration),
-}
-
 /// Somebody who asks for a lock.
 pub struct Taker {
     locks: Locks,
@@ -136,8 +128,8 @@ impl Taker {
                 let mut line = format!("held by {} since {}", owner.shown(), owner.since.strftime("%Y-%m-%d %H:%M:%SZ"));
                 if let Life::Dead(reason) = &life {
                     match self.last_effects(owner, asked).await? {
-                        Last::Over => gone.push(owner.nonce.clone()),
-                        Last::Possible(left) => {
+                        None => gone.push(owner.nonce.clone()),
+                        Some(left) => {
                             taking_over = Some(taking_over.map_or(left, |other: SignedDuration| other.min(left)));
                             line = format!(
                                 "{line}; it is gone ({reason}), and we wait until nothing it sent can still take effect, at most {}",
@@ -281,14 +273,14 @@ impl Taker {
 
     /// Makes sure that nothing a dead holder sent takes effect after we enter. The record must have been `asked` for after
     /// that time: a take names the version it was read with.
-    async fn last_effects(&mut self, owner: &Owner, asked: Timestamp) -> Result<Last> {
+    async fn last_effects(&mut self, owner: &Owner, asked: Timestamp) -> Result<Option<SignedDuration>> {
         let Some(seen) = self.watched.get_mut(&owner.nonce) else { return Err(Error::bug("a holder was not looked at")) };
         if !seen.fenced && owner.key.is_some() && self.locks.owners.fence(owner).await? {
             (seen.fenced, seen.quiet_since) = (true, None);
         }
         let now = self.locks.clock.now();
         let over = later(*seen.quiet_since.get_or_insert(now), self.locks.rules.drain);
-        Ok(if asked > over { Last::Over } else { Last::Possible(over.duration_since(now) + SignedDuration::from_millis(1)) })
+        Ok((asked <= over).then(|| over.duration_since(now) + SignedDuration::from_millis(1)))
     }
 
     async fn take(&mut self, version: u64, record: Record, gone: &[String]) -> Result<Seen> {

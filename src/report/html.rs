@@ -72,8 +72,8 @@ mod tests {
         let rows = Rows::from_json(&json!([
             {"Project": "<b>A</b> & \"B\"", "Tasks": 3, "State": "Success", "Link": "https://octo.example/app?x=1&y=2"},
             {"Project": "two\nlines", "Tasks": 4, "State": "Failed", "Link": "javascript:alert(1)"},
-        ]))
-        .titled("Live <now>");
+        ]));
+        let rows = Rows { title: Some("Live <now>".into()), ..rows };
         let html = render(&rows, Format::Html, &Options::default());
         assert!(html.starts_with("<div ") && html.trim_end().ends_with("</div>"), "{html}");
         for part in [

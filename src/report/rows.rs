@@ -19,11 +19,6 @@ impl Column {
         let key = key.into();
         Self { heading: key.clone(), key }
     }
-
-    /// A column under another heading.
-    pub fn named(key: impl Into<String>, heading: impl Into<String>) -> Self {
-        Self { key: key.into(), heading: heading.into() }
-    }
 }
 
 impl From<&str> for Column {
@@ -149,21 +144,6 @@ impl Rows {
         records.laid_out()
     }
 
-    /// Rows of given cells. Short rows are filled up with empty cells, long ones cut.
-    pub fn new(columns: Vec<String>, mut rows: Vec<Vec<Cell>>) -> Self {
-        for row in &mut rows {
-            row.resize(columns.len(), Cell::Empty);
-        }
-        Self { columns, rows, title: None }
-    }
-
-    /// The same rows under a title.
-    #[must_use]
-    pub fn titled(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-
     /// The same rows with these columns; their keys are the headings of these rows. A key that there is not is a column of empty cells.
     #[must_use]
     pub fn select(&self, columns: &[Column]) -> Self {
@@ -267,8 +247,8 @@ mod tests {
 
     #[test]
     fn columns_can_be_chosen_and_renamed() {
-        let rows = Rows::from_json(&json!([{"a": 1, "c": {"x": 5}, "d.e": 6}])).titled("T");
-        let chosen = rows.select(&[Column::named("c.x", "X"), "a".into(), "d.e".into(), "none".into()]);
+        let rows = Rows { title: Some("T".into()), ..Rows::from_json(&json!([{"a": 1, "c": {"x": 5}, "d.e": 6}])) };
+        let chosen = rows.select(&[Column { key: "c.x".into(), heading: "X".into() }, "a".into(), "d.e".into(), "none".into()]);
         assert_eq!(chosen.columns, ["X", "a", "d.e", "none"]);
         assert_eq!(chosen.rows[0].iter().map(Cell::shown).collect::<Vec<_>>(), ["5", "1", "6", ""]);
         assert_eq!(chosen.title.as_deref(), Some("T"));

@@ -135,11 +135,11 @@ mod tests {
     use serde_json::{Value, json};
 
     fn rows() -> Rows {
-        Rows::from_json(&json!([
+        let rows = Rows::from_json(&json!([
             {"Project": "Shop | Front", "Version": "1.2.3", "Tasks": 3, "State": "Success"},
             {"Project": "Größe\nzwei", "Tasks": 12, "State": "Failed", "Version": null},
-        ]))
-        .titled("Live in Production")
+        ]));
+        Rows { title: Some("Live in Production".into()), ..rows }
     }
 
     #[test]
@@ -207,7 +207,11 @@ Live in Production
 
     #[test]
     fn options_choose_columns_and_title() {
-        let options = Options { title: Some("T".into()), columns: vec![super::super::Column::named("State", "Status")], width: 100 };
+        let options = Options {
+            title: Some("T".into()),
+            columns: vec![super::super::Column { key: "State".into(), heading: "Status".into() }],
+            width: 100,
+        };
         assert_eq!(render(&rows(), Format::Markdown, &options), "## T\n\n| Status |\n| --- |\n| Success |\n| Failed |\n");
     }
 }
