@@ -4,8 +4,7 @@
 
 use super::{
     answer::Refusal,
-    collection,
-    elsewhere::ELSEWHERE,
+    collection, links,
     nouns::{Depth, NOUNS},
     routing::{Endpoint, LINK, absent},
 };
@@ -49,12 +48,12 @@ pub(crate) static ALL: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
     let mut all: Vec<Endpoint> = OWN.concat();
     let mut seen: BTreeSet<(&str, Pattern)> = all.iter().map(|e| (e.method, pattern(e))).collect();
     // A kind may answer in its own way, and what hangs below a document is named there, if it is absent.
-    let links = ELSEWHERE.iter().filter(|(_, template)| !template.contains("/{")).flat_map(|(_, template)| {
+    let absent_links = links::elsewhere().iter().filter(|(_, template)| !template.contains("/{")).flat_map(|(_, template)| {
         let route = template.split("{?").next().unwrap_or(template);
         let list = route.split_once("{/").map(|(list, _)| list);
         [Some(&*route.replace("{/", "/{").leak()), list].into_iter().flatten().map(|route| absent("GET", route, LINK))
     });
-    for endpoint in NOUNS.iter().flat_map(collection::endpoints).chain(links) {
+    for endpoint in NOUNS.iter().flat_map(collection::endpoints).chain(absent_links) {
         if seen.insert((endpoint.method, pattern(&endpoint))) {
             all.push(endpoint);
         }

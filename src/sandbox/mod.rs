@@ -24,7 +24,6 @@ mod control;
 mod dashboard;
 mod defaults;
 mod deployments;
-mod elsewhere;
 mod endpoints;
 mod environments;
 mod events;

@@ -2,225 +2,26 @@
 
 use super::real::Dice;
 use serde_json::{Map, Value, json};
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::LazyLock};
+
+/// Variables by name, and lists of what templates and filters are given.
+static TEXTS: LazyLock<Map<String, Value>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("texts.json")).expect("an object of texts"));
 
 /// Variables, by name, and their values.
-const KNOWN: &[(&str, &str)] = &[
-    ("A", "alpha"),
-    ("B", "#{A}-b"),
-    ("My.Key", "secret"),
-    ("Empty", ""),
-    ("Blank", " "),
-    ("Zero", "0"),
-    ("No", "no"),
-    ("True", "True"),
-    ("Num", "10"),
-    ("Num2", "2.5"),
-    ("Neg", "-3"),
-    ("NumText", "ten"),
-    ("List", "a,b,c"),
-    ("One", "single"),
-    ("JList", "[1, 2.50, \"t\", true, null, {\"n\": [1]}]"),
-    ("JObj", "{\"Host\":\"h\",\"Port\":8080,\"Nested\":{\"Deep\":\"#{A}\",\"List\":[{\"n\":\"n0\"},{\"n\":\"n1\"}]},\"F\":1.0}"),
-    ("JTpl", "{\"v\": \"#{A}\", \"w\": \"#{JTpl.v}\"}"),
-    ("Bad", "{\"x\": 1"),
-    ("Act[x].Name", "Ax"),
-    ("Act[y].Name", "Ay #{A}"),
-    ("Act[x]", "item"),
-    ("Key", "x"),
-    ("With Space", "spaced"),
-    ("x-y", "dash"),
-    ("a/b", "slash"),
-    ("Loop", "#{Loop}"),
-    ("L1", "x#{L2}"),
-    ("L2", "#{L1}"),
-    ("Hash", "#"),
-    ("Hash2", "##"),
-    ("Esc3", "###{A}"),
-    ("Lines", "one\ntwo\r\nthree"),
-    ("Quote", "say \"hi\""),
-    ("Html", "<a href='x'>&/"),
-    ("Uni", "日本 ß é 😀x"),
-    ("Ver", "1.2.3-beta.4+meta"),
-    ("Url", "https://user@example.com:8443/a?q=1#f"),
-    ("Date", "2026-03-02T10:11:12Z"),
-    ("B64", "aGk="),
-    ("é", "e"),
-    ("in", "inn"),
-];
+static KNOWN: LazyLock<&Map<String, Value>> = LazyLock::new(|| TEXTS["variables"].as_object().expect("variables"));
+
+/// A list of the texts.
+pub(super) fn list(name: &str) -> Vec<&'static str> {
+    TEXTS[name].as_array().expect("a list").iter().map(|text| text.as_str().expect("a text")).collect()
+}
 
 /// So many variables are templates: `R0`, `R1`, ...
 const TEMPLATES: usize = 6;
 
-/// Names of members and of what is not there.
-const OTHER_NAMES: &[&str] = &[
-    "a",
-    "Missing",
-    "Missing.Deep",
-    "JList[0]",
-    "JList[2]",
-    "JList[9]",
-    "JObj.Host",
-    "JObj[Host]",
-    "JObj.Port",
-    "JObj.Nested",
-    "JObj.Nested.Deep",
-    "JObj.Nested.List",
-    "JObj.Nested.List[1].n",
-    "JObj.Gone",
-    "JTpl.v",
-    "JTpl.w",
-    "Bad.x",
-    "Act",
-    "Act[z].Name",
-    "Act[*].Name",
-    "Act[#{Key}].Name",
-    "Act[#{Missing}].Name",
-    "Act[#{ B }].Name",
-    "Act[[q]]",
-    "Act[ x].Name",
-    "With  Space",
-    "R0.m",
-    "R1[0]",
-    "it",
-    "it.Name",
-    "it.Key",
-    "it.Value",
-    "it.n",
-    "Octopus.Template.Each.Index",
-    "Octopus.Template.Each.Last",
-    "Octopus.Template.Each.First",
-    "_",
-    "1",
-    "if",
-    "else",
-];
-
-const TEXTS: &[&str] = &[
-    "a",
-    " ",
-    "text ",
-    "#",
-    "##",
-    "###",
-    "####",
-    "{",
-    "}",
-    "}}",
-    "#{",
-    "##{",
-    "###{",
-    "####{A}",
-    "##{A}",
-    "#####{A}",
-    "\"",
-    "\\\"",
-    "\\",
-    "\n",
-    "\r\n",
-    "|",
-    "é",
-    "😀",
-    "$",
-    "#{}",
-    "#{ }",
-    "#{/if}",
-    "#{/each}",
-    "#{else}",
-    "#{ \"k\": 1 }",
-    "#{ a: 1, b: 2 }",
-    "]",
-    "[",
-    ".",
-    "#{A",
-    "#!",
-    "#\n",
-    "{A}",
-    "=",
-    "//",
-    "'",
-];
-
-const QUOTED: &[&str] = &[
-    "x", "", "alpha", "a b", "10", "A", "1.5", "}", "|", "é", "'", "\\", "{", "]", "yyyy", "0.00", "[a-z]+", "^a", "b$", "(.)(.)", "$1",
-    "x*", "$&",
-];
-
-const FILTERS: &[&str] = &[
-    "ToUpper",
-    "tolower",
-    "ToBase64",
-    "ToBase64 unicode",
-    "FromBase64",
-    "HtmlEscape",
-    "XmlEscape",
-    "JsonEscape",
-    "YamlSingleQuoteEscape",
-    "YamlDoubleQuoteEscape",
-    "PropertiesKeyEscape",
-    "PropertiesValueEscape",
-    "UriEscape",
-    "UriDataEscape",
-    "Trim",
-    "Trim start",
-    "Trim end",
-    "Trim x",
-    "Truncate 3",
-    "Truncate 3 \"\"",
-    "Truncate x",
-    "Substring 2",
-    "Substring 1 2",
-    "Substring 9 2",
-    "Substring -1",
-    "Indent",
-    "Indent 2",
-    "Indent 1/2",
-    "Indent /3",
-    "Indent \"-\"",
-    "Match \"a\"",
-    "Match \"^[a-z]+$\"",
-    "Replace \"a\" \"b\"",
-    "Replace \"(.)\" \"<$1>\"",
-    "Replace \"x*\" \"-\"",
-    "Replace \"l\"",
-    "StartsWith \"a\"",
-    "EndsWith a",
-    "Contains \"lph\"",
-    "Append \"x\"",
-    "Append",
-    "Prepend x y",
-    "Append #{A}",
-    "Append #{Missing}",
-    "Md5",
-    "Sha1",
-    "Sha256 4",
-    "Sha384",
-    "Sha512 utf8",
-    "VersionMajor",
-    "VersionMinor",
-    "VersionPatch",
-    "VersionRevision",
-    "VersionPreRelease",
-    "VersionPreReleasePrefix",
-    "VersionPreReleaseCounter",
-    "VersionMetadata",
-    "Format \"0.00\"",
-    "Format int \"D3\"",
-    "Format \"#,##0.0;(0)\"",
-    "Format double \"E2\"",
-    "null",
-    "Nope",
-    "Nope 1",
-    "Append 1.5",
-    "Contains",
-    "|",
-    "ToUpper |",
-    "",
-];
-
 /// The variables that the texts are about, with some that are templates themselves.
 fn variables(dice: &mut Dice) -> Map<String, Value> {
-    let mut all: Map<String, Value> = KNOWN.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let mut all = KNOWN.clone();
     for number in 0..TEMPLATES {
         let value = template(dice, 2);
         all.insert(format!("R{number}"), json!(bent(dice, value)));
@@ -229,10 +30,10 @@ fn variables(dice: &mut Dice) -> Map<String, Value> {
 }
 
 fn name(dice: &mut Dice) -> String {
-    let (known, other) = (KNOWN.len(), OTHER_NAMES.len());
+    let (known, other) = (KNOWN.len(), list("names").len());
     match dice.below(known + other + TEMPLATES) {
-        at if at < known => KNOWN[at].0.to_owned(),
-        at if at < known + other => OTHER_NAMES[at - known].to_owned(),
+        at if at < known => KNOWN.keys().nth(at).expect("so many are known").clone(),
+        at if at < known + other => list("names")[at - known].to_owned(),
         at => format!("R{}", at - known - other),
     }
 }
@@ -247,8 +48,8 @@ fn space(dice: &mut Dice) -> &'static str {
 
 fn option(dice: &mut Dice) -> String {
     match dice.below(3) {
-        0 => format!("\"{}\"", dice.pick(QUOTED)),
-        1 => format!("\\\"{}\\\"", dice.pick(QUOTED)),
+        0 => format!("\"{}\"", dice.pick(&list("quoted"))),
+        1 => format!("\\\"{}\\\"", dice.pick(&list("quoted"))),
         _ => format!("\"{}\"", name(dice)),
     }
 }
@@ -257,7 +58,7 @@ fn expression(dice: &mut Dice) -> String {
     let mut text = if one_in(dice, 12) { String::new() } else { name(dice) };
     for _ in 0..[0, 0, 0, 1, 1, 2][dice.below(6)] {
         text.push_str(dice.pick(&[" | ", "|", " |", "| "]));
-        text.push_str(dice.pick(FILTERS));
+        text.push_str(dice.pick(&list("filters")));
         if one_in(dice, 8) {
             text.push(' ');
             text.push_str(&option(dice));
@@ -291,7 +92,7 @@ fn sum(dice: &mut Dice, depth: usize) -> String {
 fn part(dice: &mut Dice, depth: usize) -> String {
     let kind = dice.below(if depth == 0 { 8 } else { 15 });
     match kind {
-        0..4 => dice.pick(TEXTS).to_owned(),
+        0..4 => dice.pick(&list("texts")).to_owned(),
         4..7 => format!("#{{{}{}{}}}", space(dice), expression(dice), space(dice)),
         7 => format!("#{{calc {}{}}}", sum(dice, 2), space(dice)),
         8..12 => {
