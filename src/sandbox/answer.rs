@@ -1,7 +1,7 @@
 //! A request as handlers see it, and what they answer.
 
 use axum::body::Bytes;
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::temporal::Pieces};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -121,8 +121,18 @@ pub(crate) fn time(object: &Value, name: &str) -> Result<Option<Timestamp>, Refu
     text(object, name).map(|text| moment(name, &text, &text)).transpose()
 }
 
+/// Servers know the years 1 to 9999. Of these our clock does not reach the first and last hours: they are its first or last moment.
 fn moment(name: &str, text: &str, shown: &str) -> Result<Timestamp, Refusal> {
-    text.parse().map_err(|_| Refusal::invalid(format!("The value '{shown}' is not valid for {name}.")))
+    let at_the_end = || {
+        let pieces = Pieces::parse(text).ok().filter(|pieces| pieces.to_numeric_offset().is_some())?;
+        match pieces.date().year() {
+            ..=1 => Some(Timestamp::MIN),
+            9999.. => Some(Timestamp::MAX),
+            _ => None,
+        }
+    };
+    let read = text.parse().ok().or_else(at_the_end);
+    read.ok_or_else(|| Refusal::invalid(format!("The value '{shown}' is not valid for {name}.")))
 }
 
 /// A span of time: from a moment on, and before another.

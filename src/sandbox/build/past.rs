@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// A deployment that is to be recorded: when, which release, where to.
-type Step = (Timestamp, usize, String);
+type NextDeployment = (Timestamp, usize, String);
 
 /// How the releases of one project, for one tenant, came to where they are live.
 pub(super) struct Past {
@@ -38,7 +38,7 @@ impl Past {
     }
 
     /// The next deployment: when, which release, where to. Stages before the wanted one come first.
-    fn next(&mut self, state: &State, start: Timestamp) -> Option<Step> {
+    fn next(&mut self, state: &State, start: Timestamp) -> Option<NextDeployment> {
         loop {
             let (release, environment) = self.wanted.front()?.clone();
             let whose = self.tenant.as_deref().map_or(lifecycle::Whose::Untenanted, lifecycle::Whose::Tenant);
@@ -71,7 +71,7 @@ pub(super) fn bring(state: &mut State, mut pasts: Vec<Past>, start: Timestamp) {
     for (i, past) in pasts.iter().enumerate() {
         of_project.entry(past.project.clone()).or_default().push(i);
     }
-    let mut next: Vec<Option<Step>> = pasts.iter_mut().map(|past| past.next(state, start)).collect();
+    let mut next: Vec<Option<NextDeployment>> = pasts.iter_mut().map(|past| past.next(state, start)).collect();
     let mut order: BTreeSet<(Timestamp, usize)> = next.iter().enumerate().filter_map(|(i, n)| Some((n.as_ref()?.0, i))).collect();
     while let Some((at, first)) = order.pop_first() {
         if let Some((_, release, environment)) = next[first].take() {
