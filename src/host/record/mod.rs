@@ -3,7 +3,7 @@
 //! A run that starts again runs its script from the top. A step that has an outcome in the record gives it back and
 //! touches nothing; the first one without goes live (durable-runs.md §4). Three kinds of step:
 //!
-//! - a *read* ([`Host::block`]) keeps what the server answered ([`reads`]), so that the code above sees it again;
+//! - a *read* ([`Host::block`]) keeps what the server answered (`reads`), so that the code above sees it again;
 //! - an *effect* ([`super::effect`]) writes its intent before and its outcome after, both synced;
 //! - a *wait* (`Host::waited`) keeps when it began, so that its deadline stays, and what came of it.
 //!
