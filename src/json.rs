@@ -223,14 +223,14 @@ fn next<'a>(rest: &mut &'a str) -> Option<JsonSlice<'a>> {
 fn squeeze(text: &mut Vec<u8>) {
     let (mut from, mut to) = (0, 0);
     while from < text.len() {
-        let length = match text[from] {
-            b'"' => quoted(&text[from..]),
-            byte => usize::from(!byte.is_ascii_whitespace()),
-        };
-        if from != to {
-            text.copy_within(from..from + length, to);
+        let start = from;
+        while from < text.len() && !text[from].is_ascii_whitespace() {
+            from += if text[from] == b'"' { quoted(&text[from..]) } else { 1 };
         }
-        (from, to) = (from + length.max(1), to + length);
+        if start != to {
+            text.copy_within(start..from, to);
+        }
+        (to, from) = (to + from - start, from + 1);
     }
     text.truncate(to);
 }
