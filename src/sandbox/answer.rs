@@ -121,17 +121,12 @@ pub(crate) fn time(object: &Value, name: &str) -> Result<Option<Timestamp>, Refu
     text(object, name).map(|text| moment(name, &text, &text)).transpose()
 }
 
-/// Servers know the years 1 to 9999. Of these our clock does not reach the first and last hours: they are its first or last moment.
+/// Servers know times to the end of the year 9999. Its last hours, by which freezes without an end are written, our clock does not reach: they
+/// are its last moment.
 fn moment(name: &str, text: &str, shown: &str) -> Result<Timestamp, Refusal> {
-    let at_the_end = || {
-        let pieces = Pieces::parse(text).ok().filter(|pieces| pieces.to_numeric_offset().is_some())?;
-        match pieces.date().year() {
-            ..=1 => Some(Timestamp::MIN),
-            9999.. => Some(Timestamp::MAX),
-            _ => None,
-        }
-    };
-    let read = text.parse().ok().or_else(at_the_end);
+    let is_last = |written: &Pieces<'_>| written.date().year() == 9999 && written.to_numeric_offset().is_some();
+    let last = || Pieces::parse(text).ok().filter(is_last).map(|_| Timestamp::MAX);
+    let read = text.parse().ok().or_else(last);
     read.ok_or_else(|| Refusal::invalid(format!("The value '{shown}' is not valid for {name}.")))
 }
 
