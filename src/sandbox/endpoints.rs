@@ -113,9 +113,9 @@ pub(crate) fn behind_space(segments: &[String]) -> (Option<&String>, &[String]) 
 /// 405 for a path that has other methods, and 501 for one that is not known.
 pub(crate) fn find(method: &str, path: &str, spaced: bool, segments: &[String]) -> Result<&'static Endpoint, Refusal> {
     // A slash that was sent as %2F separates nothing.
-    let wanted: String = segments.iter().flat_map(|s| ["/".to_owned(), s.to_lowercase().replace('/', "%")]).collect();
-    let wanted = if wanted.is_empty() { "/" } else { &wanted };
-    let there = PATHS.at(wanted).map_err(|_| Refusal::not_simulated(method, path))?.value;
+    let wanted = segments.iter().map(|s| s.to_lowercase().replace('/', "%")).collect::<Vec<_>>().join("/");
+    let wanted = format!("/{wanted}");
+    let there = PATHS.at(&wanted).map_err(|_| Refusal::not_simulated(method, path))?.value;
     let is_meant = |e: &&&Endpoint| e.method == method && (!segments.is_empty() || e.route.ends_with("{space}") == spaced);
     there.iter().find(is_meant).copied().ok_or_else(|| Refusal::wrong_verb(method))
 }

@@ -4,7 +4,7 @@
 //! for built-in user roles" of Octopus's documentation.
 
 use serde::Deserialize;
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 /// Where a permission applies.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -75,7 +75,9 @@ pub(crate) static ROLES: LazyLock<&[Role]> = LazyLock::new(|| &SHIPPED.roles);
 
 /// The permission of this name, without regard to case.
 pub(crate) fn permission(name: &str) -> Option<&'static Permission> {
-    PERMISSIONS.iter().find(|p| p.name.eq_ignore_ascii_case(name))
+    static BY_NAME: LazyLock<HashMap<String, &Permission>> =
+        LazyLock::new(|| PERMISSIONS.iter().map(|p| (p.name.to_ascii_lowercase(), p)).collect());
+    BY_NAME.get(&name.to_ascii_lowercase()).copied()
 }
 
 /// Whether a permission applies at system level only.
