@@ -2,7 +2,7 @@
 
 use super::real::Dice;
 use serde_json::{Map, Value, json};
-use std::{fmt::Write as _, sync::LazyLock};
+use std::{collections::BTreeMap, fmt::Write as _, sync::LazyLock};
 
 /// Variables by name, and lists of what templates and filters are given.
 static TEXTS: LazyLock<Map<String, Value>> =
@@ -12,8 +12,12 @@ static TEXTS: LazyLock<Map<String, Value>> =
 static KNOWN: LazyLock<&Map<String, Value>> = LazyLock::new(|| TEXTS["variables"].as_object().expect("variables"));
 
 /// A list of the texts.
-pub(super) fn list(name: &str) -> Vec<&'static str> {
-    TEXTS[name].as_array().expect("a list").iter().map(|text| text.as_str().expect("a text")).collect()
+pub(super) fn list(name: &str) -> &'static [&'static str] {
+    static LISTS: LazyLock<BTreeMap<&str, Vec<&str>>> = LazyLock::new(|| {
+        let lists = TEXTS.iter().filter_map(|(name, texts)| Some((name.as_str(), texts.as_array()?)));
+        lists.map(|(name, texts)| (name, texts.iter().filter_map(Value::as_str).collect())).collect()
+    });
+    &LISTS[name]
 }
 
 /// So many variables are templates: `R0`, `R1`, ...
@@ -48,8 +52,8 @@ fn space(dice: &mut Dice) -> &'static str {
 
 fn option(dice: &mut Dice) -> String {
     match dice.below(3) {
-        0 => format!("\"{}\"", dice.pick(&list("quoted"))),
-        1 => format!("\\\"{}\\\"", dice.pick(&list("quoted"))),
+        0 => format!("\"{}\"", dice.pick(list("quoted"))),
+        1 => format!("\\\"{}\\\"", dice.pick(list("quoted"))),
         _ => format!("\"{}\"", name(dice)),
     }
 }
@@ -58,7 +62,7 @@ fn expression(dice: &mut Dice) -> String {
     let mut text = if one_in(dice, 12) { String::new() } else { name(dice) };
     for _ in 0..[0, 0, 0, 1, 1, 2][dice.below(6)] {
         text.push_str(dice.pick(&[" | ", "|", " |", "| "]));
-        text.push_str(dice.pick(&list("filters")));
+        text.push_str(dice.pick(list("filters")));
         if one_in(dice, 8) {
             text.push(' ');
             text.push_str(&option(dice));
@@ -92,7 +96,7 @@ fn sum(dice: &mut Dice, depth: usize) -> String {
 fn part(dice: &mut Dice, depth: usize) -> String {
     let kind = dice.below(if depth == 0 { 8 } else { 15 });
     match kind {
-        0..4 => dice.pick(&list("texts")).to_owned(),
+        0..4 => dice.pick(list("texts")).to_owned(),
         4..7 => format!("#{{{}{}{}}}", space(dice), expression(dice), space(dice)),
         7 => format!("#{{calc {}{}}}", sum(dice, 2), space(dice)),
         8..12 => {
