@@ -1,97 +1,9 @@
-//! The command line: the list of subcommands, and what clap cannot know (parameters of a script, `--sandbox` with an optional value).
+//! Reads the command line, with what clap cannot know: parameters of a script, `--sandbox` with an optional value.
 
-use super::{
-    check::CheckArgs,
-    docs::DocsArgs,
-    doctor::DoctorArgs,
-    environment::Environment,
-    help::HelpArgs,
-    locks::LocksArgs,
-    repl::ReplArgs,
-    run_args::RunArgs,
-    runs::RunsArgs,
-    sandbox::SandboxArgs,
-    step_run::StepArgs,
-    subcommand::{Stage, Subcommand},
-    template::TemplateArgs,
-    ui::Ui,
-};
-use crate::{
-    error::{Error, Result, nearest},
-    step::voice::Voice,
-};
-use clap::{CommandFactory, Parser};
+use crate::error::{Error, Result, nearest};
+use clap::Parser;
 
-/// Short Rhai scripts that coordinate Octopus Deploy projects
-#[derive(Debug, Parser)]
-#[command(
-    name = "octorhai",
-    version,
-    max_term_width = 110,
-    disable_help_subcommand = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
-pub struct Cli {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// The subcommands.
-#[derive(Debug, clap::Subcommand)]
-pub enum Command {
-    /// Run a script; `octorhai run SCRIPT --help` lists the script's parameters
-    Run(Box<RunArgs>),
-    /// Try functions out, one input after the other; dry on a real server until `:live`
-    Repl(Box<ReplArgs>),
-    /// Find mistakes in scripts without running them
-    Check(CheckArgs),
-    /// Measure what locks and repeated runs may rely on, on the server at hand
-    Doctor(DoctorArgs),
-    /// Start a simulated Octopus Server that any client can talk to, until Ctrl-C
-    Sandbox(SandboxArgs),
-    /// Look at runs and what they did, and go on with them: list, show, resume, cancel, prune, reap
-    Runs(RunsArgs),
-    /// Look at locks: list, show, break
-    Locks(LocksArgs),
-    /// Make step templates of scripts: export, lint, push, pack
-    Template(TemplateArgs),
-    /// Run a script inside of a step of Octopus, as the launcher of a step template does
-    Step(StepArgs),
-    /// Explain a function, a group of functions or a subcommand
-    Help(HelpArgs),
-    /// Print the reference, definitions for editors, manual pages, completions for shells
-    Docs(DocsArgs),
-}
-
-impl Cli {
-    /// Does what was asked for, and returns the exit code. A step of Octopus speaks with `voice`.
-    pub(super) fn perform(&self, ui: &Ui, voice: Option<&Voice>, environment: &Environment) -> u8 {
-        self.command.subcommand().perform(&Stage { ui, environment, voice, cli: command })
-    }
-}
-
-impl Command {
-    /// What does it.
-    pub(super) fn subcommand(&self) -> &dyn Subcommand {
-        match self {
-            Self::Run(args) => &**args,
-            Self::Repl(args) => &**args,
-            Self::Check(args) => args,
-            Self::Doctor(args) => args,
-            Self::Sandbox(args) => args,
-            Self::Runs(args) => args,
-            Self::Locks(args) => args,
-            Self::Template(args) => args,
-            Self::Step(args) => args,
-            Self::Help(args) => args,
-            Self::Docs(args) => args,
-        }
-    }
-}
-
-/// How a command line did not lead to a [`Cli`].
+/// How a command line was refused.
 #[derive(Debug)]
 pub enum Refusal {
     /// clap's: a mistake, or help that was asked for.
@@ -101,21 +13,15 @@ pub enum Refusal {
 }
 
 /// Reads the arguments, the program's name first.
-pub fn parse(arguments: Vec<String>) -> std::result::Result<Cli, Refusal> {
-    let arguments =
-        if arguments.get(1).is_some_and(|word| word == "run") { arrange(arguments).map_err(Refusal::Error)? } else { arguments };
-    Cli::try_parse_from(arguments).map_err(Refusal::Clap)
-}
-
-/// clap's `Command`, for help on a subcommand.
-pub fn command() -> clap::Command {
-    Cli::command()
+pub fn parse<C: Parser>(arguments: Vec<String>) -> std::result::Result<C, Refusal> {
+    let of_run = arguments.get(1).is_some_and(|word| word == "run");
+    let arguments = if of_run { arrange(arguments, &C::command()).map_err(Refusal::Error)? } else { arguments };
+    C::try_parse_from(arguments).map_err(Refusal::Clap)
 }
 
 /// Brings the arguments of `run` into the order clap reads: our options first, then the script, then `--` and the
 /// script's parameters. Which words are ours, and which take a value, is asked from clap.
-fn arrange(arguments: Vec<String>) -> Result<Vec<String>> {
-    let cli = command();
+fn arrange(arguments: Vec<String>, cli: &clap::Command) -> Result<Vec<String>> {
     let run = cli.find_subcommand("run").expect("`run` is a subcommand");
     let mut ours: Vec<String> = Vec::new();
     let mut script: Option<String> = None;
@@ -219,18 +125,20 @@ fn no_key_here(name: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Cli, Command, run_args::RunArgs};
     use super::*;
     use crate::error::Kind;
+    use clap::CommandFactory;
 
     fn run(line: &str) -> RunArgs {
-        match parse(line.split_whitespace().map(str::to_owned).collect()) {
+        match parse::<Cli>(line.split_whitespace().map(str::to_owned).collect()) {
             Ok(Cli { command: Command::Run(run) }) => *run,
             other => panic!("{line}: {other:?}"),
         }
     }
 
     fn refusal(line: &str) -> String {
-        match parse(line.split_whitespace().map(str::to_owned).collect()) {
+        match parse::<Cli>(line.split_whitespace().map(str::to_owned).collect()) {
             Err(Refusal::Clap(error)) => error.render().to_string(),
             Err(Refusal::Error(error)) => {
                 assert_eq!(error.kind(), Kind::Usage);
@@ -242,7 +150,7 @@ mod tests {
 
     #[test]
     fn clap_finds_no_mistake_in_the_definition() {
-        command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]

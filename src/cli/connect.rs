@@ -53,9 +53,11 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        args::{self, parse},
+        Cli,
+        args::parse,
         ui::{Loudness, testing},
     };
+    use clap::CommandFactory;
     use parking_lot::Mutex;
     use std::{
         collections::BTreeSet,
@@ -98,21 +100,21 @@ mod tests {
     #[test]
     fn every_subcommand_with_a_key_file_is_tested() {
         let mut found = BTreeSet::new();
-        with_option("api-key-file", &args::command(), "", false, &mut found);
+        with_option("api-key-file", &Cli::command(), "", false, &mut found);
         assert_eq!(found, SUBCOMMANDS.iter().map(|(name, _)| (*name).to_owned()).collect());
     }
 
     #[test]
     fn time_zone_is_read_in_the_same_way_by_every_subcommand() {
         let mut found = BTreeSet::new();
-        with_option("tz", &args::command(), "", false, &mut found);
+        with_option("tz", &Cli::command(), "", false, &mut found);
         assert_eq!(found, ["repl".to_owned(), "run".to_owned()].into());
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("x.rhai"), "print(1);\n").expect("written");
         let script = folder.path().join("x.rhai").display().to_string();
         for line in [vec!["run", "--sandbox", &script], vec!["repl", "--sandbox"]] {
             let words = ["octorhai"].iter().chain(&line).chain(&["--tz", "Mars/Olympus"]).map(|word| (*word).to_owned()).collect();
-            let cli = parse(words).expect("a command line");
+            let cli = parse::<Cli>(words).expect("a command line");
             let environment = [("OCTORHAI_STATE".to_owned(), folder.path().display().to_string())].into();
             let (ui, _, talk) = testing::ui(Loudness::Normal);
             assert_eq!(cli.perform(&ui, None, &environment), 2, "{line:?}");
@@ -155,7 +157,7 @@ mod tests {
         let line = format!("octorhai {name} {rest} --server {url}");
         let mut words: Vec<String> = line.split_whitespace().map(in_folder).collect();
         words.extend(more.iter().map(|word| (*word).to_owned()));
-        let cli = parse(words).unwrap_or_else(|refusal| panic!("{line}: {refusal:?}"));
+        let cli = parse::<Cli>(words).unwrap_or_else(|refusal| panic!("{line}: {refusal:?}"));
         let environment = [
             ("OCTORHAI_STATE".to_owned(), folder.display().to_string()),
             ("OCTOPUS_API_KEY".to_owned(), "API-OFTHEENVIRONMENT".to_owned()),
@@ -210,7 +212,7 @@ mod tests {
     #[test]
     fn certificate_file_is_looked_at_by_every_subcommand_before_the_first_request() {
         let mut found = BTreeSet::new();
-        with_option("ca-cert", &args::command(), "", false, &mut found);
+        with_option("ca-cert", &Cli::command(), "", false, &mut found);
         assert_eq!(found, SUBCOMMANDS.iter().map(|(name, _)| (*name).to_owned()).collect());
         let folder = folder();
         let folder = folder.path();

@@ -44,6 +44,7 @@ pub fn stats(stats: &Stats) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{
+        Cli,
         args::parse,
         hostile::kind,
         lines::tests::{at, story, subject},
@@ -145,7 +146,7 @@ mod tests {
             let sandbox = format!("--sandbox={}", folder.path().join("world.toml").display());
             let words = ["octorhai", "run", &sandbox, &path.display().to_string(), "--output", "json", "--stats"].map(str::to_owned);
             let (ui, data, _) = testing::ui(Loudness::Normal);
-            let cli = parse(words.to_vec()).expect("a command line");
+            let cli = parse::<Cli>(words.to_vec()).expect("a command line");
             cli.perform(&ui, None, &BTreeMap::new());
             let lines: Vec<Value> = data.text().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
             assert!(lines.iter().all(|line| members_env(line) == 0), "{lines:?}");

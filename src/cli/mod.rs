@@ -1,6 +1,6 @@
 //! The command line: arguments in, exit code out; decides nothing about Octopus.
 //!
-//! A file a subcommand (see `subcommand`), and a row in `args`. Everything that is shown goes through `ui`, which is the only
+//! A file a subcommand (see `subcommand`), and a row in [`Command`]. Everything that is shown goes through `ui`, which is the only
 //! place that writes to stdout and stderr.
 
 mod args;
@@ -53,20 +53,91 @@ use crate::{
     error::{Error, Kind, nearest},
     platform,
     secrets::Redactor,
+    step::voice::Voice,
     tame,
 };
 use args::Refusal;
-use clap::error::ContextKind;
+use clap::{CommandFactory, Parser, error::ContextKind};
 use parking_lot::Mutex;
 use std::{panic::AssertUnwindSafe, process::ExitCode, sync::Arc};
+use subcommand::{Stage, Subcommand};
 use ui::{Loudness, Ui};
+
+/// Short Rhai scripts that coordinate Octopus Deploy projects
+#[derive(Debug, Parser)]
+#[command(
+    name = "octorhai",
+    version,
+    max_term_width = 110,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run a script; `octorhai run SCRIPT --help` lists the script's parameters
+    Run(Box<run_args::RunArgs>),
+    /// Try functions out, one input after the other; dry on a real server until `:live`
+    Repl(Box<repl::ReplArgs>),
+    /// Find mistakes in scripts without running them
+    Check(check::CheckArgs),
+    /// Measure what locks and repeated runs may rely on, on the server at hand
+    Doctor(doctor::DoctorArgs),
+    /// Start a simulated Octopus Server that any client can talk to, until Ctrl-C
+    Sandbox(sandbox::SandboxArgs),
+    /// Look at runs and what they did, and go on with them: list, show, resume, cancel, prune, reap
+    Runs(runs::RunsArgs),
+    /// Look at locks: list, show, break
+    Locks(locks::LocksArgs),
+    /// Make step templates of scripts: export, lint, push, pack
+    Template(template::TemplateArgs),
+    /// Run a script inside of a step of Octopus, as the launcher of a step template does
+    Step(step_run::StepArgs),
+    /// Explain a function, a group of functions or a subcommand
+    Help(help::HelpArgs),
+    /// Print the reference, definitions for editors, manual pages, completions for shells
+    Docs(docs::DocsArgs),
+}
+
+impl Cli {
+    /// Does what was asked for, and returns the exit code. A step of Octopus speaks with `voice`.
+    fn perform(&self, ui: &Ui, voice: Option<&Voice>, environment: &environment::Environment) -> u8 {
+        self.command.subcommand().perform(&Stage { ui, environment, voice, cli: Cli::command })
+    }
+}
+
+impl Command {
+    /// What does it.
+    fn subcommand(&self) -> &dyn Subcommand {
+        match self {
+            Self::Run(args) => &**args,
+            Self::Repl(args) => &**args,
+            Self::Check(args) => args,
+            Self::Doctor(args) => args,
+            Self::Sandbox(args) => args,
+            Self::Runs(args) => args,
+            Self::Locks(args) => args,
+            Self::Template(args) => args,
+            Self::Step(args) => args,
+            Self::Help(args) => args,
+            Self::Docs(args) => args,
+        }
+    }
+}
 
 /// Parses the arguments, runs the subcommand, and returns its exit code.
 pub fn main() -> ExitCode {
     let environment: environment::Environment = platform::environment::variables();
     let arguments: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let colour = environment.get("NO_COLOR").is_none_or(String::is_empty);
-    let cli = match args::parse(arguments) {
+    let cli = match args::parse::<Cli>(arguments) {
         Ok(cli) => cli,
         Err(refusal) => {
             let ui = Ui::console(colour, Loudness::Normal, Redactor::new());
@@ -120,7 +191,7 @@ fn refuse(refusal: Refusal, ui: &Ui) -> ExitCode {
             if error.use_stderr() {
                 ui.talk(text.trim_end());
                 let typed = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
-                let (typed, cli) = (typed.unwrap_or_default(), args::command());
+                let (typed, cli) = (typed.unwrap_or_default(), Cli::command());
                 if let Some(near) = nearest(&typed, cli.get_subcommands().map(clap::Command::get_name)) {
                     ui.talk(&format!("  help: did you mean `octorhai {near}`?"));
                 }

@@ -389,12 +389,12 @@ fn tell_open(ui: &Ui, timeline: &Timeline, has_pages: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{args, ui::testing};
+    use super::super::{Cli, Command, args, ui::testing};
     use super::*;
 
     fn args(line: &str) -> RunArgs {
         match args::parse(line.split_whitespace().map(str::to_owned).collect()) {
-            Ok(args::Cli { command: args::Command::Run(run) }) => *run,
+            Ok(Cli { command: Command::Run(run) }) => *run,
             other => panic!("{other:?}"),
         }
     }
