@@ -8,6 +8,7 @@ use super::{
     routing::{By, EMPTY, Endpoint, LINK, Whole, absent, get, put},
     state::State,
     store::present,
+    world::server_version::Generation,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,7 +30,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     })),
     get("S/useronboarding", "", &Whole(|_, _| Answer::ok(json!({"Tasks": [], "Links": {}})))).partly(EMPTY),
     get("S/environments/summary", "EnvironmentView", &Whole(|state, ask| summary(state, ask))),
-    get("S/environments/v2", "EnvironmentView", &Whole(|state, ask| all_kinds(state, ask))).partly("static environments only"),
+    get("S/environments/v2", "EnvironmentView", &Whole(|state, ask| all_kinds(state, ask))).partly("static environments only").since(Generation::V2026_1),
     absent("GET", "S/environments/{id}/metadata", LINK),
     absent("GET", "S/environments/{id}/singlyScopedVariableDetails", LINK),
     absent("GET", "S/machines/{id}/singlyScopedVariableDetails", LINK),

@@ -494,6 +494,9 @@ pub(crate) fn respond(
     }
     let endpoint = found?;
     seen.endpoint = Some(endpoint);
+    if endpoint.since > state.plan.version.generation {
+        return Err(Refusal::missing(path));
+    }
     if let Depth::Absent(why) = endpoint.depth {
         return Err(Refusal::absent(method, path, why));
     }

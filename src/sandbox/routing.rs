@@ -6,7 +6,9 @@ use super::{
     answer::{Ask, Handled, Refusal},
     nouns::{Depth, Noun},
     state::State,
+    world::server_version::Generation,
 };
+
 /// Answers the requests of an endpoint.
 pub(crate) trait Handler: Sync {
     /// How many identifiers of the path it takes, in the order in which they stand there.
@@ -99,11 +101,23 @@ pub(crate) struct Endpoint {
     pub(crate) is_own: bool,
     /// The body is a file.
     pub(crate) takes_file: bool,
+    /// The first server that has it.
+    pub(crate) since: Generation,
     pub(crate) handler: &'static dyn Handler,
 }
 
 pub(crate) const fn on(method: &'static str, route: &'static str, needs: &'static str, handler: &'static dyn Handler) -> Endpoint {
-    Endpoint { method, route, needs, depth: Depth::Simulated, is_public: false, is_own: false, takes_file: false, handler }
+    Endpoint {
+        method,
+        route,
+        needs,
+        depth: Depth::Simulated,
+        is_public: false,
+        is_own: false,
+        takes_file: false,
+        since: Generation::V2025_1,
+        handler,
+    }
 }
 pub(crate) const fn get(route: &'static str, needs: &'static str, handler: &'static dyn Handler) -> Endpoint {
     on("GET", route, needs, handler)
@@ -140,6 +154,10 @@ impl Endpoint {
     }
     pub(crate) const fn public(self) -> Self {
         Self { is_public: true, ..self }
+    }
+    /// Older servers do not know it.
+    pub(crate) const fn since(self, since: Generation) -> Self {
+        Self { since, ..self }
     }
 
     /// The path with all that comes before it. `/api/{space}/…` also answers at `/api/…` (the default space) and `/api/spaces/{space}/…`.

@@ -20,7 +20,7 @@ const ONE_LOGO: &str = "the same for everything: pictures are not kept";
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    get("/api", "", &Whole(|state, _| Answer::ok(links::root(state.default_space(), &state.plan.version)))).public(),
+    get("/api", "", &Whole(|state, _| Answer::ok(links::root(state.default_space(), &state.plan.version.text)))).public(),
     get("/api/{space}", "", &Whole(|state, ask| Answer::ok(links::space_root(&state.space_of(ask))))).public(),
     get("/api/octopusservernodes/ping", "", &Whole(|state, _| Answer::ok(ping(state)))).public(),
     get("/api/octopusservernodes/summary", "", &Whole(|state, _| Answer::ok(summary(state)))),
@@ -30,7 +30,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         "IsOperatingNormally": true, "Links": {"Self": "/api/serverstatus/health"},
     })))).public(),
     get("/api/serverstatus/system-info", "ConfigureServer", &Whole(|state, _| Answer::ok(json!({
-        "Version": state.plan.version, "OSVersion": "", "ClrVersion": "", "Uptime": "an hour", "ThreadCount": 1, "WorkingSetBytes": 0, "Links": {},
+        "Version": state.plan.version.text, "OSVersion": "", "ClrVersion": "", "Uptime": "an hour", "ThreadCount": 1, "WorkingSetBytes": 0, "Links": {},
     })))).partly("the uptime is made up"),
     get("/api/smtpconfiguration", "ConfigureServer", &Whole(|state, _| Answer::ok(json!({
         "Id": "smtp-server", "SmtpHost": state.smtp.as_ref().map(|s| &s.0), "SmtpPort": state.smtp.as_ref().map(|s| s.1),
@@ -90,7 +90,7 @@ fn maintenance(state: &State) -> Value {
 fn status(state: &State) -> Value {
     json!({
         "IsInMaintenanceMode": state.maintenance, "MaintenanceExpires": null, "IsUpgradeAvailable": false, "IsMajorMinorUpgrade": false,
-        "MaximumAvailableVersion": state.plan.version, "MaximumAvailableVersionCoveredByLicense": state.plan.version, "IsDatabaseEncrypted": false,
+        "MaximumAvailableVersion": state.plan.version.text, "MaximumAvailableVersionCoveredByLicense": state.plan.version.text, "IsDatabaseEncrypted": false,
         "Links": {
             "Self": "/api/serverstatus", "Health": "/api/serverstatus/health", "RecentLogs": "/api/serverstatus/logs{?skip,take,includeDetail}",
             "SystemInfo": "/api/serverstatus/system-info", "SystemReport": "/api/serverstatus/system-report",
@@ -111,7 +111,7 @@ fn ping(state: &State) -> Value {
     let Some(node) = state.store.of("octopusservernodes").iter().next() else { return Value::Null };
     json!({
         "Id": node["Id"], "Name": node["Name"], "LastSeen": stamp(state.now), "IsOffline": false, "MaxConcurrentTasks": node["MaxConcurrentTasks"],
-        "IsInMaintenanceMode": node["IsInMaintenanceMode"], "Version": state.plan.version,
+        "IsInMaintenanceMode": node["IsInMaintenanceMode"], "Version": state.plan.version.text,
         "Links": {"Self": "/api/octopusservernodes/ping", "Node": format!("/api/octopusservernodes/{}", str_of(node, "Id"))},
     })
 }

@@ -20,6 +20,7 @@ pub(crate) mod model;
 pub(crate) mod people;
 mod read;
 pub(crate) mod run;
+pub(crate) mod server_version;
 mod validate;
 pub(crate) mod values;
 

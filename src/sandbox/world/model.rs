@@ -3,6 +3,7 @@
 use super::{
     people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan},
     run::{RunPlan, WorkerPlan, body},
+    server_version::ServerVersion,
     values::{Moment, Ref, Span},
 };
 use crate::error::Result;
@@ -19,8 +20,8 @@ plans! {
         #[serde(default = "default_start")]
         start: Moment,
         zone: Option<Ref>,
-        #[serde(default = "default_version")]
-        version: String,
+        #[serde(default)]
+        version: ServerVersion,
         #[serde(default)]
         base_path: String,
         #[serde(default = "default_cap")]
@@ -82,9 +83,6 @@ pub(crate) enum StartDeadlines {
     Dropped,
 }
 
-fn default_version() -> String {
-    "2026.1.4242".into()
-}
 fn default_start() -> Moment {
     Moment(Timestamp::constant(1_772_438_400, 0))
 }
