@@ -318,6 +318,14 @@ impl SpaceClient {
         self.act(id, "prioritize", Task::has_started).await
     }
 
+    /// Gives up a deployment or run that has been cancelling for more than ten minutes (servers since 2026.3). Scripts that it started may run on.
+    pub async fn abandon_task(&self, id: &TaskId) -> Result<Task> {
+        let abandoned = self.act(id, "abandon", Task::is_completed).await;
+        // The task was read after the request, so it is the endpoint that is not there.
+        let is_old = |error: &Error| error.kind() == Kind::NotFound;
+        abandoned.map_err(|error| if is_old(&error) { error.help("servers before 2026.3 cannot abandon a task") } else { error })
+    }
+
     /// Posts to an endpoint of a task that may be posted to twice, and reads the task.
     ///
     /// A lost answer or a refusal is no error when the task already `is` as wanted. Doing it twice does no harm, so

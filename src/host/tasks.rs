@@ -93,6 +93,20 @@ crate::functions! {
         Ok(task.clone())
     }
 
+    /// Gives up a deployment or runbook run that hangs after it was cancelled: one that has been `Cancelling` for more than ten
+    /// minutes (servers since 2026.3). It is `Canceled` then, but scripts that it started on deployment targets may run on, so nothing does this by
+    /// itself.
+    ///
+    /// ```rhai
+    /// let t = deploy("Project A", "latest", "Test");
+    /// t.cancel();
+    /// if t.refresh().state == "Cancelling" { t.abandon(); }
+    /// ```
+    fn abandon[task: Task](host: Host) -> "Task" raises "refused, not_found, request" {
+        host.effect("abandon", &task.id.to_string().into(), |_| async { task.place.space.abandon_task(&task.id).await.map(|_| ()) })?;
+        Ok(task.clone())
+    }
+
     /// Moves a queued task to the top of the server's queue.
     ///
     /// ```rhai

@@ -44,7 +44,7 @@ fn details(state: &State, ask: &Ask, index: usize) -> Value {
         let node = format!("{root}/{}", State::action_id(&t.owner, i));
         let log = lines(&step_log(state, index, i));
         let progress = match (run.status, run.started) {
-            (StepStatus::Running, Some(s)) if plan.manual.is_none() => {
+            (StepStatus::Running, Some(s)) if !plan.interrupts() => {
                 percent(state.now.duration_since(s).as_secs_f64(), plan.takes.0.as_secs_f64())
             }
             (status, _) if status.is_over() => 100,
@@ -124,6 +124,8 @@ fn step_log(state: &State, index: usize, step: usize) -> Vec<Line> {
     }
     if let Some(manual) = &plan.manual {
         log.push((started, "Wait", format!("Waiting for a manual intervention: {}", manual.instructions)));
+    } else if let Some(awaited) = &plan.awaits {
+        log.push((started, "Wait", super::interruptions::awaited_words(awaited)));
     } else if plan.run.is_some() {
         log.extend(run.log.iter().cloned());
     } else {

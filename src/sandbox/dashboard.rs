@@ -44,7 +44,7 @@ impl Item {
         let x = state.executions.share(index);
         let What::Deploy { release, channel } = &x.what else { return None };
         let task = state.tasks.share(x.task);
-        let pending = task.interruption.map(|i| if state.interruptions[i].guided { "GuidedFailure" } else { "ManualIntervention" });
+        let pending = task.interruption.map(|i| state.interruptions[i].kind.name());
         let (release_id, channel) = (Numbered("Releases-", *release), channel.clone());
         Some(Self { release: state.releases.share(*release), release_id, channel, pending, now: state.now, rank, task, x })
     }

@@ -36,9 +36,16 @@ pub(crate) struct NewExecution {
     pub(crate) machines: (Vec<String>, Vec<String>),
     pub(crate) overridden: Vec<String>,
     pub(crate) force: (bool, bool),
+    /// `None`, `Log` or `Debug`.
+    pub(crate) debug: String,
 }
 
 impl NewExecution {
+    /// Whether it runs the whole process on all targets.
+    fn is_whole(&self) -> bool {
+        self.skip.is_empty() && self.machines.0.is_empty() && self.machines.1.is_empty()
+    }
+
     /// What it would be, for permissions.
     pub(crate) fn thing<'a>(&'a self, space: &'a str, project: &'a str) -> Thing<'a> {
         let tenant = Some(self.tenant.as_deref().unwrap_or_default());
@@ -69,7 +76,19 @@ pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Re
             })
             .collect()
     };
+    for member in
+        ["SpecificTargetTagIds", "ExcludedTargetTagIds", "SpecificTargetTagNames", "ExcludedTargetTagNames", "ChangeRequestSettings"]
+    {
+        if field(body, member).as_array().is_some_and(|list| !list.is_empty()) {
+            return Err(Refusal::said(501, format!("The sandbox does not simulate `{member}`.")));
+        }
+    }
+    let debug = text(body, "DebugMode").unwrap_or_else(|| "None".to_owned());
+    if !["None", "Log", "Debug"].contains(&&*debug) {
+        return Err(Refusal::invalid(format!("The value '{debug}' is not valid for DebugMode.")));
+    }
     Ok(NewExecution {
+        debug,
         environment: String::new(),
         tenant: None,
         user: user.to_owned(),
@@ -267,6 +286,7 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         comments: new.comments,
         by: new.user.clone(),
         guided,
+        debug: new.debug,
         skip,
         values,
         queue_time: new.queue_time,
@@ -301,40 +321,55 @@ pub(crate) fn guided_by_default(state: &State, project: &str, environment: &str)
     }
 }
 
-/// Cancels what a new deployment replaces, and gives back the earliest place in the queue (octopus-api.md §18.7).
+/// Cancels the queued tasks that a new deployment replaces, from the back of the queue, and gives back the earliest place in it
+/// (octopus-api.md §18.7).
 fn supersede(state: &mut State, project: &str, new: &NewExecution, mut position: Timestamp) -> Timestamp {
-    let settings = state.written.get(&format!("deploymentsettings-{project}"));
-    let flag = |name: &str, plan: &Value| settings.map_or(plan[format!("_{name}")] == true, |s| s[name] == true);
-    let Some(doc) = state.store.of("projects").get(project) else { return position };
-    let (queued, running) = (flag("CancelQueuedTasks", doc), flag("CancelRunningTasks", doc));
-    if !(queued || running) || !new.skip.is_empty() || !new.machines.0.is_empty() || !new.machines.1.is_empty() {
+    if !new.is_whole() || !cancels(state, project, "CancelQueuedTasks") {
         return position;
     }
-    let old: Vec<usize> = state.slots.get(&(project.to_owned(), new.environment.clone(), new.tenant.clone())).cloned().unwrap_or_default();
-    for x in old {
-        let e = &state.executions[x];
-        let whole = e.skip.is_empty() && e.machines.0.is_empty() && e.machines.1.is_empty();
-        let t = &state.tasks[e.task];
-        let task = e.task;
-        if whole && t.state == TaskState::Queued && queued {
-            position = position.min(t.key.2);
-            state.cancel(task, SYSTEM);
-        } else if whole && t.state == TaskState::Executing && running {
-            state.cancel(task, SYSTEM);
-        }
+    let place = (project.to_owned(), new.environment.clone(), new.tenant.clone());
+    let mut queued: Vec<usize> = state.slots.get(&place).into_iter().flatten().copied().collect();
+    queued.retain(|x| is_waiting_to_start(&state.tasks[state.executions[*x].task]));
+    queued.sort_by_key(|x| std::cmp::Reverse(state.tasks[state.executions[*x].task].key));
+    let replaced: Vec<usize> = queued.into_iter().take_while(|x| state.executions[*x].is_whole()).collect();
+    for x in replaced {
+        let task = state.executions[x].task;
+        position = position.min(state.tasks[task].key.2);
+        state.cancel(task, SYSTEM);
     }
     position
 }
 
-/// Deploys by itself where a phase that has become reachable says so.
+/// Whether a project's settings say that older tasks are cancelled.
+fn cancels(state: &State, project: &str, which: &str) -> bool {
+    let settings = state.written.get(&format!("deploymentsettings-{project}"));
+    let as_made = || state.store.of("projects").get(project).is_some_and(|plan| plan[format!("_{which}")] == true);
+    settings.map_or_else(as_made, |settings| settings[which] == true)
+}
+
+fn is_waiting_to_start(task: &Task) -> bool {
+    task.state == TaskState::Queued && task.started.is_none()
+}
+
+/// What the success of a deployment sets off: older tasks that have started are cancelled where the project says so, also those that wait for
+/// people; and where a phase that has become reachable says so, the server deploys by itself.
 pub(crate) fn after_success(state: &mut State, execution: usize) {
-    let (What::Deploy { release, .. }, tenant) = (state.executions[execution].what.clone(), state.executions[execution].tenant.clone())
-    else {
+    let x = &state.executions[execution];
+    let (What::Deploy { release, .. }, tenant) = (x.what.clone(), x.tenant.clone()) else { return };
+    if state.history {
         return;
-    };
-    if !state.history {
-        automatic(state, release, tenant);
     }
+    if x.is_whole() && cancels(state, &x.project, "CancelRunningTasks") {
+        let place = (x.project.clone(), x.environment.clone(), tenant.clone());
+        let older: Vec<usize> = state.slots.get(&place).into_iter().flatten().copied().filter(|old| *old < execution).collect();
+        for old in older {
+            let (e, t) = (&state.executions[old], &state.tasks[state.executions[old].task]);
+            if e.is_whole() && t.started.is_some() && !t.state.is_completed() {
+                state.cancel(e.task, SYSTEM);
+            }
+        }
+    }
+    automatic(state, release, tenant);
 }
 
 /// Queues the automatic deployments of all reachable phases that have none yet.
@@ -405,7 +440,7 @@ impl Serialize for ExecutionText {
             "DeployedBy": self.by, "DeployedById": Some(&x.by).filter(|by| *by != SYSTEM),
             "FailureEncountered": x.failed_once, "DeployedToMachineIds": [(); 0], "ManifestVariableSetId": format_args!("variableset-{}", x.id),
             "UseGuidedFailure": x.guided, "ForcePackageDownload": x.force.0,
-            "Priority": x.priority, "DebugMode": "Off", "FailTargetDiscovery": false, "SkipActions": x.skip,
+            "Priority": x.priority, "DebugMode": x.debug, "FailTargetDiscovery": false, "SkipActions": x.skip,
             "SpecificMachineIds": x.machines.0, "ExcludedMachineIds": x.machines.1, "SpecificTargetTagIds": [(); 0], "ExcludedTargetTagIds": [(); 0],
             "FormValues": json!({}), "TentacleRetentionPeriod": (), "ChangeRequestSettings": (), "ExecutionPlanLogContext": json!({"Steps": []}),
             "Links": ExecutionLinks(x),

@@ -28,13 +28,14 @@ pub(crate) fn by_name(state: &State, kind: &'static str, space: &str, name: &str
 fn pairs(state: &State, ask: &Ask, space: &str, project: &str, tenanted: bool) -> Result<Vec<(String, Option<String>)>, Refusal> {
     let mut environments = ask.texts("environmentNames");
     environments.extend(ask.text("environmentName"));
-    if environments.is_empty() {
-        return Err(Refusal::invalid("At least one environment is required."));
-    }
     let environments: Vec<String> = environments.iter().map(|e| by_name(state, "environments", space, e)).collect::<Result<_, _>>()?;
-    let mut tenants: Vec<String> = ask.texts("tenants").iter().map(|t| by_name(state, "tenants", space, t)).collect::<Result<_, _>>()?;
+    let names = ask.texts("tenants");
+    let everybody = names.len() == 1 && names[0] == "*";
+    let named = names.iter().filter(|_| !everybody);
+    let mut tenants: Vec<String> = named.map(|t| by_name(state, "tenants", space, t)).collect::<Result<_, _>>()?;
     let tags = ask.texts("tenantTags");
-    if !tags.is_empty() {
+    if everybody || !tags.is_empty() {
+        // No tags are wanted of everybody.
         for t in state.store.of("tenants").iter().filter(|t| str_of(t, "SpaceId") == space && tags::all(t, &tags)) {
             let connected = texts(&t["ProjectEnvironments"][project]);
             let id = str_of(t, "Id").to_owned();
@@ -44,8 +45,11 @@ fn pairs(state: &State, ask: &Ask, space: &str, project: &str, tenanted: bool) -
         }
     }
     if tenants.is_empty() {
-        if tenanted || !tags.is_empty() {
+        if everybody || !tags.is_empty() {
             return Err(Refusal::invalid("No tenants were found that match the request."));
+        }
+        if tenanted {
+            return Ok(Vec::new());
         }
         return Ok(environments.into_iter().map(|e| (e, None)).collect());
     }
@@ -62,7 +66,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 
 /// Deployments of one release (octopus-api.md §16.2).
 fn create(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
-    let space = body_space(state, ask)?;
+    let space = named_space(state, ask)?;
     let project = by_name(state, "projects", &space, &ask.need("ProjectName")?)?;
     let version = ask.need("ReleaseVersion")?;
     let release = super::releases::by_version(state, &project, &version)?;
@@ -91,12 +95,12 @@ fn create(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
         let x = &state.executions[index];
         made.push(json!({"DeploymentId": x.id, "ServerTaskId": Numbered("ServerTasks-", x.task)}));
     }
-    Answer::created(json!({ "DeploymentServerTasks": made }))
+    Answer::ok(json!({ "DeploymentServerTasks": made }))
 }
 
 /// Runs of one runbook (octopus-api.md §16.3).
 fn create_runs(state: &mut State, ask: &Ask) -> Handled {
-    let space = body_space(state, ask)?;
+    let space = named_space(state, ask)?;
     let project = by_name(state, "projects", &space, &ask.need("ProjectName")?)?;
     let name = ask.need("RunbookName")?;
     let runbook = state
@@ -113,7 +117,16 @@ fn create_runs(state: &mut State, ask: &Ask) -> Handled {
         let x = &state.executions[index];
         made.push(json!({"RunbookRunId": x.id, "ServerTaskId": Numbered("ServerTasks-", x.task)}));
     }
-    Answer::created(json!({ "RunbookRunServerTasks": made }))
+    Answer::ok(json!({ "RunbookRunServerTasks": made }))
+}
+
+/// The space of a deployment or a run, which the body must name even where the path does.
+fn named_space(state: &State, ask: &Ask) -> Result<String, Refusal> {
+    ask.need("SpaceIdOrName")?;
+    if ask.space.is_none() {
+        ask.need("SpaceId")?;
+    }
+    body_space(state, ask)
 }
 
 /// The space of an executions request: in the path, or else in the body by id, slug or name.

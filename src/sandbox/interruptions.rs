@@ -5,8 +5,9 @@ use super::{
     nouns::named,
     pages::page,
     routing::{Endpoint, Of, Whole, get, post, put},
-    state::{State, number, stamp},
+    state::{InterruptionType, State, number, stamp},
     store::present,
+    world::model::{AwaitedPlan, AwaitedType, PullRequestPlan},
 };
 use serde_json::{Value, json};
 
@@ -26,28 +27,65 @@ fn render(state: &State, index: usize, user: &str) -> Value {
     let t = &state.tasks[i.task];
     let id = format!("Interruptions-{}", index + 1);
     let own = format!("/api/{}/interruptions/{id}", i.space);
-    let button = |text: &str, sure: bool| json!({"Text": text, "Value": text, "RequiresConfirmation": sure});
-    let (kind, key, buttons) = if i.guided {
-        ("GuidedFailure", "Guidance", vec![button("Fail", false), button("Retry", false), button("Ignore", false)])
-    } else {
-        ("ManualIntervention", "Result", vec![button("Proceed", false), button("Abort", true)])
+    let instructions = json!({"Name": "Instructions", "Control": {"Type": "Paragraph", "Text": i.instructions, "ResolveLinks": false}, "IsValueRequired": false});
+    let notes = json!({"Name": "Notes", "Control": {"Type": "TextArea", "Label": "Notes"}, "IsValueRequired": false});
+    let submit = |key: &str, words: &[&str]| {
+        let buttons: Vec<Value> =
+            words.iter().map(|text| json!({"Text": text, "Value": text, "RequiresConfirmation": *text == "Abort"})).collect();
+        json!({"Name": key, "Control": {"Type": "SubmitButtonGroup", "Buttons": buttons}, "IsValueRequired": key == "Guidance"})
+    };
+    let form = match i.kind {
+        InterruptionType::GuidedFailure => json!({
+            "Values": {"Instructions": null, "Notes": i.notes, "Guidance": i.answer},
+            "Elements": [instructions, notes, submit("Guidance", &["Fail", "Retry", "Ignore"])],
+        }),
+        InterruptionType::Manual => json!({
+            "Values": {"Instructions": null, "Notes": i.notes, "Result": i.answer},
+            "Elements": [instructions, notes, submit("Result", &["Proceed", "Abort"])],
+        }),
+        // No person answers, so there is nothing to press.
+        InterruptionType::Awaited(_) => json!({"Values": {"Instructions": null}, "Elements": [instructions]}),
     };
     json!({
-        "Id": id, "SpaceId": i.space, "Title": i.title, "Type": kind, "Created": stamp(i.created), "IsPending": i.pending,
-        "Form": {
-            "Values": {"Instructions": null, "Notes": i.notes, key: i.answer},
-            "Elements": [
-                {"Name": "Instructions", "Control": {"Type": "Paragraph", "Text": i.instructions, "ResolveLinks": false}, "IsValueRequired": false},
-                {"Name": "Notes", "Control": {"Type": "TextArea", "Label": "Notes"}, "IsValueRequired": false},
-                {"Name": key, "Control": {"Type": "SubmitButtonGroup", "Buttons": buttons}, "IsValueRequired": i.guided},
-            ],
-        },
+        "Id": id, "SpaceId": i.space, "Title": i.title, "Type": i.kind.name(), "Created": stamp(i.created), "IsPending": i.pending, "Form": form,
         "RelatedDocumentIds": state.related_to(i.task), "ResponsibleTeamIds": i.teams, "ResponsibleUserId": i.responsible,
-        "CanTakeResponsibility": may(state, index, user), "HasResponsibility": i.responsible.as_deref() == Some(user),
+        "CanTakeResponsibility": !matches!(i.kind, InterruptionType::Awaited(_)) && may(state, index, user), "HasResponsibility": i.responsible.as_deref() == Some(user),
         "TaskId": format!("ServerTasks-{}", i.task + 1), "CorrelationId": format!("ServerTasks-{}_SANDBOX/{}", i.task + 1, State::action_id(&t.owner, i.step)),
-        "IsLinkedToOtherInterruption": false, "PullRequests": [],
+        "IsLinkedToOtherInterruption": false, "PullRequests": pull_requests(state, index),
         "Links": {"Self": own, "Submit": format!("{own}/submit"), "Responsible": format!("{own}/responsible")},
     })
+}
+
+/// The pull requests of a step that waits for them.
+fn pull_requests(state: &State, index: usize) -> Vec<Value> {
+    let i = &state.interruptions[index];
+    let Some(awaited) = &state.tasks[i.task].plan[i.step].awaits else { return Vec::new() };
+    let status = match (i.pending, awaited.fails) {
+        (true, _) => "Open",
+        (false, false) => "Merged",
+        (false, true) => "Closed",
+    };
+    let one = |(n, p): (usize, &PullRequestPlan)| {
+        let url = p.url.clone().unwrap_or_else(|| format!("https://git.example.com/shop/deployments/pull/{}", p.number));
+        let repository = url.rsplit_once("/pull/").map_or(&*url, |(repository, _)| repository);
+        json!({
+            "Id": format!("InterruptionPullRequests-{}", (index + 1) * 100 + n), "InterruptionId": format!("Interruptions-{}", index + 1), "Number": p.number,
+            "RepositoryUrl": repository, "Status": status, "Title": p.title, "Url": url,
+        })
+    };
+    awaited.pull_requests.iter().enumerate().map(one).collect()
+}
+
+/// What the log of a step says it waits for.
+pub(crate) fn awaited_words(awaited: &AwaitedPlan) -> String {
+    match awaited.kind.get_ref() {
+        AwaitedType::PullRequestCompletion => {
+            let numbers: Vec<String> = awaited.pull_requests.iter().map(|p| format!("#{}", p.number)).collect();
+            format!("Waiting for pull requests to be merged: {}", numbers.join(", "))
+        }
+        AwaitedType::ArgoCDApplicationSync => "Waiting for Argo CD to synchronise the application".to_owned(),
+        AwaitedType::KubernetesResourceVerification => "Waiting for Kubernetes resources to be verified".to_owned(),
+    }
 }
 
 const VIEW: &str = "InterruptionView|InterruptionViewSubmitResponsible";
@@ -77,7 +115,13 @@ fn find_pending(state: &State, ask: &Ask, id: &str) -> Result<usize, Refusal> {
     if !may(state, index, &ask.user) {
         return Err(Refusal::forbidden("InterruptionViewSubmitResponsible"));
     }
-    if state.interruptions[index].pending { Ok(index) } else { Err(Refusal::invalid("This interruption is no longer pending.")) }
+    match &state.interruptions[index] {
+        i if !i.pending => Err(Refusal::invalid("This interruption is no longer pending.")),
+        i if matches!(i.kind, InterruptionType::Awaited(_)) => {
+            Err(Refusal::invalid(format!("An interruption of type {} is not answered by a user.", i.kind.name())))
+        }
+        _ => Ok(index),
+    }
 }
 
 fn list(state: &State, ask: &Ask) -> Handled {
@@ -114,8 +158,11 @@ fn submit(state: &mut State, ask: &Ask, index: usize) -> Handled {
     if i.responsible.as_deref() != Some(ask.user.as_str()) {
         return Err(Refusal::invalid("You must take responsibility for this interruption before you can submit it."));
     }
-    let (key, allowed): (&str, &[&str]) =
-        if i.guided { ("Guidance", &["Fail", "Retry", "Ignore", "Exclude"]) } else { ("Result", &["Proceed", "Abort"]) };
+    let (key, allowed): (&str, &[&str]) = if i.kind == InterruptionType::GuidedFailure {
+        ("Guidance", &["Fail", "Retry", "Ignore", "Exclude"])
+    } else {
+        ("Result", &["Proceed", "Abort"])
+    };
     let given = ask.need(key)?;
     let Some(result) = allowed.iter().find(|a| **a == given) else {
         return Err(Refusal::invalid(format!("The value '{given}' is not valid for {key}.")));

@@ -6,13 +6,21 @@ use super::{
     agenda::Due,
     answer::str_of,
     audit::SYSTEM,
-    deployments, lifecycle,
-    state::{Interruption, State, StepStatus, TaskState, What},
+    deployments,
+    interruptions::awaited_words,
+    lifecycle,
+    state::{Interruption, InterruptionType, QueueKey, State, StepStatus, TaskState, What},
     world::model::{Answer, Condition},
 };
 use crate::clock::later;
 use jiff::Timestamp;
 use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Whether a task in the queue has priority, or was moved to its top.
+fn has_priority(key: &&QueueKey) -> bool {
+    key.0 < 0 || key.1 == 0
+}
 
 impl State {
     /// Lets everything happen that is due up to `to`.
@@ -35,8 +43,7 @@ impl State {
             }
             Due::CancelEnds { task } => {
                 if self.tasks[task].state == TaskState::Cancelling {
-                    self.tasks[task].cancel_steps(self.now);
-                    self.complete_task(task, TaskState::Canceled, "The task was canceled.");
+                    self.cancelled(task, "The task was canceled.");
                 }
             }
             Due::Expires { task } => {
@@ -48,7 +55,9 @@ impl State {
             }
             Due::Answers { interruption } => {
                 let i = &self.interruptions[interruption];
-                if i.pending {
+                if i.pending && matches!(i.kind, InterruptionType::Awaited(_)) {
+                    self.awaited_ends(interruption);
+                } else if i.pending {
                     let plan = self.tasks[i.task].plan[i.step].manual.clone();
                     if let Some(plan) = plan {
                         let is_it =
@@ -82,16 +91,29 @@ impl State {
         }
         let stopped = self.stopped();
         while self.running.len() < cap {
-            let next = self.queue.iter().find(|key| {
+            let is_ready = |key: &&QueueKey| {
                 let t = &self.tasks[key.3];
                 t.eligible <= self.now
                     && self.held.get(&t.tag).is_none_or(|by| *by == key.3)
                     && t.space.as_ref().is_none_or(|s| !stopped.contains(s))
-            });
-            let Some(key) = next.copied() else { return };
+            };
+            let fair = self.fair_share().and_then(|share| self.queue.iter().filter(is_ready).find(|key| self.is_below(key, share)));
+            let Some(key) = fair.or_else(|| self.queue.iter().find(is_ready)).copied() else { return };
             self.queue.remove(&key);
             self.start(key.3);
         }
+    }
+
+    /// So many slots belong to each project that has priority tasks in the queue, where the server shares them fairly (octopus-api.md §18.6).
+    fn fair_share(&self) -> Option<usize> {
+        let projects: BTreeSet<_> = self.queue.iter().filter(has_priority).filter_map(|key| self.tasks[key.3].project.as_ref()).collect();
+        (self.plan.fair_queue && !projects.is_empty()).then(|| (self.cap() / projects.len()).max(1))
+    }
+
+    /// Whether a task has priority and its project runs fewer tasks than its share.
+    fn is_below(&self, key: &QueueKey, share: usize) -> bool {
+        let project = &self.tasks[key.3].project;
+        has_priority(&key) && self.running.iter().filter(|task| self.tasks[**task].project == *project).count() < share
     }
 
     fn start(&mut self, task: usize) {
@@ -143,8 +165,8 @@ impl State {
                 self.complete_task(task, state, error);
                 return;
             };
-            // A question to people never shares its moment with other steps: the task leaves its slot.
-            let joins = |i: &usize| t.plan[*i].with_previous && t.plan[*i].manual.is_none() && t.plan[first].manual.is_none();
+            // What interrupts a task never shares its moment with other steps: the task leaves its slot.
+            let joins = |i: &usize| t.plan[*i].with_previous && !t.plan[*i].interrupts() && !t.plan[first].interrupts();
             let last = (first + 1..t.plan.len()).take_while(joins).last().unwrap_or(first);
             let mut any = false;
             for step in first..=last {
@@ -155,8 +177,8 @@ impl State {
                     run.ended = Some(now);
                     continue;
                 }
-                if self.tasks[task].plan[step].manual.is_some() {
-                    self.ask_people(task, step);
+                if self.tasks[task].plan[step].interrupts() {
+                    self.interrupt(task, step);
                     return;
                 }
                 self.begin_step(task, step);
@@ -287,12 +309,12 @@ impl State {
         }
     }
 
-    /// A manual intervention: the task goes back to the queue and gives up its slot (octopus-api.md §19.1).
-    fn ask_people(&mut self, task: usize, step: usize) {
+    /// A step that interrupts: the task goes back to the queue and gives up its slot (octopus-api.md §19.1).
+    fn interrupt(&mut self, task: usize, step: usize) {
         let now = self.now;
         let plan = self.tasks[task].plan.clone();
-        let Some(manual) = &plan[step].manual else { return };
-        let teams = self.store.ids_of("teams", &manual.teams);
+        let (manual, awaited) = (plan[step].manual.as_ref(), plan[step].awaits.as_ref());
+        let teams = manual.map(|manual| self.store.ids_of("teams", &manual.teams)).unwrap_or_default();
         let t = &mut self.tasks[task];
         t.steps[step].status = StepStatus::Running;
         t.steps[step].started = Some(now);
@@ -301,21 +323,38 @@ impl State {
         t.updated = now;
         let (tag, key, description) = (t.tag.clone(), t.key, t.description.clone());
         self.running.remove(&task);
-        if !manual.block {
+        if manual.is_none_or(|manual| !manual.block) {
             self.held.remove(&tag);
         }
         self.queue.insert(key);
-        let (title, instructions) = (plan[step].name.clone(), manual.instructions.clone());
-        let interruption = self.ask(Interruption { task, step, title, instructions, teams, ..Interruption::default() });
-        self.task_event(
-            "ManualInterventionInterruptionRaised",
-            SYSTEM,
-            task,
-            format!("{description} needs a manual intervention: {}", plan[step].name),
-        );
-        if manual.answer.is_some() {
-            self.agenda.add(later(now, manual.answer_after.0), Due::Answers { interruption });
+        let kind = awaited.map_or(InterruptionType::Manual, |awaited| InterruptionType::Awaited(*awaited.kind.get_ref()));
+        let instructions = manual.map(|manual| manual.instructions.clone()).or_else(|| awaited.map(awaited_words)).unwrap_or_default();
+        let interruption =
+            self.ask(Interruption { task, step, kind, title: plan[step].name.clone(), instructions, teams, ..Interruption::default() });
+        if manual.is_some() {
+            let message = format!("{description} needs a manual intervention: {}", plan[step].name);
+            self.task_event("ManualInterventionInterruptionRaised", SYSTEM, task, message);
         }
+        let answered = manual.filter(|manual| manual.answer.is_some()).map(|manual| manual.answer_after);
+        if let Some(takes) = answered.or_else(|| awaited.and_then(|awaited| awaited.takes)) {
+            self.agenda.add(later(now, takes.0), Due::Answers { interruption });
+        }
+    }
+
+    /// What a step waited for outside of the server has come to an end, good or bad.
+    fn awaited_ends(&mut self, interruption: usize) {
+        let now = self.now;
+        let (task, step) = (self.interruptions[interruption].task, self.interruptions[interruption].step);
+        self.close_question(task);
+        let t = &mut self.tasks[task];
+        let fails = t.plan[step].awaits.as_ref().is_some_and(|awaited| awaited.fails);
+        t.steps[step].status = if fails { StepStatus::Failed } else { StepStatus::Success };
+        t.steps[step].ended = Some(now);
+        t.failing |= fails;
+        t.warnings |= fails;
+        t.updated = now;
+        t.eligible = now;
+        self.fill_slots();
     }
 
     /// Guided failure: the task keeps its slot and waits.
@@ -327,7 +366,7 @@ impl State {
             format!("{description} requires failure guidance"),
             format!("'{name}' in the current task failed. What would you like to do?"),
         );
-        self.ask(Interruption { task, step, guided: true, title, instructions, ..Interruption::default() });
+        self.ask(Interruption { task, step, kind: InterruptionType::GuidedFailure, title, instructions, ..Interruption::default() });
         self.task_event("GuidedFailureInterruptionRaised", SYSTEM, task, format!("{description} requires failure guidance"));
     }
 
@@ -340,7 +379,7 @@ impl State {
         i.responsible.get_or_insert_with(|| user.to_owned());
         i.answer = Some(result.to_owned());
         i.notes.clone_from(&notes);
-        let (task, step, guided) = (i.task, i.step, i.guided);
+        let (task, step, guided) = (i.task, i.step, i.kind == InterruptionType::GuidedFailure);
         let t = &mut self.tasks[task];
         t.interruption = None;
         t.updated = now;
@@ -412,6 +451,17 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    /// Gives up a task that does not end after it was cancelled.
+    pub(crate) fn abandon(&mut self, task: usize, by: &str) {
+        self.cancelled(task, &format!("The task was abandoned by {by}. Scripts that it started may still be running."));
+        self.fill_slots();
+    }
+
+    fn cancelled(&mut self, task: usize, why: &str) {
+        self.tasks[task].cancel_steps(self.now);
+        self.complete_task(task, TaskState::Canceled, why);
     }
 
     fn close_question(&mut self, task: usize) {

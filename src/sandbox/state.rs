@@ -13,7 +13,7 @@ use super::{
     limits::Buckets,
     shared_list::SharedList,
     store::Store,
-    world::model::{Plan, StepPlan},
+    world::model::{AwaitedType, Plan, StepPlan},
 };
 use axum::body::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -123,8 +123,17 @@ pub(crate) struct Execution {
     pub(crate) machines: (Vec<String>, Vec<String>),
     pub(crate) overridden: Vec<String>,
     pub(crate) force: (bool, bool),
+    /// `None`, `Log` or `Debug`: how much of the variables its log shows.
+    pub(crate) debug: String,
     pub(crate) failed_once: bool,
     pub(crate) deleted: bool,
+}
+
+impl Execution {
+    /// Whether it runs the whole process on all targets.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.skip.is_empty() && self.machines.0.is_empty() && self.machines.1.is_empty()
+    }
 }
 
 /// What is executed.
@@ -268,12 +277,33 @@ impl StepStatus {
     }
 }
 
-/// A question to people.
+/// What a task is interrupted for.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum InterruptionType {
+    #[default]
+    Manual,
+    GuidedFailure,
+    Awaited(AwaitedType),
+}
+
+impl InterruptionType {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Manual => "ManualIntervention",
+            Self::GuidedFailure => "GuidedFailure",
+            Self::Awaited(AwaitedType::PullRequestCompletion) => "PullRequestCompletion",
+            Self::Awaited(AwaitedType::ArgoCDApplicationSync) => "ArgoCDApplicationSync",
+            Self::Awaited(AwaitedType::KubernetesResourceVerification) => "KubernetesResourceVerification",
+        }
+    }
+}
+
+/// What a task waits for: a question to people, or something outside of the server.
 #[derive(Clone, Default)]
 pub(crate) struct Interruption {
     pub(crate) task: usize,
     pub(crate) step: usize,
-    pub(crate) guided: bool,
+    pub(crate) kind: InterruptionType,
     pub(crate) title: String,
     pub(crate) instructions: String,
     pub(crate) created: Timestamp,

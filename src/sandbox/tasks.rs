@@ -6,8 +6,11 @@ use super::{
     pages::page,
     routing::{EMPTY, Endpoint, Of, Whole, get, post},
     state::{Execution, Numbered, State, StepRun, Task, TaskState, What, in_words, number, stamp, stamp_or_null},
+    tags,
+    world::server_version::Generation,
 };
-use jiff::Timestamp;
+use axum::body::Bytes;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::json;
 use std::{fmt, sync::Arc};
@@ -26,7 +29,7 @@ pub(crate) fn render(state: &State, index: usize) -> TaskText {
     TaskText {
         id: Numbered("ServerTasks-", index),
         execution: t.execution.map(|x| state.executions.share(x)),
-        pending: t.interruption.map(|i| if state.interruptions[i].guided { "GuidedFailure" } else { "ManualIntervention" }),
+        pending: t.interruption.map(|i| state.interruptions[i].kind.name()),
         now: state.now,
         task: state.tasks.share(index),
     }
@@ -110,6 +113,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/tasks/{id}/queued-behind", "TaskView", &Of(find, |state, ask, task| Answer::ok(page(ask, "Task", &behind(state, task), |i| render(state, *i))))),
     get("S/tasks/{id}/servertaskapproval", "TaskView", &Of(find, |_, _, _| Answer::ok(json!({ "Resource": null })))).partly("there are no approvals"),
     post("S/tasks/{id}/cancel", "TaskCancel", &Of(find, cancel)),
+    post("S/tasks/{id}/abandon", "TaskCancel", &Of(find, abandon)).since(Generation::V2026_3),
     post("S/tasks/{id}/state", "TaskEdit", &Of(find, change_state)),
     post("S/tasks/{id}/prioritize", "TaskPrioritize", &Of(find, prioritize)),
     get("S/servertaskapprovals", "TaskView", &Whole(|_, ask| Answer::ok(page(ask, "Item", &[(); 0], |()| ())))).partly(EMPTY),
@@ -127,6 +131,23 @@ fn cancel(state: &mut State, ask: &Ask, task: usize) -> Handled {
         return Err(Refusal::invalid(format!("The task {id} has already completed and cannot be canceled.")));
     }
     state.cancel(task, &ask.user);
+    Answer::ok(render(state, task))
+}
+
+/// How long a task must have been cancelling before it can be given up (octopus-api.md §18.8).
+const STUCK_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
+fn abandon(state: &mut State, ask: &Ask, task: usize) -> Handled {
+    state.demand("TaskCancel", &state.thing_of_task(task))?;
+    let t = &state.tasks[task];
+    if t.execution.is_none() {
+        return Err(Refusal::invalid("Only deployments and runbook runs can be abandoned."));
+    }
+    if t.state != TaskState::Cancelling || state.now.duration_since(t.updated) <= STUCK_AFTER {
+        return Err(Refusal::invalid("A task can be abandoned when it has been cancelling for more than 10 minutes."));
+    }
+    let by = state.username(&ask.user);
+    state.abandon(task, &by);
     Answer::ok(render(state, task))
 }
 
@@ -162,7 +183,7 @@ fn prioritize(state: &mut State, _: &Ask, task: usize) -> Handled {
     state.queue.remove(&old);
     state.queue.insert(new);
     state.tasks[task].key = new;
-    Answer::ok(render(state, task))
+    Ok(Answer::Bytes(200, "application/json".into(), Bytes::new()))
 }
 
 /// The tasks that must end before this one can start.
@@ -193,17 +214,23 @@ pub(crate) fn behind(state: &State, index: usize) -> Vec<usize> {
 
 fn list(state: &State, ask: &Ask) -> Handled {
     let (done, queued, started) = (ask.between("CompletedDate")?, ask.between("QueueDate")?, ask.between("StartDate")?);
-    let states = ask
-        .list("states")
+    if ask.query("batch").is_some() {
+        return Err(Refusal::said(501, "The sandbox does not simulate the filter `batch` of tasks."));
+    }
+    let asked = ask.list("states");
+    let states = asked
         .iter()
+        .filter(|s| !s.eq_ignore_ascii_case("New")) // A task is New before it is queued, which nobody sees here.
         .map(|s| TaskState::named(s).ok_or_else(|| Refusal::invalid(format!("The value '{s}' is not valid for TaskState."))))
         .collect::<Result<Vec<_>, _>>()?;
     let spaces = ask.list("spaces");
     let (active, running, pending, warned) =
         (ask.flag("active"), ask.flag("running"), ask.flag("hasPendingInterruptions"), ask.flag("hasWarningsOrErrors"));
     let is = |wanted: Option<&str>, value: Option<&str>| wanted.is_none_or(|w| value.is_some_and(|v| v.eq_ignore_ascii_case(w)));
-    let (project, environment, tenant, runbook, kind) =
-        (ask.query("project"), ask.query("environment"), ask.query("tenant"), ask.query("runbook"), ask.query("name"));
+    let (project, environment, tenant, runbook) =
+        (ask.query("project"), ask.query("environment"), ask.query("tenant"), ask.query("runbook"));
+    let (kinds, tenant_tags) = (ask.list("name"), ask.list("tenantTag"));
+    let is_tagged = |id: &str| state.store.of("tenants").get(id).is_some_and(|tenant| tags::all(tenant, &tenant_tags));
     let words = ask.query("description").or_else(|| ask.query("partialName")).map(str::to_lowercase);
     let wanted = |i: usize| {
         let t = &state.tasks[i];
@@ -214,7 +241,8 @@ fn list(state: &State, ask: &Ask) -> Handled {
             && is(environment, t.environment.as_deref())
             && is(tenant, t.tenant.as_deref())
             && is(runbook, t.runbook.as_deref())
-            && is(kind, Some(&t.kind))
+            && (kinds.is_empty() || kinds.iter().any(|k| k.eq_ignore_ascii_case(&t.kind)))
+            && (tenant_tags.is_empty() || t.tenant.as_deref().is_some_and(is_tagged))
             && is(ask.query("node"), t.started.map(|_| NODE))
             && pending.is_none_or(|p| t.interruption.is_some() == p)
             && warned.is_none_or(|w| t.warnings == w)
@@ -236,7 +264,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
         interrupted += u64::from(t.interruption.is_some());
         if active.is_none_or(|a| a != t.state.is_completed())
             && running.is_none_or(|r| r == matches!(t.state, TaskState::Executing | TaskState::Cancelling))
-            && (states.is_empty() || states.contains(&t.state))
+            && (asked.is_empty() || states.contains(&t.state))
         {
             found.push(i);
         }

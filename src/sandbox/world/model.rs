@@ -10,6 +10,7 @@ use crate::error::Result;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path};
+use toml::Spanned;
 
 plans! {
     /// The whole file.
@@ -47,6 +48,9 @@ plans! {
         /// What becomes of the moment by which a deployment must have started.
         #[serde(default)]
         start_deadlines: StartDeadlines,
+        /// The slots of the queue are shared among the projects that have priority tasks in it.
+        #[serde(default)]
+        fair_queue: bool,
         #[serde(default = "yes")]
         smtp: bool;
         context: Context,
@@ -296,6 +300,7 @@ plans! {
         warns: Option<String>,
         fails: Vec<FailPlan>,
         manual: Option<ManualPlan>,
+        awaits: Option<AwaitedPlan>,
         condition: Condition,
         with_previous: bool,
         disabled: bool,
@@ -347,6 +352,33 @@ plans! {
         /// Keep other deployments out while waiting.
         block: bool,
     }
+}
+
+plans! {
+    /// A step that waits for something outside of the server which no person answers there.
+    struct AwaitedPlan {
+        #[serde(rename = "type")]
+        kind: Spanned<AwaitedType>;
+        /// Without it the step waits for ever.
+        takes: Option<Span>,
+        /// It ends badly: pull requests are closed, an application or a resource does not become healthy.
+        fails: bool,
+        pull_requests: Vec<PullRequestPlan>,
+    }
+
+    struct PullRequestPlan {
+        number: u64,
+        title: String;
+        url: Option<String>,
+    }
+}
+
+/// What a server waits for without asking anybody.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub(crate) enum AwaitedType {
+    PullRequestCompletion,
+    ArgoCDApplicationSync,
+    KubernetesResourceVerification,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -467,6 +499,11 @@ impl StepPlan {
     /// A step that only takes time.
     pub(crate) fn named(name: &str, seconds: i64) -> Self {
         Self { name: name.to_owned(), takes: Span(SignedDuration::from_secs(seconds)), ..Self::default() }
+    }
+
+    /// Whether its task leaves its slot and waits for people or for what is outside of the server.
+    pub(crate) fn interrupts(&self) -> bool {
+        self.manual.is_some() || self.awaits.is_some()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Checks what the shape of a world file cannot say: every name that points somewhere points at something.
 
 use super::{
-    model::{PackagePlan, Plan, ProjectPlan, StepPlan, VariablePlan},
+    model::{AwaitedType, PackagePlan, Plan, ProjectPlan, StepPlan, VariablePlan},
     read::at,
     values::Ref,
 };
@@ -270,6 +270,16 @@ fn steps(c: &Check<'_>, steps: &[StepPlan], k: &Known<'_>) -> Result<()> {
         if let Some(manual) = &step.manual {
             c.all("team", &manual.teams, &k.teams)?;
             c.maybe("user", manual.answer_by.as_ref(), &k.users)?;
+        }
+        if let Some(awaited) = &step.awaits {
+            let named = !awaited.pull_requests.is_empty();
+            if named != (*awaited.kind.get_ref() == AwaitedType::PullRequestCompletion) {
+                let message = if named { "only PullRequestCompletion has `pull_requests`" } else { "the key `pull_requests` is missing" };
+                return Err(c.error(awaited.kind.span(), message));
+            }
+            if step.manual.is_some() || step.run.is_some() {
+                return Err(c.error(awaited.kind.span(), "a step with `awaits` has neither `manual` nor `run`"));
+            }
         }
     }
     Ok(())

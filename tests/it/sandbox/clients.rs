@@ -32,9 +32,9 @@ const WEB: &str = "/api/Spaces-1/projects/Projects-1";
 #[tokio::test]
 async fn a_step_skipped_by_name_is_known_by_its_id() {
     let s = Server::toml(WORLD).await;
-    let body = json!({"projectName": "Web", "releaseVersion": "1.0.0", "environmentNames": ["Test"], "skipStepNames": ["smoke test"]});
+    let body = json!({"spaceIdOrName": "Default", "projectName": "Web", "releaseVersion": "1.0.0", "environmentNames": ["Test"], "skipStepNames": ["smoke test"]});
     let (status, made) = s.post("/api/Spaces-1/deployments/create/untenanted/v1", body).await;
-    assert_eq!(status, 201, "{made}");
+    assert_eq!(status, 200, "{made}");
     let process = s.get(&format!("{WEB}/deploymentprocesses")).await;
     let id = made["DeploymentServerTasks"][0]["DeploymentId"].as_str().unwrap();
     let deployment = s.get(&format!("/api/Spaces-1/deployments/{id}")).await;

@@ -3,6 +3,7 @@
 mod agent;
 mod clients;
 mod faults;
+mod holdups;
 mod in_process;
 mod lists;
 mod log;

@@ -243,11 +243,11 @@ async fn a_run_for_a_tenant_of_another_space() {
         ),
         (
             "/api/Spaces-2/runbook-runs/create/v1",
-            json!({"projectName": "Keel", "runbookName": "Scrape", "environmentNames": ["Hull"], "tenants": ["Vik"], "comments": "high water"}),
+            json!({"spaceIdOrName": "Spaces-2", "projectName": "Keel", "runbookName": "Scrape", "environmentNames": ["Hull"], "tenants": ["Vik"], "comments": "high water"}),
         ),
     ] {
         let (status, made) = s.post(path, body).await;
-        assert_eq!(status, 201, "{path}: {made}");
+        assert_eq!(status, if path.ends_with("/v1") { 200 } else { 201 }, "{path}: {made}");
         let run = made.get(0).unwrap_or(&made);
         let id = run.get("Id").or_else(|| run["RunbookRunServerTasks"][0].get("RunbookRunId")).and_then(Value::as_str).expect("an id");
         let run = s.get(&format!("/api/Spaces-2/runbookRuns/{id}")).await;

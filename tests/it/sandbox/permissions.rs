@@ -126,7 +126,7 @@ async fn a_role_is_restricted_to_its_projects_and_environments() {
     assert_eq!((status, message(&body).ends_with("Missing permission: DeploymentCreate")), (403, true), "{body}");
     assert_eq!(deploy(s.release("Project B", "2.0.0").await, test.clone()).await.0, 403);
     // The same through the API by names, and what it says is that there is no such project.
-    let by_name = json!({"projectName": "Project B", "releaseVersion": "2.0.0", "environmentNames": ["Test"]});
+    let by_name = json!({"spaceIdOrName": "Default", "projectName": "Project B", "releaseVersion": "2.0.0", "environmentNames": ["Test"]});
     let (status, body) = s.send_as("API-DEPLOYER", Method::POST, "/api/Spaces-1/deployments/create/untenanted/v1", Some(by_name)).await;
     assert_eq!((status, message(&body)), (404, "The project 'Project B' was not found."));
     // Tasks, deployments, the dashboard and what may be deployed next follow.

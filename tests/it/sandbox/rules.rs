@@ -172,9 +172,9 @@ async fn tenants_one_by_one() {
     let s = Server::of(World::named_or_file("tenants").unwrap()).await;
     let (status, body) = s.deploy("Store", "3.0.0", "Production").await;
     assert_eq!(status, 400, "{body}");
-    let command = |version: &str, tags: Value| json!({"projectName": "Store", "releaseVersion": version, "environmentName": "Production", "tenantTags": tags});
+    let command = |version: &str, tags: Value| json!({"spaceIdOrName": "Default", "projectName": "Store", "releaseVersion": version, "environmentName": "Production", "tenantTags": tags});
     let (status, made) = s.post("/api/Spaces-1/deployments/create/tenanted/v1", command("3.1.0", json!(["Ring/Early"]))).await;
-    assert_eq!(status, 201, "{made}");
+    assert_eq!(status, 200, "{made}");
     assert_eq!(made["DeploymentServerTasks"].as_array().unwrap().len(), 3);
     s.pass(5);
     assert_eq!(s.get("/api/tasks?active=true").await["TotalResults"], 0, "tenants do not wait for each other");
@@ -324,7 +324,7 @@ async fn a_fleet_is_all_there() {
 async fn a_refused_batch_makes_nothing() {
     let s = Server::of(World::named_or_file("tenants").expect("a world")).await;
     let before = s.sandbox.state()["deployments"].as_array().expect("a list").len();
-    let command = json!({"projectName": "Store", "releaseVersion": "3.1.0", "environmentName": "Test", "tenants": ["Aberdeen", "Hull"]});
+    let command = json!({"spaceIdOrName": "Default", "projectName": "Store", "releaseVersion": "3.1.0", "environmentName": "Test", "tenants": ["Aberdeen", "Hull"]});
     let (status, body) = s.post("/api/Spaces-1/deployments/create/tenanted/v1", command).await;
     assert_eq!(status, 400, "{body}");
     assert_eq!(s.sandbox.state()["deployments"].as_array().expect("a list").len(), before);

@@ -170,10 +170,10 @@ async fn releases_are_made_once() {
     let (status, made) = s
         .post(
             "/api/Spaces-1/deployments/create/untenanted/v1",
-            json!({"projectName": "Project B", "releaseVersion": "2.1.0", "environmentNames": ["Development"]}),
+            json!({"spaceIdOrName": "Default", "projectName": "Project B", "releaseVersion": "2.1.0", "environmentNames": ["Development"]}),
         )
         .await;
-    assert_eq!(status, 201, "{made}");
+    assert_eq!(status, 200, "{made}");
     assert_eq!(made["DeploymentServerTasks"].as_array().unwrap().len(), 1);
     let newest = s.get("/api/Spaces-1/projects/Projects-1/releases?take=1").await;
     assert_eq!(newest["Items"][0]["Version"], "2.1.0");

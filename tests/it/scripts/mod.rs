@@ -20,6 +20,7 @@ mod separate;
 mod slips;
 mod spaces;
 mod started;
+mod stuck;
 mod trains;
 mod undo;
 mod values;

@@ -38,7 +38,8 @@ impl Server {
         }
         let response = request.send().await.expect("an answer");
         let status = response.status().as_u16();
-        (status, response.json().await.expect("JSON"))
+        let body = response.bytes().await.expect("a body");
+        (status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).expect("JSON") })
     }
     pub async fn get(&self, path: &str) -> Value {
         let (status, body) = self.send(reqwest::Method::GET, path, None).await;

@@ -35,7 +35,7 @@ impl Walk {
         let status = response.status().as_u16();
         let is_json = response.headers().get("Content-Type").is_some_and(|t| t.to_str().is_ok_and(|t| t.starts_with("application/json")));
         let text = String::from_utf8_lossy(&response.bytes().await.expect("bytes")).into_owned();
-        let body = is_json.then(|| serde_json::from_str::<Value>(&text).expect("JSON"));
+        let body = (is_json && !text.is_empty()).then(|| serde_json::from_str::<Value>(&text).expect("JSON"));
         let answer = body.clone().unwrap_or(Value::String(text));
         self.seen.push(Exchange { method: method.to_string(), path: path.to_owned(), status, body });
         (status, answer)

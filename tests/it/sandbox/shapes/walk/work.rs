@@ -72,8 +72,9 @@ pub async fn deployments(walk: &mut Walk) {
     let cancelled = walk.post(&format!("/api/tasks/{slow}/cancel"), Value::Null).await;
     assert_eq!(text(&cancelled, "State"), "Cancelling");
     look(walk, &slow).await;
-    walk.server.pass(1);
-    assert_eq!(look(walk, &slow).await, "Canceled");
+    walk.server.pass(11);
+    let abandoned = walk.post(&format!("/api/tasks/{slow}/abandon"), Value::Null).await;
+    assert_eq!(text(&abandoned, "State"), "Canceled");
     walk.post(&format!("/api/Spaces-1/tasks/{failed}/state"), json!({"state": "Success", "reason": "checked by hand"})).await;
     tenanted(walk).await;
     by_name(walk).await;
@@ -279,6 +280,7 @@ pub async fn tasks(walk: &mut Walk) {
     walk.server.pass(1);
     look(walk, &id).await;
     walk.refused(Method::POST, &format!("/api/tasks/{id}/cancel"), None, 400).await;
+    walk.refused(Method::POST, &format!("/api/tasks/{id}/abandon"), None, 400).await;
     walk.refused(Method::POST, &format!("/api/tasks/rerun/{id}"), None, 400).await;
     for filter in ["hasWarningsOrErrors=true", "running=true", "description=Harbour", "fromQueueDate=2026-03-02T08:00:00.000%2B00:00"] {
         walk.get(&format!("/api/tasks?{filter}")).await;
