@@ -4,13 +4,14 @@ use crate::support::server::Server;
 use octorhai::sandbox::World;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::fmt::Write;
 
 /// A world with projects of the same steps, one environment `E`, releases `1` to `4`.
 fn world(top: &str, projects: &[&str], keys: &str, steps: &str) -> String {
     let mut text = format!("{top}\n[[environments]]\nname = \"E\"\n");
     for name in projects {
         let releases = (1..=4).map(|n| format!("{{ version = \"{n}\" }}")).collect::<Vec<_>>().join(", ");
-        text += &format!("[[projects]]\nname = \"{name}\"\n{keys}\nreleases = [{releases}]\nsteps = [{steps}]\n");
+        let _ = write!(text, "[[projects]]\nname = \"{name}\"\n{keys}\nreleases = [{releases}]\nsteps = [{steps}]\n");
     }
     text
 }
