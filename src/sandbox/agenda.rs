@@ -40,6 +40,10 @@ impl Agenda {
         self.entries.insert((when, self.added), due);
     }
 
+    pub(crate) fn first_due(&self) -> Option<Timestamp> {
+        self.entries.keys().next().map(|(at, _)| *at)
+    }
+
     /// Takes the first entry that is due by then, with its moment.
     pub(crate) fn next_by(&mut self, then: Timestamp) -> Option<(Timestamp, Due)> {
         let first = self.entries.first_entry().filter(|entry| entry.key().0 <= then)?;

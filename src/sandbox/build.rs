@@ -21,6 +21,7 @@ use std::{collections::HashMap, sync::Arc};
 /// The user whose key the world's `key` is.
 pub(crate) const USER: &str = "Users-1";
 
+mod hooks;
 mod past;
 mod people;
 
@@ -87,7 +88,9 @@ pub(crate) fn state(world: &World, own_key: &str) -> State {
     selection::of_the_past(&mut state);
     b.history(&mut state);
     b.freezes(&mut state);
+    b.subscriptions(&mut state);
     state.now = plan.start.0;
+    state.first_event = state.events.entries.len();
     state.history = false;
     for fault in plan.faults.iter().filter(|f| f.tasks_fail) {
         if let Some(from) = fault.from {

@@ -3,7 +3,7 @@
 //! What is not named here is no property of the document: servers ignore it in a request and never send it.
 
 use super::{
-    machines,
+    hooks, machines,
     nouns::noun_of,
     state::State,
     store::{Store, slug},
@@ -335,6 +335,9 @@ impl State {
             }
         }
         complete(kind, doc);
+        if kind == "subscriptions" {
+            hooks::keep_header(doc, self.plan.version.generation);
+        }
         seal(doc);
     }
 }

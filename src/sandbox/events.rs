@@ -4,6 +4,7 @@ use super::{
     access::thing_of_related,
     answer::{Answer, Ask, Handled, Refusal, entries},
     audit::{About, AuditEntry, SYSTEM},
+    event_categories::{CATEGORIES, GROUPS, is_in_group},
     pages::page,
     routing::{EMPTY, Endpoint, Of, Whole, get},
     state::{Execution, Numbered, State, Task, What, number, stamp},
@@ -12,27 +13,13 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::json;
 use std::sync::Arc;
 
-const CATEGORIES: &[&str] = &[
-    "Created",
-    "Modified",
-    "Deleted",
-    "DeploymentQueued",
-    "DeploymentStarted",
-    "DeploymentResumed",
-    "DeploymentSucceeded",
-    "DeploymentFailed",
-    "ManualInterventionInterruptionRaised",
-    "GuidedFailureInterruptionRaised",
-    "RunbookRunQueued",
-    "RunbookRunStarted",
-    "RunbookRunSucceeded",
-    "RunbookRunFailed",
-    "TaskCanceled",
-    "TaskQueued",
-];
+/// Whether a document of a type, e.g. `Releases`, is among these ids.
+pub(crate) fn names_type(ids: &[String], of: &str) -> bool {
+    ids.iter().any(|id| id.split('-').next().is_some_and(|prefix| prefix.eq_ignore_ascii_case(of)))
+}
 
 /// The documents an event is about.
-fn related(state: &State, event: &AuditEntry) -> Vec<String> {
+pub(crate) fn related(state: &State, event: &AuditEntry) -> Vec<String> {
     match &event.about {
         About::Documents { related, .. } => related.clone(),
         About::Task(task) => {
@@ -62,14 +49,15 @@ fn about(state: &State, id: &str) -> Option<Vec<usize>> {
     Some(tasks.iter().flat_map(|t| &state.tasks[*t].events).chain(state.events.naming(id)).copied().collect())
 }
 
-fn space<'s>(state: &'s State, event: &'s AuditEntry) -> Option<&'s str> {
+/// The space an event belongs to; none when it is of the whole server.
+pub(crate) fn space<'s>(state: &'s State, event: &'s AuditEntry) -> Option<&'s str> {
     match &event.about {
         About::Documents { space, .. } => space.as_deref(),
         About::Task(task) => state.tasks[*task].space.as_deref(),
     }
 }
 
-fn render(state: &State, index: usize) -> EventText {
+pub(crate) fn render(state: &State, index: usize) -> EventText {
     let event = state.events.entries.share(index);
     let task = match event.about {
         About::Documents { .. } => None,
@@ -79,7 +67,7 @@ fn render(state: &State, index: usize) -> EventText {
 }
 
 /// An event in an answer.
-struct EventText {
+pub(crate) struct EventText {
     id: Numbered,
     event: Arc<AuditEntry>,
     username: String,
@@ -109,10 +97,10 @@ impl Serialize for EventText {
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/events", "EventView", &Whole(|state, ask| list(state, ask))),
-    get("S/events/categories", "", &Whole(|_, _| Answer::ok(CATEGORIES.iter().map(|c| json!({"Id": c, "Name": c, "Links": {}})).collect::<Vec<_>>()))).public(),
-    get("S/events/groups", "", &Whole(|_, _| Answer::ok(
-        json!([{"Id": "Deployment", "Name": "Deployment events", "EventCategories": CATEGORIES.iter().filter(|c| c.starts_with("Deployment")).collect::<Vec<_>>(), "Links": {}}]),
-    ))).partly("the group of deployments only").public(),
+    get("S/events/categories", "", &Whole(|_, _| Answer::ok(CATEGORIES.iter().map(|c| json!({"Id": c, "Name": c, "Links": null})).collect::<Vec<_>>()))).public(),
+    get("S/events/groups", "", &Whole(|_, _| Answer::ok(GROUPS.iter().map(|(id, name, categories)| {
+        json!({"Id": id, "Name": name, "EventCategories": categories, "Links": null})
+    }).collect::<Vec<_>>()))).partly("the groups of documents, deployments, runbook runs and tasks only").public(),
     get("S/events/agents", "", &Whole(|_, _| Answer::ok([(); 0]))).partly(EMPTY).public(),
     get("S/events/documenttypes", "", &Whole(|_, _| Answer::ok([(); 0]))).partly(EMPTY).public(),
     get("S/events/{id}", "EventView", &Of(find, |state, _, event| Answer::ok(render(state, event)))),
@@ -146,8 +134,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
     let concerns = |ids: &[String]| {
         all_of.iter().all(|r| has(ids, r))
             && (any_of.is_empty() || any_of.iter().any(|r| has(ids, r)))
-            && (types.is_empty()
-                || types.iter().any(|t| ids.iter().any(|r| r.split('-').next().is_some_and(|p| p.eq_ignore_ascii_case(t)))))
+            && (types.is_empty() || types.iter().any(|t| names_type(ids, t)))
             && documents.iter().all(|list| list.iter().any(|d| has(ids, d)))
     };
     // What any of these names is looked at, and nothing else.
@@ -172,10 +159,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
                 && from_id.is_none_or(|n| *i >= n.saturating_sub(1))
                 && to_id.is_none_or(|n| *i < n)
                 && (categories.is_empty() || has(&categories, e.category))
-                && (groups.is_empty()
-                    || groups
-                        .iter()
-                        .any(|g| e.category.starts_with(g.as_str()) || (g == "DeploymentCritical" && e.category == "DeploymentFailed")))
+                && (groups.is_empty() || groups.iter().any(|g| is_in_group(e.category, g)))
                 && (users.is_empty() || has(&users, &e.user))
                 && (!by_document || concerns(&related(state, e)))
                 && sees(state, *i)

@@ -12,9 +12,11 @@ use super::{
     mailbox::Mailbox,
     nouns::{self, Depth, Noun},
     oidc,
+    poster::{Looked, Poster},
     routing::Endpoint,
     state::State,
     store::Document,
+    subscriptions,
     wire::Line,
     worker::{self, Worker},
     world::model::{FaultAction, FaultPlan},
@@ -63,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) mailbox: Mailbox,
     /// Where steps with a body run.
     pub(crate) worker: Worker,
+    /// Posts the events of subscriptions.
+    pub(crate) poster: Poster,
 }
 
 impl Shared {
@@ -77,6 +81,13 @@ impl Shared {
         }
         state.advance_to(now);
     }
+
+    /// What the job of subscriptions has found by now.
+    pub(crate) fn look_at_subscriptions(&self) -> Looked {
+        let mut state = self.state.lock();
+        self.catch_up(&mut state);
+        Looked { clock: self.clock.clone(), batches: subscriptions::batches(&mut state), next: subscriptions::next_look(&state) }
+    }
 }
 
 /// Answers one request.
@@ -84,6 +95,9 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, ConnectInfo(li
     let response = respond_to(&shared, line, request).await;
     // Before the answer leaves, so that nobody's clock jumps over a step that has begun.
     worker::look(&shared);
+    if subscriptions::any(&shared.state.lock()) {
+        shared.poster.call(shared.clock.enter());
+    }
     response
 }
 

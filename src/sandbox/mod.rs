@@ -1,7 +1,7 @@
 //! A simulated Octopus Server over real HTTP on loopback, or for this process alone. Shares only the ground with the rest of the crate.
 //!
 //! Not simulated, and answered with 501 and a sentence: version-controlled projects, what feeds other than the built-in one hold,
-//! certificates and accounts beyond plain documents, the portal, subscriptions that POST, retention, sign-in with a password.
+//! certificates and accounts beyond plain documents, the portal, retention, sign-in with a password.
 //! Scripts in steps do not run: a step takes the time and has the outcome its world gives it.
 
 mod access;
@@ -26,6 +26,7 @@ mod defaults;
 mod deployments;
 mod endpoints;
 mod environments;
+mod event_categories;
 mod events;
 mod executions;
 mod faults;
@@ -33,6 +34,7 @@ mod feeds;
 mod gate;
 #[cfg(test)]
 mod growth;
+mod hooks;
 mod http;
 mod interruptions;
 mod keys;
@@ -49,6 +51,7 @@ mod packages;
 mod pages;
 mod people;
 mod permissions;
+mod poster;
 mod previews;
 mod processes;
 mod progress;
@@ -63,6 +66,7 @@ mod server;
 mod shared_list;
 mod state;
 mod store;
+mod subscriptions;
 mod tags;
 mod tasks;
 mod tenants;
@@ -200,7 +204,13 @@ impl Sandbox {
             log: log::Log::default(),
             mailbox,
             worker: worker::Worker::new(),
+            poster: poster::Poster::default(),
         });
+        let server = Arc::downgrade(&shared);
+        shared.poster.start(move || server.upgrade().map(|shared| shared.look_at_subscriptions()));
+        if subscriptions::any(&shared.state.lock()) {
+            shared.poster.call(shared.clock.enter());
+        }
         if !shared.clock.is_virtual() && world.runs_scripts() {
             tokio::spawn(worker::watch(Arc::downgrade(&shared)));
         }

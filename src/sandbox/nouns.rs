@@ -138,7 +138,7 @@ pub(crate) const NOUNS: &[Noun] = &[
     Noun { depth: PLAIN, has_slug: false, ..noun("projecttriggers", "ProjectTrigger", "ProjectTriggers-", ["TriggerView", "TriggerCreate", "TriggerEdit", "TriggerDelete"]) },
     noun("actiontemplates", "ActionTemplate", "ActionTemplates-", ["ActionTemplateView", "ActionTemplateCreate", "ActionTemplateEdit", "ActionTemplateDelete"]),
     Noun {
-        mixed: true, depth: Depth::Partly("a plain document: no webhook is sent"),
+        mixed: true, depth: Depth::Partly("webhooks are sent, mail and Slack messages are not"),
         has_slug: false, ..noun("subscriptions", "Subscription", "Subscriptions-", ["SubscriptionView", "SubscriptionCreate", "SubscriptionEdit", "SubscriptionDelete"])
     },
     Noun {

@@ -9,6 +9,7 @@ use super::{
     audit::{About, AuditLog, SYSTEM},
     bounds::Weight,
     builtin_feed::Package,
+    hooks::Hooks,
     keys::KeyRing,
     limits::Buckets,
     shared_list::SharedList,
@@ -45,6 +46,9 @@ pub(crate) struct State {
     /// Those of a task.
     pub(crate) interruptions_of: HashMap<usize, Vec<usize>>,
     pub(crate) events: AuditLog,
+    /// The place of the first event after the world's past.
+    pub(crate) first_event: usize,
+    pub(crate) hooks: Hooks,
     /// Executions per project, environment and tenant, oldest first; deployments only.
     pub(crate) slots: BTreeMap<(String, String, Option<String>), Vec<usize>>,
     pub(crate) by_release: HashMap<usize, Vec<usize>>,

@@ -16,6 +16,7 @@ macro_rules! plans {
 }
 
 mod builtin;
+pub(crate) mod hooks;
 pub(crate) mod model;
 pub(crate) mod people;
 mod read;

@@ -1,6 +1,7 @@
 //! What a world file may say: the TOML document as Rust types, with the place of every reference kept for messages.
 
 use super::{
+    hooks::SubscriptionPlan,
     people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan},
     run::{RunPlan, WorkerPlan, body},
     server_version::ServerVersion,
@@ -70,6 +71,7 @@ plans! {
         projects: Vec<ProjectPlan>,
         live: Vec<LivePlan>,
         freezes: Vec<FreezePlan>,
+        subscriptions: Vec<SubscriptionPlan>,
         faults: Vec<FaultPlan>,
     }
 }

@@ -1,12 +1,14 @@
 //! Checks what the shape of a world file cannot say: every name that points somewhere points at something.
 
 use super::{
+    hooks::SubscriptionPlan,
     model::{AwaitedType, PackagePlan, Plan, ProjectPlan, StepPlan, VariablePlan},
     read::at,
     values::Ref,
 };
 use crate::{
     error::{Error, Result, suggestion},
+    sandbox::event_categories::{CATEGORIES, GROUPS},
     sandbox::permissions::{PERMISSIONS, ROLES},
     sandbox::{upload::is_package_id, versions::is_package_version},
 };
@@ -110,7 +112,8 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
         .chain(plan.machines.iter().map(|x| &x.space))
         .chain(plan.library.iter().map(|x| &x.space))
         .chain(plan.packages.iter().map(|x| &x.space))
-        .chain(plan.projects.iter().map(|x| &x.space));
+        .chain(plan.projects.iter().map(|x| &x.space))
+        .chain(plan.subscriptions.iter().map(|x| &x.space));
     for space in scoped {
         c.maybe("space", space.as_ref(), &k.spaces)?;
     }
@@ -132,6 +135,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
         }
     }
     people(&c, plan, &k)?;
+    subscriptions(&c, &plan.subscriptions, &k)?;
     for machine in &plan.machines {
         c.all("environment", &machine.environments, &k.environments)?;
     }
@@ -254,6 +258,25 @@ fn one_project(c: &Check<'_>, project: &ProjectPlan, k: &Known<'_>) -> Result<()
     for runbook in &project.runbooks {
         c.all("environment", &runbook.environments, &k.environments)?;
         steps(c, &runbook.steps, k)?;
+    }
+    Ok(())
+}
+
+fn subscriptions(c: &Check<'_>, all: &[SubscriptionPlan], k: &Known<'_>) -> Result<()> {
+    c.unique("subscriptions", all.iter().map(|s| (&s.name, s.space.as_ref())))?;
+    let groups: Vec<&str> = GROUPS.iter().map(|(id, ..)| *id).collect();
+    for s in all {
+        c.all("category of events", &s.categories, CATEGORIES)?;
+        c.all("group of events", &s.groups, &groups)?;
+        c.all("project", &s.projects, &k.projects)?;
+        c.all("environment", &s.environments, &k.environments)?;
+        c.all("tenant", &s.tenants, &k.tenants)?;
+        c.all("user", &s.users, &k.users)?;
+        if !s.url.get_ref().parse::<url::Url>().is_ok_and(|url| ["http", "https"].contains(&url.scheme())) {
+            return Err(c
+                .error(s.url.span(), "this is not an address that can be posted to")
+                .help("write it like \"http://127.0.0.1:9000/hooks\""));
+        }
     }
     Ok(())
 }

@@ -21,4 +21,5 @@ mod step_templates;
 mod steps;
 mod strangers;
 mod system_variables;
+mod webhooks;
 mod writes;

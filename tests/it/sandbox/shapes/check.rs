@@ -187,7 +187,7 @@ impl Check<'_> {
             match shape.properties.get(key) {
                 None => self.note(name, key, "is sent, and no real server sends it".into()),
                 Some(p) if p.presence == Presence::Never => self.note(name, key, "is sent, and real servers no longer send it".into()),
-                Some(_) if key == "Links" => self.links(name, v),
+                Some(p) if key == "Links" && !(v.is_null() && p.slot.nullable) => self.links(name, v),
                 Some(p) => self.value(&p.slot, v, name, key),
             }
         }
