@@ -286,7 +286,8 @@ impl Task {
         Ok(Some(Explanation { why, url: None }))
     }
 
-    /// ` by ada`, or that the server itself did it, for a newer deployment (octopus-api.md §18.7); empty when unknown.
+    /// ` by ada`, or that the server itself did it, for a newer deployment (octopus-api.md §18.7): what waits is replaced, what has started is cancelled
+    /// when the newer one has succeeded. Empty when unknown.
     async fn who_cancelled(&self) -> String {
         let query = api::EventQuery {
             regarding: vec![self.id.to_string()],
@@ -297,7 +298,8 @@ impl Task {
         let event = self.place.space.events(&query).await.ok().and_then(|events| events.into_iter().next());
         match event {
             Some(event) if event.username.is_empty() || event.username == "system" => {
-                " by itself: a newer deployment to the same place replaces it".to_owned()
+                let newer = if self.last().has_started() { "has succeeded" } else { "replaces it" };
+                format!(" by itself: a newer deployment to the same place {newer}")
             }
             Some(event) => format!(" by {}", event.username),
             None => String::new(),

@@ -63,7 +63,8 @@ pub(crate) fn render(state: &State, index: usize) -> EventText {
         About::Documents { .. } => None,
         About::Task(task) => Some((task, state.tasks.share(task), state.tasks[task].execution.map(|x| state.executions.share(x)))),
     };
-    EventText { id: Numbered("Events-", index), username: state.username(&event.user), event, task }
+    let is_service = state.store.of("users").get(&event.user).is_some_and(|user| user["IsService"] == true);
+    EventText { id: Numbered("Events-", index), username: state.username(&event.user), is_service, event, task }
 }
 
 /// An event in an answer.
@@ -71,6 +72,7 @@ pub(crate) struct EventText {
     id: Numbered,
     event: Arc<AuditEntry>,
     username: String,
+    is_service: bool,
     /// What it is about, if that is a task.
     task: Option<(usize, Arc<Task>, Option<Arc<Execution>>)>,
 }
@@ -85,7 +87,7 @@ impl Serialize for EventText {
         };
         let mut map = to.serialize_map(None)?;
         entries!(map;
-            "Id": self.id, "SpaceId": space, "Category": e.category, "UserId": e.user, "Username": self.username, "IsService": false,
+            "Id": self.id, "SpaceId": space, "Category": e.category, "UserId": e.user, "Username": self.username, "IsService": self.is_service,
             "IdentityEstablishedWith": if person { "API key" } else { "" }, "UserAgent": if person { "" } else { "Server" }, "Occurred": stamp(e.occurred),
             "Message": e.message, "MessageHtml": e.message, "MessageReferences": [(); 0], "RelatedDocumentIds": related, "Comments": (), "Details": (),
             "ChangeDetails": json!({"DocumentContext": null, "Differences": null}), "IpAddress": (), "Links": json!({"Self": format!("/api/events/{}", self.id)}),

@@ -273,11 +273,11 @@ impl Sandbox {
 }
 
 /// Every endpoint the sandbox knows, one JSON object each: `method`, `path`, `depth` (`simulated`, `partly`, `501`), `note`,
-/// `permission` (of which one is needed, separated by `|`).
+/// `permission` (of which one is needed, separated by `|`), `since` (the first server that has it; null: all that are simulated).
 pub fn endpoints() -> impl Iterator<Item = serde_json::Value> {
     endpoints::ALL.iter().map(|e| {
         let (depth, note) = e.depth();
-        serde_json::json!({"method": e.method, "path": e.path(), "depth": depth, "note": note, "permission": e.needs})
+        serde_json::json!({"method": e.method, "path": e.path(), "depth": depth, "note": note, "permission": e.needs, "since": e.since.name()})
     })
 }
 

@@ -8,15 +8,15 @@ use super::{
     permissions::{Level, PERMISSIONS, Permission},
     routing::{By, Endpoint, Of, Whole, absent, get, post},
     state::State,
-    store::{Document, DocumentText},
+    store::{Document, DocumentText, present},
 };
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    get("/api/users/me", "", &Whole(|state, ask| Answer::ok(find(state, ask, "me")?.shown()))),
-    Endpoint { is_own: true, ..get("/api/users/{id}", "UserView", &Of(find, |_, _, user| Answer::ok(user.shown()))) },
+    get("/api/users/me", "", &Whole(|state, ask| Answer::ok(shown(ask, &*find(state, ask, "me")?)))),
+    Endpoint { is_own: true, ..get("/api/users/{id}", "UserView", &Of(find, |_, ask, user| Answer::ok(shown(ask, &*user)))) },
     get("/api/users/{id}/spaces", "", &Of(find, |state, _, user| Answer::ok(spaces(state, str_of(&user, "Id"))))),
     get("/api/users/{id}/teams", "", &Of(find, |state, _, user| Answer::ok(teams(state, str_of(&user, "Id"))))),
     get("/api/users/{id}/permissions", "", &Of(find, |state, _, user| Answer::ok(permissions(state, str_of(&user, "Id"))))),
@@ -35,6 +35,13 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 pub(crate) fn find(state: &State, ask: &Ask, id: &str) -> Result<Arc<Document>, Refusal> {
     let id = if id.eq_ignore_ascii_case("me") { &ask.user } else { id };
     state.store.of("users").document(id).cloned().ok_or_else(|| Refusal::missing(id))
+}
+
+/// A user as the caller sees them: `IsRequestor` says that it is the caller.
+fn shown(ask: &Ask, user: &Value) -> Value {
+    let mut doc = present(named("users"), user);
+    doc["IsRequestor"] = json!(str_of(user, "Id") == ask.user);
+    doc
 }
 
 /// The spaces of a user; of others' only what the caller sees as well.

@@ -8,6 +8,7 @@ use super::{
     routing::{By, EMPTY, Endpoint, Find, LINK, Of, Whole, absent, get, post, put},
     state::{State, stamp},
     store::present,
+    world::server_version::Generation,
 };
 use axum::body::Bytes;
 use serde_json::{Value, json};
@@ -16,6 +17,14 @@ use serde_json::{Value, json};
 const LOGO: &[u8] = include_bytes!("logo.png");
 
 const FREEZES: &Noun = named("deploymentfreezes");
+/// Commands of this server, as clients ask for them instead of comparing versions.
+const COMMANDS: &[&str] = &[
+    "CreateReleaseCommandV1",
+    "CreateDeploymentUntenantedCommandV1",
+    "CreateDeploymentTenantedCommandV1",
+    "RunRunbookCommandV1",
+    "GetAllSpacesRequest",
+];
 const ONE_LOGO: &str = "the same for everything: pictures are not kept";
 
 #[rustfmt::skip]
@@ -48,6 +57,10 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("/api/configuration/feature-toggles", "", &Whole(|_, _| Answer::ok(json!({ "FeatureToggles": [] })))).partly(EMPTY),
     get("/api/configuration/enabled-feature-toggles", "", &Whole(|_, _| Answer::ok([(); 0]))).partly(EMPTY),
     get("/api/capabilities", "", &Whole(|_, _| Answer::ok(json!({"Capabilities": ["GetAllSpacesRequest"]})))).partly("one capability, so that clients can ask"),
+    get("/api/capabilities/{name}", "", &By(|_, _, [name]| match COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        true => Answer::ok(json!({"Exists": true})),
+        false => Err(Refusal::missing(name)),
+    })).since(Generation::V2026_3).partly("the commands of the executions API only"),
     get("/api/ratelimitingpolicies", "", &Whole(|state, ask| {
         let mut page = page(ask, "RateLimitingPolicy", &limits::policies(&state.plan), Clone::clone);
         // The one list without links (octopus-api.md §6).

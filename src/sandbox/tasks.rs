@@ -108,7 +108,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/tasks/tasktypes", "", &Whole(|_, _| Answer::ok(["Deploy", "RunbookRun", "Health", "AdHocScript", "TestEmail"].map(|n| json!({"Id": n, "Name": n, "Links": {}}))))).public(),
     post("S/tasks/rerun/{id}", "TaskCreate", &Of(find, |_, _, _| Err(Refusal::invalid("This task cannot be re-run.")))),
     get("S/tasks/{id}", "TaskView", &Of(find, |state, _, task| Answer::ok(render(state, task)))),
-    get("S/tasks/{id}/status/messages", "TaskView", &Of(find, |_, _, _| Answer::ok([(); 0]))).partly(EMPTY),
+    get("S/tasks/{id}/status/messages", "TaskView", &Of(find, |_, _, _| Answer::ok(json!({ "Messages": [] })))).partly(EMPTY),
     get("S/tasks/{id}/blockedby", "TaskView", &Of(find, |state, _, task| Answer::ok(json!({ "Tasks": behind(state, task).iter().map(|i| render(state, *i)).collect::<Vec<_>>() })))),
     get("S/tasks/{id}/queued-behind", "TaskView", &Of(find, |state, ask, task| Answer::ok(page(ask, "Task", &behind(state, task), |i| render(state, *i))))),
     get("S/tasks/{id}/servertaskapproval", "TaskView", &Of(find, |_, _, _| Answer::ok(json!({ "Resource": null })))).partly("there are no approvals"),

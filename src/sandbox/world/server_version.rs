@@ -11,6 +11,11 @@ pub(crate) enum Generation {
 }
 
 impl Generation {
+    /// Its name; none of the oldest, which says nothing.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        Self::ALL.iter().skip(1).find(|(generation, _)| *generation == self).map(|(_, name)| *name)
+    }
+
     const ALL: [(Self, &str); 3] = [(Self::V2025_1, "2025.1"), (Self::V2026_1, "2026.1"), (Self::V2026_3, "2026.3")];
 }
 

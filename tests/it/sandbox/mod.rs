@@ -21,5 +21,6 @@ mod step_templates;
 mod steps;
 mod strangers;
 mod system_variables;
+mod versions;
 mod webhooks;
 mod writes;

@@ -22,6 +22,7 @@ pub async fn roots(walk: &mut Walk) {
         "/api/configuration/feature-toggles?Name=x",
         "/api/configuration/enabled-feature-toggles",
         "/api/capabilities",
+        "/api/capabilities/CreateReleaseCommandV1",
         "/api/permissions/all",
         "/api/octopusservernodes",
         "/api/octopusservernodes/all",
