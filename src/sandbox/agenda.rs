@@ -1,5 +1,6 @@
 //! What is to happen, and when.
 
+use super::change_requests::ChangeStep;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ pub(crate) enum Due {
     Answers {
         interruption: usize,
     },
+    /// Something happens to a change request.
+    Change(ChangeStep),
     /// The server restarts and fails what runs.
     Restart,
 }

@@ -3,6 +3,8 @@
 use super::{
     access::Access,
     agenda::Due,
+    approval_rules,
+    change_requests::Provider,
     defaults, lifecycle, packages, releases, selection,
     state::{Release, State, stamp},
     store::{Store, slug},
@@ -89,6 +91,7 @@ pub(crate) fn state(world: &World, own_key: &str) -> State {
     b.history(&mut state);
     b.freezes(&mut state);
     b.subscriptions(&mut state);
+    approval_rules::of_world(&mut state);
     state.now = plan.start.0;
     state.first_event = state.events.entries.len();
     state.history = false;
@@ -120,7 +123,7 @@ impl Builder<'_> {
         let store = &mut state.store;
         for (i, e) in plan.environments.iter().enumerate() {
             let space = self.space(e.space.as_ref());
-            let rest = json!({"Description": e.description, "SortOrder": i, "UseGuidedFailure": e.guided_failure});
+            let rest = json!({"Description": e.description, "SortOrder": i, "UseGuidedFailure": e.guided_failure, "_ChangeControl": e.change_control.map(Provider::word)});
             self.add(store, "environments", "Environments-", &space, e.name.get_ref(), rest);
         }
         for l in &plan.lifecycles {
@@ -224,7 +227,7 @@ impl Builder<'_> {
             Some(false) => "Off",
         };
         let library = self.all("libraryvariablesets", &space, &p.library);
-        let rest = json!({"Description": p.description, "IsDisabled": p.disabled, "ProjectGroupId": group, "LifecycleId": lifecycle, "TenantedDeploymentMode": mode, "DefaultGuidedFailureMode": guided, "IncludedLibraryVariableSetIds": library, "_CancelQueuedTasks": p.cancel_queued, "_CancelRunningTasks": p.cancel_running});
+        let rest = json!({"Description": p.description, "IsDisabled": p.disabled, "ProjectGroupId": group, "LifecycleId": lifecycle, "TenantedDeploymentMode": mode, "DefaultGuidedFailureMode": guided, "IncludedLibraryVariableSetIds": library, "_CancelQueuedTasks": p.cancel_queued, "_CancelRunningTasks": p.cancel_running, "_ChangeControl": p.change_control.map(Provider::word)});
         let id = self.add(&mut state.store, "projects", "Projects-", &space, name, rest);
         if !p.variables.is_empty() || p.concurrency_tag.is_some() {
             let mut list = variables::from_plan(&p.variables, &id, |e| self.id("environments", &space, e));

@@ -4,8 +4,9 @@ use super::{
     access::Thing,
     agenda::Due,
     answer::{Answer, Ask, Handled, Refusal, entries, field, is_called, str_of, text, texts, time},
+    approvals,
     audit::SYSTEM,
-    lifecycle,
+    change_control, lifecycle,
     pages::{ListPage, page},
     releases,
     routing::{Endpoint, Of, Whole, delete, get, post},
@@ -308,6 +309,8 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         {
             state.agenda.add(expiry, Due::Expires { task });
         }
+        approvals::ask_for(state, execution);
+        change_control::control(state, execution);
     }
     execution
 }

@@ -40,6 +40,8 @@ const OWN: &[&[Endpoint]] = &[
     super::dashboard::ENDPOINTS,
     super::events::ENDPOINTS,
     super::interruptions::ENDPOINTS,
+    super::approvals::ENDPOINTS,
+    super::approval_rules::ENDPOINTS,
     super::artifacts::ENDPOINTS,
 ];
 

@@ -6,7 +6,7 @@ use super::{
     agenda::Due,
     answer::str_of,
     audit::SYSTEM,
-    deployments,
+    change_control, deployments,
     interruptions::awaited_words,
     lifecycle,
     state::{Interruption, InterruptionType, QueueKey, State, StepStatus, TaskState, What},
@@ -68,6 +68,7 @@ impl State {
                     }
                 }
             }
+            Due::Change(step) => change_control::happen(self, step),
             Due::Restart => {
                 for task in self.running.clone() {
                     self.complete_task(
@@ -470,7 +471,7 @@ impl State {
         }
     }
 
-    fn complete_task(&mut self, task: usize, state: TaskState, error: &str) {
+    pub(crate) fn complete_task(&mut self, task: usize, state: TaskState, error: &str) {
         let now = self.now;
         self.close_question(task);
         let t = &mut self.tasks[task];

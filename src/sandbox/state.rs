@@ -9,6 +9,7 @@ use super::{
     audit::{About, AuditLog, SYSTEM},
     bounds::Weight,
     builtin_feed::Package,
+    change_requests::ChangeRequests,
     hooks::Hooks,
     keys::KeyRing,
     limits::Buckets,
@@ -45,6 +46,8 @@ pub(crate) struct State {
     pub(crate) interruptions: SharedList<Interruption>,
     /// Those of a task.
     pub(crate) interruptions_of: HashMap<usize, Vec<usize>>,
+    /// What tasks wait for before they start.
+    pub(crate) requests: ChangeRequests,
     pub(crate) events: AuditLog,
     /// The place of the first event after the world's past.
     pub(crate) first_event: usize,

@@ -30,6 +30,7 @@ pub(crate) fn render(state: &State, index: usize) -> TaskText {
         id: Numbered("ServerTasks-", index),
         execution: t.execution.map(|x| state.executions.share(x)),
         pending: t.interruption.map(|i| state.interruptions[i].kind.name()),
+        unapproved: state.held_for_approval(index).map(|_| "Approval"),
         now: state.now,
         task: state.tasks.share(index),
     }
@@ -41,6 +42,7 @@ pub(crate) struct TaskText {
     task: Arc<Task>,
     execution: Option<Arc<Execution>>,
     pending: Option<&'static str>,
+    unapproved: Option<&'static str>,
     now: Timestamp,
 }
 
@@ -64,7 +66,7 @@ impl Serialize for TaskText {
             "Duration": duration(self.now, t), "ErrorMessage": t.error, "HasBeenPickedUpByProcessor": t.started.is_some(),
             "IsCompleted": t.state.is_completed(), "FinishedSuccessfully": t.state == TaskState::Success,
             "HasPendingInterruptions": self.pending.is_some(), "PendingInterruptionTypes": self.pending.as_slice(),
-            "HasPendingPreconditions": false, "PendingPreconditionTypes": [(); 0], "UnmetPreconditions": (), "CanRerun": false,
+            "HasPendingPreconditions": self.unapproved.is_some(), "PendingPreconditionTypes": self.unapproved.as_slice(), "UnmetPreconditions": (), "CanRerun": false,
             "HasWarningsOrErrors": t.warnings, "ProjectId": t.project, "EstimatedRemainingQueueDurationSeconds": 0,
             "Links": TaskLinks(self.id, t.space.as_deref()),
         );
@@ -111,12 +113,10 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/tasks/{id}/status/messages", "TaskView", &Of(find, |_, _, _| Answer::ok(json!({ "Messages": [] })))).partly(EMPTY),
     get("S/tasks/{id}/blockedby", "TaskView", &Of(find, |state, _, task| Answer::ok(json!({ "Tasks": behind(state, task).iter().map(|i| render(state, *i)).collect::<Vec<_>>() })))),
     get("S/tasks/{id}/queued-behind", "TaskView", &Of(find, |state, ask, task| Answer::ok(page(ask, "Task", &behind(state, task), |i| render(state, *i))))),
-    get("S/tasks/{id}/servertaskapproval", "TaskView", &Of(find, |_, _, _| Answer::ok(json!({ "Resource": null })))).partly("there are no approvals"),
     post("S/tasks/{id}/cancel", "TaskCancel", &Of(find, cancel)),
     post("S/tasks/{id}/abandon", "TaskCancel", &Of(find, abandon)).since(Generation::V2026_3),
     post("S/tasks/{id}/state", "TaskEdit", &Of(find, change_state)),
     post("S/tasks/{id}/prioritize", "TaskPrioritize", &Of(find, prioritize)),
-    get("S/servertaskapprovals", "TaskView", &Whole(|_, ask| Answer::ok(page(ask, "Item", &[(); 0], |()| ())))).partly(EMPTY),
 ];
 
 pub(crate) fn find(state: &State, ask: &Ask, id: &str) -> Result<usize, Refusal> {
@@ -189,7 +189,7 @@ fn prioritize(state: &mut State, _: &Ask, task: usize) -> Handled {
 /// The tasks that must end before this one can start.
 pub(crate) fn behind(state: &State, index: usize) -> Vec<usize> {
     let t = &state.tasks[index];
-    if t.state != TaskState::Queued {
+    if t.state != TaskState::Queued || state.held_for_approval(index).is_some() {
         return Vec::new();
     }
     if let Some(by) = state.held.get(&t.tag).filter(|by| **by != index) {
@@ -226,6 +226,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
     let spaces = ask.list("spaces");
     let (active, running, pending, warned) =
         (ask.flag("active"), ask.flag("running"), ask.flag("hasPendingInterruptions"), ask.flag("hasWarningsOrErrors"));
+    let unapproved = ask.flag("hasPendingPreconditions");
     let is = |wanted: Option<&str>, value: Option<&str>| wanted.is_none_or(|w| value.is_some_and(|v| v.eq_ignore_ascii_case(w)));
     let (project, environment, tenant, runbook) =
         (ask.query("project"), ask.query("environment"), ask.query("tenant"), ask.query("runbook"));
@@ -245,6 +246,7 @@ fn list(state: &State, ask: &Ask) -> Handled {
             && (tenant_tags.is_empty() || t.tenant.as_deref().is_some_and(is_tagged))
             && is(ask.query("node"), t.started.map(|_| NODE))
             && pending.is_none_or(|p| t.interruption.is_some() == p)
+            && unapproved.is_none_or(|p| state.held_for_approval(i).is_some() == p)
             && warned.is_none_or(|w| t.warnings == w)
             && words.as_ref().is_none_or(|w| t.description.to_lowercase().contains(w))
             && done.has(t.completed)

@@ -15,6 +15,7 @@ macro_rules! plans {
     };
 }
 
+pub(crate) mod approvals;
 mod builtin;
 pub(crate) mod hooks;
 pub(crate) mod model;

@@ -1,13 +1,14 @@
 //! What a world file may say: the TOML document as Rust types, with the place of every reference kept for messages.
 
 use super::{
+    approvals::{ApprovalRulePlan, ChangeRequestPlan},
     hooks::SubscriptionPlan,
     people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan},
     run::{RunPlan, WorkerPlan, body},
     server_version::ServerVersion,
     values::{Moment, Ref, Span},
 };
-use crate::error::Result;
+use crate::{error::Result, sandbox::change_requests::Provider};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use std::{collections::BTreeMap, path::Path};
@@ -71,6 +72,8 @@ plans! {
         projects: Vec<ProjectPlan>,
         live: Vec<LivePlan>,
         freezes: Vec<FreezePlan>,
+        approval_rules: Vec<ApprovalRulePlan>,
+        change_requests: Vec<ChangeRequestPlan>,
         subscriptions: Vec<SubscriptionPlan>,
         faults: Vec<FaultPlan>,
     }
@@ -135,6 +138,8 @@ plans! {
         space: Option<Ref>,
         description: String,
         guided_failure: bool,
+        /// The system whose change requests let deployments of controlled projects start here.
+        change_control: Option<Provider>,
     }
 
     struct LifecyclePlan {
@@ -222,6 +227,8 @@ plans! {
         tenanted: Tenanted,
         disabled: bool,
         guided_failure: Option<bool>,
+        /// The system whose change requests let its deployments to controlled environments start.
+        change_control: Option<Provider>,
         cancel_queued: bool,
         cancel_running: bool,
         concurrency_tag: Option<String>,

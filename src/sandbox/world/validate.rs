@@ -4,6 +4,7 @@ use super::{
     hooks::SubscriptionPlan,
     model::{AwaitedType, PackagePlan, Plan, ProjectPlan, StepPlan, VariablePlan},
     read::at,
+    server_version::Generation,
     values::Ref,
 };
 use crate::{
@@ -136,6 +137,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     }
     people(&c, plan, &k)?;
     subscriptions(&c, &plan.subscriptions, &k)?;
+    approvals(&c, plan, &k)?;
     for machine in &plan.machines {
         c.all("environment", &machine.environments, &k.environments)?;
     }
@@ -224,6 +226,54 @@ fn people(c: &Check<'_>, plan: &Plan, k: &Known<'_>) -> Result<()> {
         c.all("project group", &role.groups, &k.groups)?;
         c.all("environment", &role.environments, &k.environments)?;
         c.all("tenant", &role.tenants, &k.tenants)?;
+    }
+    Ok(())
+}
+
+/// Approval rules, the votes on them, and change requests of other systems.
+fn approvals(c: &Check<'_>, plan: &Plan, k: &Known<'_>) -> Result<()> {
+    c.unique("approval rules", plan.approval_rules.iter().map(|rule| (&rule.name, rule.space.as_ref())))?;
+    for rule in &plan.approval_rules {
+        let wrong = |what: &str| c.error(rule.name.span(), &format!("approval rule `{}` {what}", rule.name.get_ref()));
+        if plan.version.generation < Generation::V2026_3 {
+            return Err(wrong("needs a server that has approval rules").help("say `version = \"2026.3\"`, or no version"));
+        }
+        c.maybe("space", rule.space.as_ref(), &k.spaces)?;
+        c.all("project", &rule.projects, &k.projects)?;
+        c.all("environment", &rule.environments, &k.environments)?;
+        c.all("user", &rule.approvers, &k.users)?;
+        c.all("team", &rule.teams, &k.teams)?;
+        if rule.minimum.is_some_and(|minimum| !(1..=99).contains(&minimum)) {
+            return Err(wrong("must have a `minimum` between 1 and 99"));
+        }
+        if rule.approvers.is_empty() && rule.teams.is_empty() {
+            return Err(wrong("has nobody who may approve").help("say `approvers = [\"ada\"]` or `teams = [\"Release managers\"]`"));
+        }
+        if !rule.disabled && (rule.projects.is_empty() || rule.environments.is_empty()) {
+            return Err(wrong("must name projects and environments"));
+        }
+        let called = |name: &Ref, other: &Ref| name.get_ref().eq_ignore_ascii_case(other.get_ref());
+        let teams = plan.teams.iter().filter(|team| rule.teams.iter().any(|name| called(name, &team.name)));
+        let voters: Vec<&str> = rule.approvers.iter().chain(teams.flat_map(|team| &team.members)).map(name_of).collect();
+        c.unique("votes of a user", rule.votes.iter().map(|vote| (&vote.user, None)))?;
+        for vote in &rule.votes {
+            c.known("user", &vote.user, &k.users)?;
+            if !has(&voters, vote.user.get_ref()) {
+                let message = format!("`{}` is not an approver of the rule `{}`", vote.user.get_ref(), rule.name.get_ref());
+                return Err(c.unknown(vote.user.span(), &message, vote.user.get_ref(), &voters));
+            }
+        }
+    }
+    let numbers = plan.change_requests.iter().filter_map(|change| change.number.as_ref());
+    c.unique("change requests", numbers.map(|number| (number, None)))?;
+    for change in &plan.change_requests {
+        c.maybe("project", change.project.as_ref(), &k.projects)?;
+        c.maybe("environment", change.environment.as_ref(), &k.environments)?;
+        if let Some(number) = change.number.as_ref().filter(|_| change.project.is_some() || change.environment.is_some()) {
+            let message =
+                format!("the change request `{}` is found by its number: `project` and `environment` say nothing of it", number.get_ref());
+            return Err(c.error(number.span(), &message));
+        }
     }
     Ok(())
 }

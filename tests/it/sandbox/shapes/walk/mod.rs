@@ -1,5 +1,6 @@
 //! A walk through everything the sandbox answers, in every state that shows itself, with a record of all exchanges.
 
+mod approvals;
 mod people;
 mod reads;
 mod stores;
@@ -136,6 +137,8 @@ async fn walk() -> Vec<Exchange> {
     work::deployments(&mut walk).await;
     work::interruptions(&mut walk).await;
     work::answered(&mut walk).await;
+    approvals::of_octopus(&mut walk).await;
+    approvals::of_service_now(&mut walk).await;
     work::runbooks(&mut walk).await;
     work::tasks(&mut walk).await;
     things::documents(&mut walk).await;

@@ -90,6 +90,8 @@ pub async fn lists(walk: &mut Walk) {
         walk.get(&format!("/api/Spaces-1/{kind}?ids=Nothing-1")).await;
     }
     for path in [
+        "/api/Spaces-1/approvalrules?skip=0&take=10",
+        "/api/tasks?hasPendingPreconditions=true",
         "/api/spaces/Spaces-1/projects?skip=1&take=1",
         "/api/projects?skip=0&take=2",
         "/api/tasks?take=3",
@@ -198,6 +200,7 @@ pub async fn documents(walk: &mut Walk) {
             ],
         ),
         ("interruptions", &[]),
+        ("servertaskapprovals", &["/approvals"]),
         ("artifacts", &[]),
     ] {
         let page = walk.get(&format!("/api/Spaces-1/{kind}?take=60")).await;

@@ -11,7 +11,7 @@ async fn release(walk: &mut Walk, project: &str, version: &str) -> (String, Stri
 }
 
 /// Deploys and gives back the task's id.
-async fn deploy(walk: &mut Walk, project: &str, version: &str, environment: &str, more: Value) -> String {
+pub(super) async fn deploy(walk: &mut Walk, project: &str, version: &str, environment: &str, more: Value) -> String {
     let (_, release) = release(walk, project, version).await;
     let environment = walk.id("environments", environment).await;
     let mut body = json!({"ReleaseId": release, "EnvironmentId": environment});
