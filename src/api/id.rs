@@ -141,6 +141,8 @@ ids! {
     RunbookSnapshotId "RunbookSnapshots" "a runbook snapshot";
     RunbookRunId "RunbookRuns" "a runbook run";
     InterruptionId "Interruptions" "an interruption";
+    ApprovalId "ServerTaskApprovals" "an approval";
+    VoteId "Approvals" "a vote";
     EventId "Events" "an event";
     FreezeId "DeploymentFreezes" "a deployment freeze";
     VariableSetId "variableset" "a variable set";

@@ -3,6 +3,7 @@
 use super::decode::{document, part};
 use super::id::{InterruptionId, TaskId, TeamId, UserId};
 use super::spaces::SpaceClient;
+use super::tasks::is_for_people;
 use super::users::User;
 use crate::error::Result;
 use jiff::Timestamp;
@@ -16,7 +17,8 @@ document! {
         id: InterruptionId = "Id",
         /// Title: the step's name, for manual interventions.
         title: String = "Title",
-        /// `ManualIntervention`, `GuidedFailure`, ...; empty on servers before 2019, see [`Interruption::is_guided_failure`].
+        /// `ManualIntervention`, `GuidedFailure`, ...; empty on servers before 2019, see [`Interruption::is_guided_failure`] and
+        /// [`Interruption::is_for_people`].
         kind: String = "Type",
         /// When it was raised.
         created: Option<Timestamp> = "Created",
@@ -34,6 +36,30 @@ document! {
         related_document_ids: Vec<String> = "RelatedDocumentIds",
         /// What is asked.
         form: Option<Form> = "Form",
+        /// The pull requests it waits for.
+        pull_requests: Vec<PullRequest> = "PullRequests",
+    }
+}
+
+part! {
+    /// A pull request that a deployment waits for.
+    PullRequest {
+        /// Its number in its repository.
+        number: Value = "Number",
+        /// `Open`, `Merged`, `Closed`, `Unknown`, `UnknownGitVendor`.
+        status: String = "Status",
+        /// Its title.
+        title: String = "Title",
+        /// Its page.
+        url: String = "Url",
+    }
+}
+
+impl PullRequest {
+    /// `#12 Raise the image tag (Open)`
+    pub fn named(&self) -> String {
+        let number = self.number.as_str().map_or_else(|| self.number.to_string(), str::to_owned);
+        format!("#{number} {} ({})", self.title, self.status)
     }
 }
 
@@ -65,6 +91,11 @@ impl Interruption {
     /// Whether a failed step asks what to do. Old servers send no type, but the form tells.
     pub fn is_guided_failure(&self) -> bool {
         self.kind == "GuidedFailure" || (self.kind.is_empty() && self.element("Guidance").is_some())
+    }
+
+    /// Whether a person answers it. The other types end when a machine has done something; one that we do not know may be of these.
+    pub fn is_for_people(&self) -> bool {
+        self.kind.is_empty() || is_for_people(&self.kind)
     }
 
     /// The instructions for people.

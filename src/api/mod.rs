@@ -6,6 +6,7 @@
 pub mod action_templates;
 mod address;
 mod answer;
+pub mod approvals;
 mod asking;
 mod bounded;
 mod by_ids;
@@ -51,6 +52,7 @@ pub mod version;
 
 pub use action_templates::{ActionTemplate, TemplateUse};
 pub use address::{Route, base_address, web_url};
+pub use approvals::{ApprovalProgress, ApprovalState, TaskApproval, Vote};
 pub use asking::{Asking, Tape};
 pub use channels::Channel;
 pub use client::{BeforeWrite, Client, Dry, OnRetry, Settings};

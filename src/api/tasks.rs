@@ -50,10 +50,14 @@ document! {
         state: TaskState = "State",
         /// Whether it is at its end, as the server says it; see [`Task::is_completed`].
         completed_flag: bool = "IsCompleted",
-        /// Whether a person must answer, as the server says it; see [`Task::waits_for_a_person`].
+        /// Whether it waits at an interruption, as the server says it; see [`Task::is_interrupted`].
         has_pending_interruptions: bool = "HasPendingInterruptions",
-        /// What a person must answer (`ManualIntervention`, `GuidedFailure`); servers before 2026.1.420 do not say it.
+        /// The types of the interruptions at which it waits; servers before 2026.1.420 do not say them.
         pending_interruption_types: Vec<String> = "PendingInterruptionTypes",
+        /// Whether something must happen before it may start, as the server says it; see [`Task::waits_for_approval`].
+        has_pending_preconditions: bool = "HasPendingPreconditions",
+        /// What must happen before it may start (`Approval`); old servers do not say it.
+        pending_precondition_types: Vec<String> = "PendingPreconditionTypes",
         /// Whether something was worth a warning; also true for some that succeeded.
         has_warnings_or_errors: bool = "HasWarningsOrErrors",
         /// When it was queued; in the future for scheduled work.
@@ -64,6 +68,8 @@ document! {
         completed_time: Option<Timestamp> = "CompletedTime",
         /// The server's error message; empty when there is none.
         error_message: String = "ErrorMessage",
+        /// By when it must have started.
+        queue_time_expiry: Option<Timestamp> = "QueueTimeExpiry",
         /// What it is about.
         arguments: Option<TaskArguments> = "Arguments",
     }
@@ -98,16 +104,39 @@ impl Task {
         self.state == TaskState::Success
     }
 
-    /// Whether a person must answer; may be stale for a moment (octopus-api.md §19.1). Old servers send only the flag, new
+    /// Whether it waits at an interruption; may be stale for a moment (octopus-api.md §19.1). Old servers send only the flag, new
     /// ones a list beside it, of which their own client works out the flag.
-    pub fn waits_for_a_person(&self) -> bool {
+    pub fn is_interrupted(&self) -> bool {
         self.has_pending_interruptions || !self.pending_interruption_types.is_empty()
+    }
+
+    /// Whether a person must answer, rather than a machine: a manual intervention or guidance. Where the server does not say what is
+    /// waited for, it may be a person.
+    pub fn asks_a_person(&self) -> bool {
+        let types = &self.pending_interruption_types;
+        self.is_interrupted() && (types.is_empty() || types.iter().any(|kind| is_for_people(kind)))
+    }
+
+    /// Whether something must be done before it may start.
+    pub fn waits_for_preconditions(&self) -> bool {
+        self.state == TaskState::Queued && (self.has_pending_preconditions || !self.pending_precondition_types.is_empty())
+    }
+
+    /// Whether a change request must be approved before it may start. A server that says no types knows no others.
+    pub fn waits_for_approval(&self) -> bool {
+        let types = &self.pending_precondition_types;
+        self.waits_for_preconditions() && (types.is_empty() || types.iter().any(|kind| kind == "Approval"))
     }
 
     /// Whether it ever started. A queued task that has started waits for a person or for its next turn.
     pub fn has_started(&self) -> bool {
         self.start_time.is_some()
     }
+}
+
+/// Whether interruptions of a type are answered by people (octopus-api.md §19); the others end when a machine has done something.
+pub fn is_for_people(kind: &str) -> bool {
+    matches!(kind, "ManualIntervention" | "GuidedFailure")
 }
 
 words! {
@@ -177,10 +206,20 @@ part! {
 document! {
     /// A node of the server: a process that runs tasks.
     Node, "server node" {
+        /// Name as people see it in the portal.
+        name: String = "Name",
         /// Whether it takes no new tasks.
         is_in_maintenance: bool = "IsInMaintenanceMode",
         /// How many tasks it runs at a time.
         slots: i64 = "MaxConcurrentTasks",
+    }
+}
+
+document! {
+    /// Whether the server runs no tasks, so that people can work on it.
+    Maintenance, "maintenance mode" {
+        /// Whether it is on.
+        is_on: bool = "IsInMaintenanceMode",
     }
 }
 
@@ -205,6 +244,8 @@ pub struct TaskQuery {
     pub running: bool,
     /// Waiting for a person. The filter had false positives (2024.1 to 2025.2): look at the tasks again.
     pub has_pending_interruptions: bool,
+    /// Waiting for something before they may start. Servers before 2026.2 do not know the filter and send all: look at the tasks again.
+    pub has_pending_preconditions: bool,
     /// At most so many, the newest.
     pub limit: Option<usize>,
 }
@@ -276,7 +317,8 @@ impl SpaceClient {
             .list("states", &states)
             .maybe("active", query.active.then_some("true"))
             .maybe("running", query.running.then_some("true"))
-            .maybe("hasPendingInterruptions", query.has_pending_interruptions.then_some("true"));
+            .maybe("hasPendingInterruptions", query.has_pending_interruptions.then_some("true"))
+            .maybe("hasPendingPreconditions", query.has_pending_preconditions.then_some("true"));
         self.client().list(&route, query.limit).await
     }
 
@@ -296,13 +338,25 @@ impl SpaceClient {
         self.client().list_first(&route, limit).await
     }
 
+    /// The nodes of the server; none when we may not know them.
+    pub async fn nodes(&self) -> Result<Vec<Node>> {
+        match self.client().list(&Route::new("/api/octopusservernodes"), None).await {
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Forbidden) => Ok(Vec::new()),
+            nodes => nodes,
+        }
+    }
+
+    /// Whether the whole server is in maintenance mode; false when we may not know it.
+    pub async fn is_in_maintenance(&self) -> Result<bool> {
+        match self.client().fetch::<Maintenance>(&Route::new("/api/maintenanceconfiguration")).await {
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Forbidden) => Ok(false),
+            maintenance => Ok(maintenance?.is_on),
+        }
+    }
+
     /// How many tasks the nodes of the server run at a time, all in all (octopus-api.md §19); none when we may not know.
     pub async fn slots(&self) -> Result<Option<u64>> {
-        let nodes: Vec<Node> = match self.client().list(&Route::new("/api/octopusservernodes"), None).await {
-            Ok(nodes) => nodes,
-            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Forbidden) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let nodes = self.nodes().await?;
         let running = nodes.iter().filter(|node| !node.is_in_maintenance);
         let slots = running.filter_map(|node| u64::try_from(node.slots).ok()).fold(0, u64::saturating_add);
         Ok(Some(slots).filter(|slots| *slots > 0))

@@ -84,7 +84,7 @@ pub(super) async fn queue(patient: &Patient<'_>) -> Result<Finding> {
     };
     let executing: Vec<_> = tasks.iter().filter(|t| t.state == TaskState::Executing).collect();
     let queued = tasks.iter().filter(|t| t.state == TaskState::Queued).count();
-    let waiting = executing.iter().filter(|t| t.waits_for_a_person()).count();
+    let waiting = executing.iter().filter(|t| t.asks_a_person()).count();
     let facts = json!({"cap": cap, "executing": executing.len(), "waiting": waiting, "queued": queued});
     let limit = cap.map_or_else(|| "an unknown number".to_owned(), |cap| cap.to_string());
     let text = format!("{} of {limit} tasks execute, {queued} are queued", executing.len());

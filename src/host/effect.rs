@@ -136,7 +136,8 @@ macro_rules! documents {
         }
     )* };
 }
-documents!(api::Deployment: "deployment", api::RunbookRun: "runbook run", api::Release: "release", api::Interruption: "interruption");
+documents!(api::Deployment: "deployment", api::RunbookRun: "runbook run", api::Release: "release", api::Interruption: "interruption",
+    api::TaskApproval: "approval");
 
 /// The member of an intent that says when a later start of the run went on with the effect.
 const AGAIN_AT: &str = "again_at";

@@ -1,4 +1,4 @@
-//! An interruption: a task that waits for a person (manual intervention or guided failure).
+//! An interruption: a task that waits for a person (manual intervention or guided failure), or for what a machine does.
 
 use super::prelude::*;
 use super::space::Space;
@@ -30,13 +30,14 @@ impl fmt::Display for Interruption {
 }
 
 crate::script_type! {
-    /// A task waits for a person.
+    /// A task waits at a step: for a person, or for what a machine does.
     Interruption as "Interruption" shows [title, kind, task, created, url] {
         /// The id, e.g. `Interruptions-12`.
         id: "text" = |i| i.document.id.to_string();
         /// The title, e.g. the name of the step.
         title: "text" = |i| i.document.title.clone();
-        /// `ManualIntervention` or `GuidedFailure`.
+        /// `ManualIntervention` and `GuidedFailure` are answered by people. `PullRequestCompletion`, `ArgoCDApplicationSync` and
+        /// `KubernetesResourceVerification` end when a machine has done its part.
         kind: "text" = |i| i.document.kind.clone();
         /// The instructions; empty when there are none.
         instructions: "text" = |i| i.document.instructions().to_owned();
@@ -54,6 +55,11 @@ crate::script_type! {
         task: "text" = |i| i.document.task_id.as_ref().map(ToString::to_string);
         /// The teams whose members may answer; empty when everybody may who may deploy.
         teams: "list of text" = |i| i.teams.clone();
+        /// The pull requests it waits for, each with `number`, `title`, `status` and `url`.
+        pull_requests: "list of map" = |i| {
+            let shown = |one: &api::interruptions::PullRequest| json!({"number": one.number, "title": one.title, "status": one.status, "url": one.url});
+            i.document.pull_requests.iter().map(shown).collect::<Value>()
+        };
         /// Since when it waits.
         created: "Moment" = |i, host: Host| host.moment(i.document.created);
         /// Where a person answers it.
@@ -84,8 +90,12 @@ impl Interruption {
         self
     }
 
-    /// Where a person answers: the page of the task.
+    /// Where a person answers: the page of the task. Of pull requests the page of the first that is not merged.
     pub fn url(&self) -> String {
+        let open = self.document.pull_requests.iter().find(|one| one.status != "Merged" && !one.url.is_empty());
+        if let Some(open) = open.filter(|_| !self.document.is_for_people()) {
+            return open.url.clone();
+        }
         match &self.document.task_id {
             Some(task) => self.place.space.task_url(task),
             None => self.place.client.address(),
@@ -110,6 +120,30 @@ impl Interruption {
         Ok(Self { place, document, teams })
     }
 
+    /// What it waits for, in words, and what helps.
+    pub fn waits_for(&self) -> String {
+        if self.document.is_for_people() {
+            return self.who_may_answer();
+        }
+        let title = &self.document.title;
+        match self.document.kind.as_str() {
+            "PullRequestCompletion" => {
+                let all = &self.document.pull_requests;
+                let open: Vec<String> =
+                    all.iter().filter(|one| one.status != "Merged").map(|one| format!("{} {}", one.named(), one.url)).collect();
+                let merged = all.len() - open.len();
+                format!("waits until its pull requests are merged ({merged} of {}), `{title}`: merge {}", all.len(), open.join(", "))
+            }
+            "ArgoCDApplicationSync" => {
+                format!("waits until Argo CD has synced its application, `{title}`: look at the application in Argo CD")
+            }
+            "KubernetesResourceVerification" => {
+                format!("waits until its objects in Kubernetes are ready, `{title}`: look at the objects in the cluster")
+            }
+            other => format!("waits at an interruption of the type {other}, `{title}`"),
+        }
+    }
+
     /// `waits for "Approve" by Release managers: Check the tide table`.
     pub fn who_may_answer(&self) -> String {
         let who = if self.teams.is_empty() { "anybody who may deploy".to_owned() } else { self.teams.join(" or ") };
@@ -117,6 +151,16 @@ impl Interruption {
         let instructions = self.document.instructions();
         let text = if instructions.is_empty() { String::new() } else { format!(": {instructions}") };
         format!("waits for {what}, `{}`, by {who}{text}", self.document.title)
+    }
+
+    /// Whether it is a manual intervention; old servers do not say the kind.
+    pub fn is_manual(&self) -> bool {
+        self.document.is_for_people() && !self.document.is_guided_failure()
+    }
+
+    /// Lets the task go on.
+    pub(super) fn proceed(&self, host: &Host, note: &str) -> HostResult<Self> {
+        self.answer(host, &[("Notes", note), ("Result", "Proceed")], "approved")
     }
 
     pub(super) fn answer(&self, host: &Host, values: &[(&str, &str)], what: &str) -> HostResult<Self> {

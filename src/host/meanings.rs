@@ -5,6 +5,7 @@
 
 use super::prelude::*;
 use super::{
+    approval::Approval,
     ctx::Context,
     dashboard::{Difference, Live},
     environments::Environment,
@@ -93,6 +94,7 @@ by_id! {
     Task: "compare `task.state`, `task.id` or `task.project`", t => t.id;
     Deployment: "compare `deployment.state`, `deployment.release` or `deployment.id`", d => d.id;
     Interruption: "compare `interruption.id` or `interruption.title`", i => i.document().id;
+    Approval: "compare `approval.number` or `approval.id`", a => a.document().id;
     Event: "compare `event.category` or `event.id`", e => e.document().id;
 }
 

@@ -3,6 +3,8 @@
 //! [`Host`] is the state of one run; functions reach it through the engine's tag. Whatever changes something outside
 //! goes through [`effect`]; whatever waits goes through [`wait`].
 
+mod approval;
+pub mod approvals;
 mod call;
 pub mod check;
 pub mod context;
@@ -30,10 +32,12 @@ pub mod order;
 pub mod outbox;
 pub mod outputs;
 mod past_deployments;
+pub mod pending;
 mod prelude;
 pub mod projects;
 pub mod promote;
 mod put_back;
+mod question;
 pub mod raised;
 pub mod raw;
 pub mod record;
@@ -61,6 +65,7 @@ mod wait_loop;
 pub mod wait_options;
 mod wait_step;
 mod watch;
+mod why_waiting;
 pub mod words;
 
 pub use held_locks::HeldLocks;
@@ -276,6 +281,7 @@ fn everything() -> Library {
     library.scripted::<task::Task>();
     library.scripted::<task_log::Step>();
     library.scripted::<interruption::Interruption>();
+    library.scripted::<approval::Approval>();
     library.scripted::<events::Event>();
     library.scripted::<freezes::Freeze>();
     library.scripted::<rollout::Outcome>();
@@ -304,7 +310,9 @@ fn everything() -> Library {
     time::register(&mut library);
     freezes::register(&mut library);
     outputs::register(&mut library);
+    pending::register(&mut library);
     interruptions::register(&mut library);
+    approvals::register(&mut library);
     events::register(&mut library);
     rows::register(&mut library);
     rows::property(&mut library);

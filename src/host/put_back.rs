@@ -49,6 +49,8 @@ pub struct HowBack {
     pub timeout: SignedDuration,
     /// What happens when it waits for a person.
     pub on_interrupt: Decide<Asked>,
+    /// What happens when it waits for the approval of a change request.
+    pub on_approval: Decide<Asked>,
 }
 
 /// What was undone and what was not, for the error.
@@ -190,7 +192,12 @@ impl<'a> Undo<'a> {
         self.back.borrow_mut().push(WayBack { plan: (*plan).clone(), task: task.clone(), newest });
         // A cancelled run leaves it alone: half an undo is worse than a whole one.
         host.ledger.started.lock().retain(|other| other.task.id != task.id);
-        let wait = WaitOptions { timeout: self.how.timeout, on_interrupt: self.how.on_interrupt.clone(), ..WaitOptions::default() };
+        let wait = WaitOptions {
+            timeout: self.how.timeout,
+            on_interrupt: self.how.on_interrupt.clone(),
+            on_approval: self.how.on_approval.clone(),
+            ..WaitOptions::default()
+        };
         let waited = for_tasks(host, std::slice::from_ref(&task), &wait, Until::All);
         let way = format!("going back to {version}");
         let problem = match waited {
@@ -223,7 +230,7 @@ impl<'a> Undo<'a> {
         let host = self.host;
         let explained = host.block(async {
             let seen = task.look(host).await?;
-            let waits = seen.state == api::TaskState::Queued || seen.waits_for_a_person();
+            let waits = seen.state == api::TaskState::Queued || seen.is_interrupted();
             Ok((waits, task.explain(host).await?))
         });
         let explained = explained.raise();

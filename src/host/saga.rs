@@ -70,6 +70,8 @@ crate::options! {
         timeout: SignedDuration = SignedDuration::from_hours(1), "1h";
         /// What happens when an undo waits for a person. `"fail"` cancels it; a closure gets the interruption.
         on_interrupt: Decide<Asked> = Decide::Word(Asked::Wait), "\"wait\"";
+        /// What happens when an undo waits for the approval of a change request. `"fail"` cancels it; a closure gets the approval.
+        on_approval: Decide<Asked> = Decide::Word(Asked::Wait), "\"wait\"";
     }
 }
 
@@ -98,7 +100,12 @@ fn list_left(undone: &mut Undone, steps: &[SagaStep]) {
 fn undo(host: &ScriptCall<'_>, saga: &Saga, options: &SagaOptions, undone: &mut Undone) -> HostResult<()> {
     let steps = saga.0.lock().clone();
     stop_what_runs(host, &steps, undone).inspect_err(|_| list_left(undone, &steps))?;
-    let how = HowBack { undo_failed: options.undo_failed, timeout: options.timeout, on_interrupt: options.on_interrupt.clone() };
+    let how = HowBack {
+        undo_failed: options.undo_failed,
+        timeout: options.timeout,
+        on_interrupt: options.on_interrupt.clone(),
+        on_approval: options.on_approval.clone(),
+    };
     let deployments = Undo::new(host, how, steps.iter().filter_map(SagaStep::task).cloned().collect());
     for (index, step) in steps.iter().enumerate().rev() {
         let done = match step {

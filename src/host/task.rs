@@ -2,10 +2,9 @@
 
 use super::prelude::*;
 use super::{
-    interruption::Interruption,
     space::Space,
     task_log::{self, Step, Trouble},
-    time::Moment,
+    why_waiting::{self, Explanation},
 };
 use crate::{
     api::TaskId,
@@ -110,8 +109,9 @@ crate::script_type! {
         first_errors: "list of text" = |t, host: Host| host.block(t.trouble())?.lines;
         /// The whole log as text. Asks the server.
         log: "text" = |t, host: Host| host.block(t.place.space.task_log(&t.id))?;
-        /// Why it does not go on: queued behind others, waiting for a person, ...; `()` when it does. Asks the server.
-        waiting_for: "text" = |t, host: Host| host.block(t.explain(&host))?.map(|e| e.why);
+        /// Why it does not go on: queued behind others, waiting for a person, for an approval, for pull requests, ...; `()` when it does. Asks the
+        /// server.
+        waiting_for: "text" = |t, host: Host| host.block(t.waits_for(&host))?;
         /// The whole document of the server.
         raw: "map" = |t, host: Host| {
             let last = t.last();
@@ -119,15 +119,6 @@ crate::script_type! {
             if last.raw.is_null() { let host = host; host.block(t.look(&host))?.raw.clone() } else { last.raw.clone() }
         };
     }
-}
-
-/// Why a task waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explanation {
-    /// In words.
-    pub why: String,
-    /// Where a person can do something about it.
-    pub url: Option<String>,
 }
 
 impl Task {
@@ -254,36 +245,14 @@ impl Task {
 
     /// Why it does not go on, in words; `None` when it runs or is complete.
     pub async fn explain(&self, host: &Host) -> Result<Option<Explanation>> {
-        let last = self.last();
-        if last.is_completed() {
-            return Ok(None);
-        }
-        // A task that waits for a person goes back to the queue; the list knows better than the flag (octopus-api.md §19.1).
-        let paused = last.state == api::TaskState::Queued && last.start_time.is_some();
-        if last.waits_for_a_person() || paused {
-            let pending = self.place.space.interruptions(true, Some(self.id.as_str())).await?;
-            if let Some(first) = pending.into_iter().next() {
-                let shown = Interruption::new(self.place.clone(), first).with_names().await;
-                return Ok(Some(Explanation { why: shown.who_may_answer(), url: Some(shown.url()) }));
-            }
-        }
-        if last.state != api::TaskState::Queued {
-            return Ok(None);
-        }
-        if let Some(at) = last.queue_time
-            && at > host.clock.now()
-        {
-            return Ok(Some(Explanation { why: format!("scheduled for {}", Moment::of(host, at)), url: None }));
-        }
-        let (behind, total) = self.place.space.queued_behind(&self.id, 3).await?;
-        let names: Vec<String> = behind.iter().map(|t| format!("{} ({})", t.description, t.id)).collect();
-        let queued = if paused { "goes on when a slot is free, queued" } else { "queued" };
-        let why = match total.saturating_sub(behind.len()) {
-            _ if behind.is_empty() => format!("{queued}: the server has not started it yet (no free slot, or a lock or approval holds it)"),
-            0 => format!("{queued} behind {}", names.join(", ")),
-            more => format!("{queued} behind {} and {more} more", names.join(", ")),
-        };
-        Ok(Some(Explanation { why, url: None }))
+        why_waiting::explain(host, &self.place, &self.last()).await
+    }
+
+    /// The same with what keeps all queued tasks of its space.
+    pub async fn waits_for(&self, host: &Host) -> Result<Option<String>> {
+        let Some(explanation) = self.explain(host).await? else { return Ok(None) };
+        let halt = if explanation.is_stalled { why_waiting::halt(&self.place).await? } else { None };
+        Ok(Some(halt.unwrap_or(explanation.why)))
     }
 
     /// ` by ada`, or that the server itself did it, for a newer deployment (octopus-api.md §18.7): what waits is replaced, what has started is cancelled

@@ -3,7 +3,8 @@
 use super::prelude::*;
 use super::{
     call::ScriptCall,
-    interruption::{self, Interruption},
+    interruption,
+    question::Question,
     task::Task,
     tasks::{array, tasks_of},
     time_limit::Limit,
@@ -82,11 +83,15 @@ pub fn for_tasks(call: &dyn Asker, tasks: &[Task], options: &WaitOptions, until_
         match stretch {
             Stretch::Over(came) => return Ok(came),
             Stretch::Asked(asked) => {
-                for (task, interruption) in asked {
-                    answered.push(interruption.id().to_string());
-                    if let Decide::Closure(closure) = &options.on_interrupt {
-                        let url = interruption.url();
-                        match call.ask(closure, Dynamic::from(interruption)) {
+                for (task, question) in asked {
+                    answered.push(question.id());
+                    let decide = match &question {
+                        Question::Interruption(_) => &options.on_interrupt,
+                        Question::Approval(..) => &options.on_approval,
+                    };
+                    if let Decide::Closure(closure) = decide {
+                        let url = question.url();
+                        match call.ask(closure, question.into_dynamic()) {
                             // Theirs is the answer: nothing has failed.
                             Err(error) if ours(&error).is_some_and(|error| interruption::is_anothers(&error)) => {
                                 let (task, title) = (Some(task.id.to_string()), task.subject.title.clone());
@@ -95,14 +100,7 @@ pub fn for_tasks(call: &dyn Asker, tasks: &[Task], options: &WaitOptions, until_
                             answered => drop(answered?),
                         }
                     } else {
-                        return Err(Error::new(
-                            Kind::Failed,
-                            format!("{} waits for a person: {}", task.subject.title, interruption.who_may_answer()),
-                        )
-                        .with("task", task.id.to_string())
-                        .with("url", interruption.url())
-                        .with("interruption", interruption.id().to_string())
-                        .into());
+                        return Err(raise(question.failure(&task.subject.title, &task.id)));
                     }
                 }
             }
@@ -119,7 +117,7 @@ enum Stretch {
     /// Whether what was waited for came.
     Over(bool),
     /// People are asked something, and the script decides.
-    Asked(Vec<(Task, Interruption)>),
+    Asked(Vec<(Task, Question)>),
 }
 
 /// A [`Stretch`] in the record.
@@ -139,9 +137,7 @@ impl Stretch {
         let tasks: Vec<_> = tasks.iter().map(Task::last).filter(|t| !t.raw.is_null()).map(|t| t.raw.clone()).collect();
         let (came, asked) = match self {
             Self::Over(came) => (Some(*came), None),
-            Self::Asked(asked) => {
-                (None, Some(asked.iter().map(|(t, i)| json!({"task": t.id.to_string(), "interruption": i.to_record()})).collect()))
-            }
+            Self::Asked(asked) => (None, Some(asked.iter().map(|(task, question)| question.to_record(&task.id)).collect())),
         };
         JsonText::of(&StretchRecord { began: began.to_string(), tasks, came, asked })
     }
@@ -164,7 +160,7 @@ impl Stretch {
         let mut again = Vec::new();
         for one in asked {
             if let Some(task) = one["task"].as_str().and_then(|id| by_id.get(&TaskId::from(id))?.first()) {
-                again.push(((*task).clone(), Interruption::from_record(task.place.clone(), &one["interruption"])?));
+                again.push(((*task).clone(), Question::from_record(task.place.clone(), one)?));
             }
         }
         Ok((began, Self::Asked(again)))
@@ -266,16 +262,19 @@ pub(super) fn left_open(call: &dyn Asker, tasks: &[Task], options: &WaitOptions)
             stuck.push(format!("{} ({})", task.subject.title, task.id));
         }
     }
-    // The step costs a request: of the first five it is told.
+    // What holds a task and the step that runs cost requests: of the first five they are told.
     for task in open.iter().take(5) {
-        let details = match host.block(task.place.space.task_details(&task.id)) {
-            Err(error) if error.stops() => return Err(raise(error)),
-            details => details.ok(),
-        };
-        let step = details.and_then(|details| super::task_log::running_of(&details));
         let seen = task.last();
-        let step = step.map(|s| format!(", {s}")).unwrap_or_default();
-        named.push(format!("{} ({}, `{}`{step})", task.subject.title, task.id, seen.state));
+        let told = if seen.state == api::TaskState::Queued || seen.is_interrupted() {
+            host.block(task.waits_for(host))
+        } else {
+            host.block(task.place.space.task_details(&task.id)).map(|details| super::task_log::running_of(&details))
+        };
+        let told = match told {
+            Err(error) if error.stops() => return Err(raise(error)),
+            told => told.ok().flatten().map(|told| format!(", {told}")).unwrap_or_default(),
+        };
+        named.push(format!("{} ({}, `{}`{told})", task.subject.title, task.id, seen.state));
     }
     named.extend(open.iter().skip(5).take(5).map(|t| format!("{} ({}, `{}`)", t.subject.title, t.id, t.last().state)));
     if open.len() > 10 {

@@ -13,7 +13,7 @@ crate::words! {
 }
 
 crate::words! {
-    /// What happens when a task waits for a person.
+    /// What happens when a task waits for a person, or for an approval.
     pub enum Asked {
         /// The wait goes on.
         Wait = "wait",
@@ -34,9 +34,12 @@ macro_rules! wait_options {
                 on_timeout: Decide<OpenTasks> = Decide::Word(OpenTasks::Leave), "\"leave\"";
                 /// How long a task may be queued without a start before that is a time-out, from the time for which it is queued.
                 queue_timeout: Option<SignedDuration> = None, "none";
-                /// What happens when a task waits for a person. A closure gets the interruption. When a person has answered first or
-                /// taken responsibility, the wait goes on.
+                /// What happens when a task waits for a person: at a manual intervention or for guidance after a failure. A closure gets the
+                /// interruption. When a person has answered first or taken responsibility, the wait goes on. Interruptions that end by
+                /// themselves are waited for.
                 on_interrupt: Decide<Asked> = Decide::Word(Asked::Wait), "\"wait\"";
+                /// What happens when a task waits for the approval of a change request. A closure gets the approval.
+                on_approval: Decide<Asked> = Decide::Word(Asked::Wait), "\"wait\"";
                 $($(#[doc = $prose])+ $field: $type = $default, $shown;)*
                 /// What happens to these tasks when the run is cancelled; otherwise `--on-cancel` decides.
                 on_cancel: Option<OpenTasks> = None, "none";
@@ -65,6 +68,7 @@ impl From<AnyOptions> for WaitOptions {
             on_timeout: given.on_timeout,
             queue_timeout: given.queue_timeout,
             on_interrupt: given.on_interrupt,
+            on_approval: given.on_approval,
             fail_fast: false,
             on_cancel: given.on_cancel,
         }

@@ -3,9 +3,13 @@
 
 use super::prelude::*;
 use super::{
+    approval::Approval,
     interruption::Interruption,
-    task::{Explanation, Task},
+    question::Question,
+    space::Space,
+    task::Task,
     wait_options::{Asked, WaitOptions},
+    why_waiting::{self, Explanation},
 };
 use crate::api::TaskId;
 
@@ -14,9 +18,21 @@ const EXPLAINED: usize = 5;
 /// How soon to look again why a task waits, at first and at last.
 const EXPLAIN_SOON: SignedDuration = SignedDuration::from_secs(30);
 const EXPLAIN_LATE: SignedDuration = SignedDuration::from_mins(2);
+/// How soon to look again for what the script decides on: when a task has begun to wait, and when none has.
+const DECIDE_SOON: SignedDuration = SignedDuration::from_secs(10);
+const DECIDE_LATE: SignedDuration = SignedDuration::from_secs(30);
+/// How long what keeps all queued tasks of a space is taken for true.
+const HALT_KEPT: SignedDuration = SignedDuration::from_mins(1);
 /// How often to look which step runs, at first and at last.
 const DETAILS_SOON: SignedDuration = SignedDuration::from_secs(15);
 const DETAILS_LATE: SignedDuration = SignedDuration::from_secs(60);
+
+/// A server's address, and the id of a space on it.
+type PlaceKey = (String, String);
+
+fn key_of(place: &Space) -> PlaceKey {
+    (place.client.address(), place.space.space().id.to_string())
+}
 
 /// Watches a set of tasks and tells what changes.
 pub struct Watcher<'o> {
@@ -26,9 +42,13 @@ pub struct Watcher<'o> {
     told: BTreeMap<TaskId, Explanation>,
     /// When to look again why a task waits, and the pause before that: longer each time.
     explain_again: BTreeMap<TaskId, (Timestamp, SignedDuration)>,
-    /// Interruptions that the script has decided on, and those it has yet to.
+    /// What keeps the queued tasks of a space, when it was asked.
+    halts: BTreeMap<PlaceKey, (Timestamp, Option<String>)>,
+    /// Questions that the script has decided on, and those it has yet to.
     answered: &'o [String],
-    pub asked: Vec<(Task, Interruption)>,
+    pub asked: Vec<(Task, Question)>,
+    /// When it was looked for questions, and which tasks had some.
+    looked: Option<(Timestamp, BTreeSet<TaskId>)>,
     begun: Timestamp,
     details_due: Timestamp,
     steps: BTreeMap<TaskId, (Option<String>, Option<u8>)>,
@@ -36,10 +56,9 @@ pub struct Watcher<'o> {
 
 impl<'o> Watcher<'o> {
     pub fn new(host: &Host, open: &[Task], options: &'o WaitOptions, answered: &'o [String]) -> Self {
-        let mut by_space: BTreeMap<(String, String), (super::space::Space, Vec<TaskId>)> = BTreeMap::new();
+        let mut by_space: BTreeMap<PlaceKey, (Space, Vec<TaskId>)> = BTreeMap::new();
         for task in open {
-            let key = (task.place.client.address(), task.place.space.space().id.to_string());
-            by_space.entry(key).or_insert_with(|| (task.place.clone(), Vec::new())).1.push(task.id.clone());
+            by_space.entry(key_of(&task.place)).or_insert_with(|| (task.place.clone(), Vec::new())).1.push(task.id.clone());
         }
         let watches = by_space.into_iter().map(|((server, _), (place, ids))| (server, place.poller.watch(ids))).collect();
         Self {
@@ -47,8 +66,10 @@ impl<'o> Watcher<'o> {
             watches,
             told: BTreeMap::new(),
             explain_again: BTreeMap::new(),
+            halts: BTreeMap::new(),
             answered,
             asked: Vec::new(),
+            looked: None,
             begun: host.clock.now(),
             details_due: host.clock.now(),
             steps: BTreeMap::new(),
@@ -76,6 +97,7 @@ impl<'o> Watcher<'o> {
         }
         open.retain(|task| !task.last().is_completed());
         self.explain(host, open)?;
+        self.look_for_questions(host, open)?;
         self.tell_steps(host, open)
     }
 
@@ -85,7 +107,8 @@ impl<'o> Watcher<'o> {
         let mut queued = 0;
         for task in open {
             let last = task.last();
-            let waits = last.waits_for_a_person()
+            let is_held = last.is_interrupted() || last.waits_for_preconditions();
+            let waits = is_held
                 || (last.state == api::TaskState::Queued
                     // At once when it is scheduled; not for what is about to start.
                     && last.queue_time.is_some_and(|at| now < at || now.duration_since(at) >= SignedDuration::from_secs(5)));
@@ -95,18 +118,16 @@ impl<'o> Watcher<'o> {
                 }
                 continue;
             }
-            // Of many that queue behind each other the first few tell enough.
-            queued += usize::from(!last.waits_for_a_person());
-            if queued > EXPLAINED && !last.waits_for_a_person() {
+            // Of many that queue behind each other, or wait for the same approval, the first few tell enough.
+            queued += usize::from(!last.is_interrupted());
+            if queued > EXPLAINED && !last.is_interrupted() {
                 continue;
             }
             let (due, pause) = self.explain_again.get(&task.id).copied().unwrap_or((now, SignedDuration::ZERO));
-            let asks = last.waits_for_a_person() && !matches!(self.options.on_interrupt, Decide::Word(Asked::Wait));
-            // A policy for interruptions is not talk: it does not wait for a spare request.
-            if now < due || (!asks && !task.place.poller.spare(if last.waits_for_a_person() { 2 } else { 1 })) {
+            if now < due || !task.place.poller.spare(if is_held { 2 } else { 1 }) {
                 continue;
             }
-            if last.state == api::TaskState::Queued && !last.waits_for_a_person() && host.context.step.is_some() {
+            if last.state == api::TaskState::Queued && !is_held && host.context.step.is_some() {
                 match host.block(super::guards::while_queued(host, task)) {
                     Err(error) if error.kind() == Kind::Failed || error.kind() == Kind::Cancelled => return Err(raise(error)),
                     // What cannot be looked at must not end a wait.
@@ -119,10 +140,15 @@ impl<'o> Watcher<'o> {
                 Err(_) => continue,
                 Ok(explanation) => explanation,
             };
-            let changed = explanation.is_some() && self.told.get(&task.id) != explanation.as_ref();
-            let pause = if asks { EXPLAIN_SOON } else { (pause * 2).clamp(EXPLAIN_SOON, EXPLAIN_LATE) };
+            let explanation = match explanation {
+                Some(explanation) if explanation.is_stalled => self.with_halt(host, task, explanation)?,
+                explanation => explanation,
+            };
+            let pause = (pause * 2).clamp(EXPLAIN_SOON, EXPLAIN_LATE);
             self.explain_again.insert(task.id.clone(), (later(now, pause), pause));
-            if changed && let Some(explanation) = explanation {
+            if let Some(explanation) = explanation
+                && self.told.get(&task.id) != Some(&explanation)
+            {
                 host.emit(What::Waiting {
                     task: Some(task.id.to_string()),
                     title: task.subject.title.clone(),
@@ -131,25 +157,96 @@ impl<'o> Watcher<'o> {
                 });
                 self.told.insert(task.id.clone(), explanation);
             }
-            if last.waits_for_a_person() {
-                self.interrupted(host, task)?;
+        }
+        Ok(())
+    }
+
+    /// The explanation of a task that nothing in front of it keeps, with what keeps its whole space. None while that cannot be asked.
+    fn with_halt(&mut self, host: &Host, task: &Task, explanation: Explanation) -> HostResult<Option<Explanation>> {
+        let (now, key) = (host.clock.now(), key_of(&task.place));
+        let kept = self.halts.get(&key).filter(|(at, _)| now.duration_since(*at) < HALT_KEPT);
+        let halt = if let Some((_, halt)) = kept {
+            halt.clone()
+        } else if task.place.poller.spare(3) {
+            let halt = match host.block(why_waiting::halt(&task.place)) {
+                Err(error) if error.kind() == Kind::Cancelled => return Err(raise(error)),
+                halt => halt.unwrap_or_default(),
+            };
+            self.halts.insert(key, (now, halt.clone()));
+            halt
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(match halt {
+            Some(why) => Explanation { why, ..explanation },
+            None => explanation,
+        }))
+    }
+
+    /// Looks for questions that the script decides on. A policy is not talk: it does not wait for a spare request, but one list answers for
+    /// all tasks of a space.
+    fn look_for_questions(&mut self, host: &Host, open: &[Task]) -> HostResult<()> {
+        let decides = |policy: &Decide<Asked>| !matches!(policy, Decide::Word(Asked::Wait));
+        let (people, approvals) = (decides(&self.options.on_interrupt), decides(&self.options.on_approval));
+        let mut asking: BTreeMap<PlaceKey, Vec<&Task>> = BTreeMap::new();
+        for task in open {
+            let last = task.last();
+            if people && last.asks_a_person() || approvals && last.waits_for_approval() {
+                asking.entry(key_of(&task.place)).or_default().push(task);
+            }
+        }
+        let (now, ids) = (host.clock.now(), asking.values().flatten().map(|task| task.id.clone()).collect());
+        let is_due = self
+            .looked
+            .as_ref()
+            .is_none_or(|(at, before)| now.duration_since(*at) >= if *before == ids { DECIDE_LATE } else { DECIDE_SOON });
+        if asking.is_empty() || !is_due {
+            return Ok(());
+        }
+        self.looked = Some((now, ids));
+        for tasks in asking.values() {
+            if people {
+                self.look_for_interruptions(host, tasks)?;
+            }
+            if approvals {
+                self.look_for_approvals(host, tasks)?;
             }
         }
         Ok(())
     }
 
-    fn interrupted(&mut self, host: &Host, task: &Task) -> HostResult<()> {
-        if matches!(self.options.on_interrupt, Decide::Word(Asked::Wait)) {
-            return Ok(());
-        }
-        let pending = host.block(task.place.space.interruptions(true, Some(task.id.as_str())))?;
-        for interruption in pending {
-            let id = interruption.id.to_string();
-            if self.answered.contains(&id) {
+    fn look_for_interruptions(&mut self, host: &Host, tasks: &[&Task]) -> HostResult<()> {
+        let tasks: Vec<&&Task> = tasks.iter().filter(|task| task.last().asks_a_person()).collect();
+        let Some(first) = tasks.first() else { return Ok(()) };
+        let regarding = (tasks.len() == 1).then_some(first.id.as_str());
+        for one in host.block(first.place.space.interruptions(true, regarding))? {
+            let Some(task) = tasks.iter().find(|task| one.task_id.as_ref() == Some(&task.id)) else { continue };
+            if !one.is_for_people() || self.answered.iter().any(|id| *id == one.id.as_str()) {
                 continue;
             }
-            let interruption = host.block(async { Ok(Interruption::new(task.place.clone(), interruption).with_names().await) })?;
-            self.asked.push((task.clone(), interruption));
+            let shown = host.block(async { Ok(Interruption::new(task.place.clone(), one).with_names().await) })?;
+            self.asked.push(((**task).clone(), Question::Interruption(shown)));
+        }
+        Ok(())
+    }
+
+    fn look_for_approvals(&mut self, host: &Host, tasks: &[&Task]) -> HostResult<()> {
+        let tasks: Vec<&&Task> = tasks.iter().filter(|task| task.last().waits_for_approval()).collect();
+        let Some(first) = tasks.first() else { return Ok(()) };
+        let fails = matches!(self.options.on_approval, Decide::Word(Asked::Fail));
+        for one in host.block(first.place.space.pending_approvals())? {
+            let Some(task) = tasks.iter().find(|task| one.task_id.as_ref() == Some(&task.id)) else { continue };
+            if self.answered.iter().any(|id| *id == one.id.as_str()) {
+                continue;
+            }
+            let approval = Approval::new(task.place.clone(), one);
+            // The first one ends the wait, and its error says who may approve.
+            let progress = if fails { host.block(task.place.space.approval_progress(&task.id))? } else { None };
+            let why = approval.waits_for(progress.as_ref());
+            self.asked.push(((**task).clone(), Question::Approval(approval, why)));
+            if fails {
+                break;
+            }
         }
         Ok(())
     }

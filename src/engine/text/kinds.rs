@@ -244,6 +244,7 @@ impl<'r, 'a> Kinds<'r, 'a> {
             let (key, call) = (reading.word(bar.checked_sub(2)?), reading.around(open)?);
             return match (key, reading.is_sign(call, "(")) {
                 ("on_interrupt", true) => Some("Interruption".to_owned()),
+                ("on_approval", true) => Some("Approval".to_owned()),
                 ("on_timeout", true) => Some("list of Task".to_owned()),
                 _ => None,
             };

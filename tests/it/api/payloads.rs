@@ -176,7 +176,7 @@ fn who_waits_for_a_person_is_known_from_the_flag_or_the_list() {
         task["HasPendingInterruptions"] = flag;
         task["PendingInterruptionTypes"] = types;
         let task = Task::decode(task).expect("it decodes");
-        task.waits_for_a_person()
+        task.is_interrupted()
     };
     // Servers to 2026.1, later ones, and one that leaves the flag to its clients.
     assert!(waits(true.into(), Value::Null));
@@ -200,8 +200,8 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("SelectedPackage", SelectedPackage::MEMBERS, &[]),
     ("DefectResource", Defect::MEMBERS, &[]),
     ("DeploymentResource", Deployment::MEMBERS, &[]),
-    // ProjectId of tasks: 2024.2 (payloads, "Tasks"); PendingInterruptionTypes: octopus-api.md §18.2 and §23.
-    ("TaskResource", Task::MEMBERS, &["PendingInterruptionTypes", "ProjectId"]),
+    // ProjectId of tasks: 2024.2 (payloads, "Tasks"); PendingInterruptionTypes: octopus-api.md §18.2 and §23; preconditions: §18.2 and §20.2.
+    ("TaskResource", Task::MEMBERS, &["PendingInterruptionTypes", "ProjectId", "HasPendingPreconditions", "PendingPreconditionTypes"]),
     ("TaskDetailsResource", TaskDetails::MEMBERS, &[]),
     ("ActivityLogTreeNode", Activity::MEMBERS, &[]),
     ("ActivityLogElement", LogLine::MEMBERS, &[]),
@@ -213,7 +213,7 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("RunbookResource", Runbook::MEMBERS, &["Slug"]),
     ("RunbookRunResource", RunbookRun::MEMBERS, &[]),
     // Type of interruptions: octopus-api.md §19; in no capture before 2019.
-    ("InterruptionResource", Interruption::MEMBERS, &["Type"]),
+    ("InterruptionResource", Interruption::MEMBERS, &["Type", "PullRequests"]),
     ("Form", interruptions::Form::MEMBERS, &[]),
     ("FormElement", interruptions::FormElement::MEMBERS, &[]),
     ("EventResource", Event::MEMBERS, &[]),

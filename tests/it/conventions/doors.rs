@@ -86,7 +86,7 @@ const DOORS: &[Door] = &[
             "src/api/previews.rs",
             "src/api/releases.rs",
             "src/api/version.rs",
-            "src/host/interruptions.rs",
+            "src/host/pending.rs",
             "src/host/releases.rs",
             "src/host/tenants.rs",
             // Of sets that two creators made at once the one with the smallest id counts.

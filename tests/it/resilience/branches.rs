@@ -35,6 +35,7 @@ const fn once(name: &'static str, given: &'static str, rest: &'static str) -> Us
 const A: &str = "let x = \"Project A\";";
 const TASK: &str = "let x = deploy(\"Project A\", \"latest\", \"Test\");";
 const PENDING: &str = "deploy(\"Project A\", \"latest\", \"Test\"); sleep(\"30m\"); let x = pending()[0];";
+const UNAPPROVED: &str = "let x = pending(#{task: deploy(\"Project A\", \"latest\", \"Test\")})[0];";
 /// `x` is the argument of the closure around both branches.
 const SAGA: &str = "SAGA";
 
@@ -136,6 +137,9 @@ const USES: &[Use] = &[
     once("Interruption.approve", PENDING, "\"checked\""),
     once("Interruption.reject", PENDING, "\"not today\""),
     once("Interruption.guide", PENDING, "\"retry\""),
+    with("Approval.approve", UNAPPROVED, "\"checked\""),
+    once("Approval.reject", UNAPPROVED, "\"not today\""),
+    with("approve_all", "let x = #{task: deploy(\"Project A\", \"latest\", \"Test\")};", "\"checked\""),
     with("email", "let x = #{to: \"team@example.com\", subject: \"Hello\", body: \"text\"};", ""),
     with("problem", "let x = attempt(|| fail(\"no\")).error;", ""),
     with("notify", "let x = \"ops@example.com\";", "\"live\""),
@@ -151,6 +155,7 @@ const VALUES: &[(&str, &str)] = &[
     ("Deployment", "let x = deployments(#{env: \"Test\"})[0];"),
     ("Event", "deploy(\"Project A\", \"latest\", \"Test\"); let x = events(#{})[0];"),
     ("Interruption", PENDING),
+    ("Approval", UNAPPROVED),
     ("Freeze", "let x = freeze(\"Project B\", \"Production\");"),
 ];
 
@@ -162,6 +167,11 @@ fn world(name: &str) -> String {
     let mut world = match name {
         "Interruption.guide" => with_guided_failure(),
         name if name.starts_with("Interruption") => with_approval(""),
+        name if name.starts_with("Approval") || name == "approve_all" => {
+            let rule =
+                "name = \"Yes\"\nprojects = [\"Project A\"]\nenvironments = [\"Test\"]\napprovers = [\"sandbox\"]\nself_approval = true\n";
+            shop(&[]) + "\n[[approval_rules]]\n" + rule
+        }
         "Freeze" => shop(&[]) + "\n[[freezes]]\nname = \"Audit\"\nfrom = \"0s\"\nfor = \"9h\"\n",
         _ => shop(&[]),
     };

@@ -1,5 +1,6 @@
 //! Runs in trouble: lost answers, cancellation, people, resumption.
 
+mod approvals;
 mod branches;
 mod cancel;
 #[cfg(target_os = "linux")]

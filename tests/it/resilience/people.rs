@@ -3,16 +3,23 @@
 use crate::support::{InProcess, shop, simulate};
 use octorhai::{error::Kind, event::What};
 
-fn kind(ran: &InProcess) -> Option<Kind> {
+/// The kind of the error that ended a run.
+pub fn kind(ran: &InProcess) -> Option<Kind> {
     ran.outcome.failure.as_ref().map(|f| f.error.kind())
 }
 
-fn waits(ran: &InProcess) -> Vec<String> {
+/// What a run told of its waits.
+pub fn waits(ran: &InProcess) -> Vec<String> {
     let lines = ran.events.iter().filter_map(|e| match &e.what {
         What::Waiting { title, why, url, .. } => Some(format!("{title}: {why} | {}", url.as_deref().unwrap_or_default())),
         _ => None,
     });
     lines.collect()
+}
+
+/// The notes that a run told.
+pub fn notes(ran: &InProcess) -> Vec<&str> {
+    ran.events.iter().filter_map(|e| if let What::Note { text, .. } = &e.what { Some(text.as_str()) } else { None }).collect()
 }
 
 /// `shop` where a person has to approve Project A after its first step; `more` is added to the manual step.
@@ -133,8 +140,7 @@ fn wait_goes_on_when_a_person_has_answered_first() {
             let wait = r#"wait(deploy("Project A", "latest", "Test"), #{on_interrupt: |i| { sleep("10m"); i.approve("late"); }});"#;
             let ran = simulate(&world, &around.replace("WAIT", wait));
             assert!(if ends.is_empty() { ran.error().is_empty() } else { ran.error().contains(ends) }, "{around}: {}", ran.error());
-            let notes: Vec<&str> =
-                ran.events.iter().filter_map(|e| if let What::Note { text, .. } = &e.what { Some(text.as_str()) } else { None }).collect();
+            let notes = notes(&ran);
             assert!(notes.contains(&told), "{around}: {notes:?}");
         }
     }

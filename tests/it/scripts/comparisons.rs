@@ -9,6 +9,8 @@ use std::{collections::BTreeSet, sync::Arc};
 const VALUES: &str = r#"
     let waits = deploy("Project A", "2.0.0", "Test");
     wait_for(|| pending().len() > 0);
+    let unapproved = deploy("Project C", "2.0.0", "Development");
+    let approval = pending(#{task: unapproved})[0];
     let held = ();
     try { saga(|s| { held = s; }); } catch { }
     let done = wait(deploy("Project B", "1.1.0", "Test"));
@@ -26,6 +28,7 @@ const VALUES: &str = r#"
         "Task": task(deployments(#{projects: "Project B"})[0].task),
         "Step": waits.steps[0],
         "Interruption": pending()[0],
+        "Approval": approval,
         "Event": events()[0],
         "Freeze": freeze("Project B", "Production"),
         "Outcome": rollout(["Project C"], |p| deploy(p, "2.0.0", "Test"))[0],
@@ -45,7 +48,7 @@ const VALUES: &str = r#"
 "#;
 
 /// Types without an order.
-const UNORDERED: [&str; 17] = [
+const UNORDERED: [&str; 18] = [
     "Context",
     "Secret",
     "Project",
@@ -58,6 +61,7 @@ const UNORDERED: [&str; 17] = [
     "Task",
     "Step",
     "Interruption",
+    "Approval",
     "Event",
     "Freeze",
     "Outcome",
@@ -69,7 +73,7 @@ const UNORDERED: [&str; 17] = [
 const CALLED: [&str; 7] = ["Project", "Environment", "Tenant", "Step", "Freeze", "Space", "Release"];
 
 /// Types that a text never names, and those that it names only by id, time or length.
-const NOT_BESIDE_THIS_TEXT: [&str; 13] = [
+const NOT_BESIDE_THIS_TEXT: [&str; 14] = [
     "Context",
     "Secret",
     "Deployment",
@@ -78,6 +82,7 @@ const NOT_BESIDE_THIS_TEXT: [&str; 13] = [
     "Promotable",
     "Task",
     "Interruption",
+    "Approval",
     "Event",
     "Outcome",
     "Saga",
@@ -96,6 +101,11 @@ fn world() -> String {
 [[tenants]]
 name = "Acme"
 projects = { "Project A" = ["Test"] }
+[[approval_rules]]
+name = "Yes"
+projects = ["Project C"]
+environments = ["Development"]
+teams = ["Release managers"]
 [[freezes]]
 name = "Month end"
 from = "0s"
@@ -190,6 +200,7 @@ fn every_type_is_what_a_text_calls_it() {
             "Task": [values["Task"].id],
             "Deployment": [values["Deployment"].id],
             "Interruption": [values["Interruption"].id],
+            "Approval": [values["Approval"].id],
             "Event": [values["Event"].id],
             "Moment": ["2026-03-02", "09:30", "09:30:00", "2026-03-02 09:30", "2026-03-02T09:30:00", "2026-03-02T10:30:00+01:00"],
             "duration": ["5m", "300s"],
@@ -201,7 +212,7 @@ fn every_type_is_what_a_text_calls_it() {
         } }
         [fitting.keys().len(), wrong]
     "#);
-    assert_eq!(result, json!([13, []]));
+    assert_eq!(result, json!([14, []]));
 }
 
 #[test]
@@ -328,7 +339,7 @@ fn reports_have_columns_of_every_type() {
         [values.keys().len(), empty, parse_json(report([values["Freeze"], values["Space"]], #{format: "json", columns: ["name", "id"]}))]
     "#);
     let rows = json!([{"name": "Month end", "id": "DeploymentFreezes-1"}, {"name": "Default", "id": "Spaces-1"}]);
-    assert_eq!(result, json!([28, ["nothing"], rows]));
+    assert_eq!(result, json!([29, ["nothing"], rows]));
     for doc in &octorhai::host::library().docs().types {
         let unknown: Vec<_> = doc.columns.iter().filter(|column| doc.properties.iter().all(|p| p.name != **column)).collect();
         assert!(unknown.is_empty(), "{}: {unknown:?}", doc.name);

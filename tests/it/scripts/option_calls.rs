@@ -80,6 +80,7 @@ pub const CALLS: &[Given] = &[
     given("once", "", r#"once("k", || sleep("45m"), OPTIONS)"#),
     given("wait_arrivals", r#"arrive("x", "shop"); let who = ["shop"];"#, r#"wait_arrivals("x", who, OPTIONS)"#),
     given("pending", "", "pending(OPTIONS)"),
+    given("approve_all", "", r#"approve_all(OPTIONS, "agreed")"#),
     Given { function: "email", before: "", call: "email(OPTIONS)", needs: &[("to", "\"a@example.com\""), ("subject", "\"Hello\"")] },
     given("report", "", r#"report([#{name: "Web", why: "It is not yet tested by those to whom it matters most"}], OPTIONS)"#),
 ];

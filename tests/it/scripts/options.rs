@@ -78,6 +78,14 @@ const FROZEN: &str = "[[freezes]]\nname = \"Month end\"\nfrom = \"0s\"\nfor = \"
 const ASKED: &str = r#"let t = deploy("Asks", "1.0.0", "Test"); CALL"#;
 const TWO_ASK: &str =
     r#"let asks = deploy("Asks", "1.0.0", "Test"); deploy("Asks too", "1.0.0", "Test"); wait_for(|| pending().len() == 2);"#;
+/// `Web` needs approval, and nobody of the world gives it.
+const UNAPPROVED: &str = "[[approval_rules]]\nname = \"Yes\"\nprojects = [\"Web\"]\nenvironments = [\"Live\"]\napprovers = [\"sandbox\"]\n";
+/// A way back that needs approval.
+const BACK_UNAPPROVED: &str = r#"
+wait(deploy("Web", "1.1.0", "Live"));
+let body = |s| { wait(s.deploy("Web", "2.0.0", "Live")); post("approvalrules", #{Name: "Yes", ApprovingUserIds: [get("/api/users/me").Id],
+    IdScopes: [#{ProjectId: project("Web").id, EnvironmentIds: envs().map(|e| e.id)}]}); fail("no") };
+try { CALL } catch (e) { print(e); } print(now());"#;
 const BAD_DONE: &str = r#"settle(deploy("Bad", "2.0.0", "Live"));"#;
 const WEB_DONE: &str = r#"wait(deploy("Web", "2.0.0", "Live"));"#;
 const WITH_BAD: &str = r#"let t = [t, deploy("Bad", "2.0.0", "Live")]; CALL"#;
@@ -186,6 +194,7 @@ const SEEN: &[Seen] = &[
         .after("try { CALL; } catch { } sleep(\"1m\"); print(t.refresh().state);"),
     seen(WAITS, "queue_timeout", "queue_timeout: \"2m\"").before("deploy(\"Web\", \"1.1.0\", \"Live\");"),
     seen(WAITS, "on_interrupt", "timeout: \"5m\", on_interrupt: \"fail\"").instead("timeout: \"5m\"").after(ASKED),
+    seen(WAITS, "on_approval", "timeout: \"5m\", on_approval: \"fail\"").instead("timeout: \"5m\"").world(UNAPPROVED),
     seen(&["wait", "settle"], "fail_fast", "fail_fast: true").after(WITH_BAD),
     seen(WAITS, "on_cancel", "on_interrupt: |i| print(\"cancel\"), on_cancel: \"leave\"")
         .instead("on_interrupt: |i| print(\"cancel\")")
@@ -212,6 +221,7 @@ const SEEN: &[Seen] = &[
     seen(&["saga"], "undo_failed", "undo_failed: true").after(UNDONE),
     seen(&["saga"], "timeout", "timeout: \"1m\"").after(UNDONE),
     seen(&["saga"], "on_interrupt", "on_interrupt: \"fail\"").after(ASKS_BACK),
+    seen(&["saga"], "on_approval", "on_approval: \"fail\"").after(BACK_UNAPPROVED),
     seen(&["retry"], "pause", "pause: \"1h\""),
     seen(&["retry"], "backoff", "backoff: true"),
     seen(&["output"], "raw", "masked: true, raw: true").instead("masked: true"),
@@ -225,6 +235,11 @@ const SEEN: &[Seen] = &[
     seen(&["pending"], "task", "task: asks").before(TWO_ASK).after("print(r.len());"),
     seen(&["pending"], "project", "project: \"Asks\"").before(TWO_ASK).after("print(r.len());"),
     seen(&["pending"], "env", "env: \"Live\"").before(TWO_ASK).after("print(r.len());"),
+    seen(&["pending"], "number", "number: \"OCT9\"").before(TWO_ASK).after("print(r.len());"),
+    seen(&["approve_all"], "task", "task: asks").before(TWO_ASK).after("print(r.len());"),
+    seen(&["approve_all"], "project", "project: \"Asks\"").before(TWO_ASK).after("print(r.len());"),
+    seen(&["approve_all"], "env", "env: \"Test\"").before(TWO_ASK).after("print(r.len());"),
+    seen(&["approve_all"], "number", "number: \"OCT9\"").before(TWO_ASK).after("print(r.len());"),
     seen(&["email"], "to", "to: \"b@example.com\"").after(MAILS),
     seen(&["email"], "cc", "cc: \"b@example.com\"").after(MAILS),
     seen(&["email"], "bcc", "bcc: \"b@example.com\"").after(MAILS),
