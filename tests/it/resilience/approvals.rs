@@ -5,7 +5,7 @@ use crate::support::{shop, simulate};
 use octorhai::error::Kind;
 
 /// `shop` where Project A and Project B need approval in Test; `more` is added to the rule.
-fn with_rule(more: &str) -> String {
+pub fn with_rule(more: &str) -> String {
     let rule = "name = \"Test needs a yes\"\nprojects = [\"Project A\", \"Project B\"]\nenvironments = [\"Test\"]";
     let people = "[[users]]\nname = \"bo\"\ndisplay = \"Bo Barker\"\nkey = \"API-BO\"\n";
     let world = shop(&[("[[teams]]\n", &format!("{people}\n[[teams]]\n"))]);
@@ -304,4 +304,110 @@ fn sixty_waits_for_approval_keep_to_sixty_requests_a_minute() {
     };
     let (short, long) = (asked("5m"), asked("35m"));
     assert!(long > short && long - short <= 30 * 60, "{short} and {long}");
+}
+
+/// `shop` where the second step of Project A waits for what a machine does.
+fn with_awaited(awaits: &str) -> String {
+    shop(&[("{ name = \"Back up database\",    takes = \"6m\" }", &format!("{{ name = \"Deliver\", awaits = {{ {awaits} }} }}"))])
+}
+
+#[test]
+fn interruptions_that_machines_end_are_told_in_their_own_words_and_never_end_a_wait() {
+    let pulls = r#"type = "PullRequestCompletion", takes = "20m", pull_requests = [
+        { number = 12, title = "Raise the image tag", url = "https://git.example/shop/pull/12" },
+        { number = 13, title = "Raise the chart", url = "https://git.example/shop/pull/13" } ]"#
+        .replace('\n', " ");
+    for (awaits, told) in [
+        (
+            pulls.as_str(),
+            "Project A 2.0.0 → Test: waits until its pull requests are merged (0 of 2), `Deliver`: merge #12 Raise the image tag (Open) https://git.example/shop/pull/12, #13 Raise the chart (Open) https://git.example/shop/pull/13 | https://git.example/shop/pull/12",
+        ),
+        (
+            r#"type = "ArgoCDApplicationSync", takes = "20m""#,
+            "Project A 2.0.0 → Test: waits until Argo CD has synced its application, `Deliver`: look at the application in Argo CD |",
+        ),
+        (
+            r#"type = "KubernetesResourceVerification", takes = "20m""#,
+            "Project A 2.0.0 → Test: waits until its objects in Kubernetes are ready, `Deliver`: look at the objects in the cluster |",
+        ),
+    ] {
+        for policy in ["on_interrupt: \"fail\"", "on_interrupt: |i| print(i.kind)", "on_approval: \"fail\""]
+            .map(|policy| format!("timeout: \"3h\", {policy}"))
+        {
+            let ran = simulate(&with_awaited(awaits), &ONE.replace("timeout: \"3h\"", &policy));
+            assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", "Success"), "{policy}");
+            let waits = waits(&ran);
+            assert!(waits.len() == 1 && waits[0].starts_with(told), "{policy}: {told}\n{waits:?}");
+        }
+    }
+}
+
+#[test]
+fn nobody_answers_an_interruption_that_a_machine_ends() {
+    let script = r#"
+        let t = deploy("Project A", "latest", "Test");
+        wait_for(|| !pending().is_empty());
+        let i = pending()[0];
+        print(`${i.kind} ${i.pull_requests[0].number} ${i.pull_requests[0].status}`);
+        print(approve_all(#{project: "Project A"}, "agreed").len());
+        for answer in [|| i.approve("ok"), || i.reject("no"), || i.guide("retry")] { try { answer.call() } catch (e) { print(e.message) } }"#;
+    let ran = simulate(
+        &with_awaited(
+            "type = \"PullRequestCompletion\", pull_requests = [ { number = 12, title = \"Raise\", url = \"https://git.example/12\" } ]",
+        ),
+        script,
+    );
+    let refused = "nobody answers `Deliver`: it waits until its pull requests are merged (0 of 1), `Deliver`: merge #12 Raise (Open) https://git.example/12";
+    assert_eq!(
+        (ran.error().as_str(), ran.printed().as_str()),
+        ("", format!("PullRequestCompletion 12 Open\n0\n{refused}\n{refused}\n{refused}").as_str())
+    );
+    assert!(notes(&ran).iter().any(|note| note.starts_with("not approved here: Deliver (Interruptions-1)")), "{:?}", notes(&ran));
+}
+
+#[test]
+fn tenants_of_a_release_share_an_approval_or_have_one_each() {
+    let tenants = "\n[[tenants]]\nname = \"Acme\"\nprojects = { \"Project A\" = [\"Test\"] }\n[[tenants]]\nname = \"Beta\"\nprojects = { \"Project A\" = [\"Test\"] }\n";
+    for (rule, numbers) in [("", 1), ("per_tenant = true\n", 2)] {
+        let world = format!("{}{tenants}", with_rule(&format!("approvers = [\"sandbox\"]\nminimum = 1\nself_approval = true\n{rule}")));
+        let world = world
+            .replace("description = \"The database and its API\"\n", "description = \"The database and its API\"\ntenanted = \"both\"\n");
+        let script = r#"
+            let all = ["Acme", "Beta"].map(|tenant| deploy("Project A", "latest", "Test", #{tenant: tenant}));
+            print(pending().len());
+            print(approve_all(#{task: all}, "agreed").len());
+            print(pending().len());
+            wait(all, #{timeout: "2h"});
+            wait(deploy("Project A", "latest", "Test", #{tenant: "Acme"}), #{timeout: "1h", on_approval: |a| { print("again"); a.approve("ok") }});"#;
+        let ran = simulate(&world, script);
+        assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", format!("2\n{numbers}\n0\nagain").as_str()), "{rule}");
+    }
+}
+
+#[test]
+fn rules_for_the_same_place_are_merged() {
+    let more = "\n[[approval_rules]]\nname = \"Second\"\nprojects = [\"Project A\"]\nenvironments = [\"Test\"]\nteams = [\"Release managers\"]\nminimum = 3\n";
+    let ran = simulate(
+        &format!("{}{more}", with_rule("approvers = [\"bo\"]\nminimum = 1\n")),
+        &ONE.replace("timeout: \"3h\"", "on_approval: \"fail\""),
+    );
+    assert!(ran.error().contains("(0 of 3) by Bo Barker or Release managers"), "{}", ran.error());
+}
+
+#[test]
+fn deployment_that_is_approved_early_waits_for_its_time_and_one_that_is_not_misses_its_window() {
+    let script = r#"
+        let t = deploy("Project A", "latest", "Test", #{at: "in 2h", expires: "1h"});
+        print(settle(t, #{timeout: "5h"})[0].state);
+        print(t.started);"#;
+    let voted = with_rule("approvers = [\"ada\"]\nminimum = 1\nvotes = [ { user = \"ada\", after = \"10m\" } ]\n");
+    let ran = simulate(&voted, script);
+    assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", "Success\n2026-03-02 10:00:01 UTC"));
+    let told = waits(&ran).join("\n");
+    assert!(
+        told.contains("; it may start from 2026-03-02 10:00:00 UTC to 2026-03-02 11:00:00 UTC") && told.contains("scheduled for"),
+        "{told}"
+    );
+    let ran = simulate(&with_rule("approvers = [\"ada\"]\nminimum = 1\n"), script);
+    assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", "TimedOut\n"));
 }

@@ -1,6 +1,7 @@
 //! Twice means once: each verb that writes, with each of its requests delivered twice, lost, turned away or late, and killed before and after
 //! it. The run ends well, and the server is as if nothing had happened. What came of it is the table in docs/reliability.md.
 
+use super::approvals::with_rule;
 use super::people::{with_approval, with_guided_failure};
 use crate::support::{ground::Ground, measured, settings, shop};
 use octorhai::{
@@ -31,6 +32,9 @@ pub(super) struct Verb {
 const fn verb(name: &'static str, script: &'static str, look: &'static str) -> Verb {
     Verb { name, script, look, nameless: false }
 }
+
+/// All votes on change requests; a deployment that was cancelled, because it was there twice, has none.
+const VOTES: &str = "get(\"servertaskapprovals\").Items.map(|a| get(`servertaskapprovals/${a.Id}/approvals`).map(|v| [v.Status, v.Notes])).filter(|votes| !votes.is_empty())";
 
 pub(super) const VERBS: &[Verb] = &[
     verb("deploy", "wait(deploy(\"Project A\", \"2.0.0\", \"Test\", #{expires: \"5m\"}))", "()"),
@@ -68,6 +72,21 @@ pub(super) const VERBS: &[Verb] = &[
         "guide",
         "deploy(\"Project A\", \"2.0.0\", \"Test\", #{expires: \"5m\"}); sleep(\"30m\"); pending()[0].guide(\"retry\")",
         "pending()",
+    ),
+    verb(
+        "approve a change",
+        "let t = deploy(\"Project A\", \"2.0.0\", \"Test\", #{expires: \"3h\"}); pending(#{task: t})[0].approve(\"ok\"); wait(t, #{timeout: \"9h\"})",
+        VOTES,
+    ),
+    verb(
+        "reject a change",
+        "let t = deploy(\"Project A\", \"2.0.0\", \"Test\", #{expires: \"3h\"}); pending(#{task: t})[0].reject(\"no\"); settle(t)",
+        VOTES,
+    ),
+    verb(
+        "on_approval",
+        "wait(deploy(\"Project A\", \"2.0.0\", \"Test\", #{expires: \"3h\"}), #{timeout: \"9h\", on_approval: |a| a.approve(\"ok\")})",
+        VOTES,
     ),
     verb("lock", "lock(\"shop\", || lock_info(\"shop\").held)", "lock_info(\"shop\").held"),
     verb("remember", "remember(\"last good\", \"2.0.0\"); remember(\"last good\", \"2.0.1\")", "recall(\"last good\")"),
@@ -125,6 +144,9 @@ let began = |d| d.started != ();
 fn world(verb: &Verb) -> String {
     match verb.name {
         "approve" | "reject" => with_approval(""),
+        "approve a change" | "reject a change" | "on_approval" => {
+            with_rule("approvers = [\"sandbox\"]\nminimum = 1\nself_approval = true\n")
+        }
         "guide" => with_guided_failure(),
         _ => shop(&[]),
     }
