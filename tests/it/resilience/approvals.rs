@@ -1,8 +1,10 @@
 //! Waiting for approvals: change requests in Octopus, ServiceNow and Jira Service Management, and votes from scripts.
 
 use super::people::{kind, notes, waits};
-use crate::support::{shop, simulate};
-use octorhai::error::Kind;
+use crate::support::{http, settings, shop, simulate};
+use octorhai::{api::Credential, error::Kind, event::Recorder, run::Target};
+use serde_json::json;
+use std::sync::Arc;
 
 /// `shop` where Project A and Project B need approval in Test; `more` is added to the rule.
 pub fn with_rule(more: &str) -> String {
@@ -410,4 +412,87 @@ fn deployment_that_is_approved_early_waits_for_its_time_and_one_that_is_not_miss
     );
     let ran = simulate(&with_rule("approvers = [\"ada\"]\nminimum = 1\n"), script);
     assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", "TimedOut\n"));
+}
+
+#[test]
+fn words_of_a_newer_server_are_shown_as_they_are() {
+    let server = http::Server::start(&http::virtual_clock(), |request| {
+        let task = |number: u8, more: &serde_json::Value| {
+            let mut task = json!({"Id": format!("ServerTasks-{number}"), "Description": "Deploy", "State": "Queued", "QueueTime": "2026-03-01T08:00:00Z"});
+            for (name, value) in more.as_object().into_iter().flatten() {
+                task[name] = value.clone();
+            }
+            http::Reply::Json(200, task)
+        };
+        match request.path.as_str() {
+            "/api/spaces" => http::spaces(),
+            "/api" => {
+                http::Reply::Json(200, json!({"Application": "Octopus Deploy", "Version": "2027.1.1", "ApiVersion": "3.0.0", "Links": {}}))
+            }
+            "/api/Spaces-1/tasks/ServerTasks-1" => {
+                task(1, &json!({"HasPendingPreconditions": true, "PendingPreconditionTypes": ["PolicyCheck", "MoonPhase"]}))
+            }
+            "/api/Spaces-1/tasks/ServerTasks-2" => task(2, &json!({"HasPendingPreconditions": true})),
+            "/api/Spaces-1/tasks/ServerTasks-3" => {
+                task(3, &json!({"StartTime": "2026-03-01T08:00:00Z", "PendingInterruptionTypes": ["TideTable"]}))
+            }
+            "/api/Spaces-1/tasks/ServerTasks-4" => task(4, &json!({"PendingPreconditionTypes": ["Approval"]})),
+            "/api/Spaces-1/tasks/ServerTasks-5" => task(5, &json!({"PendingPreconditionTypes": ["Approval"]})),
+            "/api/Spaces-1/interruptions" => http::page(vec![
+                json!({"Id": "Interruptions-1", "Type": "TideTable", "Title": "Low water", "IsPending": true, "TaskId": "ServerTasks-3"}),
+            ]),
+            "/api/Spaces-1/tasks/ServerTasks-4/servertaskapproval" => {
+                http::Reply::Json(200, json!({"Resource": {"Id": "ServerTaskApprovals-4"}}))
+            }
+            "/api/Spaces-1/servertaskapprovals/ServerTaskApprovals-4" => http::Reply::Json(
+                200,
+                json!({"Id": "ServerTaskApprovals-4", "ApprovalProviderId": "acme", "ChangeRequest": {"Number": "A-1", "Active": true, "ChangeRequestApprovalState": "Reviewing"}}),
+            ),
+            "/api/Spaces-1/tasks/ServerTasks-5/servertaskapproval" => http::Reply::Json(
+                200,
+                json!({"Resource": {"Id": "ServerTaskApprovals-5", "ApprovalsCount": 1, "MinimumApproversRequired": 3, "ApprovingUsers": ["ada"], "ApprovingTeams": [{"Id": "Teams-1", "Name": "Ops"}]}}),
+            ),
+            "/api/Spaces-1/servertaskapprovals/ServerTaskApprovals-5" => {
+                http::Reply::Json(200, json!({"Id": "ServerTaskApprovals-5", "ApprovalProviderId": "octopus", "ChangeRequest": null}))
+            }
+            _ => http::Reply::Json(404, json!({"ErrorMessage": "The resource you requested was not found."})),
+        }
+    });
+    let credential = Credential::api_key(&server.address, http::KEY).expect("a credential");
+    let target = Target::Server { credential, space: None, ca_cert: None };
+    let outcome = octorhai::run::run(settings(
+        target,
+        "[1, 2, 3, 4, 5].map(|n| task(`ServerTasks-${n}`).waiting_for)",
+        Arc::new(Recorder::default()),
+    ));
+    let expected = json!([
+        "waits for PolicyCheck, MoonPhase before it starts",
+        "waits for something that the server does not name",
+        "waits at an interruption of the type TideTable, `Low water`",
+        "waits for change request A-1 in acme",
+        "waits for approval of ServerTaskApprovals-5 (1 of 3) by ada or Ops",
+    ]);
+    assert_eq!(outcome.result, expected, "{:?}", outcome.failure.map(|f| f.error.to_string()));
+}
+
+#[test]
+fn mistakes_in_rules_of_a_world_are_found_when_it_is_read() {
+    let old = with_rule(ADA_AND_BO).replace("zone  = ", "version = \"2026.1\"\nzone  = ");
+    for (world, told) in [
+        (
+            with_rule("approvers = [\"bo\"]\nvotes = [ { user = \"ada\", after = \"1m\" } ]"),
+            "`ada` is not an approver of the rule `Test needs a yes`",
+        ),
+        (with_rule("minimum = 1"), "approval rule `Test needs a yes` has nobody who may approve"),
+        (with_rule("approvers = [\"bo\"]\nminimum = 0"), "approval rule `Test needs a yes` must have a `minimum` between 1 and 99"),
+        (with_rule("approvers = [\"boo\"]"), "there is no user `boo` in this world"),
+        (old, "approval rule `Test needs a yes` needs a server that has approval rules"),
+        (
+            with_control("ServiceNow", "number = \"CHG1\"\nproject = \"Project A\"\nstates = []"),
+            "the change request `CHG1` is found by its number: `project` and `environment` say nothing of it",
+        ),
+    ] {
+        let error = octorhai::sandbox::World::from_toml("test", &world).err().expect("a mistake");
+        assert!(error.message().contains(told), "{told}: {}", error.message());
+    }
 }
