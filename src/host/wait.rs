@@ -272,7 +272,8 @@ pub(super) fn left_open(call: &dyn Asker, tasks: &[Task], options: &WaitOptions)
         };
         let told = match told {
             Err(error) if error.stops() => return Err(raise(error)),
-            told => told.ok().flatten().map(|told| format!(", {told}")).unwrap_or_default(),
+            // The state says already that it is queued.
+            told => told.ok().flatten().map(|told| format!(", {}", told.strip_prefix("queued: ").unwrap_or(&told))).unwrap_or_default(),
         };
         named.push(format!("{} ({}, `{}`{told})", task.subject.title, task.id, seen.state));
     }

@@ -259,6 +259,13 @@ fn paused_queue_and_drained_nodes_are_named() {
     assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", told));
     let waits = waits(&ran);
     assert_eq!(waits, [format!("Project A 2.0.0 → Test: {told} | ")]);
+    let pause = r#"put("/api/spaces/Spaces-1", get("/api/spaces/Spaces-1") + #{TaskQueueStopped: true});"#;
+    let ran = simulate(&shop(&[]), &format!("{pause} wait(deploy(\"Project A\", \"latest\", \"Test\"), #{{timeout: \"5m\"}})"));
+    assert!(
+        ran.error().contains("(ServerTasks-19, `Queued`, the task queue of the space `Default` is paused, and nothing in it starts)"),
+        "{}",
+        ran.error()
+    );
     let node = r#"
         let path = `/api/octopusservernodes/${get("/api/octopusservernodes").Items[0].Id}`;
         put(path, get(path) + #{IsInMaintenanceMode: true});
