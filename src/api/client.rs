@@ -9,6 +9,7 @@ use super::answer::{Answer, NoAnswer, clipped, too_much, with_request};
 use super::asking::Asking;
 use super::bounded::{self, Form};
 use super::decode::{Document, Problem, timestamp};
+use super::pacer::{Pacer, Pacers};
 use super::retry::{Setback, backoff};
 use super::stats::{Counter, Stats};
 use super::{Credential, tls};
@@ -74,6 +75,8 @@ pub struct Settings {
     pub dry: Dry,
     /// Whether the address is known to be that of an Octopus Server: a run that goes on has been answered before.
     pub known: bool,
+    /// Keeps to the limits of servers: clients with the same ones wait for one another's requests.
+    pub pacers: Pacers,
 }
 
 impl Settings {
@@ -92,6 +95,7 @@ impl Settings {
             keeps_deadlines: false,
             dry: Dry::default(),
             known: false,
+            pacers: Pacers::default(),
         }
     }
 }
@@ -121,10 +125,10 @@ impl Dry {
 #[derive(Clone)]
 pub struct Client {
     pub(super) inner: Arc<ClientParts>,
-    until: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
     pub(super) cancel: Cancel,
     /// See [`Client::with_cancel`].
-    tidies_up: bool,
+    pub(super) tidies_up: bool,
 }
 
 pub(super) struct ClientParts {
@@ -134,13 +138,15 @@ pub(super) struct ClientParts {
     pub(super) settings: Settings,
     headers: HeaderMap,
     http: OnceLock<Result<reqwest::Client>>,
-    counter: Mutex<Counter>,
+    pub(super) counter: Mutex<Counter>,
+    pub(super) pacer: Arc<Pacer>,
     /// The server's clock as last seen, and ours at that moment.
     server_clock: Mutex<Option<(Timestamp, Timestamp)>>,
     pub(super) reached: AtomicBool,
     /// Whether anything was answered as Octopus answers.
     pub(super) answered: AtomicBool,
     outage_told: AtomicBool,
+    limit_told: AtomicBool,
     drops_deadlines: AtomicBool,
 }
 
@@ -177,6 +183,7 @@ impl Client {
                 base,
                 shown,
                 answered: AtomicBool::new(settings.known),
+                pacer: settings.pacers.of(&settings.credential),
                 settings,
                 headers,
                 http: OnceLock::new(),
@@ -184,6 +191,7 @@ impl Client {
                 server_clock: Mutex::default(),
                 reached: AtomicBool::new(false),
                 outage_told: AtomicBool::new(false),
+                limit_told: AtomicBool::new(false),
                 drops_deadlines: AtomicBool::new(false),
             }),
             until: None,
@@ -291,6 +299,11 @@ impl Client {
         self.until.unwrap_or_else(|| later(began, self.inner.settings.patience).max(Asking::now().patient_until.unwrap_or(Timestamp::MIN)))
     }
 
+    /// The same after a request waited for its turn: without a deadline of its caller that is no part of its patience.
+    pub(super) fn longer(&self, until: Timestamp, waited: SignedDuration) -> Timestamp {
+        if self.until.is_some() { until } else { later(until, waited) }
+    }
+
     /// How long a read that is tried until then may take, in real time: no longer than its caller waits. A virtual clock says nothing about
     /// the network.
     pub(super) fn request_limit(&self, until: Timestamp) -> Duration {
@@ -308,10 +321,11 @@ impl Client {
             return Err(self.mask(self.inner.settings.dry.refusal(&format!("{method} {}", shown_path(&url)), &content)));
         }
         let began = self.clock().now();
-        let until = self.tried_until(began);
+        let mut until = self.tried_until(began);
         let mut attempt = 0;
         loop {
             self.cancel.check()?;
+            until = self.longer(until, self.turn(&url).await?);
             self.still_wanted().await?;
             let sent = tokio::select! {
                 sent = self.exchange(method, &url, &body, Demand { form: Form::Json, limit: REQUEST_LIMIT }) => sent,
@@ -376,7 +390,8 @@ impl Client {
             }
             return Err(self.mask(with_request(error, method, &path, url.as_str())));
         }
-        if !self.inner.outage_told.swap(true, Ordering::Relaxed) {
+        let told = if setback.is_limited() { &self.inner.limit_told } else { &self.inner.outage_told };
+        if !told.swap(true, Ordering::Relaxed) {
             self.tell(&format!("{}, trying again {}", setback.last, setback.how_long(left)));
         }
         self.rest(setback.asked.unwrap_or_else(|| backoff(&path, attempt)).min(left)).await
@@ -426,6 +441,7 @@ impl Client {
             let location = response.headers().get("location").and_then(|l| l.to_str().ok()).map(str::to_owned);
             if let Some(location) = location.filter(|_| status.is_redirection() && status != StatusCode::NOT_MODIFIED) {
                 url = self.redirected(method, &url, status, &location).map_err(NoAnswer::Strange)?;
+                self.sent_at_once(&url);
                 continue;
             }
             let left = asked.limit.saturating_sub(watch.elapsed());
@@ -467,7 +483,8 @@ impl Client {
             // What cannot leave does not count.
             self.sockets()?;
         }
-        self.inner.counter.lock().count(self.clock().now());
+        let asked_at = self.clock().now();
+        self.inner.counter.lock().count(asked_at);
         let response = if let Some(server) = here {
             let answered = answered_here(server, request).await.map_err(trouble)?;
             // In the words of a socket.
@@ -478,6 +495,14 @@ impl Client {
         };
         tracing::debug!(method, path = %shown_path(url), status = response.status().as_u16(), "request");
         self.inner.reached.store(true, Ordering::Relaxed);
+        // The clock of a sandbox in another process goes on for all its clients.
+        let mut counted_at = asked_at;
+        if self.clock().is_virtual() && here.is_none() {
+            let now = response.headers().get("x-octorhai-now").and_then(|now| now.to_str().ok()).and_then(|now| now.parse().ok());
+            counted_at = counted_at.max(now.unwrap_or(asked_at));
+            self.clock().advance_to(counted_at);
+        }
+        self.heard_of_limit(url, counted_at, response.status().as_u16(), response.headers());
         let date = response.headers().get("date").and_then(|d| d.to_str().ok());
         if let Some(date) = date.and_then(|d| jiff::fmt::rfc2822::parse(d).ok().map(|z| z.timestamp()).or_else(|| timestamp(d))) {
             *self.inner.server_clock.lock() = Some((date, self.clock().now()));
@@ -540,7 +565,7 @@ impl Client {
     }
 
     /// The pause a `Retry-After` asks for: seconds, or a date on the server's clock.
-    fn pause_in(&self, value: &str) -> Option<SignedDuration> {
+    pub(super) fn pause_in(&self, value: &str) -> Option<SignedDuration> {
         if let Ok(seconds) = value.parse::<u32>() {
             return Some(SignedDuration::from_secs(seconds.into()));
         }

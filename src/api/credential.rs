@@ -90,6 +90,11 @@ impl Credential {
         matches!(self.secret, Secret::None)
     }
 
+    /// What tells this secret from others, and from which nobody learns it.
+    pub(super) fn fingerprint(&self) -> String {
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, self.secret().unwrap_or_default().as_bytes()).simple().to_string()
+    }
+
     /// The secret, to take it out of answers that echo it.
     pub(super) fn secret(&self) -> Option<&str> {
         match &self.secret {

@@ -126,10 +126,11 @@ impl Client {
     async fn read<T>(&self, path: &str, (form, odd): (Form, Odd), parse: impl Fn(Answer) -> Result<T>) -> Result<T> {
         let url = self.inner.base.resolve(path)?;
         let began = self.clock().now();
-        let until = self.tried_until(began);
+        let mut until = self.tried_until(began);
         let mut attempt = 0;
         loop {
             self.cancel.check()?;
+            until = self.longer(until, self.turn(&url).await?);
             let asked = Demand { form, limit: self.request_limit(until) };
             let sent = self.cancel.guard(async { Ok(self.exchange("GET", &url, &Body::None, asked).await) }).await?;
             let setback = match self.heard(sent, odd, began, until, &parse) {

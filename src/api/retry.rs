@@ -45,6 +45,11 @@ impl Setback {
         Self { last: error.message().to_owned(), asked: None, limit, limited: None, odd: Some((error, known)) }
     }
 
+    /// Whether the server is there and answers, and only wants to be asked less often.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limited.is_some()
+    }
+
     /// Whether nobody ever answered as Octopus does at this address.
     fn is_of_a_stranger(&self) -> bool {
         self.odd.as_ref().is_some_and(|(_, known)| !known)
@@ -103,6 +108,15 @@ impl Setback {
             None => error,
         }
     }
+}
+
+/// The error of a request whose turn comes too late, as far as the server's limit is known.
+pub(crate) fn too_fast(server: &str, per_minute: Option<i64>, wait: SignedDuration) -> Error {
+    let limit = per_minute.map_or_else(|| "limits requests".to_owned(), |rate| format!("allows {rate} requests a minute"));
+    let text = format!("the server at `{server}` {limit}, and the turn of this one comes in {}, later than it is waited for", show(wait));
+    Error::new(Kind::Unreachable, text)
+        .help("ask less often: fewer runs at a time, longer intervals in loops of your own")
+        .help("run with another account, each has a limit of its own; or ask for a higher rate limiting policy on the server")
 }
 
 /// Half a second, doubled each time up to half a minute, spread by a fifth so that many clients do not come at once.

@@ -10,6 +10,10 @@ pub struct Stats {
     pub requests: u64,
     /// The most requests in any sixty seconds of the client's clock.
     pub busiest_minute: u64,
+    /// Requests that the server rejected because there were too many (429).
+    pub rejected: u64,
+    /// Requests that waited for their turn, so that the server would not reject them.
+    pub delayed: u64,
 }
 
 /// Keeps the times of the last minute only, so that a long run needs no more memory than a short one.
@@ -29,6 +33,14 @@ impl Counter {
         self.stats.busiest_minute = self.stats.busiest_minute.max(self.recent.len() as u64);
     }
 
+    pub(crate) fn rejected(&mut self) {
+        self.stats.rejected += 1;
+    }
+
+    pub(crate) fn delayed(&mut self) {
+        self.stats.delayed += 1;
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         self.stats
     }
@@ -44,6 +56,6 @@ mod tests {
         for second in [0, 30, 59, 60, 61, 300] {
             counter.count(Timestamp::from_second(second).expect("in range"));
         }
-        assert_eq!(counter.stats(), Stats { requests: 6, busiest_minute: 4 });
+        assert_eq!(counter.stats(), Stats { requests: 6, busiest_minute: 4, ..Stats::default() });
     }
 }

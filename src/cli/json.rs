@@ -35,6 +35,8 @@ pub fn stats(stats: &Stats) -> String {
         "event": "stats",
         "requests": stats.requests,
         "busiest_minute": stats.busiest_minute,
+        "rejected": stats.rejected,
+        "delayed": stats.delayed,
         "seconds": stats.seconds,
         "real_seconds": stats.real_seconds,
     })
@@ -80,8 +82,11 @@ mod tests {
 
     #[test]
     fn statistics_are_a_line_too() {
-        let line: Value = serde_json::from_str(&stats(&Stats { requests: 7, ..Stats::default() })).expect("JSON");
-        assert_eq!(line, json!({"event": "stats", "requests": 7, "busiest_minute": 0, "seconds": 0.0, "real_seconds": 0.0}));
+        let line: Value = serde_json::from_str(&stats(&Stats { requests: 7, delayed: 2, ..Stats::default() })).expect("JSON");
+        assert_eq!(
+            line,
+            json!({"event": "stats", "requests": 7, "busiest_minute": 0, "rejected": 0, "delayed": 2, "seconds": 0.0, "real_seconds": 0.0})
+        );
     }
 
     /// Every member called `env`, however deep.

@@ -206,6 +206,8 @@ pub fn stats(stats: &Stats) -> Vec<String> {
         format!("  sent            {:>10}", with_commas(stats.requests)),
         format!("  per minute      {:>10}", format!("{:.1}", stats.requests as f64 / (stats.seconds / 60.0).max(1.0))),
         format!("  busiest minute  {:>10}", with_commas(stats.busiest_minute)),
+        format!("  delayed         {:>10}", with_commas(stats.delayed)),
+        format!("  rejected        {:>10}", with_commas(stats.rejected)),
     ]
 }
 
@@ -298,7 +300,7 @@ Mails
 
     #[test]
     fn result_and_statistics() {
-        let stats_of = Stats { requests: 96, busiest_minute: 12, seconds: 2470.0, real_seconds: 0.21 };
+        let stats_of = Stats { requests: 96, busiest_minute: 12, rejected: 1, delayed: 40, seconds: 2470.0, real_seconds: 0.21 };
         assert_eq!(result(true, 0, &stats_of, true, true), "done in 41m 10s of virtual time (0.2 s)");
         assert_eq!(result(true, 0, &stats_of, true, false), "done in 41m 10s of virtual time");
         assert_eq!(result(false, 5, &stats_of, false, true), "ended with exit code 5 after 41m 10s");
@@ -307,7 +309,9 @@ Mails
             "Requests
   sent                    96
   per minute             2.3
-  busiest minute          12"
+  busiest minute          12
+  delayed                 40
+  rejected                 1"
         );
     }
 }

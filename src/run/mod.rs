@@ -18,6 +18,7 @@ pub use crate::{
 mod options;
 mod parent;
 pub mod session;
+mod shared_pace;
 mod time;
 
 use crate::{
@@ -161,6 +162,10 @@ pub struct Stats {
     pub requests: u64,
     /// The most requests in any minute of the run's clock.
     pub busiest_minute: u64,
+    /// Requests that the server rejected because there were too many (429).
+    pub rejected: u64,
+    /// Requests that waited for their turn, so that the server would not reject them.
+    pub delayed: u64,
     /// Time the run took on its own clock (virtual in a simulation), in seconds.
     pub seconds: f64,
     /// Time the run took on the wall, in seconds.
@@ -248,6 +253,9 @@ async fn grounds(
         known: recorder.as_ref().is_some_and(Recorder::goes_on),
         ..api::Settings::new(credential, clock.clone(), settings.cancel.clone())
     };
+    let store = settings.journal.as_ref().map(|journaling| &journaling.store).or(settings.locks.store());
+    let shared = store.map(|store| api::Pacers::shared(Arc::new(shared_pace::StoredPace(Arc::clone(store)))));
+    let connection = api::Settings { pacers: shared.unwrap_or_default(), ..connection };
     let connection = api::Settings { patience: patience.unwrap_or(connection.patience), ..connection };
     let connection = api::Settings { before_write: wanted.map(before_write), ..connection };
     let client = api::Client::new(connection.clone())?;
@@ -445,6 +453,8 @@ fn on_runtime(runtime: &tokio::runtime::Runtime, settings: Settings, clock: &Clo
     let sent = client.stats();
     outcome.stats.requests = sent.requests;
     outcome.stats.busiest_minute = sent.busiest_minute;
+    outcome.stats.rejected = sent.rejected;
+    outcome.stats.delayed = sent.delayed;
     if let Some(sandbox) = sandbox {
         outcome.truth = Truth::new(Box::new(sandbox.stop()));
     }

@@ -78,6 +78,11 @@ impl State {
         active.then(|| (key.user.clone(), key.read_only))
     }
 
+    /// Whether a key that holds now is one for an agent.
+    pub(crate) fn is_of_agent(&self, secret: &str) -> bool {
+        self.keys.holding(secret, self.now, self.plan.key_cache.map(|cache| cache.0)).is_some_and(|key| key.is_agent)
+    }
+
     /// Whether the caller is in one of these teams; none at all means everybody.
     pub(crate) fn is_in(&self, user: &str, teams: &[String]) -> bool {
         let has = |t: &String| self.store.of("teams").get(t).is_some_and(|t| texts(&t["MemberUserIds"]).iter().any(|m| m == user));

@@ -16,6 +16,7 @@ use std::{
 /// What is not the same for all kinds of documents.
 const OWN: &[&[Endpoint]] = &[
     super::server::ENDPOINTS,
+    super::rate_limiting_policies::ENDPOINTS,
     super::people::ENDPOINTS,
     super::api_keys::ENDPOINTS,
     super::tasks::ENDPOINTS,

@@ -18,6 +18,7 @@ pub(crate) const CATEGORIES: &[&str] = &[
     "RunbookRunFailed",
     "TaskCanceled",
     "TaskQueued",
+    "RateLimitPolicyExceeded",
 ];
 
 /// Groups of categories: id, name, categories.

@@ -8,6 +8,7 @@ use super::{
     faults::Faults,
     gate::Gate,
     late::{Late, Waiting},
+    limits::LimitState,
     log::{Exchange, Log},
     mailbox::Mailbox,
     nouns::{self, Depth, Noun},
@@ -284,8 +285,8 @@ fn opens_control(shared: &Shared, headers: &HeaderMap, query: &[(String, String)
 pub(crate) struct Seen {
     endpoint: Option<&'static Endpoint>,
     user: String,
-    /// Seconds, when there were too many requests.
-    retry_after: Option<u64>,
+    /// What the caller is told of a rate limit.
+    limit: Option<LimitState>,
 }
 
 /// The answer of a fault that keeps the request from happening.
@@ -351,8 +352,15 @@ fn dated(shared: &Shared, mut response: Response) -> Response {
     for (name, value) in closed {
         response.headers_mut().insert(header::HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    let now = shared.clock.now();
+    // On a clock that stands the seconds of `Date` are not enough: clients of several processes share this one.
+    if shared.clock.is_virtual()
+        && let Ok(value) = HeaderValue::from_str(&now.to_string())
+    {
+        response.headers_mut().insert(header::HeaderName::from_static("x-octorhai-now"), value);
+    }
     let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
-    if let Ok(date) = printer.timestamp_to_rfc9110_string(&later(shared.clock.now(), shared.date_ahead))
+    if let Ok(date) = printer.timestamp_to_rfc9110_string(&later(now, shared.date_ahead))
         && let Ok(value) = HeaderValue::from_str(&date)
     {
         response.headers_mut().insert(header::DATE, value);
@@ -404,7 +412,7 @@ fn answer(
     }
     // Others may go on while this answer is written out.
     drop(state);
-    match handled {
+    let mut response = match handled {
         Ok(Answer::Json(status, shown)) => match written(&*shown, &shared.base) {
             Ok(text) => json_text(status, text),
             Err(problem) => refusal(&Refusal::broken(&problem)),
@@ -417,14 +425,12 @@ fn answer(
             }
             response
         }
-        Err(refusal) => {
-            let mut response = json(refusal.status, &refusal.body());
-            if let Some(seconds) = seen.retry_after {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            }
-            response
-        }
+        Err(refused) => refusal(&refused),
+    };
+    if let Some(limit) = &seen.limit {
+        limit.tell(response.headers_mut());
     }
+    response
 }
 
 /// Puts the virtual directory before every link.
@@ -487,9 +493,9 @@ pub(crate) fn respond(
     let (named, segments) = endpoints::behind_space(behind);
     let found = endpoints::find(method, path, named.is_some(), segments);
     let caller = user_of(state, headers, &query);
-    let now = state.now;
-    if let Err(seconds) = state.buckets.take(&state.plan, caller.as_ref().map(|c| c.0.as_str()), now) {
-        seen.retry_after = Some(seconds);
+    let is_agent = key_of(headers, &query).is_some_and(|key| state.is_of_agent(key));
+    seen.limit = state.limit(caller.as_ref().map(|c| c.0.as_str()), is_agent);
+    if seen.limit.as_ref().is_some_and(|limit| limit.rejected) {
         return Err(Refusal::too_many());
     }
     let (user, read_only) = match caller {

@@ -15,6 +15,8 @@ pub(crate) struct Key {
     pub(crate) read_only: bool,
     /// An access token, which no list shows.
     pub(crate) is_token: bool,
+    /// Made for an AI agent, whose requests are counted apart from the user's own.
+    pub(crate) is_agent: bool,
     /// Since when it is revoked; it may still work for a while.
     pub(crate) revoked: Option<Timestamp>,
 }
@@ -58,6 +60,7 @@ impl KeyRing {
             expires: new.expires,
             read_only: new.read_only,
             is_token: new.is_token,
+            is_agent: false,
             revoked: None,
         });
         self.all.len() - 1

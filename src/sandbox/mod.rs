@@ -61,6 +61,7 @@ mod processes;
 mod progress;
 mod progression;
 mod projects;
+mod rate_limiting_policies;
 mod release_creation;
 mod releases;
 mod routing;

@@ -2,9 +2,8 @@
 
 use super::{
     answer::{Answer, Ask, Handled, Refusal, str_of, texts, time},
-    collection, limits, links,
+    collection, links,
     nouns::{Noun, PROJECTS, named},
-    pages::page,
     routing::{By, EMPTY, Endpoint, Find, LINK, Of, Whole, absent, get, post, put},
     state::{State, stamp},
     store::present,
@@ -61,16 +60,6 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         true => Answer::ok(json!({"Exists": true})),
         false => Err(Refusal::missing(name)),
     })).since(Generation::V2026_3).partly("the commands of the executions API only"),
-    get("/api/ratelimitingpolicies", "", &Whole(|state, ask| {
-        let mut page = page(ask, "RateLimitingPolicy", &limits::policies(&state.plan), Clone::clone);
-        // The one list without links (octopus-api.md §6).
-        page.rest.shift_remove("Links");
-        Answer::ok(page)
-    })),
-    get("/api/ratelimitingpolicies/{id}", "", &By(|state, _, [id]| {
-        let mut all = limits::policies(&state.plan).into_iter();
-        all.find(|p| str_of(p, "Id").eq_ignore_ascii_case(id)).map_or_else(|| Err(Refusal::missing(id)), Answer::ok)
-    })),
     get("/api/deploymentfreezes", "", &Whole(|state, ask| freezes(state, ask))),
     post("/api/deploymentfreezes", "DeploymentFreezeAdminister", &Whole(|state, ask| {
         check_freeze(ask)?;

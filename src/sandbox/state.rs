@@ -12,7 +12,7 @@ use super::{
     change_requests::ChangeRequests,
     hooks::Hooks,
     keys::KeyRing,
-    limits::Buckets,
+    limits::Limits,
     shared_list::SharedList,
     store::Store,
     world::model::{AwaitedType, Plan, StepPlan},
@@ -87,7 +87,7 @@ pub(crate) struct State {
     /// What the caller of the request at hand may do.
     pub(crate) access: Access,
     pub(crate) keys: KeyRing,
-    pub(crate) buckets: Buckets,
+    pub(crate) limits: Limits,
     /// How much clients have made it keep.
     pub(crate) weight: Weight,
 }

@@ -44,7 +44,8 @@ impl Builder<'_> {
             for k in &u.keys {
                 let expires = k.expires.map(|e| e.0);
                 let key = NewKey { user: &id, secret: Some(&k.key), purpose: &k.purpose, expires, read_only: k.read_only, is_token: false };
-                state.keys.add(&key, state.now);
+                let index = state.keys.add(&key, state.now);
+                state.keys.all[index].is_agent = k.agent;
             }
         }
         let mut administrators = vec![USER.to_owned()];

@@ -3,6 +3,7 @@
 use super::values::{Moment, Ref};
 use serde::Deserialize;
 use std::num::NonZeroU32;
+use toml::Spanned;
 
 plans! {
     struct TeamPlan {
@@ -31,6 +32,8 @@ plans! {
         purpose: String,
         expires: Option<Moment>,
         read_only: bool,
+        /// For an AI agent.
+        agent: bool,
     }
 
     /// A user role given to a team or a user, and what it is restricted to.
@@ -55,16 +58,26 @@ plans! {
     struct RateLimitPlan {
         #[serde(default)]
         scope: RateScope,
-        per_minute: NonZeroU32;
+        per_minute: Spanned<NonZeroU32>,
+        /// Whether a rejection says when to come again.
+        #[serde(default = "yes")]
+        retry_after: bool;
         /// How many requests may come at once; as many as in a minute when nothing is said.
         burst: Option<NonZeroU32>,
+        /// Counts and tells, and rejects nothing.
+        audit: bool,
     }
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// Whom a policy is for, in the server's words.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum RateScope {
     Unauthenticated,
     #[default]
     AuthenticatedHuman,
+    AuthenticatedAgent,
 }

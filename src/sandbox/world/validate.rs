@@ -138,6 +138,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     people(&c, plan, &k)?;
     subscriptions(&c, &plan.subscriptions, &k)?;
     approvals(&c, plan, &k)?;
+    rate_limits(&c, plan)?;
     for machine in &plan.machines {
         c.all("environment", &machine.environments, &k.environments)?;
     }
@@ -274,6 +275,21 @@ fn approvals(c: &Check<'_>, plan: &Plan, k: &Known<'_>) -> Result<()> {
                 format!("the change request `{}` is found by its number: `project` and `environment` say nothing of it", number.get_ref());
             return Err(c.error(number.span(), &message));
         }
+    }
+    Ok(())
+}
+
+fn rate_limits(c: &Check<'_>, plan: &Plan) -> Result<()> {
+    let mut scopes = Vec::new();
+    for limit in &plan.rate_limits {
+        let wrong = |what: &str| Err(c.error(limit.per_minute.span(), what));
+        if plan.version.generation < Generation::V2026_3 {
+            return wrong("servers before 2026.3 do not limit requests; `[[faults]]` can answer 429 there");
+        }
+        if scopes.contains(&limit.scope) {
+            return wrong(&format!("there are two rate limits for `{:?}`", limit.scope));
+        }
+        scopes.push(limit.scope);
     }
     Ok(())
 }

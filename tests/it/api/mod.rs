@@ -4,6 +4,7 @@ mod client;
 mod elsewhere;
 mod moving;
 mod nouns;
+mod pacing;
 mod payloads;
 mod roundtrip;
 mod trust;

@@ -12,6 +12,7 @@ mod hostile;
 #[cfg(unix)]
 mod hostile_scripts;
 mod mails;
+mod pace;
 pub mod people;
 mod resume;
 mod same;

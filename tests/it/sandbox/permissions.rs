@@ -276,25 +276,72 @@ async fn only_the_team_that_is_asked_answers() {
     assert_eq!((status, &body["IsPending"]), (200, &json!(false)));
 }
 
+/// Status, policy and state of the limit, and `Retry-After` of an answer to the holder of a key.
+async fn limit(s: &Server, key: &str, path: &str) -> (u16, [String; 3]) {
+    let answer = s.http.get(format!("{}{path}", s.sandbox.url())).header("X-Octopus-ApiKey", key).send().await.expect("an answer");
+    let header = |name: &str| answer.headers().get(name).map_or_else(String::new, |value| value.to_str().expect("text").to_owned());
+    (answer.status().as_u16(), [header("octopus-ratelimit-policy"), header("octopus-ratelimit"), header("retry-after")])
+}
+
 #[tokio::test]
 async fn too_many_requests_are_429_until_the_bucket_fills() {
     let s =
         Server::toml("rate_limits = [ { per_minute = 60, burst = 3 }, { scope = \"Unauthenticated\", per_minute = 60, burst = 1 } ]").await;
-    for _ in 0..3 {
-        assert_eq!(get(&s, "API-SANDBOX", "/api/users/me").await.0, 200);
+    let told = |r: u32, t: u32, again: &str| ["l=3;rpm=60".to_owned(), format!("r={r};t={t}"), again.to_owned()];
+    for n in [2, 1, 0] {
+        assert_eq!(limit(&s, "API-SANDBOX", "/api/users/me").await, (200, told(n, 3 - n, "")));
     }
-    let answer =
-        s.http.get(format!("{}/api/users/me", s.sandbox.url())).header("X-Octopus-ApiKey", "API-SANDBOX").send().await.expect("an answer");
-    assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().ok()), (429, Some("1")));
+    assert_eq!(limit(&s, "API-SANDBOX", "/api/nothing").await, (429, told(0, 3, "1")));
+    assert_eq!(limit(&s, "API-SANDBOX", "/sandbox/clock").await, (200, [const { String::new() }; 3]));
     assert_eq!(get(&s, "", "/api").await.0, 200);
     assert_eq!(get(&s, "", "/api").await.0, 429);
     s.clock.advance(SignedDuration::from_secs(2));
-    assert_eq!(get(&s, "API-SANDBOX", "/api/ratelimitingpolicies").await.1["Items"][0]["RequestsPerMinute"], 60);
+    let policies = get(&s, "API-SANDBOX", "/api/ratelimitingpolicies").await.1;
+    let shown: Vec<Value> =
+        policies["Items"].as_array().expect("a list").iter().map(|p| json!([p["Name"], p["IsEnabled"], p["BurstLimit"]])).collect();
+    let wanted = json!([["Unauthenticated requests", true, 1], ["Authenticated requests", true, 3], ["AI Agent requests", true, 200]]);
+    assert_eq!(json!(shown), wanted);
+    let events = get(&s, "API-SANDBOX", "/api/events?eventCategories=RateLimitPolicyExceeded").await.1;
+    assert_eq!(events["Items"][1]["Message"], "Rate limit policy Authenticated requests exceeded for sandbox");
+}
+
+#[tokio::test]
+async fn agents_have_a_bucket_of_their_own_and_audit_mode_rejects_nothing() {
+    let world = "rate_limits = [ { per_minute = 60, burst = 1, audit = true }, { scope = \"AuthenticatedAgent\", per_minute = 60, burst = 1, retry_after = false } ]\n\
+        [[users]]\nname = \"ada\"\nkey = \"API-ADA\"\nkeys = [ { key = \"API-AGENT\", agent = true } ]\n";
+    let s = Server::toml(world).await;
+    let told = |r: u32| ["l=1;rpm=60".to_owned(), format!("r={r};t=1"), String::new()];
+    for key in ["API-ADA", "API-AGENT", "API-ADA"] {
+        assert_eq!(limit(&s, key, "/api/users/me").await, (200, told(0)), "{key}");
+    }
+    assert_eq!(limit(&s, "API-AGENT", "/api/users/me").await, (429, told(0)), "it may leave out when to come again");
+}
+
+#[tokio::test]
+async fn a_policy_is_changed_by_a_put_of_all_its_members() {
+    let s = Server::toml("").await;
+    let at = "/api/ratelimitingpolicies/RateLimitingPolicies-2";
+    let mut policy = s.get(at).await;
+    assert_eq!((&policy["IsEnabled"], limit(&s, "API-SANDBOX", "/api").await.1[0].as_str()), (&json!(false), ""));
+    policy["IsEnabled"] = json!(true);
+    policy["BurstLimit"] = json!(2);
+    assert_eq!(s.send(Method::PUT, at, Some(policy.clone())).await, (200, policy.clone()));
+    assert_eq!(limit(&s, "API-SANDBOX", "/api").await.1[0], "l=2;rpm=600");
+    for (member, value) in [("Name", json!("Mine")), ("BurstLimit", json!(0)), ("AuditMode", json!(null))] {
+        s.clock.advance(SignedDuration::from_secs(10));
+        let mut wrong = policy.clone();
+        wrong[member] = value;
+        assert_eq!(s.send(Method::PUT, at, Some(wrong)).await.0, 400, "{member}");
+    }
+    let older = Server::toml("version = \"2026.1\"").await;
+    assert_eq!(get(&older, "API-SANDBOX", "/api/ratelimitingpolicies").await.0, 404);
 }
 
 #[test]
 fn mistakes_in_a_world_are_told_with_their_place() {
     for (world, told) in [
+        ("version = \"2026.1\"\nrate_limits = [ { per_minute = 60 } ]\n", "servers before 2026.3 do not limit requests"),
+        ("rate_limits = [ { per_minute = 60 }, { per_minute = 6 } ]\n", "there are two rate limits for `AuthenticatedHuman`"),
         ("[[users]]\nname = \"a\"\npermissions = [\"DeploymentCreat\"]\n", "there is no permission `DeploymentCreat`"),
         ("[[users]]\nname = \"a\"\nroles = [ { role = \"Project deploier\" } ]\n", "there is no user role `Project deploier`"),
         ("[[users]]\nname = \"a\"\nroles = [ { role = \"Project viewer\", projects = [\"X\"] } ]\n", "there is no project `X`"),

@@ -90,6 +90,8 @@ pub async fn roles_and_keys(walk: &mut Walk) {
     walk.delete(&user).await;
     let policies = walk.get("/api/ratelimitingpolicies").await;
     if let Some(policy) = policies["Items"].get(0) {
-        walk.get(&format!("/api/ratelimitingpolicies/{}", text(policy, "Id"))).await;
+        let at = format!("/api/ratelimitingpolicies/{}", text(policy, "Id"));
+        let read = walk.get(&at).await;
+        walk.put(&at, read).await;
     }
 }
