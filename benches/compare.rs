@@ -241,6 +241,33 @@ fn promote_and_wait(latency: &str) {
     );
 }
 
+/// What it costs to keep to a limit that is far away, beside no limit: the same promotions, the same requests.
+fn pace() {
+    let promote = |limit: &str| {
+        let world = World::builtin_toml(&format!("fleet({MANY})")).expect("a built-in world");
+        let world = World::from_toml("fleet", &format!("{world}{limit}")).expect("a good world");
+        run(Target::Sandbox(world), "parallel(projects(), |p| promote(p, \"Test\", \"Production\"), #{width: 50});")
+    };
+    let (mut paced, mut free) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        paced.push(promote("\n[[rate_limits]]\nper_minute = 1000000000\n"));
+        free.push(promote(""));
+    }
+    let middle = |mut runs: Vec<Ran>| {
+        runs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        runs.swap_remove(2)
+    };
+    let (paced, free) = (middle(paced), middle(free));
+    assert_eq!(paced.requests, free.requests, "a limit adds no request");
+    let ratio = format!("{:.2} x", free.seconds / paced.seconds);
+    line(
+        "promote with a far limit, beside no limit",
+        &seconds(paced.seconds, paced.requests),
+        &seconds(free.seconds, free.requests),
+        &ratio,
+    );
+}
+
 fn wait_virtual() {
     let world = World::builtin_toml(&format!("fleet({MANY})")).expect("a built-in world").replace("task_cap = 50", "task_cap = 100");
     let world = World::from_toml("fleet", &world).expect("a good world");
@@ -265,5 +292,6 @@ fn main() {
     start_up();
     calls();
     wait_virtual();
+    pace();
     promote_and_wait("20ms");
 }

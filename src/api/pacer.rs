@@ -378,3 +378,106 @@ impl Wanted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::later;
+
+    /// One cell, and how often it was asked.
+    #[derive(Default)]
+    struct Shelf(Mutex<(u64, Value, usize)>);
+
+    impl SharedPace for Shelf {
+        fn read(&self, _: &str) -> Result<Option<(u64, Value)>> {
+            let mut cell = self.0.lock();
+            cell.2 += 1;
+            Ok((cell.0 > 0).then(|| (cell.0, cell.1.clone())))
+        }
+        fn swap(&self, _: &str, version: u64, value: &Value) -> Result<bool> {
+            let mut cell = self.0.lock();
+            let fits = cell.0 == version;
+            if fits {
+                (cell.0, cell.1) = (version + 1, value.clone());
+            }
+            Ok(fits)
+        }
+    }
+
+    fn start() -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn after(pacer: &Pacer, ticket: &Ticket<'_>) -> i64 {
+        assert!(pacer.limits());
+        ticket.due().duration_since(start()).as_millis().try_into().expect("in range")
+    }
+
+    /// The pacer of a process that has heard of a full bucket of `burst`, which gets a token a second.
+    fn process(shelf: &Arc<Shelf>, burst: u32) -> Pacer {
+        let pacer = Pacer { name: "pace".to_owned(), shared: Some(Arc::clone(shelf) as Arc<dyn SharedPace>), ..Pacer::default() };
+        pacer.heard(start(), start(), Some((burst, 60, burst)), None);
+        pacer
+    }
+
+    /// How many requests may be sent at once.
+    async fn at_once(pacer: &Pacer, clock: &Clock) -> usize {
+        let mut sent = 0;
+        loop {
+            let mut ticket = pacer.join(clock.now(), false);
+            if ticket.due() > clock.now() || !pacer.lets_go(&mut ticket, clock).await {
+                return sent;
+            }
+            sent += 1;
+        }
+    }
+
+    #[test]
+    fn one_token_stays_and_the_rest_come_one_after_the_other() {
+        let pacer = Pacer::default();
+        assert!(!pacer.limits());
+        pacer.heard(start(), start(), Some((10, 60, 1)), None);
+        let mut tickets: Vec<Ticket<'_>> = (0..4).map(|_| pacer.join(start(), false)).collect();
+        assert_eq!(tickets.iter().map(|t| after(&pacer, t)).collect::<Vec<_>>(), [1000, 2000, 3000, 4000]);
+        let urgent = pacer.join(start(), true);
+        assert_eq!((after(&pacer, &urgent), after(&pacer, &tickets[3])), (0, 5000), "it goes first, and the others make room");
+        drop(urgent);
+        assert_eq!(after(&pacer, &tickets[3]), 4000, "one that is not sent takes nothing");
+        tickets[0].go();
+        // Somebody else has taken the two that grew back meanwhile.
+        let soon = later(start(), SignedDuration::from_secs(2));
+        pacer.heard(soon, soon, Some((10, 60, 0)), None);
+        assert_eq!(tickets[1..].iter().map(|t| after(&pacer, t)).collect::<Vec<_>>(), [4000, 5000, 6000]);
+        pacer.heard(start(), start(), Some((10, 60, 9)), None);
+        assert_eq!(after(&pacer, &tickets[1]), 4000, "never earlier");
+        pacer.heard(start(), start(), None, Some(SignedDuration::from_secs(7)));
+        assert_eq!(after(&pacer, &tickets[1]), 7000);
+    }
+
+    #[test]
+    fn a_pause_without_a_limit_holds_all_for_a_minute_at_most() {
+        let pacer = Pacer::default();
+        pacer.heard(start(), start(), None, Some(SignedDuration::from_secs(3600)));
+        assert!(!pacer.limits());
+        pacer.heard(start(), start(), None, Some(SignedDuration::from_secs(20)));
+        assert_eq!(after(&pacer, &pacer.join(start(), false)), 20_000);
+    }
+
+    #[tokio::test]
+    async fn two_processes_take_from_one_bucket_in_batches() {
+        let (shelf, clock) = (Arc::new(Shelf::default()), Clock::scaled(start(), 1e-9));
+        let (first, second) = (process(&shelf, 200), process(&shelf, 200));
+        let sent = at_once(&first, &clock).await + at_once(&second, &clock).await;
+        assert!((195..=199).contains(&sent), "{sent} at once");
+        let asked = shelf.0.lock().2;
+        assert!(asked < sent / 4, "the store was asked {asked} times for {sent} requests");
+    }
+
+    #[tokio::test]
+    async fn what_a_store_keeps_of_another_time_stops_nobody() {
+        let (shelf, clock) = (Arc::new(Shelf::default()), Clock::scaled(start(), 1e-9));
+        let ahead = later(start(), SignedDuration::from_hours(5));
+        *shelf.0.lock() = (1, json!({ "full_at": ahead.to_string() }), 0);
+        assert!(at_once(&process(&shelf, 20), &clock).await > 15);
+    }
+}

@@ -1,6 +1,6 @@
 //! A server with a rate limit: no request is rejected, and nearly as many are sent as it allows.
 
-use crate::support::{InProcess, ground::Ground, octorhai_command, simulate};
+use crate::support::{InProcess, ground::Ground, octorhai_command, postgres::database, simulate};
 use octorhai::sandbox::World;
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -48,7 +48,18 @@ fn nothing_waits_on_a_server_without_limit() {
 #[test]
 fn processes_that_share_a_store_share_the_rate() {
     let ground = Ground::in_world(&limited(300));
-    drop(ground.journal());
+    let store = ground.folder.path().join("journal").display().to_string();
+    share_the_rate(&ground, &store);
+}
+
+#[test]
+fn processes_that_share_a_database_share_the_rate() {
+    share_the_rate(&Ground::in_world(&limited(300)), &database());
+}
+
+/// Four processes promote a quarter each.
+fn share_the_rate(ground: &Ground, store: &str) {
+    drop(octorhai::journal::open(store).expect("a store"));
     for part in 0..4 {
         let script = format!(
             "let mine = projects().filter(|p| p.name.split(\" \")[-1].parse_int() % 4 == {part}); parallel(mine, |p| promote(p, \"Test\", \"Production\"), #{{width: 50}}).len()"
@@ -58,7 +69,7 @@ fn processes_that_share_a_store_share_the_rate() {
     let parts: Vec<_> = (0..4)
         .map(|part| {
             let mut command = octorhai_command();
-            command.current_dir(ground.folder.path()).env("OCTORHAI_STORE", ground.folder.path().join("journal"));
+            command.current_dir(ground.folder.path()).env("OCTORHAI_STORE", store);
             command.env("OCTOPUS_URL", &ground.sandbox.url).env("OCTOPUS_API_KEY", "API-SANDBOX").args([
                 "run",
                 "--virtual-time",
