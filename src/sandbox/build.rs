@@ -5,6 +5,7 @@ use super::{
     agenda::Due,
     approval_rules,
     change_requests::Provider,
+    answer::str_of,
     defaults, lifecycle, packages, releases, selection,
     state::{Release, State, stamp},
     store::{Store, slug},
@@ -346,26 +347,35 @@ impl Builder<'_> {
     fn freezes(&mut self, state: &mut State) {
         for f in &self.plan.freezes {
             let start = later(self.plan.start.0, f.from.0);
-            let mut scope = json!({});
-            let projects: Vec<&Value> = state
-                .store
-                .of("projects")
-                .iter()
-                .filter(|p| {
-                    f.projects.is_empty()
-                        || f.projects.iter().any(|n| p["Name"].as_str().is_some_and(|x| x.eq_ignore_ascii_case(n.get_ref())))
-                })
-                .collect();
-            for p in projects {
-                let space = p["SpaceId"].as_str().unwrap_or_default();
+            let (mut scope, mut tenanted) = (json!({}), Vec::new());
+            let is_meant = |p: &Value| {
+                let wanted = if f.projects.is_empty() { f.owner.as_slice() } else { &f.projects };
+                let is_it = |name: &Ref| p["Name"].as_str().is_some_and(|x| x.eq_ignore_ascii_case(name.get_ref()));
+                wanted.is_empty() || wanted.iter().any(is_it)
+            };
+            let mut owner = None;
+            for p in state.store.of("projects").iter().filter(|p| is_meant(p)) {
+                let (space, project) = (str_of(p, "SpaceId"), str_of(p, "Id"));
                 let environments = if f.environments.is_empty() {
                     lifecycle::environments(state, space)
                 } else {
                     self.all("environments", space, &f.environments)
                 };
-                scope[p["Id"].as_str().unwrap_or_default()] = json!(environments);
+                owner = owner.or_else(|| f.owner.as_ref().map(|name| self.id("projects", space, name.get_ref())));
+                if f.tenants.is_empty() {
+                    scope[project] = json!(environments);
+                    continue;
+                }
+                for tenant in self.all("tenants", space, &f.tenants) {
+                    tenanted.extend(environments.iter().map(|e| json!({"TenantId": tenant, "ProjectId": project, "EnvironmentId": e})));
+                }
             }
-            let rest = json!({"Start": stamp(start), "End": stamp(later(start, f.length.0)), "ProjectEnvironmentScope": scope});
+            // What is wrong with it was told when the world was read.
+            let schedule = f.schedule(start, f.until.map(|until| later(self.plan.start.0, until.0))).unwrap_or_default();
+            let rest = json!({
+                "Start": stamp(start), "End": stamp(later(start, f.length.0)), "ProjectEnvironmentScope": scope,
+                "TenantProjectEnvironmentScope": tenanted, "RecurringSchedule": schedule, "OwnerId": owner,
+            });
             self.add(&mut state.store, "deploymentfreezes", "DeploymentFreezes-", "", &f.name, rest);
         }
     }

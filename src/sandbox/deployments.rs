@@ -6,7 +6,7 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal, entries, field, is_called, str_of, text, texts, time},
     approvals,
     audit::SYSTEM,
-    change_control, lifecycle,
+    change_control, freezes, lifecycle,
     pages::{ListPage, page},
     releases,
     routing::{Endpoint, Of, Whole, delete, get, post},
@@ -139,8 +139,11 @@ pub(crate) fn check(state: &State, release: usize, new: &NewExecution) -> Result
     if !state.history && !lifecycle::allowed(state, release, tenant).contains(&new.environment) {
         return Err(Refusal::invalid(lifecycle::not_allowed(state, release, &new.environment, &r.version)));
     }
-    let freezes = lifecycle::freezes(state, &r.project, &new.environment, tenant);
-    if let Some((_, freeze)) = freezes.iter().find(|(id, _)| !new.overridden.contains(id)) {
+    let freezes = freezes::active(state, &r.project, &new.environment, tenant);
+    // What the server deploys by itself is queued all the same, and fails when it starts.
+    if new.user != SYSTEM
+        && let Some((_, freeze)) = freezes.iter().find(|(id, _)| !new.overridden.contains(id))
+    {
         return Err(Refusal::invalid(format!(
             "The deployment of project '{name}' to environment '{environment}' is prevented by the active deployment freeze '{freeze}'."
         )));
@@ -390,7 +393,7 @@ pub(crate) fn automatic(state: &mut State, release: usize, tenant: Option<String
         })
         .collect();
     for environment in wanted {
-        // A refusal (a freeze, a disabled project) simply means that nothing is queued.
+        // A refusal (a disabled project) simply means that nothing is queued.
         let _ =
             deploy(state, release, NewExecution { environment, tenant: tenant.clone(), user: SYSTEM.into(), ..NewExecution::default() });
     }
@@ -560,20 +563,14 @@ fn of_release(state: &mut State, ask: &Ask, index: usize) -> Handled {
 }
 
 fn create_in_spite_of_freezes(state: &mut State, ask: &Ask) -> Handled {
-    let freezes = ask.texts("FreezeIds");
-    if freezes.is_empty() {
-        return Err(Refusal::invalid(NO_FREEZE));
+    let named = ask.texts("FreezeIds");
+    if named.is_empty() {
+        return Err(Refusal::invalid(freezes::NOTHING_TO_OVERRIDE));
     }
-    ask.need("Reason")?;
-    if !freezes.iter().any(|f| state.store.of("deploymentfreezes").get(f).is_some()) {
-        return Err(Refusal::invalid("Unable to override freezes, no valid freezes were specified."));
-    }
-    let index = create(state, ask, ask.field("CreateDeploymentCommand"), freezes)?;
+    let overridden = freezes::overridden(state, &named, ask.field("Reason"), "Id")?;
+    let index = create(state, ask, ask.field("CreateDeploymentCommand"), overridden)?;
     Answer::created(json!({ "Deployment": render(state, index) }))
 }
-
-/// Refuses a reason that is none for anything.
-pub(crate) const NO_FREEZE: &str = "A deployment freeze override reason is specified, but no deployment freezes to override are specified.";
 
 fn remove(state: &mut State, _: &Ask, index: usize) -> Handled {
     state.demand("DeploymentDelete", &state.thing_of_execution(index))?;

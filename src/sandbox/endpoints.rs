@@ -40,6 +40,7 @@ const OWN: &[&[Endpoint]] = &[
     super::actiontemplates::ENDPOINTS,
     super::dashboard::ENDPOINTS,
     super::events::ENDPOINTS,
+    super::freezes::ENDPOINTS,
     super::interruptions::ENDPOINTS,
     super::approvals::ENDPOINTS,
     super::approval_rules::ENDPOINTS,

@@ -3,6 +3,7 @@
 use super::{
     answer::{Answer, Ask, Handled, Refusal, is_called, str_of, texts},
     deployments::{self, NewExecution},
+    freezes,
     nouns::noun_of,
     routing::{Endpoint, GIT, Whole, absent, post},
     runbooks,
@@ -70,17 +71,7 @@ fn create(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
     let project = by_name(state, "projects", &space, &ask.need("ProjectName")?)?;
     let version = ask.need("ReleaseVersion")?;
     let release = super::releases::by_version(state, &project, &version)?;
-    let (names, reason) = (ask.texts("deploymentFreezeNames"), ask.text("deploymentFreezeOverrideReason"));
-    if reason.is_some() && names.is_empty() {
-        return Err(Refusal::invalid(deployments::NO_FREEZE));
-    }
-    let overridden: Vec<String> = state
-        .store
-        .of("deploymentfreezes")
-        .iter()
-        .filter(|f| reason.is_some() && names.iter().any(|n| n.eq_ignore_ascii_case(str_of(f, "Name"))))
-        .map(|f| str_of(f, "Id").to_owned())
-        .collect();
+    let overridden = freezes::overridden_by_name(state, ask)?;
     let base = deployments::read(state, &ask.body, &ask.user, true)?;
     let pairs = pairs(state, ask, &space, &project, tenanted)?;
     let wanted: Vec<NewExecution> = pairs
@@ -110,6 +101,8 @@ fn create_runs(state: &mut State, ask: &Ask) -> Handled {
         .find(|r| is_called(r, &["Id", "Name", "Slug"], &name))
         .map(|r| str_of(r, "Id").to_owned())
         .ok_or_else(|| Refusal::unknown("runbook", &name))?;
+    // Runbooks run in spite of freezes; what is said of them is checked all the same.
+    freezes::overridden_by_name(state, ask)?;
     let base = deployments::read(state, &ask.body, &ask.user, true)?;
     let mut made = Vec::new();
     for (environment, tenant) in pairs(state, ask, &space, &project, false)? {

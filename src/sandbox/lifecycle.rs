@@ -1,7 +1,8 @@
-//! Which release may go where: lifecycles, phases, defects, freezes (octopus-api.md §10.4, §20.1).
+//! Which release may go where: lifecycles, phases, defects (octopus-api.md §10.4).
 
 use super::{
-    answer::{str_of, texts, time},
+    answer::{str_of, texts},
+    freezes,
     state::{State, TaskState, What},
 };
 use serde_json::Value;
@@ -166,29 +167,6 @@ pub(crate) fn has_priority(state: &State, project: &str, channel: &str, space: &
     phases(state, space, &lifecycle_of(state, project, channel)).iter().any(|p| p.is_priority && p.environments().any(|e| e == environment))
 }
 
-/// Freezes that are active now for a deployment: `(id, name)`.
-pub(crate) fn freezes(state: &State, project: &str, environment: &str, tenant: Option<&str>) -> Vec<(String, String)> {
-    let at = |f: &Value, key: &str| time(f, key).ok().flatten();
-    state
-        .store
-        .of("deploymentfreezes")
-        .iter()
-        .filter(|f| at(f, "Start").is_none_or(|s| s <= state.now) && at(f, "End").is_none_or(|e| e > state.now))
-        .filter(|f| {
-            let scoped = f["ProjectEnvironmentScope"].as_object().is_some_and(|m| {
-                m.iter().any(|(p, e)| p.eq_ignore_ascii_case(project) && texts(e).iter().any(|e| e.eq_ignore_ascii_case(environment)))
-            });
-            let tenanted = f["TenantProjectEnvironmentScope"].as_array().is_some_and(|a| {
-                a.iter().any(|s| {
-                    Some(str_of(s, "TenantId")) == tenant && str_of(s, "ProjectId") == project && str_of(s, "EnvironmentId") == environment
-                })
-            });
-            scoped || tenanted
-        })
-        .map(|f| (str_of(f, "Id").to_owned(), str_of(f, "Name").to_owned()))
-        .collect()
-}
-
 /// The checks that are made once more when a task starts (octopus-api.md §10.4 rule 10).
 pub(crate) fn may_start(state: &State, execution: usize) -> Result<(), String> {
     let x = &state.executions[execution];
@@ -197,7 +175,7 @@ pub(crate) fn may_start(state: &State, execution: usize) -> Result<(), String> {
     if !allowed(state, release, x.tenant.as_deref()).contains(&x.environment) {
         return Err(not_allowed(state, release, &x.environment, &r.version));
     }
-    match freezes(state, &x.project, &x.environment, x.tenant.as_deref()).iter().find(|(id, _)| !x.overridden.contains(id)) {
+    match freezes::active(state, &x.project, &x.environment, x.tenant.as_deref()).iter().find(|(id, _)| !x.overridden.contains(id)) {
         Some((_, name)) => Err(format!("The deployment could not start because of the active deployment freeze '{name}'.")),
         None => Ok(()),
     }

@@ -35,6 +35,7 @@ mod events;
 mod executions;
 mod faults;
 mod feeds;
+mod freezes;
 mod gate;
 #[cfg(test)]
 mod growth;
@@ -64,6 +65,7 @@ mod projects;
 mod rate_limiting_policies;
 mod release_creation;
 mod releases;
+mod repetition;
 mod routing;
 mod runbooks;
 mod selection;

@@ -146,7 +146,7 @@ pub(crate) const NOUNS: &[Noun] = &[
         filter: |ask, doc| ask.query("regarding").is_none_or(|r| texts(&doc["_Related"]).iter().any(|x| x.eq_ignore_ascii_case(r))),
         has_slug: false, ..noun("artifacts", "Artifact", "Artifacts-", ["ArtifactView", "ArtifactCreate", "ArtifactEdit", "ArtifactDelete"])
     },
-    Noun { verbs: WITHOUT_ALL, has_slug: false, ..global("deploymentfreezes", "DeploymentFreeze", "DeploymentFreezes-", ["", "DeploymentFreezeAdminister", "DeploymentFreezeAdminister", "DeploymentFreezeAdminister"]) },
+    Noun { verbs: WITHOUT_ALL, has_slug: false, ..global("deploymentfreezes", "DeploymentFreeze", "DeploymentFreezes-", ["", "DeploymentFreezeAdminister|ProjectEdit", "DeploymentFreezeAdminister|ProjectEdit", "DeploymentFreezeAdminister|ProjectEdit"]) },
     Noun {
         names: NameRule::Optional, hides: &["Name", "Slug"],
         filter: |ask, doc| ask.query("filter").is_none_or(|f| str_of(doc, "Username").to_lowercase().contains(&f.to_lowercase())),

@@ -1,12 +1,11 @@
-//! What the server says about itself, freezes, and other small things.
+//! What the server says about itself, and other small things.
 
 use super::{
-    answer::{Answer, Ask, Handled, Refusal, str_of, texts, time},
-    collection, links,
-    nouns::{Noun, PROJECTS, named},
-    routing::{By, EMPTY, Endpoint, Find, LINK, Of, Whole, absent, get, post, put},
+    answer::{Answer, Handled, Refusal, str_of},
+    links,
+    nouns::{PROJECTS, named},
+    routing::{By, EMPTY, Endpoint, LINK, Of, Whole, absent, get, put},
     state::{State, stamp},
-    store::present,
     world::server_version::Generation,
 };
 use axum::body::Bytes;
@@ -15,7 +14,6 @@ use serde_json::{Value, json};
 /// A PNG of one grey pixel: the logo of everything that has one.
 const LOGO: &[u8] = include_bytes!("logo.png");
 
-const FREEZES: &Noun = named("deploymentfreezes");
 /// Commands of this server, as clients ask for them instead of comparing versions.
 const COMMANDS: &[&str] = &[
     "CreateReleaseCommandV1",
@@ -60,15 +58,6 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         true => Answer::ok(json!({"Exists": true})),
         false => Err(Refusal::missing(name)),
     })).since(Generation::V2026_3).partly("the commands of the executions API only"),
-    get("/api/deploymentfreezes", "", &Whole(|state, ask| freezes(state, ask))),
-    post("/api/deploymentfreezes", "DeploymentFreezeAdminister", &Whole(|state, ask| {
-        check_freeze(ask)?;
-        collection::create(state, ask, FREEZES, |_, _, _| {})
-    })),
-    put("/api/deploymentfreezes/{id}", "DeploymentFreezeAdminister", &By(|state, ask, [id]| {
-        check_freeze(ask)?;
-        collection::replace(state, ask, FREEZES, FREEZES.find(state, ask, id)?)
-    })),
     get("S/projects/{id}/logo", "ProjectView", &Of(PROJECTS, |_, _, _| logo())).partly(ONE_LOGO),
     get("S/tenants/{id}/logo", "TenantView", &Of(named("tenants"), |_, _, _| logo())).partly(ONE_LOGO),
     get("/api/spaces/{id}/logo", "SpaceView", &Of(named("spaces"), |_, _, _| logo())).partly(ONE_LOGO),
@@ -101,13 +90,6 @@ fn status(state: &State) -> Value {
     })
 }
 
-fn check_freeze(ask: &Ask) -> Result<(), Refusal> {
-    if !ask.field("ProjectEnvironmentScope").is_object() {
-        return Err(Refusal::required("ProjectEnvironmentScope"));
-    }
-    ask.time("Start").and(ask.time("End")).map(drop)
-}
-
 /// The one node, as it answers to whoever asks whether it lives; nobody has to be signed in.
 fn ping(state: &State) -> Value {
     let Some(node) = state.store.of("octopusservernodes").iter().next() else { return Value::Null };
@@ -134,20 +116,4 @@ fn summary(state: &State) -> Value {
         })
         .collect();
     json!({"Nodes": nodes, "Links": {}})
-}
-
-fn freezes(state: &State, ask: &Ask) -> Handled {
-    let (projects, environments) = (ask.only("projectIds"), ask.only("environmentIds"));
-    let complete = ask.flag("includeComplete") != Some(false);
-    let found = collection::select(state, FREEZES, ask, |f| {
-        let scope = || f["ProjectEnvironmentScope"].as_object().into_iter().flatten();
-        // An end that lies beyond what we can reckon with is still to come.
-        (complete || !time(f, "End").is_ok_and(|end| end.is_some_and(|end| end <= state.now)))
-            && projects.has_any(scope().map(|(project, _)| project))
-            && environments.has_any(scope().flat_map(|(_, list)| texts(list)).collect::<Vec<_>>().iter())
-    });
-    let number = |name: &str| ask.query(name).and_then(|n| n.parse::<usize>().ok());
-    let (skip, take) = (number("skip").unwrap_or(0), number("take").unwrap_or(usize::MAX));
-    let page: Vec<Value> = found.iter().skip(skip).take(take).map(|f| present(FREEZES, f)).collect();
-    Answer::ok(json!({"DeploymentFreezes": page, "Count": found.len()}))
 }

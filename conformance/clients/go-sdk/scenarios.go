@@ -317,7 +317,7 @@ func progression(p *play) {
 }
 
 func freezeOverride(p *play) {
-	freezes, d := got(deploymentfreezes.GetAll(p.sdk)), truth("/api/deploymentfreezes")
+	freezes, d := got(deploymentfreezes.GetAll(p.sdk)), truth("/api/deploymentfreezes?skip=0&take=100")
 	p.same("how many", []any{freezes.Count, len(freezes.DeploymentFreezes)}, []any{d["Count"], len(list(d["DeploymentFreezes"]))})
 	for i, f := range freezes.DeploymentFreezes {
 		p.document("freeze", f, list(d["DeploymentFreezes"])[i])

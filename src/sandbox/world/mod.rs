@@ -18,6 +18,7 @@ macro_rules! plans {
 pub(crate) mod approvals;
 mod builtin;
 pub(crate) mod hooks;
+mod freezes;
 pub(crate) mod model;
 pub(crate) mod people;
 mod read;

@@ -3,6 +3,7 @@
 use super::{
     approvals::{ApprovalRulePlan, ChangeRequestPlan},
     hooks::SubscriptionPlan,
+    freezes::FreezePlan,
     people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan},
     run::{RunPlan, WorkerPlan, body},
     server_version::ServerVersion,
@@ -402,16 +403,6 @@ plans! {
         release: Ref,
         environment: Ref;
         tenants: Vec<Ref>,
-    }
-
-    struct FreezePlan {
-        name: String,
-        /// Since the world's start.
-        from: Span,
-        #[serde(rename = "for")]
-        length: Span;
-        projects: Vec<Ref>,
-        environments: Vec<Ref>,
     }
 
     /// Something that goes wrong on the way between client and server.

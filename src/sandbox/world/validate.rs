@@ -8,6 +8,7 @@ use super::{
     values::Ref,
 };
 use crate::{
+    clock::later,
     error::{Error, Result, suggestion},
     sandbox::event_categories::{CATEGORIES, GROUPS},
     sandbox::permissions::{PERMISSIONS, ROLES},
@@ -160,6 +161,13 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     for freeze in &plan.freezes {
         c.all("project", &freeze.projects, &k.projects)?;
         c.all("environment", &freeze.environments, &k.environments)?;
+        c.all("tenant", &freeze.tenants, &k.tenants)?;
+        c.maybe("project", freeze.owner.as_ref(), &k.projects)?;
+        let until = freeze.until.map(|until| later(plan.start.0, until.0));
+        if let Err((key, why)) = freeze.schedule(later(plan.start.0, freeze.from.0), until) {
+            let help = "write it like `every = \"day\"`, `every = \"2 weeks\"` with `on = [\"Fri\"]`, `every = \"month\"` with `on = [\"last Friday\"]`, or `every = \"year\"`";
+            return Err(c.error(key.map_or(0..0, Ref::span), &why).help(help));
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod agent;
 mod clients;
 mod faults;
 mod holdups;
+mod freezes;
 mod in_process;
 mod lists;
 mod log;

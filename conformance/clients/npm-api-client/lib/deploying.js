@@ -241,7 +241,7 @@ async function deployLater(stage, is) {
 async function freezeOverride(stage, is) {
     const it = await about(stage, "Frozen Pier", "1.0.0");
     const freeze = stage.world.freezes[0];
-    const known = stage.checked(await stage.client.get("~/api/deploymentfreezes{?projectIds}", { projectIds: it.project.Id }), "Freezes");
+    const known = stage.checked(await stage.client.get("~/api/deploymentfreezes{?skip,take,projectIds}", { skip: 0, take: 100, projectIds: it.project.Id }), "Freezes");
     is.same("freezes", [known.Count, known.DeploymentFreezes.map((f) => [f.Name, f.ProjectEnvironmentScope])], [1, [[freeze.name, { [it.project.Id]: [it.environment.Production] }]]]);
     const now = await stage.now();
     is.that("it is now", new Date(known.DeploymentFreezes[0].Start) <= now && new Date(known.DeploymentFreezes[0].End) > now, known.DeploymentFreezes[0]);

@@ -41,8 +41,8 @@ pub async fn roots(walk: &mut Walk) {
         "/api/events/groups",
         "/api/events/agents",
         "/api/events/documenttypes",
-        "/api/deploymentfreezes",
-        "/api/deploymentfreezes?includeComplete=false&status=Active",
+        "/api/deploymentfreezes?skip=0&take=30",
+        "/api/deploymentfreezes?skip=0&take=30&includeComplete=false&effectiveDate=2026-12-25T00:00:00Z",
     ] {
         walk.get(path).await;
     }

@@ -131,6 +131,7 @@ pub async fn freezes_and_artifacts(walk: &mut Walk) {
     let new = json!({
         "Name": "Holidays", "Description": "everybody sails", "Start": "2026-12-24T00:00:00.000+00:00", "End": "2026-12-27T00:00:00.000+00:00",
         "ProjectEnvironmentScope": {project: [environment]},
+        "RecurringSchedule": {"Type": "Annually", "Unit": 1, "EndType": "Never", "UserUtcOffsetInMinutes": 60},
     });
     let made = walk.post("/api/deploymentfreezes", new).await;
     let at = format!("/api/deploymentfreezes/{}", text(&made, "Id"));

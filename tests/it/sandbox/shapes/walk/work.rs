@@ -153,7 +153,7 @@ async fn by_name(walk: &mut Walk) {
         "deploymentFreezeNames": ["Quarter close"], "deploymentFreezeOverrideReason": "it burns",
     });
     walk.post("/api/Spaces-1/deployments/create/untenanted/v1", said(frozen)).await;
-    let freeze = walk.get("/api/deploymentfreezes").await;
+    let freeze = walk.get("/api/deploymentfreezes?skip=0&take=30").await;
     let (_, release) = release(walk, "Frozen Pier", "1.0.0").await;
     let environment = walk.id("environments", "Production").await;
     walk.refused(Method::POST, "/api/Spaces-1/deployments", Some(json!({"ReleaseId": release, "EnvironmentId": environment})), 400).await;
