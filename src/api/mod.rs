@@ -34,6 +34,7 @@ pub mod previews;
 pub mod processes;
 pub mod projects;
 mod read;
+pub mod recurrence;
 pub mod releases;
 mod repeatable_writes;
 pub mod resource;

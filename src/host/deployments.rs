@@ -2,15 +2,19 @@
 
 use super::prelude::*;
 use super::{
+    begin::{Begin, FreezeScope},
     history::Spot,
     past_deployments::{DeploymentFilter, past},
     references::{ChannelRef, EnvironmentRef, Given, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TenantRef},
     space::Space,
     task::Task,
-    time::When,
+    time::{Moment, When, WindowText},
 };
 use crate::{
-    api::meant::{Keys, the_one},
+    api::{
+        freezes::FreezeAt,
+        meant::{Keys, the_one},
+    },
     engine::thrown::REVEAL,
     secrets::Secret,
 };
@@ -96,6 +100,11 @@ macro_rules! deploy_options {
                 skip_steps: Vec<StepRef> = Vec::new(), "[]";
                 /// When the server shall start it; otherwise at once.
                 at: Option<When> = None, "none";
+                /// Waits with the deployment: `"next allowed"` is the first minute outside of deployment freezes, those that come again
+                /// included, and inside of `window` where one is given. It is looked at again when it has come.
+                begin: Option<Begin> = None, "none";
+                /// The hours in which `begin: "next allowed"` may begin, e.g. `"Mon-Fri 22:00-04:00"`, in the run's zone.
+                window: Option<WindowText> = None, "none";
                 /// How long the server may keep it queued before it gives up.
                 expires: Option<SignedDuration> = None, "6h";
                 /// A comment on the deployment.
@@ -108,7 +117,7 @@ macro_rules! deploy_options {
                 force_package_redeployment: bool = false, "false";
                 /// Priority in the server's queue; otherwise as the lifecycle says.
                 priority: Option<Priority> = None, "none";
-                /// Why a deployment freeze may be overridden. Without it a freeze is an error.
+                /// Why deployment freezes may be overridden: those that hold now, or at the time in `at`. Without it a freeze is an error.
                 override_freeze: Option<Name> = None, "none";
             }
         }
@@ -125,6 +134,8 @@ macro_rules! as_deploy_options {
             exclude_machines: $given.exclude_machines,
             skip_steps: $given.skip_steps,
             at: $given.at,
+            begin: $given.begin,
+            window: $given.window,
             expires: $given.expires,
             comment: $given.comment,
             guided_failure: $given.guided_failure,
@@ -238,6 +249,7 @@ impl DeploymentPlan {
 impl Host {
     /// Looks up what a deployment needs.
     pub fn plan(&self, project: &Ref, version: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<DeploymentPlan> {
+        options.check_begin()?;
         let place = self.place();
         let (project, environment, tenant) = self.block(place.spot(project, env, options.tenant.as_deref()))?;
         if tenant.is_none() && project.tenanted_deployment_mode.as_str() == "Tenanted" {
@@ -277,6 +289,8 @@ impl Host {
         check: impl Future<Output = Result<()>>,
     ) -> HostResult<Task> {
         let place = &plan.place;
+        options.check_begin()?;
+        self.wait_for_beginning(plan, options)?;
         let mut new = api::NewDeployment::new(&plan.project.id, &plan.release.id, &plan.environment.id);
         new.tenant = plan.tenant.as_ref().map(|t| t.id.clone());
         new.comments = options.comment.clone().unwrap_or_default();
@@ -297,14 +311,10 @@ impl Host {
             Priority::On => "On".to_owned(),
             Priority::Off => "Off".to_owned(),
         });
-        if let Some(reason) = &options.override_freeze {
+        if options.override_freeze.is_some() || new.queue_time.is_some() {
             let now = self.now();
-            let tenant = new.tenant.clone();
-            let mut active = self.block(place.client.freezes())?;
-            active.retain(|f| f.stops(now, &new.subject.project, &new.environment, tenant.as_ref()));
-            if !active.is_empty() {
-                new.subject.freeze_override = Some((active.into_iter().map(|f| f.id).collect(), reason.to_string()));
-            }
+            let at = new.queue_time.map_or(now, |at| at.max(now));
+            self.mind_freezes(plan, options, &mut new, now, at)?;
         }
         self.block(async {
             check.await?;
@@ -333,6 +343,71 @@ impl Host {
         let task = Task::new(place.clone(), subject, api::Task::of_new(&deployment), Some(deployment), None);
         self.started(&task, how);
         Ok(task)
+    }
+}
+
+impl DeployOptions {
+    /// An error for options that cannot stand together, which is told before anything is asked.
+    pub(super) fn check_begin(&self) -> HostResult<()> {
+        let why = match (self.begin, &self.window) {
+            (None, Some(_)) => "`window` says when `begin: \"next allowed\"` may begin: give both",
+            (Some(_), _) if self.at.is_some() => "`at` is a time and `begin` a rule for one: give one of them",
+            (Some(_), _) if self.override_freeze.is_some() => {
+                "`begin: \"next allowed\"` waits until no freeze holds, and `override_freeze` does not wait for that: give one of them"
+            }
+            _ => return Ok(()),
+        };
+        Err(raise(Error::new(Kind::Script, why)))
+    }
+}
+
+impl Host {
+    /// Waits until a deployment with `begin` may begin; see [`Host::wait_to_begin`]. One without it begins at once.
+    fn wait_for_beginning(&self, plan: &DeploymentPlan, options: &DeployOptions) -> HostResult<bool> {
+        let Some(Begin::NextAllowed) = options.begin else { return Ok(false) };
+        let tenant = plan.tenant.as_ref();
+        let scope = FreezeScope { project: &plan.project.id, environment: &plan.environment.id, tenant: tenant.map(|tenant| &tenant.id) };
+        let tenant = tenant.map(|tenant| format!(" for {}", tenant.name)).unwrap_or_default();
+        let title = format!("{} {} → {}{tenant}", plan.project.name, plan.release.version, plan.environment.name);
+        self.wait_to_begin(&plan.place, &scope, options.window.as_ref(), &title)
+    }
+
+    /// Says of a new deployment which freezes it overrides, if a reason is given; else warns when the server will find one of them at its start.
+    fn mind_freezes(
+        &self,
+        plan: &DeploymentPlan,
+        options: &DeployOptions,
+        new: &mut api::NewDeployment,
+        now: Timestamp,
+        at: Timestamp,
+    ) -> HostResult<()> {
+        let (project, environment, tenant) = (new.subject.project.clone(), new.environment.clone(), new.tenant.clone());
+        let found = self.block(async {
+            let mut found = plan.place.client.freezes(at).await?;
+            found.retain(|freeze| freeze.covers(&project, &environment, tenant.as_ref()));
+            // A freeze that holds now and not then keeps the deployment from being created.
+            found.retain(|freeze| freeze.at(at) != FreezeAt::Open || freeze.at(now) != FreezeAt::Open);
+            Ok(found)
+        });
+        let Some(reason) = &options.override_freeze else {
+            // A warning is not worth an error: who may not see freezes is told by the server.
+            for freeze in found.unwrap_or_default() {
+                if let FreezeAt::Frozen(_) = freeze.at(at) {
+                    let at = Moment::of(self, at);
+                    let title = format!("{} {} → {}", plan.project.name, plan.release.version, plan.environment.name);
+                    self.note(
+                        Level::Warning,
+                        format!("{title} is planned for {at}: deployment freeze `{}` holds then, and it will fail", freeze.name),
+                    );
+                }
+            }
+            return Ok(());
+        };
+        let ids: Vec<api::FreezeId> = found?.into_iter().map(|freeze| freeze.id).collect();
+        if !ids.is_empty() {
+            new.subject.freeze_override = Some((ids, reason.to_string()));
+        }
+        Ok(())
     }
 }
 
@@ -434,26 +509,32 @@ crate::functions! {
         let plan = host.plan(&project, &version, &env, &options)?;
         let spot = plan.spot();
         let is_same = |d: &api::Deployment| d.release_id == plan.release.id;
-        // What is under way comes first: what ends between the two looks is live at the second.
-        let (is_busy, live) = host.block(async {
-            let is_busy = !spot.under_way().await?.is_empty();
-            Ok((is_busy, live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_deref()).await?))
-        })?;
-        if !is_busy && live.deployment.as_ref().is_some_and(is_same) {
-            host.note(Level::Info, format!("{} {} is live in {} already", plan.project.name, plan.release.version, plan.environment.name));
-            return Ok(Dynamic::UNIT);
-        }
-        // The newest one decides what is live in the end.
-        match host.block(spot.under_way())?.first() {
-            Some(task) if task.deployment.as_ref().is_some_and(is_same) => {
-                host.note(Level::Info, format!("{} is on its way already ({})", task.subject.title, task.id));
-                return Ok(Dynamic::from(task.clone()));
+        // What is needed may be another thing when it may begin: it is looked at again then.
+        loop {
+            // What is under way comes first: what ends between the two looks is live at the second.
+            let (is_busy, live) = host.block(async {
+                let is_busy = !spot.under_way().await?.is_empty();
+                Ok((is_busy, live(&plan.place, &plan.project, &plan.environment, plan.tenant.as_deref()).await?))
+            })?;
+            if !is_busy && live.deployment.as_ref().is_some_and(is_same) {
+                host.note(Level::Info, format!("{} {} is live in {} already", plan.project.name, plan.release.version, plan.environment.name));
+                return Ok(Dynamic::UNIT);
             }
-            Some(other) => {
-                let who = other.deployment.as_ref().map(|d| format!(" of {}", d.deployed_by)).unwrap_or_default();
-                host.note(Level::Info, format!("{} ({}){who} is under way: {} is deployed after it", other.subject.title, other.id, plan.release.version));
+            // The newest one decides what is live in the end.
+            match host.block(spot.under_way())?.first() {
+                Some(task) if task.deployment.as_ref().is_some_and(is_same) => {
+                    host.note(Level::Info, format!("{} is on its way already ({})", task.subject.title, task.id));
+                    return Ok(Dynamic::from(task.clone()));
+                }
+                Some(other) => {
+                    let who = other.deployment.as_ref().map(|d| format!(" of {}", d.deployed_by)).unwrap_or_default();
+                    host.note(Level::Info, format!("{} ({}){who} is under way: {} is deployed after it", other.subject.title, other.id, plan.release.version));
+                }
+                None => {}
             }
-            None => {}
+            if !host.wait_for_beginning(&plan, &options)? {
+                break;
+            }
         }
         host.start(&plan, &options, "deploy").map(Dynamic::from)
     }

@@ -5,8 +5,9 @@ use super::{
     call::ScriptCall,
     context::own,
     held_locks::{Hold, LockAnswer, LockOptions, Otherwise},
-    requeue::RequeueOptions,
+    requeue::{RequeueOptions, RequeueTime},
     started_inside::StartedInside,
+    time::When,
 };
 use crate::engine::options::OptionDoc;
 use rhai::Position;
@@ -73,7 +74,8 @@ impl Host {
             LockAnswer::Held(Otherwise::Requeue, why) => {
                 let comment = Some(format!("requeued: lock {name} is {why}"));
                 let at = later(self.now(), options.requeue_in);
-                self.requeue(at, &RequeueOptions { comment, go_on: false }).map(|_| None)
+                self.requeue(&RequeueTime::At(When::Moment(at)), &RequeueOptions { comment, go_on: false, ..RequeueOptions::default() })
+                    .map(|_| None)
             }
             LockAnswer::Held(_, why) => {
                 self.note(Level::Highlight, format!("skipped: lock `{name}` is {why}"));

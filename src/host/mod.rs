@@ -5,6 +5,7 @@
 
 mod approval;
 pub mod approvals;
+mod begin;
 mod call;
 pub mod check;
 pub mod context;

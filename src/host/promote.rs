@@ -151,8 +151,9 @@ async fn find(
             obstacles.extend(chunk.iter().map(|(key, _)| key.clone()).zip(answers));
         }
     }
+    let now = host.now();
     let freezes = if options.check {
-        match place.client.freezes().await {
+        match place.client.freezes(now).await {
             // Who may not see them is told by the server when it refuses.
             Err(error) if error.kind() == Kind::Forbidden => Vec::new(),
             freezes => freezes?,
@@ -160,7 +161,6 @@ async fn find(
     } else {
         Vec::new()
     };
-    let now = host.now();
     let mut found = Vec::new();
     for (key, row) in wanted {
         let Some(release) = releases.get(&row.ids.release) else { continue };
@@ -176,10 +176,8 @@ async fn find(
             None => None,
         };
         let mut obstacles = obstacles.get(&(release.id.clone(), row.ids.tenant.clone())).cloned().unwrap_or_default();
-        if let Some(freeze) = freezes.iter().find(|f| f.stops(now, &project.id, &target.id, tenant.as_ref().map(|t| &t.id))) {
-            let until = freeze.end.map_or_else(String::new, |end| format!(" until {}", Moment::of(host, end)));
-            obstacles.frozen = Some(format!("deployment freeze `{}`{until}", freeze.name));
-        }
+        obstacles.frozen =
+            super::freezes::strictest(&freezes, now, &project, &target, tenant.as_deref()).map(|freeze| freeze.in_words(host));
         if project.is_disabled {
             obstacles = Obstacles::because("the project is disabled");
         }
@@ -203,7 +201,9 @@ async fn find(
 fn go(host: &Host, row: &Promotable, options: &DeployOptions) -> HostResult<Task> {
     // What is asked may be answered only now.
     let mut obstacles = row.obstacles.clone();
-    if options.override_freeze.is_some() {
+    options.check_begin()?;
+    // What begins later does not begin in the freeze.
+    if options.override_freeze.is_some() || options.begin.is_some() {
         obstacles.frozen = None;
     }
     for name in options.variables.keys() {
@@ -255,6 +255,7 @@ async fn still_there(host: &Host, row: &Promotable) -> Result<()> {
 impl Host {
     /// The release of `project` that is live in `from`, planned for `to`.
     pub fn plan_promotion(&self, project: &Ref, from: &Ref, to: &Ref, options: &DeployOptions) -> HostResult<DeploymentPlan> {
+        options.check_begin()?;
         let place = self.place();
         let (plan, from) = self.block(async {
             let project = place.project(project).await?;
@@ -278,6 +279,7 @@ impl Host {
     }
 
     fn live_plan(&self, project: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<(DeploymentPlan, api::Deployment)> {
+        options.check_begin()?;
         let place = self.place();
         self.block(async {
             let (project, environment, tenant) = place.spot(project, env, options.tenant.as_deref()).await?;

@@ -2,10 +2,11 @@
 
 use super::prelude::*;
 use super::{
+    begin::{Begin, FreezeScope, first_allowed, whole_minute},
     context::own,
     deployments::DeployOptions,
     space::Space,
-    time::{Moment, When},
+    time::{Moment, When, WindowText},
 };
 use crate::api::previews::Prompt;
 
@@ -16,6 +17,8 @@ crate::options! {
         comment: Option<String> = None, "none";
         /// Go on with the script instead of ending it (exit code 7).
         go_on: bool = false, "false";
+        /// The hours in which `"next allowed"` may begin, e.g. `"Mon-Fri 22:00-04:00"`, in the run's zone.
+        window: Option<WindowText> = None, "none";
     }
 }
 
@@ -58,18 +61,55 @@ async fn prompted(place: &Space, old: &api::Deployment) -> Result<(Vec<(Prompt, 
     Ok((values, lost))
 }
 
+/// When a deployment comes again: at a time, or by a rule.
+#[derive(Clone, Debug)]
+pub enum RequeueTime {
+    /// Then.
+    At(When),
+    /// When the rule says.
+    By(Begin),
+}
+
+impl OptionValue for RequeueTime {
+    const KIND: &'static str = When::KIND;
+    const WORDS: &'static [&'static str] = Begin::WORDS;
+    fn read(value: Dynamic) -> Result<Self, String> {
+        match Begin::read(value.clone()) {
+            Ok(rule) => Ok(Self::By(rule)),
+            Err(_) => When::read(value).map(Self::At),
+        }
+    }
+}
+
 impl Host {
     /// Schedules the deployment that runs this script again, as it is, and ends the script unless it goes on.
-    pub(super) fn requeue(&self, at: Timestamp, options: &RequeueOptions) -> HostResult<Dynamic> {
+    pub(super) fn requeue(&self, when: &RequeueTime, options: &RequeueOptions) -> HostResult<Dynamic> {
         let Some(old) = own(self)? else {
             return Err(Error::usage("there is no deployment to requeue: this script does not run in an Octopus step")
                 .help("name one with `--deployment Deployments-N` to try it")
                 .into());
         };
+        let place = self.servers.home.clone();
+        let window = options.window.as_ref().map(|window| window.in_zone(&self.zone)).transpose().raise()?;
+        if window.is_some() && matches!(when, RequeueTime::At(_)) {
+            return Err(raise(Error::new(Kind::Script, "`window` says when \"next allowed\" may begin: give it instead of a time")));
+        }
+        let (at, why) = match when {
+            RequeueTime::At(when) => (when.resolve(self)?, None),
+            RequeueTime::By(Begin::NextAllowed) => {
+                let scope = FreezeScope { project: &old.project_id, environment: &old.environment_id, tenant: old.tenant_id.as_ref() };
+                let (now, allowed) = self.block(async {
+                    let now = place.client.moment();
+                    // Not this very minute: the script that asks for another time is not to run again at once.
+                    let soon = whole_minute(later(now, SignedDuration::from_secs(1)));
+                    Ok((now, first_allowed(&place, &scope, soon, window.as_ref()).await?))
+                })?;
+                (allowed.at, Some(allowed.shown(self, now)))
+            }
+        };
         if at <= self.now() {
             return Err(raise(Error::new(Kind::Script, format!("`requeue` needs a time to come; {} is past", Moment::of(self, at)))));
         }
-        let place = self.servers.home.clone();
         let (mut new, lost) = self.block(again(&place, &old))?;
         if !lost.is_empty() {
             return Err(Error::new(
@@ -90,7 +130,8 @@ impl Host {
         let subject = self.named(&place, &deployment, None)?;
         let version = subject.release.clone();
         let task = super::task::Task::new(place, subject, api::Task::of_new(&deployment), Some(deployment), None);
-        self.note(Level::Highlight, format!("{} is queued again for {} ({})", task.subject.title, Moment::of(self, at), task.id));
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        self.note(Level::Highlight, format!("{} is queued again for {} ({}){why}", task.subject.title, Moment::of(self, at), task.id));
         if options.go_on {
             return Ok(Dynamic::from(task));
         }
@@ -126,11 +167,13 @@ crate::functions! {
     /// new one keeps release, tenant, values of prompted variables, deployment targets and skipped steps. Outside of an
     /// Octopus step `--deployment ID` says which deployment is meant.
     ///
+    /// `"next allowed"` instead of a time is the first minute, the one that runs left out, outside of the deployment freezes of its project and
+    /// environment, and inside of `window` where one is given.
+    ///
     /// ```rhai
     /// if window("Mon-Fri 08:00-18:00", "Europe/Berlin") { requeue("22:00 Europe/Berlin"); }
     /// ```
-    fn requeue(host: Host, when: When; options: RequeueOptions) -> "Task" raises "suspended, not_found, refused, in_doubt, request" {
-        let at = when.resolve(&host)?;
-        host.requeue(at, &options)
+    fn requeue(host: Host, when: RequeueTime; options: RequeueOptions) -> "Task" raises "suspended, not_found, refused, in_doubt, request" {
+        host.requeue(&when, &options)
     }
 }

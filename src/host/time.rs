@@ -99,6 +99,13 @@ fn why<T>(read: Result<T>) -> Result<(), String> {
 #[derive(Clone, Debug)]
 pub struct WindowText(String);
 
+impl WindowText {
+    /// The window in a zone.
+    pub(super) fn in_zone(&self, zone: &TimeZone) -> Result<text::Window> {
+        text::Window::parse(&self.0, zone)
+    }
+}
+
 impl OptionValue for WindowText {
     const KIND: &'static str = "window";
     fn read(value: Dynamic) -> Result<Self, String> {

@@ -123,5 +123,5 @@ async fn all_pages_of_deployment_freezes_are_read() {
             .collect();
         Reply::Json(200, json!({"DeploymentFreezes": freezes, "Count": 2500}))
     });
-    assert_eq!(client(&server.address, &clock).freezes().await.expect("a list").len(), 2500);
+    assert_eq!(client(&server.address, &clock).freezes(start_of_time()).await.expect("a list").len(), 2500);
 }

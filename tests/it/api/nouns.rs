@@ -276,8 +276,9 @@ async fn dashboards_outputs_freezes_and_prompts_are_read() {
     assert_eq!(outputs.keys().collect::<Vec<_>>(), ["Octopus.Action[Build].Output.Token", "Octopus.Action[Build].Output.Url"]);
     assert_eq!(outputs["Octopus.Action[Build].Output.Token"], None);
 
-    let freeze = space.client().freezes().await.expect("freezes").remove(0);
-    assert!(freeze.is_active(start_of_time()) && freeze.covers(&"projects-1".into(), &"Environments-1".into(), None));
+    let freeze = space.client().freezes(start_of_time()).await.expect("freezes").remove(0);
+    assert_eq!(last(&server).query["effectiveDate"], "2026-03-02T08:00:00.000+00:00");
+    assert!(freeze.at(start_of_time()) != freezes::FreezeAt::Open && freeze.covers(&"projects-1".into(), &"Environments-1".into(), None));
     assert!(!freeze.covers(&"Projects-1".into(), &"Environments-2".into(), None));
 
     let preview = space.deployment_preview(&"Releases-1".into(), &"Environments-1".into(), None).await.expect("a preview");

@@ -319,3 +319,21 @@ fn a_key_that_expired_is_no_outcome_whatever_was_around_it() {
         assert_eq!(ground.deployed(), ["Project B 2.0.0 Success", "Project A 2.0.0 Success"], "{around}");
     }
 }
+
+#[test]
+fn run_that_waits_beside_a_recurring_freeze_keeps_its_minute_when_it_is_resumed() {
+    let freeze = "\n[[freezes]]\nname = \"Month end\"\nfrom = \"0s\"\nfor = \"4h\"\nevery = \"day\"\nenvironments = [\"Production\"]\n";
+    let ground = Ground::new(&(shop() + freeze));
+    ground.write("night.rhai", "wait(deploy(\"Project A\", \"1.1.0\", \"Production\", #{begin: \"next allowed\"}));");
+    let ran = ground.run(&ground.path("night.rhai"), None, &["--suspend"]);
+    assert_eq!(ran.code, 7, "{}", ran.stderr);
+    assert!(ran.stderr.contains("Project A 1.1.0 → Production: begins Mon 12:00, after freeze \"Month end\""), "{}", ran.stderr);
+    // It may begin sooner now: what was chosen stands all the same.
+    ground.ask("DELETE", "/api/deploymentfreezes/DeploymentFreezes-1", &Value::Null);
+    let ran = ground.run(&ground.path("night.rhai"), None, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let state = ground.state();
+    let all: Vec<&Value> = state["deployments"].as_array().expect("a list").iter().filter(|d| d["history"] != true).collect();
+    assert_eq!(all.len(), 1);
+    assert!(all[0]["started"].as_str().expect("a time").starts_with("2026-03-02T12:00:01"), "{}", all[0]);
+}

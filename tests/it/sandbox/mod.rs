@@ -13,6 +13,7 @@ mod names;
 mod octostache;
 mod packages;
 mod permissions;
+mod recurring_freezes;
 mod rules;
 mod sent_steps;
 mod shapes;

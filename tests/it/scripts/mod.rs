@@ -4,6 +4,7 @@
 mod comparisons;
 mod cooperation;
 mod create_release;
+mod freezes;
 mod lists;
 mod long_lists;
 mod mails;

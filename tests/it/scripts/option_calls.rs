@@ -37,6 +37,7 @@ pub const CALLS: &[Given] = &[
     given("dashboard", "", "dashboard(OPTIONS)"),
     given("compare", "", r#"compare("Test", "Live", OPTIONS)"#),
     given("deployments", "", "deployments(OPTIONS)"),
+    given("freeze", "", r#"freeze("Web", "Live", OPTIONS)"#),
     given("promotable", "", r#"promotable("Test", "Live", OPTIONS)"#),
     given("events", "", "events(OPTIONS)"),
     given("create_release", "", r#"create_release("Web", OPTIONS)"#),

@@ -13,6 +13,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("whole number", &["5"]),
     ("duration", &[]),
     ("time", &[]),
+    ("window", &[]),
     // Any text can be the version of a release.
     ("version range", &["5", "0.5", "\"soon\""]),
     ("map", &["#{}"]),

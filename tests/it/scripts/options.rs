@@ -75,6 +75,8 @@ const LOCKS: &[&str] = &["lock", "locks", "only_one"];
 const NAMES: &str = "print(r.map(|one| one.name));";
 const ROWS: &str = "print(r.map(|one| `${one}`));";
 const FROZEN: &str = "[[freezes]]\nname = \"Month end\"\nfrom = \"0s\"\nfor = \"8h\"\nenvironments = [\"Live\"]\n";
+const FROZEN_FOR_ONE: &str =
+    "[[freezes]]\nname = \"Stocktaking\"\nfrom = \"0s\"\nfor = \"8h\"\nenvironments = [\"Live\"]\ntenants = [\"Rivo\"]\n";
 const ASKED: &str = r#"let t = deploy("Asks", "1.0.0", "Test"); CALL"#;
 const TWO_ASK: &str =
     r#"let asks = deploy("Asks", "1.0.0", "Test"); deploy("Asks too", "1.0.0", "Test"); wait_for(|| pending().len() == 2);"#;
@@ -174,6 +176,12 @@ const SEEN: &[Seen] = &[
     seen(DEPLOYS, "force_package_redeployment", "force_package_redeployment: true")
         .after("print(get(`deployments/${r.deployment}`).ForcePackageRedeployment);"),
     seen(DEPLOYS, "priority", "priority: \"on\"").after("print(get(`deployments/${r.deployment}`).Priority);"),
+    seen(DEPLOYS, "begin", "begin: \"next allowed\"").world(FROZEN),
+    seen(DEPLOYS, "window", "begin: \"next allowed\", window: \"22:00-23:00\"").instead("begin: \"next allowed\""),
+    seen(&["freeze"], "at", "at: \"20:00\"").after("print(r == ());").world(FROZEN),
+    seen(&["freeze"], "tenant", "tenant: \"Rivo\"").after("print(r == ());").world(FROZEN_FOR_ONE),
+    // Beside a time it is an error; what it does beside a rule is shown in `freezes.rs`.
+    seen(&["requeue"], "window", "window: \"22:00-23:00\""),
     seen(DEPLOYS, "override_freeze", "override_freeze: \"agreed\"").world(FROZEN),
     seen(&["rollback"], "skip_missing", "skip_missing: true").before(ONE_IS_GONE).after("print(r.release);"),
     seen(RUNS, "tenant", "tenant: \"Rivo\"").after("print(r.tenant);"),
