@@ -29,8 +29,6 @@ editable! {
         tenant_scope: Vec<FrozenTenant> = "TenantProjectEnvironmentScope",
         /// How it comes again, as the server wrote it; null for one that happens once.
         schedule: Value = "RecurringSchedule",
-        /// The project it belongs to; none for one that is about several.
-        owner: Option<ProjectId> = "OwnerId",
     }
 }
 

@@ -17,6 +17,8 @@ crate::words! {
 
 /// How far ahead a minute is looked for.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24 * 366);
+/// How long the server may be away when the minute has come.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 /// How many times a freeze or a closed window may follow another one: those of a year in which each day has two of each.
 const STEPS: usize = 1500;
 
@@ -121,11 +123,14 @@ impl Host {
         let window = window.map(|window| window.in_zone(&self.zone)).transpose().raise()?;
         let mut waited = false;
         loop {
-            let (now, allowed) = self.block(async {
+            let look = async {
                 // The server decides by its own clock.
                 let now = place.client.moment();
                 Ok((now, first_allowed(place, scope, now, window.as_ref()).await?))
-            })?;
+            };
+            // What has waited for hours does not end because the server is away at the very minute.
+            let (now, allowed) =
+                if waited { self.patiently(later(self.clock.now(), PATIENCE), || self.block(look))? } else { self.block(look)? };
             if allowed.at <= now {
                 return Ok(waited);
             }

@@ -191,20 +191,20 @@ fn is_about(freeze: &Value, project: &str, environment: &str, tenant: Option<&st
     })
 }
 
-/// Whether a freeze holds at a moment.
-fn holds(freeze: &Value, at: Timestamp) -> bool {
-    match Repetition::of(freeze) {
-        Ok(Some(repetition)) => repetition.covers(at),
-        _ => {
-            let side = |name: &str| time(freeze, name).ok().flatten();
-            side("Start").is_none_or(|start| start <= at) && side("End").is_none_or(|end| end > at)
-        }
+/// Whether a freeze holds now.
+fn holds(state: &State, freeze: &Value) -> bool {
+    let now = state.now;
+    if let Ok(Some(repetition)) = Repetition::of(freeze) {
+        return repetition.covers(now);
     }
+    let side = |name: &str| time(freeze, name).ok().flatten();
+    let has_begun = state.plan.future_freezes_stop || side("Start").is_none_or(|start| start <= now);
+    has_begun && side("End").is_none_or(|end| end > now)
 }
 
 /// Freezes that are active now for a deployment: `(id, name)`.
 pub(crate) fn active(state: &State, project: &str, environment: &str, tenant: Option<&str>) -> Vec<(String, String)> {
-    let about = state.store.of(FREEZES.path).iter().filter(|f| is_about(f, project, environment, tenant) && holds(f, state.now));
+    let about = state.store.of(FREEZES.path).iter().filter(|f| is_about(f, project, environment, tenant) && holds(state, f));
     about.map(|f| (str_of(f, "Id").to_owned(), str_of(f, "Name").to_owned())).collect()
 }
 

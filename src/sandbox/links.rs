@@ -1,6 +1,10 @@
 //! The links of every document, and the root documents that tell clients where everything is.
 
-use super::{answer::str_of, nouns::Noun};
+use super::{
+    answer::str_of,
+    nouns::Noun,
+    world::server_version::{Generation, ServerVersion},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -80,26 +84,33 @@ pub(crate) fn of(noun: &Noun, doc: &Value) -> Value {
 }
 
 /// `GET /api`.
-pub(crate) fn root(space: &str, version: &str) -> Value {
-    let mut links = templates(space);
+pub(crate) fn root(space: &str, version: &ServerVersion) -> Value {
+    let mut links = templates(space, version);
     links.insert("Self".into(), json!("/api"));
     links.insert("SpaceHome".into(), json!("/api/{spaceId}"));
     json!({
-        "Application": "Octopus Deploy", "Version": version, "ApiVersion": "3.0.0",
+        "Application": "Octopus Deploy", "Version": version.text, "ApiVersion": "3.0.0",
         "InstallationId": "3f0c2b1e-5a77-4c55-9a58-0c1d2e3f4a5b", "HasLongTermSupport": false, "Links": links,
     })
 }
 
 /// `GET /api/{space}`.
-pub(crate) fn space_root(space: &str) -> Value {
-    let mut links = templates(space);
+pub(crate) fn space_root(space: &str, version: &ServerVersion) -> Value {
+    let mut links = templates(space, version);
     links.insert("Self".into(), json!(format!("/api/{space}")));
     json!({ "Links": links })
 }
 
-fn templates(space: &str) -> Map<String, Value> {
+fn templates(space: &str, version: &ServerVersion) -> Map<String, Value> {
     let at = format!("/api/{space}/");
     let all = TEMPLATES.root.iter().chain(&TEMPLATES.elsewhere);
-    all.map(|(name, to)| ((*name).to_owned(), json!(to.strip_prefix("S/").map_or_else(|| (*to).to_owned(), |rest| format!("{at}{rest}")))))
-        .collect()
+    let mut links: Map<String, Value> = all
+        .map(|(name, to)| ((*name).to_owned(), json!(to.strip_prefix("S/").map_or_else(|| (*to).to_owned(), |rest| format!("{at}{rest}")))))
+        .collect();
+    if version.generation >= Generation::V2026_3
+        && let Some(Value::String(freezes)) = links.get_mut("DeploymentFreezes")
+    {
+        *freezes = freezes.replace(",status}", ",status,effectiveDate}");
+    }
+    links
 }

@@ -26,8 +26,8 @@ const ONE_LOGO: &str = "the same for everything: pictures are not kept";
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    get("/api", "", &Whole(|state, _| Answer::ok(links::root(state.default_space(), &state.plan.version.text)))).public(),
-    get("/api/{space}", "", &Whole(|state, ask| Answer::ok(links::space_root(&state.space_of(ask))))).public(),
+    get("/api", "", &Whole(|state, _| Answer::ok(links::root(state.default_space(), &state.plan.version)))).public(),
+    get("/api/{space}", "", &Whole(|state, ask| Answer::ok(links::space_root(&state.space_of(ask), &state.plan.version)))).public(),
     get("/api/octopusservernodes/ping", "", &Whole(|state, _| Answer::ok(ping(state)))).public(),
     get("/api/octopusservernodes/summary", "", &Whole(|state, _| Answer::ok(summary(state)))),
     get("/api/serverstatus", "", &Whole(|state, _| Answer::ok(status(state)))),

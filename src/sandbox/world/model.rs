@@ -38,6 +38,9 @@ plans! {
         cancel_takes: Span,
         /// How long a save of variables lets another one with the same version through: a check that is not atomic.
         racy_variables: Option<Span>,
+        /// Freezes that happen once stop deployments before they begin: a mistake of some servers of 2025.4 (octopus-api.md §20.1).
+        #[serde(default)]
+        future_freezes_stop: bool,
         /// For how long a revoked API key still works.
         key_cache: Option<Span>,
         /// How far the `Date` of answers is ahead of the world's clock.

@@ -176,6 +176,16 @@ async fn older_servers_neither_say_occurrences_nor_know_freezes_of_projects() {
 }
 
 #[tokio::test]
+async fn server_with_the_mistake_of_2025_4_is_stopped_by_a_freeze_to_come() {
+    let freeze = r#"freezes = [{ name = "Christmas", from = "24h", for = "1h", projects = ["P"], environments = ["E"] }]"#;
+    let (right, wrong) = (Server::toml(&world(freeze, "")).await, Server::toml(&world(freeze, "future_freezes_stop = true")).await);
+    assert_eq!(right.deploy("P", "1", "E").await.0, 201);
+    assert!(refusal(&wrong.deploy("P", "1", "E").await).contains("'Christmas'"));
+    wrong.pass(25 * 60);
+    assert_eq!(wrong.deploy("P", "1", "E").await.0, 201);
+}
+
+#[tokio::test]
 async fn schedule_that_makes_no_sense_is_refused() {
     let s = Server::toml(&world("", "")).await;
     for (member, schedule) in [

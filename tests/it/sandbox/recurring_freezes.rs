@@ -160,7 +160,7 @@ impl Case {
     }
 
     /// The moments at which it is asked: each edge of each occurrence, what lies beside it, and a grid that meets each hour of the day.
-    fn moments(&self, reference: &[(Timestamp, Timestamp)]) -> Vec<Timestamp> {
+    fn moments(reference: &[(Timestamp, Timestamp)]) -> Vec<Timestamp> {
         let (from, to, second) = (ts(FROM), ts(TO), SignedDuration::from_secs(1));
         let mut all: Vec<Timestamp> = reference.iter().flat_map(|(start, end)| [*start - second, *start, *end - second, *end]).collect();
         let mut at = from;
@@ -186,7 +186,7 @@ fn client_agrees_with_rfc_5545_on_each_kind_over_two_years() {
     for case in cases() {
         let (reference, freeze) = (case.reference(), Freeze::decode(case.freeze()).expect("a freeze"));
         assert!(!reference.is_empty() && freeze.is_recurring(), "{}", case.name);
-        let moments = case.moments(&reference);
+        let moments = Case::moments(&reference);
         asked += moments.len();
         for at in moments {
             let held = at_or_after(&reference, at).filter(|(start, _)| *start <= at);
@@ -206,7 +206,7 @@ async fn sandbox_agrees_with_rfc_5545_on_each_kind_over_two_years() {
         let (status, made) = s.post("/api/deploymentfreezes", case.freeze()).await;
         assert_eq!(status, 201, "{}: {made}", case.name);
         let id = made["Id"].as_str().expect("an id");
-        let moments = case.moments(&reference);
+        let moments = Case::moments(&reference);
         // One request each: the edges of all, and of the grid each tenth.
         for at in moments
             .iter()

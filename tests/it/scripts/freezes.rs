@@ -1,8 +1,14 @@
 //! Scripts beside deployment freezes: what they are told, and when what they deploy begins.
 
 use super::scene::script;
-use crate::support::{InProcess, shop, simulate};
-use octorhai::event::What;
+use crate::support::{InProcess, http, settings, shop, simulate};
+use octorhai::{
+    api::Credential,
+    event::{Recorder, What},
+    run::Target,
+};
+use serde_json::json;
+use std::sync::Arc;
 
 /// `shop`, which begins on Monday at 08:00, with freezes of Production.
 fn frozen(freezes: &str) -> String {
@@ -151,6 +157,41 @@ fn planned_deployment_that_would_start_in_a_freeze_is_warned_of_and_overridden_f
     let warned =
         "Project A 1.1.0 → Production is planned for 2026-03-03 11:00:00 UTC: deployment freeze `Month end` holds then, and it will fail";
     assert!(notes.iter().any(|note| *note == warned), "{notes:?}");
+}
+
+#[test]
+fn freeze_that_comes_again_by_a_rule_nobody_knows_is_returned_and_nothing_begins_beside_it() {
+    let clock = http::virtual_clock();
+    let server = http::Server::start(&clock, |request| match request.path.as_str() {
+        "/api/spaces" => http::spaces(),
+        "/api" => {
+            http::Reply::Json(200, json!({"Application": "Octopus Deploy", "Version": "2031.1.1", "ApiVersion": "3.0.0", "Links": {}}))
+        }
+        "/api/Spaces-1/projects" => http::page(vec![json!({"Id": "Projects-1", "Name": "Web", "Slug": "web"})]),
+        "/api/Spaces-1/environments" => http::page(vec![json!({"Id": "Environments-1", "Name": "Live", "SortOrder": 0})]),
+        "/api/Spaces-1/projects/Projects-1/releases/1.0.0" => {
+            http::Reply::Json(200, json!({"Id": "Releases-1", "ProjectId": "Projects-1", "ChannelId": "Channels-1", "Version": "1.0.0"}))
+        }
+        "/api/deploymentfreezes" => http::Reply::Json(
+            200,
+            json!({"Count": 1, "DeploymentFreezes": [{
+                "Id": "DeploymentFreezes-1", "Name": "Spring tide", "Start": "2026-03-01T00:00:00.000+00:00", "End": "2026-03-01T03:00:00.000+00:00",
+                "ProjectEnvironmentScope": {"Projects-1": ["Environments-1"]}, "RecurringSchedule": {"Type": "Lunar", "Unit": 1},
+            }]}),
+        ),
+        _ => http::Reply::Json(404, json!({"ErrorMessage": "The resource you requested was not found."})),
+    });
+    let run = |script: &str| {
+        let credential = Credential::api_key(&server.address, http::KEY).expect("a credential");
+        octorhai::run::run(settings(Target::Server { credential, space: None, ca_cert: None }, script, Arc::new(Recorder::default())))
+    };
+    let seen = run(r#"let f = freeze("Web", "Live"); [f == (), f.name, f.start, f.ends, f.recurring, f.unclear]"#);
+    let why = "its schedule has `Type` \"Lunar\"";
+    assert_eq!(seen.result, json!([false, "Spring tide", null, null, true, why]), "{:?}", seen.failure.map(|f| f.error.to_string()));
+    let error = run(r#"deploy("Web", "1.0.0", "Live", #{begin: "next allowed"})"#).failure.expect("nothing begins").error;
+    let said = "cannot tell when the deployment may begin: deployment freeze `Spring tide` comes again by a rule that is not known: ";
+    assert_eq!(error.message(), format!("{said}{why}"));
+    assert!(server.requests.lock().iter().all(|request| request.method == "GET"), "nothing was sent");
 }
 
 #[test]
