@@ -3,9 +3,9 @@
 use super::{
     access::Access,
     agenda::Due,
+    answer::str_of,
     approval_rules,
     change_requests::Provider,
-    answer::str_of,
     defaults, lifecycle, packages, releases, selection,
     state::{Release, State, stamp},
     store::{Store, slug},

@@ -17,8 +17,8 @@ macro_rules! plans {
 
 pub(crate) mod approvals;
 mod builtin;
-pub(crate) mod hooks;
 mod freezes;
+pub(crate) mod hooks;
 pub(crate) mod model;
 pub(crate) mod people;
 mod read;

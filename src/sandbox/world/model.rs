@@ -2,8 +2,8 @@
 
 use super::{
     approvals::{ApprovalRulePlan, ChangeRequestPlan},
-    hooks::SubscriptionPlan,
     freezes::FreezePlan,
+    hooks::SubscriptionPlan,
     people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan},
     run::{RunPlan, WorkerPlan, body},
     server_version::ServerVersion,

@@ -3,8 +3,8 @@
 mod agent;
 mod clients;
 mod faults;
-mod holdups;
 mod freezes;
+mod holdups;
 mod in_process;
 mod lists;
 mod log;
