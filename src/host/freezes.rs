@@ -102,7 +102,7 @@ crate::functions! {
     /// ```rhai
     /// let f = freeze("Project A", "Production");
     /// if f != () { print(`frozen by ${f.name} until ${f.ends}`); }
-    /// if freeze("Project A", "Production", #{at: "Sat 02:00"}) == () { print("free on Saturday") }
+    /// if freeze("Project A", "Production", #{at: "Sat 02:00 Europe/Berlin"}) == () { print("free on Saturday") }
     /// ```
     fn freeze(host: Host, project: ProjectRef, env: EnvironmentRef; options: FreezeOptions) -> "Freeze" raises "not_found, ambiguous, request" {
         let place = host.place();

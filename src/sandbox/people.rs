@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("/api/users/me", "", &Whole(|state, ask| Answer::ok(shown(ask, &*find(state, ask, "me")?)))),
-    Endpoint { is_own: true, ..get("/api/users/{id}", "UserView", &Of(find, |_, ask, user| Answer::ok(shown(ask, &*user)))) },
+    Endpoint { is_own: true, ..get("/api/users/{id}", "UserView", &Of(find, |_, ask, user| Answer::ok(shown(ask, &user)))) },
     get("/api/users/{id}/spaces", "", &Of(find, |state, _, user| Answer::ok(spaces(state, str_of(&user, "Id"))))),
     get("/api/users/{id}/teams", "", &Of(find, |state, _, user| Answer::ok(teams(state, str_of(&user, "Id"))))),
     get("/api/users/{id}/permissions", "", &Of(find, |state, _, user| Answer::ok(permissions(state, str_of(&user, "Id"))))),

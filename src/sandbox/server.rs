@@ -54,9 +54,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("/api/configuration/feature-toggles", "", &Whole(|_, _| Answer::ok(json!({ "FeatureToggles": [] })))).partly(EMPTY),
     get("/api/configuration/enabled-feature-toggles", "", &Whole(|_, _| Answer::ok([(); 0]))).partly(EMPTY),
     get("/api/capabilities", "", &Whole(|_, _| Answer::ok(json!({"Capabilities": ["GetAllSpacesRequest"]})))).partly("one capability, so that clients can ask"),
-    get("/api/capabilities/{name}", "", &By(|_, _, [name]| match COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-        true => Answer::ok(json!({"Exists": true})),
-        false => Err(Refusal::missing(name)),
+    get("/api/capabilities/{name}", "", &By(|_, _, [name]| {
+        let known = COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if known { Answer::ok(json!({"Exists": true})) } else { Err(Refusal::missing(name)) }
     })).since(Generation::V2026_3).partly("the commands of the executions API only"),
     get("S/projects/{id}/logo", "ProjectView", &Of(PROJECTS, |_, _, _| logo())).partly(ONE_LOGO),
     get("S/tenants/{id}/logo", "TenantView", &Of(named("tenants"), |_, _, _| logo())).partly(ONE_LOGO),

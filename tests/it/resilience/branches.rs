@@ -34,6 +34,7 @@ const fn once(name: &'static str, given: &'static str, rest: &'static str) -> Us
 
 const A: &str = "let x = \"Project A\";";
 const TASK: &str = "let x = deploy(\"Project A\", \"latest\", \"Test\");";
+const HANGS: &str = "let x = deploy(\"Project A\", \"latest\", \"Test\"); sleep(\"2m\"); x.cancel(); sleep(\"11m\");";
 const PENDING: &str = "deploy(\"Project A\", \"latest\", \"Test\"); sleep(\"30m\"); let x = pending()[0];";
 const UNAPPROVED: &str = "let x = pending(#{task: deploy(\"Project A\", \"latest\", \"Test\")})[0];";
 /// `x` is the argument of the closure around both branches.
@@ -78,6 +79,7 @@ const USES: &[Use] = &[
     with("run_runbook", A, "\"Smoke test\", \"Test\""),
     ends("requeue", "let x = \"22:00\";", "", 7),
     with("Task.cancel", TASK, ""),
+    with("Task.abandon", HANGS, ""),
     with(
         "Task.prioritize",
         "let busy = deploy(\"Project A\", \"latest\", \"Test\"); let x = deploy(\"Project A\", \"latest\", \"Test\");",
@@ -172,6 +174,7 @@ fn world(name: &str) -> String {
                 "name = \"Yes\"\nprojects = [\"Project A\"]\nenvironments = [\"Test\"]\napprovers = [\"sandbox\"]\nself_approval = true\n";
             shop(&[]) + "\n[[approval_rules]]\n" + rule
         }
+        "Task.abandon" => shop(&[("start = ", "cancel_takes = \"3h\"\nstart = ")]),
         "Freeze" => shop(&[]) + "\n[[freezes]]\nname = \"Audit\"\nfrom = \"0s\"\nfor = \"9h\"\n",
         _ => shop(&[]),
     };

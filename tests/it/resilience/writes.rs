@@ -122,16 +122,18 @@ fn a_deployment_that_was_never_started_in_time_says_so() {
 fn a_superseded_deployment_says_by_what() {
     let world = shop(&[("description = \"The database and its API\"", "description = \"x\"\ncancel_running = true\ncancel_queued = true")]);
     let script = r#"
-        let old = deploy("Project A", "1.1.0", "Test");
+        let first = deploy("Project A", "1.1.0", "Test");
         sleep("2m");
-        wait(deploy("Project A", "2.0.0", "Test"));
+        let old = deploy("Project A", "1.1.0", "Test");
+        let newer = deploy("Project A", "2.0.0", "Test");
+        wait([first, newer]);
         wait(old)
     "#;
     let ran = simulate(&world, script);
     assert_eq!(kind(&ran), Some(Kind::DeploymentFailed));
     assert!(ran.error().contains("Project A 1.1.0 → Test"), "{}", ran.error());
     assert!(ran.error().contains("cancelled on the server"), "{}", ran.error());
-    assert!(ran.error().contains("newer deployment"), "{}", ran.error());
+    assert!(ran.error().contains("by itself: a newer deployment to the same place replaces it"), "{}", ran.error());
 }
 
 #[test]

@@ -8,7 +8,7 @@ const MODES = { no: "Untenanted", both: "TenantedOrUntenanted", only: "Tenanted"
 
 async function login(stage, is) {
     const server = await stage.client.getServerInformation();
-    is.same("version", server.version, stage.world.version ?? "2026.1.4242");
+    is.same("version", server.version, stage.world.version ?? "2026.3.4242");
     is.that("installationId is a UUID", /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(server.installationId), server.installationId);
 
     is.same("a capability it has", await stage.octopus.checkForCapability(stage.client, "GetAllSpacesRequest", "2022.3"), null);
