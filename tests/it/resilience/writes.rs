@@ -126,7 +126,7 @@ fn a_superseded_deployment_says_by_what() {
         sleep("2m");
         let old = deploy("Project A", "1.1.0", "Test");
         let newer = deploy("Project A", "2.0.0", "Test");
-        wait([first, newer]);
+        wait([first, newer], #{timeout: "3h"});
         wait(old)
     "#;
     let ran = simulate(&world, script);
