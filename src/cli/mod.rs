@@ -1,6 +1,6 @@
 //! The command line: arguments in, exit code out; decides nothing about Octopus.
 //!
-//! A file a subcommand (see `subcommand`), and a row in [`Command`]. Everything that is shown goes through `ui`, which is the only
+//! A file a subcommand (see `subcommand`), and a row in `Command`. Everything that is shown goes through `ui`, which is the only
 //! place that writes to stdout and stderr.
 
 mod args;
