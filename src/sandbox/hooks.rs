@@ -2,6 +2,7 @@
 
 use super::world::{hooks::HookFault, server_version::Generation};
 use crate::clock::real_limit;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,8 +14,8 @@ use std::{
 pub(crate) struct Hooks {
     /// How many events each subscription has found, for its faults.
     pub(crate) found: HashMap<String, u64>,
-    /// Events that a fault keeps back until the batch after theirs.
-    pub(crate) late: BTreeMap<String, Vec<Post>>,
+    /// Events that a fault keeps back, by the look at which they leave.
+    pub(crate) late: HashMap<String, BTreeMap<Timestamp, Vec<Post>>>,
 }
 
 /// An event on its way to an address.
@@ -67,13 +68,12 @@ pub(crate) fn keep_header(doc: &mut Value, server: Generation) {
     let new = [sent, &sensitive["NewValue"], &sent["Value"]].into_iter().find_map(Value::as_str).map(str::to_owned);
     let kept = doc["_WebhookHeaderValue"].as_str().filter(|_| sensitive["HasValue"] == true).map(str::to_owned);
     let secret = new.or(kept).filter(|secret| !secret.is_empty());
-    let shown = json!({"HasValue": secret.is_some(), "NewValue": null});
     doc["EventNotificationSubscription"]["WebhookHeaderValue"] = match (secret.is_some(), server) {
         (false, _) => Value::Null,
         (true, Generation::V2026_3) => {
             json!({"IsSensitive": true, "Value": null, "SensitiveValue": {"HasValue": true, "Hint": null, "NewValue": null}})
         }
-        (true, _) => shown,
+        (true, _) => json!({"HasValue": true, "NewValue": null}),
     };
     doc["_WebhookHeaderValue"] = json!(secret);
 }

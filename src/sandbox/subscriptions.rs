@@ -31,11 +31,12 @@ pub(crate) fn any(state: &State) -> bool {
     state.store.of(SUBSCRIPTIONS.path).iter().next().is_some()
 }
 
-/// When the job next has something to look at: no later than the first look behind what is found already or due on the agenda.
+/// When the job next has something to do: at the look that a late event waits for, or at the first one behind what has happened or is due.
 pub(crate) fn next_look(state: &State) -> Option<Timestamp> {
-    let waiting = state.hooks.late.values().any(|posts| !posts.is_empty()).then_some(state.now);
-    let open = || enabled(state).filter_map(|doc| first_unseen(state, doc)).map(|i| state.events.entries[i].occurred).min();
-    waiting.or_else(open).or_else(|| state.agenda.first_due()).map(|at| look_after(state, at.max(state.now)))
+    let late = state.hooks.late.values().filter_map(|looks| looks.keys().next().copied()).min();
+    let open = enabled(state).filter_map(|doc| first_unseen(state, doc)).map(|i| state.events.entries[i].occurred).min();
+    let found = open.or_else(|| state.agenda.first_due()).map(|at| look_after(state, at.max(state.now)));
+    [late, found].into_iter().flatten().min()
 }
 
 /// The first look of the job behind a moment.
@@ -82,27 +83,24 @@ pub(crate) fn batches(state: &mut State) -> Vec<Batch> {
                 notification["WebhookLastProcessedEventAutoId"] = json!(i + 1);
             });
         }
-        let held_back = std::mem::take(state.hooks.late.entry(id.clone()).or_default());
-        let mut posts_of: BTreeMap<Timestamp, Vec<Post>> = BTreeMap::new();
+        let mut late = state.hooks.late.remove(&id).unwrap_or_default();
+        let mut ready: BTreeMap<Timestamp, Vec<Post>> = BTreeMap::new();
         for (look, events) in by_look {
-            let (ready, late) = posts(state, &doc, look, &events);
-            posts_of.entry(look).or_default().extend(ready);
-            if !late.is_empty() {
-                // They come behind what the next look finds.
-                posts_of.entry(later(look, EVERY)).or_default().extend(late);
+            for post in posts(state, &doc, look, &events) {
+                let is_late = post.fault == Some(HookFault::Late);
+                let of_look = if is_late { late.entry(later(look, EVERY)) } else { ready.entry(look) };
+                of_look.or_default().push(post);
             }
         }
-        if !held_back.is_empty() {
-            let at = posts_of.keys().next().copied().unwrap_or(state.now);
-            posts_of.entry(at).or_default().extend(held_back);
+        let (due, kept): (BTreeMap<_, _>, BTreeMap<_, _>) = late.into_iter().partition(|(look, _)| *look <= state.now);
+        if !kept.is_empty() {
+            state.hooks.late.insert(id.clone(), kept);
         }
-        for (look, posts) in posts_of {
-            if look > state.now {
-                state.hooks.late.entry(id.clone()).or_default().extend(posts);
-            } else if !posts.is_empty() {
-                found.insert((look, id.clone()), batch(&doc, posts));
-            }
+        for (look, posts) in due {
+            // They come behind what that look finds.
+            ready.entry(look).or_default().extend(posts);
         }
+        found.extend(ready.into_iter().map(|(look, posts)| ((look, id.clone()), batch(&doc, posts))));
     }
     found.into_values().collect()
 }
@@ -112,7 +110,8 @@ fn batch(doc: &Value, posts: Vec<Post>) -> Batch {
     let key = text(notification, "WebhookHeaderKey").filter(|key| !key.is_empty());
     // `00:00:10`
     let timeout = str_of(notification, "WebhookTimeout").split(':').map(|part| part.parse::<u64>().ok()).collect::<Option<Vec<_>>>();
-    let timeout = timeout.filter(|parts| parts.len() == 3).map(|parts| Duration::from_secs(parts[0] * 3600 + parts[1] * 60 + parts[2]));
+    let seconds = |parts: Vec<u64>| parts.into_iter().fold(0, |sum: u64, part| sum.saturating_mul(60).saturating_add(part));
+    let timeout = timeout.filter(|parts| parts.len() == 3).map(|parts| Duration::from_secs(seconds(parts)));
     Batch {
         url: str_of(notification, "WebhookURI").to_owned(),
         header: key.map(|key| (key, str_of(doc, "_WebhookHeaderValue").to_owned())),
@@ -121,8 +120,8 @@ fn batch(doc: &Value, posts: Vec<Post>) -> Batch {
     }
 }
 
-/// The requests for the events of a look: those that leave, and those that a fault keeps back.
-fn posts(state: &mut State, doc: &Value, look: Timestamp, events: &[usize]) -> (Vec<Post>, Vec<Post>) {
+/// The requests for the events of a look.
+fn posts(state: &mut State, doc: &Value, look: Timestamp, events: &[usize]) -> Vec<Post> {
     let id = str_of(doc, "Id");
     let batch = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{id} {look}").as_bytes());
     let plan = state.plan.clone();
@@ -140,7 +139,7 @@ fn posts(state: &mut State, doc: &Value, look: Timestamp, events: &[usize]) -> (
         members.retain(|member, _| !member.starts_with('_'));
     }
     shown["Links"] = json!({"Self": format!("/api/{space}/subscriptions/{id}")});
-    let (mut ready, mut late) = (Vec::new(), Vec::new());
+    let mut posts = Vec::new();
     for (n, event) in events.iter().enumerate() {
         let nth = state.hooks.found.entry(id.to_owned()).or_default();
         *nth += 1;
@@ -153,10 +152,9 @@ fn posts(state: &mut State, doc: &Value, look: Timestamp, events: &[usize]) -> (
                 "BatchId": batch.to_string(), "TotalEventsInBatch": events.len(), "EventNumberInBatch": n + 1,
             },
         });
-        let posts = if fault == Some(HookFault::Late) { &mut late } else { &mut ready };
         posts.push(Post { body, fault });
     }
-    (ready, late)
+    posts
 }
 
 /// Whether a subscription is for an event: any that its filter names of each kind.

@@ -5,6 +5,7 @@ use crate::support::{
     server::Server,
     shop, simulate, until,
 };
+use jiff::SignedDuration;
 use octorhai::clock::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -119,7 +120,8 @@ fn faults_drop_double_and_delay() {
     assert_eq!(of("{ action = \"late\", nth = 1 }"), "Started Queued Succeeded");
 }
 
-#[tokio::test]
+// The task that posts works while the test waits.
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_client_subscribes_to_is_posted_from_then_on_and_its_secret_is_kept() {
     let receiver = receiver();
     for (version, shown) in [
@@ -167,4 +169,32 @@ async fn what_a_client_subscribes_to_is_posted_from_then_on_and_its_secret_is_ke
         s.get(&path).await;
         assert!(receiver.requests.lock().is_empty(), "a disabled subscription is silent");
     }
+}
+
+// The task that posts works while the test waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_event_waits_for_the_look_after_its_own_however_often_somebody_asks() {
+    let receiver = receiver();
+    let keys = "categories = [\"DeploymentQueued\", \"DeploymentStarted\"]\nfaults = [{ action = \"late\", nth = 1 }]";
+    let s = Server::toml(&world(&receiver, keys)).await;
+    let _stands = s.clock.enter();
+    let pass = async |seconds: i64| {
+        s.clock.advance(SignedDuration::from_secs(seconds));
+        s.get("/api/Spaces-1/tasks").await;
+    };
+    s.start("Project A", "2.0.0", "Test").await;
+    pass(40).await;
+    until("the first look", || (!receiver.requests.lock().is_empty()).then_some(()));
+    // Somebody asks between two looks.
+    pass(1).await;
+    s.start("Project B", "2.0.0", "Test").await;
+    pass(25).await;
+    until("the second look", || (receiver.requests.lock().len() == 4).then_some(()));
+    let messages: Vec<String> =
+        receiver.requests.lock().iter().map(|r| r.body["Payload"]["Event"]["Message"].as_str().expect("a message").to_owned()).collect();
+    let places: Vec<usize> = ["Project A", "Project B"]
+        .iter()
+        .map(|project| messages.iter().position(|m| m.contains(project) && m.contains("queued")).expect("queued"))
+        .collect();
+    assert_eq!(places, [3, 1], "{messages:?}");
 }
