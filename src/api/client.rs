@@ -299,7 +299,7 @@ impl Client {
         self.until.unwrap_or_else(|| later(began, self.inner.settings.patience).max(Asking::now().patient_until.unwrap_or(Timestamp::MIN)))
     }
 
-    /// The same after a request waited for its turn: without a deadline of its caller that is no part of its patience.
+    /// The same after a request waited for its turn. Its patience begins after that wait, if its caller set no deadline.
     pub(super) fn longer(&self, until: Timestamp, waited: SignedDuration) -> Timestamp {
         if self.until.is_some() { until } else { later(until, waited) }
     }

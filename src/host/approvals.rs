@@ -6,8 +6,8 @@ use super::prelude::*;
 crate::functions! {
     group "people";
 
-    /// Approves a change request as the user of the API key, with a note. Each user has one vote: a second call changes nothing, and approving what
-    /// was decided meanwhile is no error. Who may not approve, as a rule whoever started the deployment, gets an error of kind `refused`.
+    /// Approves a change request as the user of the API key, with a note. Each user has one vote: a second call changes nothing, and neither
+    /// does approving what was decided meanwhile. A user who may not approve, as a rule the one who started the deployment, gets an error of kind `refused`.
     ///
     /// ```rhai
     /// for a in pending(#{project: "Project A"}) { a.approve("checked by the release train"); }

@@ -62,8 +62,8 @@ pub(super) async fn first_allowed(
 ) -> Result<Allowed> {
     let mut allowed = Allowed { at: from, after: Vec::new() };
     let mut freezes = place.client.freezes(from).await?;
-    freezes.retain(|freeze| freeze.covers(scope.project, scope.environment, scope.tenant));
-    let does_recur = freezes.iter().any(api::Freeze::is_recurring);
+    let concerns = |freeze: &api::Freeze| freeze.covers(scope.project, scope.environment, scope.tenant);
+    let does_recur = freezes.iter().any(|freeze| freeze.is_recurring() && concerns(freeze));
     let too_far = |after: &[String]| {
         let text = format!("no minute of the next year may be begun in: {}", after.join(", "));
         Error::new(Kind::Refused, text)
@@ -72,7 +72,7 @@ pub(super) async fn first_allowed(
     for _ in 0..STEPS {
         let mut frozen: Option<(Timestamp, &str)> = None;
         for freeze in &freezes {
-            match freeze.at(allowed.at) {
+            match freeze.stops(allowed.at, scope.project, scope.environment, scope.tenant) {
                 FreezeAt::Open => {}
                 FreezeAt::Unclear(why) => return Err(unclear(&freeze.name, &why)),
                 FreezeAt::Frozen(occurrence) => {
@@ -96,7 +96,6 @@ pub(super) async fn first_allowed(
         allowed.at = at;
         if does_recur {
             freezes = place.client.freezes(at).await?;
-            freezes.retain(|freeze| freeze.covers(scope.project, scope.environment, scope.tenant));
         }
     }
     Err(too_far(&allowed.after))

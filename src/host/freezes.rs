@@ -37,7 +37,8 @@ impl Freeze {
     }
 }
 
-/// Of the freezes that stop a deployment at a moment the one that does so longest; one of which that is not known when there is no other.
+/// The freeze that stops a deployment at a moment, and of several the one that lasts longest. One with an unknown rule is returned when no other
+/// stops it.
 pub(super) fn strictest(
     freezes: &[api::Freeze],
     at: Timestamp,

@@ -99,8 +99,7 @@ pub(crate) fn hold(state: &mut State, task: usize) {
 
 /// The tasks of a change request that have not started.
 fn waiting(state: &State, change: usize) -> Vec<usize> {
-    let waits = |task: &usize| state.tasks[*task].state == TaskState::Queued && state.tasks[*task].started.is_none();
-    state.requests.changes[change].tasks.iter().copied().filter(waits).collect()
+    state.requests.changes[change].tasks.iter().copied().filter(|task| state.tasks[*task].waits_to_start()).collect()
 }
 
 /// Lets the tasks of a change request start that wait for nothing else.
@@ -135,9 +134,7 @@ pub(crate) fn refuse(state: &mut State, task: usize, why: &str) {
 impl State {
     /// The approval that a task waits for before it starts.
     pub(crate) fn held_for_approval(&self, task: usize) -> Option<usize> {
-        let t = &self.tasks[task];
-        let waits = t.state == TaskState::Queued && t.started.is_none();
-        self.requests.holding(task, self.now).filter(|_| waits)
+        self.requests.holding(task, self.now).filter(|_| self.tasks[task].waits_to_start())
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     pages::{ListPage, page},
     releases,
     routing::{Endpoint, Of, Whole, delete, get, post},
-    state::{Execution, Numbered, Release, State, StepRun, Task, TaskState, What, number, stamp, stamp_or_null},
+    state::{Execution, Numbered, Release, State, StepRun, Task, TaskState, What, is_whole, number, stamp, stamp_or_null},
     tags,
     world::model::StartDeadlines,
 };
@@ -42,11 +42,6 @@ pub(crate) struct NewExecution {
 }
 
 impl NewExecution {
-    /// Whether it runs the whole process on all targets.
-    fn is_whole(&self) -> bool {
-        self.skip.is_empty() && self.machines.0.is_empty() && self.machines.1.is_empty()
-    }
-
     /// What it would be, for permissions.
     pub(crate) fn thing<'a>(&'a self, space: &'a str, project: &'a str) -> Thing<'a> {
         let tenant = Some(self.tenant.as_deref().unwrap_or_default());
@@ -330,14 +325,15 @@ pub(crate) fn guided_by_default(state: &State, project: &str, environment: &str)
 /// Cancels the queued tasks that a new deployment replaces, from the back of the queue, and gives back the earliest place in it
 /// (octopus-api.md §18.7).
 fn supersede(state: &mut State, project: &str, new: &NewExecution, mut position: Timestamp) -> Timestamp {
-    if !new.is_whole() || !cancels(state, project, "CancelQueuedTasks") {
+    if !is_whole(&new.skip, &new.machines) || !cancels(state, project, "CancelQueuedTasks") {
         return position;
     }
     let place = (project.to_owned(), new.environment.clone(), new.tenant.clone());
     let mut queued: Vec<usize> = state.slots.get(&place).into_iter().flatten().copied().collect();
-    queued.retain(|x| is_waiting_to_start(&state.tasks[state.executions[*x].task]));
+    queued.retain(|x| state.tasks[state.executions[*x].task].waits_to_start());
     queued.sort_by_key(|x| std::cmp::Reverse(state.tasks[state.executions[*x].task].key));
-    let replaced: Vec<usize> = queued.into_iter().take_while(|x| state.executions[*x].is_whole()).collect();
+    let replaced: Vec<usize> =
+        queued.into_iter().take_while(|x| is_whole(&state.executions[*x].skip, &state.executions[*x].machines)).collect();
     for x in replaced {
         let task = state.executions[x].task;
         position = position.min(state.tasks[task].key.2);
@@ -353,10 +349,6 @@ fn cancels(state: &State, project: &str, which: &str) -> bool {
     settings.map_or_else(as_made, |settings| settings[which] == true)
 }
 
-fn is_waiting_to_start(task: &Task) -> bool {
-    task.state == TaskState::Queued && task.started.is_none()
-}
-
 /// What the success of a deployment sets off: older tasks that have started are cancelled where the project says so, also those that wait for
 /// people; and where a phase that has become reachable says so, the server deploys by itself.
 pub(crate) fn after_success(state: &mut State, execution: usize) {
@@ -365,12 +357,12 @@ pub(crate) fn after_success(state: &mut State, execution: usize) {
     if state.history {
         return;
     }
-    if x.is_whole() && cancels(state, &x.project, "CancelRunningTasks") {
+    if is_whole(&x.skip, &x.machines) && cancels(state, &x.project, "CancelRunningTasks") {
         let place = (x.project.clone(), x.environment.clone(), tenant.clone());
         let older: Vec<usize> = state.slots.get(&place).into_iter().flatten().copied().filter(|old| *old < execution).collect();
         for old in older {
             let (e, t) = (&state.executions[old], &state.tasks[state.executions[old].task]);
-            if e.is_whole() && t.started.is_some() && !t.state.is_completed() {
+            if is_whole(&e.skip, &e.machines) && t.started.is_some() && !t.state.is_completed() {
                 state.cancel(e.task, SYSTEM);
             }
         }

@@ -48,7 +48,7 @@ impl State {
             }
             Due::Expires { task } => {
                 let t = &self.tasks[task];
-                if t.state == TaskState::Queued && t.started.is_none() {
+                if t.waits_to_start() {
                     self.queue.remove(&t.key);
                     self.complete_task(task, TaskState::TimedOut, "The task was not started before its queue time expired.");
                 }

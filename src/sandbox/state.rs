@@ -136,13 +136,6 @@ pub(crate) struct Execution {
     pub(crate) deleted: bool,
 }
 
-impl Execution {
-    /// Whether it runs the whole process on all targets.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.skip.is_empty() && self.machines.0.is_empty() && self.machines.1.is_empty()
-    }
-}
-
 /// What is executed.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum What {
@@ -230,6 +223,16 @@ impl Task {
             step.ended = Some(now);
         }
     }
+
+    /// Whether it is in the queue and has never run.
+    pub(crate) fn waits_to_start(&self) -> bool {
+        self.state == TaskState::Queued && self.started.is_none()
+    }
+}
+
+/// Whether what skips these steps and names these machines runs the whole process on all targets.
+pub(crate) fn is_whole(skip: &[String], (only, without): &(Vec<String>, Vec<String>)) -> bool {
+    skip.is_empty() && only.is_empty() && without.is_empty()
 }
 
 /// The place of a task in the queue: moved to top, priority, position, number.
