@@ -90,6 +90,11 @@ impl Credential {
         matches!(self.secret, Secret::None)
     }
 
+    /// Whether the secret is an API key that begins with this hint of a server.
+    pub(super) fn is_api_key_that_begins(&self, hint: &str) -> bool {
+        matches!(&self.secret, Secret::ApiKey(key) if !hint.is_empty() && key.starts_with(hint))
+    }
+
     /// What tells this secret from others, and from which nobody learns it.
     pub(super) fn fingerprint(&self) -> String {
         uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, self.secret().unwrap_or_default().as_bytes()).simple().to_string()

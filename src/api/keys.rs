@@ -10,12 +10,24 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 document! {
+    /// What a server shows of the secret of a key.
+    KeyHint, "hint" {
+        /// The characters that the key begins with, `API-AB`; empty where a server does not say.
+        begins: String = "Hint",
+    }
+}
+
+document! {
     /// An API key as the server shows it: without the key itself (octopus-api.md §2).
     ApiKey, "API key" {
         /// Id as the server wrote it.
         id: ApiKeyId = "Id",
         /// What it is for.
         purpose: String = "Purpose",
+        /// When it stops working; absent when never.
+        expires: Option<Timestamp> = "Expires",
+        /// What the server shows of the secret.
+        secret: Option<KeyHint> = "ApiKey",
     }
 }
 
@@ -23,6 +35,14 @@ impl Client {
     /// The API keys of a user.
     pub async fn api_keys(&self, user: &UserId) -> Result<Vec<ApiKey>> {
         self.list(&keys(user), None).await
+    }
+
+    /// The key of this client among the keys of its user: the one that alone begins like it. None with an access token, or where several do.
+    pub async fn own_api_key(&self, user: &UserId) -> Result<Option<ApiKey>> {
+        let begins_like_it =
+            |key: &ApiKey| key.secret.as_ref().is_some_and(|secret| self.inner.settings.credential.is_api_key_that_begins(&secret.begins));
+        let mut alike: Vec<ApiKey> = self.api_keys(user).await?.into_iter().filter(begins_like_it).collect();
+        Ok(if alike.len() == 1 { alike.pop() } else { None })
     }
 
     /// Makes an API key that holds until `expires`. The second half is the key itself, which is told only once.

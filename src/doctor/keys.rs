@@ -15,6 +15,33 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(3);
 /// A key that nobody could remove holds no longer.
 const LIFE: SignedDuration = SignedDuration::from_hours(1);
 
+/// Warned of a key that holds no longer than this.
+const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Until when the API key holds with which the account is logged in.
+pub(super) async fn expiry(client: &Client, me: &User) -> Result<Finding> {
+    let own = match client.own_api_key(&me.id).await {
+        Err(error) if matches!(error.kind(), Kind::Forbidden | Kind::NotFound | Kind::BadAnswer) => None,
+        other => other?,
+    };
+    let Some(key) = own else {
+        let text = "cannot tell when the credential expires: it is an access token, or the server does not show which of the keys it is";
+        return Ok(Finding::new("key", Verdict::NotPossible, text, json!({"expires": null})));
+    };
+    let facts = json!({"purpose": key.purpose, "expires": key.expires.map(|at| at.to_string())});
+    let Some(expires) = key.expires else {
+        return Ok(Finding::new("key", Verdict::Ok, format!("the API key `{}` never expires", key.purpose), facts));
+    };
+    let left = expires.duration_since(client.server_now());
+    let text = format!("the API key `{}` expires in {}", key.purpose, show(SignedDuration::from_mins(left.as_mins().max(1))));
+    Ok(if left < SOON {
+        let text = format!("{text}, and every run with it fails from then on: make a new one now (Octopus gives keys 180 days by default)");
+        Finding::new("key", Verdict::Weaker, text, facts)
+    } else {
+        Finding::new("key", Verdict::Ok, text, facts)
+    })
+}
+
 /// Makes a key, uses it, revokes it, and waits until it is refused.
 pub(super) async fn fence(patient: &Patient<'_>, me: &User, name: &str, measured: &mut Measured) -> Result<Finding> {
     let client = patient.space.client();

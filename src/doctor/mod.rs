@@ -45,7 +45,7 @@ impl Verdict {
 /// What one check found.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Its name: `cas`, `expiry`, `fence`, `clock`, `permissions`, `queue`.
+    /// Its name: `cas`, `expiry`, `fence`, `clock`, `key`, `permissions`, `queue`.
     pub check: &'static str,
     /// The verdict.
     pub verdict: Verdict,
@@ -111,7 +111,8 @@ pub async fn examine(patient: &Patient<'_>) -> Result<Report> {
     let client = patient.space.client();
     let me = client.me().await?;
     let mut measured = Measured::default();
-    let mut findings = vec![looks::clock(client), looks::permissions(patient, &me).await?, looks::queue(patient).await?];
+    let mut findings =
+        vec![looks::clock(client), keys::expiry(client, &me).await?, looks::permissions(patient, &me).await?, looks::queue(patient).await?];
     let name = format!("octorhai-doctor-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
     let tried = tries(patient, &me, &name, &mut measured, &mut findings).await;
     // Also after Ctrl-C: the cleaning must not be stopped by what stopped the checks.

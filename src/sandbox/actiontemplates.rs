@@ -73,8 +73,8 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/actiontemplates/categories", "ActionTemplateView", &Whole(|_, _| Answer::ok(categories()))).partly("of four built-in steps"),
     get("S/actiontemplates/search", "ActionTemplateView", &Whole(|state, ask| Answer::ok(search(state, ask)))).partly("the space's templates and four built-in steps"),
     get("S/communityactiontemplates", "", &Whole(|_, ask| Answer::ok(page(ask, "CommunityActionTemplate", &[(); 0], |()| ())))).partly(EMPTY),
-    post("S/actiontemplates", "ActionTemplateCreate", &Whole(create)),
-    put("S/actiontemplates/{id}", "ActionTemplateEdit", &Of(TEMPLATES, update)),
+    post("S/actiontemplates", "ActionTemplateCreate", &Whole(create)).keeps(),
+    put("S/actiontemplates/{id}", "ActionTemplateEdit", &Of(TEMPLATES, update)).keeps(),
     delete("S/actiontemplates/{id}", "ActionTemplateDelete", &Of(TEMPLATES, remove)),
     get("S/actiontemplates/{id}/versions", "ActionTemplateView", &Of(TEMPLATES, versions)),
     get("S/actiontemplates/{id}/versions/{version}", "ActionTemplateView", &OfBy(TEMPLATES, |_, _, template, [version]| {
@@ -83,9 +83,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     })),
     get("S/actiontemplates/{id}/logo", "ActionTemplateView", &Of(TEMPLATES, |state, _, template| logo(state, &template))),
     get("S/actiontemplates/{id}/versions/{version}/logo", "ActionTemplateView", &OfBy(TEMPLATES, |state, _, template, [_]| logo(state, &template))),
-    Endpoint { takes_file: true, ..put("S/actiontemplates/{id}/logo", "ActionTemplateEdit", &Of(TEMPLATES, put_logo)) },
-    Endpoint { takes_file: true, ..post("S/actiontemplates/{id}/logo", "ActionTemplateEdit", &Of(TEMPLATES, put_logo)) },
-    post("S/actiontemplates/{id}/actionsUpdate", "ProcessEdit", &Of(TEMPLATES, update_actions)),
+    put("S/actiontemplates/{id}/logo", "ActionTemplateEdit", &Of(TEMPLATES, put_logo)).of_file(),
+    post("S/actiontemplates/{id}/logo", "ActionTemplateEdit", &Of(TEMPLATES, put_logo)).of_file(),
+    post("S/actiontemplates/{id}/actionsUpdate", "ProcessEdit", &Of(TEMPLATES, update_actions)).takes(&[&["Version", "ActionIdsByProcessId", "ActionsToUpdate", "Overrides", "DefaultPropertyValues"]]),
     get("S/actiontemplates/{id}/usage", "ActionTemplateView", &Of(TEMPLATES, |state, _, template| Answer::ok(usage(state, &template)))),
 ];
 

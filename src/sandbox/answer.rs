@@ -78,6 +78,11 @@ impl Ask {
         field(&self.body, name)
     }
 
+    /// Whether the body names a property, even with null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.body.as_object().is_some_and(|body| body.keys().any(|key| key.eq_ignore_ascii_case(name)))
+    }
+
     /// A text property of the body; absent when null or empty.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         text(&self.body, name)

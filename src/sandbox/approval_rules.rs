@@ -22,12 +22,12 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         let id = state.store.next_id("ApprovalRules-");
         let rule = read(state, ask, &id, &Value::Null)?;
         save(state, ask, "Created", rule, Answer::created)
-    })).since(Generation::V2026_3),
+    })).since(Generation::V2026_3).keeps(),
     get("S/approvalrules/{id}", ADMINISTER, &Of(find, |_, _, rule| Answer::ok(shown(&rule)))).since(Generation::V2026_3),
     put("S/approvalrules/{id}", ADMINISTER, &Of(find, |state, ask, old| {
         let rule = read(state, ask, str_of(&old, "Id"), &old)?;
         save(state, ask, "Modified", rule, Answer::ok)
-    })).since(Generation::V2026_3),
+    })).since(Generation::V2026_3).keeps(),
     delete("S/approvalrules/{id}", ADMINISTER, &Of(find, |state, ask, rule| {
         state.store.of_mut(RULES).remove(str_of(&rule, "Id"));
         event(state, ask, "Deleted", &rule);

@@ -23,13 +23,13 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     post("S/servertaskapprovals/{id}/approvals", "TaskView", &Of(find, |state, ask, approval| {
         let vote = cast(state, ask, approval)?;
         Answer::created(shown_vote(state, vote))
-    })).since(Generation::V2026_1),
+    })).since(Generation::V2026_1).takes(&[&["Status", "Notes"]]),
     get("S/servertaskapprovals/{id}/approvals/{vote}", "TaskView", &OfBy(find, |state, _, approval, [id]| Answer::ok(shown_vote(state, find_vote(state, approval, id)?)))).since(Generation::V2026_1),
     put("S/servertaskapprovals/{id}/approvals/{vote}", "TaskView", &OfBy(find, |state, ask, approval, [id]| {
         let vote = find_vote(state, approval, id)?;
         recast(state, ask, approval, vote)?;
         Answer::ok(shown_vote(state, vote))
-    })).since(Generation::V2026_1),
+    })).since(Generation::V2026_1).takes(&[&["Status", "Notes"]]),
 ];
 
 /// Asks for approval of what was queued just now, if a rule says so.

@@ -15,9 +15,9 @@ const ARTIFACTS: &Noun = named("artifacts");
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    post("S/artifacts", "ArtifactCreate", &Whole(create)),
+    post("S/artifacts", "ArtifactCreate", &Whole(create)).takes(&[&["ServerTaskId", "Filename", "Source", "LogCorrelationId"]]),
     get("S/artifacts/{id}/content", "ArtifactView", &Of(ARTIFACTS, content)),
-    Endpoint { takes_file: true, ..put("S/artifacts/{id}/content", "ArtifactCreate", &Of(ARTIFACTS, put_content)) },
+    put("S/artifacts/{id}/content", "ArtifactCreate", &Of(ARTIFACTS, put_content)).of_file(),
 ];
 
 /// Adds an artifact of a task, whose content comes later, and gives it back.

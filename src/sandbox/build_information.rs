@@ -22,7 +22,7 @@ const BUILDS: &Noun = named("build-information");
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/build-information", "FeedView", &Whole(|state, ask| list(state, ask))),
-    post("S/build-information", "BuildInformationPush", &Whole(push)),
+    post("S/build-information", "BuildInformationPush", &Whole(push)).takes(&[&["PackageId", "Version", "OctopusBuildInformation", "OverwriteMode"]]),
     delete("S/build-information/bulk", "BuildInformationAdminister", &Whole(remove_all)),
     delete("S/build-information/{id}", "BuildInformationAdminister", &Of(BUILDS, |state, ask, build| collection::remove(state, ask, BUILDS, build).and_then(|_| Answer::ok(json!({}))))),
 ];

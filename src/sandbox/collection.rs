@@ -4,6 +4,7 @@ use super::{
     access::Thing,
     answer::{All, Answer, Ask, Handled, Refusal, str_of, texts},
     clones,
+    members::Accepts,
     nouns::{NameRule, Noun, Order},
     pages::page,
     routing::{Endpoint, Find, Handler, on},
@@ -108,7 +109,7 @@ pub(crate) fn endpoints(noun: &'static Noun) -> impl Iterator<Item = Endpoint> {
         let (method, tail) = verb.split_once(' ').unwrap_or((verb, ""));
         // They are made once, and stay.
         let (route, handler) = (format!("{base}{}{tail}", noun.path).leak(), Box::leak(Box::new(OfNoun(noun, generic))));
-        Endpoint { depth: noun.depth, ..on(method, route, noun.needs[needs], handler) }
+        Endpoint { depth: noun.depth, accepts: Accepts::Document, ..on(method, route, noun.needs[needs], handler) }
     })
 }
 

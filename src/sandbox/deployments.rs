@@ -7,6 +7,7 @@ use super::{
     approvals,
     audit::SYSTEM,
     change_control, freezes, lifecycle,
+    members::Accepts,
     pages::{ListPage, page},
     releases,
     routing::{Endpoint, Of, Whole, delete, get, post},
@@ -49,6 +50,18 @@ impl NewExecution {
     }
 }
 
+/// What all forms of creation take.
+#[rustfmt::skip]
+pub(crate) const COMMON: &[&str] = &["DebugMode", "UseGuidedFailure", "Variables", "Priority", "ForcePackageDownload"];
+
+/// The same with the spelling of the executions API.
+#[rustfmt::skip]
+pub(crate) const BY_NAME: &[&str] = &["RunAt", "NoRunAfter", "SkipStepNames", "SpecificMachineNames", "ExcludedMachineNames", "DeploymentFreezeNames", "DeploymentFreezeOverrideReason"];
+
+/// The same with ids.
+#[rustfmt::skip]
+pub(crate) const BY_ID: &[&str] = &["EnvironmentId", "TenantId", "Comments", "FormValues", "QueueTime", "QueueTimeExpiry", "SkipActions", "SpecificMachineIds", "ExcludedMachineIds"];
+
 /// Reads what all forms of creation have in common; `renamed` names the executions API's spelling.
 pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Result<NewExecution, Refusal> {
     let (queue, expiry, skip, with, without) = if renamed {
@@ -72,13 +85,6 @@ pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Re
             })
             .collect()
     };
-    for member in
-        ["SpecificTargetTagIds", "ExcludedTargetTagIds", "SpecificTargetTagNames", "ExcludedTargetTagNames", "ChangeRequestSettings"]
-    {
-        if field(body, member).as_array().is_some_and(|list| !list.is_empty()) {
-            return Err(Refusal::said(501, format!("The sandbox does not simulate `{member}`.")));
-        }
-    }
     let debug = text(body, "DebugMode").unwrap_or_else(|| "None".to_owned());
     if !["None", "Log", "Debug"].contains(&&*debug) {
         return Err(Refusal::invalid(format!("The value '{debug}' is not valid for DebugMode.")));
@@ -240,12 +246,17 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         None => name.clone(),
     });
     let skip: Vec<String> = skip.collect();
+    let is_step = |name: &&String| (0..plan.len()).any(|step| State::action_id(&owner, step).eq_ignore_ascii_case(name));
+    let no_step = skip.iter().filter(|name| !is_step(name));
+    let unskipped = no_step.map(|name| format!("There is no step '{name}' that could be skipped."));
+    let notes = unrun.then(|| super::worker::UNRUN.to_owned()).into_iter().chain(unskipped).map(|note| (now, "Warning", note)).collect();
     let eligible = later(queued, state.plan.pick_up.0);
     state.tasks.push(Task {
         space: Some(space.clone()),
         kind: if is_deployment { "Deploy" } else { "RunbookRun" }.into(),
         description: description.clone(),
         execution: Some(execution),
+        notes,
         project: Some(project.clone()),
         environment: Some(new.environment.clone()),
         tenant: new.tenant.clone(),
@@ -257,7 +268,6 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         expiry: new.expiry,
         tag,
         eligible,
-        notes: unrun.then(|| (now, "Warning", super::worker::UNRUN.to_owned())).into_iter().collect(),
         owner,
         updated: now,
         key,
@@ -541,8 +551,8 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     post("S/deployments", "DeploymentCreate", &Whole(|state, ask| {
         let index = create(state, ask, &ask.body, Vec::new())?;
         Answer::created(render(state, index))
-    })),
-    post("S/deployments/override", "DeploymentFreezeAdminister", &Whole(create_in_spite_of_freezes)),
+    })).takes(&[COMMON, BY_ID, &["ReleaseId", "ProjectId", "ForcePackageRedeployment"]]),
+    post("S/deployments/override", "DeploymentFreezeAdminister", &Whole(create_in_spite_of_freezes)).takes(&[&["CreateDeploymentCommand", "FreezeIds", "Reason"]]),
     get("S/releases/{id}/deployments", "DeploymentView", &Of(releases::find, of_release)),
     get("S/deployments/{id}", "DeploymentView", &Of(find, |state, _, index| Answer::ok(render(state, index)))),
     delete("S/deployments/{id}", "DeploymentDelete", &Of(find, remove)),
@@ -572,10 +582,15 @@ fn remove(state: &mut State, _: &Ask, index: usize) -> Handled {
 }
 
 fn create(state: &mut State, ask: &Ask, body: &Value, overridden: Vec<String>) -> Result<usize, Refusal> {
+    Accepts::Only(&[COMMON, BY_ID, &["ReleaseId", "ProjectId", "ForcePackageRedeployment"]]).admit(&ask.method, &ask.path, &[], body)?;
     let need = |name: &str| text(body, name).ok_or_else(|| Refusal::required(name));
     let (release, _) = (need("ReleaseId")?, need("EnvironmentId")?);
     let release = state.release_index(&release).ok_or_else(|| Refusal::missing(&release))?;
-    let space = state.release(release).map(|r| r.space.clone()).unwrap_or_default();
+    let Some(Release { space, project, .. }) = state.release(release) else { return Err(Refusal::missing("release")) };
+    if let Some(other) = text(body, "ProjectId").filter(|id| !id.eq_ignore_ascii_case(project)) {
+        return Err(Refusal::invalid(format!("The release does not belong to the project '{other}'.")));
+    }
+    let space = space.clone();
     let new = read_sent(state, body, &space, &ask.user)?;
     deploy(state, release, NewExecution { overridden, ..new })
 }

@@ -19,8 +19,8 @@ const NOBODY_WORKS: &str = "deployment targets do not work";
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    put("S/environments/sortorder", "EnvironmentEdit", &Whole(|state, ask| collection::sort(state, ask, ENVIRONMENTS))),
-    put("S/tagsets/sortorder", "TagSetEdit", &Whole(|state, ask| collection::sort(state, ask, named("tagsets")))),
+    put("S/environments/sortorder", "EnvironmentEdit", &Whole(|state, ask| collection::sort(state, ask, ENVIRONMENTS))).of_list(),
+    put("S/tagsets/sortorder", "TagSetEdit", &Whole(|state, ask| collection::sort(state, ask, named("tagsets")))).of_list(),
     get("S/environments/{id}/machines", "MachineView", &By(|state, ask, [id]| members(state, ask, MACHINES, "EnvironmentIds", id))),
     get("S/workerpools/{id}/workers", "WorkerView", &By(|state, ask, [id]| members(state, ask, named("workers"), "WorkerPoolIds", id))),
     get("S/machineroles/all", "MachineView", &Whole(|state, ask| {

@@ -57,11 +57,14 @@ fn pairs(state: &State, ask: &Ask, space: &str, project: &str, tenanted: bool) -
     Ok(environments.iter().flat_map(|e| tenants.iter().map(move |t| (e.clone(), Some(t.clone())))).collect())
 }
 
+/// The words for the space of a request.
+pub(crate) const SPACE: &[&str] = &["SpaceIdOrName"];
+
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    post("S/deployments/create/untenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, false))),
-    post("S/deployments/create/tenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, true))),
-    post("S/runbook-runs/create/v1", "RunbookRunCreate", &Whole(create_runs)),
+    post("S/deployments/create/untenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, false))).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "ReleaseVersion", "EnvironmentNames", "Tenants", "TenantTags", "ForcePackageRedeployment"]]),
+    post("S/deployments/create/tenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, true))).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "ReleaseVersion", "EnvironmentName", "Tenants", "TenantTags", "ForcePackageRedeployment"]]),
+    post("S/runbook-runs/create/v1", "RunbookRunCreate", &Whole(create_runs)).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "RunbookName", "Snapshot", "EnvironmentNames", "Tenants", "TenantTags"]]),
     absent("POST", "S/runbook-runs/git/create/v1", GIT),
 ];
 
@@ -122,16 +125,16 @@ fn named_space(state: &State, ask: &Ask) -> Result<String, Refusal> {
     body_space(state, ask)
 }
 
-/// The space of an executions request: in the path, or else in the body by id, slug or name.
+/// The space of an executions request: in the path, or else in the body by id, slug or name. Where both name one it is the same.
 pub(crate) fn body_space(state: &State, ask: &Ask) -> Result<String, Refusal> {
-    if let Some(space) = &ask.space {
-        return Ok(space.clone());
-    }
-    match ask.text("spaceIdOrName").or_else(|| ask.text("spaceId")).or_else(|| ask.text("spaceName")) {
-        None => Ok(state.default_space().to_owned()),
-        Some(name) => {
-            let found = state.store.of("spaces").iter().find(|s| is_called(s, &["Id", "Name", "Slug"], &name));
-            found.map(|s| str_of(s, "Id").to_owned()).ok_or_else(|| Refusal::missing(&name))
-        }
+    let said = ask.text("spaceIdOrName").or_else(|| ask.text("spaceId")).or_else(|| ask.text("spaceName"));
+    let named = said.map(|name| {
+        let found = state.store.of("spaces").iter().find(|s| is_called(s, &["Id", "Name", "Slug"], &name));
+        found.map(|s| str_of(s, "Id").to_owned()).ok_or_else(|| Refusal::missing(&name))
+    });
+    match (&ask.space, named.transpose()?) {
+        (Some(space), Some(named)) if *space != named => Err(Refusal::invalid("The space of the body is not the space of the path.")),
+        (Some(space), _) => Ok(space.clone()),
+        (None, named) => Ok(named.unwrap_or_else(|| state.default_space().to_owned())),
     }
 }

@@ -20,10 +20,10 @@ const BUILT_IN: &str = "the built-in feed only; what others hold is answered wit
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    post("S/feeds", "FeedEdit", &Whole(create)).like(FEEDS),
-    put("S/feeds/{id}", "FeedEdit", &Of(FEEDS, change)).like(FEEDS),
+    post("S/feeds", "FeedEdit", &Whole(create)).like(FEEDS).keeps(),
+    put("S/feeds/{id}", "FeedEdit", &Of(FEEDS, change)).like(FEEDS).keeps(),
     delete("S/feeds/{id}", "FeedEdit", &Of(FEEDS, remove)).like(FEEDS),
-    post("/api/spaces", "SpaceCreate", &Whole(|state, ask| collection::create(state, ask, named("spaces"), |store, _, id| add_builtin(store, id)))),
+    post("/api/spaces", "SpaceCreate", &Whole(|state, ask| collection::create(state, ask, named("spaces"), |store, _, id| add_builtin(store, id)))).keeps(),
     get("S/feeds/stats", "FeedView", &Whole(|state, ask| Answer::ok(
         json!({"Id": "feeds-stats", "TotalPackages": packages::newest_of_each(state, &state.space_of(ask)).len(), "Links": {}}),
     ))),

@@ -38,7 +38,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         collection::create(state, ask, FREEZES, |_, _, _| {})?;
         let made = state.store.of(FREEZES.path).iter().last().map(|made| shown(state, made, state.now));
         Answer::created(made.unwrap_or_default())
-    })),
+    })).keeps(),
     put("/api/deploymentfreezes/{id}", EITHER, &By(|state, ask, [id]| {
         let old = FREEZES.find(state, ask, id)?;
         permit(state, old["OwnerId"].as_str())?;
@@ -47,7 +47,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         collection::replace(state, ask, FREEZES, old)?;
         let new = FREEZES.find(state, ask, id)?;
         Answer::ok(shown(state, &new, state.now))
-    })),
+    })).keeps(),
     delete("/api/deploymentfreezes/{id}", EITHER, &By(|state, ask, [id]| {
         let old = FREEZES.find(state, ask, id)?;
         permit(state, old["OwnerId"].as_str())?;

@@ -11,6 +11,7 @@ use super::{
     limits::LimitState,
     log::{Exchange, Log},
     mailbox::Mailbox,
+    members::Accepts,
     nouns::{self, Depth, Noun},
     oidc,
     poster::{Looked, Poster},
@@ -504,6 +505,9 @@ pub(crate) fn respond(
         None => return Err(Refusal::unauthorized()),
     };
     seen.user = state.username(&user);
+    if let Some(key) = key_of(headers, &query).map(str::to_owned) {
+        state.keys.use_of(&key, state.now);
+    }
     // What needs nobody to be signed in asks for no permission.
     state.access = if user == super::audit::SYSTEM { Access::unlimited() } else { Access::of(&state.store, &user, read_only) };
     let mut space = None;
@@ -525,17 +529,18 @@ pub(crate) fn respond(
     let is_own = endpoint.is_own && ids.first().is_some_and(|id| id.eq_ignore_ascii_case(&user));
     state.admit(method, if is_own { "" } else { endpoint.needs }, space.as_deref())?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-    let files = endpoint.takes_file.then(|| {
+    let files = matches!(endpoint.accepts, Accepts::File).then(|| {
         let packages = state.packages.iter().map(builtin_feed::Package::size);
         packages.chain(state.blobs.values().map(|(_, bytes)| bytes.len())).sum()
     });
     let admitted = state.weight.admit(method, path, raw.len(), files);
     admitted.map_err(|message| Refusal::said(413, message))?;
-    let body = if raw.is_empty() || endpoint.takes_file {
+    let body = if raw.is_empty() || files.is_some() {
         Value::Null
     } else {
         serde_json::from_slice(&raw).map_err(|e| Refusal::invalid(format!("The request body is not valid JSON: {e}")))?
     };
+    endpoint.accepts.admit(method, path, &ids, &body)?;
     let ask = Ask { method: method.to_owned(), path: path.to_owned(), query, body, raw, content_type, user, space };
     endpoint.handler.answer(state, &ask, &ids)
 }

@@ -97,7 +97,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/interruptions/{id}", VIEW, &Of(find, |state, ask, index| Answer::ok(render(state, index, &ask.user)))),
     get("S/interruptions/{id}/responsible", VIEW, &Of(find, |state, _, index| Answer::ok(state.interruptions[index].responsible.as_ref().map(|u| user(state, u))))),
     put("S/interruptions/{id}/responsible", SUBMIT, &Of(find_pending, take_responsibility)),
-    post("S/interruptions/{id}/submit", SUBMIT, &Of(find_pending, submit)),
+    post("S/interruptions/{id}/submit", SUBMIT, &Of(find_pending, submit)).takes(&[&["Result", "Guidance", "Notes"]]),
 ];
 
 fn place(state: &State, id: &str) -> Option<usize> {

@@ -19,6 +19,8 @@ pub(crate) struct Key {
     pub(crate) is_agent: bool,
     /// Since when it is revoked; it may still work for a while.
     pub(crate) revoked: Option<Timestamp>,
+    /// When a request came with it last.
+    pub(crate) used: Option<Timestamp>,
 }
 
 /// What a key is made of.
@@ -62,6 +64,7 @@ impl KeyRing {
             is_token: new.is_token,
             is_agent: false,
             revoked: None,
+            used: None,
         });
         self.all.len() - 1
     }
@@ -69,6 +72,11 @@ impl KeyRing {
     /// Whether this is one of the keys that there are or were.
     pub(crate) fn knows(&self, secret: &str) -> bool {
         self.all.iter().any(|key| key.secret == secret)
+    }
+
+    /// Remembers that a request came with this secret.
+    pub(crate) fn use_of(&mut self, secret: &str, now: Timestamp) {
+        self.all.iter_mut().filter(|key| key.secret == secret).for_each(|key| key.used = Some(now));
     }
 
     /// The key with this secret that holds now; `cache` is how long one that was revoked goes on to work.

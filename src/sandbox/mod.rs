@@ -50,6 +50,7 @@ mod links;
 mod log;
 mod machines;
 pub mod mailbox;
+mod members;
 mod nouns;
 mod oidc;
 mod packages;
@@ -280,11 +281,12 @@ impl Sandbox {
 }
 
 /// Every endpoint the sandbox knows, one JSON object each: `method`, `path`, `depth` (`simulated`, `partly`, `501`), `note`,
-/// `permission` (of which one is needed, separated by `|`), `since` (the first server that has it; null: all that are simulated).
+/// `permission` (of which one is needed, separated by `|`), `since` (the first server that has it; null: all that are simulated),
+/// `takes` (members of a body on which it acts, or `document`, `file`, `list`).
 pub fn endpoints() -> impl Iterator<Item = serde_json::Value> {
     endpoints::ALL.iter().map(|e| {
         let (depth, note) = e.depth();
-        serde_json::json!({"method": e.method, "path": e.path(), "depth": depth, "note": note, "permission": e.needs, "since": e.since.name()})
+        serde_json::json!({"method": e.method, "path": e.path(), "depth": depth, "note": note, "permission": e.needs, "since": e.since.name(), "takes": e.accepts.shown()})
     })
 }
 

@@ -76,7 +76,7 @@ fn find(state: &State, ask: &Ask, wanted: &str) -> Result<usize, Refusal> {
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/packages", "FeedView", &Whole(|state, ask| list(state, ask))),
     get("S/packages/notes", "FeedView", &Whole(|state, ask| notes(state, ask))),
-    Endpoint { takes_file: true, ..post("S/packages/raw", "BuiltInFeedPush", &Whole(push)) },
+    post("S/packages/raw", "BuiltInFeedPush", &Whole(push)).of_file(),
     delete("S/packages/bulk", "BuiltInFeedAdminister", &Whole(remove_all)),
     get("S/packages/{id}", "FeedView", &Of(find, |state, _, at| Answer::ok(render(state, &state.packages[at])))),
     get("S/packages/{id}/raw", "BuiltInFeedDownload", &Of(find, |state, _, at| Ok(Answer::Bytes(200, "application/octet-stream".into(), state.packages[at].bytes.clone())))),

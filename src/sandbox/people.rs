@@ -21,7 +21,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("/api/users/{id}/teams", "", &Of(find, |state, _, user| Answer::ok(teams(state, str_of(&user, "Id"))))),
     get("/api/users/{id}/permissions", "", &Of(find, |state, _, user| Answer::ok(permissions(state, str_of(&user, "Id"))))),
     get("/api/users/{id}/permissions/configuration", "", &Of(find, |state, _, user| Answer::ok(permissions(state, str_of(&user, "Id"))))).partly("the same as without `/configuration`"),
-    post("/api/users/login", "", &Whole(|_, _| Err(Refusal::invalid("Invalid username or password.")))).partly("nobody has a password: refused").public(),
+    post("/api/users/login", "", &Whole(|_, _| Err(Refusal::invalid("Invalid username or password.")))).partly("nobody has a password: refused").public().takes(&[&["Username", "Password", "RememberMe"]]),
     post("/api/users/logout", "", &Whole(|_, _| Answer::ok(json!({})))).public(),
     absent("GET", "/api/users/{id}/avatar", "pictures are not kept"),
     get("/api/teams/{id}/scopeduserroles", "TeamView", &By(|state, ask, [id]| {

@@ -15,7 +15,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/releases/{id}/deployments/template", "DeploymentCreate", &Of(releases::find, |state, _, release| Answer::ok(template(state, release)))),
     get("S/releases/{id}/deployments/preview/{environment}", "DeploymentCreate", &OfBy(releases::find, |state, _, release, [environment]| Answer::ok(one(state, release, environment, None)?))),
     get("S/releases/{id}/deployments/preview/{environment}/{tenant}", "DeploymentCreate", &OfBy(releases::find, |state, _, release, [environment, tenant]| Answer::ok(one(state, release, environment, Some(tenant))?))),
-    post("S/releases/{id}/deployments/previews", "DeploymentCreate", &Of(releases::find, |state, ask, release| each(ask, |environment, tenant| one(state, release, environment, tenant)))),
+    post("S/releases/{id}/deployments/previews", "DeploymentCreate", &Of(releases::find, |state, ask, release| each(ask, |environment, tenant| one(state, release, environment, tenant)))).takes(&[&["DeploymentPreviews"]]),
 ];
 
 /// `GET releases/{id}/deployments/template` (octopus-api.md §14).

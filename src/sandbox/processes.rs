@@ -17,17 +17,17 @@ use std::sync::Arc;
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/projects/{id}/runbookProcesses/{process}", "RunbookView", &OfBy(PROJECTS, |state, _, _, [id]| Answer::ok(process(state, id)?))),
-    put("S/projects/{id}/runbookProcesses/{process}", "RunbookEdit", &OfBy(PROJECTS, |state, ask, _, [id]| put_process(state, ask, id))),
+    put("S/projects/{id}/runbookProcesses/{process}", "RunbookEdit", &OfBy(PROJECTS, |state, ask, _, [id]| put_process(state, ask, id))).keeps(),
     get("S/projects/{id}/deploymentprocesses", "ProcessView", &Of(PROJECTS, |state, _, project| Answer::ok(process(state, &process_of(&project))?))),
-    put("S/projects/{id}/deploymentprocesses", "ProcessEdit", &Of(PROJECTS, |state, ask, project| put_process(state, ask, &process_of(&project)))),
+    put("S/projects/{id}/deploymentprocesses", "ProcessEdit", &Of(PROJECTS, |state, ask, project| put_process(state, ask, &process_of(&project)))).keeps(),
     get("S/projects/{id}/deploymentsettings", "ProcessView|ProjectView", &Of(PROJECTS, |state, _, project| Answer::ok(settings(state, str_of(&project, "Id"))))),
-    put("S/projects/{id}/deploymentsettings", "ProcessEdit|ProjectEdit", &Of(PROJECTS, put_settings)),
+    put("S/projects/{id}/deploymentsettings", "ProcessEdit|ProjectEdit", &Of(PROJECTS, put_settings)).keeps(),
     get("S/deploymentprocesses", "ProcessView", &Whole(|state, ask| processes(state, ask))),
     get("S/deploymentprocesses/{id}", "ProcessView", &By(|state, _, [id]| Answer::ok(process(state, id)?))),
-    put("S/deploymentprocesses/{id}", "ProcessEdit", &By(|state, ask, [id]| put_process(state, ask, id))),
+    put("S/deploymentprocesses/{id}", "ProcessEdit", &By(|state, ask, [id]| put_process(state, ask, id))).keeps(),
     get("S/runbookProcesses", "RunbookView", &Whole(|state, ask| processes(state, ask))),
     get("S/runbookProcesses/{id}", "RunbookView", &By(|state, _, [id]| Answer::ok(process(state, id)?))),
-    put("S/runbookProcesses/{id}", "RunbookEdit", &By(|state, ask, [id]| put_process(state, ask, id))),
+    put("S/runbookProcesses/{id}", "RunbookEdit", &By(|state, ask, [id]| put_process(state, ask, id))).keeps(),
 ];
 
 fn process_of(project: &Value) -> String {

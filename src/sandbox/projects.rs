@@ -20,7 +20,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     post("S/projects", "ProjectCreate", &Whole(|state, ask| collection::create(state, ask, PROJECTS, |store, space, id| {
         let channel = defaults::channel(store, space, id, "Default", true);
         store.of_mut("channels").put(channel);
-    }))),
+    }))).keeps(),
     get("S/projects/{id}/channels", "ProcessView|ProjectView", &Of(PROJECTS, |state, ask, project| under(state, ask, CHANNELS, &project))),
     get("S/projects/{id}/channels/{channel}", "ProcessView|ProjectView", &OfBy(PROJECTS, |state, ask, _, [channel]| Answer::ok(CHANNELS.find(state, ask, channel)?.shown()))),
     get("S/projects/{id}/channels/{channel}/releases", "ReleaseView", &OfBy(PROJECTS, |state, ask, project, [channel]| {

@@ -21,7 +21,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     })).since(Generation::V2026_3),
     get("/api/ratelimitingpolicies/{id}", "", &By(|state, _, [id]| Answer::ok(show(find(id)?, &state.limits.policy(&state.plan, find(id)?)))))
         .since(Generation::V2026_3),
-    put("/api/ratelimitingpolicies/{id}", "ConfigureServer", &By(|state, ask, [id]| modify(state, ask, find(id)?))).since(Generation::V2026_3),
+    put("/api/ratelimitingpolicies/{id}", "ConfigureServer", &By(|state, ask, [id]| modify(state, ask, find(id)?))).since(Generation::V2026_3).keeps(),
 ];
 
 impl State {

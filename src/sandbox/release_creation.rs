@@ -15,9 +15,9 @@ use serde_json::{Map, Value, json};
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    post("S/releases", "ReleaseCreate", &Whole(create_as_sent)),
-    post("S/releases/create/v1", "ReleaseCreate", &Whole(create_named)),
-    put("S/releases/{id}", "ReleaseEdit", &Of(find, change)),
+    post("S/releases", "ReleaseCreate", &Whole(create_as_sent)).takes(&[&["ProjectId", "ChannelId", "Version", "ReleaseNotes", "SelectedPackages", "SelectedGitResources", "CustomFields", "VersionControlReference", "IgnoreChannelRules"]]),
+    post("S/releases/create/v1", "ReleaseCreate", &Whole(create_named)).takes(&[executions::SPACE, &["ProjectName", "ReleaseVersion", "ChannelName", "ReleaseNotes", "IgnoreIfAlreadyExists", "IgnoreChannelRules", "Packages", "PackageVersion", "PackagePrerelease"]]),
+    put("S/releases/{id}", "ReleaseEdit", &Of(find, change)).keeps(),
     get("S/releases/{id}/missingpackages", "ReleaseView", &Of(find, missing_packages)),
     get("S/projects/{id}/deploymentprocesses/template", "ProcessView", &Of(PROJECTS, |state, ask, project| Answer::ok(new_release_template(state, str_of(&project, "Id"), ask.query("channel"))))),
     get("S/deploymentprocesses/{id}/template", "ProcessView", &By(|state, ask, [id]| {
@@ -134,7 +134,7 @@ fn create_as_sent(state: &mut State, ask: &Ask) -> Handled {
 
 fn create_named(state: &mut State, ask: &Ask) -> Handled {
     let space = executions::body_space(state, ask)?;
-    let project = ask.text("projectName").or_else(|| ask.text("projectId")).ok_or_else(|| Refusal::required("ProjectName"))?;
+    let project = ask.need("ProjectName")?;
     let project = executions::by_name(state, "projects", &space, &project)?;
     let version = ask.text("releaseVersion");
     let existing = version.as_ref().and_then(|v| by_version(state, &project, v).ok());

@@ -141,7 +141,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         Answer::ok(render(state, seen(state, index)?))
     })),
     get("S/releases/{id}/defects", "ReleaseView", &Of(find, |state, ask, release| Answer::ok(page(ask, "Defect", &defects(state, release), Clone::clone)))),
-    post("S/releases/{id}/defects", "DefectReport", &Of(find, report_defect)),
+    post("S/releases/{id}/defects", "DefectReport", &Of(find, report_defect)).takes(&[&["Description"]]),
     post("S/releases/{id}/defects/resolve", "DefectResolve", &Of(find, resolve_defects)),
 ];
 

@@ -4,6 +4,7 @@
 
 use super::{
     answer::{Ask, Handled, Refusal},
+    members::Accepts,
     nouns::{Depth, Noun},
     state::State,
     world::server_version::Generation,
@@ -99,8 +100,8 @@ pub(crate) struct Endpoint {
     pub(crate) is_public: bool,
     /// Needs no permission of callers who ask about themselves.
     pub(crate) is_own: bool,
-    /// The body is a file.
-    pub(crate) takes_file: bool,
+    /// What it does with the body of a request.
+    pub(crate) accepts: Accepts,
     /// The first server that has it.
     pub(crate) since: Generation,
     pub(crate) handler: &'static dyn Handler,
@@ -114,7 +115,7 @@ pub(crate) const fn on(method: &'static str, route: &'static str, needs: &'stati
         depth: Depth::Simulated,
         is_public: false,
         is_own: false,
-        takes_file: false,
+        accepts: Accepts::Only(&[]),
         since: Generation::V2025_1,
         handler,
     }
@@ -151,6 +152,22 @@ impl Endpoint {
     /// As deep as the endpoints of a kind.
     pub(crate) const fn like(self, noun: &Noun) -> Self {
         Self { depth: noun.depth, ..self }
+    }
+    /// It acts on these members of a body, and no others.
+    pub(crate) const fn takes(self, members: &'static [&'static [&'static str]]) -> Self {
+        Self { accepts: Accepts::Only(members), ..self }
+    }
+    /// It keeps the document that is sent.
+    pub(crate) const fn keeps(self) -> Self {
+        Self { accepts: Accepts::Document, ..self }
+    }
+    /// A file is sent.
+    pub(crate) const fn of_file(self) -> Self {
+        Self { accepts: Accepts::File, ..self }
+    }
+    /// A list of ids is sent.
+    pub(crate) const fn of_list(self) -> Self {
+        Self { accepts: Accepts::List, ..self }
     }
     pub(crate) const fn public(self) -> Self {
         Self { is_public: true, ..self }

@@ -87,27 +87,30 @@ fn environments(state: &State, runbook: &Value) -> Vec<String> {
 const RUNBOOKS: &Noun = named("runbooks");
 const SNAPSHOTS: &Noun = named("runbookSnapshots");
 
+/// What makes a snapshot.
+const SNAPSHOT: &[&str] = &["ProjectId", "RunbookId", "Name", "Notes", "SelectedPackages"];
+
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/runbooks/{id}/environments", "RunbookView", &Of(RUNBOOKS, environments_of)),
     get("S/runbooks/{id}/runbookSnapshotTemplate", "RunbookView", &Of(RUNBOOKS, snapshot_template)),
     get("S/runbooks/{id}/runbookSnapshots", "RunbookView", &Of(RUNBOOKS, snapshots_of)),
     get("S/runbooks/{id}/runbookRuns/preview/{environment}", "RunbookRunCreate", &OfBy(RUNBOOKS, |state, _, runbook, [environment]| Answer::ok(preview(state, &runbook, environment, None)))),
-    post("S/runbooks/{id}/runbookRuns/previews", "RunbookRunCreate", &Of(RUNBOOKS, previews_of)),
-    post("S/runbooks/{id}/run", "RunbookRunCreate", &Of(RUNBOOKS, run_everywhere)),
+    post("S/runbooks/{id}/runbookRuns/previews", "RunbookRunCreate", &Of(RUNBOOKS, previews_of)).takes(&[&["DeploymentPreviews"]]),
+    post("S/runbooks/{id}/run", "RunbookRunCreate", &Of(RUNBOOKS, run_everywhere)).takes(&[deployments::COMMON, deployments::BY_ID, &["EnvironmentIds", "RunbookSnapshotId"]]),
     get("S/projects/{id}/runbooks", "RunbookView", &Of(PROJECTS, |state, ask, project| under(state, ask, RUNBOOKS, &project))),
     get("S/projects/{id}/runbooks/{runbook}", "RunbookView", &OfBy(PROJECTS, |state, _, project, [id]| Answer::ok(of_project(state, &project, id)?.shown()))),
     get("S/projects/{id}/runbooks/{runbook}/environments", "RunbookView", &OfBy(PROJECTS, |state, ask, project, [id]| environments_of(state, ask, of_project(state, &project, id)?))),
     get("S/projects/{id}/runbooks/{runbook}/runbookSnapshots", "RunbookView", &OfBy(PROJECTS, |state, ask, project, [id]| snapshots_of(state, ask, of_project(state, &project, id)?))),
     get("S/projects/{id}/runbooks/{runbook}/runbookSnapshotTemplate", "RunbookView", &OfBy(PROJECTS, |state, ask, project, [id]| snapshot_template(state, ask, of_project(state, &project, id)?))),
     get("S/projects/{id}/runbooks/{runbook}/runbookRuns/preview/{environment}", "RunbookRunCreate", &OfBy(PROJECTS, |state, _, project, [id, environment]| Answer::ok(preview(state, &*of_project(state, &project, id)?, environment, None)))),
-    post("S/projects/{id}/runbooks/{runbook}/runbookRuns/previews", "RunbookRunCreate", &OfBy(PROJECTS, |state, ask, project, [id]| previews_of(state, ask, of_project(state, &project, id)?))),
-    post("S/projects/{id}/runbooks", "RunbookEdit", &Of(PROJECTS, create_in_project)),
-    put("S/projects/{id}/runbooks/{runbook}", "RunbookEdit", &OfBy(PROJECTS, |state, ask, _, [id]| collection::replace(state, ask, RUNBOOKS, RUNBOOKS.find(state, ask, id)?))),
+    post("S/projects/{id}/runbooks/{runbook}/runbookRuns/previews", "RunbookRunCreate", &OfBy(PROJECTS, |state, ask, project, [id]| previews_of(state, ask, of_project(state, &project, id)?))).takes(&[&["DeploymentPreviews"]]),
+    post("S/projects/{id}/runbooks", "RunbookEdit", &Of(PROJECTS, create_in_project)).keeps(),
+    put("S/projects/{id}/runbooks/{runbook}", "RunbookEdit", &OfBy(PROJECTS, |state, ask, _, [id]| collection::replace(state, ask, RUNBOOKS, RUNBOOKS.find(state, ask, id)?))).keeps(),
     delete("S/projects/{id}/runbooks/{runbook}", "RunbookEdit", &OfBy(PROJECTS, |state, ask, _, [id]| collection::remove(state, ask, RUNBOOKS, RUNBOOKS.find(state, ask, id)?))),
-    post("S/runbookSnapshots", "RunbookEdit", &Whole(create_snapshot)),
+    post("S/runbookSnapshots", "RunbookEdit", &Whole(create_snapshot)).takes(&[SNAPSHOT]),
     get("S/projects/{id}/runbookSnapshots", "RunbookView", &Of(PROJECTS, |state, ask, project| under(state, ask, SNAPSHOTS, &project))),
-    post("S/projects/{id}/runbookSnapshots", "RunbookEdit", &Of(PROJECTS, |state, ask, _| create_snapshot(state, ask))),
+    post("S/projects/{id}/runbookSnapshots", "RunbookEdit", &Of(PROJECTS, |state, ask, _| create_snapshot(state, ask))).takes(&[SNAPSHOT]),
     get("S/projects/{id}/runbookSnapshots/{name}", "RunbookView", &OfBy(PROJECTS, |state, _, project, [name]| Answer::ok(belonging(state, SNAPSHOTS, &project, name, "Name")?.shown()))),
     get("S/runbookSnapshots/{id}/runbookRuns", "RunbookRunView", &Of(SNAPSHOTS, runs_of)),
     get("S/runbookSnapshots/{id}/runbookRuns/template", "RunbookRunCreate", &Of(SNAPSHOTS, run_template)),
@@ -116,7 +119,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         Answer::ok(previews::preview(state, str_of(&snapshot, "ProjectId"), str_of(&snapshot, "RunbookId"), &target))
     })),
     get("S/runbookRuns", "RunbookRunView", &Whole(|state, ask| Answer::ok(deployments::list(state, ask, false, None, |_| true)))),
-    post("S/runbookRuns", "RunbookRunCreate", &Whole(create_run)),
+    post("S/runbookRuns", "RunbookRunCreate", &Whole(create_run)).takes(&[deployments::COMMON, deployments::BY_ID, &["ProjectId", "RunbookId", "RunbookSnapshotId"]]),
     get("S/runbookRuns/{id}", "RunbookRunView", &Of(deployments::find, |state, _, index| Answer::ok(deployments::render(state, index)))),
 ];
 
@@ -181,9 +184,16 @@ fn create_in_project(state: &mut State, ask: &Ask, project: Arc<Document>) -> Ha
     collection::create(state, ask, RUNBOOKS, |_, _, _| {})
 }
 
+/// Refuses a body that names another project than that of the runbook.
+fn of_this_project(ask: &Ask, runbook: &Value) -> Result<(), Refusal> {
+    let other = ask.text("ProjectId").filter(|project| !project.eq_ignore_ascii_case(str_of(runbook, "ProjectId")));
+    other.map_or(Ok(()), |project| Err(Refusal::invalid(format!("The runbook does not belong to the project '{project}'."))))
+}
+
 fn create_snapshot(state: &mut State, ask: &Ask) -> Handled {
     let runbook = ask.need("RunbookId")?;
     let doc = state.store.of("runbooks").get(&runbook).ok_or_else(|| Refusal::missing(&runbook))?.clone();
+    of_this_project(ask, &doc)?;
     let name = ask.need("Name")?;
     let id = snapshot(state, str_of(&doc, "SpaceId"), str_of(&doc, "ProjectId"), str_of(&doc, "Id"), &name, ask.text("Notes"));
     let packages = ask.field("SelectedPackages");
@@ -215,6 +225,7 @@ fn run_template(state: &mut State, _: &Ask, snapshot: Arc<Document>) -> Handled 
 fn create_run(state: &mut State, ask: &Ask) -> Handled {
     let runbook = ask.need("RunbookId")?;
     let doc = state.store.of("runbooks").get(&runbook).ok_or_else(|| Refusal::missing(&runbook))?;
+    of_this_project(ask, doc)?;
     let (id, new) = (str_of(doc, "Id").to_owned(), deployments::read_sent(state, &ask.body, str_of(doc, "SpaceId"), &ask.user)?);
     let index = run(state, &id, ask.text("RunbookSnapshotId").as_deref(), new)?;
     Answer::created(deployments::render(state, index))

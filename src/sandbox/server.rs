@@ -22,19 +22,29 @@ const COMMANDS: &[&str] = &[
     "RunRunbookCommandV1",
     "GetAllSpacesRequest",
 ];
+/// The status of a server or node that answers and takes no tasks (octopus-api.md §26).
+const TEAPOT: u16 = 418;
 const ONE_LOGO: &str = "the same for everything: pictures are not kept";
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("/api", "", &Whole(|state, _| Answer::ok(links::root(state.default_space(), &state.plan.version)))).public(),
     get("/api/{space}", "", &Whole(|state, ask| Answer::ok(links::space_root(&state.space_of(ask), &state.plan.version)))).public(),
-    get("/api/octopusservernodes/ping", "", &Whole(|state, _| Answer::ok(ping(state)))).public(),
+    get("/api/octopusservernodes/ping", "", &Whole(|state, _| {
+        let draining = state.store.of("octopusservernodes").iter().next().is_some_and(is_draining);
+        Ok(Answer::Json(if draining { TEAPOT } else { 200 }, Box::new(ping(state))))
+    })).public(),
     get("/api/octopusservernodes/summary", "", &Whole(|state, _| Answer::ok(summary(state)))),
     get("/api/serverstatus", "", &Whole(|state, _| Answer::ok(status(state)))),
-    get("/api/serverstatus/health", "", &Whole(|state, _| Answer::ok(json!({
-        "Description": "", "IsCompliantWithLicense": true, "IsEntireClusterDrainingTasks": state.maintenance, "IsEntireClusterReadOnly": false,
-        "IsOperatingNormally": true, "Links": {"Self": "/api/serverstatus/health"},
-    })))).public(),
+    get("/api/serverstatus/health", "", &Whole(|state, _| {
+        let draining = state.store.of("octopusservernodes").iter().all(is_draining);
+        let shown = json!({
+            "Description": if draining { "All nodes are draining tasks." } else { "" }, "IsCompliantWithLicense": true,
+            "IsEntireClusterDrainingTasks": draining, "IsEntireClusterReadOnly": false, "IsOperatingNormally": !draining,
+            "Links": {"Self": "/api/serverstatus/health"},
+        });
+        Ok(Answer::Json(if draining { TEAPOT } else { 200 }, Box::new(shown)))
+    })).public(),
     get("/api/serverstatus/system-info", "ConfigureServer", &Whole(|state, _| Answer::ok(json!({
         "Version": state.plan.version.text, "OSVersion": "", "ClrVersion": "", "Uptime": "an hour", "ThreadCount": 1, "WorkingSetBytes": 0, "Links": {},
     })))).partly("the uptime is made up"),
@@ -50,7 +60,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         state.maintenance = ask.field("IsInMaintenanceMode") == true;
         state.fill_slots();
         Answer::ok(maintenance(state))
-    })),
+    })).keeps(),
     get("/api/configuration/feature-toggles", "", &Whole(|_, _| Answer::ok(json!({ "FeatureToggles": [] })))).partly(EMPTY),
     get("/api/configuration/enabled-feature-toggles", "", &Whole(|_, _| Answer::ok([(); 0]))).partly(EMPTY),
     get("/api/capabilities", "", &Whole(|_, _| Answer::ok(json!({"Capabilities": ["GetAllSpacesRequest"]})))).partly("one capability, so that clients can ask"),
@@ -72,6 +82,11 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 #[allow(clippy::unnecessary_wraps)] // it is a handler
 fn logo() -> Handled {
     Ok(Answer::Bytes(200, "image/png".into(), Bytes::from_static(LOGO)))
+}
+
+/// Whether a node starts no new tasks.
+fn is_draining(node: &Value) -> bool {
+    node["IsInMaintenanceMode"] == true
 }
 
 fn maintenance(state: &State) -> Value {
@@ -110,7 +125,7 @@ fn summary(state: &State) -> Value {
             let own = format!("/api/octopusservernodes/{}", str_of(node, "Id"));
             json!({
                 "Id": node["Id"], "Name": node["Name"], "MaxConcurrentTasks": node["MaxConcurrentTasks"], "IsInMaintenanceMode": node["IsInMaintenanceMode"],
-                "Rank": "Leader", "LastSeen": stamp(state.now), "IsOffline": false, "RunningTaskCount": state.running.len(),
+                "Rank": "Leader", "Version": state.plan.version.text, "LastSeen": stamp(state.now), "IsOffline": false, "RunningTaskCount": state.running.len(),
                 "Links": {"Self": own, "Details": format!("{own}/details")},
             })
         })

@@ -1,6 +1,7 @@
 //! Server tasks: shown, listed with counts and all filters, cancelled, moved to the top, their state edited.
 
 use super::{
+    agenda::Due,
     answer::{Answer, Ask, Handled, Refusal, entries},
     audit::SYSTEM,
     pages::page,
@@ -32,6 +33,7 @@ pub(crate) fn render(state: &State, index: usize) -> TaskText {
         pending: t.interruption.map(|i| state.interruptions[i].kind.name()),
         unapproved: state.held_for_approval(index).map(|_| "Approval"),
         now: state.now,
+        generation: state.plan.version.generation,
         task: state.tasks.share(index),
     }
 }
@@ -44,6 +46,7 @@ pub(crate) struct TaskText {
     pending: Option<&'static str>,
     unapproved: Option<&'static str>,
     now: Timestamp,
+    generation: Generation,
 }
 
 impl Serialize for TaskText {
@@ -65,11 +68,18 @@ impl Serialize for TaskText {
             "LastUpdatedTime": stamp(t.updated), "CompletedTime": stamp_or_null(t.completed), "ServerNode": t.started.map(|_| NODE),
             "Duration": duration(self.now, t), "ErrorMessage": t.error, "HasBeenPickedUpByProcessor": t.started.is_some(),
             "IsCompleted": t.state.is_completed(), "FinishedSuccessfully": t.state == TaskState::Success,
-            "HasPendingInterruptions": self.pending.is_some(), "PendingInterruptionTypes": self.pending.as_slice(),
-            "HasPendingPreconditions": self.unapproved.is_some(), "PendingPreconditionTypes": self.unapproved.as_slice(), "UnmetPreconditions": (), "CanRerun": false,
+            "HasPendingInterruptions": self.pending.is_some(), "CanRerun": false,
             "HasWarningsOrErrors": t.warnings, "ProjectId": t.project, "EstimatedRemainingQueueDurationSeconds": 0,
             "Links": TaskLinks(self.id, t.space.as_deref()),
         );
+        if self.generation < Generation::V2026_1 {
+            entries!(map; "UnmetPreconditions": ());
+        } else {
+            entries!(map;
+                "PendingInterruptionTypes": self.pending.as_slice(), "HasPendingPreconditions": self.unapproved.is_some(),
+                "PendingPreconditionTypes": self.unapproved.as_slice(),
+            );
+        }
         map.end()
     }
 }
@@ -106,7 +116,7 @@ fn long_date(at: Timestamp) -> String {
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/tasks", "TaskView", &Whole(|state, ask| list(state, ask))),
-    post("S/tasks", "TaskCreate", &Whole(ad_hoc)).partly("every kind takes ten seconds and succeeds"),
+    post("S/tasks", "TaskCreate", &Whole(ad_hoc)).partly("every kind takes ten seconds and succeeds").takes(&[&["Name", "Description", "Arguments", "QueueTime", "QueueTimeExpiry"]]),
     get("S/tasks/tasktypes", "", &Whole(|_, _| Answer::ok(["Deploy", "RunbookRun", "Health", "AdHocScript", "TestEmail"].map(|n| json!({"Id": n, "Name": n, "Links": {}}))))).public(),
     post("S/tasks/rerun/{id}", "TaskCreate", &Of(find, |_, _, _| Err(Refusal::invalid("This task cannot be re-run.")))),
     get("S/tasks/{id}", "TaskView", &Of(find, |state, _, task| Answer::ok(render(state, task)))),
@@ -115,7 +125,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/tasks/{id}/queued-behind", "TaskView", &Of(find, |state, ask, task| Answer::ok(page(ask, "Task", &behind(state, task), |i| render(state, *i))))),
     post("S/tasks/{id}/cancel", "TaskCancel", &Of(find, cancel)),
     post("S/tasks/{id}/abandon", "TaskCancel", &Of(find, abandon)).since(Generation::V2026_3),
-    post("S/tasks/{id}/state", "TaskEdit", &Of(find, change_state)),
+    post("S/tasks/{id}/state", "TaskEdit", &Of(find, change_state)).takes(&[&["State", "Reason"]]),
     post("S/tasks/{id}/prioritize", "TaskPrioritize", &Of(find, prioritize)),
 ];
 
@@ -296,16 +306,22 @@ fn ad_hoc(state: &mut State, ask: &Ask) -> Handled {
     }
     let index = state.tasks.len();
     let now = state.now;
-    let key = (0, 1, now, index);
+    let (queue_time, expiry) = (ask.time("QueueTime")?, ask.time("QueueTimeExpiry")?);
+    let queued = queue_time.unwrap_or(now).max(now);
+    if expiry.is_some_and(|at| at <= queued) {
+        return Err(Refusal::invalid("The queue time expiry must be after the queue time."));
+    }
+    let key = (0, 1, queued, index);
     let plan = Arc::new(vec![super::world::model::StepPlan::named(&kind, 10)]);
     state.tasks.push(Task {
         space: ask.space.clone().or_else(|| ask.text("SpaceId")),
         description: ask.text("Description").unwrap_or_else(|| kind.clone()),
         kind,
         arguments: if ask.field("Arguments").is_object() { ask.field("Arguments").clone() } else { json!({}) },
-        queued: now,
+        queued,
         updated: now,
-        eligible: now,
+        eligible: queued,
+        expiry,
         tag: format!("ServerTasks-{}", index + 1),
         key,
         steps: vec![StepRun::default(); plan.len()],
@@ -313,6 +329,10 @@ fn ad_hoc(state: &mut State, ask: &Ask) -> Handled {
         ..Task::default()
     });
     state.queue.insert(key);
+    state.agenda.add(queued, Due::Look);
+    if let Some(expiry) = expiry {
+        state.agenda.add(expiry, Due::Expires { task: index });
+    }
     state.event("TaskQueued", SYSTEM, state.tasks[index].description.clone(), vec![format!("ServerTasks-{}", index + 1)], None);
     state.fill_slots();
     Answer::created(render(state, index))

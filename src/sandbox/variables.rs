@@ -311,9 +311,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/variables/preview", "VariableView", &Whole(|state, ask| preview(state, ask))).partly("by environment only"),
     get("S/releases/{id}/variables", "VariableView", &Of(releases::find, of_release)).partly(NOW),
     get("S/projects/{id}/variables", "VariableView", &Of(PROJECTS, |state, _, project| Answer::ok(get_set(state, &set_of(&project))?))),
-    put("S/projects/{id}/variables", "VariableEdit", &Of(PROJECTS, |state, ask, project| put_set(state, ask, &set_of(&project)))),
+    put("S/projects/{id}/variables", "VariableEdit", &Of(PROJECTS, |state, ask, project| put_set(state, ask, &set_of(&project)))).keeps(),
     get("S/variables/{id}", EITHER, &By(|state, _, [id]| Answer::ok(get_set(state, id)?))),
-    put("S/variables/{id}", "VariableEdit|LibraryVariableSetEdit", &By(|state, ask, [id]| put_set(state, ask, id))),
+    put("S/variables/{id}", "VariableEdit|LibraryVariableSetEdit", &By(|state, ask, [id]| put_set(state, ask, id))).keeps(),
 ];
 
 fn set_of(project: &Value) -> String {

@@ -62,7 +62,7 @@ async fn a_server_as_it_should_be() {
     for finding in &report.findings {
         assert_eq!(finding.verdict, Verdict::Ok, "{finding:?}");
     }
-    assert_eq!(report.findings.len(), 6);
+    assert_eq!(report.findings.len(), 7);
     assert_eq!((report.advice.settle.as_secs(), report.advice.create_mode), (0, CreateMode::Expiry));
     assert!(report.advice.drain.as_secs() < 120, "{:?}", report.advice);
 }
@@ -102,6 +102,32 @@ async fn a_clock_that_is_ahead_is_told() {
     let report = report(&Server::toml(&world("date_ahead = \"10m\"")).await, None).await;
     assert_eq!(verdict(&report, "clock"), Verdict::Weaker);
     assert!(text(&report, "clock").contains("10m ahead"), "{}", text(&report, "clock"));
+}
+
+#[tokio::test]
+async fn a_key_that_expires_soon_is_told_with_its_purpose() {
+    let robot = |expires: &str| {
+        let keys = format!("{{ key = \"API-ROBOTSKEY\", purpose = \"release train\"{expires} }}");
+        format!("{}\n[[users]]\nname = \"robot\"\nkeys = [ {keys} ]\n", world(""))
+    };
+    for (expires, verdict_of_it, said) in [
+        ("", Verdict::Ok, "the API key `release train` never expires"),
+        (
+            ", expires = \"2026-03-12T09:00:00Z\"",
+            Verdict::Weaker,
+            "the API key `release train` expires in 10d 1h, and every run with it fails",
+        ),
+        (", expires = \"2026-06-02T08:00:00Z\"", Verdict::Ok, "the API key `release train` expires in 92d"),
+    ] {
+        let server = Server::toml(&robot(expires)).await;
+        let report = examine(&server, "API-ROBOTSKEY", None).await.expect("a report");
+        assert_eq!(verdict(&report, "key"), verdict_of_it, "{expires}");
+        assert!(text(&report, "key").starts_with(said), "{}", text(&report, "key"));
+    }
+    // Two keys that begin alike: which of them it is cannot be told.
+    let server = Server::toml(&robot(" }, { key = \"API-ROADWORKS\"")).await;
+    let report = examine(&server, "API-ROBOTSKEY", None).await.expect("a report");
+    assert_eq!(verdict(&report, "key"), Verdict::NotPossible);
 }
 
 #[tokio::test]

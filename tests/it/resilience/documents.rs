@@ -32,9 +32,9 @@ fn memory_of_projects_grows_with_their_text() {
     for (name, arguments, limit) in
         [("without a journal", &["--store", "none"][..], 10_000), ("with a journal", &["--store", "journal"][..], 22_000)]
     {
-        let counts = [1000, 2000, 4000];
+        let counts = [2000, 4000, 8000];
         let most = counts.map(|count| most(count, arguments));
-        let each = (most[2] - most[0]) / 3000;
+        let each = (most[2] - most[0]) / 6000;
         assert!((2_700..limit).contains(&each), "{name}: {each} bytes a project; {most:?} for {counts:?}");
         let (first, second) = (most[1] - most[0], most[2] - most[1]);
         assert!(second < 3 * first, "{name}: twice as many projects took {first} and then {second} bytes more");

@@ -80,10 +80,12 @@ async fn override_needs_freezes_and_a_reason_on_each_route() {
         s.post("/api/Spaces-1/deployments/override", json!({"CreateDeploymentCommand": command, "FreezeIds": ids, "Reason": reason})).await
     };
     let create = async |path: &str, names: Value, reason: Value| {
-        let body = json!({
-            "SpaceId": "Spaces-1", "SpaceIdOrName": "Spaces-1", "ProjectName": "P", "ReleaseVersion": "1", "EnvironmentNames": ["E"], "RunbookName": "R",
+        let mut body = json!({
+            "SpaceId": "Spaces-1", "SpaceIdOrName": "Spaces-1", "ProjectName": "P", "EnvironmentNames": ["E"],
             "DeploymentFreezeNames": names, "DeploymentFreezeOverrideReason": reason,
         });
+        let (member, name) = if path == "runbook-runs" { ("RunbookName", "R") } else { ("ReleaseVersion", "1") };
+        body[member] = json!(name);
         s.post(&format!("/api/Spaces-1/{path}/create/{}", if path == "runbook-runs" { "v1" } else { "untenanted/v1" }), body).await
     };
     for reason in [json!(null), json!(""), json!(" \t")] {

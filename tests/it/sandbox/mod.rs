@@ -8,6 +8,7 @@ mod holdups;
 mod in_process;
 mod lists;
 mod log;
+mod members;
 mod messages;
 mod names;
 mod octostache;

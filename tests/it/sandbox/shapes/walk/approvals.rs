@@ -72,7 +72,7 @@ pub async fn of_octopus(walk: &mut Walk) {
     let task = deploy(walk, "Shipyard", "1.0.0", "Production", json!({})).await;
     let at = walk.get("/api/Spaces-1/servertaskapprovals?state=PreApproval").await;
     let at = format!("/api/Spaces-1/servertaskapprovals/{}", text(&at["Items"][0], "Id"));
-    walk.kept(Method::POST, &format!("{at}/approvals"), vote("Rejected"), &["ServerTaskApprovalId"]).await;
+    walk.kept(Method::POST, &format!("{at}/approvals"), json!({"Status": "Rejected", "Notes": "seen"}), &[]).await;
     assert_eq!(walk.get(&format!("/api/tasks/{task}")).await["State"], "Failed");
 }
 

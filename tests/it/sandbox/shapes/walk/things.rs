@@ -50,7 +50,7 @@ pub async fn documents(walk: &mut Walk) {
         400,
     )
     .await;
-    walk.post("/api/Spaces-1/channels/rule-test", json!({"Version": "1.0.0", "VersionRange": "[1.0,2.0)", "PreReleaseTag": ""})).await;
+    walk.post("/api/Spaces-1/channels/rule-test?version=1.0.0&versionRange=[1.0,2.0)&preReleaseTag=^$", json!({})).await;
     walk.put("/api/maintenanceconfiguration", json!({"Id": "maintenance", "IsInMaintenanceMode": true})).await;
     walk.put("/api/maintenanceconfiguration", json!({"Id": "maintenance", "IsInMaintenanceMode": false})).await;
 }
@@ -76,7 +76,7 @@ pub async fn releases(walk: &mut Walk) {
     changed["Version"] = json!("1.9.9");
     walk.put(&at, changed).await;
     walk.post(&format!("{at}/snapshot-variables"), json!({})).await;
-    walk.post(&format!("{at}/snapshot-variables-by-name"), json!({"VariableNames": ["Wave"]})).await;
+    walk.post(&format!("{at}/snapshot-variables-by-name"), json!({})).await;
     let defect = walk.post(&format!("{at}/defects"), json!({"Description": "it sinks"})).await;
     assert_eq!(text(&defect, "Status"), "Unresolved");
     walk.get(&format!("{at}/defects")).await;

@@ -226,8 +226,7 @@ pub async fn runbooks(walk: &mut Walk) {
         )
         .await;
     walk.get(&format!("/api/Spaces-1/runbookRuns/{}", text(&run, "Id"))).await;
-    let runs =
-        walk.post(&format!("/api/Spaces-1/runbooks/{restart}/run"), json!({"EnvironmentIds": [test], "UseDefaultSnapshot": true})).await;
+    let runs = walk.post(&format!("/api/Spaces-1/runbooks/{restart}/run"), json!({"EnvironmentIds": [test]})).await;
     walk.server.pass(1);
     look(walk, &text(&runs[0], "TaskId")).await;
     walk.server.pass(5);
