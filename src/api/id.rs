@@ -150,6 +150,7 @@ ids! {
     UserId "Users" "a user";
     TeamId "Teams" "a team";
     ApiKeyId "apikeys" "an API key";
+    TriggerId "ProjectTriggers" "a trigger";
     ActionTemplateId "ActionTemplates" "a step template";
 }
 

@@ -51,6 +51,8 @@ document! {
         runbook_id: RunbookId = "RunbookId",
         /// Project that it belongs to.
         project_id: Option<ProjectId> = "ProjectId",
+        /// Where it runs.
+        environment_id: Option<EnvironmentId> = "EnvironmentId",
         /// The variables it ran with, and what its steps have put out.
         manifest_variable_set_id: Option<VariableSetId> = "ManifestVariableSetId",
         /// Its task.

@@ -8,6 +8,7 @@
 //! and makes the order of events the same in every run. The sandbox takes no part: it works out what has
 //! happened up to `now()` whenever it is asked.
 
+pub(crate) mod cron;
 pub mod text;
 
 use jiff::{SignedDuration, Timestamp};

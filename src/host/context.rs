@@ -261,6 +261,12 @@ fn missing(name: &str) -> Error {
 #[derive(Clone)]
 pub struct SecretText(String);
 
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 impl SecretText {
     /// The text.
     pub fn into_text(self) -> String {

@@ -60,6 +60,7 @@ pub mod tasks;
 pub mod tenants;
 pub mod time;
 pub mod time_limit;
+pub mod triggers;
 pub mod wait;
 pub mod wait_for;
 mod wait_loop;
@@ -298,6 +299,7 @@ fn everything() -> Library {
     deployments::register(&mut library);
     promote::register(&mut library);
     runbooks::register(&mut library);
+    triggers::register(&mut library);
     requeue::register(&mut library);
     tasks::register(&mut library);
     wait_step::register(&mut library);

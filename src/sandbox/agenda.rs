@@ -26,6 +26,8 @@ pub(crate) enum Due {
     },
     /// Something happens to a change request.
     Change(ChangeStep),
+    /// Something that comes by a schedule.
+    Trigger,
     /// The server restarts and fails what runs.
     Restart,
 }

@@ -17,6 +17,8 @@ pub(crate) struct Ask {
     pub(crate) content_type: String,
     /// `Users-…` of the caller.
     pub(crate) user: String,
+    /// What the header `X-Octopus-Webhook-Secret` says.
+    pub(crate) webhook_secret: Option<String>,
     /// The space named in the path.
     pub(crate) space: Option<String>,
 }

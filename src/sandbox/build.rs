@@ -27,6 +27,7 @@ pub(crate) const USER: &str = "Users-1";
 mod hooks;
 mod past;
 mod people;
+mod triggers;
 
 struct Builder<'p> {
     plan: &'p Plan,
@@ -92,6 +93,7 @@ pub(crate) fn state(world: &World, own_key: &str) -> State {
     b.history(&mut state);
     b.freezes(&mut state);
     b.subscriptions(&mut state);
+    b.triggers(&mut state);
     approval_rules::of_world(&mut state);
     state.now = plan.start.0;
     state.first_event = state.events.entries.len();

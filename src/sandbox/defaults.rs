@@ -7,6 +7,7 @@ use super::{
     nouns::noun_of,
     state::State,
     store::{Store, slug},
+    trigger_times,
 };
 use serde_json::{Map, Value, json};
 
@@ -337,6 +338,9 @@ impl State {
         complete(kind, doc);
         if kind == "subscriptions" {
             hooks::keep_header(doc, self.plan.version.generation);
+        }
+        if kind == "projecttriggers" {
+            trigger_times::keep_secret(doc);
         }
         seal(doc);
     }

@@ -44,6 +44,7 @@ const OWN: &[&[Endpoint]] = &[
     super::interruptions::ENDPOINTS,
     super::approvals::ENDPOINTS,
     super::approval_rules::ENDPOINTS,
+    super::triggers::ENDPOINTS,
     super::artifacts::ENDPOINTS,
 ];
 

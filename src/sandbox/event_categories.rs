@@ -18,6 +18,7 @@ pub(crate) const CATEGORIES: &[&str] = &[
     "RunbookRunFailed",
     "TaskCanceled",
     "TaskQueued",
+    "LoginFailed",
     "RateLimitPolicyExceeded",
 ];
 

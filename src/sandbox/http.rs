@@ -540,7 +540,8 @@ pub(crate) fn respond(
     } else {
         serde_json::from_slice(&raw).map_err(|e| Refusal::invalid(format!("The request body is not valid JSON: {e}")))?
     };
+    let webhook_secret = headers.get("X-Octopus-Webhook-Secret").and_then(|v| v.to_str().ok()).map(str::to_owned);
     endpoint.accepts.admit(method, path, &ids, &body)?;
-    let ask = Ask { method: method.to_owned(), path: path.to_owned(), query, body, raw, content_type, user, space };
+    let ask = Ask { method: method.to_owned(), path: path.to_owned(), query, body, raw, content_type, user, webhook_secret, space };
     endpoint.handler.answer(state, &ask, &ids)
 }

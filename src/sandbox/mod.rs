@@ -78,6 +78,8 @@ mod subscriptions;
 mod tags;
 mod tasks;
 mod tenants;
+mod trigger_times;
+mod triggers;
 mod upload;
 mod variables;
 mod versions;

@@ -135,7 +135,11 @@ pub(crate) const NOUNS: &[Noun] = &[
     },
     Noun { depth: PLAIN, ..noun("accounts", "Account", "Accounts-", ["AccountView", "AccountCreate", "AccountEdit", "AccountDelete"]) },
     Noun { depth: PLAIN, ..noun("certificates", "Certificate", "Certificates-", ["CertificateView", "CertificateCreate", "CertificateEdit", "CertificateDelete"]) },
-    Noun { depth: PLAIN, has_slug: false, ..noun("projecttriggers", "ProjectTrigger", "ProjectTriggers-", ["TriggerView", "TriggerCreate", "TriggerEdit", "TriggerDelete"]) },
+    Noun {
+        depth: Depth::Partly("those by a schedule or a webhook, that run a runbook or deploy the latest release"),
+        verbs: &["GET", "GET /all", "GET /{id}"], has_slug: false,
+        ..noun("projecttriggers", "ProjectTrigger", "ProjectTriggers-", ["TriggerView", "TriggerCreate", "TriggerEdit", "TriggerDelete"])
+    },
     noun("actiontemplates", "ActionTemplate", "ActionTemplates-", ["ActionTemplateView", "ActionTemplateCreate", "ActionTemplateEdit", "ActionTemplateDelete"]),
     Noun {
         mixed: true, depth: Depth::Partly("webhooks are sent, mail and Slack messages are not"),

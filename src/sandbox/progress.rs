@@ -10,6 +10,7 @@ use super::{
     interruptions::awaited_words,
     lifecycle,
     state::{Interruption, InterruptionType, QueueKey, State, StepStatus, TaskState, What},
+    triggers,
     world::model::{Answer, Condition},
 };
 use crate::clock::later;
@@ -69,6 +70,7 @@ impl State {
                 }
             }
             Due::Change(step) => change_control::happen(self, step),
+            Due::Trigger => triggers::happen(self),
             Due::Restart => {
                 for task in self.running.clone() {
                     self.complete_task(

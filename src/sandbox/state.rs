@@ -15,6 +15,7 @@ use super::{
     limits::Limits,
     shared_list::SharedList,
     store::Store,
+    trigger_times::Triggers,
     world::model::{AwaitedType, Plan, StepPlan},
 };
 use axum::body::Bytes;
@@ -52,6 +53,7 @@ pub(crate) struct State {
     /// The place of the first event after the world's past.
     pub(crate) first_event: usize,
     pub(crate) hooks: Hooks,
+    pub(crate) triggers: Triggers,
     /// Executions per project, environment and tenant, oldest first; deployments only.
     pub(crate) slots: BTreeMap<(String, String, Option<String>), Vec<usize>>,
     pub(crate) by_release: HashMap<usize, Vec<usize>>,

@@ -24,6 +24,7 @@ pub(crate) mod people;
 mod read;
 pub(crate) mod run;
 pub(crate) mod server_version;
+pub(crate) mod triggers;
 mod validate;
 pub(crate) mod values;
 

@@ -7,6 +7,7 @@ use super::{
     people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan},
     run::{RunPlan, WorkerPlan, body},
     server_version::ServerVersion,
+    triggers::TriggerPlan,
     values::{Moment, Ref, Span},
 };
 use crate::{error::Result, sandbox::change_requests::Provider};
@@ -79,6 +80,7 @@ plans! {
         approval_rules: Vec<ApprovalRulePlan>,
         change_requests: Vec<ChangeRequestPlan>,
         subscriptions: Vec<SubscriptionPlan>,
+        triggers: Vec<TriggerPlan>,
         faults: Vec<FaultPlan>,
     }
 }

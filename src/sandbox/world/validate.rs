@@ -8,12 +8,13 @@ use super::{
     values::Ref,
 };
 use crate::{
-    clock::later,
+    clock::{cron::CronSchedule, later, text::zone},
     error::{Error, Result, suggestion},
     sandbox::event_categories::{CATEGORIES, GROUPS},
     sandbox::permissions::{PERMISSIONS, ROLES},
     sandbox::{upload::is_package_id, versions::is_package_version},
 };
+use jiff::tz::TimeZone;
 use std::{collections::BTreeSet, ops::Range};
 
 struct Check<'a> {
@@ -138,6 +139,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     }
     people(&c, plan, &k)?;
     subscriptions(&c, &plan.subscriptions, &k)?;
+    triggers(&c, plan, &k)?;
     approvals(&c, plan, &k)?;
     rate_limits(&c, plan)?;
     for machine in &plan.machines {
@@ -350,6 +352,42 @@ fn subscriptions(c: &Check<'_>, all: &[SubscriptionPlan], k: &Known<'_>) -> Resu
             return Err(c
                 .error(s.url.span(), "this is not an address that can be posted to")
                 .help("write it like \"http://127.0.0.1:9000/hooks\""));
+        }
+    }
+    Ok(())
+}
+
+fn triggers(c: &Check<'_>, plan: &Plan, k: &Known<'_>) -> Result<()> {
+    c.unique("triggers", plan.triggers.iter().map(|t| (&t.name, Some(&t.project))))?;
+    for t in &plan.triggers {
+        c.known("project", &t.project, &k.projects)?;
+        c.all("environment", &t.environments, &k.environments)?;
+        c.all("environment", &t.from, &k.environments)?;
+        c.maybe("environment", t.deploy_to.as_ref(), &k.environments)?;
+        c.all("tenant", &t.tenants, &k.tenants)?;
+        let of_it = plan.projects.iter().filter(|p| p.names().any(|name| name.eq_ignore_ascii_case(t.project.get_ref())));
+        let runbooks: Vec<&str> = of_it.flat_map(|p| &p.runbooks).map(|r| r.name.get_ref().as_str()).collect();
+        c.maybe("runbook", t.runbook.as_ref(), &runbooks)?;
+        if t.cron.is_some() == (t.webhook.is_some() || t.needs_key) {
+            return Err(c.error(t.name.span(), "a trigger has either `cron` or `webhook` (with `needs_key`, or alone)"));
+        }
+        if t.runbook.is_some() == t.deploy_to.is_some() {
+            return Err(c.error(t.name.span(), "a trigger has either `runbook` or `deploy_to`"));
+        }
+        if t.runbook.is_some() && t.environments.is_empty() {
+            return Err(c.error(t.name.span(), "a trigger with `runbook` has `environments`"));
+        }
+        let zone = match &t.zone {
+            None => TimeZone::UTC,
+            Some(written) => zone(written.get_ref())
+                .map_err(|why| why.hints().iter().fold(c.error(written.span(), why.message()), |error, hint| error.help(hint.as_str())))?,
+        };
+        if let Some(cron) = &t.cron {
+            let read = CronSchedule::read(cron.get_ref(), zone);
+            read.map_err(|why| {
+                c.error(cron.span(), &format!("this is not a cron expression: {why}"))
+                    .help("write it like \"0 0 2 * * Mon-Fri\": seconds come first")
+            })?;
         }
     }
     Ok(())

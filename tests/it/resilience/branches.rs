@@ -77,6 +77,7 @@ const USES: &[Use] = &[
     with("redeploy", A, "\"Test\""),
     with("rollback", "wait(deploy(\"Project A\", \"2.0.0\", \"Test\")); let x = \"Project A\";", "\"Test\""),
     with("run_runbook", A, "\"Smoke test\", \"Test\""),
+    once("run_trigger", A, "\"After monitoring\""),
     ends("requeue", "let x = \"22:00\";", "", 7),
     with("Task.cancel", TASK, ""),
     with("Task.abandon", HANGS, ""),

@@ -24,6 +24,7 @@ mod step_templates;
 mod steps;
 mod strangers;
 mod system_variables;
+mod triggers;
 mod versions;
 mod webhooks;
 mod writes;

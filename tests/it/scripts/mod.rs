@@ -23,5 +23,6 @@ mod spaces;
 mod started;
 mod stuck;
 mod trains;
+mod triggers;
 mod undo;
 mod values;

@@ -41,6 +41,7 @@ pub async fn documents(walk: &mut Walk) {
     ] {
         round(walk, kind, new).await;
     }
+    triggers(walk, &project, &environment).await;
     let order = json!([walk.id("environments", "Test").await, walk.id("environments", "Development").await]);
     walk.put("/api/Spaces-1/environments/sortorder", order).await;
     walk.refused(
@@ -53,6 +54,25 @@ pub async fn documents(walk: &mut Walk) {
     walk.post("/api/Spaces-1/channels/rule-test?version=1.0.0&versionRange=[1.0,2.0)&preReleaseTag=^$", json!({})).await;
     walk.put("/api/maintenanceconfiguration", json!({"Id": "maintenance", "IsInMaintenanceMode": true})).await;
     walk.put("/api/maintenanceconfiguration", json!({"Id": "maintenance", "IsInMaintenanceMode": false})).await;
+}
+
+/// A trigger under its project, and a call of a webhook.
+async fn triggers(walk: &mut Walk, project: &str, environment: &str) {
+    let list = format!("/api/Spaces-1/projects/{project}/triggers");
+    let made = walk.post(&list, json!({"Name": "Daily", "ProjectId": project, "Filter": daily(), "Action": latest(environment)})).await;
+    let at = format!("{list}/{}", text(&made, "Id"));
+    let read = walk.get(&at).await;
+    walk.kept(Method::PUT, &at, read, &[]).await;
+    walk.delete(&at).await;
+    let restart = walk.id("runbooks", "Restart").await;
+    let runbook = walk.get(&format!("/api/Spaces-1/runbooks/{restart}")).await;
+    let action =
+        json!({"ActionType": "RunRunbook", "RunbookId": runbook["Id"], "EnvironmentIds": [environment], "TenantIds": [], "TenantTags": []});
+    let filter = json!({"FilterType": "WebhookFilter", "Secret": {"NewValue": "open sesame"}});
+    let hook = json!({"Name": "Hook", "ProjectId": runbook["ProjectId"], "Filter": filter, "Action": action});
+    let made = walk.kept(Method::POST, "/api/Spaces-1/projecttriggers", hook, &["Filter"]).await;
+    let called = walk.ask(Method::POST, &format!("/api/Spaces-1/webhook/{}", text(&made["Filter"], "WebhookId")), None).await;
+    assert_eq!(called, (200, json!("")));
 }
 
 fn daily() -> Value {
