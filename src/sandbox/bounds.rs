@@ -59,6 +59,11 @@ impl Weight {
         }
         Ok(())
     }
+
+    /// Counts so many bytes of a document that is kept beside the one that took its place.
+    pub(crate) fn keep(&mut self, size: usize) {
+        self.sum = self.sum.saturating_add(size);
+    }
 }
 
 #[cfg(test)]

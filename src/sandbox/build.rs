@@ -7,7 +7,7 @@ use super::{
     approval_rules,
     change_requests::Provider,
     defaults, lifecycle, packages, releases, selection,
-    state::{Release, State, stamp},
+    state::{Release, State, VariableSnapshot, stamp},
     store::{Store, slug},
     variables,
     world::{
@@ -287,6 +287,7 @@ impl Builder<'_> {
                     ignore_channel_rules: false,
                     extra: serde_json::Map::new(),
                     defects: Vec::new(),
+                    variables: VariableSnapshot::default(),
                 },
             );
         }

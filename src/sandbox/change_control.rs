@@ -105,7 +105,7 @@ fn given_number(state: &State, execution: usize, provider: Provider) -> Option<S
     let prompted = x.values.iter().find(|(key, _)| key.eq_ignore_ascii_case(&name)).map(|(_, value)| value.clone());
     let target = variables::Target { environment: &x.environment, tenant: x.tenant.as_deref(), channel: Some(channel) };
     let is_it = |v: &serde_json::Value| str_of(v, "Name").eq_ignore_ascii_case(&name) && target.is_in_scope(state, v);
-    let own = || variables::of_project(state, &x.project).into_iter().find(is_it).map(|v| str_of(&v, "Value").to_owned());
+    let own = || variables::of_execution(state, x).into_iter().find(is_it).map(|v| str_of(&v, "Value").to_owned());
     prompted.or_else(own).filter(|number| !number.is_empty())
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn truth(shared: &Shared) -> Value {
         .collect();
     json!({
         "now": stamp(state.now), "packages": packages, "deployments": deployments, "runbook_runs": runs, "live": live(&state),
-        "requests": shared.requests.load(Ordering::SeqCst), "mails": mails(shared),
+        "requests": shared.requests.load(Ordering::SeqCst), "mails": mails(shared), "secrets": super::variables::secrets(&state),
     })
 }
 

@@ -342,6 +342,9 @@ impl State {
         if kind == "projecttriggers" {
             trigger_times::keep_secret(doc);
         }
+        if kind == "runbookSnapshots" {
+            self.show_taken(doc);
+        }
         seal(doc);
     }
 }

@@ -150,7 +150,8 @@ pub(crate) fn check(state: &State, release: usize, new: &NewExecution) -> Result
         )));
     }
     let target = super::variables::Target { environment: &new.environment, tenant, channel: Some(&r.channel) };
-    super::variables::prompted(state, &r.project, &target, &new.forms, &new.variables)
+    let taken = super::variables::of_snapshot(state, &r.variables);
+    super::variables::prompted(state, taken, &target, &new.forms, &new.variables)
 }
 
 /// Makes a deployment and its task.
@@ -171,7 +172,8 @@ pub(crate) fn deploy(state: &mut State, release: usize, new: NewExecution) -> Re
     if let Some(t) = &new.tenant {
         description = format!("{description} for {}", state.store.name("tenants", t));
     }
-    let tag = super::variables::concurrency_tag(state, &project, &new.environment, new.tenant.as_deref(), state.tasks.len() + 1);
+    let (taken, task) = (super::variables::of_snapshot(state, &r.variables), state.tasks.len() + 1);
+    let tag = super::variables::concurrency_tag(state, taken, &project, &new.environment, new.tenant.as_deref(), task);
     let id = state.store.next_id("Deployments-");
     let what = What::Deploy { release, channel };
     Ok(enqueue(state, Job { id, space, project: project.clone(), owner: project, what, description, tag, first, values, new }))

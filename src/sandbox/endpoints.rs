@@ -34,6 +34,7 @@ const OWN: &[&[Endpoint]] = &[
     super::environments::ENDPOINTS,
     super::tenants::ENDPOINTS,
     super::variables::ENDPOINTS,
+    super::variable_snapshots::ENDPOINTS,
     super::packages::ENDPOINTS,
     super::feeds::ENDPOINTS,
     super::build_information::ENDPOINTS,

@@ -81,6 +81,7 @@ mod tenants;
 mod trigger_times;
 mod triggers;
 mod upload;
+mod variable_snapshots;
 mod variables;
 mod versions;
 mod wire;

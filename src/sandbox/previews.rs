@@ -46,8 +46,9 @@ fn template(state: &State, release: usize) -> Value {
                 .push(json!({"Id": id, "Name": t["Name"], "PromoteTo": to, "Links": {"Self": format!("/api/{}/tenants/{id}", r.space)}}));
         }
     }
+    let (own, library) = state.variables_differ(&r.project, &r.variables);
     json!({
-        "IsDeploymentProcessModified": false, "IsVariableSetModified": false, "IsLibraryVariableSetModified": false, "IsGitResourceModified": false,
+        "IsDeploymentProcessModified": false, "IsVariableSetModified": own, "IsLibraryVariableSetModified": library, "IsGitResourceModified": false,
         "DeploymentNotes": r.notes, "PromoteTo": untenanted, "TenantPromotions": tenants, "Links": {},
     })
 }
@@ -60,7 +61,7 @@ fn one(state: &State, release: usize, environment: &str, tenant: Option<&str>) -
         state.store.of("tenants").get(t).ok_or_else(|| Refusal::missing(t))?;
     }
     let target = variables::Target { environment, tenant, channel: Some(&r.channel) };
-    let mut preview = preview(state, &r.project, &r.project, &target);
+    let mut preview = preview(state, variables::of_snapshot(state, &r.variables), &r.project, &target);
     // Every step may run on every deployment target of the environment: steps have no roles here.
     let targets: Vec<Value> = state
         .store
@@ -86,8 +87,8 @@ pub(crate) fn each(ask: &Ask, one: impl Fn(&str, Option<&str>) -> Result<Value, 
     Answer::ok(all.collect::<Result<Vec<_>, _>>()?)
 }
 
-/// The steps of a project's or runbook's process and what the project asks for a target.
-pub(crate) fn preview(state: &State, project: &str, owner: &str, target: &variables::Target<'_>) -> Value {
+/// The steps of a project's or runbook's process and what those of `variables` that are prompted ask for a target.
+pub(crate) fn preview(state: &State, variables: Vec<Value>, owner: &str, target: &variables::Target<'_>) -> Value {
     let steps: Vec<Value> = state
         .steps
         .get(owner)
@@ -101,7 +102,7 @@ pub(crate) fn preview(state: &State, project: &str, owner: &str, target: &variab
         .unwrap_or_default();
     let mut values = json!({});
     let mut elements = Vec::new();
-    for v in variables::questions(state, project, target) {
+    for v in variables::questions(state, variables, target) {
         let (id, p) = (str_of(&v, "Id"), &v["Prompt"]);
         values[id] = v["Value"].clone();
         elements.push(json!({"Name": id, "IsValueRequired": p["Required"], "Control": {"Type": "VariableValue", "Name": v["Name"], "Label": p["Label"], "Description": p["Description"], "Required": p["Required"], "DisplaySettings": p["DisplaySettings"]}}));

@@ -9,7 +9,7 @@ use super::{
     releases::{self, add, by_version, find, id, of_project, render},
     routing::{By, Endpoint, Of, Whole, get, post, put},
     selection,
-    state::{Release, State},
+    state::{Release, State, VariableSnapshot},
 };
 use serde_json::{Map, Value, json};
 
@@ -82,6 +82,7 @@ fn create(
         ignore_channel_rules: ignore,
         extra,
         defects: Vec::new(),
+        variables: VariableSnapshot::default(),
     };
     let index = add(state, release);
     state.event(

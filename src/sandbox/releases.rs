@@ -5,8 +5,9 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal, entries, str_of},
     nouns::PROJECTS,
     pages::{ListPage, page},
-    routing::{Endpoint, NOW, Of, OfBy, Whole, delete, get, post},
+    routing::{Endpoint, Of, OfBy, Whole, delete, get, post},
     state::{Numbered, Release, State, stamp},
+    world::server_version::Generation,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Value, json};
@@ -24,13 +25,16 @@ pub(crate) fn id(index: usize) -> String {
 
 /// A release as it goes out (octopus-api.md §12.1).
 pub(crate) fn render(state: &State, index: usize) -> ReleaseText {
-    ReleaseText { id: Numbered("Releases-", index), release: state.releases.share(index) }
+    let has_token = state.plan.version.generation >= Generation::V2026_3;
+    ReleaseText { id: Numbered("Releases-", index), release: state.releases.share(index), has_token }
 }
 
 /// A release in an answer: null when it is gone.
 pub(crate) struct ReleaseText {
     id: Numbered,
     release: Arc<Option<Release>>,
+    /// Whether the server is one that counts how often its variables were taken.
+    has_token: bool,
 }
 
 impl Serialize for ReleaseText {
@@ -42,11 +46,14 @@ impl Serialize for ReleaseText {
         entries!(map;
             "Id": self.id, "SpaceId": r.space, "ProjectId": r.project, "Version": r.version, "ChannelId": r.channel, "ReleaseNotes": r.notes,
             "ProjectDeploymentProcessSnapshotId": process_snapshot(&r.project), "IgnoreChannelRules": r.ignore_channel_rules,
-            "BuildInformation": extra("BuildInformation", &none), "Assembled": stamp(r.assembled), "LibraryVariableSetSnapshotIds": [(); 0],
+            "BuildInformation": extra("BuildInformation", &none), "Assembled": stamp(r.assembled), "LibraryVariableSetSnapshotIds": r.variables.library_sets(),
             "SelectedPackages": extra("SelectedPackages", &none), "SelectedGitResources": extra("SelectedGitResources", &none),
-            "CustomFields": extra("CustomFields", &object), "ProjectVariableSetSnapshotId": format_args!("variableset-{}-s-1-SANDB", r.project),
+            "CustomFields": extra("CustomFields", &object), "ProjectVariableSetSnapshotId": r.variables.project_set(),
             "VersionControlReference": extra("VersionControlReference", &Value::Null), "Links": ReleaseLinks(self.id, r),
         );
+        if self.has_token {
+            entries!(map; "VariableSnapshotConcurrencyToken": r.variables.token(&self.id.to_string()));
+        }
         map.end()
     }
 }
@@ -62,7 +69,7 @@ impl Serialize for ReleaseLinks<'_> {
             "Self": own, "Project": format_args!("/api/{s}/projects/{p}"), "Channel": format_args!("/api/{s}/projects/{p}/channels/{channel}"),
             "Progression": format_args!("{own}/progression"), "Deployments": format_args!("{own}/deployments{{?skip,take}}"),
             "DeploymentTemplate": format_args!("{own}/deployments/template"), "DeploymentPreviews": format_args!("{own}/deployments/previews"),
-            "Artifacts": format_args!("/api/{s}/artifacts?regarding={id}"), "ProjectVariableSnapshot": format_args!("/api/{s}/variables/variableset-{p}-s-1-SANDB"),
+            "Artifacts": format_args!("/api/{s}/artifacts?regarding={id}"), "ProjectVariableSnapshot": format_args!("/api/{s}/variables/{}", self.1.variables.project_set().unwrap_or_default()),
             "ProjectDeploymentProcessSnapshot": format_args!("/api/{s}/deploymentprocesses/{}", process_snapshot(p)), "SnapshotVariables": format_args!("{own}/snapshot-variables"),
             "Defects": format_args!("{own}/defects"), "ReportDefect": format_args!("{own}/defects"), "ResolveDefect": format_args!("{own}/defects/resolve"),
             "Variables": format_args!("{own}/variables"), "Web": format_args!("/app#/{s}/releases/{id}"),
@@ -116,7 +123,8 @@ pub(crate) fn list(state: &State, ask: &Ask, project: Option<&str>, keep: impl F
 }
 
 /// Adds a release that has been checked.
-pub(crate) fn add(state: &mut State, release: Release) -> usize {
+pub(crate) fn add(state: &mut State, mut release: Release) -> usize {
+    release.variables = state.take_variables(&release.project);
     let index = state.releases.len();
     state.release_by_version.insert((release.project.clone(), release.version.to_lowercase()), index);
     state.releases_of.entry(release.project.clone()).or_default().push(index);
@@ -129,9 +137,6 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/releases", "ReleaseView", &Whole(|state, ask| Answer::ok(list(state, ask, None, |_| true)))),
     get("S/releases/{id}", "ReleaseView", &Of(find, |state, _, release| Answer::ok(render(state, release)))),
     delete("S/releases/{id}", "ReleaseDelete", &Of(find, remove)),
-    // Variables are not snapshotted here: they are shown as they are now.
-    post("S/releases/{id}/snapshot-variables", "ReleaseEdit", &Of(find, |state, _, release| Answer::ok(render(state, release)))).partly(NOW),
-    post("S/releases/{id}/snapshot-variables-by-name", "ReleaseEdit", &Of(find, |state, _, release| Answer::ok(render(state, release)))).partly(NOW),
     get("S/projects/{id}/releases", "ReleaseView", &Of(PROJECTS, |state, ask, project| Answer::ok(list(state, ask, Some(str_of(&project, "Id")), |_| true)))),
     get("S/projects/{id}/releases/{version}", "ReleaseView", &OfBy(PROJECTS, |state, _, project, [version]| {
         let index = match state.release_index(version) {

@@ -11,7 +11,7 @@ use super::{
     selection,
     state::{State, What, stamp},
     store::Document,
-    variables::Target,
+    variables::{self, Target},
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -19,12 +19,15 @@ use std::sync::Arc;
 /// Makes a snapshot of a runbook and returns its id.
 pub(crate) fn snapshot(state: &mut State, space: &str, project: &str, runbook: &str, name: &str, notes: Option<String>) -> String {
     let id = state.store.next_id("RunbookSnapshots-");
-    let doc = json!({
+    let taken = state.take_variables(project);
+    state.runbook_variables.insert(id.to_lowercase(), taken);
+    let mut doc = json!({
         "Id": id, "SpaceId": space, "Name": name, "RunbookId": runbook, "ProjectId": project, "Notes": notes, "Assembled": stamp(state.now),
-        "FrozenRunbookProcessId": format!("RunbookProcess-{runbook}-s-1-SANDB"), "FrozenProjectVariableSetId": format!("variableset-{project}-s-1-SANDB"),
+        "FrozenRunbookProcessId": format!("RunbookProcess-{runbook}-s-1-SANDB"), "FrozenProjectVariableSetId": null,
         "LibraryVariableSetSnapshotIds": [], "SelectedPackages": [], "SelectedGitResources": [], "GitReference": null,
-        "ProjectVariableSetSnapshotId": format!("variableset-{project}-s-1-SANDB"),
+        "ProjectVariableSetSnapshotId": null,
     });
+    state.show_taken(&mut doc);
     state.store.of_mut("runbookSnapshots").put(doc);
     id
 }
@@ -60,7 +63,8 @@ pub(crate) fn run(state: &mut State, runbook: &str, wanted: Option<&str>, new: N
         deployments::check_tenant(state, "TenantedOrUntenanted", str_of(p, "Name"), &project, &new, None)?;
     }
     let target = Target { environment: &new.environment, tenant: new.tenant.as_deref(), channel: None };
-    let values = super::variables::prompted(state, &project, &target, &new.forms, &new.variables)?;
+    let taken = state.runbook_variables.get(&snapshot.to_lowercase()).cloned().unwrap_or_default();
+    let values = variables::prompted(state, variables::of_snapshot(state, &taken), &target, &new.forms, &new.variables)?;
     let mut description = format!("Run {name} on {environment}");
     if let Some(t) = &new.tenant {
         description = format!("{description} for {}", state.store.name("tenants", t));
@@ -116,7 +120,8 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/runbookSnapshots/{id}/runbookRuns/template", "RunbookRunCreate", &Of(SNAPSHOTS, run_template)),
     get("S/runbookSnapshots/{id}/runbookRuns/preview/{environment}", "RunbookRunCreate", &OfBy(SNAPSHOTS, |state, _, snapshot, [environment]| {
         let target = Target { environment, tenant: None, channel: None };
-        Answer::ok(previews::preview(state, str_of(&snapshot, "ProjectId"), str_of(&snapshot, "RunbookId"), &target))
+        let taken = state.runbook_variables.get(&str_of(&snapshot, "Id").to_lowercase()).cloned().unwrap_or_default();
+        Answer::ok(previews::preview(state, variables::of_snapshot(state, &taken), str_of(&snapshot, "RunbookId"), &target))
     })),
     get("S/runbookRuns", "RunbookRunView", &Whole(|state, ask| Answer::ok(deployments::list(state, ask, false, None, |_| true)))),
     post("S/runbookRuns", "RunbookRunCreate", &Whole(create_run)).takes(&[deployments::COMMON, deployments::BY_ID, &["ProjectId", "RunbookId", "RunbookSnapshotId"]]),
@@ -156,7 +161,12 @@ fn snapshots_of(state: &mut State, ask: &Ask, runbook: Arc<Document>) -> Handled
 
 fn preview(state: &State, runbook: &Value, environment: &str, tenant: Option<&str>) -> Value {
     let target = Target { environment, tenant, channel: None };
-    previews::preview(state, str_of(runbook, "ProjectId"), str_of(runbook, "Id"), &target)
+    let published = state.runbook_variables.get(&str_of(runbook, "PublishedRunbookSnapshotId").to_lowercase());
+    let taken = match published {
+        Some(taken) => variables::of_snapshot(state, taken),
+        None => variables::of_project(state, str_of(runbook, "ProjectId")),
+    };
+    previews::preview(state, taken, str_of(runbook, "Id"), &target)
 }
 
 fn previews_of(state: &mut State, ask: &Ask, runbook: Arc<Document>) -> Handled {

@@ -4,9 +4,9 @@ use super::{
     answer::{Answer, Handled, Refusal, str_of},
     links,
     nouns::{PROJECTS, named},
-    routing::{By, EMPTY, Endpoint, LINK, Of, Whole, absent, get, put},
+    routing::{By, Endpoint, LINK, Of, Whole, absent, get, put},
     state::{State, stamp},
-    world::server_version::Generation,
+    world::{model::TOGGLES, server_version::Generation},
 };
 use axum::body::Bytes;
 use serde_json::{Value, json};
@@ -24,6 +24,11 @@ const COMMANDS: &[&str] = &[
 ];
 /// The status of a server or node that answers and takes no tasks (octopus-api.md §26).
 const TEAPOT: u16 = 418;
+/// Whether a world has turned a feature toggle on.
+fn is_on(state: &State, name: &str) -> bool {
+    state.plan.toggles.iter().any(|toggle| toggle.get_ref() == name)
+}
+
 const ONE_LOGO: &str = "the same for everything: pictures are not kept";
 
 #[rustfmt::skip]
@@ -61,8 +66,14 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         state.fill_slots();
         Answer::ok(maintenance(state))
     })).keeps(),
-    get("/api/configuration/feature-toggles", "", &Whole(|_, _| Answer::ok(json!({ "FeatureToggles": [] })))).partly(EMPTY),
-    get("/api/configuration/enabled-feature-toggles", "", &Whole(|_, _| Answer::ok([(); 0]))).partly(EMPTY),
+    get("/api/configuration/feature-toggles", "", &Whole(|state, ask| {
+        let wanted = |name: &&str| ask.query("Name").is_none_or(|wanted| wanted.eq_ignore_ascii_case(name));
+        let known: Vec<Value> = TOGGLES.into_iter().filter(wanted).map(|name| json!({"Name": name, "IsEnabled": is_on(state, name)})).collect();
+        Answer::ok(json!({ "FeatureToggles": known }))
+    })).partly("only the toggles that a world may turn on"),
+    get("/api/configuration/enabled-feature-toggles", "", &Whole(|state, _| {
+        Answer::ok(TOGGLES.into_iter().filter(|name| is_on(state, name)).collect::<Vec<_>>())
+    })).partly("only the toggles that a world may turn on"),
     get("/api/capabilities", "", &Whole(|_, _| Answer::ok(json!({"Capabilities": ["GetAllSpacesRequest"]})))).partly("one capability, so that clients can ask"),
     get("/api/capabilities/{name}", "", &By(|_, _, [name]| {
         let known = COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(name));

@@ -38,6 +38,12 @@ pub(crate) struct State {
     pub(crate) steps: HashMap<String, Arc<Vec<StepPlan>>>,
     /// Variable sets and processes that were written to, by id; the others are made when asked for.
     pub(crate) written: BTreeMap<String, Value>,
+    /// Variable sets as releases and runbook snapshots have taken them, where they were changed since: by id in lower case and version.
+    pub(crate) frozen_sets: BTreeMap<(String, u64), Value>,
+    /// Which versions of variable sets were taken, by id in lower case.
+    pub(crate) taken_sets: BTreeSet<(String, u64)>,
+    /// The variables that runbook snapshots have taken, by the ids of the snapshots in lower case.
+    pub(crate) runbook_variables: HashMap<String, VariableSnapshot>,
     pub(crate) releases: SharedList<Option<Release>>,
     pub(crate) release_by_version: HashMap<(String, String), usize>,
     /// Those of a project in the order they were made, deleted ones too.
@@ -108,6 +114,37 @@ pub(crate) struct Release {
     pub(crate) extra: Map<String, Value>,
     /// `(description, resolved)`.
     pub(crate) defects: Vec<(String, bool)>,
+    pub(crate) variables: VariableSnapshot,
+}
+
+/// The variables that a release or a runbook snapshot has taken.
+#[derive(Clone, Default)]
+pub(crate) struct VariableSnapshot {
+    /// The variable sets and their versions then, the project's own first.
+    pub(crate) sets: Vec<(String, u64)>,
+    /// How often they were taken anew.
+    pub(crate) renewals: u32,
+}
+
+impl VariableSnapshot {
+    fn id((set, version): &(String, u64)) -> String {
+        format!("{set}-s-{}-SANDB", version + 1)
+    }
+
+    /// The id of the snapshot of the project's own set.
+    pub(crate) fn project_set(&self) -> Option<String> {
+        self.sets.first().map(Self::id)
+    }
+
+    /// The ids of the snapshots of its library sets.
+    pub(crate) fn library_sets(&self) -> Vec<String> {
+        self.sets.iter().skip(1).map(Self::id).collect()
+    }
+
+    /// The token of the snapshot that `owner` has taken: another one each time.
+    pub(crate) fn token(&self, owner: &str) -> String {
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{owner}/{}", self.renewals).as_bytes()).to_string()
+    }
 }
 
 /// A deployment, or a run of a runbook.

@@ -163,6 +163,13 @@ fn abandon(state: &mut State, ask: &Ask, task: usize) -> Handled {
 
 fn change_state(state: &mut State, ask: &Ask, task: usize) -> Handled {
     state.demand("TaskEdit", &state.thing_of_task(task))?;
+    // A client that names the task or its space once more must mean this one; Octopus.Client sends state and reason only.
+    let id = Numbered("ServerTasks-", task).to_string();
+    for (member, own) in [("Id", Some(id)), ("SpaceId", state.tasks[task].space.clone())] {
+        if ask.text(member).is_some_and(|sent| !own.as_ref().is_some_and(|own| sent.eq_ignore_ascii_case(own))) {
+            return Err(Refusal::invalid(format!("The {member} of the request is not that of its path.")));
+        }
+    }
     let wanted = ask
         .text("state")
         .and_then(|s| TaskState::named(&s))

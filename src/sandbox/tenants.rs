@@ -2,13 +2,14 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Ask, Handled, str_of, texts},
+    answer::{Answer, Ask, Handled, Refusal, str_of, texts},
     collection,
     nouns::{Noun, named},
     routing::{EMPTY, Endpoint, Of, Whole, get, post, put},
     state::State,
     store::Document,
     tags,
+    world::server_version::Generation,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -48,9 +49,38 @@ fn key_of(tenant: &Value) -> String {
     format!("tenantvariables-{}", str_of(tenant, "Id")).to_lowercase()
 }
 
+/// Takes the place of all values, unless a token is sent with it that is no longer theirs. That this is refused with 409 is inferred from the
+/// snapshots of variables; the words are those of a server of 2024 (octopus-api.md §8.1).
 fn put_variables(state: &mut State, ask: &Ask, tenant: Arc<Document>) -> Handled {
-    state.written.insert(key_of(&tenant), ask.body.clone());
+    let key = key_of(&tenant);
+    let (known, sent) = (token(state, &tenant), ask.field("ConcurrencyToken"));
+    if known.is_string() && !sent.is_null() && *sent != known {
+        let id = str_of(&tenant, "Id");
+        return Err(Refusal::said(
+            409,
+            format!(
+                "Modification failed for 'TenantVariable' document with '{id}' Id because submitted data was out of date. Refresh the document and try again."
+            ),
+        ));
+    }
+    let saves = state.written.get(&key).and_then(|values| values[SAVES].as_u64()).unwrap_or(0) + 1;
+    let mut values = collection::clean(ask.body.clone())?;
+    values[SAVES] = json!(saves);
+    state.written.insert(key, values);
     Answer::ok(variables(state, &tenant))
+}
+
+/// How often the values of a tenant were saved.
+const SAVES: &str = "_Saves";
+
+/// What the values of a tenant are known by as they are now; older servers do not say it.
+fn token(state: &State, tenant: &Value) -> Value {
+    if state.plan.version.generation < Generation::V2026_3 {
+        return Value::Null;
+    }
+    let key = key_of(tenant);
+    let saves = state.written.get(&key).and_then(|values| values[SAVES].as_u64()).unwrap_or(0);
+    json!(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{key}/{saves}").as_bytes()).to_string())
 }
 
 /// No set has templates here, so there is nothing a tenant could have a value for.
@@ -87,6 +117,6 @@ fn variables(state: &State, tenant: &Value) -> Value {
     let own = format!("/api/{space}/tenants/{id}");
     json!({
         "TenantId": id, "TenantName": tenant["Name"], "SpaceId": space, "ProjectVariables": projects, "LibraryVariables": {},
-        "ConcurrencyToken": null, "Links": {"Self": format!("{own}/variables"), "Tenant": own},
+        "ConcurrencyToken": token(state, tenant), "Links": {"Self": format!("{own}/variables"), "Tenant": own},
     })
 }

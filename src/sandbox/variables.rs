@@ -6,13 +6,13 @@ use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
     nouns::PROJECTS,
-    releases,
-    routing::{By, Endpoint, NOW, Of, Whole, get, put},
-    state::{State, Task},
+    routing::{By, Endpoint, Of, Whole, get, put},
+    state::{Execution, State, Task, VariableSnapshot, What},
     world::model::VariablePlan,
 };
 use crate::clock::later;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 fn guid(owner: &str, name: &str) -> String {
@@ -93,9 +93,13 @@ fn raw(state: &State, id: &str) -> Result<Value, Refusal> {
     }
     let missing = || Refusal::missing(id);
     let owner = lower.strip_prefix("variableset-").ok_or_else(missing)?;
-    // A snapshot is `<id>-s-<n>-<suffix>`: the sandbox shows the set as it is now.
-    if let Some((owner, _)) = owner.split_once("-s-") {
-        let mut doc = raw(state, &format!("variableset-{owner}"))?;
+    // A snapshot is `<id>-s-<n>-<suffix>`: the set as it was in its n-th version.
+    if let Some((owner, rest)) = owner.split_once("-s-") {
+        let version = rest.split('-').next().and_then(|n| n.parse::<u64>().ok()).and_then(|n| n.checked_sub(1)).ok_or_else(missing)?;
+        let set = format!("variableset-{owner}");
+        let now = raw(state, &set)?;
+        let frozen = state.frozen_sets.get(&(set, version)).cloned();
+        let mut doc = frozen.or_else(|| Some(now).filter(|set| set["Version"] == version)).ok_or_else(missing)?;
         doc["Id"] = json!(id);
         return Ok(doc);
     }
@@ -134,7 +138,7 @@ fn manifest(state: &State, index: usize) -> Value {
         }
         list.push(variable);
     }
-    for secret in prompts(state, &x.project).iter().filter(|v| v["IsSensitive"] == true) {
+    for secret in of_execution(state, x).iter().filter(|v| v["Prompt"].is_object() && v["IsSensitive"] == true) {
         for v in list.iter_mut().filter(|v| v["Name"] == secret["Name"]) {
             v["IsSensitive"] = json!(true);
         }
@@ -152,6 +156,26 @@ pub(crate) fn of_project(state: &State, project: &str) -> Vec<Value> {
         .filter_map(|s| state.written.get(&s.to_lowercase()))
         .flat_map(|d| d["Variables"].as_array().cloned().unwrap_or_default())
         .collect()
+}
+
+/// A variable set in one of its versions.
+pub(crate) fn set_at(state: &State, (id, version): &(String, u64)) -> Value {
+    let frozen = state.frozen_sets.get(&(id.to_lowercase(), *version)).cloned();
+    frozen.or_else(|| raw(state, id).ok()).unwrap_or_default()
+}
+
+/// The variables of a snapshot, those of the project before those of its library sets.
+pub(crate) fn of_snapshot(state: &State, taken: &VariableSnapshot) -> Vec<Value> {
+    taken.sets.iter().flat_map(|set| set_at(state, set)["Variables"].as_array().cloned().unwrap_or_default()).collect()
+}
+
+/// The variables with which a deployment or a run goes: those of its release or snapshot.
+pub(crate) fn of_execution(state: &State, x: &Execution) -> Vec<Value> {
+    let taken = match &x.what {
+        What::Deploy { release, .. } => state.release(*release).map(|r| &r.variables),
+        What::Runbook { snapshot, .. } => state.runbook_variables.get(&snapshot.to_lowercase()),
+    };
+    taken.map_or_else(|| of_project(state, &x.project), |taken| of_snapshot(state, taken))
 }
 
 /// What something is deployed to, as far as the scope of a variable can say.
@@ -178,27 +202,22 @@ impl Target<'_> {
     }
 }
 
-/// The prompted variables of a project.
-fn prompts(state: &State, project: &str) -> Vec<Value> {
-    of_project(state, project).into_iter().filter(|v| v["Prompt"].is_object()).collect()
+/// Of variables, those that are prompted and asked for a target: in scope there.
+pub(crate) fn questions(state: &State, variables: Vec<Value>, target: &Target<'_>) -> Vec<Value> {
+    variables.into_iter().filter(|v| v["Prompt"].is_object() && target.is_in_scope(state, v)).collect()
 }
 
-/// The prompted variables that are asked for a target: those in scope there.
-pub(crate) fn questions(state: &State, project: &str, target: &Target<'_>) -> Vec<Value> {
-    prompts(state, project).into_iter().filter(|v| target.is_in_scope(state, v)).collect()
-}
-
-/// The values given for prompted variables, by GUID or by name or label; 400 when a required one has none (octopus-api.md §14).
+/// The values given for those of `variables` that are prompted, by GUID or by name or label; 400 when a required one has none (octopus-api.md §14).
 pub(crate) fn prompted(
     state: &State,
-    project: &str,
+    variables: Vec<Value>,
     target: &Target<'_>,
     forms: &Value,
     named: &Value,
 ) -> Result<BTreeMap<String, String>, Refusal> {
     let mut values = BTreeMap::new();
     if !state.history {
-        for v in questions(state, project, target) {
+        for v in questions(state, variables, target) {
             let (name, label) = (str_of(&v, "Name"), str_of(&v["Prompt"], "Label"));
             let given = text(forms, str_of(&v, "Id")).or_else(|| text(named, name)).or_else(|| text(named, label));
             match given {
@@ -216,8 +235,15 @@ pub(crate) fn prompted(
 }
 
 /// What makes tasks wait for each other (octopus-api.md §18.6).
-pub(crate) fn concurrency_tag(state: &State, project: &str, environment: &str, tenant: Option<&str>, task: usize) -> String {
-    let own = of_project(state, project).into_iter().find(|v| str_of(v, "Name").eq_ignore_ascii_case("Octopus.Task.ConcurrencyTag"));
+pub(crate) fn concurrency_tag(
+    state: &State,
+    variables: Vec<Value>,
+    project: &str,
+    environment: &str,
+    tenant: Option<&str>,
+    task: usize,
+) -> String {
+    let own = variables.into_iter().find(|v| str_of(v, "Name").eq_ignore_ascii_case("Octopus.Task.ConcurrencyTag"));
     match own {
         Some(v) => [
             ("#{Octopus.Project.Id}", project),
@@ -255,6 +281,29 @@ fn slips_through(state: &State, id: &str, sent: Option<u64>) -> bool {
     state.saved.get(&id.to_lowercase()).is_some_and(|(at, before)| sent == Some(*before) && state.now < later(*at, gap.0))
 }
 
+/// What is stored of a sensitive variable that is sent without a value: only its `Id` keeps it, also when the value is `""`. Without the id it
+/// is wiped, and nothing says so (octopus-api.md §25).
+fn kept(old: &Value, id: Option<&str>) -> Value {
+    let stored = id.and_then(|id| old["Variables"].as_array()?.iter().find(|o| str_of(o, "Id") == id));
+    stored.map_or_else(|| json!(""), |o| o["Value"].clone())
+}
+
+/// Every sensitive variable that is stored, by its length and hash: no answer of the server shows that one was wiped.
+pub(crate) fn secrets(state: &State) -> Vec<Value> {
+    let of_set = |set: &Value| -> Vec<Value> {
+        let all = set["Variables"].as_array().into_iter().flatten().filter(|v| v["IsSensitive"] == true);
+        all.map(|v| {
+            let value = str_of(v, "Value");
+            json!({
+                "set": set["Id"], "id": v["Id"], "name": v["Name"], "length": value.chars().count(),
+                "sha256": Sha256::digest(value).iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            })
+        })
+        .collect()
+    };
+    state.written.values().flat_map(of_set).collect()
+}
+
 /// `PUT variables/{id}` (octopus-api.md §8.2).
 pub(crate) fn put_set(state: &mut State, ask: &Ask, id: &str) -> Handled {
     if id.to_lowercase().contains("-s-") {
@@ -273,11 +322,10 @@ pub(crate) fn put_set(state: &mut State, ask: &Ask, id: &str) -> Handled {
     let mut new = old.clone();
     let mut list = field(&ask.body, "Variables").as_array().cloned().unwrap_or_default();
     for (i, v) in list.iter_mut().enumerate() {
+        let id = text(v, "Id");
         settle(v, str_of(&old, "OwnerId"), &format!("{}.{i}", old["Version"]));
-        if v["IsSensitive"] == true && v["Value"].is_null() {
-            let kept =
-                old["Variables"].as_array().and_then(|a| a.iter().find(|o| o["Id"] == v["Id"])).map_or(Value::Null, |o| o["Value"].clone());
-            v["Value"] = kept;
+        if v["IsSensitive"] == true && str_of(v, "Value").is_empty() {
+            v["Value"] = kept(&old, id.as_deref());
         }
     }
     new["Variables"] = json!(list);
@@ -293,6 +341,7 @@ pub(crate) fn put_set(state: &mut State, ask: &Ask, id: &str) -> Handled {
         vec![str_of(&new, "Id").to_owned(), owner],
         Some(space),
     );
+    state.freeze_set(id, &old);
     state.written.insert(id.to_lowercase(), new);
     let mut answer = get_set(state, id)?;
     answer["ScopeValues"] = Value::Null;
@@ -309,7 +358,6 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         Answer::ok(of_project(state, ask.query("project").unwrap_or_default()).iter().map(|v| v["Name"].clone()).collect::<Vec<_>>())
     })).partly("without the built-in names"),
     get("S/variables/preview", "VariableView", &Whole(|state, ask| preview(state, ask))).partly("by environment only"),
-    get("S/releases/{id}/variables", "VariableView", &Of(releases::find, of_release)).partly(NOW),
     get("S/projects/{id}/variables", "VariableView", &Of(PROJECTS, |state, _, project| Answer::ok(get_set(state, &set_of(&project))?))),
     put("S/projects/{id}/variables", "VariableEdit", &Of(PROJECTS, |state, ask, project| put_set(state, ask, &set_of(&project)))).keeps(),
     get("S/variables/{id}", EITHER, &By(|state, _, [id]| Answer::ok(get_set(state, id)?))),
@@ -318,11 +366,6 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 
 fn set_of(project: &Value) -> String {
     format!("variableset-{}", str_of(project, "Id"))
-}
-
-fn of_release(state: &mut State, _: &Ask, index: usize) -> Handled {
-    let project = state.release(index).map(|r| r.project.clone()).unwrap_or_default();
-    Answer::ok(get_set(state, &format!("variableset-{project}"))?)
 }
 
 /// The sets that `ids` names.

@@ -4,7 +4,7 @@ use super::octostache::{Mode, Variables, evaluate};
 use crate::sandbox::{
     answer::str_of,
     state::{State, What},
-    variables::{Target, of_project, outputs, system},
+    variables::{Target, of_execution, outputs, system},
 };
 use jiff::Timestamp;
 
@@ -65,7 +65,7 @@ pub(super) fn of_step(state: &State, task: usize, step: usize) -> Set {
         };
         let target = Target { environment: &x.environment, tenant: x.tenant.as_deref(), channel };
         // Of a name the one with a scope counts more than the one without, and the project's more than a library's.
-        let mut own: Vec<_> = of_project(state, &x.project).into_iter().rev().filter(|one| target.is_in_scope(state, one)).collect();
+        let mut own: Vec<_> = of_execution(state, x).into_iter().rev().filter(|one| target.is_in_scope(state, one)).collect();
         own.sort_by_key(|one| {
             one["Scope"].as_object().is_some_and(|scope| scope.values().any(|ids| ids.as_array().is_some_and(|ids| !ids.is_empty())))
         });

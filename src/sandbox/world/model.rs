@@ -58,6 +58,9 @@ plans! {
         /// The slots of the queue are shared among the projects that have priority tasks in it.
         #[serde(default)]
         fair_queue: bool,
+        /// Feature toggles that are on.
+        #[serde(default)]
+        toggles: Vec<Ref>,
         #[serde(default = "yes")]
         smtp: bool;
         context: Context,
@@ -84,6 +87,12 @@ plans! {
         faults: Vec<FaultPlan>,
     }
 }
+
+/// The feature toggle without which a snapshot's variables are taken anew all together only.
+pub(crate) const RENEW_BY_NAME: &str = "partial-updates-on-variables";
+
+/// The feature toggles that a world may turn on.
+pub(crate) const TOGGLES: [&str; 1] = [RENEW_BY_NAME];
 
 /// What a server does with `QueueTimeExpiry`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]

@@ -2,7 +2,7 @@
 
 use super::{
     hooks::SubscriptionPlan,
-    model::{AwaitedType, PackagePlan, Plan, ProjectPlan, StepPlan, VariablePlan},
+    model::{AwaitedType, PackagePlan, Plan, ProjectPlan, StepPlan, TOGGLES, VariablePlan},
     read::at,
     server_version::Generation,
     values::Ref,
@@ -93,6 +93,10 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     if let Some(project) = plan.projects.iter().find(|p| p.copies.is_some_and(|n| !(1..=100_000).contains(&n))) {
         let span = project.name.span();
         return Err(c.error(span, &format!("`copies` of project `{}` must be between 1 and 100,000", project.name.get_ref())));
+    }
+    for toggle in plan.toggles.iter().filter(|toggle| !TOGGLES.contains(&toggle.get_ref().as_str())) {
+        let message = format!("no feature toggle `{}` is simulated", toggle.get_ref());
+        return Err(c.unknown(toggle.span(), &message, toggle.get_ref(), &TOGGLES));
     }
     c.unique("spaces", plan.spaces.iter().map(|x| (&x.name, None)))?;
     c.unique("environments", plan.environments.iter().map(|x| (&x.name, x.space.as_ref())))?;

@@ -25,6 +25,7 @@ mod steps;
 mod strangers;
 mod system_variables;
 mod triggers;
+mod variables;
 mod versions;
 mod webhooks;
 mod writes;

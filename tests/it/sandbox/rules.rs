@@ -208,6 +208,10 @@ async fn variables_are_saved_by_one_at_a_time() {
         .header("Authorization", "Bearer API-SANDBOX")
         .json(&set);
     assert_eq!(request.send().await.unwrap().status(), 200);
+    for project in ["Project A", "Project B"] {
+        let release = s.release(project, "2.0.0").await;
+        assert_eq!(s.post(&format!("/api/Spaces-1/releases/{release}/snapshot-variables"), json!({})).await.0, 200);
+    }
     let (first, second) = (s.start("Project A", "2.0.0", "Test").await, s.start("Project B", "2.0.0", "Test").await);
     s.pass(1);
     assert_eq!((s.state_of(&first).await, s.state_of(&second).await), ("Executing".into(), "Queued".into()));

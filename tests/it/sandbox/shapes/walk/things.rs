@@ -96,7 +96,11 @@ pub async fn releases(walk: &mut Walk) {
     changed["Version"] = json!("1.9.9");
     walk.put(&at, changed).await;
     walk.post(&format!("{at}/snapshot-variables"), json!({})).await;
-    walk.post(&format!("{at}/snapshot-variables-by-name"), json!({})).await;
+    walk.post(&format!("{at}/snapshot-variables-by-name"), json!({"Variables": [{"Name": "Wave", "OwnerId": project}]})).await;
+    walk.get(&format!("/api/Spaces-1/projects/{project}/releases/{}/variables", text(&made, "Id"))).await;
+    let snapshot = "/api/Spaces-1/runbookSnapshots/RunbookSnapshots-1";
+    walk.post(&format!("{snapshot}/snapshot-variables"), json!({})).await;
+    walk.post(&format!("{snapshot}/snapshot-variables-by-name"), json!({"Variables": [{"Name": "Wave", "OwnerId": project}]})).await;
     let defect = walk.post(&format!("{at}/defects"), json!({"Description": "it sinks"})).await;
     assert_eq!(text(&defect, "Status"), "Unresolved");
     walk.get(&format!("{at}/defects")).await;
