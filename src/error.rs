@@ -61,6 +61,7 @@ kinds! {
     NotFound          "not_found"         1  Failure "no such project, release, environment, tenant, task, ... or you may not see it";
     Ambiguous         "ambiguous"         1  Failure "a name fits several";
     Refused           "refused"           1  Failure "the server said no to a request (its own words are in the message)";
+    Conflict          "conflict"          1  Failure "somebody changed it since it was read, so the server did not take the change";
     Forbidden         "forbidden"         1  Failure "the API key lacks a permission";
     BadAnswer         "bad_answer"        1  Failure "the server answered something that is not what Octopus answers";
     Mail              "mail"              1  Failure "a required e-mail could not be sent";
@@ -77,6 +78,13 @@ kinds! {
     Unreachable       "unreachable"       10 Stop    "the server cannot be reached, or did not recover in time";
     Store             "store"             10 Stop    "the journal or the record of a lock cannot be read or written, or is not what was written";
     Bug               "bug"               70 Stop    "a mistake of ours; please report it";
+}
+
+impl Kind {
+    /// Whether the server said no to a request, for whatever reason it has: nothing came of it.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Refused | Self::Conflict)
+    }
 }
 
 impl fmt::Display for Kind {

@@ -155,7 +155,9 @@ impl Answer {
             401 => Kind::Unauthorized,
             403 => Kind::Forbidden,
             404 => Kind::NotFound,
+            409 => Kind::Conflict,
             500.. if self.status != 501 => Kind::Unreachable,
+            _ if errors.iter().chain([&message]).any(|words| is_stale(words)) => Kind::Conflict,
             _ => Kind::Refused,
         };
         let mut text = if message.is_empty() { "the server gave no reason".to_owned() } else { fragment(&message) };
@@ -172,6 +174,10 @@ impl Answer {
         }
         for advice in self.advice() {
             error = error.help(advice);
+        }
+        if kind == Kind::Conflict {
+            error = error
+                .help("read it again, see whether your change is still wanted, and make it on what is there now; it was not sent again");
         }
         if self.status == 403
             && let Some(permission) = missing_permission(&message)
@@ -208,12 +214,18 @@ impl Answer {
             401 => Kind::Unauthorized,
             403 => Kind::Forbidden,
             404 if self.body.is_empty() => Kind::NotFound,
-            405 | 409 | 501 => Kind::Refused,
+            409 => Kind::Conflict,
+            405 | 501 => Kind::Refused,
             _ => return self.not_octopus("no Octopus error"),
         };
         let error = Error::new(kind, format!("`{} {}` was answered {}{}", self.method, self.path, self.status, self.beginning()));
         self.annotate(login_help(error, self.status, has_credential))
     }
+}
+
+/// Whether a refusal says that somebody else was faster, as servers do that have no status of its own for that (octopus-api.md §8.1, §8.2).
+fn is_stale(words: &str) -> bool {
+    words.contains("another user has made changes") || words.contains("submitted data was out of date")
 }
 
 fn login_help(error: Error, status: u16, has_credential: bool) -> Error {
@@ -290,12 +302,24 @@ mod tests {
     fn each_status_has_its_kind() {
         let body = r#"{"ErrorMessage":"No."}"#;
         for (status, kind) in
-            [(401, Kind::Unauthorized), (403, Kind::Forbidden), (404, Kind::NotFound), (405, Kind::Refused), (409, Kind::Refused)]
+            [(401, Kind::Unauthorized), (403, Kind::Forbidden), (404, Kind::NotFound), (405, Kind::Refused), (409, Kind::Conflict)]
         {
             assert_eq!(answer(status, body).refusal(true).kind(), kind, "{status}");
         }
         assert_eq!(answer(404, "<html>IIS</html>").refusal(true).kind(), Kind::BadAnswer);
         assert_eq!(answer(404, "").refusal(true).kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn a_stale_save_is_a_conflict_with_and_without_a_status_of_its_own() {
+        let stale = r#"{"ErrorMessage":"There was a problem with your request.","Errors":["Changes to these variables could not be saved, because another user has made changes to the variables between when you started editing and when you saved your changes."]}"#;
+        for (status, body) in [(400, stale), (409, r#"{"ErrorMessage":"It has been changed."}"#)] {
+            let error = answer(status, body).refusal(true);
+            assert_eq!(error.kind(), Kind::Conflict, "{status}");
+            assert!(error.hints()[0].starts_with("read it again"), "{error:?}");
+        }
+        let other = r#"{"ErrorMessage":"There was a problem with your request.","Errors":["The Name field is required."]}"#;
+        assert_eq!(answer(400, other).refusal(true).kind(), Kind::Refused);
     }
 
     #[test]

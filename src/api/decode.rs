@@ -114,6 +114,11 @@ pub trait Document: FromJson + Send + Sync {
 /// The members of an object, by name.
 pub struct Members<'a>(Vec<(Cow<'a, str>, JsonSlice<'a>)>);
 
+/// A member of a document that a script wrote, in whatever case its name is: the server reads it so (octopus-api.md §1).
+pub fn in_any_case<'a>(document: &'a Value, name: &str) -> Option<&'a Value> {
+    document.get(name).or_else(|| document.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+}
+
 impl<'a> Members<'a> {
     /// Those of `json`, which must be an object.
     pub fn of(json: JsonSlice<'a>) -> Result<Self, Problem> {

@@ -85,5 +85,5 @@ pub use tasks::{Activity, ActivityStatus, LogLine, Task, TaskDetails, TaskQuery,
 pub use tenants::{TagSet, Tenant, TenantQuery};
 pub use triggers::{Trigger, TriggerAction};
 pub use users::{Permissions, User};
-pub use variables::{LibraryVariableSet, Variable, VariableSet};
+pub use variables::{LibraryVariableSet, ManifestVariable, Variable, VariableId, VariableManifest, VariableSet};
 pub use version::{Version, VersionRange};

@@ -9,7 +9,7 @@ use super::{
     projects::Project,
     runbooks::Runbook,
     spaces::SpaceClient,
-    variables::{Variable, VariableSet},
+    variables::{ManifestVariable, VariableManifest},
 };
 use crate::error::{Error, Kind, Result};
 use crate::json::JsonSlice;
@@ -128,6 +128,10 @@ document! {
         promote_to: Vec<PromotionTarget> = "PromoteTo",
         /// Environments by tenant.
         tenant_promotions: Vec<TenantPromotion> = "TenantPromotions",
+        /// Whether the project's own variables were changed since the release took them.
+        variables_modified: bool = "IsVariableSetModified",
+        /// Whether those of its library variable sets were.
+        library_modified: bool = "IsLibraryVariableSetModified",
     }
 }
 
@@ -216,6 +220,11 @@ document! {
 }
 
 impl DeploymentTemplate {
+    /// Whether the variables of the project are others than those that the release has taken.
+    pub fn has_other_variables(&self) -> bool {
+        self.variables_modified || self.library_modified
+    }
+
     /// Whether the release may go to an environment now, for a tenant or for none.
     pub fn offers(&self, environment: &EnvironmentId, tenant: Option<&TenantId>) -> bool {
         let targets = match tenant {
@@ -270,14 +279,14 @@ impl SpaceClient {
     }
 
     /// The variables a deployment was made with, from its manifest. Sensitive ones have no value.
-    pub async fn deployment_variables(&self, deployment: &Deployment) -> Result<Vec<Variable>> {
+    pub async fn deployment_variables(&self, deployment: &Deployment) -> Result<Vec<ManifestVariable>> {
         self.manifest(deployment.manifest_variable_set_id.as_ref(), deployment.id.as_str()).await
     }
 
     /// The variables of a manifest; `of` is the deployment or runbook run, whose id names it where the server does not.
-    pub(super) async fn manifest(&self, id: Option<&VariableSetId>, of: &str) -> Result<Vec<Variable>> {
+    pub(super) async fn manifest(&self, id: Option<&VariableSetId>, of: &str) -> Result<Vec<ManifestVariable>> {
         let id = id.cloned().unwrap_or_else(|| format!("variableset-{of}").into());
-        let set: Option<VariableSet> = self.client().fetch_opt(&self.route("variables").then(&id)).await?;
+        let set: Option<VariableManifest> = self.client().fetch_opt(&self.route("variables").then(&id)).await?;
         Ok(set.map(|set| set.variables).unwrap_or_default())
     }
 

@@ -27,7 +27,7 @@ impl Client {
         let mut attempt = 1;
         loop {
             let error: Error = match send().await {
-                Err(error) if is_doubt(&error) || matches!(error.kind(), Kind::Refused | Kind::NotFound) => error,
+                Err(error) if is_doubt(&error) || error.kind().is_refusal() || error.kind() == Kind::NotFound => error,
                 other => return other,
             };
             if let Some(done) = look().await? {

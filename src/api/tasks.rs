@@ -392,7 +392,7 @@ impl SpaceClient {
             let task = self.task(id).await?;
             match outcome {
                 Ok(_) => return Ok(task),
-                Err(error) if (is_doubt(&error) || error.kind() == Kind::Refused) && is(&task) => return Ok(task),
+                Err(error) if (is_doubt(&error) || error.kind().is_refusal()) && is(&task) => return Ok(task),
                 Err(error) if is_doubt(&error) && attempt < 5 => {}
                 Err(error) => return Err(error),
             }

@@ -1,11 +1,13 @@
 //! Variables of projects, library sets and deployments.
 
+use super::decode::{FromJson, Problem, document, in_any_case, kept};
 use super::deployments::Deployment;
-use super::encode::editable;
+use super::encode::{ToJson, editable};
 use super::id::{LibraryVariableSetId, VariableSetId};
 use super::runbooks::RunbookRun;
 use super::spaces::SpaceClient;
 use crate::error::{Kind, Result};
+use crate::json::JsonSlice;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -22,10 +24,10 @@ editable! {
 }
 
 editable! {
-    /// A variable.
+    /// A variable of a set that can be written back. It always has an id: a secret that is sent without it is wiped (octopus-api.md §25).
     Variable {
         /// Id, unique in its set.
-        id: String = "Id",
+        id: VariableId = "Id",
         /// Name as people see it in the portal.
         name: String = "Name",
         /// Value; absent when it is sensitive.
@@ -36,6 +38,65 @@ editable! {
         scope: BTreeMap<String, Vec<String>> = "Scope",
         /// How its value is asked for at deployment.
         prompt: Option<Value> = "Prompt",
+    }
+}
+
+document! {
+    /// The variables that a deployment or a runbook run was made with. It is never written, so variables without an id do no harm.
+    VariableManifest, "variable set" {
+        /// The variables.
+        variables: Vec<ManifestVariable> = "Variables",
+    }
+}
+
+kept! {
+    /// A variable of a manifest.
+    ManifestVariable {
+        /// Name, for outputs `Octopus.Action[Step].Output.Name`.
+        name: String = "Name",
+        /// Value; absent when it is sensitive.
+        value: Option<String> = "Value",
+        /// Whether the value is secret.
+        is_sensitive: bool = "IsSensitive",
+    }
+}
+
+/// The id of a variable, which is never empty: by it alone a server keeps the stored value of a sensitive variable that is sent without one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableId(String);
+
+impl VariableId {
+    /// This id; none when it is empty.
+    pub fn new(id: &str) -> Option<Self> {
+        Some(id).filter(|id| !id.is_empty()).map(|id| Self(id.to_owned()))
+    }
+
+    /// The id as the server wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A new id, as clients choose them for new variables.
+impl Default for VariableId {
+    fn default() -> Self {
+        Self(uuid::Uuid::new_v4().to_string())
+    }
+}
+
+impl FromJson for VariableId {
+    fn read(json: JsonSlice<'_>) -> std::result::Result<Self, Problem> {
+        json.text().and_then(|id| Self::new(&id)).ok_or_else(|| Problem::expected("an id", json))
+    }
+
+    fn held(&self) -> usize {
+        self.0.capacity()
+    }
+}
+
+impl ToJson for VariableId {
+    fn write(&self, place: &mut Value) {
+        *place = self.0.as_str().into();
     }
 }
 
@@ -94,7 +155,7 @@ impl SpaceClient {
 
 /// Those of the variables of a manifest that steps have put out, as a later step reads them. What is evaluated (`#{...}`) only the
 /// server can tell.
-fn outputs(all: Vec<Variable>) -> BTreeMap<String, Option<String>> {
+fn outputs(all: Vec<ManifestVariable>) -> BTreeMap<String, Option<String>> {
     let outputs = all.into_iter().filter(|v| v.name.starts_with("Octopus.Action[") && v.name.contains("].Output."));
     outputs.map(|v| (v.name, v.value.filter(|_| !v.is_sensitive).map(|value| as_read(&value)))).collect()
 }
@@ -123,13 +184,24 @@ fn as_read(value: &str) -> String {
     out
 }
 
+/// The name of a sensitive variable in a document that is to be written, which has neither an id nor a value: the server would wipe its secret,
+/// and no answer would say so (octopus-api.md §25).
+pub fn unkept_secret(document: &Value) -> Option<&str> {
+    let is_empty = |v: &Value, name: &str| in_any_case(v, name).is_none_or(|v| v.is_null() || v == "");
+    let is_sensitive = |v: &Value| {
+        in_any_case(v, "IsSensitive") == Some(&Value::Bool(true)) || in_any_case(v, "Type").is_some_and(|kind| kind == "Sensitive")
+    };
+    let list = in_any_case(document, "Variables").and_then(Value::as_array)?;
+    let lost = list.iter().find(|v| is_sensitive(v) && is_empty(v, "Id") && is_empty(v, "Value"))?;
+    Some(in_any_case(lost, "Name").and_then(Value::as_str).unwrap_or_default())
+}
+
 impl Variable {
     /// A new variable that holds everywhere.
     pub fn text(name: &str, value: &str) -> Result<Self> {
-        let id = uuid::Uuid::new_v4().to_string();
-        let body = serde_json::json!({
-            "Id": id, "Name": name, "Value": value, "Description": "", "Type": "String", "IsSensitive": false, "IsEditable": true, "Scope": {}, "Prompt": null,
+        let body = json!({
+            "Id": VariableId::default().as_str(), "Name": name, "Value": value, "Description": "", "Type": "String", "IsSensitive": false, "IsEditable": true, "Scope": {}, "Prompt": null,
         });
-        <Self as super::decode::FromJson>::from_json(&body).map_err(|problem| problem.into_error("variable"))
+        Self::from_json(&body).map_err(|problem| problem.into_error("variable"))
     }
 }

@@ -143,7 +143,7 @@ async fn tries(patient: &Patient<'_>, me: &User, name: &str, measured: &mut Meas
 /// What an account may not do is a finding.
 fn allowed(check: &'static str, result: Result<Finding>) -> Result<Finding> {
     match result {
-        Err(error) if matches!(error.kind(), Kind::Forbidden | Kind::Refused | Kind::NotFound | Kind::BadAnswer) => {
+        Err(error) if matches!(error.kind(), Kind::Forbidden | Kind::Refused | Kind::Conflict | Kind::NotFound | Kind::BadAnswer) => {
             let text = format!("{}; the safe default holds", error.message());
             Ok(Finding::new(check, Verdict::NotPossible, text, Value::Null))
         }

@@ -4,7 +4,7 @@ use super::{Finding, Measured, Patient, Verdict, readable};
 use crate::{
     api::{LibraryVariableSet, SpaceClient, VariableSetId},
     clock::Stopwatch,
-    error::{Error, Kind, Result},
+    error::{Error, Result},
 };
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ async fn race(space: &SpaceClient, id: &VariableSetId, round: u32) -> Result<(us
         slowest = slowest.max(took);
         match answer {
             Ok(()) => won += 1,
-            Err(error) if error.kind() == Kind::Refused => {}
+            Err(error) if error.kind().is_refusal() => {}
             Err(error) => return Err(error),
         }
     }

@@ -167,7 +167,7 @@ impl Approval {
         let me = self.place.client.me().await?;
         let error = match space.vote(id, &me.id, approves, note).await {
             Ok(_) => return space.approval(id).await,
-            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Forbidden) => error,
+            Err(error) if error.kind().is_refusal() || error.kind() == Kind::Forbidden => error,
             Err(error) => return Err(error),
         };
         let now = space.approval(id).await?;

@@ -198,7 +198,7 @@ async fn submit(place: &Space, id: &api::InterruptionId, body: &BTreeMap<String,
         Err(error) => Err(error),
     };
     match answered {
-        Err(error) if matches!(error.kind(), Kind::Refused | Kind::Forbidden) => {
+        Err(error) if error.kind().is_refusal() || error.kind() == Kind::Forbidden => {
             let seen = place.space.interruption(id).await?;
             if !seen.is_pending {
                 return Ok(seen);

@@ -147,5 +147,5 @@ fn approve_what_waits(host: &ScriptCall<'_>, filter: &PendingFilter, note: &str)
 }
 
 fn is_refusal(error: &EvalAltResult) -> bool {
-    ours(error).is_some_and(|error| matches!(error.kind(), Kind::Refused | Kind::Forbidden))
+    ours(error).is_some_and(|error| error.kind().is_refusal() || error.kind() == Kind::Forbidden)
 }

@@ -24,18 +24,20 @@ crate::functions! {
     /// ```rhai
     /// post("projectgroups", #{Name: "Made by a script"});
     /// ```
-    fn post(host: Host, path: String; body: Option<Data>) -> "map" raises "not_found, refused, in_doubt, request" {
+    fn post(host: Host, path: String; body: Option<Data>) -> "map" raises "not_found, refused, conflict, in_doubt, request" {
         send(&host, "POST", &path, body.as_ref().map(|body| &body.0))
     }
 
-    /// Sends a whole document to the API with PUT: get it, change it, put it back.
+    /// Sends a whole document to the API with PUT: get it, change it, put it back. Where the server knows that somebody changed the document
+    /// since it was read, that is an error of kind `conflict`. A sensitive variable keeps its secret by its `Id`: without it and without a
+    /// value the document is not sent.
     ///
     /// ```rhai
     /// let g = get("projectgroups/ProjectGroups-1");
     /// g.Description = "seen";
     /// put("projectgroups/ProjectGroups-1", g);
     /// ```
-    fn put(host: Host, path: String, body: Data) -> "map" raises "not_found, refused, in_doubt, request" {
+    fn put(host: Host, path: String, body: Data) -> "map" raises "not_found, refused, conflict, in_doubt, request" {
         send(&host, "PUT", &path, Some(&body.0))
     }
 
@@ -50,9 +52,24 @@ crate::functions! {
     }
 }
 
+/// An error for a document that would wipe a secret.
+fn keeps_secrets(method: &str, path: &str, body: &Value) -> HostResult<()> {
+    let Some(name) = api::variables::unkept_secret(body) else { return Ok(()) };
+    let text = format!(
+        "`{method} {path}` was not sent: the sensitive variable `{name}` has neither an `Id` nor a `Value`, and the server would wipe its secret"
+    );
+    Err(Error::new(Kind::Script, text)
+        .with("variable", name)
+        .help("change the document that `get` returned and send it whole: the `Id` of a sensitive variable is what keeps its secret")
+        .into())
+}
+
 fn send(host: &Host, method: &str, path: &str, body: Option<&Dynamic>) -> HostResult<JsonText> {
     let place = host.place();
     let body = body.map(to_json);
+    if let Some(body) = &body {
+        keeps_secrets(method, path, body)?;
+    }
     let arguments = serde_json::json!({"method": method, "path": path, "body": body});
     host.effect("raw", &arguments, |attempt| async move {
         match (method, &body) {
@@ -102,7 +119,15 @@ async fn put(place: &Space, path: &str, body: &Value) -> Result<JsonText> {
 
 /// Whether a document holds what was sent, but for what the server counts and writes itself.
 fn is_as(now: &Value, sent: &Value) -> bool {
-    const SERVERS: [&str; 5] = ["Version", "Links", "LastModifiedOn", "LastModifiedBy", "LastModifiedByUserId"];
+    const SERVERS: [&str; 7] = [
+        "Version",
+        "ConcurrencyToken",
+        "VariableSnapshotConcurrencyToken",
+        "Links",
+        "LastModifiedOn",
+        "LastModifiedBy",
+        "LastModifiedByUserId",
+    ];
     match (now, sent) {
         (Value::Object(now), Value::Object(sent)) => sent
             .iter()

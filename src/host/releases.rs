@@ -402,7 +402,7 @@ async fn create(
         return Ok(made);
     }
     match place.space.create_release(&new).await {
-        Err(error) if error.kind() == Kind::Refused && options.ignore_existing => {
+        Err(error) if error.kind().is_refusal() && options.ignore_existing => {
             existing(place, project, &plan.version, options).await?.ok_or(error)
         }
         other => other,

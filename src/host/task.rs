@@ -222,7 +222,7 @@ impl Task {
         match self.place.space.cancel_task(&self.id).await {
             Ok(seen) => self.saw(host, Arc::new(seen)),
             // It ended meanwhile, or our request took effect without an answer: look (octopus-api.md §31 no. 24).
-            Err(error) if matches!(error.kind(), Kind::Refused | Kind::InDoubt) => {
+            Err(error) if error.kind().is_refusal() || error.kind() == Kind::InDoubt => {
                 let seen = self.look(host).await?;
                 if !seen.is_completed() && seen.state != api::TaskState::Cancelling {
                     return Err(error);

@@ -158,7 +158,7 @@ impl OctopusRegister {
         match self.space.client().save(&self.space.route("variables").then(&id), &set).await {
             Ok(_) => Ok(Swap::Done),
             // 400 or 409: the version was another one, or so the server says (octopus-api.md §8.2).
-            Err(error) if error.kind() == Kind::Refused => Ok(Swap::Lost),
+            Err(error) if error.kind().is_refusal() => Ok(Swap::Lost),
             Err(error) if error.kind() == Kind::NotFound => {
                 *self.known.lock() = KnownSet::default();
                 Ok(Swap::Lost)

@@ -9,7 +9,7 @@ use crate::support::{
 };
 use octorhai::api::decode::{Document, FromJson};
 use octorhai::api::encode::ToJson;
-use octorhai::api::variables::Variable;
+use octorhai::api::variables::{Variable, VariableId};
 use octorhai::api::*;
 use octorhai::clock::Busy;
 use octorhai::error::Error;
@@ -413,7 +413,7 @@ fn parts_that_are_moved_added_and_removed_keep_what_nobody_has_a_type_for() {
     set.variables.remove(0);
     set.variables.swap(0, 1);
     set.variables.push(Variable {
-        id: String::new(),
+        id: VariableId::new("added").expect("an id"),
         name: "Added".into(),
         value: Some("v".into()),
         is_sensitive: false,
@@ -425,7 +425,7 @@ fn parts_that_are_moved_added_and_removed_keep_what_nobody_has_a_type_for() {
     let variables = expected["Variables"].as_array_mut().expect("an array");
     variables.remove(0);
     variables.swap(0, 1);
-    variables.push(json!({"Name": "Added", "Value": "v", "Scope": {"Role": ["web"]}}));
+    variables.push(json!({"Id": "added", "Name": "Added", "Value": "v", "Scope": {"Role": ["web"]}}));
     same(&set.to_json(), &expected).expect("all else is as it was");
 }
 
