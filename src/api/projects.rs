@@ -26,6 +26,8 @@ editable! {
         deployment_process_id: String = "DeploymentProcessId",
         /// `Untenanted`, `TenantedOrUntenanted`, `Tenanted`.
         tenanted_deployment_mode: String = "TenantedDeploymentMode",
+        /// Tags, as `Set/Tag`.
+        tags: Vec<String> = "ProjectTags",
     }
 }
 named!(Project, ProjectId);

@@ -36,6 +36,8 @@ editable! {
         selected_packages: Vec<SelectedPackage> = "SelectedPackages",
         /// Where in Git its deployment process is from; absent for projects whose process is not kept there.
         version_control: Option<GitReference> = "VersionControlReference",
+        /// What its variable snapshot is known by: another text whenever it is taken anew; absent on servers before 2026.3.
+        snapshot_token: Option<String> = "VariableSnapshotConcurrencyToken",
     }
 }
 
@@ -267,12 +269,12 @@ impl SpaceClient {
         let was_there = self.find_release(&new.project, &new.version).await?.is_some();
         for _ in 0..3 {
             match self.client().submit::<Release>("POST", &route, Some(&new.body())).await {
-                Err(error) if is_doubt(&error) || error.kind() == Kind::Refused => {
+                Err(error) if is_doubt(&error) || error.kind().is_refusal() => {
                     self.client().cancel().check()?;
                     match self.find_release(&new.project, &new.version).await? {
                         Some(release) if !was_there && new.is(&release) => return Ok(release),
                         Some(_) if is_doubt(&error) => return Err(not_ours(&new.version)),
-                        _ if error.kind() == Kind::Refused => return Err(error),
+                        _ if error.kind().is_refusal() => return Err(error),
                         _ => {}
                     }
                 }
@@ -280,6 +282,36 @@ impl SpaceClient {
             }
         }
         Err(Error::new(Kind::Unreachable, format!("release `{}` could not be created: three answers were lost", new.version)))
+    }
+
+    /// Takes the variables of a release anew, where the project's are others than those it has taken. Returns whether they were.
+    ///
+    /// What was compared is what is changed: the token of the snapshot is sent with it, where the server has one. A lost answer is looked
+    /// for: the release has the project's variables then.
+    ///
+    /// # Errors
+    /// `conflict` when somebody else took them anew meanwhile and the project's are others again; `forbidden` without ReleaseEdit.
+    pub async fn renew_variables(&self, release: &ReleaseId) -> Result<bool> {
+        let route = self.route("releases").then(release);
+        let before: Release = self.client().fetch(&route).await?;
+        let is_current = async || Ok(!self.deployment_template(release).await?.has_other_variables());
+        if is_current().await? {
+            return Ok(false);
+        }
+        let mut body = json!({"ReleaseId": release.as_str(), "SpaceId": self.space().id.as_str()});
+        if let Some(token) = &before.snapshot_token {
+            body["VariableSnapshotConcurrencyToken"] = token.as_str().into();
+        }
+        let post = route.then("snapshot-variables");
+        let send = async || self.client().send("POST", post.as_str(), Some(&body)).await.map(drop);
+        self.client().repeat(send, async || Ok(is_current().await?.then_some(()))).await.map_err(|error| match error.kind() {
+            Kind::Conflict => error.context(format!(
+                "the variables of release {} were taken anew by somebody else meanwhile, and the project's were changed again",
+                before.version
+            )),
+            _ => error,
+        })?;
+        Ok(true)
     }
 
     /// The defects of a release, resolved ones too.

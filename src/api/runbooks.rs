@@ -2,8 +2,9 @@
 
 use super::decode::{Links, document};
 use super::encode::editable;
-use super::executions::{NewExecution, Subject};
+use super::executions::{NewExecution, Subject, given};
 use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, UserId, VariableSetId};
+use super::meant::Meant;
 use super::projects::Project;
 use super::resource::{named, pick};
 use super::spaces::SpaceClient;
@@ -21,6 +22,10 @@ editable! {
         name: String = "Name",
         /// Slug.
         slug: String = "Slug",
+        /// What it is for.
+        description: String = "Description",
+        /// Tags, as `Set/Tag`.
+        tags: Vec<String> = "RunbookTags",
         /// The snapshot that is run unless another is named.
         published_snapshot_id: Option<RunbookSnapshotId> = "PublishedRunbookSnapshotId",
     }
@@ -90,6 +95,10 @@ pub struct RunbookToRun {
     pub runbook: RunbookId,
     /// The snapshot: the published one, unless another is named.
     pub snapshot: Option<RunbookSnapshotId>,
+    /// Only deployment targets with one of these tags, by their ids; empty is all.
+    pub specific_target_tags: Vec<String>,
+    /// Not deployment targets with one of these tags, by their ids.
+    pub excluded_target_tags: Vec<String>,
 }
 
 /// A runbook run to be created.
@@ -99,7 +108,7 @@ impl NewRunbookRun {
     /// A run of the published snapshot; `not_found` when nothing was published yet.
     pub fn new(runbook: &Runbook, environment: &EnvironmentId) -> Result<Self> {
         let snapshot = Some(runbook.published()?.clone());
-        Ok(Self::of(RunbookToRun { runbook: runbook.id.clone(), snapshot }, environment))
+        Ok(Self::of(RunbookToRun { runbook: runbook.id.clone(), snapshot, ..RunbookToRun::default() }, environment))
     }
 }
 
@@ -110,7 +119,8 @@ impl Subject for RunbookToRun {
 
     fn members(&self) -> [Value; 4] {
         let snapshot = self.snapshot.as_ref().map(RunbookSnapshotId::as_str);
-        [json!({"RunbookId": self.runbook.as_str(), "RunbookSnapshotId": snapshot}), Value::Null, Value::Null, Value::Null]
+        let tags = given(json!({"SpecificTargetTagIds": self.specific_target_tags, "ExcludedTargetTagIds": self.excluded_target_tags}));
+        [json!({"RunbookId": self.runbook.as_str(), "RunbookSnapshotId": snapshot}), Value::Null, tags, Value::Null]
     }
 
     fn filter(&self) -> (&'static str, &str) {
@@ -130,7 +140,7 @@ impl SpaceClient {
     }
 
     /// The runbook of `project` called `wanted`: id, slug or name.
-    pub async fn find_runbook(&self, project: &Project, wanted: &str) -> Result<Runbook> {
+    pub async fn find_runbook<'a>(&self, project: &Project, wanted: impl Into<Meant<'a>>) -> Result<Runbook> {
         pick(self.runbooks(&project.id).await?, wanted).map_err(|error| error.context(format!("project `{}`", project.name)))
     }
 

@@ -43,6 +43,8 @@ editable! {
         name: String = "Name",
         /// Slug; most servers send none.
         slug: String = "Slug",
+        /// What its tags may be put on: `Tenant`, `Project`, `Environment`, `Runbook`, `Target`; empty on older servers, which know tenants only.
+        scopes: Vec<String> = "Scopes",
         /// Its tags.
         tags: Vec<Tag> = "Tags",
     }
@@ -52,10 +54,19 @@ named!(TagSet, TagSetId);
 editable! {
     /// A tag of a set.
     Tag {
+        /// Id, e.g. `TagSets-2/Tags-9`.
+        id: String = "Id",
         /// Name as people see it in the portal.
         name: String = "Name",
         /// `Set/Tag`, which is how tenants and channels name it.
         canonical_name: String = "CanonicalTagName",
+    }
+}
+
+impl TagSet {
+    /// Whether its tags may be put on a kind of thing: `Target`.
+    pub fn is_for(&self, scope: &str) -> bool {
+        if self.scopes.is_empty() { scope == "Tenant" } else { self.scopes.iter().any(|own| own == scope) }
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     begin::{Begin, FreezeScope},
     history::Spot,
     past_deployments::{DeploymentFilter, past},
-    references::{ChannelRef, EnvironmentRef, Given, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TenantRef},
+    references::{ChannelRef, EnvironmentRef, Given, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TargetTagRef, TenantRef},
     space::Space,
     task::Task,
     time::{Moment, When, WindowText},
@@ -96,6 +96,13 @@ macro_rules! deploy_options {
                 machines: OneOrMore<TargetRef> = OneOrMore::ALL, "all";
                 /// Not these deployment targets, by name.
                 exclude_machines: Vec<TargetRef> = Vec::new(), "[]";
+                /// Only deployment targets with one of these tags, e.g. `"Ring/Canary"`. An empty list is an error: it would deploy to none.
+                target_tags: OneOrMore<TargetTagRef> = OneOrMore::ALL, "all";
+                /// Not deployment targets with one of these tags.
+                without_target_tags: Vec<TargetTagRef> = Vec::new(), "[]";
+                /// First takes the project's variables into the release, where they were changed since the release took them. The release keeps
+                /// them, also for later deployments.
+                update_variables: bool = false, "false";
                 /// Steps to skip, by name.
                 skip_steps: Vec<StepRef> = Vec::new(), "[]";
                 /// When the server shall start it; otherwise at once.
@@ -132,6 +139,9 @@ macro_rules! as_deploy_options {
             variables: $given.variables,
             machines: $given.machines,
             exclude_machines: $given.exclude_machines,
+            target_tags: $given.target_tags,
+            without_target_tags: $given.without_target_tags,
+            update_variables: $given.update_variables,
             skip_steps: $given.skip_steps,
             at: $given.at,
             begin: $given.begin,
@@ -154,6 +164,19 @@ crate::words! {
         On = "on",
         /// In its turn.
         Off = "off",
+        /// As the phase of the lifecycle says.
+        Lifecycle = "lifecycle default",
+    }
+}
+
+impl Priority {
+    /// As the server writes it.
+    pub(super) fn server_word(self) -> &'static str {
+        match self {
+            Self::On => "On",
+            Self::Off => "Off",
+            Self::Lifecycle => "LifecycleDefault",
+        }
     }
 }
 
@@ -307,19 +330,23 @@ impl Host {
                 new.doubt_patience = new.doubt_patience.max(expires + SignedDuration::from_mins(1));
             }
         }
-        new.priority = options.priority.map(|priority| match priority {
-            Priority::On => "On".to_owned(),
-            Priority::Off => "Off".to_owned(),
-        });
+        new.priority = options.priority.map(|priority| priority.server_word().to_owned());
         if options.override_freeze.is_some() || new.queue_time.is_some() {
             let now = self.now();
             let at = new.queue_time.map_or(now, |at| at.max(now));
             self.mind_freezes(plan, options, &mut new, now, at)?;
         }
-        self.block(async {
-            check.await?;
-            fill_in(plan, options, &mut new).await
-        })?;
+        if options.update_variables {
+            self.block(check)?;
+            self.update_variables(plan)?;
+            // What is asked before the deployment follows from the variables.
+            self.block(fill_in(plan, options, &mut new))?;
+        } else {
+            self.block(async {
+                check.await?;
+                fill_in(plan, options, &mut new).await
+            })?;
+        }
         let arguments = json!({
             "release": new.subject.release.to_string(), "environment": new.environment.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string),
             "at": new.queue_time.map(|t| t.to_string()),
@@ -372,6 +399,16 @@ impl Host {
         self.wait_to_begin(&plan.place, &scope, options.window.as_ref(), &title)
     }
 
+    /// Takes the project's variables into the release.
+    fn update_variables(&self, plan: &DeploymentPlan) -> HostResult<()> {
+        let arguments = json!({"release": plan.release.id.to_string()});
+        let was_changed =
+            self.effect("update variables", &arguments, |_| async move { plan.place.space.renew_variables(&plan.release.id).await })?;
+        let what = if was_changed { "has the project's variables now" } else { "has the project's variables already" };
+        self.note(Level::Info, format!("{} {} {what}", plan.project.name, plan.release.version));
+        Ok(())
+    }
+
     /// Says of a new deployment which freezes it overrides, if a reason is given; else warns when the server will find one of them at its start.
     fn mind_freezes(
         &self,
@@ -413,6 +450,9 @@ impl Host {
 
 /// Names of prompted variables, steps and deployment targets become what the server wants: form elements and ids.
 async fn fill_in(plan: &DeploymentPlan, options: &DeployOptions, new: &mut api::NewDeployment) -> Result<()> {
+    let space = &plan.place.space;
+    new.subject.specific_target_tags = target_tags(space, options.target_tags.named()).await?;
+    new.subject.excluded_target_tags = target_tags(space, &options.without_target_tags).await?;
     if options.variables.is_empty() && options.skip_steps.is_empty() && options.machines.is_all() && options.exclude_machines.is_empty() {
         return Ok(());
     }
@@ -440,6 +480,25 @@ async fn fill_in(plan: &DeploymentPlan, options: &DeployOptions, new: &mut api::
         }
     }
     Ok(())
+}
+
+/// The ids of tags of deployment targets. One that no tag set for them has is an error: a slip would deploy to other targets.
+pub(super) async fn target_tags(space: &api::SpaceClient, written: &[TargetTagRef]) -> Result<Vec<String>> {
+    if written.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known: Vec<api::tenants::Tag> =
+        space.tag_sets().await?.into_iter().filter(|set| set.is_for("Target")).flat_map(|set| set.tags).collect();
+    let mut ids = Vec::new();
+    for tag in written {
+        let found =
+            the_one("target tag", tag.as_str(), &known, |tag| Keys { names: [&tag.canonical_name, &tag.name], slug: "", id: &tag.id })?;
+        match found {
+            Some(found) => ids.push(found.id.clone()),
+            None => return Err(super::space::unknown("target tag", tag.as_str(), known.iter().map(|tag| tag.canonical_name.as_str()))),
+        }
+    }
+    Ok(ids)
 }
 
 /// A secret arrives whole where Octopus keeps it hidden, and nowhere else.
@@ -488,7 +547,7 @@ crate::functions! {
     /// ```rhai
     /// wait(deploy("Project A", "latest", "Test"));
     /// ```
-    fn deploy(host: Host, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn deploy(host: Host, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, conflict, in_doubt, fenced, request" {
         let plan = host.plan(&project, &version, &env, &options)?;
         host.start(&plan, &options, "deploy")
     }
@@ -505,7 +564,7 @@ crate::functions! {
     /// wait(ensure("Project A", "latest", "Test"));
     /// wait(ensure("Project A", "latest", "Test")); // nothing to do now
     /// ```
-    fn ensure(host: Host, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn ensure(host: Host, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, conflict, in_doubt, fenced, request" {
         let plan = host.plan(&project, &version, &env, &options)?;
         let spot = plan.spot();
         let is_same = |d: &api::Deployment| d.release_id == plan.release.id;

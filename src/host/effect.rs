@@ -115,6 +115,15 @@ impl EffectOutcome for () {
     }
 }
 
+impl EffectOutcome for bool {
+    fn record(&self) -> JsonText {
+        JsonText::from(&Value::Bool(*self))
+    }
+    fn restore(record: JsonText) -> Result<Self> {
+        Ok(record.tree() == Value::Bool(true))
+    }
+}
+
 impl EffectOutcome for JsonText {
     fn record(&self) -> JsonText {
         self.clone()

@@ -17,6 +17,7 @@ use super::{
     promote::Promotable,
     release::Release,
     rollout::Outcome,
+    runbooks::Runbook,
     saga::Saga,
     space::Space,
     task::Task,
@@ -70,6 +71,7 @@ macro_rules! named {
 named! {
     Project: "compare names: `project.name`", p => p.0.id, p.0.name, [&p.0.slug];
     Environment: "compare names: `env.name`", e => e.0.id, e.0.name, [&e.0.slug];
+    Runbook: "compare names: `runbook.name`", r => r.0.id, r.0.name, [&r.0.slug];
     Tenant: "compare names: `tenant.name`", t => t.0.id, t.0.name, [&t.0.slug];
     Freeze: "compare names: `freeze.name`, or times: `freeze.ends`", f => f.document().id, f.document().name, [];
     Space: "compare names: `space.name`", s => s.space.space().id, s.space.space().name, [];

@@ -275,6 +275,7 @@ fn everything() -> Library {
     library.scripted::<projects::Project>();
     library.scripted::<environments::Environment>();
     library.scripted::<tenants::Tenant>();
+    library.scripted::<runbooks::Runbook>();
     library.scripted::<release::Release>();
     library.scripted::<past_deployments::Deployment>();
     library.scripted::<dashboard::Live>();

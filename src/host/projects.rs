@@ -3,6 +3,7 @@
 use super::prelude::*;
 use super::{
     references::{GroupRef, ProjectRef},
+    tenants::{has_all, tags},
     words::TENANTED,
 };
 
@@ -32,6 +33,8 @@ crate::script_type! {
         disabled: "true or false" = |p| p.0.is_disabled;
         /// Whether its deployments need a tenant: `Untenanted`, `TenantedOrUntenanted` or `Tenanted`.
         tenanted: "text" = |p| TENANTED.give(p.0.tenanted_deployment_mode.as_str());
+        /// Its tags, e.g. `Kind/Web`.
+        tags: "list of text" = |p| p.0.tags.clone();
         /// The whole document of the server.
         raw: "map" = |p| p.0.raw.clone();
     }
@@ -42,6 +45,8 @@ crate::options! {
     pub struct ProjectFilter for ["projects"] {
         /// Only those of a project group.
         group: Option<GroupRef> = None, "none";
+        /// Only those with all of these tags, e.g. `"Kind/Web"`.
+        tag: Chosen<Name> = Chosen::All, "all";
         /// Only those whose name contains this text, without regard to case.
         name: Option<Name> = None, "none";
         /// Disabled ones too.
@@ -60,13 +65,19 @@ crate::functions! {
     fn projects(host: Host; filter: ProjectFilter) -> "list of Project" raises "not_found, request" {
         let place = host.place();
         let found = host.block(async {
+            if filter.tag.is_nothing() {
+                return Ok(Vec::new());
+            }
+            let tags = tags(&place, "project tag", "Project", filter.tag.named()).await?;
             let group = match &filter.group {
                 Some(group) => Some(place.space.find_project_group(group.as_str()).await?.id),
                 None => None,
             };
             let partial_name = filter.name.clone().map(String::from);
             let query = api::ProjectQuery { group, partial_name, include_disabled: filter.disabled, ..api::ProjectQuery::default() };
-            place.space.projects(&query).await
+            let mut found = place.space.projects(&query).await?;
+            found.retain(|project| has_all(&project.tags, &tags));
+            Ok(found)
         })?;
         Ok(place.remember_projects(found).into_iter().map(|p| Dynamic::from(Project(p))).collect::<Array>())
     }

@@ -319,7 +319,7 @@ crate::functions! {
     /// ```rhai
     /// wait(promotable("Test", "Production").map(|row| row.deploy()));
     /// ```
-    fn deploy[row: Promotable](host: Host; options: Box<RowOptions>) -> "Task" raises "not_found, refused, in_doubt, fenced, request" {
+    fn deploy[row: Promotable](host: Host; options: Box<RowOptions>) -> "Task" raises "not_found, refused, conflict, in_doubt, fenced, request" {
         go(&host, &row, &(*options).into())
     }
 
@@ -328,7 +328,7 @@ crate::functions! {
     /// ```rhai
     /// wait(promote("Project A", "Test", "Production"));
     /// ```
-    fn promote(host: Host, project: ProjectRef, from: EnvironmentRef, to: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn promote(host: Host, project: ProjectRef, from: EnvironmentRef, to: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, conflict, in_doubt, fenced, request" {
         let options = DeployOptions::from(*options);
         let plan = host.plan_promotion(&project, &from, &to, &options)?;
         host.start(&plan, &options, "promote")
@@ -339,7 +339,7 @@ crate::functions! {
     /// ```rhai
     /// wait(redeploy("Project A", "Test"));
     /// ```
-    fn redeploy(host: Host, project: ProjectRef, env: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn redeploy(host: Host, project: ProjectRef, env: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, conflict, in_doubt, fenced, request" {
         let options = DeployOptions::from(*options);
         let (plan, deployment) = host.live_plan(&project, &env, &options)?;
         let options = host.as_before(&plan.place, &deployment, &options)?;
@@ -354,7 +354,7 @@ crate::functions! {
     /// wait(deploy("Project A", "2.0.0", "Test"));
     /// wait(rollback("Project A", "Test"));
     /// ```
-    fn rollback(host: Host, project: ProjectRef, env: EnvironmentRef; options: Box<RollbackOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn rollback(host: Host, project: ProjectRef, env: EnvironmentRef; options: Box<RollbackOptions>) -> "Task" raises "not_found, ambiguous, refused, conflict, in_doubt, fenced, request" {
         let (skip_missing, deploy) = (options.skip_missing, DeployOptions::from(*options));
         let (mut plan, live) = host.live_plan(&project, &env, &deploy)?;
         let earlier = host.block(plan.spot().before(&live))?;

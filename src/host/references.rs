@@ -145,9 +145,11 @@ references! {
     /// A step of a project's deployment process.
     StepRef: "step" or "step or list", names "step", from [];
     /// A runbook of a project.
-    RunbookRef: "runbook" or "runbook or list", names "runbook", from [];
+    RunbookRef: "runbook" or "runbook or list", names "runbook", from ["Runbook"];
     /// A deployment target.
     TargetRef: "deployment target" or "deployment target or list", names "deployment target", from [];
+    /// A tag of deployment targets, as `Set/Tag`.
+    TargetTagRef: "target tag" or "target tag or list", names "target tag", from [];
     /// A space.
     SpaceRef: "space" or "space or list", names "space", from [];
 }

@@ -2,9 +2,10 @@
 
 use super::prelude::*;
 use super::{
-    deployments::form_values,
-    references::{EnvironmentRef, ProjectRef, Ref, RunbookRef, TenantRef},
+    deployments::{Priority, form_values, target_tags},
+    references::{EnvironmentRef, ProjectRef, Ref, RunbookRef, TargetTagRef, TenantRef},
     task::Task,
+    tenants::{has_all, tags},
     time::When,
 };
 
@@ -25,12 +26,58 @@ crate::options! {
         comment: Option<String> = None, "none";
         /// Whether a failing step asks a person; otherwise as the runbook says.
         guided_failure: Option<bool> = None, "none";
+        /// Only deployment targets with one of these tags, e.g. `"Ring/Canary"`. An empty list is an error: it would run on none.
+        target_tags: OneOrMore<TargetTagRef> = OneOrMore::ALL, "all";
+        /// Not deployment targets with one of these tags.
+        without_target_tags: Vec<TargetTagRef> = Vec::new(), "[]";
+        /// Priority in the server's queue; otherwise as the server does without a word.
+        priority: Option<Priority> = None, "none";
+    }
+}
+
+/// A runbook.
+#[derive(Clone)]
+pub struct Runbook(pub Arc<api::Runbook>);
+
+impl fmt::Display for Runbook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.name)
+    }
+}
+
+crate::script_type! {
+    /// A runbook. Wherever a function takes a runbook's name it also takes this.
+    Runbook as "Runbook" shows [name, id, slug, description, tags, published] {
+        /// The name.
+        name: "text" = |r| r.0.name.clone();
+        /// The id, e.g. `Runbooks-4`.
+        id: "text" = |r| r.0.id.to_string();
+        /// The slug, e.g. `smoke-test`.
+        slug: "text" = |r| r.0.slug.clone();
+        /// What it is for.
+        description: "text" = |r| r.0.description.clone();
+        /// Its tags, e.g. `Kind/Check`.
+        tags: "list of text" = |r| r.0.tags.clone();
+        /// Whether it has a snapshot that is run unless another one is named.
+        published: "true or false" = |r| r.0.published_snapshot_id.is_some();
+        /// The whole document of the server.
+        raw: "map" = |r| r.0.raw.clone();
+    }
+}
+
+crate::options! {
+    /// Which runbooks.
+    pub struct RunbookFilter for ["runbooks"] {
+        /// Only those with all of these tags, e.g. `"Kind/Check"`.
+        tag: Chosen<Name> = Chosen::All, "all";
+        /// Only those whose name contains this text, without regard to case.
+        name: Option<Name> = None, "none";
     }
 }
 
 impl Host {
     /// Starts a runbook run.
-    pub fn run_runbook(&self, project: &Ref, runbook: &str, env: &Ref, options: &RunbookOptions) -> HostResult<Task> {
+    pub fn run_runbook(&self, project: &Ref, runbook: &Ref, env: &Ref, options: &RunbookOptions) -> HostResult<Task> {
         let place = self.place();
         let at = match &options.at {
             Some(at) => Some(at.resolve(self)?),
@@ -47,6 +94,9 @@ impl Host {
             if let Some(expires) = options.expires {
                 new.queue_expiry = expires;
             }
+            new.priority = options.priority.map(|priority| priority.server_word().to_owned());
+            new.subject.specific_target_tags = target_tags(&place.space, options.target_tags.named()).await?;
+            new.subject.excluded_target_tags = target_tags(&place.space, &options.without_target_tags).await?;
             if let Some(name) = &options.snapshot {
                 new.subject.snapshot = Some(place.space.find_runbook_snapshot(&runbook, name).await?.id);
             }
@@ -92,6 +142,33 @@ crate::functions! {
     /// wait(run_runbook("Project A", "Smoke test", "Test"));
     /// ```
     fn run_runbook(host: Host, project: ProjectRef, runbook: RunbookRef, env: EnvironmentRef; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        host.run_runbook(&project, runbook.as_str(), &env, &options)
+        host.run_runbook(&project, &runbook, &env, &options)
+    }
+
+    group "query";
+
+    /// The runbooks of a project, by name.
+    ///
+    /// ```rhai
+    /// for r in runbooks("Project A") { print(r.name); }
+    /// ```
+    fn runbooks(host: Host, project: ProjectRef; filter: RunbookFilter) -> "list of Runbook" raises "not_found, ambiguous, request" {
+        let place = host.place();
+        let found = host.block(async {
+            if filter.tag.is_nothing() {
+                return Ok(Vec::new());
+            }
+            let tags = tags(&place, "runbook tag", "Runbook", filter.tag.named()).await?;
+            let project = place.project(&project).await?;
+            let mut found = place.space.runbooks(&project.id).await?;
+            found.retain(|runbook| has_all(&runbook.tags, &tags));
+            if let Some(name) = &filter.name {
+                let part = name.to_lowercase();
+                found.retain(|runbook| runbook.name.to_lowercase().contains(&part));
+            }
+            found.sort_by_cached_key(|runbook| runbook.name.to_lowercase());
+            Ok(found)
+        })?;
+        Ok(found.into_iter().map(|r| Dynamic::from(Runbook(r.into()))).collect::<Array>())
     }
 }

@@ -238,7 +238,7 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.deploy("Project A", "latest", "Test")));
     /// ```
-    fn deploy[saga: Saga](host: Host, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn deploy[saga: Saga](host: Host, project: ProjectRef, version: ReleaseRef, env: EnvironmentRef; options: Box<DeployOptions>) -> "Task" raises "not_found, ambiguous, refused, conflict, in_doubt, fenced, request" {
         let plan = host.plan(&project, &version, &env, &options)?;
         saga.deployed(&host, plan, &options, "deploy")
     }
@@ -248,7 +248,7 @@ crate::functions! {
     /// ```rhai
     /// saga(|s| wait(s.promote("Project A", "Test", "Production")));
     /// ```
-    fn promote[saga: Saga](host: Host, project: ProjectRef, from: EnvironmentRef, to: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
+    fn promote[saga: Saga](host: Host, project: ProjectRef, from: EnvironmentRef, to: EnvironmentRef; options: Box<MoveOptions>) -> "Task" raises "not_found, ambiguous, refused, conflict, in_doubt, fenced, request" {
         let options = DeployOptions::from(*options);
         let plan = host.plan_promotion(&project, &from, &to, &options)?;
         saga.deployed(&host, plan, &options, "promote")
@@ -260,7 +260,7 @@ crate::functions! {
     /// saga(|s| wait(s.run_runbook("Project A", "Smoke test", "Test")));
     /// ```
     fn run_runbook[saga: Saga](host: Host, project: ProjectRef, runbook: RunbookRef, env: EnvironmentRef; options: RunbookOptions) -> "Task" raises "not_found, ambiguous, refused, in_doubt, fenced, request" {
-        let task = host.run_runbook(&project, runbook.as_str(), &env, &options)?;
+        let task = host.run_runbook(&project, &runbook, &env, &options)?;
         saga.0.lock().push(SagaStep::Ran { task: task.clone() });
         Ok(task)
     }

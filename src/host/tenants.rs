@@ -66,7 +66,7 @@ crate::functions! {
             if filter.tags.is_nothing() {
                 return Ok(Vec::new());
             }
-            let tags = tags(&place, filter.tags.named()).await?;
+            let tags = tags(&place, "tenant tag", "Tenant", filter.tags.named()).await?;
             let project = match &filter.project {
                 Some(project) => Some(place.project(project).await?.id.clone()),
                 None => None,
@@ -80,24 +80,38 @@ crate::functions! {
             let mut found = place.space.tenants(&query).await?;
             found.retain(|t| connected(t, project.as_ref(), env.as_ref()));
             // The server's tag filter joins tags of one set with "or"; ours means all of them.
-            found.retain(|t| tags.iter().all(|tag| t.tenant_tags.iter().any(|has| same_word(has, tag))));
+            found.retain(|t| has_all(&t.tenant_tags, &tags));
             Ok(found)
         })?;
         Ok(place.remember_tenants(found).into_iter().map(|t| Dynamic::from(Tenant(t))).collect::<Array>())
     }
 }
 
-/// Tags as their sets write them. One that no set has is an error: a slip would silently leave tenants out.
-async fn tags(place: &Space, written: &[Name]) -> Result<Vec<String>> {
+/// Whether all of the wanted tags are among those that something has.
+pub(super) fn has_all(own: &[String], wanted: &[String]) -> bool {
+    wanted.iter().all(|tag| own.iter().any(|has| same_word(has, tag)))
+}
+
+/// Tags as their sets write them, of sets for a kind of thing (`what` in words, `scope` in the server's). One that no set has is an error: a
+/// slip would silently leave things out.
+pub(super) async fn tags(place: &Space, what: &'static str, scope: &str, written: &[Name]) -> Result<Vec<String>> {
     if written.is_empty() {
         return Ok(Vec::new());
     }
-    let known: Vec<String> = place.space.tag_sets().await?.into_iter().flat_map(|set| set.tags).map(|tag| tag.canonical_name).collect();
+    let known: Vec<String> = place
+        .space
+        .tag_sets()
+        .await?
+        .into_iter()
+        .filter(|set| set.is_for(scope))
+        .flat_map(|set| set.tags)
+        .map(|tag| tag.canonical_name)
+        .collect();
     let mut found = Vec::new();
     for tag in written {
-        match the_one("tenant tag", tag, &known, |name| Keys::name(name))? {
+        match the_one(what, tag, &known, |name| Keys::name(name))? {
             Some(tag) => found.push(tag.clone()),
-            None => return Err(super::space::unknown("tenant tag", tag, known.iter().map(String::as_str))),
+            None => return Err(super::space::unknown(what, tag, known.iter().map(String::as_str))),
         }
     }
     Ok(found)

@@ -51,7 +51,10 @@ pub async fn explain(host: &Host, place: &Space, last: &api::Task) -> Result<Opt
         return Ok(Some(Explanation::of(format!("scheduled for {}", Moment::of(host, at)), None)));
     }
     let (behind, total) = place.space.queued_behind(&last.id, NAMED).await?;
-    let names: Vec<String> = behind.iter().map(|t| format!("{} ({})", t.description, t.id)).collect();
+    let names: Vec<String> = behind
+        .iter()
+        .map(|t| format!("{} ({}{})", t.description, t.id, if goes_first(t, last) { ", in front of it by priority" } else { "" }))
+        .collect();
     let queued = if paused { "goes on when a slot is free, queued" } else { "queued" };
     let why = match total.saturating_sub(behind.len()) {
         _ if behind.is_empty() => format!("{queued}: the server has not started it yet (no free slot, or a lock holds it)"),
@@ -60,6 +63,12 @@ pub async fn explain(host: &Host, place: &Space, last: &api::Task) -> Result<Opt
     };
     let is_stalled = behind.iter().all(|task| task.state == api::TaskState::Queued);
     Ok(Some(Explanation { why, url: None, is_stalled }))
+}
+
+/// Whether a queued task is in front of one that was queued before it: it has priority, or somebody has moved it to the top.
+fn goes_first(other: &api::Task, last: &api::Task) -> bool {
+    let never_ran = |task: &api::Task| task.state == api::TaskState::Queued && task.start_time.is_none();
+    never_ran(other) && never_ran(last) && other.queue_time.zip(last.queue_time).is_some_and(|(other, own)| other > own)
 }
 
 /// What a task waits for before it may start.

@@ -73,6 +73,11 @@ impl Builder<'_> {
     }
 }
 
+/// Tags as a document has them.
+fn tags_of(tags: &[Ref]) -> Vec<&String> {
+    tags.iter().map(toml::Spanned::get_ref).collect()
+}
+
 /// The state of a world at its start.
 pub(crate) fn state(world: &World, own_key: &str) -> State {
     let plan = world.plan().clone();
@@ -168,12 +173,16 @@ impl Builder<'_> {
             let space = self.space(set.space.as_ref());
             let name = set.name.get_ref();
             let tags: Vec<Value> = set.tags.iter().map(|t| json!({"Name": t, "Color": "#36A766"})).collect();
-            self.add(store, "tagsets", "TagSets-", &space, name, json!({ "Tags": tags }));
+            let scopes: Vec<&str> = set.scopes().iter().map(|scope| scope.word()).collect();
+            self.add(store, "tagsets", "TagSets-", &space, name, json!({ "Tags": tags, "Scopes": scopes }));
         }
         for machine in &plan.machines {
             let space = self.space(machine.space.as_ref());
             let environments = self.all("environments", &space, &machine.environments);
-            let rest = json!({"EnvironmentIds": environments, "Roles": machine.roles});
+            // A deployment target knows its tags by their plain names.
+            let plain = |tag: &Ref| tag.get_ref().split_once('/').map_or_else(String::new, |(_, name)| name.to_owned());
+            let roles: Vec<String> = machine.roles.iter().cloned().chain(machine.tags.iter().map(plain)).collect();
+            let rest = json!({"EnvironmentIds": environments, "Roles": roles});
             self.add(store, "machines", "Machines-", &space, machine.name.get_ref(), rest);
         }
         for set in &plan.library {
@@ -230,7 +239,7 @@ impl Builder<'_> {
             Some(false) => "Off",
         };
         let library = self.all("libraryvariablesets", &space, &p.library);
-        let rest = json!({"Description": p.description, "IsDisabled": p.disabled, "ProjectGroupId": group, "LifecycleId": lifecycle, "TenantedDeploymentMode": mode, "DefaultGuidedFailureMode": guided, "IncludedLibraryVariableSetIds": library, "_CancelQueuedTasks": p.cancel_queued, "_CancelRunningTasks": p.cancel_running, "_ChangeControl": p.change_control.map(Provider::word)});
+        let rest = json!({"Description": p.description, "IsDisabled": p.disabled, "ProjectGroupId": group, "LifecycleId": lifecycle, "TenantedDeploymentMode": mode, "DefaultGuidedFailureMode": guided, "IncludedLibraryVariableSetIds": library, "ProjectTags": tags_of(&p.tags), "_CancelQueuedTasks": p.cancel_queued, "_CancelRunningTasks": p.cancel_running, "_ChangeControl": p.change_control.map(Provider::word)});
         let id = self.add(&mut state.store, "projects", "Projects-", &space, name, rest);
         if !p.variables.is_empty() || p.concurrency_tag.is_some() {
             let mut list = variables::from_plan(&p.variables, &id, |e| self.id("environments", &space, e));
@@ -310,7 +319,7 @@ impl Builder<'_> {
             let id = state.store.next_id("Runbooks-");
             let environments = self.all("environments", &space, &r.environments);
             let scope = if environments.is_empty() { "All" } else { "Specified" };
-            let mut doc = json!({"Id": id, "SpaceId": space, "Name": r.name.get_ref(), "Slug": slug(r.name.get_ref()), "Description": r.description, "ProjectId": project, "EnvironmentScope": scope, "Environments": environments});
+            let mut doc = json!({"Id": id, "SpaceId": space, "Name": r.name.get_ref(), "Slug": slug(r.name.get_ref()), "Description": r.description, "ProjectId": project, "EnvironmentScope": scope, "Environments": environments, "RunbookTags": tags_of(&r.tags)});
             defaults::complete("runbooks", &mut doc);
             if r.published {
                 let snapshot = super::runbooks::snapshot(state, &space, project, &id, "Snapshot 1", None);

@@ -27,7 +27,8 @@ pub(crate) fn truth(shared: &Shared) -> Value {
             "state": t.state.name(), "comments": x.comments, "by": if x.by == SYSTEM { "system".into() } else { state.username(&x.by) },
             "created": stamp(x.created), "queued": stamp(t.queued), "started": stamp_or_null(t.started), "completed": stamp_or_null(t.completed),
             "error": t.error, "scheduled": stamp_or_null(x.queue_time), "values": x.values, "guided": x.guided,
-            "skip": skipped, "machines": x.machines.0, "without": x.machines.1,
+            "skip": skipped, "machines": x.targets.only, "without": x.targets.without,
+            "targets": super::target_tags::chosen(&state, x).iter().map(|m| m["Name"].clone()).collect::<Vec<_>>(),
         });
         match &x.what {
             What::Deploy { release, .. } => {

@@ -11,8 +11,8 @@ use super::{
     pages::{ListPage, page},
     releases,
     routing::{Endpoint, Of, Whole, delete, get, post},
-    state::{Execution, Numbered, Release, State, StepRun, Task, TaskState, What, is_whole, number, stamp, stamp_or_null},
-    tags,
+    state::{Execution, Numbered, Release, State, StepRun, TargetSelection, Task, TaskState, What, is_whole, number, stamp, stamp_or_null},
+    tags, target_tags,
     world::model::StartDeadlines,
 };
 use crate::clock::later;
@@ -35,7 +35,7 @@ pub(crate) struct NewExecution {
     pub(crate) queue_time: Option<Timestamp>,
     pub(crate) expiry: Option<Timestamp>,
     pub(crate) priority: Option<String>,
-    pub(crate) machines: (Vec<String>, Vec<String>),
+    pub(crate) targets: TargetSelection,
     pub(crate) overridden: Vec<String>,
     pub(crate) force: (bool, bool),
     /// `None`, `Log` or `Debug`.
@@ -56,11 +56,11 @@ pub(crate) const COMMON: &[&str] = &["DebugMode", "UseGuidedFailure", "Variables
 
 /// The same with the spelling of the executions API.
 #[rustfmt::skip]
-pub(crate) const BY_NAME: &[&str] = &["RunAt", "NoRunAfter", "SkipStepNames", "SpecificMachineNames", "ExcludedMachineNames", "DeploymentFreezeNames", "DeploymentFreezeOverrideReason"];
+pub(crate) const BY_NAME: &[&str] = &["RunAt", "NoRunAfter", "SkipStepNames", "SpecificMachineNames", "ExcludedMachineNames", "SpecificTargetTagNames", "ExcludedTargetTagNames", "DeploymentFreezeNames", "DeploymentFreezeOverrideReason"];
 
 /// The same with ids.
 #[rustfmt::skip]
-pub(crate) const BY_ID: &[&str] = &["EnvironmentId", "TenantId", "Comments", "FormValues", "QueueTime", "QueueTimeExpiry", "SkipActions", "SpecificMachineIds", "ExcludedMachineIds"];
+pub(crate) const BY_ID: &[&str] = &["EnvironmentId", "TenantId", "Comments", "FormValues", "QueueTime", "QueueTimeExpiry", "SkipActions", "SpecificMachineIds", "ExcludedMachineIds", "SpecificTargetTagIds", "ExcludedTargetTagIds"];
 
 /// Reads what all forms of creation have in common; `renamed` names the executions API's spelling.
 pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Result<NewExecution, Refusal> {
@@ -85,6 +85,10 @@ pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Re
             })
             .collect()
     };
+    let priority = text(body, "Priority");
+    if let Some(other) = priority.as_ref().filter(|word| !["LifecycleDefault", "On", "Off"].contains(&word.as_str())) {
+        return Err(Refusal::invalid(format!("The value '{other}' is not valid for Priority.")));
+    }
     let debug = text(body, "DebugMode").unwrap_or_else(|| "None".to_owned());
     if !["None", "Log", "Debug"].contains(&&*debug) {
         return Err(Refusal::invalid(format!("The value '{debug}' is not valid for DebugMode.")));
@@ -101,8 +105,8 @@ pub(crate) fn read(state: &State, body: &Value, user: &str, renamed: bool) -> Re
         variables: field(body, "Variables").clone(),
         queue_time,
         expiry,
-        priority: text(body, "Priority"),
-        machines: (machines(with)?, machines(without)?),
+        priority,
+        targets: target_tags::read(state, body, renamed, machines(with)?, machines(without)?)?,
         overridden: Vec::new(),
         force: (field(body, "ForcePackageDownload") == true, field(body, "ForcePackageRedeployment") == true),
     })
@@ -303,12 +307,14 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         queue_time: new.queue_time,
         expiry: new.expiry,
         priority: new.priority.unwrap_or_else(|| "LifecycleDefault".into()),
-        machines: new.machines,
+        targets: new.targets,
         overridden: new.overridden,
         force: new.force,
         failed_once: false,
         deleted: false,
     });
+    let chosen = target_tags::note(state, &state.executions[execution]);
+    state.tasks[task].notes.extend(chosen.map(|(category, text)| (now, category, text)));
     if !state.history {
         let category = if is_deployment { "DeploymentQueued" } else { "RunbookRunQueued" };
         state.task_event(category, &new.user, task, format!("{description} was queued"));
@@ -337,7 +343,7 @@ pub(crate) fn guided_by_default(state: &State, project: &str, environment: &str)
 /// Cancels the queued tasks that a new deployment replaces, from the back of the queue, and gives back the earliest place in it
 /// (octopus-api.md §18.7).
 fn supersede(state: &mut State, project: &str, new: &NewExecution, mut position: Timestamp) -> Timestamp {
-    if !is_whole(&new.skip, &new.machines) || !cancels(state, project, "CancelQueuedTasks") {
+    if !is_whole(&new.skip, &new.targets) || !cancels(state, project, "CancelQueuedTasks") {
         return position;
     }
     let place = (project.to_owned(), new.environment.clone(), new.tenant.clone());
@@ -345,7 +351,7 @@ fn supersede(state: &mut State, project: &str, new: &NewExecution, mut position:
     queued.retain(|x| state.tasks[state.executions[*x].task].waits_to_start());
     queued.sort_by_key(|x| std::cmp::Reverse(state.tasks[state.executions[*x].task].key));
     let replaced: Vec<usize> =
-        queued.into_iter().take_while(|x| is_whole(&state.executions[*x].skip, &state.executions[*x].machines)).collect();
+        queued.into_iter().take_while(|x| is_whole(&state.executions[*x].skip, &state.executions[*x].targets)).collect();
     for x in replaced {
         let task = state.executions[x].task;
         position = position.min(state.tasks[task].key.2);
@@ -369,12 +375,12 @@ pub(crate) fn after_success(state: &mut State, execution: usize) {
     if state.history {
         return;
     }
-    if is_whole(&x.skip, &x.machines) && cancels(state, &x.project, "CancelRunningTasks") {
+    if is_whole(&x.skip, &x.targets) && cancels(state, &x.project, "CancelRunningTasks") {
         let place = (x.project.clone(), x.environment.clone(), tenant.clone());
         let older: Vec<usize> = state.slots.get(&place).into_iter().flatten().copied().filter(|old| *old < execution).collect();
         for old in older {
             let (e, t) = (&state.executions[old], &state.tasks[state.executions[old].task]);
-            if is_whole(&e.skip, &e.machines) && t.started.is_some() && !t.state.is_completed() {
+            if is_whole(&e.skip, &e.targets) && t.started.is_some() && !t.state.is_completed() {
                 state.cancel(e.task, SYSTEM);
             }
         }
@@ -451,7 +457,8 @@ impl Serialize for ExecutionText {
             "FailureEncountered": x.failed_once, "DeployedToMachineIds": [(); 0], "ManifestVariableSetId": format_args!("variableset-{}", x.id),
             "UseGuidedFailure": x.guided, "ForcePackageDownload": x.force.0,
             "Priority": x.priority, "DebugMode": x.debug, "FailTargetDiscovery": false, "SkipActions": x.skip,
-            "SpecificMachineIds": x.machines.0, "ExcludedMachineIds": x.machines.1, "SpecificTargetTagIds": [(); 0], "ExcludedTargetTagIds": [(); 0],
+            "SpecificMachineIds": x.targets.only, "ExcludedMachineIds": x.targets.without,
+            "SpecificTargetTagIds": x.targets.tags, "ExcludedTargetTagIds": x.targets.without_tags,
             "FormValues": json!({}), "TentacleRetentionPeriod": (), "ChangeRequestSettings": (), "ExecutionPlanLogContext": json!({"Steps": []}),
             "Links": ExecutionLinks(x),
         );

@@ -76,6 +76,10 @@ fn create(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
     let release = super::releases::by_version(state, &project, &version)?;
     let overridden = freezes::overridden_by_name(state, ask)?;
     let base = deployments::read(state, &ask.body, &ask.user, true)?;
+    if ask.field("updateVariableSnapshot") == true {
+        super::releases::demand(state, "ReleaseEdit", release)?;
+        state.renew_variables(release);
+    }
     let pairs = pairs(state, ask, &space, &project, tenanted)?;
     let wanted: Vec<NewExecution> = pairs
         .into_iter()

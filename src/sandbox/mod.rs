@@ -76,6 +76,7 @@ mod state;
 mod store;
 mod subscriptions;
 mod tags;
+mod target_tags;
 mod tasks;
 mod tenants;
 mod trigger_times;

@@ -6,7 +6,8 @@ use super::{
     deployments, lifecycle, releases,
     routing::{Endpoint, Of, OfBy, get, post},
     state::State,
-    variables,
+    target_tags, variables,
+    world::server_version::Generation,
 };
 use serde_json::{Value, json};
 
@@ -73,6 +74,9 @@ fn one(state: &State, release: usize, environment: &str, tenant: Option<&str>) -
     for step in preview["StepsToExecute"].as_array_mut().into_iter().flatten() {
         step["MachineNames"] = targets.iter().map(|m| m["Name"].clone()).collect();
         step["Machines"] = json!(targets);
+        if state.plan.version.generation >= Generation::V2026_3 {
+            step["AvailableTagSets"] = json!(target_tags::available(state, environment));
+        }
     }
     preview["Changes"] = json!([]);
     preview["ChangesMarkdown"] = Value::Null;

@@ -166,7 +166,7 @@ pub(crate) struct Execution {
     pub(crate) queue_time: Option<Timestamp>,
     pub(crate) expiry: Option<Timestamp>,
     pub(crate) priority: String,
-    pub(crate) machines: (Vec<String>, Vec<String>),
+    pub(crate) targets: TargetSelection,
     pub(crate) overridden: Vec<String>,
     pub(crate) force: (bool, bool),
     /// `None`, `Log` or `Debug`: how much of the variables its log shows.
@@ -269,9 +269,29 @@ impl Task {
     }
 }
 
-/// Whether what skips these steps and names these machines runs the whole process on all targets.
-pub(crate) fn is_whole(skip: &[String], (only, without): &(Vec<String>, Vec<String>)) -> bool {
-    skip.is_empty() && only.is_empty() && without.is_empty()
+/// The deployment targets that a deployment or a run is limited to.
+#[derive(Clone, Default)]
+pub(crate) struct TargetSelection {
+    /// Ids of the only ones; empty: all.
+    pub(crate) only: Vec<String>,
+    /// Ids of those left out.
+    pub(crate) without: Vec<String>,
+    /// Ids of tags of which a target must have one; empty: it need not.
+    pub(crate) tags: Vec<String>,
+    /// Ids of tags of which a target must have none.
+    pub(crate) without_tags: Vec<String>,
+}
+
+impl TargetSelection {
+    /// Whether nothing is left out.
+    pub(crate) fn is_all(&self) -> bool {
+        [&self.only, &self.without, &self.tags, &self.without_tags].into_iter().all(Vec::is_empty)
+    }
+}
+
+/// Whether what skips these steps and is limited to these targets runs the whole process on all targets.
+pub(crate) fn is_whole(skip: &[String], targets: &TargetSelection) -> bool {
+    skip.is_empty() && targets.is_all()
 }
 
 /// The place of a task in the queue: moved to top, priority, position, number.

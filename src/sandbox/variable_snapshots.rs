@@ -52,6 +52,15 @@ impl State {
         ids.map(|id| (id.clone(), version(&id))).collect()
     }
 
+    /// Takes the variables of a release anew.
+    pub(crate) fn renew_variables(&mut self, release: usize) {
+        let Some((project, renewals)) = self.release(release).map(|r| (r.project.clone(), r.variables.renewals)) else { return };
+        let taken = VariableSnapshot { renewals: renewals + 1, ..self.take_variables(&project) };
+        if let Some(Some(r)) = self.releases.get_mut(release) {
+            r.variables = taken;
+        }
+    }
+
     /// Whether the variables of a project are others than those of a snapshot: its own, and those of its library sets.
     pub(crate) fn variables_differ(&self, project: &str, taken: &VariableSnapshot) -> (bool, bool) {
         let now = self.current_sets(project);

@@ -90,7 +90,7 @@ fn deployment(state: &State, index: usize, all: &mut All) {
     for (key, value) in state.person(&x.by) {
         all.add(format!("Octopus.Deployment.CreatedBy.{key}"), value);
     }
-    let (only, without) = (&x.machines.0, &x.machines.1);
+    let (only, without) = (&x.targets.only, &x.targets.without);
     let chosen = |id: &str| (only.is_empty() || only.iter().any(|one| one == id)) && !without.iter().any(|one| one == id);
     let there = state.store.of("machines").iter().filter(|m| texts(&m["EnvironmentIds"]).contains(&x.environment));
     let targets: Vec<_> = there.filter(|machine| chosen(str_of(machine, "Id"))).collect();

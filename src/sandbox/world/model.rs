@@ -179,6 +179,8 @@ plans! {
         name: Ref,
         space: Option<Ref>,
         tags: Vec<String>;
+        /// What may have its tags; empty: tenants.
+        scopes: Vec<TagScope>,
     }
 
     struct TenantPlan {
@@ -195,6 +197,8 @@ plans! {
         space: Option<Ref>,
         environments: Vec<Ref>,
         roles: Vec<String>,
+        /// Tags of sets for deployment targets, which are roles of it besides.
+        tags: Vec<Ref>,
     }
 
     struct LibraryPlan {
@@ -257,6 +261,38 @@ plans! {
         runbooks: Vec<RunbookPlan>,
         variables: Vec<VariablePlan>,
         library: Vec<Ref>,
+        tags: Vec<Ref>,
+    }
+}
+
+/// What the tags of a set may be put on.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TagScope {
+    Tenant,
+    Environment,
+    Project,
+    Runbook,
+    Target,
+}
+
+impl TagScope {
+    /// As the server writes it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Tenant => "Tenant",
+            Self::Environment => "Environment",
+            Self::Project => "Project",
+            Self::Runbook => "Runbook",
+            Self::Target => "Target",
+        }
+    }
+}
+
+impl TagSetPlan {
+    /// What its tags may be put on.
+    pub(crate) fn scopes(&self) -> &[TagScope] {
+        if self.scopes.is_empty() { &[TagScope::Tenant] } else { &self.scopes }
     }
 }
 
@@ -312,6 +348,7 @@ plans! {
         #[serde(default = "yes")]
         published: bool;
         environments: Vec<Ref>,
+        tags: Vec<Ref>,
     }
 
     #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use super::{
     hooks::SubscriptionPlan,
-    model::{AwaitedType, PackagePlan, Plan, ProjectPlan, StepPlan, TOGGLES, VariablePlan},
+    model::{AwaitedType, PackagePlan, Plan, ProjectPlan, StepPlan, TOGGLES, TagScope, VariablePlan},
     read::at,
     server_version::Generation,
     values::Ref,
@@ -64,13 +64,21 @@ impl Check<'_> {
     }
 }
 
+/// The tags that may be put on something, as `Set/Tag`.
+fn tags(plan: &Plan, scope: TagScope) -> Vec<String> {
+    let sets = plan.tag_sets.iter().filter(|set| set.scopes().contains(&scope));
+    sets.flat_map(|set| set.tags.iter().map(move |tag| format!("{}/{tag}", set.name.get_ref()))).collect()
+}
+
 pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     let c = Check { name, text };
     let mut k = Known {
         spaces: plan.spaces.iter().map(|x| name_of(&x.name)).collect(),
         environments: plan.environments.iter().map(|x| name_of(&x.name)).collect(),
         lifecycles: plan.lifecycles.iter().map(|x| name_of(&x.name)).collect(),
-        tags: plan.tag_sets.iter().flat_map(|s| s.tags.iter().map(move |t| format!("{}/{t}", s.name.get_ref()))).collect(),
+        tags: tags(plan, TagScope::Tenant),
+        project_tags: tags(plan, TagScope::Project),
+        runbook_tags: tags(plan, TagScope::Runbook),
         tenants: plan.tenants.iter().map(|x| name_of(&x.name)).collect(),
         teams: plan.teams.iter().map(|x| name_of(&x.name)).collect(),
         users: plan.users.iter().map(|x| name_of(&x.name)).collect(),
@@ -146,8 +154,10 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     triggers(&c, plan, &k)?;
     approvals(&c, plan, &k)?;
     rate_limits(&c, plan)?;
+    let target_tags = tags(plan, TagScope::Target);
     for machine in &plan.machines {
         c.all("environment", &machine.environments, &k.environments)?;
+        c.all("tag for deployment targets", &machine.tags, &target_tags)?;
     }
     for set in &plan.library {
         variables(&c, &set.variables, &k)?;
@@ -183,7 +193,10 @@ struct Known<'p> {
     spaces: Vec<&'p str>,
     environments: Vec<&'p str>,
     lifecycles: Vec<&'p str>,
+    /// Tags for tenants.
     tags: Vec<String>,
+    project_tags: Vec<String>,
+    runbook_tags: Vec<String>,
     tenants: Vec<&'p str>,
     teams: Vec<&'p str>,
     users: Vec<&'p str>,
@@ -312,6 +325,7 @@ fn one_project(c: &Check<'_>, project: &ProjectPlan, k: &Known<'_>) -> Result<()
     c.maybe("lifecycle", project.lifecycle.as_ref(), &k.lifecycles)?;
     c.maybe("project group", project.group.as_ref(), &k.groups)?;
     c.all("library variable set", &project.library, &k.library)?;
+    c.all("project tag", &project.tags, &k.project_tags)?;
     c.unique("channels", project.channels.iter().map(|x| (&x.name, None)))?;
     c.unique("releases", project.releases.iter().map(|x| (&x.version, None)))?;
     let mut channels: Vec<&str> = project.channels.iter().map(|x| x.name.get_ref().as_str()).collect();
@@ -337,6 +351,7 @@ fn one_project(c: &Check<'_>, project: &ProjectPlan, k: &Known<'_>) -> Result<()
     variables(c, &project.variables, k)?;
     for runbook in &project.runbooks {
         c.all("environment", &runbook.environments, &k.environments)?;
+        c.all("runbook tag", &runbook.tags, &k.runbook_tags)?;
         steps(c, &runbook.steps, k)?;
     }
     Ok(())

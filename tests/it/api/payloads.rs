@@ -190,13 +190,13 @@ fn who_waits_for_a_person_is_known_from_the_flag_or_the_list() {
 const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     // Slug: octopus-api.md §3; the schema lacks it for spaces and environments (payloads, "All resources").
     ("SpaceResource", Space::MEMBERS, &["Slug"]),
-    ("ProjectResource", Project::MEMBERS, &[]),
+    ("ProjectResource", Project::MEMBERS, &["ProjectTags"]),
     ("ProjectGroupResource", ProjectGroup::MEMBERS, &["Slug"]),
     ("EnvironmentResource", Environment::MEMBERS, &["Slug"]),
     // Priority phases: octopus-api.md §30, 2024.2.
     ("ChannelResource", Channel::MEMBERS, &["Slug"]),
     ("ChannelVersionRuleResource", channels::ChannelRule::MEMBERS, &[]),
-    ("ReleaseResource", Release::MEMBERS, &[]),
+    ("ReleaseResource", Release::MEMBERS, &["VariableSnapshotConcurrencyToken"]),
     ("SelectedPackage", SelectedPackage::MEMBERS, &[]),
     ("DefectResource", Defect::MEMBERS, &[]),
     ("DeploymentResource", Deployment::MEMBERS, &[]),
@@ -208,9 +208,9 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("TaskProgress", tasks::Progress::MEMBERS, &[]),
     // IsDisabled of tenants: octopus-api.md §10.3.
     ("TenantResource", Tenant::MEMBERS, &["Slug", "IsDisabled"]),
-    ("TagSetResource", TagSet::MEMBERS, &["Slug"]),
+    ("TagSetResource", TagSet::MEMBERS, &["Slug", "Scopes"]),
     ("TagResource", tenants::Tag::MEMBERS, &[]),
-    ("RunbookResource", Runbook::MEMBERS, &["Slug"]),
+    ("RunbookResource", Runbook::MEMBERS, &["Slug", "RunbookTags"]),
     ("RunbookRunResource", RunbookRun::MEMBERS, &[]),
     // Type of interruptions: octopus-api.md §19; in no capture before 2019.
     ("InterruptionResource", Interruption::MEMBERS, &["Type", "PullRequests"]),
@@ -223,6 +223,8 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("LifecycleProgressionResource", ReleaseProgression::MEMBERS, &["HasUnresolvedDefect"]),
     ("PhaseProgressionResource", dashboards::PhaseProgress::MEMBERS, &[]),
     ("VariableSetResource", VariableSet::MEMBERS, &[]),
+    ("VariableSetResource", VariableManifest::MEMBERS, &[]),
+    ("VariableResource", ManifestVariable::MEMBERS, &[]),
     ("VariableResource", Variable::MEMBERS, &[]),
     ("LibraryVariableSetResource", LibraryVariableSet::MEMBERS, &[]),
     ("UserResource", User::MEMBERS, &[]),

@@ -49,6 +49,7 @@ const USES: &[Use] = &[
     with("server", "let x = \"default\";", ""),
     with("projects", "let x = #{name: \"project\"};", ""),
     with("project", A, ""),
+    with("runbooks", A, ""),
     with("envs", "", ""),
     with("tenants", "let x = #{};", ""),
     with("latest", A, ""),

@@ -25,6 +25,7 @@ mod steps;
 mod strangers;
 mod system_variables;
 mod triggers;
+mod target_tags;
 mod variables;
 mod versions;
 mod webhooks;

@@ -30,6 +30,7 @@ const INSIDE: &str = r#"let inside = || sleep("45m");"#;
 
 pub const CALLS: &[Given] = &[
     given("projects", "", "projects(OPTIONS)"),
+    given("runbooks", "", r#"runbooks("Web", OPTIONS)"#),
     given("tenants", "", "tenants(OPTIONS)"),
     given("latest", "", r#"latest("Web", OPTIONS)"#),
     given("releases", "", r#"releases("Web", OPTIONS)"#),
@@ -141,15 +142,25 @@ name = "Other"
 [[machines]]
 name = "web-1"
 environments = ["Live"]
+tags = ["Place/Blue"]
 [[machines]]
 name = "web-2"
 environments = ["Live"]
+roles = ["Green"]
 [[packages]]
 id = "Acme.Web"
 versions = ["1.9.0", "2.0.0", "3.0.0"]
 [[tag_sets]]
 name = "Ring"
 tags = ["Canary", "Early"]
+[[tag_sets]]
+name = "Place"
+scopes = ["target"]
+tags = ["Blue", "Green"]
+[[tag_sets]]
+name = "Kind"
+scopes = ["project", "runbook"]
+tags = ["Web", "Job"]
 [[projects]]
 name = "Web"
 group = "Shop"
@@ -161,7 +172,8 @@ releases = [ { version = "1.0.0" }, { version = "1.1.0" }, { version = "1.5.0", 
 live = { Test = "2.0.0", Live = "1.1.0" }
 history = true
 variables = [ { name = "Change", prompt = "Change number", value = "none" } ]
-runbooks = [ { name = "Restart", steps = [ { name = "Restart", takes = "10m" } ] } ]
+runbooks = [ { name = "Restart", steps = [ { name = "Restart", takes = "10m" } ] }, { name = "Clean", tags = ["Kind/Job"], published = false } ]
+tags = ["Kind/Web"]
 [[projects]]
 name = "Api"
 group = "Other"

@@ -34,6 +34,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("channel", &["5", "0.5", "\"soon\""]),
     ("step or list", &["[]", "5", "0.5", "\"soon\""]),
     ("deployment target or list", &["[]", "5", "0.5", "\"soon\""]),
+    ("target tag or list", &["[]", "5", "0.5", "\"soon\""]),
     ("event category or list", &["[]", "5", "0.5", "\"soon\""]),
 ];
 
@@ -44,7 +45,7 @@ const PROSE: &[&str] = &["comment", "notes", "message", "title", "html"];
 const OPTIONAL: &[&str] = &["expires", "limit", "snapshot", "again_after", "subject"];
 
 /// Lists of which something must be chosen.
-const ONE_OR_MORE: &[&str] = &["machines", "columns"];
+const ONE_OR_MORE: &[&str] = &["machines", "target_tags", "columns"];
 
 fn takes(option: &OptionDoc, value: &str) -> bool {
     let kind = option.takes.kind;

@@ -118,6 +118,9 @@ const SEEN: &[Seen] = &[
     seen(&["projects"], "group", "group: \"Shop\"").after(NAMES),
     seen(&["projects"], "name", "name: \"web\"").after(NAMES),
     seen(&["projects"], "disabled", "disabled: true").after(NAMES),
+    seen(&["projects"], "tag", "tag: \"Kind/Web\"").after(NAMES),
+    seen(&["runbooks"], "tag", "tag: \"Kind/Job\"").after(NAMES),
+    seen(&["runbooks"], "name", "name: \"start\"").after(NAMES),
     seen(&["tenants"], "project", "project: \"Api\"").after(NAMES),
     seen(&["tenants"], "env", "project: \"Web\", env: \"Live\"").instead("project: \"Web\"").after(NAMES),
     seen(&["tenants"], "tags", "tags: \"Ring/Early\"").after(NAMES),
@@ -166,6 +169,14 @@ const SEEN: &[Seen] = &[
     seen(DEPLOYS, "variables", "variables: #{Change: \"CHG-1\"}").after(VALUES),
     seen(DEPLOYS, "machines", "machines: \"web-1\"").after("print(get(`deployments/${r.deployment}`).SpecificMachineIds);"),
     seen(DEPLOYS, "exclude_machines", "exclude_machines: \"web-1\"").after("print(get(`deployments/${r.deployment}`).ExcludedMachineIds);"),
+    seen(DEPLOYS, "target_tags", "target_tags: \"Place/Blue\"").after("print(get(`deployments/${r.deployment}`).SpecificTargetTagIds);"),
+    seen(DEPLOYS, "without_target_tags", "without_target_tags: \"Place/Blue\"")
+        .after("print(get(`deployments/${r.deployment}`).ExcludedTargetTagIds);"),
+    seen(DEPLOYS, "update_variables", "update_variables: true")
+        .before(
+            r#"let set = get("variables/variableset-Projects-1"); set.Variables[0].Value = "later"; put("variables/variableset-Projects-1", set);"#,
+        )
+        .after("print(get(\"releases\").Items.map(|r| r.ProjectVariableSetSnapshotId));"),
     seen(DEPLOYS, "skip_steps", "skip_steps: \"Smoke test\"").after("print(get(`deployments/${r.deployment}`).SkipActions);"),
     seen(DEPLOYS, "at", "at: now() + \"2h\".duration()").after("print(get(`deployments/${r.deployment}`).QueueTime);"),
     seen(DEPLOYS, "expires", "expires: \"2h\"").after("print(get(`deployments/${r.deployment}`).QueueTimeExpiry);"),
@@ -191,6 +202,10 @@ const SEEN: &[Seen] = &[
     seen(RUNS, "expires", "expires: \"2h\"").after("print(get(\"runbookRuns\").Items.map(|r| r.QueueTimeExpiry));"),
     seen(RUNS, "comment", "comment: \"wave 2\"").after("print(get(\"runbookRuns\").Items.map(|r| r.Comments));"),
     seen(RUNS, "guided_failure", "guided_failure: true").after("print(get(\"runbookRuns\").Items.map(|r| r.UseGuidedFailure));"),
+    seen(RUNS, "target_tags", "target_tags: \"Place/Blue\"").after("print(get(\"runbookRuns\").Items.map(|r| r.SpecificTargetTagIds));"),
+    seen(RUNS, "without_target_tags", "without_target_tags: \"Place/Blue\"")
+        .after("print(get(\"runbookRuns\").Items.map(|r| r.ExcludedTargetTagIds));"),
+    seen(RUNS, "priority", "priority: \"on\"").after("print(get(\"runbookRuns\").Items.map(|r| r.Priority));"),
     seen(&["requeue"], "comment", "go_on: true, comment: \"later\"")
         .instead("go_on: true")
         .after("print(get(`deployments/${r.deployment}`).Comments);"),

@@ -146,7 +146,7 @@ pub async fn variables(walk: &mut Walk) {
     let store = walk.id("projects", "Store").await;
     let environment = walk.id("environments", "Test").await;
     values["ProjectVariables"][&store]["Variables"][&environment] = json!({"0d8b0a3e-0000-4000-8000-000000000002": "quay 7"});
-    walk.put(&at, values).await;
+    walk.kept(Method::PUT, &at, values, &["ConcurrencyToken"]).await;
 }
 
 /// Freezes and artifacts.
