@@ -62,8 +62,8 @@ pub(crate) const SPACE: &[&str] = &["SpaceIdOrName"];
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    post("S/deployments/create/untenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, false))).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "ReleaseVersion", "EnvironmentNames", "Tenants", "TenantTags", "ForcePackageRedeployment"]]),
-    post("S/deployments/create/tenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, true))).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "ReleaseVersion", "EnvironmentName", "Tenants", "TenantTags", "ForcePackageRedeployment"]]),
+    post("S/deployments/create/untenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, false))).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "ReleaseVersion", "EnvironmentNames", "Tenants", "TenantTags", "ForcePackageRedeployment", "UpdateVariableSnapshot"]]),
+    post("S/deployments/create/tenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, true))).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "ReleaseVersion", "EnvironmentName", "Tenants", "TenantTags", "ForcePackageRedeployment", "UpdateVariableSnapshot"]]),
     post("S/runbook-runs/create/v1", "RunbookRunCreate", &Whole(create_runs)).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "RunbookName", "Snapshot", "EnvironmentNames", "Tenants", "TenantTags"]]),
     absent("POST", "S/runbook-runs/git/create/v1", GIT),
 ];
