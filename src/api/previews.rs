@@ -35,6 +35,24 @@ part! {
         name: String = "ActionName",
         /// Where it would run.
         machines: Vec<PreviewMachine> = "Machines",
+        /// The tags that deployment targets are told apart by; absent on servers before 2026.3.
+        tag_sets: Option<Vec<PreviewTagSet>> = "AvailableTagSets",
+    }
+}
+
+part! {
+    /// A tag set for deployment targets, in a preview.
+    PreviewTagSet {
+        /// The tags that targets have.
+        tags: Vec<PreviewTag> = "AvailableTags",
+    }
+}
+
+part! {
+    /// A tag of a deployment target.
+    PreviewTag {
+        /// Id, e.g. `TagSets-2/Tags-9`.
+        id: String = "TagId",
     }
 }
 
@@ -96,6 +114,13 @@ impl Prompt {
 }
 
 impl Preview {
+    /// Whether a deployment target that would be deployed to has one of these tags, by their ids; yes where the server does not say.
+    pub fn has_one_tag(&self, ids: &[String]) -> bool {
+        let known: Vec<&Vec<PreviewTagSet>> = self.steps.iter().filter_map(|step| step.tag_sets.as_ref()).collect();
+        let tags = || known.iter().flat_map(|sets| sets.iter()).flat_map(|set| set.tags.iter());
+        known.is_empty() || ids.iter().any(|id| tags().any(|tag| tag.id == *id))
+    }
+
     /// Prompted variables.
     pub fn prompts(&self) -> &[Prompt] {
         self.form.as_ref().map_or(&[], |form| &form.elements)

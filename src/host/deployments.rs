@@ -336,16 +336,19 @@ impl Host {
             let at = new.queue_time.map_or(now, |at| at.max(now));
             self.mind_freezes(plan, options, &mut new, now, at)?;
         }
-        if options.update_variables {
+        let warning = if options.update_variables {
             self.block(check)?;
             self.update_variables(plan)?;
             // What is asked before the deployment follows from the variables.
-            self.block(fill_in(plan, options, &mut new))?;
+            self.block(fill_in(plan, options, &mut new))
         } else {
             self.block(async {
                 check.await?;
                 fill_in(plan, options, &mut new).await
-            })?;
+            })
+        };
+        if let Some(warning) = warning? {
+            self.note(Level::Warning, warning);
         }
         let arguments = json!({
             "release": new.subject.release.to_string(), "environment": new.environment.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string),
@@ -448,13 +451,21 @@ impl Host {
     }
 }
 
-/// Names of prompted variables, steps and deployment targets become what the server wants: form elements and ids.
-async fn fill_in(plan: &DeploymentPlan, options: &DeployOptions, new: &mut api::NewDeployment) -> Result<()> {
+/// Names of prompted variables, steps, deployment targets and their tags become what the server wants: form elements and ids. Returns what
+/// is to be warned of.
+async fn fill_in(plan: &DeploymentPlan, options: &DeployOptions, new: &mut api::NewDeployment) -> Result<Option<String>> {
     let space = &plan.place.space;
     new.subject.specific_target_tags = target_tags(space, options.target_tags.named()).await?;
     new.subject.excluded_target_tags = target_tags(space, &options.without_target_tags).await?;
-    if options.variables.is_empty() && options.skip_steps.is_empty() && options.machines.is_all() && options.exclude_machines.is_empty() {
-        return Ok(());
+    let tags = &new.subject.specific_target_tags;
+    if let Some(both) = options.target_tags.named().iter().zip(tags).find(|(_, id)| new.subject.excluded_target_tags.contains(id)) {
+        let text =
+            format!("the target tag `{}` is in `target_tags` and in `without_target_tags`: no deployment target would be left", both.0);
+        return Err(Error::new(Kind::Script, text));
+    }
+    let is_simple = options.variables.is_empty() && options.skip_steps.is_empty() && options.exclude_machines.is_empty();
+    if is_simple && options.machines.is_all() && options.target_tags.is_all() {
+        return Ok(None);
     }
     let preview = plan.place.space.deployment_preview(&plan.release.id, &plan.environment.id, plan.tenant.as_ref().map(|t| &t.id)).await?;
     let whole = format!("{} {} to {}", plan.project.name, plan.release.version, plan.environment.name);
@@ -479,7 +490,12 @@ async fn fill_in(plan: &DeploymentPlan, options: &DeployOptions, new: &mut api::
             into.push(machine.id.clone());
         }
     }
-    Ok(())
+    let tags = &new.subject.specific_target_tags;
+    let no_target = !tags.is_empty() && !preview.has_one_tag(tags);
+    Ok(no_target.then(|| {
+        let names: Vec<&str> = options.target_tags.named().iter().map(|tag| tag.as_str()).collect();
+        format!("{whole}: no deployment target there has one of the tags {}, and steps run on none", names.join(", "))
+    }))
 }
 
 /// The ids of tags of deployment targets. One that no tag set for them has is an error: a slip would deploy to other targets.

@@ -46,6 +46,47 @@ fn unknown_members(body: &Value, definition: &str, later: &[&str]) -> Vec<String
     body.as_object().expect("an object").keys().filter(|k| !known.contains(k) && !later.contains(&k.as_str())).cloned().collect()
 }
 
+/// The token that was read goes with the request; what was compared is looked at again before somebody is told.
+#[tokio::test]
+async fn variables_that_others_took_anew_are_told_unless_they_are_the_projects() {
+    let clock = virtual_clock();
+    let _busy = clock.enter();
+    for is_current_after in [true, false] {
+        let looks = Arc::new(Mutex::new(0));
+        let seen = Arc::clone(&looks);
+        let server = Server::start(&clock, move |request| match (request.method.as_str(), request.path.as_str()) {
+            (_, "/api/spaces") => spaces(),
+            ("GET", "/api/Spaces-1/releases/Releases-1") => Reply::Json(
+                200,
+                json!({"Id": "Releases-1", "ProjectId": "Projects-1", "Version": "1.0.0", "VariableSnapshotConcurrencyToken": "t-1"}),
+            ),
+            ("GET", "/api/Spaces-1/releases/Releases-1/deployments/template") => {
+                *seen.lock() += 1;
+                Reply::Json(200, json!({"IsVariableSetModified": *seen.lock() == 1 || !is_current_after}))
+            }
+            ("POST", "/api/Spaces-1/releases/Releases-1/snapshot-variables") => {
+                Reply::Json(409, json!({"ErrorMessage": "It has been changed."}))
+            }
+            _ => Reply::Json(404, json!({"ErrorMessage": "Nothing."})),
+        });
+        let space = space(&server.address, &clock).await;
+        let done = space.renew_variables(&"Releases-1".into()).await;
+        let sent = server.requests.lock().iter().find(|request| request.method == "POST").cloned().expect("it was asked");
+        assert_eq!(sent.body["VariableSnapshotConcurrencyToken"], "t-1");
+        assert_eq!((server.count("POST"), *looks.lock()), (1, 2));
+        match done {
+            Ok(changed) => assert!(changed && is_current_after),
+            Err(error) => {
+                assert_eq!((error.kind(), is_current_after), (Kind::Conflict, false));
+                assert!(
+                    error.message().starts_with("the variables of release 1.0.0 were taken anew by somebody else meanwhile"),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn bodies_are_spelt_as_the_server_spells_them() {
     let clock = virtual_clock();

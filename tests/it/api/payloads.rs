@@ -234,7 +234,7 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("DeploymentStepResource", processes::Step::MEMBERS, &[]),
     ("DeploymentActionResource", processes::Action::MEMBERS, &[]),
     ("DeploymentPreviewResource", Preview::MEMBERS, &[]),
-    ("DeploymentTemplateStep", previews::PreviewStep::MEMBERS, &[]),
+    ("DeploymentTemplateStep", previews::PreviewStep::MEMBERS, &["AvailableTagSets"]),
     ("Form", previews::PreviewForm::MEMBERS, &[]),
     ("MachineDeploymentPreview", previews::PreviewMachine::MEMBERS, &[]),
     ("ReleaseTemplateResource", ReleaseTemplate::MEMBERS, &[]),

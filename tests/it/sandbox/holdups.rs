@@ -206,7 +206,7 @@ async fn deployments_by_name_are_created_as_documented() {
     assert_eq!((status, &body["Errors"][0]), (400, &json!("The SpaceIdOrName field is required.")));
     for (member, value, status, words) in [
         ("DebugMode", json!("Off"), 400, "DebugMode"),
-        ("SpecificTargetTagNames", json!(["Roles/Web"]), 501, "SpecificTargetTagNames"),
+        ("SpecificTargetTagNames", json!(["Roles/Web"]), 400, "The target tag 'Roles/Web' does not exist."),
         ("ChangeRequestSettings", json!([{"Type": "ServiceNow"}]), 501, "ChangeRequestSettings"),
         ("DebugMode", json!("Debug"), 200, "DeploymentServerTasks"),
     ] {

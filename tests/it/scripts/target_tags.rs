@@ -2,7 +2,10 @@
 
 use super::option_calls::{WORLD, run};
 use crate::support::simulate;
-use octorhai::error::Kind;
+use octorhai::{
+    error::Kind,
+    event::{Level, What},
+};
 
 #[test]
 fn target_tags_choose_the_targets_and_the_task_log_names_them() {
@@ -36,6 +39,27 @@ fn unknown_target_tag_is_refused_with_the_near_one_before_anything_starts() {
     assert_eq!(made, Some(0));
     let ran = run(r#"deploy("Web", "latest", "Live", #{target_tags: []})"#);
     assert!(ran.error().contains("the list is empty and chooses none"), "{}", ran.error());
+}
+
+#[test]
+fn tags_that_leave_no_target_are_refused_or_warned_of() {
+    let ran = run(r#"deploy("Web", "latest", "Live", #{target_tags: ["Green", "Place/Blue"], without_target_tags: "blue"})"#);
+    assert_eq!(
+        ran.error(),
+        "the target tag `Place/Blue` is in `target_tags` and in `without_target_tags`: no deployment target would be left"
+    );
+    let warnings = |script: &str| {
+        let ran = run(script);
+        assert_eq!(ran.error(), "");
+        let texts = ran.events.iter().filter_map(|event| match &event.what {
+            What::Note { level: Level::Warning, text } => Some(text.clone()),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>()
+    };
+    let warned = "Web 2.0.0 to Test: no deployment target there has one of the tags Place/Blue, and steps run on none";
+    assert_eq!(warnings(r#"deploy("Web", "latest", "Test", #{target_tags: "Place/Blue"})"#), [warned]);
+    assert_eq!(warnings(r#"deploy("Web", "latest", "Live", #{target_tags: "Place/Blue"})"#), [] as [String; 0]);
 }
 
 #[test]

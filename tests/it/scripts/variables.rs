@@ -1,7 +1,7 @@
 //! Variables in scripts: who was faster, what a release deploys with, and secrets that stay.
 
 use super::option_calls::{WORLD, run};
-use crate::support::{ground::Ground, simulate};
+use crate::support::{ground::Ground, measured, simulate};
 use octorhai::error::Kind;
 use serde_json::Value;
 
@@ -80,8 +80,10 @@ const CHANGED: &str = r#"
     let set = get("variables/variableset-Projects-1");
     set.Variables[0].Value = "later";
     put("variables/variableset-Projects-1", set);
-    let of = |t| get(`releases/${get("deployments/" + t.deployment).ReleaseId}/variables`).Variables[0].Value;
 "#;
+
+/// What the release of a deployment has of it.
+const OF: &str = r#"let of = |t| get(`releases/${get("deployments/" + t.deployment).ReleaseId}/variables`).Variables[0].Value;"#;
 
 #[test]
 fn release_is_deployed_with_its_own_variables_until_they_are_updated() {
@@ -91,7 +93,7 @@ fn release_is_deployed_with_its_own_variables_until_they_are_updated() {
         print(of.call(deploy("Web", "latest", "Live", #{update_variables: true})));
         print(get("~/sandbox/requests").filter(|r| r.path.contains("snapshot-variables")).len());
     "#;
-    let ran = run(&format!("{CHANGED}{script}"));
+    let ran = run(&format!("{CHANGED}{OF}{script}"));
     assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", "none\nlater\nlater\n1"));
     let notes: Vec<String> = ran
         .events
@@ -109,8 +111,38 @@ fn variables_are_updated_once_when_the_answer_is_lost_or_the_request_comes_twice
     for action in ["drop_after", "status_after=502", "twice", "reset"] {
         let world = format!("{WORLD}\n[[faults]]\nmatch = \"POST */snapshot-variables\"\nnth = 1\naction = \"{action}\"\n");
         let ran =
-            simulate(&world, &format!("{CHANGED}print(of.call(deploy(\"Web\", \"latest\", \"Live\", #{{update_variables: true}})));"));
+            simulate(&world, &format!("{CHANGED}{OF}print(of.call(deploy(\"Web\", \"latest\", \"Live\", #{{update_variables: true}})));"));
         assert_eq!((ran.error().as_str(), ran.printed().as_str()), ("", "later"), "{action}");
+    }
+}
+
+/// The server is asked to take the variables anew once, also by a run that is killed right before or right after it asked.
+#[test]
+fn variables_are_updated_once_by_a_run_that_was_killed_meanwhile() {
+    let ground = || {
+        let ground = Ground::in_world(WORLD);
+        measured(ground.folder.path(), &ground.sandbox.url);
+        ground.write("change.rhai", CHANGED);
+        ground.write("x.rhai", &format!("{}\nprint(of.call(deploy(\"Web\", \"latest\", \"Live\", #{{update_variables: true}})));", OF));
+        assert_eq!(ground.run("change", "scripts/change.rhai", &[], &[]).code, 0);
+        ground
+    };
+    let run = |ground: &Ground, more: &[(&str, &str)]| {
+        let state = ground.folder.path().display().to_string();
+        let surroundings: Vec<_> = more.iter().copied().chain([("OCTORHAI_STATE", state.as_str())]).collect();
+        ground.run("x", "scripts/x.rhai", &[], &surroundings)
+    };
+    let traced = run(&ground(), &[("RUST_LOG", "octorhai=trace")]);
+    for when in ["before", "after"] {
+        let place = format!("name=\"request: {when} POST\" passed=");
+        let at = traced.stderr.lines().find_map(|line| line.split_once(place.as_str())).expect("a place").1.trim().to_owned();
+        let ground = ground();
+        assert_eq!(run(&ground, &[("OCTORHAI_CRASH_AT", &at)]).code, -1);
+        let ran = run(&ground, &[]);
+        assert_eq!((ran.code, ran.stdout.trim()), (0, "later"), "{when}: {}", ran.stderr);
+        let asked = ground.sandbox.get("/sandbox/requests");
+        let is_renewal = |r: &&Value| r["path"].as_str().is_some_and(|path| path.contains("snapshot-variables"));
+        assert_eq!(asked.as_array().expect("a list").iter().filter(is_renewal).count(), 1, "{when}");
     }
 }
 
