@@ -6,13 +6,14 @@ use super::{
     answer::str_of,
     approval_rules,
     change_requests::Provider,
-    defaults, lifecycle, packages, releases, selection,
+    defaults, git, lifecycle, packages, releases, selection,
     state::{Release, State, VariableSnapshot, stamp},
     store::{Store, slug},
     variables,
+    versions::MOST_RECENT,
     world::{
         World,
-        model::{Plan, ProjectPlan, Tenanted},
+        model::{Newest, Plan, ProjectPlan, Tenanted},
         values::Ref,
     },
 };
@@ -239,7 +240,12 @@ impl Builder<'_> {
             Some(false) => "Off",
         };
         let library = self.all("libraryvariablesets", &space, &p.library);
-        let rest = json!({"Description": p.description, "IsDisabled": p.disabled, "ProjectGroupId": group, "LifecycleId": lifecycle, "TenantedDeploymentMode": mode, "DefaultGuidedFailureMode": guided, "IncludedLibraryVariableSetIds": library, "ProjectTags": tags_of(&p.tags), "_CancelQueuedTasks": p.cancel_queued, "_CancelRunningTasks": p.cancel_running, "_ChangeControl": p.change_control.map(Provider::word)});
+        let mut rest = json!({"Description": p.description, "IsDisabled": p.disabled, "ProjectGroupId": group, "LifecycleId": lifecycle, "TenantedDeploymentMode": mode, "DefaultGuidedFailureMode": guided, "IncludedLibraryVariableSetIds": library, "ProjectTags": tags_of(&p.tags), "_CancelQueuedTasks": p.cancel_queued, "_CancelRunningTasks": p.cancel_running, "_ChangeControl": p.change_control.map(Provider::word)});
+        if let (Some(plan), Value::Object(rest)) = (&p.git, &mut rest)
+            && let Value::Object(mut kept) = git::of_plan(plan, &slug(name))
+        {
+            rest.append(&mut kept);
+        }
         let id = self.add(&mut state.store, "projects", "Projects-", &space, name, rest);
         if !p.variables.is_empty() || p.concurrency_tag.is_some() {
             let mut list = variables::from_plan(&p.variables, &id, |e| self.id("environments", &space, e));
@@ -262,10 +268,22 @@ impl Builder<'_> {
                 doc["LifecycleId"] = json!(self.id("lifecycles", &space, l.get_ref()));
             }
             doc["TenantTags"] = json!(c.tenant_tags.iter().map(toml::Spanned::get_ref).collect::<Vec<_>>());
+            let mut rules = Vec::new();
             if c.versions.is_some() || c.tag.is_some() {
-                doc["Rules"] = json!([{"VersionRange": c.versions.clone().unwrap_or_default(), "Tag": c.tag.clone().unwrap_or_default()}]);
-                defaults::complete("channels", &mut doc);
+                rules.push(json!({"VersionRange": c.versions.clone().unwrap_or_default(), "Tag": c.tag.clone().unwrap_or_default()}));
             }
+            rules.extend(c.rules.iter().map(|rule| {
+                let strategy = if rule.newest == Newest::Published { MOST_RECENT } else { "SemVer" };
+                json!({
+                    "VersionRange": rule.versions.clone().unwrap_or_default(), "Tag": rule.tag.clone().unwrap_or_default(),
+                    "VersionTagRegex": rule.matches, "VersioningStrategy": strategy, "Actions": [rule.step.get_ref()],
+                    "ActionPackages": [{"DeploymentAction": rule.step.get_ref(), "PackageReference": rule.package}],
+                })
+            }));
+            doc["Rules"] = json!(rules);
+            doc["CustomFieldDefinitions"] = c.fields.iter().map(|(name, about)| json!({"FieldName": name, "Description": about})).collect();
+            doc["GitReferenceRules"] = c.git_refs.iter().map(|pattern| json!(pattern.get_ref())).collect();
+            defaults::complete("channels", &mut doc);
             channels.insert(c.name.get_ref().to_lowercase(), doc["Id"].as_str().unwrap_or_default().to_owned());
             state.store.of_mut("channels").put(doc);
         }
@@ -284,6 +302,12 @@ impl Builder<'_> {
             let days = i64::try_from(count - i).unwrap_or(1) * 7;
             let assembled = r.assembled.map_or_else(|| later(start, SignedDuration::from_hours(-24 * days)), |m| m.0);
             let channel = r.channel.as_ref().and_then(|c| channels.get(&c.get_ref().to_lowercase())).unwrap_or(&default).clone();
+            let mut extra = serde_json::Map::new();
+            if let Some(doc) = state.store.of("projects").get(&id).filter(|doc| git::is_in_git(doc))
+                && let Ok(Some(at)) = git::of_release(doc, doc["PersistenceSettings"]["DefaultBranch"].as_str().map(str::to_owned), None)
+            {
+                extra.insert("VersionControlReference".into(), at);
+            }
             releases::add(
                 state,
                 Release {
@@ -294,7 +318,7 @@ impl Builder<'_> {
                     notes: (!r.notes.is_empty()).then(|| r.notes.clone()),
                     assembled,
                     ignore_channel_rules: false,
-                    extra: serde_json::Map::new(),
+                    extra,
                     defects: Vec::new(),
                     variables: VariableSnapshot::default(),
                 },
@@ -321,7 +345,10 @@ impl Builder<'_> {
             let scope = if environments.is_empty() { "All" } else { "Specified" };
             let mut doc = json!({"Id": id, "SpaceId": space, "Name": r.name.get_ref(), "Slug": slug(r.name.get_ref()), "Description": r.description, "ProjectId": project, "EnvironmentScope": scope, "Environments": environments, "RunbookTags": tags_of(&r.tags)});
             defaults::complete("runbooks", &mut doc);
-            if r.published {
+            let is_in_git = p.git.as_ref().is_some_and(|git| git.runbooks);
+            doc["_InGit"] = json!(is_in_git);
+            // Those in Git are run as they are at a reference.
+            if r.published && !is_in_git {
                 let snapshot = super::runbooks::snapshot(state, &space, project, &id, "Snapshot 1", None);
                 doc["PublishedRunbookSnapshotId"] = json!(snapshot);
             }

@@ -28,6 +28,8 @@ const OWN: &[&[Endpoint]] = &[
     super::deployments::ENDPOINTS,
     super::executions::ENDPOINTS,
     super::runbooks::ENDPOINTS,
+    super::at_reference::ENDPOINTS,
+    super::git_runbooks::ENDPOINTS,
     super::projects::ENDPOINTS,
     super::processes::ENDPOINTS,
     super::channels::ENDPOINTS,

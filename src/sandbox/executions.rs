@@ -3,14 +3,15 @@
 use super::{
     answer::{Answer, Ask, Handled, Refusal, is_called, str_of, texts},
     deployments::{self, NewExecution},
-    freezes,
+    freezes, git, git_resources, git_runbooks,
     nouns::noun_of,
-    routing::{Endpoint, GIT, Whole, absent, post},
+    routing::{Endpoint, Whole, post},
     runbooks,
-    state::{Numbered, State},
+    selection::{self, Selecting},
+    state::{Execution, Numbered, State},
     tags,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The document of a name or id the executions API was given, or 404.
 pub(crate) fn by_name(state: &State, kind: &'static str, space: &str, name: &str) -> Result<String, Refusal> {
@@ -21,7 +22,7 @@ pub(crate) fn by_name(state: &State, kind: &'static str, space: &str, name: &str
         "channels" => "channel",
         _ => "resource",
     };
-    let seen = |d: &&serde_json::Value| noun_of(kind).is_none_or(|noun| state.sees(noun, d));
+    let seen = |d: &&Value| noun_of(kind).is_none_or(|noun| state.sees(noun, d));
     state.store.named(kind, space, name).filter(seen).map(|d| str_of(d, "Id").to_owned()).ok_or_else(|| Refusal::unknown(word, name))
 }
 
@@ -65,7 +66,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     post("S/deployments/create/untenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, false))).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "ReleaseVersion", "EnvironmentNames", "Tenants", "TenantTags", "ForcePackageRedeployment", "UpdateVariableSnapshot"]]),
     post("S/deployments/create/tenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, true))).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "ReleaseVersion", "EnvironmentName", "Tenants", "TenantTags", "ForcePackageRedeployment", "UpdateVariableSnapshot"]]),
     post("S/runbook-runs/create/v1", "RunbookRunCreate", &Whole(create_runs)).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "RunbookName", "Snapshot", "EnvironmentNames", "Tenants", "TenantTags"]]),
-    absent("POST", "S/runbook-runs/git/create/v1", GIT),
+    post("S/runbook-runs/git/create/v1", "RunbookRunCreate", &Whole(create_runs_in_git)).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "RunbookName", "EnvironmentNames", "Tenants", "TenantTags"]]),
 ];
 
 /// Deployments of one release (octopus-api.md §16.2).
@@ -96,28 +97,61 @@ fn create(state: &mut State, ask: &Ask, tenanted: bool) -> Handled {
     Answer::ok(json!({ "DeploymentServerTasks": made }))
 }
 
-/// Runs of one runbook (octopus-api.md §16.3).
-fn create_runs(state: &mut State, ask: &Ask) -> Handled {
-    let space = named_space(state, ask)?;
-    let project = by_name(state, "projects", &space, &ask.need("ProjectName")?)?;
+/// The runbook that a request names, and its project.
+fn named_runbook(state: &State, ask: &Ask, space: &str) -> Result<(String, String), Refusal> {
+    let project = by_name(state, "projects", space, &ask.need("ProjectName")?)?;
     let name = ask.need("RunbookName")?;
-    let runbook = state
+    let found = state
         .store
         .of("runbooks")
         .with("ProjectId", &project)
         .find(|r| is_called(r, &["Id", "Name", "Slug"], &name))
-        .map(|r| str_of(r, "Id").to_owned())
-        .ok_or_else(|| Refusal::unknown("runbook", &name))?;
+        .map(|r| str_of(r, "Id").to_owned());
+    let found = found.ok_or_else(|| Refusal::unknown("runbook", &name))?;
+    Ok((found, project))
+}
+
+/// Runs of one runbook (octopus-api.md §16.3).
+fn create_runs(state: &mut State, ask: &Ask) -> Handled {
+    let space = named_space(state, ask)?;
+    let (runbook, project) = named_runbook(state, ask, &space)?;
+    runbooks::in_database(state, &runbook)?;
+    let wanted = wanted_runs(state, ask, &space, &project)?;
+    let snapshot = ask.text("snapshot");
+    let made = wanted.into_iter().map(|new| runbooks::run(state, &runbook, snapshot.as_deref(), new)).collect::<Result<Vec<_>, _>>()?;
+    Answer::ok(json!({ "RunbookRunServerTasks": server_tasks(state, &made) }))
+}
+
+/// The same for a runbook in Git.
+fn create_runs_in_git(state: &mut State, ask: &Ask) -> Handled {
+    let space = named_space(state, ask)?;
+    let (runbook, project) = named_runbook(state, ask, &space)?;
+    let doc = state.store.of("projects").get(&project).ok_or_else(|| Refusal::missing(&project))?;
+    let at = git::point(git_runbooks::with_runbooks(doc)?, &ask.need("GitRef")?)?;
+    let process = format!("RunbookProcess-{runbook}");
+    let of = Selecting { process: &process, channel: &Value::Null, by_rules: false };
+    let frozen = git_runbooks::Frozen {
+        at,
+        packages: selection::resolve(state, ask, of)?,
+        resources: git_resources::resolve(state, ask, of)?,
+        notes: None,
+    };
+    let wanted = wanted_runs(state, ask, &space, &project)?;
+    let made = git_runbooks::run_all(state, &runbook, &frozen, wanted)?;
+    Answer::ok(json!({ "RunbookRunServerTasks": server_tasks(state, &made) }))
+}
+
+fn wanted_runs(state: &State, ask: &Ask, space: &str, project: &str) -> Result<Vec<NewExecution>, Refusal> {
     // Runbooks run in spite of freezes; what is said of them is checked all the same.
     freezes::overridden_by_name(state, ask)?;
     let base = deployments::read(state, &ask.body, &ask.user, true)?;
-    let mut made = Vec::new();
-    for (environment, tenant) in pairs(state, ask, &space, &project, false)? {
-        let index = runbooks::run(state, &runbook, ask.text("snapshot").as_deref(), NewExecution { environment, tenant, ..base.clone() })?;
-        let x = &state.executions[index];
-        made.push(json!({"RunbookRunId": x.id, "ServerTaskId": Numbered("ServerTasks-", x.task)}));
-    }
-    Answer::ok(json!({ "RunbookRunServerTasks": made }))
+    let pairs = pairs(state, ask, space, project, false)?;
+    Ok(pairs.into_iter().map(|(environment, tenant)| NewExecution { environment, tenant, ..base.clone() }).collect())
+}
+
+fn server_tasks(state: &State, made: &[usize]) -> Vec<Value> {
+    let shown = |x: &Execution| json!({"RunbookRunId": x.id, "ServerTaskId": Numbered("ServerTasks-", x.task)});
+    made.iter().map(|index| shown(&state.executions[*index])).collect()
 }
 
 /// The space of a deployment or a run, which the body must name even where the path does.

@@ -10,12 +10,13 @@ use super::{
     routing::{Endpoint, Find, Of, Whole, delete, get, post, put},
     state::{State, stamp},
     store::{Document, present},
-    versions::{in_range, tag_fits},
+    versions::{MOST_RECENT, VersionRule, is_pre_release, wrong_pattern},
 };
 use serde_json::json;
 use std::sync::Arc;
 
 const FEEDS: &Noun = named("feeds");
+const KNOWN: &str = "the built-in feed and those of the world; what others hold is answered with 501";
 const BUILT_IN: &str = "the built-in feed only; what others hold is answered with 501";
 
 #[rustfmt::skip]
@@ -27,8 +28,8 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/feeds/stats", "FeedView", &Whole(|state, ask| Answer::ok(
         json!({"Id": "feeds-stats", "TotalPackages": packages::newest_of_each(state, &state.space_of(ask)).len(), "Links": {}}),
     ))),
-    get("S/feeds/{id}/packages/search", "FeedView", &Of(built_in, search)).partly(BUILT_IN),
-    get("S/feeds/{id}/packages/versions", "FeedView", &Of(built_in, versions)).partly(BUILT_IN),
+    get("S/feeds/{id}/packages/search", "FeedView", &Of(known, search)).partly(KNOWN),
+    get("S/feeds/{id}/packages/versions", "FeedView", &Of(known, versions)).partly(KNOWN),
     get("S/feeds/{id}/packages/notes", "FeedView", &Of(built_in, notes)).partly(BUILT_IN),
 ];
 
@@ -59,10 +60,22 @@ fn built_in(state: &State, ask: &Ask, id: &str) -> Result<Arc<Document>, Refusal
     if is_builtin(&feed) { Ok(feed) } else { Err(Refusal::not_simulated(&ask.method, &ask.path)) }
 }
 
+/// The same, also for a feed of the world.
+fn known(state: &State, ask: &Ask, id: &str) -> Result<Arc<Document>, Refusal> {
+    let feed = FEEDS.find(state, ask, id)?;
+    if packages::images(state, str_of(&feed, "Id")).next().is_some() { Ok(feed) } else { built_in(state, ask, id) }
+}
+
 fn search(state: &mut State, ask: &Ask, feed: Arc<Document>) -> Handled {
     let template = &present(FEEDS, &feed)["Links"]["SearchPackageVersionsTemplate"];
     let term = ask.query("term").unwrap_or_default().to_lowercase();
-    let all = packages::newest_of_each(state, str_of(&feed, "SpaceId"));
+    let all = if is_builtin(&feed) {
+        packages::newest_of_each(state, str_of(&feed, "SpaceId"))
+    } else {
+        let mut ids: Vec<&str> = packages::images(state, str_of(&feed, "Id")).map(|p| p.id.as_str()).collect();
+        ids.dedup();
+        ids.into_iter().filter_map(|id| packages::in_feed(state, str_of(&feed, "Id"), id, false).into_iter().next()).collect()
+    };
     let found: Vec<&Package> = all.into_iter().filter(|p| p.id.to_lowercase().contains(&term)).collect();
     Answer::ok(page(
         ask,
@@ -74,7 +87,7 @@ fn search(state: &mut State, ask: &Ask, feed: Arc<Document>) -> Handled {
 
 fn versions(state: &mut State, ask: &Ask, feed: Arc<Document>) -> Handled {
     let space = str_of(&feed, "SpaceId");
-    let found = wanted(state, ask, space, ask.need_query("packageId")?);
+    let found = wanted(state, ask, &feed, ask.need_query("packageId")?)?;
     Answer::ok(page(ask, "PackageVersion", &found, |p| {
         json!({
             "Id": p.document_id(), "PackageId": p.id, "FeedId": feed["Id"], "Title": p.id, "Version": p.version, "Published": stamp(p.published),
@@ -92,10 +105,21 @@ fn notes(state: &mut State, ask: &Ask, feed: Arc<Document>) -> Handled {
 }
 
 /// The versions of a package that a query asks for, newest first.
-fn wanted<'s>(state: &'s State, ask: &Ask, space: &str, id: &str) -> Vec<&'s Package> {
-    let filter = ask.query("filter").map(str::to_lowercase);
-    let (range, tag) = (ask.query("versionRange").unwrap_or_default(), ask.query("preReleaseTag").unwrap_or_default());
-    packages::offered(state, space, id, ask.flag("includePreRelease") != Some(false), |version| {
-        in_range(range, version) && tag_fits(tag, version) && filter.as_ref().is_none_or(|f| version.to_lowercase().contains(f))
-    })
+fn wanted<'s>(state: &'s State, ask: &Ask, feed: &Document, id: &str) -> Result<Vec<&'s Package>, Refusal> {
+    let of = |name: &str| ask.query(name).unwrap_or_default();
+    let strategy = of("versioningStrategy");
+    if !["", "SemVer", MOST_RECENT].contains(&strategy) {
+        return Err(Refusal::invalid(format!("The value '{strategy}' is not valid for versioningStrategy.")));
+    }
+    if let Some(wrong) = ["preReleaseTag", "versionTagRegex"].into_iter().find_map(|name| wrong_pattern(of(name))) {
+        return Err(Refusal::invalid(wrong));
+    }
+    let rule =
+        VersionRule { range: of("versionRange"), tag: of("preReleaseTag"), whole: of("versionTagRegex"), by_date: strategy == MOST_RECENT };
+    let (filter, pre_releases) = (of("filter").to_lowercase(), ask.flag("includePreRelease") != Some(false));
+    let mut found = packages::in_feed(state, str_of(feed, "Id"), id, rule.by_date);
+    found.retain(|p| {
+        (pre_releases || !is_pre_release(&p.version)) && rule.lets_in(&p.version) && p.version.to_lowercase().contains(&filter)
+    });
+    Ok(found)
 }

@@ -13,6 +13,7 @@ mod api_keys;
 mod approval_rules;
 mod approvals;
 mod artifacts;
+mod at_reference;
 mod audit;
 mod bounds;
 mod build;
@@ -37,6 +38,9 @@ mod faults;
 mod feeds;
 mod freezes;
 mod gate;
+mod git;
+mod git_resources;
+mod git_runbooks;
 #[cfg(test)]
 mod growth;
 mod hooks;

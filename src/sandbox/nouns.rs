@@ -105,7 +105,7 @@ pub(crate) const NOUNS: &[Noun] = &[
     Noun { has_slug: false, ..noun("tagsets", "TagSet", "TagSets-", ["", "TagSetCreate", "TagSetEdit", "TagSetDelete"]) },
     Noun {
         names: NameRule::Repeated, copies: true,
-        filter: |ask, doc| ask.only("projectIds").has(Some(str_of(doc, "ProjectId"))),
+        filter: |ask, doc| doc["_InGit"] != true && ask.only("projectIds").has(Some(str_of(doc, "ProjectId"))),
         ..noun("runbooks", "Runbook", "Runbooks-", ["RunbookView", "RunbookEdit", "RunbookEdit", "RunbookEdit"])
     },
     Noun {

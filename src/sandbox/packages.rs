@@ -8,8 +8,9 @@ use super::{
     pages::page,
     routing::{Endpoint, Of, Whole, absent, delete, get, post},
     state::{State, stamp},
+    store::slug,
     upload,
-    versions::{compare, is_pre_release},
+    versions::compare,
 };
 use crate::clock::later;
 use jiff::SignedDuration;
@@ -176,9 +177,46 @@ fn notes(state: &State, ask: &Ask) -> Handled {
     Answer::ok(json!({"Packages": all, "Links": {}}))
 }
 
-/// The versions a feed offers to who asks with these rules, newest first.
-pub(crate) fn offered<'s>(state: &'s State, space: &str, id: &str, pre_releases: bool, keep: impl Fn(&str) -> bool) -> Vec<&'s Package> {
-    versions(state, space, id).into_iter().filter(|p| (pre_releases || !is_pre_release(&p.version)) && keep(&p.version)).collect()
+/// The versions of a package in a feed, the newest first: by number, or by when they were published.
+pub(crate) fn in_feed<'s>(state: &'s State, feed: &str, id: &str, by_date: bool) -> Vec<&'s Package> {
+    let Some(doc) = state.store.of("feeds").get(feed) else { return Vec::new() };
+    let mut found = if builtin_feed::is_builtin(doc) {
+        versions(state, str_of(doc, "SpaceId"), id)
+    } else {
+        let mut found: Vec<&Package> = images(state, feed).filter(|p| p.id.eq_ignore_ascii_case(id)).collect();
+        newest_first(&mut found);
+        found
+    };
+    if by_date {
+        found.sort_by_key(|p| std::cmp::Reverse(p.published));
+    }
+    found
+}
+
+/// What is in a feed that is not the built-in one.
+pub(crate) fn images<'s>(state: &'s State, feed: &str) -> impl Iterator<Item = &'s Package> {
+    state.images.iter().filter(move |(of, _)| of.eq_ignore_ascii_case(feed)).map(|(_, package)| package)
+}
+
+/// The feed that a package of the world is in.
+pub(crate) fn feed_of(state: &State, space: &str, package: &str) -> String {
+    let plan = state.plan.packages.iter().find(|p| p.id.get_ref().eq_ignore_ascii_case(package));
+    let feed = plan.and_then(|p| p.feed.as_ref()).and_then(|feed| state.store.named("feeds", space, feed.get_ref()));
+    feed.map_or_else(|| builtin_feed::builtin(&state.store, space).to_owned(), |doc| str_of(doc, "Id").to_owned())
+}
+
+/// The feed of a world that is not the built-in one, made when it is named first: a registry of images.
+fn registry(state: &mut State, space: &str, name: &str) -> String {
+    if let Some(known) = state.store.named("feeds", space, name) {
+        return str_of(known, "Id").to_owned();
+    }
+    let id = state.store.next_id("Feeds-");
+    state.store.of_mut("feeds").put(json!({
+        "Id": id, "SpaceId": space, "Name": name, "Slug": slug(name), "FeedType": "Docker", "FeedUri": "https://registry.example", "ApiVersion": null,
+        "RegistryPath": null, "Username": null, "Password": {"HasValue": false, "NewValue": null},
+        "PackageAcquisitionLocationOptions": ["ExecutionTarget", "NotAcquired"],
+    }));
+    id
 }
 
 /// Puts the packages of the world on the shelf, each version a week older than the next.
@@ -190,10 +228,15 @@ pub(crate) fn stock(state: &mut State) {
             None => state.store.of("spaces").iter().next(),
         };
         let space = space.map_or("Spaces-1", |s| str_of(s, "Id")).to_owned();
+        let feed = p.feed.as_ref().map(|name| registry(state, &space, name.get_ref()));
         for (i, version) in p.versions.iter().enumerate() {
             let weeks = i64::try_from(p.versions.len() - i).unwrap_or(1);
             let published = later(plan.start.0, SignedDuration::from_hours(-24 * 7 * weeks));
-            state.packages.push(Package::empty(&space, p.id.get_ref(), version.get_ref(), published));
+            let package = Package::empty(&space, p.id.get_ref(), version.get_ref(), published);
+            match &feed {
+                Some(feed) => state.images.push((feed.clone(), package)),
+                None => state.packages.push(package),
+            }
         }
     }
 }

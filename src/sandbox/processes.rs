@@ -5,11 +5,12 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal, field, str_of},
     builtin_feed,
     nouns::PROJECTS,
+    packages,
     pages::page,
     routing::{By, Endpoint, Of, OfBy, Whole, get, put},
     state::State,
     store::{Document, slug},
-    world::{model::StepPlan, run::STAND_IN},
+    world::{git::GitSourcePlan, model::StepPlan, run::STAND_IN},
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -120,7 +121,7 @@ fn made_process(state: &State, id: &str) -> Result<Value, Refusal> {
                         "Actions": [{
                             "Id": action, "Name": s.name, "Slug": slug(&s.name), "ActionType": kind, "Notes": null, "IsDisabled": s.disabled, "IsRequired": false,
                             "CanBeUsedForProjectVersioning": !packages.is_empty(), "WorkerPoolId": null, "WorkerPoolVariable": null, "Container": {"Image": null, "FeedId": null},
-                            "Environments": [], "ExcludedEnvironments": [], "Channels": [], "TenantTags": [], "Packages": packages, "GitDependencies": [],
+                            "Environments": [], "ExcludedEnvironments": [], "Channels": [], "TenantTags": [], "Packages": packages, "GitDependencies": sources(s),
                             "Condition": "Success", "Properties": properties, "StepPackageVersion": null, "Inputs": null, "Links": {},
                         }],
                     })
@@ -179,15 +180,28 @@ fn processes(state: &State, ask: &Ask) -> Handled {
     Answer::ok(page(ask, "DeploymentProcess", &found, Clone::clone))
 }
 
+/// The repositories of a step of a world, as its action shows them.
+fn sources(step: &StepPlan) -> Vec<Value> {
+    let shown = |source: &GitSourcePlan| {
+        json!({
+            "Name": source.name, "RepositoryUri": source.repository.get_ref(), "DefaultBranch": source.branch, "GitCredentialType": "Anonymous",
+            "GitCredentialId": null, "GitHubConnectionId": null, "FilePathFilters": [], "StepPackageInputsReferenceId": null,
+        })
+    };
+    step.git.iter().map(shown).collect()
+}
+
 /// The packages of a step of a world, as its action shows them.
 fn references(state: &State, space: &str, action: &str, step: &StepPlan) -> Vec<Value> {
-    let feed = builtin_feed::builtin(&state.store, space);
+    let builtin = builtin_feed::builtin(&state.store, space);
     let first = step.package.iter().map(|p| (String::new(), p));
     first
         .chain(step.packages.iter().map(|p| (p.get_ref().clone(), p)))
         .map(|(name, package)| {
             let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("{action}/{name}").as_bytes()).to_string();
-            json!({"Id": id, "Name": name, "PackageId": package.get_ref(), "FeedId": feed, "AcquisitionLocation": "Server", "Version": null, "Properties": {"SelectionMode": "immediate"}})
+            let feed = packages::feed_of(state, space, package.get_ref());
+            let acquired = if feed == builtin { "Server" } else { "NotAcquired" };
+            json!({"Id": id, "Name": name, "PackageId": package.get_ref(), "FeedId": feed, "AcquisitionLocation": acquired, "Version": null, "Properties": {"SelectionMode": "immediate"}})
         })
         .collect()
 }

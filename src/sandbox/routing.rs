@@ -140,7 +140,6 @@ const NOBODY: Whole = Whole(|_, ask| Err(Refusal::not_simulated(&ask.method, &as
 
 /// What is partly there because nothing is ever in it.
 pub(crate) const EMPTY: &str = "always empty";
-pub(crate) const GIT: &str = "version-controlled projects are not simulated";
 /// Real documents link there, so ours do.
 pub(crate) const LINK: &str = "only its link is published";
 

@@ -4,17 +4,19 @@ use super::{
     answer::{All, Answer, Ask, Handled, Refusal, is_called, str_of, texts},
     collection::{self, under},
     deployments::{self, Job, NewExecution},
-    lifecycle,
+    git, git_resources, lifecycle,
     nouns::{Noun, PROJECTS, named},
+    pages::page,
     previews,
     routing::{Endpoint, Find, Of, OfBy, Whole, delete, get, post, put},
     selection,
     state::{State, What, stamp},
     store::Document,
     variables::{self, Target},
+    world::server_version::Generation,
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Makes a snapshot of a runbook and returns its id.
 pub(crate) fn snapshot(state: &mut State, space: &str, project: &str, runbook: &str, name: &str, notes: Option<String>) -> String {
@@ -36,11 +38,6 @@ pub(crate) fn snapshot(state: &mut State, space: &str, project: &str, runbook: &
 pub(crate) fn run(state: &mut State, runbook: &str, wanted: Option<&str>, new: NewExecution) -> Result<usize, Refusal> {
     let r = state.store.of("runbooks").get(runbook).ok_or_else(|| Refusal::missing(runbook))?.clone();
     let (name, project, space) = (str_of(&r, "Name").to_owned(), str_of(&r, "ProjectId").to_owned(), str_of(&r, "SpaceId").to_owned());
-    let p = state.store.of("projects").get(&project).ok_or_else(|| Refusal::missing(&project))?;
-    if p["IsDisabled"] == true {
-        return Err(Refusal::invalid(format!("The project '{}' is disabled.", str_of(p, "Name"))));
-    }
-    state.demand("RunbookRunCreate", &new.thing(&space, &project))?;
     let snapshot = match wanted {
         Some(s) => state
             .store
@@ -56,15 +53,8 @@ pub(crate) fn run(state: &mut State, runbook: &str, wanted: Option<&str>, new: N
             .ok_or_else(|| Refusal::invalid(format!("The runbook '{name}' has no published snapshot.")))?,
     };
     let environment = state.store.name("environments", &new.environment);
-    if !environments(state, &r).contains(&new.environment) {
-        return Err(Refusal::invalid(format!("The runbook '{name}' cannot be run in environment '{environment}'.")));
-    }
-    if new.tenant.is_some() {
-        deployments::check_tenant(state, "TenantedOrUntenanted", str_of(p, "Name"), &project, &new, None)?;
-    }
-    let target = Target { environment: &new.environment, tenant: new.tenant.as_deref(), channel: None };
     let taken = state.runbook_variables.get(&snapshot.to_lowercase()).cloned().unwrap_or_default();
-    let values = variables::prompted(state, variables::of_snapshot(state, &taken), &target, &new.forms, &new.variables)?;
+    let values = check_place(state, &r, &new, variables::of_snapshot(state, &taken))?;
     let mut description = format!("Run {name} on {environment}");
     if let Some(t) = &new.tenant {
         description = format!("{description} for {}", state.store.name("tenants", t));
@@ -76,8 +66,46 @@ pub(crate) fn run(state: &mut State, runbook: &str, wanted: Option<&str>, new: N
     Ok(deployments::enqueue(state, Job { id, space, project, owner: runbook.to_owned(), what, description, tag, first, values, new }))
 }
 
+/// The rules that forbid a run; the values of its prompted variables when none does. `taken` are the variables with which it would go.
+///
+/// # Errors
+/// 400 for every rule that forbids it, and 403.
+pub(crate) fn check_place(
+    state: &State,
+    runbook: &Value,
+    new: &NewExecution,
+    taken: Vec<Value>,
+) -> Result<BTreeMap<String, String>, Refusal> {
+    let (project, space) = (str_of(runbook, "ProjectId"), str_of(runbook, "SpaceId"));
+    let p = state.store.of("projects").get(project).ok_or_else(|| Refusal::missing(project))?;
+    if p["IsDisabled"] == true {
+        return Err(Refusal::invalid(format!("The project '{}' is disabled.", str_of(p, "Name"))));
+    }
+    state.demand("RunbookRunCreate", &new.thing(space, project))?;
+    if !environments(state, runbook).contains(&new.environment) {
+        let environment = state.store.name("environments", &new.environment);
+        let name = str_of(runbook, "Name");
+        return Err(Refusal::invalid(format!("The runbook '{name}' cannot be run in environment '{environment}'.")));
+    }
+    if new.tenant.is_some() {
+        deployments::check_tenant(state, "TenantedOrUntenanted", str_of(p, "Name"), project, new, None)?;
+    }
+    let target = Target { environment: &new.environment, tenant: new.tenant.as_deref(), channel: None };
+    variables::prompted(state, taken, &target, &new.forms, &new.variables)
+}
+
+/// 400 for a runbook that is in Git, which only its own calls run.
+pub(crate) fn in_database(state: &State, runbook: &str) -> Result<(), Refusal> {
+    match state.store.of("runbooks").get(runbook) {
+        Some(doc) if doc["_InGit"] == true => {
+            Err(Refusal::invalid(format!("The runbook '{}' is in Git: it is run at a Git reference.", str_of(doc, "Name"))))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Where a runbook may run.
-fn environments(state: &State, runbook: &Value) -> Vec<String> {
+pub(crate) fn environments(state: &State, runbook: &Value) -> Vec<String> {
     let space = str_of(runbook, "SpaceId");
     match str_of(runbook, "EnvironmentScope") {
         "Specified" => texts(&runbook["Environments"]),
@@ -102,7 +130,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/runbooks/{id}/runbookRuns/preview/{environment}", "RunbookRunCreate", &OfBy(RUNBOOKS, |state, _, runbook, [environment]| Answer::ok(preview(state, &runbook, environment, None)))),
     post("S/runbooks/{id}/runbookRuns/previews", "RunbookRunCreate", &Of(RUNBOOKS, previews_of)).takes(&[&["DeploymentPreviews"]]),
     post("S/runbooks/{id}/run", "RunbookRunCreate", &Of(RUNBOOKS, run_everywhere)).takes(&[deployments::COMMON, deployments::BY_ID, &["EnvironmentIds", "RunbookSnapshotId"]]),
-    get("S/projects/{id}/runbooks", "RunbookView", &Of(PROJECTS, |state, ask, project| under(state, ask, RUNBOOKS, &project))),
+    get("S/projects/{id}/runbooks", "RunbookView", &Of(PROJECTS, |state, ask, project| of_project_list(state, ask, &project, false))),
     get("S/projects/{id}/runbooks/{runbook}", "RunbookView", &OfBy(PROJECTS, |state, _, project, [id]| Answer::ok(of_project(state, &project, id)?.shown()))),
     get("S/projects/{id}/runbooks/{runbook}/environments", "RunbookView", &OfBy(PROJECTS, |state, ask, project, [id]| environments_of(state, ask, of_project(state, &project, id)?))),
     get("S/projects/{id}/runbooks/{runbook}/runbookSnapshots", "RunbookView", &OfBy(PROJECTS, |state, ask, project, [id]| snapshots_of(state, ask, of_project(state, &project, id)?))),
@@ -112,6 +140,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     post("S/projects/{id}/runbooks", "RunbookEdit", &Of(PROJECTS, create_in_project)).keeps(),
     put("S/projects/{id}/runbooks/{runbook}", "RunbookEdit", &OfBy(PROJECTS, |state, ask, _, [id]| collection::replace(state, ask, RUNBOOKS, RUNBOOKS.find(state, ask, id)?))).keeps(),
     delete("S/projects/{id}/runbooks/{runbook}", "RunbookEdit", &OfBy(PROJECTS, |state, ask, _, [id]| collection::remove(state, ask, RUNBOOKS, RUNBOOKS.find(state, ask, id)?))),
+    post("S/runbooks", "RunbookEdit", &Whole(create_runbook)).keeps(),
     post("S/runbookSnapshots", "RunbookEdit", &Whole(create_snapshot)).takes(&[SNAPSHOT]),
     get("S/projects/{id}/runbookSnapshots", "RunbookView", &Of(PROJECTS, |state, ask, project| under(state, ask, SNAPSHOTS, &project))),
     post("S/projects/{id}/runbookSnapshots", "RunbookEdit", &Of(PROJECTS, |state, ask, _| create_snapshot(state, ask))).takes(&[SNAPSHOT]),
@@ -128,30 +157,38 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/runbookRuns/{id}", "RunbookRunView", &Of(deployments::find, |state, _, index| Answer::ok(deployments::render(state, index)))),
 ];
 
-/// A runbook of a project, by id or slug.
+/// A runbook of a project that is not in Git, by id or slug.
 fn of_project(state: &State, project: &Value, id: &str) -> Result<Arc<Document>, Refusal> {
-    belonging(state, RUNBOOKS, project, id, "Slug")
+    belonging(state, RUNBOOKS, project, id, "Slug").and_then(|doc| if doc["_InGit"] == true { Err(Refusal::missing(id)) } else { Ok(doc) })
+}
+
+/// The runbooks of a project that are in Git, or those that are not.
+pub(crate) fn of_project_list(state: &State, ask: &Ask, project: &Value, in_git: bool) -> Handled {
+    let found = collection::select_among(state, RUNBOOKS, ask, Some(str_of(project, "Id")), |doc| (doc["_InGit"] == true) == in_git);
+    Answer::ok(page(ask, RUNBOOKS.item, &found, |d| d.shown()))
 }
 
 /// A document of a project, by its id or another member.
-fn belonging(state: &State, noun: &Noun, project: &Value, id: &str, member: &str) -> Result<Arc<Document>, Refusal> {
+pub(crate) fn belonging(state: &State, noun: &Noun, project: &Value, id: &str, member: &str) -> Result<Arc<Document>, Refusal> {
     let mut all = state.store.of(noun.path).documents_with("ProjectId", str_of(project, "Id"));
     let found = all.find(|d| is_called(d, &["Id", member], id));
     found.cloned().ok_or_else(|| Refusal::missing(id))
 }
 
-fn environments_of(state: &mut State, _: &Ask, runbook: Arc<Document>) -> Handled {
+pub(crate) fn environments_of(state: &mut State, _: &Ask, runbook: Arc<Document>) -> Handled {
     let docs = state.store.of("environments");
     Answer::ok(All(environments(state, &runbook).iter().filter_map(|e| docs.document(e)).map(Document::shown).collect()))
 }
 
-fn snapshot_template(state: &mut State, _: &Ask, runbook: Arc<Document>) -> Handled {
+pub(crate) fn snapshot_template(state: &mut State, _: &Ask, runbook: Arc<Document>) -> Handled {
     let id = str_of(&runbook, "Id");
     let snapshots = || state.store.of("runbookSnapshots").iter().filter(|s| str_of(s, "RunbookId") == id);
-    let (count, last) = (snapshots().count(), snapshots().next_back().map_or(&Value::Null, |s| &s["SelectedPackages"]));
-    let packages = selection::template(state, &format!("RunbookProcess-{id}"), None, last);
+    let (count, last) = (snapshots().count(), snapshots().next_back().unwrap_or(&Value::Null));
+    let process = format!("RunbookProcess-{id}");
+    let packages = selection::template(state, &process, None, &last["SelectedPackages"]);
+    let resources = git_resources::template(state, &process, None, &last["SelectedGitResources"]);
     Answer::ok(
-        json!({"NextNameIncrement": format!("Snapshot {}", count + 1), "RunbookProcessId": format!("RunbookProcess-{id}"), "RunbookId": id, "Packages": packages, "GitResources": [], "Links": {}}),
+        json!({"NextNameIncrement": format!("Snapshot {}", count + 1), "RunbookProcessId": format!("RunbookProcess-{id}"), "RunbookId": id, "Packages": packages, "GitResources": resources, "Links": {}}),
     )
 }
 
@@ -159,7 +196,7 @@ fn snapshots_of(state: &mut State, ask: &Ask, runbook: Arc<Document>) -> Handled
     collection::list(state, ask, SNAPSHOTS, |s| str_of(s, "RunbookId") == str_of(&runbook, "Id"))
 }
 
-fn preview(state: &State, runbook: &Value, environment: &str, tenant: Option<&str>) -> Value {
+pub(crate) fn preview(state: &State, runbook: &Value, environment: &str, tenant: Option<&str>) -> Value {
     let target = Target { environment, tenant, channel: None };
     let published = state.runbook_variables.get(&str_of(runbook, "PublishedRunbookSnapshotId").to_lowercase());
     let taken = match published {
@@ -169,11 +206,12 @@ fn preview(state: &State, runbook: &Value, environment: &str, tenant: Option<&st
     previews::preview(state, taken, str_of(runbook, "Id"), &target)
 }
 
-fn previews_of(state: &mut State, ask: &Ask, runbook: Arc<Document>) -> Handled {
+pub(crate) fn previews_of(state: &mut State, ask: &Ask, runbook: Arc<Document>) -> Handled {
     previews::each(ask, |environment, tenant| Ok(preview(state, &runbook, environment, tenant)))
 }
 
 fn run_everywhere(state: &mut State, ask: &Ask, runbook: Arc<Document>) -> Handled {
+    in_database(state, str_of(&runbook, "Id"))?;
     let mut environments = ask.texts("EnvironmentIds");
     environments.extend(ask.text("EnvironmentId"));
     let base = deployments::read(state, &ask.body, &ask.user, false)?;
@@ -190,6 +228,14 @@ fn run_everywhere(state: &mut State, ask: &Ask, runbook: Arc<Document>) -> Handl
 fn create_in_project(state: &mut State, ask: &Ask, project: Arc<Document>) -> Handled {
     if ask.text("ProjectId").is_none_or(|p| !p.eq_ignore_ascii_case(str_of(&project, "Id"))) {
         return Err(Refusal::invalid("The ProjectId of the runbook is not that of its project."));
+    }
+    create_runbook(state, ask)
+}
+
+fn create_runbook(state: &mut State, ask: &Ask) -> Handled {
+    let project = ask.text("ProjectId").and_then(|id| state.store.of("projects").get(&id));
+    if project.is_some_and(git::has_runbooks) {
+        return Err(Refusal::said(501, "The sandbox does not simulate commits: runbooks in Git are those of its world."));
     }
     collection::create(state, ask, RUNBOOKS, |_, _, _| {})
 }
@@ -237,6 +283,11 @@ fn create_run(state: &mut State, ask: &Ask) -> Handled {
     let doc = state.store.of("runbooks").get(&runbook).ok_or_else(|| Refusal::missing(&runbook))?;
     of_this_project(ask, doc)?;
     let (id, new) = (str_of(doc, "Id").to_owned(), deployments::read_sent(state, &ask.body, str_of(doc, "SpaceId"), &ask.user)?);
-    let index = run(state, &id, ask.text("RunbookSnapshotId").as_deref(), new)?;
+    in_database(state, &id)?;
+    let snapshot = ask.text("RunbookSnapshotId");
+    if snapshot.is_none() && state.plan.version.generation >= Generation::V2026_3 {
+        return Err(Refusal::required("RunbookSnapshotId"));
+    }
+    let index = run(state, &id, snapshot.as_deref(), new)?;
     Answer::created(deployments::render(state, index))
 }

@@ -5,7 +5,7 @@ use super::{
     answer::{Ask, Refusal, field, str_of, text, texts},
     build_information, builtin_feed, packages, processes,
     state::{Release, State, What},
-    versions::{in_range, tag_fits},
+    versions::{VersionRule, tag_fits},
 };
 use serde_json::{Value, json};
 
@@ -28,16 +28,19 @@ impl Slot {
     }
 }
 
+/// The actions of a process that are carried out in a channel.
+pub(crate) fn actions<'d>(process: &'d Value, channel: Option<&'d str>) -> impl Iterator<Item = &'d Value> {
+    let steps = process["Steps"].as_array().into_iter().flatten();
+    steps.flat_map(|s| s["Actions"].as_array().into_iter().flatten()).filter(move |a| {
+        let only = texts(&a["Channels"]);
+        a["IsDisabled"] != true && (only.is_empty() || channel.is_none_or(|c| only.iter().any(|o| o.eq_ignore_ascii_case(c))))
+    })
+}
+
 /// What the process with this id needs in this channel.
 fn slots(state: &State, process: &str, channel: Option<&str>) -> Vec<Slot> {
     let Ok(doc) = processes::process(state, process) else { return Vec::new() };
-    let steps = doc["Steps"].as_array().into_iter().flatten();
-    let actions = steps.flat_map(|s| s["Actions"].as_array().into_iter().flatten());
-    actions
-        .filter(|a| {
-            let only = texts(&a["Channels"]);
-            a["IsDisabled"] != true && (only.is_empty() || channel.is_none_or(|c| only.iter().any(|o| o.eq_ignore_ascii_case(c))))
-        })
+    actions(&doc, channel)
         .flat_map(|a| a["Packages"].as_array().into_iter().flatten().map(move |p| (a, p)))
         .filter_map(|(a, p)| {
             // A package that a parameter names is known only to the step that sets the parameter.
@@ -93,24 +96,51 @@ fn process_of(project: &str) -> String {
     format!("deploymentprocess-{project}")
 }
 
-/// The rules of a channel for one place in the process: ranges and pre-release tags.
-fn rules<'c>(channel: &'c Value, slot: &Slot) -> Vec<(&'c str, &'c str)> {
+/// The rules of a channel for one place in the process.
+fn rules<'c>(channel: &'c Value, slot: &Slot) -> Vec<VersionRule<'c>> {
     let about = |rule: &&Value| {
         let packages = rule["ActionPackages"].as_array().into_iter().flatten();
         let by_package = packages.into_iter().any(|p| slot.is(str_of(p, "DeploymentAction"), str_of(p, "PackageReference")));
         by_package || texts(&rule["Actions"]).iter().any(|a| slot.is(a, ""))
     };
     let all = channel["Rules"].as_array().into_iter().flatten();
-    all.filter(about).map(|rule| (str_of(rule, "VersionRange"), str_of(rule, "Tag"))).collect()
+    all.filter(about).map(VersionRule::of).collect()
 }
 
-fn no(errors: Vec<String>) -> Refusal {
+/// A refusal for several reasons.
+pub(crate) fn no(errors: Vec<String>) -> Refusal {
     Refusal { errors, ..Refusal::invalid("") }
 }
 
+/// Whose packages are selected: a process, and the channel whose rules count; null is none.
+#[derive(Clone, Copy)]
+pub(crate) struct Selecting<'s> {
+    pub(crate) process: &'s str,
+    pub(crate) channel: &'s Value,
+    pub(crate) by_rules: bool,
+}
+
+impl Selecting<'_> {
+    /// The channel's id.
+    pub(crate) fn channel_id(&self) -> Option<&str> {
+        Some(str_of(self.channel, "Id")).filter(|id| !id.is_empty())
+    }
+
+    /// Why the rules refuse a version.
+    fn broken(&self, slot: &Slot, version: &str) -> Option<String> {
+        (self.by_rules && !rules(self.channel, slot).iter().all(|rule| rule.lets_in(version))).then(|| {
+            format!(
+                "The package version '{version}' of the step '{}' does not satisfy the version rules of the channel '{}'.",
+                slot.action,
+                str_of(self.channel, "Name")
+            )
+        })
+    }
+}
+
 /// What a client selected, made whole: every place that takes a package has its version.
-pub(crate) fn check(state: &State, project: &str, channel: &Value, given: &Value, by_rules: bool) -> Result<Vec<Value>, Refusal> {
-    let slots = slots(state, &process_of(project), Some(str_of(channel, "Id")));
+pub(crate) fn check(state: &State, of: Selecting<'_>, given: &Value) -> Result<Vec<Value>, Refusal> {
+    let slots = slots(state, of.process, of.channel_id());
     let (mut list, mut errors) = (Vec::new(), Vec::new());
     for slot in slots.iter().filter(|s| s.fixed.is_none()) {
         let Some(version) = selected(given, slot) else {
@@ -118,13 +148,7 @@ pub(crate) fn check(state: &State, project: &str, channel: &Value, given: &Value
             errors.push(format!("No package version was specified for the step '{}'{of}", slot.action));
             continue;
         };
-        if by_rules && !rules(channel, slot).iter().all(|(range, tag)| in_range(range, version) && tag_fits(tag, version)) {
-            errors.push(format!(
-                "The package version '{version}' of the step '{}' does not satisfy the version rules of the channel '{}'.",
-                slot.action,
-                str_of(channel, "Name")
-            ));
-        }
+        errors.extend(of.broken(slot, version));
         list.push(entry(&slot.action, &slot.reference, version));
     }
     // What the process does not ask for is kept, as the client sent it.
@@ -188,22 +212,26 @@ impl Wish {
     }
 }
 
-/// The versions for `releases/create/v1`: as wished, else the default version, else the newest that the channel takes.
-pub(crate) fn resolve(state: &State, ask: &Ask, space: &str, project: &str, channel: &Value) -> Result<Vec<Value>, Refusal> {
+/// The versions for `create/v1`: as wished, else the default version, else the newest that the channel takes.
+pub(crate) fn resolve(state: &State, ask: &Ask, of: Selecting<'_>) -> Result<Vec<Value>, Refusal> {
     let wishes = ask.texts("packages").iter().map(|w| Wish::read(w)).collect::<Result<Vec<_>, _>>()?;
     let (default, tag) = (ask.text("packageVersion"), ask.text("packagePrerelease").unwrap_or_default());
-    let slots = slots(state, &process_of(project), Some(str_of(channel, "Id")));
+    let slots = slots(state, of.process, of.channel_id());
     let (mut list, mut errors) = (Vec::new(), Vec::new());
     for slot in slots.iter().filter(|s| s.fixed.is_none()) {
         let wished = wishes.iter().filter_map(|w| Some((w.fits(slot)?, w))).max_by_key(|(closeness, _)| *closeness);
-        let rules = rules(channel, slot);
+        let rules = rules(of.channel, slot);
         let newest = || {
-            (slot.is_resolvable() && slot.feed.eq_ignore_ascii_case(builtin_feed::builtin(&state.store, space))).then_some(())?;
-            let keep = |v: &str| tag_fits(&tag, v) && rules.iter().all(|(range, tag)| in_range(range, v) && tag_fits(tag, v));
-            packages::versions(state, space, &slot.package).into_iter().find(|p| keep(&p.version)).map(|p| p.version.clone())
+            slot.is_resolvable().then_some(())?;
+            let keep = |v: &str| tag_fits(&tag, v) && rules.iter().all(|rule| rule.lets_in(v));
+            let all = packages::in_feed(state, &slot.feed, &slot.package, rules.iter().any(|rule| rule.by_date));
+            all.into_iter().find(|p| keep(&p.version)).map(|p| p.version.clone())
         };
         match wished.map(|(_, w)| w.version.clone()).or_else(|| default.clone()).or_else(newest) {
-            Some(version) => list.push(entry(&slot.action, &slot.reference, &version)),
+            Some(version) => {
+                errors.extend(of.broken(slot, &version));
+                list.push(entry(&slot.action, &slot.reference, &version));
+            }
             None => errors.push(format!(
                 "No version of the package '{}' for the step '{}' could be found in the feed '{}'.",
                 slot.package,
@@ -264,7 +292,7 @@ pub(crate) fn of_the_past(state: &mut State) {
         let list: Vec<Value> = slots(state, &process_of(&r.project), Some(&r.channel))
             .iter()
             .filter_map(|s| {
-                let all = packages::versions(state, &r.space, &s.package);
+                let all = packages::in_feed(state, &s.feed, &s.package, false);
                 let chosen = all.iter().find(|p| p.version == r.version).or_else(|| all.first())?;
                 Some(entry(&s.action, &s.reference, &chosen.version))
             })

@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(crate) blobs: HashMap<String, (String, Bytes)>,
     /// The built-in feeds of all spaces.
     pub(crate) packages: Vec<Package>,
+    /// What is in other feeds, by their ids: what a world says of them.
+    pub(crate) images: Vec<(String, Package)>,
     /// The server's own address.
     pub(crate) url: String,
     /// Whether bodies of steps that came over the network are run.

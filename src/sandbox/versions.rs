@@ -1,16 +1,28 @@
 //! Versions of releases and packages: their parts, their order, and the ranges and tags that rules speak of.
 
+use fancy_regex::Regex;
+use serde_json::Value;
 use std::cmp::Ordering;
 
-/// A version as a list of numbers and its pre-release part.
-fn parts(version: &str) -> (Vec<u64>, String) {
+/// A number of any length: how many digits it has without leading zeros, and these.
+type Number = (usize, String);
+
+fn number(text: &str) -> Option<Number> {
+    let digits = Some(text).filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit()))?.trim_start_matches('0');
+    Some((digits.len(), digits.to_owned()))
+}
+
+/// A version as its first four numbers, and what follows them: a pre-release part, or all of a tag that begins with no number.
+fn parts(version: &str) -> (Vec<Number>, String) {
     let version = version.split('+').next().unwrap_or(version);
-    let (core, tag) = version.split_once('-').unwrap_or((version, ""));
-    let mut numbers: Vec<u64> = core.split('.').map(|n| n.parse().unwrap_or(0)).collect();
-    while numbers.len() < 4 {
-        numbers.push(0);
-    }
-    (numbers, tag.to_owned())
+    let bare = version.strip_prefix(['v', 'V']).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(version);
+    let (core, tag) = bare.split_once('-').unwrap_or((bare, ""));
+    let words: Vec<&str> = core.split('.').collect();
+    let mut numbers: Vec<Number> = words.iter().take(4).map_while(|word| number(word)).collect();
+    let mut rest: Vec<String> = vec![words[numbers.len()..].join("."), tag.to_owned()];
+    rest.retain(|part| !part.is_empty());
+    numbers.resize(4, (0, String::new()));
+    (numbers, rest.join("-"))
 }
 
 /// Whether a version lies in a NuGet range: `[1.0,2.0)`, `(,2.0]`, `1.0` (at least).
@@ -29,19 +41,49 @@ pub(crate) fn in_range(range: &str, version: &str) -> bool {
     above && below
 }
 
-/// Whether a pre-release part fits: `^$` none, else a simple pattern with `^`, `$`, `.*`.
+/// Whether the pre-release part of a version fits a regular expression: `^$` for none, and nothing for any.
 pub(crate) fn tag_fits(pattern: &str, version: &str) -> bool {
-    let tag = parts(version).1;
-    if pattern.is_empty() {
-        return true;
+    fits(pattern, &parts(version).1)
+}
+
+/// Whether a text fits a regular expression; an empty one lets everything through, and one that cannot be read nothing.
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
+    pattern.is_empty() || Regex::new(pattern).is_ok_and(|regex| regex.is_match(text).unwrap_or(false))
+}
+
+/// Why a text is not a regular expression.
+pub(crate) fn wrong_pattern(pattern: &str) -> Option<String> {
+    Regex::new(pattern).err().map(|problem| format!("'{pattern}' is not a valid regular expression: {problem}"))
+}
+
+/// What a rule of a channel, or a question about versions, demands of one: a range, and expressions for its pre-release part and for all of it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct VersionRule<'r> {
+    pub(crate) range: &'r str,
+    pub(crate) tag: &'r str,
+    pub(crate) whole: &'r str,
+    /// The version that was published last counts as the newest.
+    pub(crate) by_date: bool,
+}
+
+/// The strategy by which the newest version is the one that was published last.
+pub(crate) const MOST_RECENT: &str = "MostRecentlyPublished";
+
+impl<'r> VersionRule<'r> {
+    /// Of a channel's rule.
+    pub(crate) fn of(rule: &'r Value) -> Self {
+        let text = |name: &str| rule[name].as_str().unwrap_or_default();
+        Self {
+            range: text("VersionRange"),
+            tag: text("Tag"),
+            whole: text("VersionTagRegex"),
+            by_date: rule["VersioningStrategy"] == MOST_RECENT,
+        }
     }
-    if pattern == "^$" {
-        return tag.is_empty();
+
+    pub(crate) fn lets_in(&self, version: &str) -> bool {
+        in_range(self.range, version) && tag_fits(self.tag, version) && fits(self.whole, version)
     }
-    let (start, end) = (pattern.starts_with('^'), pattern.ends_with('$'));
-    let core = pattern.trim_start_matches('^').trim_end_matches('$').replace(".*", "*").replace(".+", "?*").replace('\\', "");
-    let glob = format!("{}{core}{}", if start { "" } else { "*" }, if end { "" } else { "*" });
-    super::faults::glob(&glob, &tag)
 }
 
 /// Whether a version has a part after the dash.
@@ -64,11 +106,11 @@ fn compare_tags(one: &str, other: &str) -> Ordering {
     let mut theirs = other.split('.');
     for a in one.split('.') {
         let Some(b) = theirs.next() else { return Ordering::Greater };
-        let order = match (a.parse::<u64>(), b.parse::<u64>()) {
-            (Ok(a), Ok(b)) => a.cmp(&b),
-            (Ok(_), Err(_)) => Ordering::Less,
-            (Err(_), Ok(_)) => Ordering::Greater,
-            (Err(_), Err(_)) => a.cmp(b),
+        let order = match (number(a), number(b)) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => a.cmp(b),
         };
         if order != Ordering::Equal {
             return order;
@@ -87,6 +129,13 @@ pub(crate) fn is_package_version(text: &str) -> bool {
         && numbers.iter().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
         && tag.is_none_or(words)
         && build.is_none_or(words)
+}
+
+/// Whether this can be the version of a package in a registry of images, whose tags are any words.
+pub(crate) fn is_image_tag(text: &str) -> bool {
+    (1..=349).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b))
 }
 
 #[cfg(test)]
@@ -108,6 +157,8 @@ mod tests {
         assert!(!tag_fits("^$", "1.0.0-beta"));
         assert!(tag_fits("^beta.*", "1.0.0-beta.2"));
         assert!(!tag_fits("^rc", "1.0.0-beta.2"));
+        assert!(tag_fits("^(beta|rc)\\.[0-9]+$", "1.0.0-rc.10") && !tag_fits("^(beta|rc)\\.[0-9]+$", "1.0.0-rc.x"));
+        assert!(!tag_fits("(", "1.0.0-rc") && wrong_pattern("(").is_some());
     }
 
     #[test]
@@ -115,6 +166,8 @@ mod tests {
         let ordered = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0", "1.0.10", "1.10", "2"];
         assert!(ordered.windows(2).all(|w| compare(w[0], w[1]) == Ordering::Less));
         assert_eq!(compare("1.0", "1.0.0.0+build"), Ordering::Equal);
+        let tags = ["alpine", "latest", "1.2", "1.10-bookworm.9", "1.10-bookworm.10", "v1.10", "20260302123456789012345678901234567890"];
+        assert!(tags.windows(2).all(|w| compare(w[0], w[1]) == Ordering::Less));
     }
 
     #[test]

@@ -18,6 +18,7 @@ macro_rules! plans {
 pub(crate) mod approvals;
 mod builtin;
 mod freezes;
+pub(crate) mod git;
 pub(crate) mod hooks;
 pub(crate) mod model;
 pub(crate) mod people;

@@ -3,6 +3,7 @@
 use super::{
     approvals::{ApprovalRulePlan, ChangeRequestPlan},
     freezes::FreezePlan,
+    git::{GitPlan, GitSourcePlan},
     hooks::SubscriptionPlan,
     people::{RateLimitPlan, TeamPlan, UserPlan, UserRolePlan},
     run::{RunPlan, WorkerPlan, body},
@@ -211,8 +212,10 @@ plans! {
     struct PackagePlan {
         id: Ref;
         space: Option<Ref>,
-        /// Oldest first; none: it is known, but nobody has pushed it yet.
+        /// In the order in which they were published; none: it is known, but nobody has pushed it yet.
         versions: Vec<Ref>,
+        /// A registry of images; otherwise the built-in feed.
+        feed: Option<Ref>,
     }
 
     struct VariablePlan {
@@ -262,6 +265,8 @@ plans! {
         variables: Vec<VariablePlan>,
         library: Vec<Ref>,
         tags: Vec<Ref>,
+        /// Where its process is, when that is not the server.
+        git: Option<GitPlan>,
     }
 }
 
@@ -328,6 +333,24 @@ plans! {
         versions: Option<String>,
         /// Regular part after the dash: `"^$"` means none.
         tag: Option<String>,
+        /// Rules about packages.
+        rules: Vec<PackageRulePlan>,
+        /// Custom fields that its releases must have, with what they mean.
+        fields: BTreeMap<String, String>,
+        /// Patterns for the references of its releases; empty: all.
+        git_refs: Vec<Ref>,
+    }
+
+    /// Which versions of a step's package releases of a channel may have.
+    struct PackageRulePlan {
+        step: Ref;
+        /// Which of the step's packages, when it has several.
+        package: String,
+        versions: Option<String>,
+        tag: Option<String>,
+        /// Regular expression for the whole version.
+        matches: Option<String>,
+        newest: Newest,
     }
 
     struct ReleasePlan {
@@ -369,11 +392,24 @@ plans! {
         package: Option<Ref>,
         /// Packages it refers to besides, by their ids.
         packages: Vec<Ref>,
+        /// Repositories that it takes files from.
+        git: Vec<GitSourcePlan>,
         /// Only in these environments; empty: in all.
         environments: Vec<Ref>,
         /// What it really does; without this it only takes time.
         run: Option<RunPlan>,
     }
+}
+
+/// Which version of a package is the newest.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Newest {
+    /// The highest.
+    #[default]
+    Version,
+    /// The one that was published last.
+    Published,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]

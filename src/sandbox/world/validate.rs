@@ -12,7 +12,10 @@ use crate::{
     error::{Error, Result, suggestion},
     sandbox::event_categories::{CATEGORIES, GROUPS},
     sandbox::permissions::{PERMISSIONS, ROLES},
-    sandbox::{upload::is_package_id, versions::is_package_version},
+    sandbox::{
+        upload::is_package_id,
+        versions::{is_image_tag, is_package_version, wrong_pattern},
+    },
 };
 use jiff::tz::TimeZone;
 use std::{collections::BTreeSet, ops::Range};
@@ -335,9 +338,32 @@ fn one_project(c: &Check<'_>, project: &ProjectPlan, k: &Known<'_>) -> Result<()
     for channel in &project.channels {
         c.maybe("lifecycle", channel.lifecycle.as_ref(), &k.lifecycles)?;
         c.all("tag", &channel.tenant_tags, &k.tags)?;
+        if let Some(reference) = channel.git_refs.first().filter(|_| project.git.is_none()) {
+            let message = format!("channel `{}` has `git_refs`, but its project is not in Git", channel.name.get_ref());
+            return Err(c.error(reference.span(), &message).help("say `git = {}` in the project"));
+        }
+        let steps: Vec<&str> = project.steps.iter().map(|step| step.name.as_str()).collect();
+        let mut places = BTreeSet::new();
+        for rule in &channel.rules {
+            c.known("step", &rule.step, &steps)?;
+            if !places.insert((rule.step.get_ref().to_lowercase(), &rule.package)) {
+                return Err(c.error(rule.step.span(), "a package stands in one rule of a channel only"));
+            }
+        }
+        let patterns = channel.rules.iter().flat_map(|rule| [&rule.tag, &rule.matches]).chain([&channel.tag]).flatten();
+        if let Some(wrong) = patterns.filter_map(|pattern| wrong_pattern(pattern)).next() {
+            return Err(c.error(channel.name.span(), &format!("a rule of channel `{}` cannot be read: {wrong}", channel.name.get_ref())));
+        }
     }
     for release in &project.releases {
         c.maybe("channel", release.channel.as_ref(), &channels)?;
+    }
+    if let Some(git) = &project.git {
+        c.unique("branches", git.branches.iter().map(|name| (name, None)))?;
+        c.unique("tags", git.tags.iter().map(|name| (name, None)))?;
+        if let Some(wrong) = git.commits.iter().find(|c| c.get_ref().len() != 40 || !c.get_ref().bytes().all(|b| b.is_ascii_hexdigit())) {
+            return Err(c.error(wrong.span(), "a commit is named by the 40 hexadecimal digits of its hash"));
+        }
     }
     let versions: Vec<&str> = project.releases.iter().map(|r| r.version.get_ref().as_str()).collect();
     for (environment, version) in &project.live {
@@ -441,11 +467,17 @@ fn steps(c: &Check<'_>, steps: &[StepPlan], k: &Known<'_>) -> Result<()> {
 
 fn package(c: &Check<'_>, package: &PackagePlan) -> Result<()> {
     let id = package.id.get_ref();
-    if !is_package_id(id) {
+    // Images have the path of their repository as id.
+    if !is_package_id(id) && (package.feed.is_none() || !id.split('/').all(is_package_id)) {
         let message = format!("`{id}` cannot be the id of a package");
         return Err(c.error(package.id.span(), &message).help("letters, digits and `_`, with `.` or `-` between them"));
     }
-    if let Some(wrong) = package.versions.iter().find(|v| !is_package_version(v.get_ref())) {
+    if package.feed.is_some() {
+        if let Some(wrong) = package.versions.iter().find(|v| !is_image_tag(v.get_ref())) {
+            let message = format!("`{}` cannot be the tag of an image", wrong.get_ref());
+            return Err(c.error(wrong.span(), &message).help("at most 349 letters, digits, `.`, `_`, `-` and `+`"));
+        }
+    } else if let Some(wrong) = package.versions.iter().find(|v| !is_package_version(v.get_ref())) {
         let message = format!("`{}` cannot be the version of a package", wrong.get_ref());
         return Err(c.error(wrong.span(), &message).help("write it like \"1.8.0\" or \"1.8.0-beta.1\""));
     }

@@ -79,7 +79,8 @@ async fn every_list_answers_the_ids_it_is_asked_for_once_and_in_its_own_order() 
             s.post("/api/deployments", json!({"ReleaseId": release, "EnvironmentId": environment})).await;
         }
         for runbook in ["Runbooks-1", "Runbooks-2"] {
-            s.post("/api/runbookRuns", json!({"RunbookId": runbook, "EnvironmentId": environment})).await;
+            s.post("/api/runbookRuns", json!({"RunbookId": runbook, "RunbookSnapshotId": "Snapshot 1", "EnvironmentId": environment}))
+                .await;
         }
     }
     for purpose in ["One", "Two"] {

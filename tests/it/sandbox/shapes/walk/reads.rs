@@ -116,6 +116,7 @@ pub async fn lists(walk: &mut Walk) {
         "/api/Spaces-1/tenants/variables-missing",
         "/api/Spaces-1/tenantvariables/all",
         "/api/Spaces-1/channels/rule-test?version=1.0.0&versionRange=[1.0,2.0)&preReleaseTag=^$",
+        "/api/Spaces-1/channels/rule-test/v1?version=1.0.0&versionRange=[1.0,2.0)&preReleaseTagPattern=^$&versionTagRegex=^1",
         "/api/Spaces-1/variables/all?ids=variableset-Projects-1",
         "/api/Spaces-1/variables?ids=variableset-Projects-1",
         "/api/Spaces-1/variables/names?project=Projects-1",

@@ -51,7 +51,7 @@ pub async fn documents(walk: &mut Walk) {
         400,
     )
     .await;
-    walk.post("/api/Spaces-1/channels/rule-test?version=1.0.0&versionRange=[1.0,2.0)&preReleaseTag=^$", json!({})).await;
+    walk.post("/api/Spaces-1/channels/rule-test?version=1.0.0&versionRange=[1.0,2.0)", json!({})).await;
     walk.put("/api/maintenanceconfiguration", json!({"Id": "maintenance", "IsInMaintenanceMode": true})).await;
     walk.put("/api/maintenanceconfiguration", json!({"Id": "maintenance", "IsInMaintenanceMode": false})).await;
 }
