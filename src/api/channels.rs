@@ -26,9 +26,21 @@ editable! {
         tenant_tags: Vec<String> = "TenantTags",
         /// Which package versions may come in.
         rules: Vec<ChannelRule> = "Rules",
+        /// Custom fields that its releases must have.
+        custom_fields: Vec<CustomField> = "CustomFieldDefinitions",
     }
 }
 named!(Channel, ChannelId);
+
+editable! {
+    /// A custom field that the releases of a channel must have.
+    CustomField {
+        /// Its name.
+        name: String = "FieldName",
+        /// What it means, for people.
+        description: String = "Description",
+    }
+}
 
 editable! {
     /// Which package versions may come into a channel.
@@ -37,6 +49,10 @@ editable! {
         version_range: String = "VersionRange",
         /// Regular expression for the pre-release tag.
         tag: String = "Tag",
+        /// Regular expression for the version; empty is any.
+        version_tag: String = "VersionTagRegex",
+        /// `SemVer`, or `MostRecentlyPublished`: which version is the newest.
+        strategy: String = "VersioningStrategy",
         /// The packages it is for; empty is all.
         action_packages: Vec<ActionPackage> = "ActionPackages",
     }

@@ -151,7 +151,7 @@ pub(super) struct Creation<'a> {
     pub(super) body: Value,
     /// How the body is sent and the document is found in the answer.
     pub(super) wrap: &'a (dyn Fn(Value) -> Value + Sync),
-    /// The member of the answer that holds the document.
+    /// The member of the answer that holds the document, or a list of which it is the first.
     pub(super) unwrap: Option<&'static str>,
     /// The list in which to look.
     pub(super) list: Route,
@@ -255,7 +255,11 @@ impl SpaceClient {
             Err(error) => return Err(error),
         };
         let answer = match creation.unwrap {
-            Some(member) => answer.json().get(member).map(JsonText::from).unwrap_or_default(),
+            Some(member) => {
+                let held = answer.json().get(member);
+                let first = held.and_then(|held| held.items().map_or(Some(held), |mut items| items.next()));
+                first.map(JsonText::from).unwrap_or_default()
+            }
             None => answer,
         };
         let created = read(creation, answer.json()).map_err(|problem| self.client().unreadable(problem, creation.noun, &creation.post));

@@ -105,8 +105,8 @@ impl Subject for ReleaseToDeploy {
     const COLLECTION: &'static str = "deployments";
     const REPLACES: bool = true;
 
-    fn path(&self) -> &'static str {
-        if self.freeze_override.is_some() { "deployments/override" } else { Self::COLLECTION }
+    fn route(&self, space: &SpaceClient) -> Route {
+        space.route(if self.freeze_override.is_some() { "deployments/override" } else { Self::COLLECTION })
     }
 
     fn members(&self) -> [Value; 4] {

@@ -1,5 +1,6 @@
 //! Executions: what deployments and runbook runs have in common when they are created.
 
+use super::address::Route;
 use super::create_once::{Creation, DOUBT_PATIENCE, LIFE, Sending};
 use super::decode::{Document, FromJson};
 use super::id::{EnvironmentId, TenantId};
@@ -54,9 +55,9 @@ pub trait Subject: Default + Sync {
     /// Whether a later execution undoes what an earlier one did in the same place.
     const REPLACES: bool;
 
-    /// Where a new one is posted, below the space.
-    fn path(&self) -> &'static str {
-        Self::COLLECTION
+    /// Where a new one is posted.
+    fn route(&self, space: &SpaceClient) -> Route {
+        space.route(Self::COLLECTION)
     }
 
     /// The members of the body that only such executions have, in the places where they stand among the others: at the beginning, behind
@@ -71,7 +72,7 @@ pub trait Subject: Default + Sync {
         body
     }
 
-    /// The member of the answer that holds the document, when that is not the whole answer.
+    /// The member of the answer that holds the document, or a list of which it is the first, when that is not the whole answer.
     fn member(&self) -> Option<&'static str> {
         None
     }
@@ -125,7 +126,7 @@ impl SpaceClient {
             noun: S::Made::NOUN,
             replaces: S::REPLACES,
             reads: &|json| S::Made::read(json).map(drop),
-            post: self.route(new.subject.path()),
+            post: new.subject.route(self),
             body: new.body(),
             wrap: &|body| new.subject.wrapped(body),
             unwrap: new.subject.member(),

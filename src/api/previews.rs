@@ -13,6 +13,7 @@ use super::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::json::JsonSlice;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -189,6 +190,20 @@ document! {
         versioning_reference: String = "VersioningPackageReferenceName",
         /// The packages that need a version.
         packages: Vec<TemplatePackage> = "Packages",
+        /// The repositories that need a reference.
+        git_resources: Vec<TemplateGitResource> = "GitResources",
+    }
+}
+
+part! {
+    /// A repository that a step takes files from, of which a new release or run needs a reference.
+    TemplateGitResource {
+        /// The action.
+        action_name: String = "ActionName",
+        /// Which of that action's repositories, when it has several.
+        name: String = "Name",
+        /// The branch that is taken where nobody names another.
+        default_branch: String = "DefaultBranch",
     }
 }
 
@@ -219,6 +234,8 @@ document! {
     PackageVersion, "package version" {
         /// The version.
         version: String = "Version",
+        /// When it was published.
+        published: Option<Timestamp> = "Published",
     }
 }
 
@@ -293,14 +310,25 @@ impl SpaceClient {
             rule.action_packages.iter().any(|p| same_word(&p.action, &package.action_name) && p.reference == package.reference)
         };
         if let Some(rule) = channel.and_then(|c| c.rules.iter().find(is_for)) {
-            for (name, value) in [("versionRange", &rule.version_range), ("preReleaseTag", &rule.tag)] {
-                if !value.is_empty() {
-                    route = route.with(name, value);
-                }
+            let wanted = [
+                ("versionRange", &rule.version_range),
+                ("preReleaseTag", &rule.tag),
+                ("versionTagRegex", &rule.version_tag),
+                ("versioningStrategy", &rule.strategy),
+            ];
+            // By version is what servers do by themselves, and older ones know nothing else.
+            for (name, value) in wanted.into_iter().filter(|(_, value)| !value.is_empty() && *value != "SemVer") {
+                route = route.with(name, value);
             }
         }
         let found: Vec<PackageVersion> = self.client().list(&route, Some(1)).await?;
         Ok(found.into_iter().next().map(|p| p.version))
+    }
+
+    /// All versions of a package that its feed has.
+    pub async fn package_versions(&self, package: &TemplatePackage) -> Result<Vec<PackageVersion>> {
+        let route = self.route("feeds").then(&package.feed_id).then("packages").then("versions");
+        self.client().list(&route.with("packageId", &package.package_id), None).await
     }
 
     /// The variables a deployment was made with, from its manifest. Sensitive ones have no value.

@@ -39,8 +39,9 @@ editable! {
 impl SpaceClient {
     /// The process of a project as it is now.
     pub async fn deployment_process(&self, project: &Project) -> Result<Process> {
-        if project.deployment_process_id.is_empty() {
-            return self.client().fetch(&self.route("projects").then(&project.id).then("deploymentprocesses")).await;
+        let branch = project.default_branch();
+        if branch.is_some() || project.deployment_process_id.is_empty() {
+            return self.client().fetch(&self.route("projects").then(&project.id).then_maybe(branch).then("deploymentprocesses")).await;
         }
         self.process(&project.deployment_process_id).await
     }

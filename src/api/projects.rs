@@ -28,9 +28,44 @@ editable! {
         tenanted_deployment_mode: String = "TenantedDeploymentMode",
         /// Tags, as `Set/Tag`.
         tags: Vec<String> = "ProjectTags",
+        /// Where its process is kept; absent on servers before 2021.
+        persistence: Option<Persistence> = "PersistenceSettings",
     }
 }
 named!(Project, ProjectId);
+
+editable! {
+    /// Where a project keeps its process, and what else it keeps there.
+    Persistence {
+        /// `Database` or `VersionControlled`.
+        kind: String = "Type",
+        /// The branch that counts where nobody names another; empty for `Database`.
+        default_branch: String = "DefaultBranch",
+        /// What is in Git beside the process.
+        conversion: Option<GitConversion> = "ConversionState",
+    }
+}
+
+editable! {
+    /// What a project keeps in Git beside its process.
+    GitConversion {
+        /// Whether its runbooks are there.
+        runbooks: bool = "RunbooksAreInGit",
+    }
+}
+
+impl Project {
+    /// The default branch of a project that keeps its process in Git; none for other projects.
+    pub fn default_branch(&self) -> Option<&str> {
+        self.persistence.as_ref().filter(|kept| kept.kind == "VersionControlled").map(|kept| kept.default_branch.as_str())
+    }
+
+    /// The default branch of a project that keeps its runbooks in Git, too.
+    pub fn branch_of_runbooks(&self) -> Option<&str> {
+        let in_git = self.persistence.as_ref().and_then(|kept| kept.conversion.as_ref()).is_some_and(|kept| kept.runbooks);
+        self.default_branch().filter(|_| in_git)
+    }
+}
 
 editable! {
     /// A project group.

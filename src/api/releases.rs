@@ -2,7 +2,7 @@
 
 use super::channels::Channel;
 use super::decode::{FromJson, document};
-use super::encode::editable;
+use super::encode::{ToJson, editable};
 use super::id::{ChannelId, ProjectId, ReleaseId};
 use super::meant::same_word;
 use super::projects::Project;
@@ -38,6 +38,10 @@ editable! {
         version_control: Option<GitReference> = "VersionControlReference",
         /// What its variable snapshot is known by: another text whenever it is taken anew; absent on servers before 2026.3.
         snapshot_token: Option<String> = "VariableSnapshotConcurrencyToken",
+        /// The references of repositories that its steps take files from.
+        git_resources: Vec<SelectedGitResource> = "SelectedGitResources",
+        /// Custom fields, by name.
+        custom_fields: BTreeMap<String, String> = "CustomFields",
     }
 }
 
@@ -60,6 +64,18 @@ editable! {
         package_reference_name: String = "PackageReferenceName",
         /// The version.
         version: String = "Version",
+    }
+}
+
+editable! {
+    /// Which reference of a repository a release holds, for a step that takes files from it.
+    SelectedGitResource {
+        /// The action that uses it.
+        action_name: String = "ActionName",
+        /// Which of that action's repositories, when it has several.
+        name: String = "GitResourceReferenceName",
+        /// The reference.
+        at: GitReference = "GitReferenceResource",
     }
 }
 
@@ -95,6 +111,8 @@ pub struct NewRelease {
     pub ignore_channel_rules: bool,
     /// For projects in git: the reference (`refs/heads/main`) and, if it matters, the commit.
     pub git: Option<(String, Option<String>)>,
+    /// References of the repositories that steps take files from.
+    pub git_resources: Vec<SelectedGitResource>,
     /// Custom fields.
     pub custom_fields: BTreeMap<String, String>,
 }
@@ -115,7 +133,13 @@ impl NewRelease {
                     && one.version == wanted.version
             })
         };
+        let same_commit = |(_, commit): &(String, Option<String>)| {
+            let at = release.version_control.as_ref().map(|at| at.git_commit.as_str());
+            commit.as_deref().is_none_or(|commit| at.is_none_or(|its| same_word(its, commit)))
+        };
         self.project == release.project_id
+            && self.git.as_ref().is_none_or(same_commit)
+            && self.custom_fields.iter().all(|(name, value)| release.custom_fields.get(name).is_none_or(|its| its == value))
             && self.channel.as_ref().is_none_or(|channel| release.channel_id.as_ref().is_none_or(|its| its == channel))
             && self.release_notes.as_ref().is_none_or(|notes| lines(notes) == lines(&release.release_notes))
             && self.packages.iter().all(holds)
@@ -141,6 +165,9 @@ impl NewRelease {
         }
         if let Some((reference, commit)) = &self.git {
             body["VersionControlReference"] = json!({"GitRef": reference, "GitCommit": commit});
+        }
+        if !self.git_resources.is_empty() {
+            body["SelectedGitResources"] = self.git_resources.iter().map(ToJson::to_json).collect();
         }
         if !self.custom_fields.is_empty() {
             body["CustomFields"] = self.custom_fields.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect::<Map<_, _>>().into();
@@ -312,6 +339,24 @@ impl SpaceClient {
             _ => error,
         })?;
         Ok(true)
+    }
+
+    /// Changes the notes of a release. Servers before 2026.3 take the whole release instead, in which somebody else's change at the same
+    /// moment is lost.
+    pub async fn set_release_notes(&self, release: &ReleaseId, notes: &str) -> Result<Release> {
+        let lines = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
+        let look = async || Ok(Some(self.release(release).await?).filter(|now| lines(&now.release_notes) == lines(notes)));
+        let own = self.route("releases").then(release);
+        let route = self.route("releases").then(release).then("release-notes");
+        let body = json!({"ReleaseId": release.as_str(), "SpaceId": self.space().id.as_str(), "ReleaseNotes": notes});
+        match self.client().repeat(async || self.client().submit::<Release>("POST", &route, Some(&body)).await, look).await {
+            Err(error) if error.kind() == Kind::NotFound => {
+                let mut whole = self.release(release).await?;
+                notes.clone_into(&mut whole.release_notes);
+                self.client().repeat(async || self.client().save(&own, &whole).await, look).await
+            }
+            other => other,
+        }
     }
 
     /// The defects of a release, resolved ones too.

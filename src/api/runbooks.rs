@@ -129,9 +129,10 @@ impl Subject for RunbookToRun {
 }
 
 impl SpaceClient {
-    /// A project's runbooks.
-    pub async fn runbooks(&self, project: &ProjectId) -> Result<Vec<Runbook>> {
-        self.client().list(&self.route("projects").then(project).then("runbooks"), None).await
+    /// A project's runbooks; those in Git as they are on the default branch.
+    pub async fn runbooks(&self, project: &Project) -> Result<Vec<Runbook>> {
+        let route = self.route("projects").then(&project.id).then_maybe(project.branch_of_runbooks()).then("runbooks");
+        self.client().list(&route, None).await
     }
 
     /// A runbook by id.
@@ -141,7 +142,7 @@ impl SpaceClient {
 
     /// The runbook of `project` called `wanted`: id, slug or name.
     pub async fn find_runbook<'a>(&self, project: &Project, wanted: impl Into<Meant<'a>>) -> Result<Runbook> {
-        pick(self.runbooks(&project.id).await?, wanted).map_err(|error| error.context(format!("project `{}`", project.name)))
+        pick(self.runbooks(project).await?, wanted).map_err(|error| error.context(format!("project `{}`", project.name)))
     }
 
     /// A run by id.

@@ -99,7 +99,7 @@ pub async fn names(host: &Host, noun: &Noun) -> Result<Vec<String>> {
         }
         Noun::Runbooks(project) => {
             let project = place.project(project).await?;
-            space.runbooks(&project.id).await?.into_iter().map(|r| r.name).collect()
+            space.runbooks(&project).await?.into_iter().map(|r| r.name).collect()
         }
     })
 }

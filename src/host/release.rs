@@ -39,6 +39,12 @@ crate::script_type! {
         };
         /// The release notes; empty when there are none.
         notes: "text" = |r| r.release.release_notes.clone();
+        /// Custom fields by name.
+        fields: "map" = |r| r.release.custom_fields.iter().map(|(name, value)| (name.as_str().into(), value.clone().into())).collect::<Map>();
+        /// Branch or tag in Git that it was made of, e.g. `refs/heads/main`; `()` for a project that is not in Git.
+        git_ref: "text or ()" = |r| r.release.version_control.as_ref().map(|at| at.git_ref.clone());
+        /// Commit in Git that it was made of; `()` for a project that is not in Git.
+        git_commit: "text or ()" = |r| r.release.version_control.as_ref().map(|at| at.git_commit.clone());
         /// When it was created.
         created: "Moment" = |r, host: Host| host.moment(r.release.assembled);
         /// Whether its progression is blocked. Asks the server.

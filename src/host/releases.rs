@@ -3,8 +3,11 @@
 use super::prelude::*;
 use super::{
     call::ScriptCall,
+    git,
+    newest_release::{LatestBy, by_date},
     references::{ChannelRef, ProjectRef, ReleaseRef},
     release::Release,
+    release_fields::fields,
     rows::{Reach, RowLimit},
     space::Space,
 };
@@ -102,6 +105,8 @@ crate::options! {
         channel: Option<ChannelRef> = None, "none";
         /// Only those in a version range, e.g. `"2.*"`.
         range: Option<VersionRange> = None, "none";
+        /// What makes a release the latest. With a date, several that share it are an error.
+        by: LatestBy = LatestBy::Version, "\"version\"";
     }
 }
 
@@ -138,8 +143,15 @@ crate::options! {
         notes: Option<String> = None, "none";
         /// Package versions by step name, e.g. `#{"Deploy web": "1.8.0"}`; otherwise each package's newest.
         packages: Map = Map::new(), "#{}";
-        /// For projects in git: branch, tag or commit.
+        /// For projects in Git: branch, tag or commit; otherwise the default branch. An error for other projects.
         git_ref: Option<Name> = None, "none";
+        /// For projects in Git: the commit, when it is not the one that `git_ref` points to.
+        git_commit: Option<Name> = None, "none";
+        /// References of repositories that steps take files from, by step name, e.g. `#{"Deploy charts": "v2"}`; otherwise their default
+        /// branches. A step with several repositories takes a map of them.
+        git_resources: Map = Map::new(), "#{}";
+        /// Custom fields by name, e.g. `#{Ticket: "OPS-1"}`. Those that the channel asks for must be there.
+        fields: Map = Map::new(), "#{}";
         /// Return the release when the version is there already, instead of an error.
         ignore_existing: bool = false, "false";
         /// Ignore the version rules of the channel.
@@ -151,16 +163,29 @@ crate::functions! {
     group "query";
 
     /// The release with the highest version, in Octopus's version order, of the project's default channel (or of
-    /// `channel`). Which one, and why, is printed.
+    /// `channel`); or by a date, of its creation or of its packages. Which one, and why, is printed.
     ///
     /// ```rhai
     /// print(latest("Project A").version);
+    /// print(latest("Project A", #{by: "created"}).version);
     /// ```
     fn latest(host: Host, project: ProjectRef; options: LatestOptions) -> "Release" raises "not_found, ambiguous, request" {
         let place = host.place();
         let project = host.block(place.project(&project))?;
-        let range = options.range.as_ref().map(ToString::to_string);
-        let release = host.choose(&place, &project, range.as_deref().unwrap_or("latest"), options.channel.as_ref())?;
+        let release = if options.by == LatestBy::Version {
+            let range = options.range.as_ref().map(ToString::to_string);
+            host.choose(&place, &project, range.as_deref().unwrap_or("latest"), options.channel.as_ref())?
+        } else {
+            let (release, rule) = host.block(async {
+                let channel = match &options.channel {
+                    Some(name) => place.space.find_channel(&project, name.as_str()).await?,
+                    None => place.space.default_channel(&project).await?,
+                };
+                by_date(&place, &project, &channel, options.range.as_ref(), options.by).await
+            })?;
+            host.note_once(rule);
+            release
+        };
         Ok(Release { place, project: project.name.clone(), release: release.into() })
     }
 
@@ -209,7 +234,7 @@ crate::functions! {
     /// let r = create_release("Project A", #{version: "2.1.0", notes: "made by a script"});
     /// wait(deploy("Project A", r, "Development"));
     /// ```
-    fn create_release(host: Host, project: ProjectRef; options: CreateOptions) -> "Release" raises "not_found, refused, in_doubt, request" {
+    fn create_release(host: Host, project: ProjectRef; options: CreateOptions) -> "Release" raises "not_found, ambiguous, refused, in_doubt, request" {
         let place = host.place();
         let project = host.block(place.project(&project))?;
         let there = match &options.version {
@@ -221,6 +246,18 @@ crate::functions! {
             None => made(&host, &place, &project, &options)?,
         };
         Ok(Release { place, project: project.name.clone(), release: release.into() })
+    }
+
+    /// Changes the notes of a release and nothing else of it, and returns it as it is now; an empty text clears them.
+    ///
+    /// ```rhai
+    /// print(set_notes(latest("Project A"), "approved by the board").notes);
+    /// ```
+    fn set_notes(host: ScriptCall, release: Dynamic, notes: String) -> "Release" raises "not_found, refused, in_doubt, request" {
+        let release = expect_release(host.function(), release)?;
+        let arguments = serde_json::json!({"release": release.release.id.to_string(), "notes": notes});
+        let changed = host.effect("set notes", &arguments, |_| async { release.place.space.set_release_notes(&release.release.id, &notes).await })?;
+        Ok(Release { release: changed.into(), ..release })
     }
 
     /// Blocks a release: it may not be deployed to further environments until `unblock`. Give a `Release`, such as
@@ -260,7 +297,14 @@ fn made(host: &Host, place: &Space, project: &api::Project, options: &CreateOpti
     let plan = host.block(plan(place, project, options))?;
     plan.told.iter().for_each(|told| host.note(Level::Info, told.clone()));
     let packages: Vec<_> = plan.packages.iter().map(|p| (&p.action_name, &p.version)).collect();
-    let arguments = serde_json::json!({"project": project.id.to_string(), "version": plan.version, "channel": options.channel.as_ref().map(ToString::to_string), "packages": packages});
+    let mut arguments = serde_json::json!({"project": project.id.to_string(), "version": plan.version, "channel": options.channel.as_ref().map(ToString::to_string), "packages": packages});
+    // What older records do not know is left out where it says nothing.
+    if let Some(at) = &plan.git {
+        arguments["git"] = json!(at);
+    }
+    if !plan.fields.is_empty() {
+        arguments["fields"] = json!(plan.fields);
+    }
     let release = host.effect("create release", &arguments, |attempt| create(place, project, plan, options, attempt.may_be_done()))?;
     host.note(Level::Info, format!("release {} of {}", release.version, project.name));
     Ok(release)
@@ -271,17 +315,28 @@ struct PlannedParts {
     channel: api::Channel,
     version: String,
     packages: Vec<api::SelectedPackage>,
+    /// Reference and commit in Git.
+    git: Option<(String, Option<String>)>,
+    resources: Vec<api::SelectedGitResource>,
+    fields: BTreeMap<String, String>,
     told: Vec<String>,
 }
 
 async fn plan(place: &Space, project: &api::Project, options: &CreateOptions) -> Result<PlannedParts> {
+    let commit = options.git_commit.as_deref();
+    let git_ref = git::of_release(project, options.git_ref.as_deref().or(commit.filter(|_| project.default_branch().is_none())))?;
     let channel = match &options.channel {
         Some(name) => place.space.find_channel(project, name.as_str()).await?,
         None => place.space.default_channel(project).await?,
     };
-    let template = place.space.release_template(project, Some(&channel), options.git_ref.as_deref()).await?;
+    let fields = fields(&channel, &options.fields)?;
+    let template = place.space.release_template(project, Some(&channel), git_ref.as_deref()).await?;
     let given = given_packages(project, &template, options)?;
+    let resources = git::resources(&template.git_resources, &options.git_resources, &project.name)?;
     let (mut packages, mut told) = (Vec::new(), Vec::new());
+    if let Some(branch) = git_ref.as_deref().filter(|_| options.git_ref.is_none()) {
+        told.push(format!("the release of {} is made of `{branch}`, the default branch", project.name));
+    }
     let rules = (!options.ignore_channel_rules).then_some(&channel);
     for package in &template.packages {
         let named = [&package.action_name, &package.step_name].into_iter().find_map(|name| given.get(name.as_str()));
@@ -317,7 +372,8 @@ async fn plan(place: &Space, project: &api::Project, options: &CreateOptions) ->
         let error = Error::new(Kind::Refused, format!("the server does not say the next version of {}", project.name));
         return Err(error.help("name it with #{version: \"...\"}"));
     };
-    Ok(PlannedParts { channel, version, packages, told })
+    let git = git_ref.map(|git_ref| (git_ref, commit.map(str::to_owned)));
+    Ok(PlannedParts { channel, version, packages, git, resources, fields, told })
 }
 
 /// The versions of packages that were given, by the name of the step (or of its action) as the server writes it.
@@ -390,8 +446,10 @@ async fn create(
     new.channel = Some(plan.channel.id);
     new.release_notes = options.notes.clone();
     new.ignore_channel_rules = options.ignore_channel_rules;
-    new.git = options.git_ref.clone().map(|git| (git.into(), None));
+    new.git = plan.git;
     new.packages = plan.packages;
+    new.git_resources = plan.resources;
+    new.custom_fields = plan.fields;
     let there = async || match place.space.release_by_version(project, &plan.version).await {
         Ok(release) => Ok(Some(release)),
         Err(error) if error.kind() == Kind::NotFound => Ok(None),

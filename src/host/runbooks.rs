@@ -3,7 +3,9 @@
 use super::prelude::*;
 use super::{
     deployments::{Priority, form_values, target_tags},
+    git,
     references::{EnvironmentRef, ProjectRef, Ref, RunbookRef, TargetTagRef, TenantRef},
+    space::Space,
     task::Task,
     tenants::{has_all, tags},
     time::When,
@@ -14,8 +16,12 @@ crate::options! {
     pub struct RunbookOptions for ["run_runbook"] {
         /// The tenant.
         tenant: Option<TenantRef> = None, "none";
-        /// The snapshot, by name; otherwise the published one.
+        /// The snapshot, by name; otherwise the published one. Runbooks in Git have none.
         snapshot: Option<Name> = None, "published";
+        /// For runbooks in Git: branch, tag or commit; otherwise the default branch. An error for other runbooks.
+        git_ref: Option<Name> = None, "none";
+        /// For runbooks in Git: references of repositories that steps take files from, by step name; otherwise their default branches.
+        git_resources: Map = Map::new(), "#{}";
         /// Values of prompted variables by name.
         variables: Map = Map::new(), "#{}";
         /// When the server shall start it; otherwise at once.
@@ -75,6 +81,66 @@ crate::options! {
     }
 }
 
+/// A run that is to be created.
+enum PlannedRun {
+    /// Of a snapshot.
+    Published(api::NewRunbookRun),
+    /// Of a runbook as it is at a reference.
+    InGit(api::NewRunInGit),
+}
+
+/// What all runs have in common.
+fn fill<S>(new: &mut api::NewExecution<S>, tenant: Option<&api::TenantId>, at: Option<Timestamp>, options: &RunbookOptions) {
+    new.tenant = tenant.cloned();
+    new.comments = options.comment.clone().unwrap_or_default();
+    new.use_guided_failure = options.guided_failure;
+    new.queue_time = at;
+    if let Some(expires) = options.expires {
+        new.queue_expiry = expires;
+    }
+    new.priority = options.priority.map(|priority| priority.server_word().to_owned());
+}
+
+/// What a run of a runbook in Git is made of, with all that must be asked for first.
+async fn at_reference(
+    place: &Space,
+    project: &api::Project,
+    git_ref: String,
+    wanted: &Ref,
+    environment: &api::EnvironmentId,
+    options: &RunbookOptions,
+) -> Result<(api::Runbook, api::NewRunInGit)> {
+    if let Some(name) = &options.snapshot {
+        let message = format!("the runbooks of project `{}` are in Git and have no snapshots to run; given is `{name}`", project.name);
+        return Err(Error::new(Kind::Refused, message).help("name a branch, tag or commit with #{git_ref: \"...\"}"));
+    }
+    let runbook = place.space.find_runbook_at(project, &git_ref, wanted).await?;
+    let template = place.space.runbook_template_at(project, &git_ref, &runbook.id).await?;
+    let whole = format!("runbook `{}`", runbook.name);
+    let mut of = api::RunbookInGit {
+        runbook: runbook.id.clone(),
+        project: project.id.clone(),
+        space: place.space.space().id.to_string(),
+        git_ref,
+        git_resources: git::resources(&template.git_resources, &options.git_resources, &whole)?,
+        packages: Vec::new(),
+        specific_target_tags: target_tags(&place.space, options.target_tags.named()).await?,
+        excluded_target_tags: target_tags(&place.space, &options.without_target_tags).await?,
+    };
+    for package in template.packages.iter().filter(|package| package.fixed_version.is_empty()) {
+        let newest = if package.is_resolvable == Some(false) { None } else { place.space.newest_package(package, None).await? };
+        let version = newest.ok_or_else(|| {
+            let message =
+                format!("no version of package `{}` is known, and step `{}` of {whole} needs one", package.package_id, package.step_name);
+            Error::new(Kind::NotFound, message).help("push one to its feed")
+        })?;
+        let reference = package.reference.clone();
+        of.packages
+            .push(api::SelectedPackage { package_reference_name: reference, ..api::SelectedPackage::new(&package.action_name, version) });
+    }
+    Ok((runbook, api::NewRunInGit::at(of, environment)))
+}
+
 impl Host {
     /// Starts a runbook run.
     pub fn run_runbook(&self, project: &Ref, runbook: &Ref, env: &Ref, options: &RunbookOptions) -> HostResult<Task> {
@@ -85,31 +151,48 @@ impl Host {
         };
         let (project, environment, tenant, runbook, new) = self.block(async {
             let (project, environment, tenant) = place.spot(project, env, options.tenant.as_deref()).await?;
-            let runbook = place.space.find_runbook(&project, runbook).await?;
-            let mut new = api::NewRunbookRun::new(&runbook, &environment.id)?;
-            new.tenant = tenant.as_ref().map(|t| t.id.clone());
-            new.comments = options.comment.clone().unwrap_or_default();
-            new.use_guided_failure = options.guided_failure;
-            new.queue_time = at;
-            if let Some(expires) = options.expires {
-                new.queue_expiry = expires;
-            }
-            new.priority = options.priority.map(|priority| priority.server_word().to_owned());
-            new.subject.specific_target_tags = target_tags(&place.space, options.target_tags.named()).await?;
-            new.subject.excluded_target_tags = target_tags(&place.space, &options.without_target_tags).await?;
-            if let Some(name) = &options.snapshot {
-                new.subject.snapshot = Some(place.space.find_runbook_snapshot(&runbook, name).await?.id);
-            }
+            let tenant_id = tenant.as_ref().map(|t| &t.id);
+            let forms = |runbook: &api::Runbook, preview| form_values(preview, &format!("runbook `{}`", runbook.name), &options.variables);
+            let Some(git_ref) = git::of_run(&project, options.git_ref.as_deref())? else {
+                let runbook = place.space.find_runbook(&project, runbook).await?;
+                if !options.git_resources.is_empty() {
+                    let message = format!("runbook `{}` is not in Git, so it takes no `git_resources`", runbook.name);
+                    return Err(Error::new(Kind::Refused, message).help("leave them out: its snapshot says them"));
+                }
+                let mut new = api::NewRunbookRun::new(&runbook, &environment.id)?;
+                fill(&mut new, tenant_id, at, options);
+                new.subject.specific_target_tags = target_tags(&place.space, options.target_tags.named()).await?;
+                new.subject.excluded_target_tags = target_tags(&place.space, &options.without_target_tags).await?;
+                if let Some(name) = &options.snapshot {
+                    new.subject.snapshot = Some(place.space.find_runbook_snapshot(&runbook, name).await?.id);
+                }
+                if !options.variables.is_empty() {
+                    new.form_values = forms(&runbook, &place.space.runbook_preview(&runbook, &environment.id, tenant_id).await?)?;
+                }
+                return Ok((project, environment, tenant, runbook, PlannedRun::Published(new)));
+            };
+            let (runbook, mut new) = at_reference(&place, &project, git_ref, runbook, &environment.id, options).await?;
+            fill(&mut new, tenant_id, at, options);
             if !options.variables.is_empty() {
-                let preview = place.space.runbook_preview(&runbook, &environment.id, tenant.as_ref().map(|t| &t.id)).await?;
-                new.form_values = form_values(&preview, &format!("runbook `{}`", runbook.name), &options.variables)?;
+                let git_ref = &new.subject.git_ref;
+                let preview = place.space.runbook_preview_at(&project, git_ref, &runbook.id, &environment.id, tenant_id).await?;
+                new.form_values = forms(&runbook, &preview)?;
             }
-            Ok((project, environment, tenant, runbook, new))
+            Ok((project, environment, tenant, runbook, PlannedRun::InGit(new)))
         })?;
-        let arguments = json!({"runbook": runbook.id.to_string(), "environment": environment.id.to_string(), "tenant": new.tenant.as_ref().map(ToString::to_string)});
+        let tenant_id = tenant.as_ref().map(|t| t.id.to_string());
+        let mut arguments = json!({"runbook": runbook.id.to_string(), "environment": environment.id.to_string(), "tenant": tenant_id});
+        if let PlannedRun::InGit(new) = &new {
+            arguments["git_ref"] = json!(new.subject.git_ref);
+        }
         let run = self.effect("run runbook", &arguments, |attempt| {
             let (place, new) = (&place, &new);
-            async move { place.space.create(new, attempt.marker.as_str(), &attempt).await }
+            async move {
+                match new {
+                    PlannedRun::Published(new) => place.space.create(new, attempt.marker.as_str(), &attempt).await,
+                    PlannedRun::InGit(new) => place.space.create(new, attempt.marker.as_str(), &attempt).await,
+                }
+            }
         })?;
         let mut title = format!("{} / {} → {}", project.name, runbook.name, environment.name);
         if let Some(tenant) = &tenant {
@@ -136,7 +219,7 @@ crate::functions! {
     group "act";
 
     /// Runs a runbook of `project` in `env` and returns its task at once; `wait` waits for it. The published snapshot
-    /// is run unless another one is named.
+    /// is run unless another one is named; a runbook in Git is run as it is on the default branch, or at `git_ref`.
     ///
     /// ```rhai
     /// wait(run_runbook("Project A", "Smoke test", "Test"));
@@ -160,7 +243,7 @@ crate::functions! {
             }
             let tags = tags(&place, "runbook tag", "Runbook", filter.tag.named()).await?;
             let project = place.project(&project).await?;
-            let mut found = place.space.runbooks(&project.id).await?;
+            let mut found = place.space.runbooks(&project).await?;
             found.retain(|runbook| has_all(&runbook.tags, &tags));
             if let Some(name) = &filter.name {
                 let part = name.to_lowercase();

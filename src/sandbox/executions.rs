@@ -66,7 +66,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     post("S/deployments/create/untenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, false))).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "ReleaseVersion", "EnvironmentNames", "Tenants", "TenantTags", "ForcePackageRedeployment", "UpdateVariableSnapshot"]]),
     post("S/deployments/create/tenanted/v1", "DeploymentCreate", &Whole(|state, ask| create(state, ask, true))).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "ReleaseVersion", "EnvironmentName", "Tenants", "TenantTags", "ForcePackageRedeployment", "UpdateVariableSnapshot"]]),
     post("S/runbook-runs/create/v1", "RunbookRunCreate", &Whole(create_runs)).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "RunbookName", "Snapshot", "EnvironmentNames", "Tenants", "TenantTags"]]),
-    post("S/runbook-runs/git/create/v1", "RunbookRunCreate", &Whole(create_runs_in_git)).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["ProjectName", "RunbookName", "EnvironmentNames", "Tenants", "TenantTags"]]),
+    post("S/runbook-runs/git/create/v1", "RunbookRunCreate", &Whole(create_runs_in_git)).takes(&[deployments::COMMON, deployments::BY_NAME, SPACE, &["GitRef", "Packages", "PackageVersion", "PackagePrerelease", "GitResources", "ProjectName", "RunbookName", "EnvironmentNames", "Tenants", "TenantTags"]]),
 ];
 
 /// Deployments of one release (octopus-api.md §16.2).

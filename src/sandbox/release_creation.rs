@@ -267,7 +267,7 @@ fn change(state: &mut State, ask: &Ask, index: usize) -> Handled {
     if let Some(Some(r)) = state.releases.get_mut(index) {
         r.notes = notes;
         if moves {
-            r.channel = str_of(&channel, "Id").to_owned();
+            str_of(&channel, "Id").clone_into(&mut r.channel);
             r.ignore_channel_rules = !by_rules;
         }
         let lists = [

@@ -350,8 +350,8 @@ fn one_project(c: &Check<'_>, project: &ProjectPlan, k: &Known<'_>) -> Result<()
                 return Err(c.error(rule.step.span(), "a package stands in one rule of a channel only"));
             }
         }
-        let patterns = channel.rules.iter().flat_map(|rule| [&rule.tag, &rule.matches]).chain([&channel.tag]).flatten();
-        if let Some(wrong) = patterns.filter_map(|pattern| wrong_pattern(pattern)).next() {
+        let mut patterns = channel.rules.iter().flat_map(|rule| [&rule.tag, &rule.matches]).chain([&channel.tag]).flatten();
+        if let Some(wrong) = patterns.find_map(|pattern| wrong_pattern(pattern)) {
             return Err(c.error(channel.name.span(), &format!("a rule of channel `{}` cannot be read: {wrong}", channel.name.get_ref())));
         }
     }

@@ -194,9 +194,11 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("ProjectGroupResource", ProjectGroup::MEMBERS, &["Slug"]),
     ("EnvironmentResource", Environment::MEMBERS, &["Slug"]),
     // Priority phases: octopus-api.md §30, 2024.2.
-    ("ChannelResource", Channel::MEMBERS, &["Slug"]),
-    ("ChannelVersionRuleResource", channels::ChannelRule::MEMBERS, &[]),
-    ("ReleaseResource", Release::MEMBERS, &["VariableSnapshotConcurrencyToken"]),
+    // Custom fields: octopus-api.md §10.6 and §12.1; strategies and tags of versions: §10.6.
+    ("ChannelResource", Channel::MEMBERS, &["Slug", "CustomFieldDefinitions"]),
+    ("ChannelVersionRuleResource", channels::ChannelRule::MEMBERS, &["VersionTagRegex", "VersioningStrategy"]),
+    // References of other repositories: octopus-api.md §12.1, §12.3.
+    ("ReleaseResource", Release::MEMBERS, &["SelectedGitResources", "CustomFields", "VariableSnapshotConcurrencyToken"]),
     ("SelectedPackage", SelectedPackage::MEMBERS, &[]),
     ("DefectResource", Defect::MEMBERS, &[]),
     ("DeploymentResource", Deployment::MEMBERS, &[]),
@@ -237,7 +239,7 @@ const SCHEMA: &[(&str, &[&str], &[&str])] = &[
     ("DeploymentTemplateStep", previews::PreviewStep::MEMBERS, &["AvailableTagSets"]),
     ("Form", previews::PreviewForm::MEMBERS, &[]),
     ("MachineDeploymentPreview", previews::PreviewMachine::MEMBERS, &[]),
-    ("ReleaseTemplateResource", ReleaseTemplate::MEMBERS, &[]),
+    ("ReleaseTemplateResource", ReleaseTemplate::MEMBERS, &["GitResources"]),
     ("RunbookSnapshotResource", previews::Snapshot::MEMBERS, &[]),
     ("TeamResource", previews::Team::MEMBERS, &[]),
     ("DeploymentTemplateResource", DeploymentTemplate::MEMBERS, &[]),

@@ -69,6 +69,7 @@ const USES: &[Use] = &[
     with("put", "let x = \"projectgroups/ProjectGroups-1\"; let g = get(x);", "g"),
     with("delete", "let made = [1, 2].map(|i| post(\"projectgroups\", #{Name: `Group ${i}`}).Id);", "`projectgroups/${made[n - 1]}`"),
     with("create_release", A, "#{version: `3.${n}.0`}"),
+    with("set_notes", "let x = latest(\"Project A\");", "`by branch ${n}`"),
     once("block", "let x = latest(\"Project A\");", "\"a leak\""),
     once("unblock", "let x = latest(\"Project A\"); block(x, \"a leak\");", ""),
     with("deploy", A, "\"latest\", \"Test\""),

@@ -5,6 +5,7 @@ mod comparisons;
 mod cooperation;
 mod create_release;
 mod freezes;
+mod git;
 mod lists;
 mod long_lists;
 mod mails;
