@@ -4,7 +4,7 @@
 //! shows its line when the ninth calls it.
 
 use super::{
-    Failure, Files, Interpreter, Source,
+    Failure, Files, Interpreter, Limits, Source,
     text::{
         scan::{self, Kind},
         span,
@@ -113,9 +113,10 @@ fn top_level_imports(ast: &AST) -> Vec<String> {
     found
 }
 
-/// Whether `text` is a script by its grammar, whatever its names mean.
+/// Whether `text` is a script by its grammar, whatever its names mean. It may be nested as deeply as in a run.
 pub fn is_well_formed(text: &str) -> bool {
-    Engine::new_raw().compile(text).is_ok()
+    let deepest = Limits::default().nesting;
+    Engine::new_raw().set_max_expr_depths(deepest, deepest).compile(text).is_ok()
 }
 
 /// Whether `text` is the beginning of something: what a person who presses Enter goes on with.
