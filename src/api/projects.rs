@@ -1,5 +1,6 @@
 //! Projects and their groups.
 
+use super::decode::document;
 use super::encode::editable;
 use super::id::{ProjectGroupId, ProjectId};
 use super::meant::Meant;
@@ -82,6 +83,14 @@ editable! {
 }
 named!(ProjectGroup, ProjectGroupId);
 
+document! {
+    /// A branch or a tag of a project in Git.
+    NamedReference, "branch or tag" {
+        /// Its short name: `main`.
+        name: String = "Name",
+    }
+}
+
 /// Which projects.
 #[derive(Clone, Debug, Default)]
 pub struct ProjectQuery {
@@ -113,6 +122,14 @@ impl SpaceClient {
         // Servers sort by name; a group's projects and chunks of ids come in an order of their own.
         projects.sort_by_cached_key(|p| p.name.to_lowercase());
         Ok(projects)
+    }
+
+    /// The branches of a project in Git, and behind them its tags.
+    pub async fn branches_and_tags(&self, project: &ProjectId) -> Result<Vec<NamedReference>> {
+        let route = || self.route("projects").then(project).then("git");
+        let mut all: Vec<NamedReference> = self.client().list(&route().then("branches"), None).await?;
+        all.extend(self.client().list(&route().then("tags"), None).await?);
+        Ok(all)
     }
 
     /// All project groups.

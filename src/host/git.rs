@@ -1,6 +1,7 @@
 //! Git: of which reference a release or a run is, and which references it takes of other repositories.
 
 use super::prelude::*;
+use super::space::Space;
 use crate::{
     api::meant::{Keys, the_one},
     error::suggestion,
@@ -35,6 +36,22 @@ pub fn of_run(project: &api::Project, given: Option<&str>) -> Result<Option<Stri
             Err(Error::new(Kind::Refused, message).help("leave `git_ref` out: the published snapshot is run"))
         }
     }
+}
+
+/// What came of a question about a project at a reference; when that is not there, the error names it and the nearest one.
+pub async fn asked_at<T>(place: &Space, project: &api::Project, git_ref: &str, answer: Result<T>) -> Result<T> {
+    let Some(error) = answer.as_ref().err().filter(|error| error.kind() == Kind::NotFound) else { return answer };
+    // Commits have no list in which to look, and who may not see the branches learns what the server said.
+    if git_ref.len() == 40 && git_ref.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return answer;
+    }
+    let Ok(known) = place.space.branches_and_tags(&project.id).await else { return answer };
+    let full = |name: &str| [name.to_owned(), format!("refs/heads/{name}"), format!("refs/tags/{name}")];
+    if known.iter().any(|one| full(&one.name).iter().any(|name| name == git_ref)) {
+        return answer;
+    }
+    let message = format!("project `{}` has no branch or tag `{git_ref}`: {error}", project.name);
+    Err(Error::new(Kind::NotFound, message).suggest(git_ref, known.iter().map(|one| one.name.as_str())))
 }
 
 /// A reference for each repository that the steps take files from: as given by step (`#{"Sew": "main"}`, or for a step with several

@@ -330,7 +330,11 @@ async fn plan(place: &Space, project: &api::Project, options: &CreateOptions) ->
         None => place.space.default_channel(project).await?,
     };
     let fields = fields(&channel, &options.fields)?;
-    let template = place.space.release_template(project, Some(&channel), git_ref.as_deref()).await?;
+    let template = place.space.release_template(project, Some(&channel), git_ref.as_deref()).await;
+    let template = match &git_ref {
+        Some(git_ref) => git::asked_at(place, project, git_ref, template).await?,
+        None => template?,
+    };
     let given = given_packages(project, &template, options)?;
     let resources = git::resources(&template.git_resources, &options.git_resources, &project.name)?;
     let (mut packages, mut told) = (Vec::new(), Vec::new());

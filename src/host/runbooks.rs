@@ -114,7 +114,8 @@ async fn at_reference(
         let message = format!("the runbooks of project `{}` are in Git and have no snapshots to run; given is `{name}`", project.name);
         return Err(Error::new(Kind::Refused, message).help("name a branch, tag or commit with #{git_ref: \"...\"}"));
     }
-    let runbook = place.space.find_runbook_at(project, &git_ref, wanted).await?;
+    let runbook = place.space.find_runbook_at(project, &git_ref, wanted).await;
+    let runbook = git::asked_at(place, project, &git_ref, runbook).await?;
     let template = place.space.runbook_template_at(project, &git_ref, &runbook.id).await?;
     let whole = format!("runbook `{}`", runbook.name);
     let mut of = api::RunbookInGit {

@@ -44,6 +44,7 @@ pub(super) const VERBS: &[Verb] = &[
         "create_release(\"Project A\", #{version: \"3.0.0\", notes: \"one\\ntwo\"})",
         "releases(\"Project A\").map(|r| [r.version, r.notes, r.channel])",
     ),
+    verb("set_notes", "set_notes(latest(\"Project A\"), \"by hand\")", "latest(\"Project A\").notes"),
     verb("block", "block(latest(\"Project A\"), \"a leak\")", "latest(\"Project A\").blocked"),
     verb("unblock", "let r = latest(\"Project A\"); block(r, \"a leak\"); sleep(\"10m\"); unblock(r)", "latest(\"Project A\").blocked"),
     verb("cancel", "let t = deploy(\"Project A\", \"2.0.0\", \"Test\", #{expires: \"5m\"}); sleep(\"5m\"); t.cancel(); settle(t)", "()"),

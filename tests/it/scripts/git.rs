@@ -72,7 +72,9 @@ fn release_in_git_is_made_of_the_default_branch_or_of_what_is_named() {
     let ran = run(r#"create_release("Loft");"#);
     assert!(format!("{:?}", ran.events).contains("made of `main`, the default branch"), "{:?}", ran.events);
     let why = told(r#"create_release("Loft", #{git_ref: "mian"});"#);
-    assert!(why.contains("'mian' was not found in the repository"), "{why}");
+    assert!(why.starts_with("NotFound: project `Loft` has no branch or tag `mian`: ") && why.ends_with("did you mean `main`?"), "{why}");
+    let why = told(r#"run_runbook("Loft", "Mend", "Test", #{git_ref: "feature/sail"});"#);
+    assert!(why.starts_with("NotFound: project `Loft` has no branch") && why.ends_with("did you mean `feature/sails`?"), "{why}");
 }
 
 #[test]
@@ -203,7 +205,7 @@ fn image_tags_are_versions_of_packages_and_releases() {
                print(latest("Image", #{{channel: "Any"}}).version.len());
                print(latest("Image", #{{range: "<21-0"}}).version);
                print(release("Image", "nightly").version);
-               wait(deploy("Image", "nightly", "Test")); print(deployed("Image", "Test").version);"#
+               wait(deploy("Image", "nightly", "Test")); print(deployed("Image", "Test").release);"#
         ),
         "20-bookworm\n349\n349\n20-bookworm\nnightly\nnightly",
     );
