@@ -129,12 +129,17 @@ fn of_release(state: &State, x: &Execution, index: usize, channel: &str, all: &m
     for (name, value) in release.extra.get("CustomFields").and_then(|fields| fields.as_object()).into_iter().flatten() {
         all.add(format!("Octopus.Release.CustomFields[{name}]"), value.as_str().unwrap_or_default());
     }
-    let Some(git) = release.extra.get("VersionControlReference").filter(|git| git.is_object()) else { return };
-    let reference = str_of(git, "GitRef");
-    all.add("Octopus.Release.Git.Ref", reference);
-    all.add("Octopus.Release.Git.CommitHash", str_of(git, "GitCommit"));
+    of_git("Octopus.Release", release.extra.get("VersionControlReference"), all);
+}
+
+/// Where in Git a release or a run is from, if it is.
+fn of_git(whose: &str, at: Option<&serde_json::Value>, all: &mut All) {
+    let Some(at) = at.filter(|at| at.is_object()) else { return };
+    let reference = str_of(at, "GitRef");
+    all.add(format!("{whose}.Git.Ref"), reference);
+    all.add(format!("{whose}.Git.CommitHash"), str_of(at, "GitCommit"));
     if let Some(branch) = reference.strip_prefix("refs/heads/") {
-        all.add("Octopus.Release.Git.BranchName", branch);
+        all.add(format!("{whose}.Git.BranchName"), branch);
     }
 }
 
@@ -182,6 +187,7 @@ fn run(state: &State, x: &Execution, runbook: &str, snapshot: &str, all: &mut Al
         all.add("Octopus.RunbookSnapshot.Id", id);
         all.add("Octopus.RunbookSnapshot.Name", str_of(snapshot, "Name"));
         all.add("Octopus.RunbookSnapshot.Notes", str_of(snapshot, "Notes"));
+        of_git("Octopus.RunbookRun", snapshot.get("GitReference"), all);
         all.add("Octopus.Web.RunbookSnapshotLink", format!("/app#/{}/runbookSnapshots/{id}", x.space));
     }
 }

@@ -160,6 +160,9 @@ async fn runbook_in_git_runs_at_a_reference_and_only_there() {
     let snapshot =
         s.get(&format!("/api/Spaces-1/runbookSnapshots/{}", made["Resources"][0]["RunbookSnapshotId"].as_str().expect("an id"))).await;
     assert_eq!((&snapshot["GitReference"]["GitRef"], &snapshot["Notes"]), (&json!("refs/heads/main"), &json!("by hand")));
+    let set = s.get(&format!("/api/Spaces-1/variables/variableset-{}", made["Resources"][0]["Id"].as_str().expect("an id"))).await;
+    let value = |name: &str| set["Variables"].as_array().and_then(|all| all.iter().find(|v| v["Name"] == name)).map(|v| v["Value"].clone());
+    assert_eq!(value("Octopus.RunbookRun.Git.BranchName"), Some(json!("main")), "{set}");
     s.pass(5);
     assert_eq!(s.state_of(made["Resources"][0]["TaskId"].as_str().expect("a task")).await, "Success");
     let body = json!({"spaceId": "Spaces-1", "spaceIdOrName": "Spaces-1", "projectName": "Loft", "runbookName": "Mend", "environmentNames": ["Test"], "gitRef": "v1"});

@@ -99,7 +99,7 @@ fn reference_of_a_project_that_is_not_in_git_is_refused_before_any_request() {
 #[test]
 fn git_resources_are_the_default_branches_or_what_is_named() {
     let show =
-        r#"print(r.raw.SelectedGitResources.map(|g| `${g.ActionName} ${g.GitResourceReferenceName} ${g.GitReferenceResource.GitRef}`));"#;
+        r"print(r.raw.SelectedGitResources.map(|g| `${g.ActionName} ${g.GitResourceReferenceName} ${g.GitReferenceResource.GitRef}`));";
     prints(
         &format!(r#"let r = create_release("Loft", #{{git_resources: #{{sew: "refs/tags/v2", Dye: #{{blue: "trunk"}}}}}}); {show}"#),
         r#"["Sew  refs/tags/v2", "Dye red refs/heads/main", "Dye blue refs/heads/trunk"]"#,
