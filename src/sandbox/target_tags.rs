@@ -77,9 +77,10 @@ pub(crate) fn note(state: &State, x: &Execution) -> Option<(&'static str, String
         return None;
     }
     let names: Vec<&str> = chosen(state, x).into_iter().map(|machine| str_of(machine, "Name")).collect();
-    Some(match names.is_empty() {
-        true => ("Warning", "No deployment target has the tags that were chosen: steps run on no target.".to_owned()),
-        false => ("Info", format!("Deployment targets chosen by tags: {}", names.join(", "))),
+    Some(if names.is_empty() {
+        ("Warning", "No deployment target has the tags that were chosen: steps run on no target.".to_owned())
+    } else {
+        ("Info", format!("Deployment targets chosen by tags: {}", names.join(", ")))
     })
 }
 

@@ -95,6 +95,7 @@ type Renewal = fn(&mut State, &Ask, &str, VariableSnapshot) -> Result<VariableSn
 
 /// All of them.
 fn all(state: &mut State, _: &Ask, project: &str, old: VariableSnapshot) -> Result<VariableSnapshot, Refusal> {
+    state.store.of("projects").get(project).ok_or_else(|| Refusal::missing(project))?;
     Ok(VariableSnapshot { renewals: old.renewals + 1, ..state.take_variables(project) })
 }
 

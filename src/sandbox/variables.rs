@@ -296,7 +296,7 @@ pub(crate) fn secrets(state: &State) -> Vec<Value> {
             let value = str_of(v, "Value");
             json!({
                 "set": set["Id"], "id": v["Id"], "name": v["Name"], "length": value.chars().count(),
-                "sha256": Sha256::digest(value).iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+                "sha256": hex::encode(Sha256::digest(value)),
             })
         })
         .collect()

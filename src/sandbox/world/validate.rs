@@ -105,7 +105,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
         let span = project.name.span();
         return Err(c.error(span, &format!("`copies` of project `{}` must be between 1 and 100,000", project.name.get_ref())));
     }
-    for toggle in plan.toggles.iter().filter(|toggle| !TOGGLES.contains(&toggle.get_ref().as_str())) {
+    if let Some(toggle) = plan.toggles.iter().find(|toggle| !TOGGLES.contains(&toggle.get_ref().as_str())) {
         let message = format!("no feature toggle `{}` is simulated", toggle.get_ref());
         return Err(c.unknown(toggle.span(), &message, toggle.get_ref(), &TOGGLES));
     }

@@ -123,7 +123,7 @@ fn variables_are_updated_once_by_a_run_that_was_killed_meanwhile() {
         let ground = Ground::in_world(WORLD);
         measured(ground.folder.path(), &ground.sandbox.url);
         ground.write("change.rhai", CHANGED);
-        ground.write("x.rhai", &format!("{}\nprint(of.call(deploy(\"Web\", \"latest\", \"Live\", #{{update_variables: true}})));", OF));
+        ground.write("x.rhai", &format!("{OF}\nprint(of.call(deploy(\"Web\", \"latest\", \"Live\", #{{update_variables: true}})));"));
         assert_eq!(ground.run("change", "scripts/change.rhai", &[], &[]).code, 0);
         ground
     };
