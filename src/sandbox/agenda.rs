@@ -24,6 +24,14 @@ pub(crate) enum Due {
     Answers {
         interruption: usize,
     },
+    /// The environment of a deployment is provisioned.
+    Provision {
+        execution: usize,
+    },
+    /// An ephemeral environment, by its number, may have been idle for too long.
+    Idle {
+        environment: usize,
+    },
     /// Something happens to a change request.
     Change(ChangeStep),
     /// Something that comes by a schedule.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 
 /// A request after routing prefixes, space and credential have been read off it.
+#[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) method: String,
     /// The path as it was sent, without the virtual directory and without the query.
@@ -29,6 +30,11 @@ impl Ask {
     /// A query parameter; absent when empty.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
+    }
+
+    /// The same request with another body.
+    pub(crate) fn with_body(&self, body: Value) -> Self {
+        Self { body, ..self.clone() }
     }
 
     /// The same, where a request without it is refused.

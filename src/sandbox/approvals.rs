@@ -106,7 +106,7 @@ fn waiting(state: &State, change: usize) -> Vec<usize> {
 pub(crate) fn let_start(state: &mut State, change: usize) {
     for task in waiting(state, change) {
         let held = state.tasks[task].eligible == Timestamp::MAX;
-        if held && state.requests.holding(task, state.now).is_none() {
+        if held && state.requests.holding(task, state.now).is_none() && !state.ephemeral.holds(task) {
             let eligible = later(state.now.max(state.tasks[task].queued), state.plan.pick_up.0);
             state.tasks[task].eligible = eligible;
             state.tasks[task].updated = state.now;

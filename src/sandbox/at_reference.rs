@@ -45,7 +45,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     absent("PUT", "S/projects/{id}/{gitref}/deploymentprocesses", WRITTEN_THERE),
     absent("PUT", "S/projects/{id}/{gitref}/deploymentsettings", WRITTEN_THERE),
     absent("PUT", "S/projects/{id}/{gitref}/variables", WRITTEN_THERE),
-    put("S/projects/{id}", "ProjectEdit", &Of(PROJECTS, change)),
+    put("S/projects/{id}", "ProjectEdit", &Of(PROJECTS, change)).keeps(),
 ];
 
 /// A document with the addresses it has at a reference.

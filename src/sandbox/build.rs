@@ -6,7 +6,9 @@ use super::{
     answer::str_of,
     approval_rules,
     change_requests::Provider,
-    defaults, git, lifecycle, packages, releases, selection,
+    defaults,
+    environment_types::EnvironmentType,
+    git, known_members, lifecycle, packages, releases, selection,
     state::{Release, State, VariableSnapshot, stamp},
     store::{Store, slug},
     variables,
@@ -95,6 +97,7 @@ pub(crate) fn state(world: &World, own_key: &str) -> State {
     packages::stock(&mut state);
     b.projects(&mut state);
     b.roles(&mut state.store);
+    known_members::keep_everywhere(&mut state);
     selection::of_the_past(&mut state);
     b.history(&mut state);
     b.freezes(&mut state);
@@ -134,6 +137,16 @@ impl Builder<'_> {
             let space = self.space(e.space.as_ref());
             let rest = json!({"Description": e.description, "SortOrder": i, "UseGuidedFailure": e.guided_failure, "_ChangeControl": e.change_control.map(Provider::word)});
             self.add(store, "environments", "Environments-", &space, e.name.get_ref(), rest);
+        }
+        for (i, parent) in plan.parent_environments.iter().enumerate() {
+            let space = self.space(parent.space.as_ref());
+            let hours = parent.idle.0.as_hours();
+            let rule = json!({"ExpiryDays": hours / 24, "ExpiryHours": hours % 24});
+            let rest = json!({
+                "Description": parent.description, "SortOrder": plan.environments.len() + i, "UseGuidedFailure": parent.guided_failure,
+                "_Type": EnvironmentType::Parent.name(), "_Rule": if parent.keep_idle { Value::Null } else { rule },
+            });
+            self.add(store, "environments", "Environments-", &space, parent.name.get_ref(), rest);
         }
         for l in &plan.lifecycles {
             let space = self.space(l.space.as_ref());
@@ -267,6 +280,12 @@ impl Builder<'_> {
             if let Some(l) = &c.lifecycle {
                 doc["LifecycleId"] = json!(self.id("lifecycles", &space, l.get_ref()));
             }
+            if let Some(parent) = &c.parent {
+                doc["Type"] = json!("EphemeralEnvironment");
+                doc["ParentEnvironmentId"] = json!(self.id("environments", &space, parent.get_ref()));
+                doc["EphemeralEnvironmentNameTemplate"] = json!(c.name_template);
+                doc["AutomaticEphemeralEnvironmentDeployments"] = json!(c.automatic);
+            }
             doc["TenantTags"] = json!(c.tenant_tags.iter().map(toml::Spanned::get_ref).collect::<Vec<_>>());
             let mut rules = Vec::new();
             if c.versions.is_some() || c.tag.is_some() {
@@ -353,6 +372,11 @@ impl Builder<'_> {
                 doc["PublishedRunbookSnapshotId"] = json!(snapshot);
             }
             state.store.of_mut("runbooks").put(doc);
+            for (member, named) in [("ProvisioningRunbookId", &p.provision), ("DeprovisioningRunbookId", &p.deprovision)] {
+                if named.as_ref().is_some_and(|named| named.get_ref().eq_ignore_ascii_case(r.name.get_ref())) {
+                    state.store.of_mut("projects").change(project, |doc| doc[member] = json!(id));
+                }
+            }
             state.steps.insert(id, steps.clone());
         }
     }

@@ -2,11 +2,11 @@
 
 use super::{
     answer::{Answer, Ask, Handled, Refusal, field, is_called, str_of, texts},
-    collection, faults,
+    faults,
     git::is_in_git,
     nouns::{Noun, named},
     releases,
-    routing::{Endpoint, Of, Whole, get, post, put},
+    routing::{Endpoint, Of, Whole, get, post},
     state::State,
     versions::{MOST_RECENT, VersionRule, fits, in_range, tag_fits, wrong_pattern},
     world::server_version::Generation,
@@ -49,21 +49,13 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/channels/rule-test", "", &Whole(|_, ask| rule_test(ask, false))),
     post("S/channels/rule-test", "", &Whole(|_, ask| rule_test(ask, false))),
     get("S/channels/rule-test/v1", "", &Whole(|_, ask| rule_test(ask, true))).since(Generation::V2026_3),
-    post("S/channels", "ProcessEdit", &Whole(|state, ask| {
-        check(state, ask, ask.need("ProjectId")?.as_str())?;
-        collection::create(state, ask, CHANNELS, |_, _, _| {})
-    })).keeps(),
-    put("S/channels/{id}", "ProcessEdit", &Of(CHANNELS, |state, ask, channel| {
-        check(state, ask, str_of(&channel, "ProjectId"))?;
-        collection::replace(state, ask, CHANNELS, channel)
-    })).keeps(),
     get("S/channels/{id}/releases", "ReleaseView", &Of(CHANNELS, |state, ask, channel| {
         Answer::ok(releases::list(state, ask, Some(str_of(&channel, "ProjectId")), |r| r.channel == str_of(&channel, "Id")))
     })),
 ];
 
 /// What is wrong with the rules that a client sends for a channel of a project.
-fn check(state: &State, ask: &Ask, project: &str) -> Result<(), Refusal> {
+pub(crate) fn check_rules(state: &State, ask: &Ask, project: &str) -> Result<(), Refusal> {
     let mut seen: Vec<(String, String)> = Vec::new();
     for rule in ask.field("Rules").as_array().into_iter().flatten() {
         let strategy = field(rule, "VersioningStrategy").as_str().unwrap_or("SemVer");

@@ -3,6 +3,7 @@
 use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, entries, str_of},
+    environment_types::{EnvironmentType, parent_of, type_of},
     lifecycle,
     nouns::noun_of,
     routing::{Endpoint, Whole, get},
@@ -153,7 +154,11 @@ fn board(state: &State, ask: &Ask, previous: bool) -> Handled {
         if wanted.is_empty() { Box::new(state.slots.iter()) } else { Box::new(named.iter().cloned().flat_map(of_one)) };
     let (mut items, mut before) = (Vec::new(), Vec::new());
     for ((_, environment, tenant), list) in slots {
-        if !has(&environments, environment) || (!tenants.is_empty() && !tenant.as_ref().is_some_and(|t| has(&tenants, t))) {
+        // Ephemeral environments are shown to those who name them.
+        if (environments.is_empty() && type_of(state, environment) != EnvironmentType::Static)
+            || !has(&environments, environment)
+            || (!tenants.is_empty() && !tenant.as_ref().is_some_and(|t| has(&tenants, t)))
+        {
             continue;
         }
         let mut newest = list.iter().rev().copied().filter(|i| {
@@ -184,7 +189,8 @@ fn board(state: &State, ask: &Ask, previous: bool) -> Handled {
         all
     };
     let projects = by_name("projects", (!wanted.is_empty()).then_some(&named));
-    let all_environments = lifecycle::environments(state, &space);
+    let mut all_environments = lifecycle::environments(state, &space);
+    all_environments.extend(environments.iter().filter(|e| parent_of(state, e).is_some()).cloned());
     let seen = |e: &str| state.allows("EnvironmentView", &Thing { space: Some(&space), environment: Some(e), ..Thing::default() });
     let shown: Vec<&String> = all_environments.iter().filter(|e| has(&environments, e) && seen(e)).collect();
     // Of each project: its tenants, and where its lifecycle leads; both looked up once, not once a project.

@@ -3,7 +3,7 @@
 //! What is not named here is no property of the document: servers ignore it in a request and never send it.
 
 use super::{
-    hooks, machines,
+    hooks, known_members, machines,
     nouns::noun_of,
     state::State,
     store::{Store, slug},
@@ -186,7 +186,8 @@ fn of(kind: &str, id: &str, space: &str) -> Value {
             json!({"Description": "", "ReleaseRetentionPolicy": forever(), "TentacleRetentionPolicy": forever(), "Phases": []})
         }
         "channels" => json!({
-            "Description": "", "ProjectId": null, "LifecycleId": null, "IsDefault": false, "Type": "Lifecycle", "TenantTags": [], "GitReferenceRules": [],
+            "Description": "", "ProjectId": null, "LifecycleId": null, "IsDefault": false, "Type": "Lifecycle", "ParentEnvironmentId": null,
+            "EphemeralEnvironmentNameTemplate": null, "AutomaticEphemeralEnvironmentDeployments": false, "TenantTags": [], "GitReferenceRules": [],
             "GitResourceRules": [], "CustomFieldDefinitions": [], "Rules": [],
         }),
         "tenants" => {
@@ -254,7 +255,7 @@ fn project(id: &str) -> Value {
         "ReleaseCreationStrategy": {"ChannelId": null, "ReleaseCreationPackage": null, "ReleaseCreationPackageStepId": null},
         "Templates": [], "AutoDeployReleaseOverrides": [], "ReleaseNotesTemplate": null, "DeploymentChangesTemplate": null,
         "ProjectConnectivityPolicy": connectivity(), "ForcePackageDownload": false, "AllowIgnoreChannelRules": true,
-        "ExecuteDeploymentsOnResilientPipeline": null, "ProjectTags": [], "ExtensionSettings": [], "Icon": null,
+        "ProvisioningRunbookId": null, "DeprovisioningRunbookId": null, "ExecuteDeploymentsOnResilientPipeline": null, "ProjectTags": [], "ExtensionSettings": [], "Icon": null,
     })
 }
 
@@ -345,6 +346,7 @@ impl State {
         if kind == "runbookSnapshots" {
             self.show_taken(doc);
         }
+        known_members::keep(kind, doc, self.plan.version.generation);
         seal(doc);
     }
 }

@@ -6,7 +6,7 @@ use super::{
     answer::{Answer, Ask, Handled, Refusal, entries, field, is_called, str_of, text, texts, time},
     approvals,
     audit::SYSTEM,
-    change_control, freezes, lifecycle,
+    change_control, ephemeral, freezes, lifecycle,
     members::Accepts,
     pages::{ListPage, page},
     releases,
@@ -137,6 +137,7 @@ pub(crate) fn check(state: &State, release: usize, new: &NewExecution) -> Result
     if new.user != SYSTEM {
         state.demand("DeploymentCreate", &new.thing(&r.space, &r.project))?;
     }
+    ephemeral::check(state, &r.project, &new.environment, new.tenant.as_deref())?;
     check_tenant(state, str_of(p, "TenantedDeploymentMode"), name, &r.project, new, Some(&r.channel))?;
     let environment = state.store.name("environments", &new.environment);
     let tenant = new.tenant.as_deref();
@@ -327,6 +328,7 @@ pub(crate) fn enqueue(state: &mut State, job: Job) -> usize {
         }
         approvals::ask_for(state, execution);
         change_control::control(state, execution);
+        ephemeral::hold(state, execution);
     }
     execution
 }

@@ -4,6 +4,7 @@ use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, texts, time},
     collection,
+    environment_types::only_static,
     nouns::{Noun, named},
     repetition::{self, Repetition},
     routing::{By, Endpoint, Find, Whole, delete, get, post, put},
@@ -76,13 +77,14 @@ fn check(state: &State, ask: &Ask) -> Result<(), Refusal> {
         return Err(Refusal::invalid("The end of the deployment freeze must be after its start."));
     }
     Repetition::of(&ask.body)?;
+    let sent = json!({
+        "ProjectEnvironmentScope": ask.field("ProjectEnvironmentScope"), "TenantProjectEnvironmentScope": ask.field("TenantProjectEnvironmentScope"),
+    });
+    only_static(state, scoped_ids(&sent, "EnvironmentId"), "deployment freeze")?;
     let Some(owner) = ask.text("OwnerId").filter(|_| state.plan.version.generation >= OWNED) else { return Ok(()) };
     if state.store.of("projects").get(&owner).is_none() {
         return Err(Refusal::missing(&owner));
     }
-    let sent = json!({
-        "ProjectEnvironmentScope": ask.field("ProjectEnvironmentScope"), "TenantProjectEnvironmentScope": ask.field("TenantProjectEnvironmentScope"),
-    });
     if scoped_ids(&sent, "ProjectId").iter().any(|project| !project.eq_ignore_ascii_case(&owner)) {
         return Err(Refusal::invalid("A deployment freeze that belongs to a project cannot be scoped to another project."));
     }

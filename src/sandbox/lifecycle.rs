@@ -2,6 +2,7 @@
 
 use super::{
     answer::{str_of, texts},
+    environment_types::{EnvironmentType, below, is_ephemeral},
     freezes,
     state::{State, TaskState, What},
 };
@@ -46,9 +47,10 @@ pub(crate) fn lifecycle_of(state: &State, project: &str, channel: &str) -> Strin
     of("channels", channel).or_else(|| of("projects", project)).unwrap_or_default()
 }
 
-/// The environments of a space in their order.
+/// The static environments of a space in their order.
 pub(crate) fn environments(state: &State, space: &str) -> Vec<String> {
-    let mut all: Vec<&Value> = state.store.of("environments").iter().filter(|e| str_of(e, "SpaceId") == space).collect();
+    let is_meant = |e: &&Value| str_of(e, "SpaceId") == space && EnvironmentType::of(e) == EnvironmentType::Static;
+    let mut all: Vec<&Value> = state.store.of("environments").iter().filter(is_meant).collect();
     all.sort_by_key(|e| e["SortOrder"].as_i64().unwrap_or(0));
     all.into_iter().map(|e| str_of(e, "Id").to_owned()).collect()
 }
@@ -97,10 +99,22 @@ fn phases(state: &State, space: &str, lifecycle: &str) -> Vec<Standing> {
     phases
 }
 
+/// The phases of releases of a channel. Those of a channel for ephemeral environments have one phase: the environments below its parent.
+fn phases_of(state: &State, project: &str, channel: &str, space: &str) -> Vec<Standing> {
+    match state.store.of("channels").get(channel).filter(|channel| is_ephemeral(channel)) {
+        Some(channel) => {
+            let parent = str_of(channel, "ParentEnvironmentId");
+            let name = state.store.name("environments", parent);
+            vec![Standing { name, optional: below(state, parent), ..Standing::default() }]
+        }
+        None => phases(state, space, &lifecycle_of(state, project, channel)),
+    }
+}
+
 /// Where a release stands.
 pub(crate) fn standing(state: &State, release: usize, whose: Whose<'_>) -> Vec<Standing> {
     let Some(r) = state.release(release) else { return Vec::new() };
-    let mut all = phases(state, &r.space, &lifecycle_of(state, &r.project, &r.channel));
+    let mut all = phases_of(state, &r.project, &r.channel, &r.space);
     let connected: Option<Vec<String>> = match whose {
         Whose::Tenant(t) => state.store.of("tenants").get(t).map(|t| texts(&t["ProjectEnvironments"][&r.project])),
         _ => None,
@@ -164,7 +178,7 @@ pub(crate) fn next(standing: &[Standing]) -> Vec<String> {
 
 /// Whether the phase of an environment has priority.
 pub(crate) fn has_priority(state: &State, project: &str, channel: &str, space: &str, environment: &str) -> bool {
-    phases(state, space, &lifecycle_of(state, project, channel)).iter().any(|p| p.is_priority && p.environments().any(|e| e == environment))
+    phases_of(state, project, channel, space).iter().any(|p| p.is_priority && p.environments().any(|e| e == environment))
 }
 
 /// The checks that are made once more when a task starts (octopus-api.md §10.4 rule 10).

@@ -96,7 +96,8 @@ const fn global(path: &'static str, item: &'static str, prefix: &'static str, ne
 #[rustfmt::skip]
 pub(crate) const NOUNS: &[Noun] = &[
     global("spaces", "Space", "Spaces-", ["", "SpaceCreate", "SpaceEdit", "SpaceDelete"]),
-    Noun { order: Order::Position, ..noun("environments", "Environment", "Environments-", ["EnvironmentView", "EnvironmentCreate", "EnvironmentEdit", "EnvironmentDelete"]) },
+    // Parent and ephemeral ones are in the lists of version 2 only.
+    Noun { order: Order::Position, filter: |_, doc| doc.get("_Type").is_none(), ..noun("environments", "Environment", "Environments-", ["EnvironmentView", "EnvironmentCreate", "EnvironmentEdit", "EnvironmentDelete"]) },
     noun("projectgroups", "ProjectGroup", "ProjectGroups-", ["ProjectGroupView", "ProjectGroupCreate", "ProjectGroupEdit", "ProjectGroupDelete"]),
     Noun { copies: true, ..noun("projects", "Project", "Projects-", ["ProjectView", "ProjectCreate", "ProjectEdit", "ProjectDelete"]) },
     noun("lifecycles", "Lifecycle", "Lifecycles-", ["LifecycleView", "LifecycleCreate", "LifecycleEdit", "LifecycleDelete"]),

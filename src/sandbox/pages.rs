@@ -29,11 +29,19 @@ impl<T: Tell> Tell for ListPage<T> {
     }
 }
 
+/// So many items are on a page where neither the request nor its endpoint says another number.
+pub(crate) const USUAL_TAKE: u64 = 30;
+
 /// One page of `all` (already filtered and sorted).
 pub(crate) fn page<T, R>(ask: &Ask, item_type: &str, all: &[T], render: impl FnMut(&T) -> R) -> ListPage<R> {
+    page_taking(ask, USUAL_TAKE, item_type, all, render)
+}
+
+/// The same, with so many items where the request does not say how many.
+pub(crate) fn page_taking<T, R>(ask: &Ask, usual: u64, item_type: &str, all: &[T], render: impl FnMut(&T) -> R) -> ListPage<R> {
     let number = |name: &str, otherwise: u64| ask.query(name).and_then(|v| v.parse::<i64>().ok()).map_or(otherwise, |v| v.max(0) as u64);
     let total = all.len() as u64;
-    let (skip, take) = (number("skip", 0), number("take", 30).max(1));
+    let (skip, take) = (number("skip", 0), number("take", usual).max(1));
     let from = skip.min(total) as usize;
     let to = skip.saturating_add(take).min(total) as usize;
     let items = All(all[from..to].iter().map(render).collect());

@@ -3,7 +3,9 @@
 use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, str_of, text, texts},
-    deployments, lifecycle, releases,
+    deployments,
+    environment_types::includes,
+    lifecycle, releases,
     routing::{Endpoint, Of, OfBy, get, post},
     state::State,
     target_tags, variables,
@@ -68,7 +70,7 @@ fn one(state: &State, release: usize, environment: &str, tenant: Option<&str>) -
         .store
         .of("machines")
         .iter()
-        .filter(|m| m["EnvironmentIds"].as_array().is_some_and(|all| all.iter().any(|e| e == environment)))
+        .filter(|m| includes(state, &texts(&m["EnvironmentIds"]), environment))
         .map(|m| json!({"Id": m["Id"], "Name": m["Name"], "HasLatestCalamari": m["HasLatestCalamari"], "HealthStatus": m["HealthStatus"]}))
         .collect();
     for step in preview["StepsToExecute"].as_array_mut().into_iter().flatten() {

@@ -8,7 +8,7 @@ use super::{
     audit::SYSTEM,
     change_control, deployments,
     interruptions::awaited_words,
-    lifecycle,
+    lifecycle, provisioning,
     state::{Interruption, InterruptionType, QueueKey, State, StepStatus, TaskState, What},
     triggers,
     world::model::{Answer, Condition},
@@ -71,6 +71,8 @@ impl State {
             }
             Due::Change(step) => change_control::happen(self, step),
             Due::Trigger => triggers::happen(self),
+            Due::Provision { execution } => provisioning::begin(self, execution),
+            Due::Idle { environment } => provisioning::idle(self, environment),
             Due::Restart => {
                 for task in self.running.clone() {
                     self.complete_task(
@@ -511,6 +513,7 @@ impl State {
             if state == TaskState::Success && !runbook {
                 deployments::after_success(self, x);
             }
+            provisioning::ended(self, task);
         }
     }
 }

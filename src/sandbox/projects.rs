@@ -1,12 +1,14 @@
 //! Projects and what hangs below them: channels, releases, runbooks, processes, settings, variables, progression.
 
 use super::{
-    answer::{All, Answer, str_of},
+    answer::{All, Answer, field, str_of, texts},
     collection::{self, shown, under},
-    defaults, lifecycle,
+    defaults,
+    environment_types::only_static,
+    known_members, lifecycle,
     nouns::{Noun, PROJECTS, named},
     releases,
-    routing::{EMPTY, Endpoint, Find, LINK, Of, OfBy, Whole, absent, get, post},
+    routing::{EMPTY, Endpoint, Find, LINK, Of, OfBy, Whole, absent, get, post, put},
     state::State,
     store::present,
 };
@@ -17,10 +19,22 @@ const LIFECYCLES: &Noun = named("lifecycles");
 
 #[rustfmt::skip]
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    post("S/projects", "ProjectCreate", &Whole(|state, ask| collection::create(state, ask, PROJECTS, |store, space, id| {
-        let channel = defaults::channel(store, space, id, "Default", true);
-        store.of_mut("channels").put(channel);
-    }))).keeps(),
+    post("S/projects", "ProjectCreate", &Whole(|state, ask| {
+        let made = collection::create(state, ask, PROJECTS, |store, space, id| {
+            let channel = defaults::channel(store, space, id, "Default", true);
+            store.of_mut("channels").put(channel);
+        })?;
+        known_members::keep_everywhere(state);
+        Ok(made)
+    })).keeps(),
+    post("S/lifecycles", "LifecycleCreate", &Whole(|state, ask| {
+        only_static(state, environments_of(&ask.body), "lifecycle")?;
+        collection::create(state, ask, LIFECYCLES, |_, _, _| {})
+    })).keeps(),
+    put("S/lifecycles/{id}", "LifecycleEdit", &Of(LIFECYCLES, |state, ask, lifecycle| {
+        only_static(state, environments_of(&ask.body), "lifecycle")?;
+        collection::replace(state, ask, LIFECYCLES, lifecycle)
+    })).keeps(),
     get("S/projects/{id}/channels", "ProcessView|ProjectView", &Of(PROJECTS, |state, ask, project| under(state, ask, CHANNELS, &project))),
     get("S/projects/{id}/channels/{channel}", "ProcessView|ProjectView", &OfBy(PROJECTS, |state, ask, _, [channel]| Answer::ok(CHANNELS.find(state, ask, channel)?.shown()))),
     get("S/projects/{id}/channels/{channel}/releases", "ReleaseView", &OfBy(PROJECTS, |state, ask, project, [channel]| {
@@ -47,6 +61,14 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         Answer::ok(collection::select(state, LIFECYCLES, ask, |_| true).into_iter().map(|l| with_phases(state, l)).collect::<Vec<_>>())
     })),
 ];
+
+/// The environments of the phases that are sent for a lifecycle.
+fn environments_of(body: &Value) -> Vec<String> {
+    let phases = field(body, "Phases").as_array().into_iter().flatten();
+    let targets =
+        |phase: &Value| ["AutomaticDeploymentTargets", "OptionalDeploymentTargets"].map(|member| texts(field(phase, member))).concat();
+    phases.flat_map(targets).collect()
+}
 
 /// A lifecycle with the phases it has when it says none.
 fn with_phases(state: &State, lifecycle: &Value) -> Value {

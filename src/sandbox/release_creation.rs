@@ -3,7 +3,10 @@
 use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, is_called, str_of, text, texts},
-    channels, deployments, executions, git, git_resources,
+    audit::SYSTEM,
+    channels,
+    deployments::{self, NewExecution},
+    ephemeral, executions, git, git_resources,
     nouns::PROJECTS,
     processes::process,
     releases::{self, add, by_version, find, id, of_project, render},
@@ -144,6 +147,7 @@ fn create(state: &mut State, ask: &Ask, project: &str, new: NewRelease) -> Resul
         defects: Vec::new(),
         variables: VariableSnapshot::default(),
     };
+    let goes_to = ephemeral::wanted_by(state, &release, state.releases.len())?;
     let index = add(state, release);
     state.event(
         "Created",
@@ -152,6 +156,11 @@ fn create(state: &mut State, ask: &Ask, project: &str, new: NewRelease) -> Resul
         vec![id(index), project.to_owned(), channel],
         Some(space),
     );
+    if let Some(name) = goes_to {
+        let environment = ephemeral::ensure(state, project, &name, SYSTEM)?;
+        // A refusal, such as that of a runbook without a snapshot, means that nothing is queued.
+        let _ = deployments::deploy(state, index, NewExecution { environment, user: SYSTEM.into(), ..NewExecution::default() });
+    }
     deployments::automatic(state, index, None);
     Ok(index)
 }

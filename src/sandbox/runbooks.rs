@@ -2,8 +2,10 @@
 
 use super::{
     answer::{All, Answer, Ask, Handled, Refusal, is_called, str_of, texts},
+    audit::SYSTEM,
     collection::{self, under},
     deployments::{self, Job, NewExecution},
+    environment_types::{EnvironmentType, includes, type_of},
     git, git_resources, lifecycle,
     nouns::{Noun, PROJECTS, named},
     pages::page,
@@ -81,8 +83,12 @@ pub(crate) fn check_place(
     if p["IsDisabled"] == true {
         return Err(Refusal::invalid(format!("The project '{}' is disabled.", str_of(p, "Name"))));
     }
-    state.demand("RunbookRunCreate", &new.thing(space, project))?;
-    if !environments(state, runbook).contains(&new.environment) {
+    if new.user != SYSTEM {
+        state.demand("RunbookRunCreate", &new.thing(space, project))?;
+    }
+    // The server itself runs it where it provisions and deprovisions, wherever people may run it.
+    let is_meant = new.user == SYSTEM || includes(state, &environments(state, runbook), &new.environment);
+    if !is_meant || type_of(state, &new.environment) == EnvironmentType::Parent {
         let environment = state.store.name("environments", &new.environment);
         let name = str_of(runbook, "Name");
         return Err(Refusal::invalid(format!("The runbook '{name}' cannot be run in environment '{environment}'.")));
@@ -112,7 +118,11 @@ pub(crate) fn environments(state: &State, runbook: &Value) -> Vec<String> {
         "FromProjectLifecycles" => {
             lifecycle::lifecycle_environments(state, space, &lifecycle::lifecycle_of(state, str_of(runbook, "ProjectId"), ""))
         }
-        _ => lifecycle::environments(state, space),
+        _ => {
+            let docs = || state.store.of("environments").iter().filter(|e| str_of(e, "SpaceId") == space);
+            let ephemeral = docs().filter(|e| EnvironmentType::of(e) == EnvironmentType::Ephemeral).map(|e| str_of(e, "Id").to_owned());
+            lifecycle::environments(state, space).into_iter().chain(ephemeral).collect()
+        }
     }
 }
 

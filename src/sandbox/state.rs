@@ -10,6 +10,7 @@ use super::{
     bounds::Weight,
     builtin_feed::Package,
     change_requests::ChangeRequests,
+    ephemeral_uses::EphemeralUses,
     hooks::Hooks,
     keys::KeyRing,
     limits::Limits,
@@ -55,6 +56,8 @@ pub(crate) struct State {
     pub(crate) interruptions_of: HashMap<usize, Vec<usize>>,
     /// What tasks wait for before they start.
     pub(crate) requests: ChangeRequests,
+    /// Who uses which ephemeral environment.
+    pub(crate) ephemeral: EphemeralUses,
     pub(crate) events: AuditLog,
     /// The place of the first event after the world's past.
     pub(crate) first_event: usize,

@@ -2,8 +2,9 @@
 
 use super::{
     access::Thing,
-    answer::{Answer, Ask, Handled, Refusal, str_of, texts},
+    answer::{Answer, Ask, Handled, Refusal, field, str_of, texts},
     collection,
+    environment_types::only_static,
     nouns::{Noun, named},
     routing::{EMPTY, Endpoint, Of, Whole, get, post, put},
     state::State,
@@ -21,6 +22,14 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/tenants/tag-test", "TenantView", &Whole(|state, ask| Answer::ok(tag_test(state, ask)))),
     get("S/tenants/variables-missing", "TenantView", &Whole(|_, _| Answer::ok([(); 0]))).partly(EMPTY),
     get("S/tenants/status", "", &Whole(|_, _| Answer::ok(json!({"Enabled": true, "Links": {}})))),
+    post("S/tenants", "TenantCreate", &Whole(|state, ask| {
+        only_static(state, environments_of(&ask.body), "tenant")?;
+        collection::create(state, ask, TENANTS, |_, _, _| {})
+    })).keeps(),
+    put("S/tenants/{id}", "TenantEdit", &Of(TENANTS, |state, ask, tenant| {
+        only_static(state, environments_of(&ask.body), "tenant")?;
+        collection::replace(state, ask, TENANTS, tenant)
+    })).keeps(),
     get("S/tenants/{id}/variables", "VariableView", &Of(TENANTS, |state, _, tenant| Answer::ok(variables(state, &tenant)))),
     put("S/tenants/{id}/variables", "VariableEdit", &Of(TENANTS, put_variables)).keeps(),
     post("S/tenants/{id}/variables", "VariableEdit", &Of(TENANTS, put_variables)).keeps(),
@@ -28,6 +37,11 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     get("S/tenants/{id}/projectvariables", "VariableView", &Of(TENANTS, no_variables)).partly(EMPTY),
     get("S/tenantvariables/all", "VariableView", &Whole(|state, ask| Answer::ok(all_variables(state, ask)))),
 ];
+
+/// The environments that are sent for the projects of a tenant.
+fn environments_of(body: &Value) -> Vec<String> {
+    field(body, "ProjectEnvironments").as_object().into_iter().flatten().flat_map(|(_, environments)| texts(environments)).collect()
+}
 
 fn tag_test(state: &State, ask: &Ask) -> Value {
     let (ids, tags) = (ask.list("tenantIds"), ask.list("tags"));

@@ -5,6 +5,7 @@ pub(crate) mod system;
 use super::{
     access::Thing,
     answer::{Answer, Ask, Handled, Refusal, field, str_of, text, texts},
+    environment_types::includes,
     nouns::PROJECTS,
     routing::{By, Endpoint, Of, Whole, get, put},
     state::{Execution, State, Task, VariableSnapshot, What},
@@ -196,7 +197,8 @@ impl Target<'_> {
         };
         let tags = texts(&scope["TenantTag"]);
         let tenant = self.tenant.and_then(|id| state.store.of("tenants").get(id));
-        among("Environment", Some(self.environment))
+        let environments = texts(&scope["Environment"]);
+        (environments.is_empty() || includes(state, &environments, self.environment))
             && among("Channel", self.channel)
             && (tags.is_empty() || tenant.is_some_and(|tenant| super::tags::all(tenant, &tags)))
     }
@@ -378,7 +380,7 @@ fn preview(state: &State, ask: &Ask) -> Handled {
         .iter()
         .filter(|v| {
             let scope = texts(&v["Scope"]["Environment"]);
-            scope.is_empty() || ask.query("environment").is_none_or(|e| scope.iter().any(|s| s.eq_ignore_ascii_case(e)))
+            scope.is_empty() || ask.query("environment").is_none_or(|e| includes(state, &scope, e))
         })
         .map(|v| json!({"Name": v["Name"], "Value": if v["IsSensitive"] == true { Value::Null } else { v["Value"].clone() }, "Scope": v["Scope"], "Source": {"VariableSetName": "", "IsLibrary": false}, "IsSensitive": v["IsSensitive"]}))
         .collect();

@@ -3,8 +3,9 @@
 
 use crate::sandbox::{
     answer::{str_of, texts},
+    environment_types::includes,
     releases,
-    state::{Execution, State, StepStatus, Task, What},
+    state::{Execution, Release, State, StepStatus, Task, What},
 };
 use jiff::Timestamp;
 
@@ -92,7 +93,7 @@ fn deployment(state: &State, index: usize, all: &mut All) {
     }
     let (only, without) = (&x.targets.only, &x.targets.without);
     let chosen = |id: &str| (only.is_empty() || only.iter().any(|one| one == id)) && !without.iter().any(|one| one == id);
-    let there = state.store.of("machines").iter().filter(|m| texts(&m["EnvironmentIds"]).contains(&x.environment));
+    let there = state.store.of("machines").iter().filter(|m| includes(state, &texts(&m["EnvironmentIds"]), &x.environment));
     let targets: Vec<_> = there.filter(|machine| chosen(str_of(machine, "Id"))).collect();
     let ids = |machines: &[&serde_json::Value]| machines.iter().map(|m| str_of(m, "Id")).collect::<Vec<_>>().join(",");
     all.add("Octopus.Deployment.Machines", ids(&targets));
@@ -122,7 +123,24 @@ fn of_release(state: &State, x: &Execution, index: usize, channel: &str, all: &m
     all.add("Octopus.Release.Id", releases::id(index));
     all.add("Octopus.Release.Channel.Name", state.store.name("channels", channel));
     all.add("Octopus.Web.ReleaseLink", format!("/app#/{}/releases/{}", x.space, releases::id(index)));
-    let Some(release) = state.release(index) else { return };
+    if let Some(release) = state.release(index) {
+        told_of(release, all);
+    }
+}
+
+/// What is known of a release before it is made, and nothing was deployed.
+pub(crate) fn of_new_release(state: &State, release: &Release, index: usize) -> Pairs {
+    let mut all = All(Vec::new());
+    all.add("Octopus.Release.Id", releases::id(index));
+    all.add("Octopus.Release.Channel.Name", state.store.name("channels", &release.channel));
+    all.add("Octopus.Project.Id", &release.project);
+    all.add("Octopus.Project.Name", state.store.name("projects", &release.project));
+    told_of(release, &mut all);
+    all.0
+}
+
+/// What a release says of itself.
+fn told_of(release: &Release, all: &mut All) {
     all.add("Octopus.Release.Number", &release.version);
     all.add("Octopus.Release.Notes", release.notes.clone().unwrap_or_default());
     all.add("Octopus.Release.Created", spelt(release.assembled));

@@ -19,6 +19,7 @@ mod variables;
 pub(crate) use reader::heard;
 pub(crate) use sent::{UNRUN, steps_of};
 pub(crate) use shells::found as shells_found;
+pub(crate) use variables::evaluated;
 
 use super::{
     answer::str_of,

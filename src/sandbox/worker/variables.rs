@@ -1,6 +1,6 @@
 //! The variables that a step sees: of the system, the project, earlier steps, its own properties and packages, and the environment.
 
-use super::octostache::{Mode, Variables, evaluate};
+use super::octostache::{Mode, Variables, evaluate, evaluate_noting};
 use crate::sandbox::{
     answer::str_of,
     state::{State, What},
@@ -52,6 +52,16 @@ impl Set {
         }
         Ok(all)
     }
+}
+
+/// A template of a server evaluated with these variables, and what in it has no value.
+///
+/// # Errors
+/// Why it cannot be evaluated.
+pub(crate) fn evaluated(template: &str, variables: &[(String, String)], now: Timestamp) -> Result<(String, Vec<String>), String> {
+    let known = Variables::new(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())), now);
+    let done = evaluate_noting(template, Mode::Value, &known)?;
+    Ok((done.text.unwrap_or_default().into_owned(), done.missing))
 }
 
 /// All that the server gives to a step, as it was written.

@@ -17,6 +17,7 @@ macro_rules! plans {
 
 pub(crate) mod approvals;
 mod builtin;
+mod environments;
 mod freezes;
 pub(crate) mod git;
 pub(crate) mod hooks;

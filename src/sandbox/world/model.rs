@@ -2,6 +2,7 @@
 
 use super::{
     approvals::{ApprovalRulePlan, ChangeRequestPlan},
+    environments::ParentEnvironmentPlan,
     freezes::FreezePlan,
     git::{GitPlan, GitSourcePlan},
     hooks::SubscriptionPlan,
@@ -67,6 +68,7 @@ plans! {
         context: Context,
         spaces: Vec<SpacePlan>,
         environments: Vec<EnvironmentPlan>,
+        parent_environments: Vec<ParentEnvironmentPlan>,
         lifecycles: Vec<LifecyclePlan>,
         groups: Vec<Named>,
         tag_sets: Vec<TagSetPlan>,
@@ -262,6 +264,10 @@ plans! {
         /// The releases listed before the one that is live were live before it.
         history: bool,
         runbooks: Vec<RunbookPlan>,
+        /// The runbook that runs before the first deployment to an ephemeral environment.
+        provision: Option<Ref>,
+        /// The runbook that runs before an ephemeral environment is removed.
+        deprovision: Option<Ref>,
         variables: Vec<VariablePlan>,
         library: Vec<Ref>,
         tags: Vec<Ref>,
@@ -329,6 +335,12 @@ plans! {
         default: bool,
         lifecycle: Option<Ref>,
         tenant_tags: Vec<Ref>,
+        /// The parent environment below which releases of this channel get ephemeral environments.
+        parent: Option<Ref>,
+        /// What an ephemeral environment is called that is made for a release, e.g. `"pr-#{Octopus.Release.CustomFields[PullRequest]}"`.
+        name_template: Option<String>,
+        /// Releases go to the environment of that name by themselves.
+        automatic: bool,
         /// Versions a release of this channel may have, e.g. `"[1.0,2.0)"`.
         versions: Option<String>,
         /// Regular part after the dash: `"^$"` means none.

@@ -2,7 +2,7 @@
 
 use super::{
     hooks::SubscriptionPlan,
-    model::{AwaitedType, PackagePlan, Plan, ProjectPlan, StepPlan, TOGGLES, TagScope, VariablePlan},
+    model::{AwaitedType, ChannelPlan, PackagePlan, Plan, ProjectPlan, StepPlan, TOGGLES, TagScope, VariablePlan},
     read::at,
     server_version::Generation,
     values::Ref,
@@ -17,7 +17,7 @@ use crate::{
         versions::{is_image_tag, is_package_version, wrong_pattern},
     },
 };
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, tz::TimeZone};
 use std::{collections::BTreeSet, ops::Range};
 
 struct Check<'a> {
@@ -78,6 +78,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     let mut k = Known {
         spaces: plan.spaces.iter().map(|x| name_of(&x.name)).collect(),
         environments: plan.environments.iter().map(|x| name_of(&x.name)).collect(),
+        parents: plan.parent_environments.iter().map(|x| name_of(&x.name)).collect(),
         lifecycles: plan.lifecycles.iter().map(|x| name_of(&x.name)).collect(),
         tags: tags(plan, TagScope::Tenant),
         project_tags: tags(plan, TagScope::Project),
@@ -110,7 +111,9 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
         return Err(c.unknown(toggle.span(), &message, toggle.get_ref(), &TOGGLES));
     }
     c.unique("spaces", plan.spaces.iter().map(|x| (&x.name, None)))?;
-    c.unique("environments", plan.environments.iter().map(|x| (&x.name, x.space.as_ref())))?;
+    let parents = plan.parent_environments.iter().map(|x| (&x.name, x.space.as_ref()));
+    c.unique("environments", plan.environments.iter().map(|x| (&x.name, x.space.as_ref())).chain(parents))?;
+    parent_environments(&c, plan)?;
     c.unique("lifecycles", plan.lifecycles.iter().map(|x| (&x.name, x.space.as_ref())))?;
     c.unique("groups", plan.groups.iter().map(|x| (&x.name, x.space.as_ref())))?;
     c.unique("tenants", plan.tenants.iter().map(|x| (&x.name, x.space.as_ref())))?;
@@ -122,6 +125,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
         .environments
         .iter()
         .map(|x| &x.space)
+        .chain(plan.parent_environments.iter().map(|x| &x.space))
         .chain(plan.lifecycles.iter().map(|x| &x.space))
         .chain(plan.groups.iter().map(|x| &x.space))
         .chain(plan.tag_sets.iter().map(|x| &x.space))
@@ -159,7 +163,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
     rate_limits(&c, plan)?;
     let target_tags = tags(plan, TagScope::Target);
     for machine in &plan.machines {
-        c.all("environment", &machine.environments, &k.environments)?;
+        c.all("environment", &machine.environments, &k.scopes())?;
         c.all("tag for deployment targets", &machine.tags, &target_tags)?;
     }
     for set in &plan.library {
@@ -195,6 +199,7 @@ pub(super) fn validate(name: &str, text: &str, plan: &Plan) -> Result<()> {
 struct Known<'p> {
     spaces: Vec<&'p str>,
     environments: Vec<&'p str>,
+    parents: Vec<&'p str>,
     lifecycles: Vec<&'p str>,
     /// Tags for tenants.
     tags: Vec<String>,
@@ -207,6 +212,13 @@ struct Known<'p> {
     library: Vec<&'p str>,
     groups: Vec<&'p str>,
     packages: Vec<&'p str>,
+}
+
+impl Known<'_> {
+    /// What variables and deployment targets may be scoped to.
+    fn scopes(&self) -> Vec<&str> {
+        self.environments.iter().chain(&self.parents).copied().collect()
+    }
 }
 
 fn has(known: &[impl AsRef<str>], wanted: &str) -> bool {
@@ -338,6 +350,7 @@ fn one_project(c: &Check<'_>, project: &ProjectPlan, k: &Known<'_>) -> Result<()
     for channel in &project.channels {
         c.maybe("lifecycle", channel.lifecycle.as_ref(), &k.lifecycles)?;
         c.all("tag", &channel.tenant_tags, &k.tags)?;
+        channel_type(c, channel, k)?;
         if let Some(reference) = channel.git_refs.first().filter(|_| project.git.is_none()) {
             let message = format!("channel `{}` has `git_refs`, but its project is not in Git", channel.name.get_ref());
             return Err(c.error(reference.span(), &message).help("say `git = {}` in the project"));
@@ -373,14 +386,52 @@ fn one_project(c: &Check<'_>, project: &ProjectPlan, k: &Known<'_>) -> Result<()
             return Err(c.unknown(version.span(), &message, environment, &k.environments));
         }
     }
+    if let Some(second) = project.channels.iter().filter(|channel| channel.parent.is_some()).nth(1) {
+        return Err(c.error(second.name.span(), "a project has one channel with a `parent`"));
+    }
+    let runbooks: Vec<&str> = project.runbooks.iter().map(|runbook| name_of(&runbook.name)).collect();
+    c.maybe("runbook", project.provision.as_ref(), &runbooks)?;
+    c.maybe("runbook", project.deprovision.as_ref(), &runbooks)?;
     steps(c, &project.steps, k)?;
     variables(c, &project.variables, k)?;
     for runbook in &project.runbooks {
-        c.all("environment", &runbook.environments, &k.environments)?;
+        c.all("environment", &runbook.environments, &k.scopes())?;
         c.all("runbook tag", &runbook.tags, &k.runbook_tags)?;
         steps(c, &runbook.steps, k)?;
     }
     Ok(())
+}
+
+fn parent_environments(c: &Check<'_>, plan: &Plan) -> Result<()> {
+    for parent in &plan.parent_environments {
+        let wrong = |what: &str| c.error(parent.name.span(), &format!("parent environment `{}` {what}", parent.name.get_ref()));
+        if plan.version.generation < Generation::V2026_1 {
+            return Err(
+                wrong("needs a server that has ephemeral environments").help("say `version = \"2026.1\"` or a later one, or no version")
+            );
+        }
+        let idle = parent.idle.0;
+        if idle < SignedDuration::from_hours(1) || idle != SignedDuration::from_hours(idle.as_hours()) {
+            return Err(
+                wrong("must have an `idle` of whole hours").help("write it like \"12h\" or \"7d\"; `keep_idle = true` removes nothing")
+            );
+        }
+    }
+    Ok(())
+}
+
+fn channel_type(c: &Check<'_>, channel: &ChannelPlan, k: &Known<'_>) -> Result<()> {
+    let wrong = |what: &str| Err(c.error(channel.name.span(), &format!("channel `{}` {what}", channel.name.get_ref())));
+    c.maybe("parent environment", channel.parent.as_ref(), &k.parents)?;
+    match (&channel.parent, &channel.name_template) {
+        (None, Some(_)) => wrong("has a `name_template` and no `parent`"),
+        (None, None) if channel.automatic => wrong("is `automatic` and has no `parent`"),
+        (Some(_), None) if channel.automatic => wrong("is `automatic` and has no `name_template`"),
+        (Some(_), _) if channel.lifecycle.is_some() || !channel.tenant_tags.is_empty() => {
+            wrong("has a `parent`: its releases go to ephemeral environments, by no `lifecycle` and for no tenants")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn subscriptions(c: &Check<'_>, all: &[SubscriptionPlan], k: &Known<'_>) -> Result<()> {
@@ -485,5 +536,5 @@ fn package(c: &Check<'_>, package: &PackagePlan) -> Result<()> {
 }
 
 fn variables(c: &Check<'_>, variables: &[VariablePlan], k: &Known<'_>) -> Result<()> {
-    variables.iter().try_for_each(|v| c.all("environment", &v.environments, &k.environments))
+    variables.iter().try_for_each(|v| c.all("environment", &v.environments, &k.scopes()))
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 mod clients;
+mod environments;
 mod faults;
 mod freezes;
 mod git;

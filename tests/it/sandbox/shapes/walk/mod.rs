@@ -1,6 +1,7 @@
 //! A walk through everything the sandbox answers, in every state that shows itself, with a record of all exchanges.
 
 mod approvals;
+mod environments;
 mod git;
 mod people;
 mod reads;
@@ -140,6 +141,7 @@ async fn walk() -> Vec<Exchange> {
     work::answered(&mut walk).await;
     approvals::of_octopus(&mut walk).await;
     approvals::of_service_now(&mut walk).await;
+    environments::ephemeral(&mut walk).await;
     work::runbooks(&mut walk).await;
     git::sail_loft(&mut walk).await;
     work::tasks(&mut walk).await;

@@ -110,7 +110,9 @@ pub async fn lists(walk: &mut Walk) {
         "/api/Spaces-1/dashboardconfiguration",
         "/api/Spaces-1/environments/summary",
         "/api/Spaces-1/environments/v2?skip=0&take=2147483647&type=Static",
-        "/api/Spaces-1/environments/v2?type=Ephemeral",
+        "/api/Spaces-1/environments/v2?skip=0&take=30&type=Parent&type=Ephemeral",
+        "/api/Spaces-1/environments/v1",
+        "/api/Spaces-1/environments/summary/v2?type=Static",
         "/api/Spaces-1/lifecycles/previews",
         "/api/Spaces-1/tenants/status",
         "/api/Spaces-1/tenants/variables-missing",
@@ -140,7 +142,7 @@ pub async fn lists(walk: &mut Walk) {
 /// One of each kind, and everything that hangs below it.
 pub async fn documents(walk: &mut Walk) {
     let below: &[(&str, &[&str])] = &[
-        ("environments", &["/machines"]),
+        ("environments", &["/machines", "/v2"]),
         ("projectgroups", &["/projects"]),
         (
             "projects",
@@ -157,6 +159,7 @@ pub async fn documents(walk: &mut Walk) {
                 "/variables",
                 "/summary",
                 "/metadata",
+                "/environments?skip=0&take=30",
             ],
         ),
         ("lifecycles", &["/preview", "/projects"]),
