@@ -75,7 +75,7 @@ editable! {
         /// Which of that action's repositories, when it has several.
         name: String = "GitResourceReferenceName",
         /// The reference.
-        at: GitReference = "GitReferenceResource",
+        at: Option<GitReference> = "GitReferenceResource",
     }
 }
 

@@ -90,7 +90,7 @@ pub fn resources(wanted: &[api::TemplateGitResource], given: &Map, whole: &str) 
     }
     let each = |one: &api::TemplateGitResource| {
         let git_ref = references.get(&(one.action_name.clone(), one.name.clone())).unwrap_or(&one.default_branch).clone();
-        let at = api::GitReference { git_ref, ..api::GitReference::default() };
+        let at = Some(api::GitReference { git_ref, ..api::GitReference::default() });
         api::SelectedGitResource { action_name: one.action_name.clone(), name: one.name.clone(), at, ..api::SelectedGitResource::default() }
     };
     Ok(wanted.iter().map(each).collect())
