@@ -11,7 +11,9 @@ pub(crate) fn keep(kind: &str, doc: &mut Value, server: Generation) {
         _ => return,
     };
     if let Some(members) = doc.as_object_mut().filter(|_| server < Generation::V2026_1) {
-        newer.iter().for_each(|member| drop(members.shift_remove(*member)));
+        for member in newer {
+            members.shift_remove(*member);
+        }
         if kind == "channels" {
             members.insert("Type".to_owned(), "Lifecycle".into());
         }
