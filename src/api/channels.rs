@@ -20,6 +20,8 @@ editable! {
         project_id: ProjectId = "ProjectId",
         /// Its lifecycle; the project's when absent.
         lifecycle_id: Option<LifecycleId> = "LifecycleId",
+        /// `Lifecycle`, or `EphemeralEnvironment` where its releases go to ephemeral environments; others as the server writes them.
+        kind: String = "Type",
         /// Whether releases without a channel come here.
         is_default: bool = "IsDefault",
         /// Tenants with one of these tags may be deployed to; empty is all.
@@ -84,6 +86,26 @@ impl SpaceClient {
     /// A channel by id.
     pub async fn channel(&self, id: &ChannelId) -> Result<Channel> {
         self.client().fetch(&self.route("channels").then(id)).await
+    }
+
+    /// The channel of a project whose releases go to ephemeral environments.
+    pub async fn ephemeral_channel(&self, project: &Project) -> Result<Channel> {
+        let mut all = self.channels(&project.id).await?;
+        all.retain(|channel| channel.kind == "EphemeralEnvironment");
+        let mut all = all.into_iter();
+        match (all.next(), all.next()) {
+            (Some(only), None) => Ok(only),
+            (None, _) => Err(Error::new(Kind::NotFound, format!("project `{}` has no channel for ephemeral environments", project.name))
+                .help("configure ephemeral environments in the project")),
+            (Some(one), Some(other)) => {
+                let names = format!("`{}` and `{}`", one.name, other.name);
+                Err(Error::new(
+                    Kind::Ambiguous,
+                    format!("project `{}` has several channels for ephemeral environments: {names}", project.name),
+                )
+                .help("name one with #{channel: \"...\"}"))
+            }
+        }
     }
 
     /// The default channel of a project.

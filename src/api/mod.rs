@@ -64,7 +64,7 @@ pub use client::{BeforeWrite, Client, Dry, OnRetry, Settings};
 pub use credential::Credential;
 pub use dashboards::{Dashboard, DashboardItem, ReleaseProgression};
 pub use deployments::{Deployment, DeploymentQuery, NewDeployment, ReleaseToDeploy};
-pub use environments::Environment;
+pub use environments::{Environment, EnvironmentKind};
 pub use events::{Event, EventQuery};
 pub use executions::NewExecution;
 pub use freezes::Freeze;

@@ -2,7 +2,7 @@
 
 use super::decode::document;
 use super::encode::editable;
-use super::id::{ProjectGroupId, ProjectId};
+use super::id::{ProjectGroupId, ProjectId, RunbookId};
 use super::meant::Meant;
 use super::resource::named;
 use super::spaces::SpaceClient;
@@ -31,6 +31,8 @@ editable! {
         tags: Vec<String> = "ProjectTags",
         /// Where its process is kept; absent on servers before 2021.
         persistence: Option<Persistence> = "PersistenceSettings",
+        /// The runbook that takes away what it has in an ephemeral environment.
+        deprovisioning_runbook_id: Option<RunbookId> = "DeprovisioningRunbookId",
     }
 }
 named!(Project, ProjectId);

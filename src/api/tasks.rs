@@ -85,7 +85,7 @@ part! {
 
 impl Task {
     /// A task that was created just now, as far as that is known without asking.
-    pub(super) fn queued(id: &TaskId, description: &str) -> Self {
+    pub fn queued(id: &TaskId, description: &str) -> Self {
         Self { id: id.clone(), description: description.to_owned(), state: TaskState::Queued, ..Self::default() }
     }
 

@@ -16,6 +16,7 @@ pub(super) fn text(name: &str) -> Result<String> {
     // A copy gets a key of its own where it needs one.
     let own = |text: String| text.replacen("\nkey ", "\n# key ", 1);
     World::builtin_toml(name).map(own).ok_or_else(|| {
-        Error::usage(format!("there is no built-in world `{name}`")).help("there is: `shop`, `tenants`, and `fleet(200)` for any number")
+        Error::usage(format!("there is no built-in world `{name}`"))
+            .help("there is: `shop`, `tenants`, `previews`, and `fleet(200)` for any number")
     })
 }

@@ -558,14 +558,14 @@ macro_rules! script_type {
             const DOC: $crate::engine::library::TypeDoc = $crate::engine::library::TypeDoc {
                 name: $name,
                 doc: concat!($($doc, "\n"),+),
-                properties: &[$($crate::engine::library::PropertyDoc { name: stringify!($property), kind: $kind, doc: concat!($($prose, "\n"),+), asks: $crate::script_type!(@asks $($carrier)?) },)*],
-                columns: &[$(stringify!($column)),*],
+                properties: &[$($crate::engine::library::PropertyDoc { name: $crate::engine::options::written(stringify!($property)), kind: $kind, doc: concat!($($prose, "\n"),+), asks: $crate::script_type!(@asks $($carrier)?) },)*],
+                columns: &[$($crate::engine::options::written(stringify!($column))),*],
             };
             fn property(&self, call: &$crate::engine::library::Call<'_>, name: &str) -> Option<$crate::engine::thrown::HostResult<rhai::Dynamic>> {
                 #[allow(unused_imports, reason = "a type may have no properties")]
                 use $crate::engine::library::Give;
                 let _ = call;
-                $(if name == stringify!($property) {
+                $(if name == $crate::engine::options::written(stringify!($property)) {
                     let $value = self;
                     let value = || -> $crate::engine::thrown::HostResult<rhai::Dynamic> {
                         $(let $call = <$carrier as $crate::engine::library::OfCall>::of_call(call)?;)?

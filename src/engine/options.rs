@@ -71,6 +71,14 @@ impl Takes {
     }
 }
 
+/// The name of an option or a property as scripts write it, of that of its member: `type` of `r#type`.
+pub const fn written(member: &'static str) -> &'static str {
+    match member.as_bytes() {
+        [b'r', b'#', ..] => member.split_at(2).1,
+        _ => member,
+    }
+}
+
 /// How a closure is written.
 pub(super) const LATER: &str = "what is done later stands in a closure: `|| ...`";
 
@@ -402,14 +410,14 @@ macro_rules! options {
         impl $crate::engine::options::Options for $name {
             const FUNCTIONS: &'static [&'static str] = &[$($function),+];
             const DOCS: &'static [$crate::engine::options::OptionDoc] = &[$($crate::engine::options::OptionDoc {
-                name: stringify!($field),
+                name: $crate::engine::options::written(stringify!($field)),
                 takes: $crate::engine::options::Takes::of::<$type>(),
                 default: $shown,
                 prose: concat!($($prose, "\n"),+),
             },)*];
             #[allow(unused_mut, unused_variables, reason = "a function may have no options yet")]
             fn parse(function: &str, mut map: rhai::Map) -> $crate::engine::thrown::HostResult<Self> {
-                let parsed = Self { $($field: match $crate::engine::options::take(function, &mut map, stringify!($field))? {
+                let parsed = Self { $($field: match $crate::engine::options::take(function, &mut map, $crate::engine::options::written(stringify!($field)))? {
                     Some(value) => value,
                     None => $default,
                 },)* };

@@ -180,7 +180,9 @@ pub async fn rows(place: &Space, options: &DashboardOptions) -> Result<Vec<Live>
         return Ok(Vec::new());
     }
     if options.env == Chosen::All {
-        environments.extend(place.space.environments().await?.into_iter().map(Arc::new));
+        // Those of pull requests come and go: who wants them names them.
+        let all = place.space.environments().await?.into_iter();
+        environments.extend(all.filter(|one| *one.kind() == api::EnvironmentKind::Static).map(Arc::new));
     } else {
         for env in options.env.named() {
             environments.push(place.environment(env).await?);

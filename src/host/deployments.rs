@@ -6,6 +6,7 @@ use super::{
     history::Spot,
     past_deployments::{DeploymentFilter, past},
     references::{ChannelRef, EnvironmentRef, Given, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TargetTagRef, TenantRef},
+    releases::ReleaseChannel,
     space::Space,
     task::Task,
     time::{Moment, When, WindowText},
@@ -185,8 +186,8 @@ deploy_options! {
     pub struct DeployOptions for ["deploy", "ensure"] {
         /// The tenant.
         tenant: Option<TenantRef> = None, "none";
-        /// The channel in which `"latest"` or a range is looked for, otherwise the project's default channel. A version that is
-        /// written out must be in it.
+        /// The channel in which `"latest"` or a range is looked for, otherwise the project's default channel, or for an ephemeral environment
+        /// the project's channel for these. A version that is written out must be in it.
         channel: Option<ChannelRef> = None, "none";
     }
 }
@@ -269,6 +270,32 @@ impl DeploymentPlan {
     }
 }
 
+/// Whether an environment is an ephemeral one, to which releases go through another channel.
+///
+/// # Errors
+/// `refused` for a parent environment, and for a tenant in an ephemeral one: the server would say no.
+fn deployable(environment: &api::Environment, tenant: Option<&api::Tenant>) -> Result<bool> {
+    match (environment.kind(), tenant) {
+        (api::EnvironmentKind::Parent, _) => {
+            let why = format!(
+                "`{}` is a parent environment: it gives scope to ephemeral ones, and nothing can be deployed to it",
+                environment.name
+            );
+            Err(Error::new(Kind::Refused, why)
+                .help("name an ephemeral environment below it: `envs(#{type: \"ephemeral\"})` lists them, `create_environment` makes one"))
+        }
+        (api::EnvironmentKind::Ephemeral, Some(tenant)) => Err(Error::new(
+            Kind::Refused,
+            format!(
+                "`{}` is an ephemeral environment: nothing can be deployed there for a tenant, such as {}",
+                environment.name, tenant.name
+            ),
+        )
+        .help("leave `tenant` out")),
+        (kind, _) => Ok(*kind == api::EnvironmentKind::Ephemeral),
+    }
+}
+
 impl Host {
     /// Looks up what a deployment needs.
     pub fn plan(&self, project: &Ref, version: &Ref, env: &Ref, options: &DeployOptions) -> HostResult<DeploymentPlan> {
@@ -280,6 +307,7 @@ impl Host {
                 .help("name one with #{tenant: \"...\"}, or go through `tenants(#{project: ...})`")
                 .into());
         }
+        let is_ephemeral = deployable(&environment, tenant.as_deref()).raise()?;
         let release = match &version.1 {
             Some(Given::Release { project: of, .. }) if *of != project.id => {
                 return Err(raise(Error::new(
@@ -293,7 +321,14 @@ impl Host {
                 let given = PlannedRelease { id: id.clone(), version: version.as_str().to_owned() };
                 self.block(async { Ok(given) })?
             }
-            _ => self.choose(&place, &project, version.as_str(), options.channel.as_ref())?.into(),
+            _ => {
+                let channel = match &options.channel {
+                    Some(channel) => ReleaseChannel::Named(channel),
+                    None if is_ephemeral => ReleaseChannel::Ephemeral,
+                    None => ReleaseChannel::Default,
+                };
+                self.choose(&place, &project, version.as_str(), channel)?.into()
+            }
         };
         Ok(DeploymentPlan { place, project, environment, tenant, release })
     }
@@ -313,6 +348,7 @@ impl Host {
     ) -> HostResult<Task> {
         let place = &plan.place;
         options.check_begin()?;
+        deployable(&plan.environment, plan.tenant.as_deref()).raise()?;
         self.wait_for_beginning(plan, options)?;
         let mut new = api::NewDeployment::new(&plan.project.id, &plan.release.id, &plan.environment.id);
         new.tenant = plan.tenant.as_ref().map(|t| t.id.clone());

@@ -146,7 +146,7 @@ macro_rules! documents {
     )* };
 }
 documents!(api::Deployment: "deployment", api::RunbookRun: "runbook run", api::Release: "release", api::Interruption: "interruption",
-    api::TaskApproval: "approval");
+    api::TaskApproval: "approval", api::Environment: "environment");
 
 /// The member of an intent that says when a later start of the run went on with the effect.
 const AGAIN_AT: &str = "again_at";

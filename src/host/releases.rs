@@ -42,26 +42,44 @@ impl OptionValue for Version {
     }
 }
 
+/// The channel in which a release is looked for.
+#[derive(Clone, Copy)]
+pub enum ReleaseChannel<'a> {
+    /// The project's default channel.
+    Default,
+    /// The project's channel for ephemeral environments.
+    Ephemeral,
+    /// The one that the script names.
+    Named(&'a ChannelRef),
+}
+
+impl<'a> From<Option<&'a ChannelRef>> for ReleaseChannel<'a> {
+    fn from(given: Option<&'a ChannelRef>) -> Self {
+        given.map_or(Self::Default, Self::Named)
+    }
+}
+
 /// The release that a version, a range or `"latest"` means, and the rule by which it was chosen.
 pub async fn choose(
     place: &Space,
     project: &api::Project,
     version: &str,
-    channel: Option<&ChannelRef>,
+    channel: ReleaseChannel<'_>,
 ) -> Result<(api::Release, Option<String>)> {
     let version = version.trim();
     let latest = same_word(version, "latest");
     let range = if latest { None } else { Some(VersionRange::parse(version)?) };
     if let Some(exact) = range.as_ref().and_then(VersionRange::exact) {
         let release = place.space.release_by_version(project, exact).await?;
-        if let Some(name) = channel {
+        if let ReleaseChannel::Named(name) = channel {
             in_channel(place, project, &release, name).await?;
         }
         return Ok((release, None));
     }
     let channel = match channel {
-        Some(name) => place.space.find_channel(project, name.as_str()).await?,
-        None => place.space.default_channel(project).await?,
+        ReleaseChannel::Named(name) => place.space.find_channel(project, name.as_str()).await?,
+        ReleaseChannel::Ephemeral => place.space.ephemeral_channel(project).await?,
+        ReleaseChannel::Default => place.space.default_channel(project).await?,
     };
     let found = place.space.latest_release(project, Some(&channel), range.as_ref()).await?;
     let Some(release) = found else {
@@ -89,8 +107,14 @@ async fn in_channel(place: &Space, project: &api::Project, release: &api::Releas
 
 impl Host {
     /// [`choose`], told to the reader when a rule chose.
-    pub fn choose(&self, place: &Space, project: &api::Project, version: &str, channel: Option<&ChannelRef>) -> HostResult<api::Release> {
-        let (release, rule) = self.block(choose(place, project, version, channel))?;
+    pub fn choose<'a>(
+        &self,
+        place: &Space,
+        project: &api::Project,
+        version: &str,
+        channel: impl Into<ReleaseChannel<'a>>,
+    ) -> HostResult<api::Release> {
+        let (release, rule) = self.block(choose(place, project, version, channel.into()))?;
         if let Some(rule) = rule {
             self.note_once(rule);
         }

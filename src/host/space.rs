@@ -152,6 +152,20 @@ impl Space {
         list
     }
 
+    /// Remembers an environment that was made under its name, also where another one had it before; returns it.
+    pub fn remember_environment(&self, made: api::Environment) -> Arc<api::Environment> {
+        let made = Arc::new(made);
+        let mut environments = self.environments.lock();
+        environments.written.insert(made.name.clone(), Arc::clone(&made));
+        environments.by_id.insert(made.id.to_string(), Arc::clone(&made));
+        made
+    }
+
+    /// Looks up the names of an environment anew that goes away. Its id still means it.
+    pub fn forget_environment(&self, gone: &EnvironmentId) {
+        self.environments.lock().written.retain(|_, known| known.id != *gone);
+    }
+
     /// Remembers all tenants of the space, one request for many names; returns them.
     pub fn remember_tenants(&self, list: Vec<api::Tenant>) -> Vec<Arc<api::Tenant>> {
         let list: Vec<_> = list.into_iter().map(Arc::new).collect();

@@ -245,7 +245,7 @@ impl Task {
 
     /// Why it does not go on, in words; `None` when it runs or is complete.
     pub async fn explain(&self, host: &Host) -> Result<Option<Explanation>> {
-        why_waiting::explain(host, &self.place, &self.last()).await
+        why_waiting::explain(host, &self.place, &self.last(), self.deployment.as_ref()).await
     }
 
     /// The same with what keeps all queued tasks of its space.

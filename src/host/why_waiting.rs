@@ -2,6 +2,7 @@
 
 use super::prelude::*;
 use super::{approval::Approval, interruption::Interruption, space::Space, time::Moment};
+use crate::api::meant::Meant;
 
 /// How many of those in front of a queued task are named.
 const NAMED: usize = 3;
@@ -24,7 +25,7 @@ impl Explanation {
 }
 
 /// Why a task does not go on; none when it runs or is complete.
-pub async fn explain(host: &Host, place: &Space, last: &api::Task) -> Result<Option<Explanation>> {
+pub async fn explain(host: &Host, place: &Space, last: &api::Task, deployment: Option<&api::Deployment>) -> Result<Option<Explanation>> {
     if last.is_completed() {
         return Ok(None);
     }
@@ -51,6 +52,12 @@ pub async fn explain(host: &Host, place: &Space, last: &api::Task) -> Result<Opt
         return Ok(Some(Explanation::of(format!("scheduled for {}", Moment::of(host, at)), None)));
     }
     let (behind, total) = place.space.queued_behind(&last.id, NAMED).await?;
+    if behind.is_empty()
+        && let Some(deployment) = deployment
+        && let Some(why) = provisioning(place, deployment).await
+    {
+        return Ok(Some(Explanation::of(why, None)));
+    }
     let names: Vec<String> = behind
         .iter()
         .map(|t| format!("{} ({}{})", t.description, t.id, if goes_first(t, last) { ", in front of it by priority" } else { "" }))
@@ -69,6 +76,17 @@ pub async fn explain(host: &Host, place: &Space, last: &api::Task) -> Result<Opt
 fn goes_first(other: &api::Task, last: &api::Task) -> bool {
     let never_ran = |task: &api::Task| task.state == api::TaskState::Queued && task.start_time.is_none();
     never_ran(other) && never_ran(last) && other.queue_time.zip(last.queue_time).is_some_and(|(other, own)| other > own)
+}
+
+/// That a deployment waits for its ephemeral environment to be provisioned; none when it does not, or nobody can say.
+async fn provisioning(place: &Space, deployment: &api::Deployment) -> Option<String> {
+    let environment = place.environment(Meant::Id(deployment.environment_id.as_str())).await.ok()?;
+    if *environment.kind() != api::EnvironmentKind::Ephemeral {
+        return None;
+    }
+    let status = place.space.ephemeral_status(&deployment.project_id, &environment.id).await.ok()?;
+    let project = place.project_name(&deployment.project_id).await;
+    (status == "Provisioning").then(|| format!("waits until `{}` is provisioned for {project}", environment.name))
 }
 
 /// What a task waits for before it may start.

@@ -1,9 +1,10 @@
 //! The worlds that come with the program.
 
-/// The text of `shop`, `tenants` or `fleet(n)`.
+/// The text of `shop`, `tenants`, `previews` or `fleet(n)`.
 pub(super) fn toml(name: &str) -> Option<String> {
     match name {
         "shop" => Some(include_str!("../worlds/shop.toml").to_owned()),
+        "previews" => Some(include_str!("../worlds/previews.toml").to_owned()),
         "tenants" => Some(include_str!("../worlds/tenants.toml").to_owned()),
         _ => {
             let n = if name == "fleet" { 200 } else { name.strip_prefix("fleet(")?.strip_suffix(')')?.trim().parse::<u32>().ok()? };

@@ -54,7 +54,7 @@ pub(crate) const KNOWN_KEY: &str = "API-SANDBOX";
 const LARGEST: u64 = 16 << 20;
 
 impl World {
-    /// A built-in world (`shop`, `tenants`, `fleet(200)`) or the path of a TOML file.
+    /// A built-in world (`shop`, `tenants`, `previews`, `fleet(200)`) or the path of a TOML file.
     ///
     /// # Errors
     /// `usage` when there is neither, or when the file is wrong.
@@ -72,11 +72,11 @@ impl World {
             Err(why) if looks_like_a_file => Err(Error::usage(format!("the world file `{text}` cannot be read: {why}"))),
             Err(_) => {
                 let error = Error::usage(format!("there is no built-in world `{text}`, and no such file"));
-                let error = match suggestion(text, ["shop", "tenants", "fleet(200)"]) {
+                let error = match suggestion(text, ["shop", "tenants", "previews", "fleet(200)"]) {
                     Some(hint) => error.help(hint),
                     None => error,
                 };
-                Err(error.help("a world is `shop`, `tenants`, `fleet(200)` or the path of a TOML file"))
+                Err(error.help("a world is `shop`, `tenants`, `previews`, `fleet(200)` or the path of a TOML file"))
             }
         }
     }

@@ -188,14 +188,15 @@ fn who_waits_for_a_person_is_known_from_the_flag_or_the_list() {
 
 /// The definition in the server's schema (2021.2) for each type, and the members that came later, each with its source.
 const SCHEMA: &[(&str, &[&str], &[&str])] = &[
+    // What ephemeral environments and their channels say: octopus-api.md §10.7, 2025.4.
     // Slug: octopus-api.md §3; the schema lacks it for spaces and environments (payloads, "All resources").
     ("SpaceResource", Space::MEMBERS, &["Slug"]),
-    ("ProjectResource", Project::MEMBERS, &["ProjectTags"]),
+    ("ProjectResource", Project::MEMBERS, &["ProjectTags", "DeprovisioningRunbookId"]),
     ("ProjectGroupResource", ProjectGroup::MEMBERS, &["Slug"]),
-    ("EnvironmentResource", Environment::MEMBERS, &["Slug"]),
+    ("EnvironmentResource", Environment::MEMBERS, &["Slug", "Type", "EnvironmentTags"]),
     // Priority phases: octopus-api.md §30, 2024.2.
     // Custom fields: octopus-api.md §10.6 and §12.1; strategies and tags of versions: §10.6.
-    ("ChannelResource", Channel::MEMBERS, &["Slug", "CustomFieldDefinitions"]),
+    ("ChannelResource", Channel::MEMBERS, &["Slug", "Type", "CustomFieldDefinitions"]),
     ("ChannelVersionRuleResource", channels::ChannelRule::MEMBERS, &["VersionTagRegex", "VersioningStrategy"]),
     // References of other repositories: octopus-api.md §12.1, §12.3.
     ("ReleaseResource", Release::MEMBERS, &["SelectedGitResources", "CustomFields", "VariableSnapshotConcurrencyToken"]),

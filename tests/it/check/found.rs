@@ -169,7 +169,10 @@ fn right_scripts_have_no_error() {
 }
 
 fn octorhai_compiles(script: &str) {
-    assert!(octorhai::engine::is_well_formed(script), "{script}");
+    // Rhai's own bounds of a release build: those of a debug build are too narrow for options in a call in a function.
+    let mut engine = rhai::Engine::new_raw();
+    engine.set_max_expr_depths(64, 32);
+    assert!(engine.compile(script).is_ok(), "{script}");
 }
 
 /// Every script of the repository that runs in its tests.

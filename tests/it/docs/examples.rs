@@ -6,19 +6,18 @@ use std::sync::Arc;
 
 #[test]
 fn every_example_runs() {
-    let world = support::shop(&[]);
     let mut broken = Vec::new();
     for entry in entries(host::library().docs()) {
         // Those of the standard library run in the engine's tests; types have none.
         if entry.group == "types" || entry.group.starts_with("std/") {
             continue;
         }
-        let (name, example) = (entry.signature, entry.example);
+        let (name, example) = (entry.signature.clone(), entry.example.clone());
         if example.is_empty() {
             broken.push(format!("{name}: there is no example"));
             continue;
         }
-        let target = Target::Sandbox(World::from_toml("test", &world).expect("a good world"));
+        let target = Target::Sandbox(World::from_toml("test", &support::world_of_example(&entry.name)).expect("a good world"));
         let mut settings = support::settings(target, &example, Arc::new(Recorder::default()));
         settings.params.insert("Token".to_owned(), "not known to anybody".into());
         let outcome = octorhai::run::run(settings);

@@ -2,7 +2,7 @@
 //! branches on the same captured values while every second request is turned away with 429.
 
 use super::people::{with_approval, with_guided_failure};
-use crate::support::{settings, shop};
+use crate::support::{settings, shop, world_of_example};
 use octorhai::{engine::library::FunctionDoc, event::Recorder, host, run::Target, sandbox::World};
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
@@ -52,6 +52,9 @@ const USES: &[Use] = &[
     with("runbooks", A, ""),
     with("envs", "", ""),
     with("tenants", "let x = #{};", ""),
+    with("environment_status", "let x = create_environment(\"pr-1\", \"Project A\");", "\"Project A\""),
+    with("create_environment", "let x = \"pr-1\";", "\"Project A\""),
+    once("deprovision", "let x = create_environment(\"pr-1\", \"Project A\");", ""),
     with("latest", A, ""),
     with("releases", A, ""),
     with("release", A, "\"1.1.0\""),
@@ -179,7 +182,7 @@ fn world(name: &str) -> String {
         }
         "Task.abandon" => shop(&[("start = ", "cancel_takes = \"3h\"\nstart = ")]),
         "Freeze" => shop(&[]) + "\n[[freezes]]\nname = \"Audit\"\nfrom = \"0s\"\nfor = \"9h\"\n",
-        _ => shop(&[]),
+        name => world_of_example(name),
     };
     for nth in (3..400).step_by(2) {
         let _ = write!(world, "\n[[faults]]\nmatch = \"* /api/*\"\nnth = {nth}\naction = \"status=429\"\nretry_after = 1\n");

@@ -3,7 +3,7 @@
 
 use super::approvals::with_rule;
 use super::people::{with_approval, with_guided_failure};
-use crate::support::{ground::Ground, measured, settings, shop};
+use crate::support::{ground::Ground, measured, previews, settings, shop, world_of_example};
 use octorhai::{
     engine::docs::entries,
     event::Recorder,
@@ -45,6 +45,19 @@ pub(super) const VERBS: &[Verb] = &[
         "releases(\"Project A\").map(|r| [r.version, r.notes, r.channel])",
     ),
     verb("set_notes", "set_notes(latest(\"Project A\"), \"by hand\")", "latest(\"Project A\").notes"),
+    verb("create_environment", "create_environment(\"pr-1\", \"Project A\")", "envs(#{type: \"ephemeral\"}).map(|e| e.name)"),
+    verb(
+        "deprovision",
+        "let e = create_environment(\"pr-1\", \"Project A\"); wait(deploy(\"Project A\", \"1.1.0-pr-451\", e, #{expires: \"30m\"})); \
+         wait(deprovision(e))",
+        "envs(#{type: \"ephemeral\"}).map(|e| e.name)",
+    ),
+    verb(
+        "deprovision of a project",
+        "let e = create_environment(\"pr-1\", \"Project A\"); wait(deploy(\"Project A\", \"1.1.0-pr-451\", e, #{expires: \"30m\"})); \
+         wait(deprovision(e, #{project: \"Project A\"}))",
+        "environment_status(\"pr-1\", \"Project A\")",
+    ),
     verb("block", "block(latest(\"Project A\"), \"a leak\")", "latest(\"Project A\").blocked"),
     verb("unblock", "let r = latest(\"Project A\"); block(r, \"a leak\"); sleep(\"10m\"); unblock(r)", "latest(\"Project A\").blocked"),
     verb("cancel", "let t = deploy(\"Project A\", \"2.0.0\", \"Test\", #{expires: \"5m\"}); sleep(\"5m\"); t.cancel(); settle(t)", "()"),
@@ -149,6 +162,7 @@ fn world(verb: &Verb) -> String {
             with_rule("approvers = [\"sandbox\"]\nminimum = 1\nself_approval = true\n")
         }
         "guide" => with_guided_failure(),
+        "create_environment" | "deprovision" | "deprovision of a project" => previews(),
         _ => shop(&[]),
     }
 }
@@ -260,7 +274,7 @@ fn every_write_of_the_library_is_in_the_table() {
         if entry.is_type() || entry.is_standard() {
             continue;
         }
-        let ended = run(&shop(&[]), &format!("{}\n;{}", entry.example, LOOK.replace("LOOK", "()")));
+        let ended = run(&world_of_example(&entry.name), &format!("{}\n;{}", entry.example, LOOK.replace("LOOK", "()")));
         seen += usize::from(!ended.writes.is_empty());
         for write in ended.writes.keys().filter(|write| !covered.contains(*write)) {
             let _ = writeln!(missing, "{}: {write}", entry.name);

@@ -4,6 +4,7 @@
 mod comparisons;
 mod cooperation;
 mod create_release;
+mod environments;
 mod freezes;
 mod git;
 mod lists;

@@ -31,6 +31,8 @@ const INSIDE: &str = r#"let inside = || sleep("45m");"#;
 pub const CALLS: &[Given] = &[
     given("projects", "", "projects(OPTIONS)"),
     given("runbooks", "", r#"runbooks("Web", OPTIONS)"#),
+    given("envs", "", "envs(OPTIONS)"),
+    given("deprovision", r#"let e = create_environment("pr-1", "Web");"#, "deprovision(e, OPTIONS)"),
     given("tenants", "", "tenants(OPTIONS)"),
     given("latest", "", r#"latest("Web", OPTIONS)"#),
     given("releases", "", r#"releases("Web", OPTIONS)"#),
@@ -132,6 +134,8 @@ environment = "Live"
 name = "Test"
 [[environments]]
 name = "Live"
+[[parent_environments]]
+name = "Previews"
 [[lifecycles]]
 name = "Standard"
 phases = [ { name = "Test", environments = ["Test"] }, { name = "Live", environments = ["Live"] } ]
@@ -167,7 +171,7 @@ group = "Shop"
 lifecycle = "Standard"
 tenanted = "both"
 steps = [ { name = "Deploy web", takes = "10m", package = "Acme.Web" }, { name = "Smoke test", takes = "1m" } ]
-channels = [ { name = "Stable", default = true }, { name = "One", versions = "[1.0,2.0)" } ]
+channels = [ { name = "Stable", default = true }, { name = "One", versions = "[1.0,2.0)" }, { name = "Pull", parent = "Previews" } ]
 releases = [ { version = "1.0.0" }, { version = "1.1.0" }, { version = "1.5.0", channel = "One" }, { version = "2.0.0" } ]
 live = { Test = "2.0.0", Live = "1.1.0" }
 history = true

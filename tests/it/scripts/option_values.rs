@@ -19,6 +19,7 @@ const KINDS: &[(&str, &[&str])] = &[
     ("map", &["#{}"]),
     ("any value", TRIED),
     ("word", &[]),
+    ("list of these", &["[]"]),
     // A word or a closure.
     ("closure", &["|| 1"]),
     // A name can be a number, and any text can be one: only the server knows.

@@ -141,6 +141,19 @@ impl InProcess {
     }
 }
 
+/// The built-in world `previews`.
+pub fn previews() -> String {
+    World::builtin_toml("previews").expect("a built-in world")
+}
+
+/// The world in which the example of a function runs.
+pub fn world_of_example(function: &str) -> String {
+    match function {
+        "create_environment" | "deprovision" | "environment_status" => previews(),
+        _ => shop(&[]),
+    }
+}
+
 /// Runs the text of a script in a world given as TOML, in this process and in virtual time.
 pub fn simulate(world: &str, script: &str) -> InProcess {
     let world = World::from_toml("test", world).expect("a good world");

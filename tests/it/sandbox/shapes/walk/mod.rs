@@ -156,7 +156,7 @@ async fn walk() -> Vec<Exchange> {
     reads::lists(&mut walk).await;
     reads::documents(&mut walk).await;
     seen.append(&mut walk.seen);
-    for name in ["shop", "tenants", "fleet(40)", "conformance/world.toml"] {
+    for name in ["shop", "tenants", "previews", "fleet(40)", "conformance/world.toml"] {
         let mut walk = Walk::of(World::named_or_file(name).unwrap_or_else(|e| panic!("{name}: {e}"))).await;
         reads::roots(&mut walk).await;
         reads::lists(&mut walk).await;
