@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Two projects whose releases of the channel `Pull requests` go below `Previews`, and one that has no such channel.
-const WORLD: &str = r##"
+const WORLD: &str = r#"
 [[environments]]
 name = "Test"
 [[parent_environments]]
@@ -41,7 +41,7 @@ releases = [ { version = "1.0.0", channel = "Pull requests" } ]
 name = "C"
 steps = [ { name = "Deploy", takes = "1m" } ]
 releases = [ { version = "1.0.0" } ]
-"##;
+"#;
 
 const V2: &str = "/api/Spaces-1/environments/v2?skip=0&take=100";
 
