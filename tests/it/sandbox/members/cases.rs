@@ -1,184 +1,7 @@
-//! Nothing is accepted and ignored: each member of a body that an endpoint takes makes a difference, and others are answered with 501.
+//! Requests with the members that their endpoints take, and other values for each.
 
-use crate::support::server::Server;
-use octorhai::sandbox::endpoints;
-use reqwest::Method;
+use super::Case;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-
-const WORLD: &str = r#"
-key = "API-SANDBOX"
-start = "2026-03-02T08:00:00Z"
-[[environments]]
-name = "E"
-[[environments]]
-name = "D"
-guided_failure = false
-[[environments]]
-name = "Frozen"
-[[lifecycles]]
-name = "Anywhere"
-phases = [ { name = "All", environments = ["E", "D", "Frozen"] } ]
-[[users]]
-name = "bo"
-key = "API-BO"
-[[teams]]
-name = "Team"
-members = ["sandbox", "bo"]
-[[tag_sets]]
-name = "Set"
-tags = ["Tag"]
-[[tenants]]
-name = "T"
-tags = ["Set/Tag"]
-projects = { P = ["E", "D", "Frozen"] }
-[[tenants]]
-name = "U"
-projects = { P = ["E", "D", "Frozen"] }
-[[machines]]
-name = "M"
-environments = ["E", "D"]
-[[packages]]
-id = "Web"
-versions = ["1.0.0", "1.2.0-beta", "1.3.0"]
-[[freezes]]
-name = "Freeze"
-from = "0s"
-for = "5000h"
-projects = ["P"]
-environments = ["Frozen"]
-[[approval_rules]]
-name = "Rule"
-projects = ["Approved"]
-environments = ["E"]
-approvers = ["sandbox", "bo"]
-minimum = 1
-self_approval = true
-[[projects]]
-name = "P"
-lifecycle = "Anywhere"
-tenanted = "both"
-variables = [ { name = "Wave", value = "1", prompt = "Wave" } ]
-steps = [ { name = "one", takes = "1m" }, { name = "two", takes = "1m" } ]
-releases = [ { version = "1", notes = "first" }, { version = "2" } ]
-runbooks = [ { name = "R", steps = [ { name = "look", takes = "1m" } ] } ]
-[[projects]]
-name = "Asks"
-steps = [ { name = "ask", manual = { instructions = "go?", teams = ["Team"] } } ]
-releases = [ { version = "1" } ]
-[[projects]]
-name = "Fails"
-steps = [ { name = "one", takes = "1m", fails = [ { error = "broken" } ] } ]
-releases = [ { version = "1" } ]
-[[projects]]
-name = "Approved"
-steps = [ { name = "one", takes = "1m" } ]
-releases = [ { version = "1" } ]
-[[projects]]
-name = "Packed"
-steps = [ { name = "web", takes = "1m", package = "Web" } ]
-releases = []
-channels = [ { name = "Default", default = true }, { name = "Other" } ]
-"#;
-
-/// Names that stand for identifiers, in paths and bodies: `@environments/E`, `@releases/P/1`.
-async fn named(server: &Server, text: &str) -> String {
-    let Some((kind, name)) = text.strip_prefix('@').and_then(|rest| rest.split_once('/')) else { return text.to_owned() };
-    match (kind, name.split_once('/')) {
-        ("releases", Some((project, version))) => server.release(project, version).await,
-        ("runbooks" | "environments" | "projects" | "tenants" | "machines" | "runbookSnapshots" | "channels", None) => {
-            let all = server.get(&format!("/api/Spaces-1/{kind}?take=1000")).await;
-            let all = all["Items"].as_array().cloned().expect("items");
-            let found = all.iter().find(|doc| doc["Name"] == name).unwrap_or_else(|| panic!("no {text}"));
-            found["Id"].as_str().expect("an id").to_owned()
-        }
-        ("variables", None) => {
-            let project = Box::pin(named(server, "@projects/P")).await;
-            let set = server.get(&format!("/api/Spaces-1/projects/{project}/variables")).await;
-            let all = set["Variables"].as_array().cloned().expect("variables");
-            all.iter().find(|v| v["Name"] == name).expect("a variable")["Id"].as_str().expect("an id").to_owned()
-        }
-        _ => panic!("no {text}"),
-    }
-}
-
-async fn filled(server: &Server, value: &Value) -> Value {
-    match value {
-        Value::String(text) => json!(named(server, text).await),
-        Value::Array(list) => {
-            let mut all = Vec::new();
-            for one in list {
-                all.push(Box::pin(filled(server, one)).await);
-            }
-            json!(all)
-        }
-        Value::Object(members) => {
-            let mut all = serde_json::Map::new();
-            for (name, one) in members {
-                all.insert(named(server, name).await, Box::pin(filled(server, one)).await);
-            }
-            Value::Object(all)
-        }
-        other => other.clone(),
-    }
-}
-
-async fn path_of(server: &Server, path: &str) -> String {
-    let mut whole = Vec::new();
-    for segment in path.split('/') {
-        whole.push(named(server, &segment.replacen('~', "/", 2)).await);
-    }
-    whole.join("/")
-}
-
-/// What can be seen of a server.
-const SEEN: &[&str] = &[
-    "/sandbox/state",
-    "/api/Spaces-1/tasks?take=1000",
-    "/api/Spaces-1/deployments?take=1000",
-    "/api/Spaces-1/runbookRuns?take=1000",
-    "/api/Spaces-1/releases?take=1000",
-    "/api/Spaces-1/events?take=1000",
-    "/api/Spaces-1/interruptions",
-    "/api/Spaces-1/artifacts",
-    "/api/Spaces-1/build-information",
-    "/api/Spaces-1/runbookSnapshots",
-    "/api/Spaces-1/releases/Releases-1/defects",
-    "/api/users/Users-1/apikeys",
-];
-
-/// A request, with what must be there before it.
-struct Case {
-    name: &'static str,
-    path: &'static str,
-    before: Vec<(&'static str, &'static str, Value)>,
-    body: Value,
-    /// Values other than those of the body.
-    members: Vec<(&'static str, Value)>,
-}
-
-impl Case {
-    /// What the server answers and looks like after the request, at once and two hours later.
-    async fn played(&self, body: &Value) -> (u16, String) {
-        let server = Server::toml(WORLD).await;
-        for (method, path, body) in &self.before {
-            let (path, body) = (path_of(&server, path).await, filled(&server, body).await);
-            let (status, answer) = server.send(method.parse().expect("a method"), &path, Some(body)).await;
-            assert!(status < 300, "{}: {path}: {status} {answer}", self.name);
-            server.pass(3);
-        }
-        let method: Method = self.name.split(' ').next().expect("a method").parse().expect("a method");
-        let (status, answer) = server.send(method, &path_of(&server, self.path).await, Some(filled(&server, body).await)).await;
-        let mut all = format!("{status} {answer}");
-        for minutes in [1, 120] {
-            server.pass(minutes);
-            for path in SEEN {
-                all.push_str(&server.send(Method::GET, path, None).await.1.to_string());
-            }
-        }
-        (status, all)
-    }
-}
 
 fn case(
     name: &'static str,
@@ -212,6 +35,8 @@ fn by_id(more: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
         ("SkipActions", json!(["one"])),
         ("SpecificMachineIds", json!(["@machines/M"])),
         ("ExcludedMachineIds", json!(["@machines/M"])),
+        ("SpecificTargetTagIds", json!(["@tags/Ring/Canary"])),
+        ("ExcludedTargetTagIds", json!(["@tags/Ring/Canary"])),
         ("FormValues", json!({"@variables/Wave": "2"})),
         ("Variables", json!({"Wave": "2"})),
     ]);
@@ -230,6 +55,8 @@ fn by_name(more: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
         ("SkipStepNames", json!(["one"])),
         ("SpecificMachineNames", json!(["M"])),
         ("ExcludedMachineNames", json!(["M"])),
+        ("SpecificTargetTagNames", json!(["Ring/Canary"])),
+        ("ExcludedTargetTagNames", json!(["Ring/Canary"])),
         ("DeploymentFreezeNames", json!(["Freeze"])),
         ("DeploymentFreezeOverrideReason", json!("must")),
         ("Variables", json!({"Wave": "2"})),
@@ -238,10 +65,14 @@ fn by_name(more: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
     all
 }
 
-fn cases() -> Vec<Case> {
+/// All requests.
+pub(super) fn cases() -> Vec<Case> {
     const DEPLOY: &str = "/api/Spaces-1/deployments";
     let deployment = |project: &str| json!({"ReleaseId": format!("@releases/{project}/1"), "EnvironmentId": "@environments/E"});
     let named = json!({"SpaceIdOrName": "Default", "ProjectName": "P"});
+    const WAVE: &str = "/api/Spaces-1/projects/@projects~P/variables";
+    let changed = json!({"Version": 0, "Variables": [{"Name": "Wave", "Value": "3"}]});
+    let updates = ("UpdateVariableSnapshot", json!(true));
     let with = |base: &Value, more: Value| {
         let mut all = base.clone();
         all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -269,16 +100,26 @@ fn cases() -> Vec<Case> {
         case(
             "POST /api/{space}/deployments/create/untenanted/v1",
             "/api/Spaces-1/deployments/create/untenanted/v1",
-            &[],
+            &[("PUT", WAVE, changed.clone())],
             with(&named, json!({"ReleaseVersion": "1", "EnvironmentNames": ["E"]})),
-            &by_name(&[("ForcePackageRedeployment", json!(true)), ("ReleaseVersion", json!("2")), ("EnvironmentNames", json!(["D"]))]),
+            &by_name(&[
+                updates.clone(),
+                ("ForcePackageRedeployment", json!(true)),
+                ("ReleaseVersion", json!("2")),
+                ("EnvironmentNames", json!(["D"])),
+            ]),
         ),
         case(
             "POST /api/{space}/deployments/create/tenanted/v1",
             "/api/Spaces-1/deployments/create/tenanted/v1",
-            &[],
+            &[("PUT", WAVE, changed.clone())],
             with(&named, json!({"ReleaseVersion": "1", "EnvironmentName": "E", "Tenants": ["U"]})),
-            &by_name(&[("ForcePackageRedeployment", json!(true)), ("ReleaseVersion", json!("2")), ("EnvironmentName", json!("D"))]),
+            &by_name(&[
+                updates.clone(),
+                ("ForcePackageRedeployment", json!(true)),
+                ("ReleaseVersion", json!("2")),
+                ("EnvironmentName", json!("D")),
+            ]),
         ),
         case(
             "POST /api/{space}/runbook-runs/create/v1",
@@ -291,7 +132,7 @@ fn cases() -> Vec<Case> {
             "POST /api/{space}/runbookRuns",
             "/api/Spaces-1/runbookRuns",
             &[],
-            json!({"RunbookId": "@runbooks/R", "EnvironmentId": "@environments/E", "ProjectId": "@projects/P"}),
+            json!({"RunbookId": "@runbooks/R", "RunbookSnapshotId": "RunbookSnapshots-1", "EnvironmentId": "@environments/E", "ProjectId": "@projects/P"}),
             &by_id(&[
                 ("RunbookId", json!("Runbooks-9")),
                 ("RunbookSnapshotId", json!("RunbookSnapshots-9")),
@@ -345,6 +186,137 @@ fn cases() -> Vec<Case> {
             &[],
             json!({"SpaceIdOrName": "Default", "ProjectName": "P", "ReleaseVersion": "1", "IgnoreIfAlreadyExists": true}),
             &[("IgnoreIfAlreadyExists", json!(false))],
+        ),
+        case(
+            "POST /api/{space}/releases/create/v1",
+            "/api/Spaces-1/releases/create/v1",
+            &[],
+            json!({"SpaceIdOrName": "Default", "ProjectName": "Loft", "ReleaseVersion": "3", "GitRef": "main", "GitResources": ["Sew:main"]}),
+            &[
+                ("GitRef", json!("v1")),
+                ("GitCommit", json!("0123456789012345678901234567890123456789")),
+                ("GitResources", json!(["Sew:next"])),
+                ("CustomFields", json!({"Ticket": "OPS-1"})),
+            ],
+        ),
+        case(
+            "POST /api/{space}/releases/{id}/release-notes",
+            "/api/Spaces-1/releases/@releases~P~1/release-notes",
+            &[],
+            json!({"ReleaseNotes": "new"}),
+            &[("ReleaseNotes", json!("newer")), ("ReleaseId", json!("Releases-9"))],
+        ),
+        case(
+            "POST /api/{space}/releases/{id}/snapshot-variables",
+            "/api/Spaces-1/releases/@releases~P~1/snapshot-variables",
+            &[("PUT", WAVE, changed.clone())],
+            json!({}),
+            &[("ReleaseId", json!("Releases-9")), ("VariableSnapshotConcurrencyToken", json!("stale"))],
+        ),
+        case(
+            "POST /api/{space}/releases/{id}/snapshot-variables-by-name",
+            "/api/Spaces-1/releases/@releases~P~1/snapshot-variables-by-name",
+            &[("PUT", WAVE, changed.clone())],
+            json!({"Variables": [{"Name": "Wave", "OwnerId": "@projects/P"}]}),
+            &[
+                ("ReleaseId", json!("Releases-9")),
+                ("Variables", json!([{"Name": "Tide", "OwnerId": "@projects/P"}])),
+                ("VariableSnapshotConcurrencyToken", json!("stale")),
+            ],
+        ),
+        case(
+            "POST /api/{space}/runbookSnapshots/{id}/snapshot-variables",
+            "/api/Spaces-1/runbookSnapshots/RunbookSnapshots-1/snapshot-variables",
+            &[("PUT", WAVE, changed.clone())],
+            json!({}),
+            &[("RunbookSnapshotId", json!("RunbookSnapshots-9")), ("VariableSnapshotConcurrencyToken", json!("stale"))],
+        ),
+        case(
+            "POST /api/{space}/runbookSnapshots/{id}/snapshot-variables-by-name",
+            "/api/Spaces-1/runbookSnapshots/RunbookSnapshots-1/snapshot-variables-by-name",
+            &[("PUT", WAVE, changed.clone())],
+            json!({"Variables": [{"Name": "Wave", "OwnerId": "@projects/P"}]}),
+            &[
+                ("RunbookSnapshotId", json!("RunbookSnapshots-9")),
+                ("Variables", json!([{"Name": "Tide", "OwnerId": "@projects/P"}])),
+                ("VariableSnapshotConcurrencyToken", json!("stale")),
+            ],
+        ),
+        case(
+            "POST /api/{space}/projects/{id}/{gitref}/runbooks/{runbook}/run/v1",
+            "/api/Spaces-1/projects/@projects~Loft/main/runbooks/mend/run/v1",
+            &[],
+            json!({
+                "SpaceId": "Spaces-1", "ProjectId": "@projects/Loft", "RunbookId": "mend", "GitRef": "main", "Runs": [{"EnvironmentId": "@environments/E"}],
+                "SelectedPackages": [{"ActionName": "Mend", "Version": "1.0.0"}],
+                "SelectedGitResources": [{"ActionName": "Mend", "GitReferenceResource": {"GitRef": "refs/heads/main"}}],
+            }),
+            &[
+                ("GitRef", json!("v1")),
+                ("ProjectId", json!("@projects/P")),
+                ("RunbookId", json!("other")),
+                ("Notes", json!("why")),
+                ("Runs", json!([{"EnvironmentId": "@environments/D"}])),
+                ("SelectedPackages", json!([{"ActionName": "Mend", "Version": "1.3.0"}])),
+                ("SelectedGitResources", json!([{"ActionName": "Mend", "GitReferenceResource": {"GitRef": "refs/heads/next"}}])),
+            ],
+        ),
+        case(
+            "POST /api/{space}/projects/{id}/{gitref}/runbooks/{runbook}/runbookRuns/previews",
+            "/api/Spaces-1/projects/@projects~Loft/main/runbooks/mend/runbookRuns/previews",
+            &[],
+            json!({"DeploymentPreviews": [{"EnvironmentId": "@environments/E"}]}),
+            &[("DeploymentPreviews", json!([]))],
+        ),
+        case(
+            "POST /api/{space}/runbook-runs/git/create/v1",
+            "/api/Spaces-1/runbook-runs/git/create/v1",
+            &[],
+            json!({"SpaceIdOrName": "Default", "ProjectName": "Loft", "RunbookName": "Mend", "GitRef": "main", "GitResources": ["Mend:main"], "EnvironmentNames": ["E"]}),
+            &by_name(&[
+                ("RunbookName", json!("Sew")),
+                ("EnvironmentNames", json!(["D"])),
+                ("GitRef", json!("v1")),
+                ("GitResources", json!(["Mend:next"])),
+                ("Packages", json!(["Mend:1.0.0"])),
+                ("PackageVersion", json!("1.0.0")),
+                ("PackagePrerelease", json!("beta")),
+            ]),
+        ),
+        case(
+            "POST /api/{space}/parentEnvironments",
+            "/api/Spaces-1/parentEnvironments",
+            &[],
+            json!({"Name": "Other"}),
+            &[
+                ("Name", json!("Another")),
+                ("Slug", json!("o")),
+                ("Description", json!("why")),
+                ("UseGuidedFailure", json!(true)),
+                ("AutomaticDeprovisioningRule", json!({"ExpiryDays": 3})),
+            ],
+        ),
+        case(
+            "PUT /api/{space}/parentEnvironments/{id}",
+            "/api/Spaces-1/parentEnvironments/@parents~Parent",
+            &[],
+            json!({"EnvironmentId": "@parents/Parent", "Name": "Other"}),
+            &[
+                ("EnvironmentId", json!("Environments-1")),
+                ("Name", json!("Another")),
+                ("Slug", json!("o")),
+                ("Description", json!("why")),
+                ("UseGuidedFailure", json!(true)),
+                ("AutomaticDeprovisioningRule", json!({"ExpiryDays": 3})),
+                ("SortOrder", json!(9)),
+            ],
+        ),
+        case(
+            "POST /api/{space}/projects/{id}/environments/ephemeral",
+            "/api/Spaces-1/projects/@projects~Loft/environments/ephemeral",
+            &[],
+            json!({"EnvironmentName": "pr-1"}),
+            &[("EnvironmentName", json!("pr-2"))],
         ),
         case(
             "POST /api/{space}/releases/{id}/defects",
@@ -482,74 +454,4 @@ fn cases() -> Vec<Case> {
             &[("Purpose", json!("other")), ("Expires", json!("2026-12-24T00:00:00Z")), ("ActorType", json!("AiAgent"))],
         ),
     ]
-}
-
-/// Endpoints whose members other tests look at, or that always answer the same.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("POST /api/users/login", "nobody has a password"),
-    ("POST /api/{space}/actiontemplates/{id}/actionsUpdate", "tests/it/sandbox/step_templates.rs"),
-    ("PUT /api/{space}/servertaskapprovals/{id}/approvals/{vote}", "reads what the POST reads; tests/it/resilience/approvals.rs"),
-];
-
-/// The members of each endpoint that takes some.
-fn taken() -> BTreeMap<String, BTreeSet<String>> {
-    let all = endpoints().filter_map(|endpoint| {
-        let members: BTreeSet<String> =
-            endpoint["takes"].as_array()?.iter().map(|name| name.as_str().expect("a name").to_owned()).collect();
-        let name = format!("{} {}", endpoint["method"].as_str()?, endpoint["path"].as_str()?);
-        (!members.is_empty()).then_some((name, members))
-    });
-    all.collect()
-}
-
-#[tokio::test]
-async fn each_accepted_member_makes_a_difference() {
-    let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut silent = Vec::new();
-    for case in cases() {
-        let (status, base) = case.played(&case.body).await;
-        assert!(status < 300, "{}: {base:.300}", case.name);
-        for (member, value) in &case.members {
-            let mut body = case.body.clone();
-            body[*member] = value.clone();
-            let (status, with) = case.played(&body).await;
-            if status == 501 || with == base {
-                silent.push(format!("{} `{member}`: {with:.160}", case.name));
-            }
-            shown.entry(case.name.to_owned()).or_default().insert((*member).to_owned());
-        }
-    }
-    assert!(silent.is_empty(), "{}", silent.join("\n"));
-    let mut missing = taken();
-    for (endpoint, _) in ELSEWHERE {
-        assert!(missing.remove(*endpoint).is_some(), "{endpoint} takes nothing");
-    }
-    for (endpoint, members) in shown {
-        let left = missing.entry(endpoint.clone()).or_default();
-        for member in members {
-            assert!(left.remove(&member), "{endpoint} does not say that it takes `{member}`");
-        }
-    }
-    missing.retain(|_, members| !members.is_empty());
-    assert!(missing.is_empty(), "not tried: {missing:#?}");
-}
-
-#[tokio::test]
-async fn a_member_on_which_nothing_acts_is_refused_by_its_name() {
-    let server = Server::toml(WORLD).await;
-    let mut tried = 0;
-    for endpoint in endpoints().filter(|endpoint| endpoint["takes"].is_array() && endpoint["depth"] != "501") {
-        let text = |key: &str| endpoint[key].as_str().unwrap_or_default().to_owned();
-        let method: Method = text("method").parse().expect("a method");
-        if method == Method::GET || text("path").contains("/login") || text("path").contains("/logout") {
-            continue;
-        }
-        let path = text("path").replace("{space}", "Spaces-1").replace(['{', '}'], "");
-        let body = json!({"Moon": true, "Nothing": null, "Empty": "", "No": false, "None": [], "Links": {"Self": "/api"}});
-        let (status, answer) = server.send(method, &path, Some(body)).await;
-        let said = answer["ErrorMessage"].as_str().unwrap_or_default();
-        assert!(status == 501 && said.contains("`Moon`"), "{endpoint}: {status} {answer}");
-        tried += 1;
-    }
-    assert!(tried > 40, "{tried}");
 }
