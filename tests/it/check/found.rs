@@ -234,7 +234,9 @@ fn fitting(takes: &Takes, chance: &mut Chance) -> String {
         "version range" => chance.of(&["\">=1 <3\"", "\"2.*\"", "\"[1.0,2.0)\""]),
         "map" => chance.of(&["#{a: 1}", "#{\"b c\": \"d\"}", "#{}"]),
         "project group" => "\"Shop\"",
-        kind if kind.starts_with("deployment target") || kind.starts_with("step or") => chance.of(&["\"web-1\"", "`web-${1}`"]),
+        kind if kind.starts_with("deployment target") || kind.starts_with("target tag") || kind.starts_with("step or") => {
+            chance.of(&["\"web-1\"", "`web-${1}`"])
+        }
         kind if kind.starts_with("project") => chance.of(&["\"Project A\"", "project(\"Project A\")", "projects()[0]", "`Project ${1}`"]),
         kind if kind.starts_with("environment") => chance.of(&["\"Test\"", "ctx.env", "envs()[0]"]),
         kind if kind.starts_with("tenant") => chance.of(&["\"Sun\"", "ctx.tenant", "tenants()[0]"]),

@@ -20,6 +20,7 @@ const VALUES: &str = r#"
         "Project": project("Project A"),
         "Environment": envs()[1],
         "Tenant": tenants()[0],
+        "Runbook": runbooks("Project A")[0],
         "Release": release("Project A", "2.0.0"),
         "Deployment": deployments(#{projects: "Project B"})[0],
         "Live": deployed("Project A", "Production"),
@@ -48,12 +49,13 @@ const VALUES: &str = r#"
 "#;
 
 /// Types without an order.
-const UNORDERED: [&str; 18] = [
+const UNORDERED: [&str; 19] = [
     "Context",
     "Secret",
     "Project",
     "Environment",
     "Tenant",
+    "Runbook",
     "Deployment",
     "Live",
     "Difference",
@@ -70,7 +72,7 @@ const UNORDERED: [&str; 18] = [
 ];
 
 /// Types that are what they are called: every text says whether it is the name.
-const CALLED: [&str; 7] = ["Project", "Environment", "Tenant", "Step", "Freeze", "Space", "Release"];
+const CALLED: [&str; 8] = ["Project", "Environment", "Tenant", "Runbook", "Step", "Freeze", "Space", "Release"];
 
 /// Types that a text never names, and those that it names only by id, time or length.
 const NOT_BESIDE_THIS_TEXT: [&str; 14] = [
@@ -193,6 +195,7 @@ fn every_type_is_what_a_text_calls_it() {
             "Project": ["Project A", "project a", "project-a", values["Project"].id],
             "Environment": ["Test", "TEST", values["Environment"].id],
             "Tenant": ["Acme", values["Tenant"].id],
+            "Runbook": ["smoke test", values["Runbook"].id],
             "Step": [values["Step"].name],
             "Freeze": ["Month end", values["Freeze"].id],
             "Space": ["Default", "Spaces-1"],
@@ -212,7 +215,7 @@ fn every_type_is_what_a_text_calls_it() {
         } }
         [fitting.keys().len(), wrong]
     "#);
-    assert_eq!(result, json!([14, []]));
+    assert_eq!(result, json!([15, []]));
 }
 
 #[test]
@@ -339,7 +342,7 @@ fn reports_have_columns_of_every_type() {
         [values.keys().len(), empty, parse_json(report([values["Freeze"], values["Space"]], #{format: "json", columns: ["name", "id"]}))]
     "#);
     let rows = json!([{"name": "Month end", "id": "DeploymentFreezes-1"}, {"name": "Default", "id": "Spaces-1"}]);
-    assert_eq!(result, json!([29, ["nothing"], rows]));
+    assert_eq!(result, json!([30, ["nothing"], rows]));
     for doc in &octorhai::host::library().docs().types {
         let unknown: Vec<_> = doc.columns.iter().filter(|column| doc.properties.iter().all(|p| p.name != **column)).collect();
         assert!(unknown.is_empty(), "{}: {unknown:?}", doc.name);
