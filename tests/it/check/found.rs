@@ -269,7 +269,7 @@ fn call(entry: &Entry, chance: &mut Chance) -> String {
 fn a_thousand_right_scripts_made_of_the_functions_have_no_error() {
     let scene = scene();
     let functions: Vec<&Entry> = scene.entries.iter().filter(|e| !e.is_type() && !e.is_standard() && !e.name.contains('.')).collect();
-    let mut chance = Chance(16);
+    let mut chance = Chance(17);
     let mut wrong = String::new();
     for round in 0..1000 {
         let entry = functions[round % functions.len()];
