@@ -165,8 +165,8 @@ pub(super) enum Body<'a> {
     Json(&'a Value),
     /// A file in a form: its name and content.
     File(&'a str, &'a [u8]),
-    /// A document for a webhook, with the secret of the webhook instead of ours.
-    Hook(&'a Value, &'a str),
+    /// Nothing, with the secret of a webhook instead of ours.
+    Hook(&'a str),
 }
 
 impl Client {
@@ -273,8 +273,12 @@ impl Client {
     }
 
     /// `POST path` to a webhook of the server, which answers with nothing; with its secret, or else as the user of the credential.
-    pub(super) async fn call(&self, path: &str, secret: Option<&str>, body: &Value) -> Result<()> {
-        self.write("POST", path, secret.map_or(Body::Json(body), |secret| Body::Hook(body, secret))).await.map(drop)
+    pub(super) async fn call(&self, path: &str, secret: Option<&str>) -> Result<()> {
+        let answer = self.write("POST", path, secret.map_or(Body::None, Body::Hook)).await?;
+        if !matches!(answer.as_str().trim(), "" | "null") {
+            return Err(self.mask(doubt("POST", path, "the server answered with a document, which Octopus does not")));
+        }
+        Ok(())
     }
 
     /// `POST path` with a file in a form, as a browser sends one.
@@ -324,7 +328,7 @@ impl Client {
     async fn write(&self, method: &str, path: &str, body: Body<'_>) -> Result<JsonText> {
         let url = self.inner.base.resolve(path)?;
         if self.inner.settings.dry.is_on() {
-            let content = if let Body::Json(json) | Body::Hook(json, _) = body { json.clone() } else { Value::Null };
+            let content = if let Body::Json(json) = body { json.clone() } else { Value::Null };
             return Err(self.mask(self.inner.settings.dry.refusal(&format!("{method} {}", shown_path(&url)), &content)));
         }
         let began = self.clock().now();
@@ -470,16 +474,16 @@ impl Client {
         };
         request.headers_mut().extend(self.inner.headers.clone());
         let (kind, content) = match body {
-            Body::None | Body::File(..) => (None, None),
-            Body::Json(value) | Body::Hook(value, _) => (Some("application/json; charset=utf-8"), Some(value.to_string().into())),
+            Body::None | Body::Hook(_) | Body::File(..) => (None, None),
+            Body::Json(value) => (Some("application/json; charset=utf-8"), Some(value.to_string().into())),
         };
         if let Some(kind) = kind {
             request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
             *request.body_mut() = content;
-        } else if matches!(body, Body::None) && method != "GET" {
+        } else if matches!(body, Body::None | Body::Hook(_)) && method != "GET" {
             request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        if let Body::Hook(_, secret) = body {
+        if let Body::Hook(secret) = body {
             let secret =
                 HeaderValue::try_from(*secret).map_err(|_| NoAnswer::Hopeless(Error::usage("the secret of the webhook cannot be sent")))?;
             request.headers_mut().remove("x-octopus-apikey");

@@ -8,7 +8,6 @@ use super::runbooks::RunbookRun;
 use super::spaces::SpaceClient;
 use crate::error::Result;
 use jiff::Timestamp;
-use serde_json::Value;
 
 document! {
     /// When a trigger comes.
@@ -62,8 +61,8 @@ impl SpaceClient {
     }
 
     /// Calls a webhook with its secret, or else as the user of the API key. The server says only that it has heard it.
-    pub async fn call_webhook(&self, webhook: &str, secret: Option<&str>, body: &Value) -> Result<()> {
-        self.client().call(self.route("webhook").then(webhook).as_str(), secret, body).await
+    pub async fn call_webhook(&self, webhook: &str, secret: Option<&str>) -> Result<()> {
+        self.client().call(self.route("webhook").then(webhook).as_str(), secret).await
     }
 
     /// The runs that a trigger has started since then, oldest first: those of its runbook, in its environments and for its tenants.

@@ -8,26 +8,35 @@ use super::{
     space::Space,
     task::Task,
 };
-use crate::engine::options::Data;
 
 /// How long the runs of a trigger are looked for: the server says that it has heard a call, and not what it has started.
 const LOOKED_FOR: SignedDuration = SignedDuration::from_secs(30);
 const PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
+/// The secret of a webhook: a text that is not empty.
+#[derive(Clone, Debug)]
+pub struct WebhookSecret(SecretText);
+
+impl OptionValue for WebhookSecret {
+    const KIND: &'static str = "text";
+    fn read(value: Dynamic) -> std::result::Result<Self, String> {
+        let secret = SecretText::read(value)?;
+        if secret.clone().into_text().trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(Self(secret)) }
+    }
+}
+
 crate::options! {
     /// How to call a trigger.
     pub struct TriggerOptions for ["run_trigger"] {
         /// The secret of its webhook; otherwise the call is made as the user of the API key.
-        secret: Option<SecretText> = None, "none";
-        /// What is sent with the call.
-        body: Option<Data> = None, "none";
+        secret: Option<WebhookSecret> = None, "none";
     }
 }
 
 impl Host {
     fn run_trigger(&self, project: &Ref, wanted: &str, options: &TriggerOptions) -> HostResult<Vec<Task>> {
         let place = self.place();
-        let secret = options.secret.clone().map(SecretText::into_text);
+        let secret = options.secret.clone().map(|secret| secret.0.into_text());
         if let Some(secret) = &secret {
             self.secrets.learn(secret);
         }
@@ -44,8 +53,7 @@ impl Host {
             let text = format!("the trigger `{}` of `{}` is disabled", trigger.name, project.name);
             return Err(raise(Error::new(Kind::Refused, text).help("enable it in the project's triggers")));
         }
-        let body = options.body.as_ref().map_or(Value::Null, |body| to_json(&body.0));
-        let arguments = json!({"trigger": trigger.id.to_string(), "body": body});
+        let arguments = json!({"trigger": trigger.id.to_string()});
         let what = format!("the call of the trigger `{}`", trigger.name);
         let runs = self.effect("run trigger", &arguments, |attempt| {
             let (place, trigger) = (&place, &trigger);
@@ -59,13 +67,25 @@ impl Host {
                     return if found.0.is_empty() { attempt.once(&what).map(|()| found) } else { Ok(found) };
                 }
                 api::create_once::Sending::about_to(&attempt, json!({"since": since.to_string()}))?;
-                match place.space.call_webhook(&webhook, secret.as_deref(), &body).await {
+                match place.space.call_webhook(&webhook, secret.as_deref()).await {
                     Err(lost) if lost.kind() == Kind::InDoubt => {
                         let found = runs(place, trigger, since).await?;
                         if found.0.is_empty() { Err(lost) } else { Ok(found) }
                     }
+                    Err(error) if error.kind() == Kind::Unauthorized && secret.is_some() => {
+                        let text = format!("the server does not take this secret for the webhook of the trigger `{}`", trigger.name);
+                        Err(Error::new(Kind::Refused, text)
+                            .help("it was set when the trigger was made, and nobody can read it: set a new one"))
+                    }
                     Err(error) => Err(error),
-                    Ok(()) => runs(place, trigger, since).await,
+                    Ok(()) => match runs(place, trigger, since).await? {
+                        found if found.0.is_empty() && trigger.action.runbook.is_some() => {
+                            let text = format!("the server took {what} and no run of its runbook is seen");
+                            Err(Error::new(Kind::InDoubt, text)
+                                .help("may the account see runs (RunbookRunView)? look at the runs of the runbook"))
+                        }
+                        found => Ok(found),
+                    },
                 }
             }
         })?;
@@ -129,10 +149,16 @@ async fn runs(place: &Space, trigger: &api::Trigger, since: Timestamp) -> Result
                     trigger.name,
                     found.len()
                 );
-                return Err(Error::new(Kind::Ambiguous, text).help("another script or person runs the same runbook: look at its runs"));
+                return Err(
+                    Error::new(Kind::InDoubt, text).help("somebody else runs the same runbook, or the call came twice: look at its runs")
+                );
             }
             Some(expected) if found.len() == expected => return Ok(Runs(found)),
             None if !found.is_empty() => return Ok(Runs(found)),
+            Some(expected) if client.clock().now() >= until && !found.is_empty() => {
+                let text = format!("the trigger `{}` starts {expected} runs and {} have begun", trigger.name, found.len());
+                return Err(Error::new(Kind::InDoubt, text).help("look at the runs of its runbook"));
+            }
             _ if client.clock().now() >= until => return Ok(Runs(found)),
             _ => client.rest(PAUSE).await?,
         }

@@ -23,7 +23,8 @@ pub(crate) fn route(state: &mut State, method: &str, path: &str, content_type: &
         ("GET", "/.well-known/openid-configuration") => Some(Answer::ok(
             json!({"issuer": url, "token_endpoint": format!("{url}/token/v1"), "jwks_uri": format!("{url}/.well-known/jwks")}),
         )),
-        ("POST", "/token/v1") => Some(Ok(exchange(state, &fields(content_type, raw)))),
+        // The reference of 2026 lists it under `/api`.
+        ("POST", "/token/v1" | "/api/token/v1") => Some(Ok(exchange(state, &fields(content_type, raw)))),
         _ => None,
     }
 }

@@ -79,9 +79,9 @@ fn remove(state: &mut State, ask: &Ask, old: Arc<Document>) -> Handled {
 /// Refuses what would not happen here, or makes no sense.
 fn check(state: &State, trigger: &Value) -> Result<(), Refusal> {
     let (filter, action) = (field(trigger, "Filter"), field(trigger, "Action"));
-    let absent = |member: &str, value: Option<String>| {
-        let value = value.unwrap_or_default();
-        Refusal::said(501, format!("The sandbox does not simulate triggers whose {member} is '{value}'."))
+    let absent = |member: &str, value: Option<String>| match value {
+        None => Refusal::required(member),
+        Some(value) => Refusal::said(501, format!("The sandbox does not simulate triggers whose {member} is '{value}'.")),
     };
     if text(filter, "FilterType").as_deref() == Some("WebhookFilter") {
         if state.plan.version.generation < Generation::V2026_3 {
@@ -108,7 +108,7 @@ fn check(state: &State, trigger: &Value) -> Result<(), Refusal> {
 
 /// When a trigger comes.
 enum Schedule {
-    Cron(CronSchedule),
+    Cron(Box<CronSchedule>),
     /// On these days, in this zone, each so often between two times of the day.
     Continuous {
         days: Vec<Weekday>,
@@ -130,7 +130,7 @@ impl Schedule {
         };
         let at = |name: &str| time_of_day(filter, name).ok_or_else(|| no(name));
         let days = || days_of_week(filter).filter(|days| !days.is_empty()).ok_or_else(|| no("DaysOfWeek"));
-        let cron = |expression: &str, name: &str| CronSchedule::read(expression, zone()?).map_err(|_| no(name));
+        let cron = |expression: &str, name: &str| CronSchedule::read(expression, zone()?).map(Box::new).map_err(|_| no(name));
         Ok(Some(match &*kind {
             "CronExpressionSchedule" => {
                 Self::Cron(cron(&text(filter, "CronExpression").ok_or_else(|| no("CronExpression"))?, "CronExpression")?)

@@ -19,7 +19,7 @@ impl Builder<'_> {
                     json!({"FilterType": "CronExpressionSchedule", "CronExpression": cron.get_ref(), "Timezone": t.zone.as_ref().map_or("UTC", |zone| zone.get_ref())})
                 }
                 (None, secret) => {
-                    let secret = secret.as_ref().map(|secret| secret.get_ref());
+                    let secret = secret.as_ref().map(toml::Spanned::get_ref);
                     json!({"FilterType": "WebhookFilter", "Secret": {"NewValue": secret}, "RequireApiKey": t.needs_key})
                 }
             };

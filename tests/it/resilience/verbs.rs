@@ -39,6 +39,7 @@ const VOTES: &str = "get(\"servertaskapprovals\").Items.map(|a| get(`servertaska
 pub(super) const VERBS: &[Verb] = &[
     verb("deploy", "wait(deploy(\"Project A\", \"2.0.0\", \"Test\", #{expires: \"5m\"}))", "()"),
     verb("run_runbook", "wait(run_runbook(\"Project A\", \"Smoke test\", \"Test\", #{expires: \"5m\"}))", "()"),
+    Verb { nameless: true, ..verb("run_trigger", "wait(run_trigger(\"Project A\", \"After monitoring\"))", "()") },
     verb(
         "create_release",
         "create_release(\"Project A\", #{version: \"3.0.0\", notes: \"one\\ntwo\"})",
@@ -207,7 +208,10 @@ fn run(world: &str, script: &str) -> Ended {
 /// An address with `*` for each id in it, without what is behind `?`.
 fn without_ids(path: &str) -> String {
     let path = path.split('?').next().unwrap_or_default();
-    let is_id = |part: &str| part.starts_with("variableset-") || part.rsplit_once('-').is_some_and(|(_, n)| n.parse::<u64>().is_ok());
+    let is_uuid = |part: &str| uuid::Uuid::parse_str(part).is_ok();
+    let is_id = |part: &str| {
+        is_uuid(part) || part.starts_with("variableset-") || part.rsplit_once('-').is_some_and(|(_, n)| n.parse::<u64>().is_ok())
+    };
     let parts = path.split('/').enumerate().map(|(at, part)| if at > 2 && is_id(part) { "*" } else { part });
     parts.collect::<Vec<_>>().join("/")
 }

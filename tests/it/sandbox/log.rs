@@ -22,7 +22,7 @@ async fn every_exchange_is_a_line() {
     let sandbox = Standalone::start("shop", &["--log", path.to_str().expect("UTF-8")]);
     assert_eq!(get(&sandbox, "/api/Spaces-1/projects/project-a", "API-SANDBOX").await, 200);
     assert_eq!(get(&sandbox, "/api/tasks?apikey=API-SECRET", "").await, 401);
-    assert_eq!(get(&sandbox, "/api/Spaces-1/projects/Projects-1/git/tags", "API-SANDBOX").await, 501);
+    assert_eq!(get(&sandbox, "/api/Spaces-1/environments/Environments-1/metadata", "API-SANDBOX").await, 501);
     let text = std::fs::read_to_string(&path).expect("the log");
     let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
     assert_eq!(lines.len(), 3, "{text}");
@@ -30,7 +30,7 @@ async fn every_exchange_is_a_line() {
     assert_eq!((&lines[0]["user"], &lines[0]["status"]), (&"sandbox".into(), &200.into()));
     assert_eq!(lines[0]["response_body"]["Name"], "Project A");
     assert_eq!((&lines[1]["path"], &lines[1]["user"]), (&"/api/tasks?apikey=***".into(), &"".into()));
-    assert_eq!(lines[2]["endpoint"], "GET /api/{space}/projects/{id}/git/tags");
+    assert_eq!(lines[2]["endpoint"], "GET /api/{space}/environments/{id}/metadata");
     assert!(!text.contains("API-"), "a credential is in the log: {text}");
 }
 
@@ -61,5 +61,5 @@ fn endpoints_are_listed_with_their_depth() {
     let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
     let depth = |path: &str| lines.iter().find(|l| l["path"] == path && l["method"] == "GET").map(|l| l["depth"].clone());
     assert_eq!(depth("/api/{space}/tasks/{id}"), Some("simulated".into()));
-    assert_eq!(depth("/api/{space}/projects/{id}/git/tags"), Some("501".into()));
+    assert_eq!(depth("/api/{space}/environments/{id}/metadata"), Some("501".into()));
 }

@@ -54,6 +54,7 @@ pub const CALLS: &[Given] = &[
     given("promote", "", r#"promote("Web", "Test", "Live", OPTIONS)"#),
     given("redeploy", "", r#"redeploy("Web", "Live", OPTIONS)"#),
     given("rollback", "", r#"rollback("Web", "Live", OPTIONS)"#),
+    given("run_trigger", "", r#"run_trigger("Web", "Hook", OPTIONS)"#),
     given("run_runbook", "", r#"run_runbook("Web", "Restart", "Live", OPTIONS)"#),
     given("requeue", LONG, r#"requeue("22:00", OPTIONS)"#),
     given("wait_step", LONG, "wait_step(t, 2, OPTIONS)"),
@@ -233,4 +234,10 @@ project = "Web"
 release = "1.0.0"
 environment = "Live"
 tenants = ["Rivo"]
+[[triggers]]
+name = "Hook"
+project = "Web"
+webhook = "open sesame"
+runbook = "Restart"
+environments = ["Live"]
 "#;

@@ -115,6 +115,7 @@ let who = ["shop", "till"];
 parallel([0, 1], |i| if i == 1 { sleep("1m"); arrive("x", "till") } else { CALL });"#;
 
 const SEEN: &[Seen] = &[
+    seen(&["run_trigger"], "secret", "secret: \"open sesame\"").after("print(get(\"runbookRuns\").Items.map(|run| run.DeployedBy));"),
     seen(&["projects"], "group", "group: \"Shop\"").after(NAMES),
     seen(&["projects"], "name", "name: \"web\"").after(NAMES),
     seen(&["projects"], "disabled", "disabled: true").after(NAMES),

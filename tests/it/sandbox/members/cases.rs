@@ -68,9 +68,9 @@ fn by_name(more: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
 /// All requests.
 pub(super) fn cases() -> Vec<Case> {
     const DEPLOY: &str = "/api/Spaces-1/deployments";
+    const WAVE: &str = "/api/Spaces-1/projects/@projects~P/variables";
     let deployment = |project: &str| json!({"ReleaseId": format!("@releases/{project}/1"), "EnvironmentId": "@environments/E"});
     let named = json!({"SpaceIdOrName": "Default", "ProjectName": "P"});
-    const WAVE: &str = "/api/Spaces-1/projects/@projects~P/variables";
     let changed = json!({"Version": 0, "Variables": [{"Name": "Wave", "Value": "3"}]});
     let updates = ("UpdateVariableSnapshot", json!(true));
     let with = |base: &Value, more: Value| {
@@ -203,7 +203,7 @@ pub(super) fn cases() -> Vec<Case> {
             "POST /api/{space}/releases/{id}/release-notes",
             "/api/Spaces-1/releases/@releases~P~1/release-notes",
             &[],
-            json!({"ReleaseNotes": "new"}),
+            json!({"ReleaseId": "@releases/P/1", "SpaceId": "Spaces-1", "ReleaseNotes": "new"}),
             &[("ReleaseNotes", json!("newer")), ("ReleaseId", json!("Releases-9"))],
         ),
         case(
