@@ -14,7 +14,7 @@ use super::{
     runbooks,
     state::{State, TaskState, What},
     store::Document,
-    tags,
+    tags, variables,
     world::server_version::Generation,
 };
 use crate::clock::{cron::CronSchedule, text::zone as zone_called};
@@ -250,7 +250,7 @@ fn called(state: &mut State, ask: &Ask, [id]: [&str; 1]) -> Handled {
 /// Does what the action of a trigger says, for a user or for the server itself.
 ///
 /// # Errors
-/// The first refusal. What was started before it goes on.
+/// The first refusal; of a runbook nothing is run then.
 fn fire(state: &mut State, trigger: &Value, user: &str) -> Result<(), Refusal> {
     let action = &trigger["Action"];
     let mut tenants: Vec<Option<String>> = texts(&action["TenantIds"]).into_iter().map(Some).collect();
@@ -269,12 +269,14 @@ fn fire(state: &mut State, trigger: &Value, user: &str) -> Result<(), Refusal> {
         ..NewExecution::default()
     };
     if action["ActionType"] == "RunRunbook" {
-        for environment in texts(&action["EnvironmentIds"]) {
-            for tenant in &tenants {
-                runbooks::run(state, str_of(action, "RunbookId"), None, new(&environment, tenant))?;
-            }
-        }
-        return Ok(());
+        let id = str_of(action, "RunbookId");
+        let runbook = state.store.of("runbooks").document(id).cloned().ok_or_else(|| Refusal::missing(id))?;
+        let places = texts(&action["EnvironmentIds"]).into_iter().flat_map(|e| tenants.iter().map(move |tenant| (e.clone(), tenant)));
+        let wanted: Vec<NewExecution> = places.map(|(environment, tenant)| new(&environment, tenant)).collect();
+        // In all of them, or in none: the caller must be allowed everywhere.
+        let asked = || variables::of_project(state, str_of(&runbook, "ProjectId"));
+        wanted.iter().try_for_each(|new| runbooks::check_place(state, &runbook, new, asked()).map(drop))?;
+        return wanted.into_iter().try_for_each(|new| runbooks::run(state, id, None, new).map(drop));
     }
     let (project, to) = (str_of(trigger, "ProjectId"), str_of(action, "DestinationEnvironmentId"));
     for tenant in &tenants {

@@ -17,6 +17,13 @@ name = "F"
 name = "looker"
 key = "API-LOOKER"
 permissions = ["ProjectView", "TaskView"]
+[[roles]]
+name = "Runs runbooks"
+permissions = ["ProjectView", "RunbookView", "RunbookRunCreate", "RunbookRunView", "EnvironmentView"]
+[[users]]
+name = "half"
+key = "API-HALF"
+roles = [ {{ role = "Runs runbooks", environments = ["E"] }} ]
 [[projects]]
 name = "P"
 steps = [ {{ name = "one", takes = "1m" }} ]
@@ -166,6 +173,17 @@ async fn webhook_takes_its_secret_or_the_key_of_a_user_who_may_run_the_runbook()
     let id = self::hook(&needs_key).await;
     assert_eq!(called(&needs_key, &id, &[("X-Octopus-Webhook-Secret", "open sesame")]).await, 401);
     assert_eq!(called(&needs_key, &id, &[("X-Octopus-ApiKey", &needs_key.sandbox.api_key())]).await, 200);
+}
+
+#[tokio::test]
+async fn caller_who_may_run_the_runbook_in_one_of_two_environments_runs_it_in_none() {
+    let both = HOOK.replace("environments = [\"E\"]", "environments = [\"E\", \"F\"]");
+    for (triggers, status, runs) in [(HOOK, 200, 1), (both.as_str(), 403, 0)] {
+        let s = Server::toml(&world(triggers)).await;
+        let hook = hook(&s).await;
+        assert_eq!(called(&s, &hook, &[("X-Octopus-ApiKey", "API-HALF")]).await, status, "{triggers}");
+        assert_eq!(s.get("/api/Spaces-1/runbookRuns").await["TotalResults"], runs, "{triggers}");
+    }
 }
 
 #[tokio::test]
