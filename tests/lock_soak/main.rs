@@ -147,7 +147,11 @@ async fn counted(place: &str, url: &str, name: &str, settle: i64, count: &Arc<At
         let place = place.to_owned();
         let open = move || loop {
             match journal::open(&place) {
-                Ok(store) => return store,
+                Ok(store) => {
+                    // As a run has it: a connection that is cut while its successor is cut as well is waited for.
+                    store.be_patient(journal::Patience::new(journal::patience::USUAL, || false, |_| {}));
+                    return store;
+                }
                 Err(error) => eprintln!("{error:?}"),
             }
         };
