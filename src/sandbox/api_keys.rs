@@ -39,7 +39,7 @@ fn owner(state: &State, ask: &Ask, id: &str) -> Result<String, Refusal> {
 }
 
 /// The first characters of a key, by which its owner knows it.
-pub(crate) fn hint(key: &Key) -> String {
+fn hint(key: &Key) -> String {
     key.secret.chars().take(6).collect()
 }
 

@@ -71,16 +71,11 @@ impl State {
         self.allows("TaskView", &self.thing_of_task(index))
     }
 
-    /// The user of a key that holds now, and whether it may only read.
-    pub(crate) fn user_of_key(&self, secret: &str) -> Option<(String, bool)> {
-        let key = self.keys.holding(secret, self.now, self.plan.key_cache.map(|cache| cache.0))?;
-        let active = self.store.of("users").get(&key.user).is_some_and(|u| u["IsActive"] == true);
-        active.then(|| (key.user.clone(), key.read_only))
-    }
-
-    /// Whether a key that holds now is one for an agent.
-    pub(crate) fn is_of_agent(&self, secret: &str) -> bool {
-        self.keys.holding(secret, self.now, self.plan.key_cache.map(|cache| cache.0)).is_some_and(|key| key.is_agent)
+    /// The place of a key that holds now and whose user is active.
+    pub(crate) fn key_of_caller(&self, secret: &str) -> Option<usize> {
+        let place = self.keys.holding(secret, self.now, self.plan.key_cache.map(|cache| cache.0))?;
+        let user = self.store.of("users").get(&self.keys.all[place].user);
+        user.is_some_and(|u| u["IsActive"] == true).then_some(place)
     }
 
     /// Whether the caller is in one of these teams; none at all means everybody.

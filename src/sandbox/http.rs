@@ -277,8 +277,8 @@ fn opens_control(shared: &Shared, headers: &HeaderMap, query: &[(String, String)
     }
     let mut state = shared.state.lock();
     shared.catch_up(&mut state);
-    let caller = state.user_of_key(key);
-    caller.is_some_and(|(user, read_only)| !read_only && Access::of(&state.store, &user, read_only).everything)
+    let caller = state.key_of_caller(key).map(|place| &state.keys.all[place]);
+    caller.is_some_and(|key| !key.read_only && Access::of(&state.store, &key.user, false).everything)
 }
 
 /// What was found out about a request on the way to its answer.
@@ -468,11 +468,6 @@ fn key_of<'r>(headers: &'r HeaderMap, query: &'r [(String, String)]) -> Option<&
         .or_else(|| query.iter().find(|(k, _)| k.eq_ignore_ascii_case("apikey")).map(|(_, v)| v.as_str()))
 }
 
-/// `Users-…` of whoever sends the request, and whether the key may only read.
-fn user_of(state: &State, headers: &HeaderMap, query: &[(String, String)]) -> Option<(String, bool)> {
-    state.user_of_key(key_of(headers, query)?)
-}
-
 pub(crate) fn respond(
     state: &mut State,
     method: &str,
@@ -493,20 +488,20 @@ pub(crate) fn respond(
     };
     let (named, segments) = endpoints::behind_space(behind);
     let found = endpoints::find(method, path, named.is_some(), segments);
-    let caller = user_of(state, headers, &query);
-    let is_agent = key_of(headers, &query).is_some_and(|key| state.is_of_agent(key));
-    seen.limit = state.limit(caller.as_ref().map(|c| c.0.as_str()), is_agent);
+    let key = key_of(headers, &query).and_then(|key| state.key_of_caller(key));
+    let caller = key.map(|place| &state.keys.all[place]).map(|key| (key.user.clone(), key.read_only, key.is_agent));
+    seen.limit = state.limit(caller.as_ref().map(|c| c.0.as_str()), caller.as_ref().is_some_and(|c| c.2));
     if seen.limit.as_ref().is_some_and(|limit| limit.rejected) {
         return Err(Refusal::too_many());
     }
     let (user, read_only) = match caller {
-        Some(caller) => caller,
+        Some((user, read_only, _)) => (user, read_only),
         None if found.as_ref().is_ok_and(|e| e.is_public) => (super::audit::SYSTEM.to_owned(), true),
         None => return Err(Refusal::unauthorized()),
     };
     seen.user = state.username(&user);
-    if let Some(key) = key_of(headers, &query).map(str::to_owned) {
-        state.keys.use_of(&key, state.now);
+    if let Some(place) = key {
+        state.keys.all[place].used = Some(state.now);
     }
     // What needs nobody to be signed in asks for no permission.
     state.access = if user == super::audit::SYSTEM { Access::unlimited() } else { Access::of(&state.store, &user, read_only) };

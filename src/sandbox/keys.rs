@@ -74,15 +74,10 @@ impl KeyRing {
         self.all.iter().any(|key| key.secret == secret)
     }
 
-    /// Remembers that a request came with this secret.
-    pub(crate) fn use_of(&mut self, secret: &str, now: Timestamp) {
-        self.all.iter_mut().filter(|key| key.secret == secret).for_each(|key| key.used = Some(now));
-    }
-
-    /// The key with this secret that holds now; `cache` is how long one that was revoked goes on to work.
-    pub(crate) fn holding(&self, secret: &str, now: Timestamp, cache: Option<SignedDuration>) -> Option<&Key> {
+    /// The place of the key with this secret that holds now; `cache` is how long one that was revoked goes on to work.
+    pub(crate) fn holding(&self, secret: &str, now: Timestamp, cache: Option<SignedDuration>) -> Option<usize> {
         let works = |k: &Key| k.revoked.is_none_or(|at| cache.is_some_and(|cache| now < later(at, cache)));
-        self.all.iter().find(|k| k.secret == secret && works(k) && k.expires.is_none_or(|e| now < e))
+        self.all.iter().position(|k| k.secret == secret && works(k) && k.expires.is_none_or(|e| now < e))
     }
 }
 
