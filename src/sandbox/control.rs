@@ -60,8 +60,7 @@ fn live(state: &State) -> Vec<Value> {
         .slots
         .iter()
         .filter_map(|((project, environment, tenant), list)| {
-            let last = list.iter().rev().find(|x| state.tasks[state.executions[**x].task].state == super::state::TaskState::Success)?;
-            let What::Deploy { release, .. } = state.executions[*last].what else { return None };
+            let release = super::deployments::live(state, list)?;
             Some(json!({"project": state.store.name("projects", project), "environment": state.store.name("environments", environment), "tenant": tenant.as_ref().map(|t| state.store.name("tenants", t)), "release": state.release(release).map(|r| &r.version)}))
         })
         .collect()

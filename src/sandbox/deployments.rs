@@ -411,6 +411,15 @@ pub(crate) fn automatic(state: &mut State, release: usize, tenant: Option<String
     }
 }
 
+/// The release of the last success among deployments of one project, environment and tenant, oldest first.
+pub(crate) fn live(state: &State, slot: &[usize]) -> Option<usize> {
+    let last = slot.iter().rev().find(|x| state.tasks[state.executions[**x].task].state == TaskState::Success)?;
+    match state.executions[*last].what {
+        What::Deploy { release, .. } => Some(release),
+        What::Runbook { .. } => None,
+    }
+}
+
 /// A deployment or run as it goes out (octopus-api.md §15, §17.3).
 pub(crate) fn render(state: &State, index: usize) -> ExecutionText {
     let x = state.executions.share(index);

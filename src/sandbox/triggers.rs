@@ -12,7 +12,7 @@ use super::{
     repetition::days_of_week,
     routing::{By, Endpoint, Find, Of, OfBy, Whole, delete, get, post, put},
     runbooks,
-    state::{State, TaskState, What},
+    state::State,
     store::Document,
     tags, variables,
     world::server_version::Generation,
@@ -293,12 +293,7 @@ fn fire(state: &mut State, trigger: &Value, user: &str) -> Result<(), Refusal> {
 
 /// The release that was last deployed successfully to an environment.
 fn live(state: &State, project: &str, environment: &str, tenant: Option<&String>) -> Option<usize> {
-    let there = state.slots.get(&(project.to_owned(), environment.to_owned(), tenant.cloned()))?;
-    let last = there.iter().rev().find(|x| state.tasks[state.executions[**x].task].state == TaskState::Success)?;
-    match state.executions[*last].what {
-        What::Deploy { release, .. } => Some(release),
-        What::Runbook { .. } => None,
-    }
+    deployments::live(state, state.slots.get(&(project.to_owned(), environment.to_owned(), tenant.cloned()))?)
 }
 
 /// The newest release that is live in one of these environments; of all releases where none is named.
