@@ -8,6 +8,7 @@ use super::{
     space::Space,
     task::Task,
 };
+use crate::api::meant::Meant;
 
 /// How long the runs of a trigger are looked for: the server says that it has heard a call, and not what it has started.
 const LOOKED_FOR: SignedDuration = SignedDuration::from_secs(30);
@@ -92,7 +93,11 @@ impl Host {
         let Some(runbook) = trigger.action.runbook.as_ref().filter(|_| !runs.0.is_empty()) else { return Ok(Vec::new()) };
         let (names, runbook) = self.block(async {
             let runbook = place.space.find_runbook(&project, runbook.as_str()).await?;
-            Ok((place.space.environments().await?, runbook))
+            let mut names = Vec::new();
+            for environment in &trigger.action.environments {
+                names.push(place.environment(Meant::Id(environment.as_str())).await?);
+            }
+            Ok((names, runbook))
         })?;
         let task_of = |run: api::RunbookRun| {
             let environment = names.iter().find(|known| Some(&known.id) == run.environment_id.as_ref());
