@@ -77,10 +77,6 @@ pub struct ReleaseToDeploy {
     pub release: ReleaseId,
     /// Whether packages that are installed already are installed again.
     pub force_package_redeployment: bool,
-    /// Only machines with these tags; empty is all.
-    pub specific_target_tags: Vec<String>,
-    /// Not machines with these tags.
-    pub excluded_target_tags: Vec<String>,
     /// `Off`, or a kind of debugging the server knows.
     pub debug_mode: Option<String>,
     /// Settings of a change request (ServiceNow and the like).
@@ -109,11 +105,10 @@ impl Subject for ReleaseToDeploy {
         space.route(if self.freeze_override.is_some() { "deployments/override" } else { Self::COLLECTION })
     }
 
-    fn members(&self) -> [Value; 4] {
+    fn members(&self) -> [Value; 3] {
         [
             json!({"ProjectId": self.project.as_str(), "ReleaseId": self.release.as_str()}),
             json!({"ForcePackageRedeployment": self.force_package_redeployment}),
-            given(json!({"SpecificTargetTagIds": self.specific_target_tags, "ExcludedTargetTagIds": self.excluded_target_tags})),
             given(json!({"DebugMode": self.debug_mode, "ChangeRequestSettings": self.change_request_settings})),
         ]
     }

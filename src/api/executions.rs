@@ -31,6 +31,10 @@ pub struct NewExecution<S> {
     pub specific_machines: Vec<String>,
     /// Not these machines.
     pub excluded_machines: Vec<String>,
+    /// Only deployment targets with one of these tags, by their ids; empty is all.
+    pub specific_target_tags: Vec<String>,
+    /// Not deployment targets with one of these tags, by their ids.
+    pub excluded_target_tags: Vec<String>,
     /// Values for prompted variables, by the GUID of the form's element (octopus-api.md §14).
     pub form_values: BTreeMap<String, String>,
     /// When to start; at once when absent.
@@ -61,8 +65,8 @@ pub trait Subject: Default + Sync {
     }
 
     /// The members of the body that only such executions have, in the places where they stand among the others: at the beginning, behind
-    /// `ForcePackageDownload`, behind `FormValues`, at the end.
-    fn members(&self) -> [Value; 4];
+    /// `ForcePackageDownload`, at the end.
+    fn members(&self) -> [Value; 3];
 
     /// The filter that leaves of the collection what has the same subject: the name of a query parameter, and an id.
     fn filter(&self) -> (&'static str, &str);
@@ -93,7 +97,7 @@ impl<S: Subject> NewExecution<S> {
 
     fn body(&self) -> Value {
         let tenant = self.tenant.as_ref().map(TenantId::as_str);
-        let [ids, packages, machines, last] = self.subject.members();
+        let [ids, packages, last] = self.subject.members();
         let parts = [
             ids,
             json!({"EnvironmentId": self.environment.as_str(), "TenantId": tenant, "ForcePackageDownload": self.force_package_download}),
@@ -104,7 +108,7 @@ impl<S: Subject> NewExecution<S> {
                 "ExcludedMachineIds": self.excluded_machines,
                 "FormValues": self.form_values,
             }),
-            machines,
+            given(json!({"SpecificTargetTagIds": self.specific_target_tags, "ExcludedTargetTagIds": self.excluded_target_tags})),
             given(json!({"UseGuidedFailure": self.use_guided_failure, "Priority": self.priority})),
             last,
         ];

@@ -3,7 +3,7 @@
 use super::address::Route;
 use super::decode::document;
 use super::encode::ToJson;
-use super::executions::{NewExecution, Subject, given};
+use super::executions::{NewExecution, Subject};
 use super::id::{EnvironmentId, ProjectId, RunbookId, TenantId};
 use super::meant::Meant;
 use super::previews::{Preview, TemplateGitResource, TemplatePackage};
@@ -30,10 +30,6 @@ pub struct RunbookInGit {
     pub packages: Vec<SelectedPackage>,
     /// References of the repositories that its steps take files from.
     pub git_resources: Vec<SelectedGitResource>,
-    /// Deployment targets with at least one of these tags only, by their ids.
-    pub specific_target_tags: Vec<String>,
-    /// Not deployment targets with one of these tags, by their ids.
-    pub excluded_target_tags: Vec<String>,
 }
 
 /// A run of a runbook in Git to be created.
@@ -55,9 +51,8 @@ impl Subject for RunbookInGit {
         space.runbooks_at(&self.project, &self.git_ref).then(&self.runbook).then("run").then("v1")
     }
 
-    fn members(&self) -> [Value; 4] {
-        let tags = given(json!({"SpecificTargetTagIds": self.specific_target_tags, "ExcludedTargetTagIds": self.excluded_target_tags}));
-        [Value::Null, Value::Null, tags, Value::Null]
+    fn members(&self) -> [Value; 3] {
+        [Value::Null, Value::Null, Value::Null]
     }
 
     fn filter(&self) -> (&'static str, &str) {

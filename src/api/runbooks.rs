@@ -2,7 +2,7 @@
 
 use super::decode::{Links, document};
 use super::encode::editable;
-use super::executions::{NewExecution, Subject, given};
+use super::executions::{NewExecution, Subject};
 use super::id::{EnvironmentId, ProjectId, RunbookId, RunbookRunId, RunbookSnapshotId, TaskId, UserId, VariableSetId};
 use super::meant::Meant;
 use super::projects::Project;
@@ -95,10 +95,6 @@ pub struct RunbookToRun {
     pub runbook: RunbookId,
     /// The snapshot: the published one, unless another is named.
     pub snapshot: Option<RunbookSnapshotId>,
-    /// Only deployment targets with one of these tags, by their ids; empty is all.
-    pub specific_target_tags: Vec<String>,
-    /// Not deployment targets with one of these tags, by their ids.
-    pub excluded_target_tags: Vec<String>,
 }
 
 /// A runbook run to be created.
@@ -108,7 +104,7 @@ impl NewRunbookRun {
     /// A run of the published snapshot; `not_found` when nothing was published yet.
     pub fn new(runbook: &Runbook, environment: &EnvironmentId) -> Result<Self> {
         let snapshot = Some(runbook.published()?.clone());
-        Ok(Self::of(RunbookToRun { runbook: runbook.id.clone(), snapshot, ..RunbookToRun::default() }, environment))
+        Ok(Self::of(RunbookToRun { runbook: runbook.id.clone(), snapshot }, environment))
     }
 }
 
@@ -117,10 +113,9 @@ impl Subject for RunbookToRun {
     const COLLECTION: &'static str = "runbookRuns";
     const REPLACES: bool = false;
 
-    fn members(&self) -> [Value; 4] {
+    fn members(&self) -> [Value; 3] {
         let snapshot = self.snapshot.as_ref().map(RunbookSnapshotId::as_str);
-        let tags = given(json!({"SpecificTargetTagIds": self.specific_target_tags, "ExcludedTargetTagIds": self.excluded_target_tags}));
-        [json!({"RunbookId": self.runbook.as_str(), "RunbookSnapshotId": snapshot}), Value::Null, tags, Value::Null]
+        [json!({"RunbookId": self.runbook.as_str(), "RunbookSnapshotId": snapshot}), Value::Null, Value::Null]
     }
 
     fn filter(&self) -> (&'static str, &str) {

@@ -8,6 +8,7 @@ use super::{
     references::{ChannelRef, EnvironmentRef, Given, ProjectRef, Ref, ReleaseRef, StepRef, TargetRef, TargetTagRef, TenantRef},
     releases::ReleaseChannel,
     space::Space,
+    tags::target_tags,
     task::Task,
     time::{Moment, When, WindowText},
 };
@@ -491,10 +492,10 @@ impl Host {
 /// is to be warned of.
 async fn fill_in(plan: &DeploymentPlan, options: &DeployOptions, new: &mut api::NewDeployment) -> Result<Option<String>> {
     let space = &plan.place.space;
-    new.subject.specific_target_tags = target_tags(space, options.target_tags.named()).await?;
-    new.subject.excluded_target_tags = target_tags(space, &options.without_target_tags).await?;
-    let tags = &new.subject.specific_target_tags;
-    if let Some(both) = options.target_tags.named().iter().zip(tags).find(|(_, id)| new.subject.excluded_target_tags.contains(id)) {
+    let tags = [options.target_tags.named(), options.without_target_tags.as_slice()];
+    [new.specific_target_tags, new.excluded_target_tags] = target_tags(space, tags).await?;
+    let tags = &new.specific_target_tags;
+    if let Some(both) = options.target_tags.named().iter().zip(tags).find(|(_, id)| new.excluded_target_tags.contains(id)) {
         let text =
             format!("the target tag `{}` is in `target_tags` and in `without_target_tags`: no deployment target would be left", both.0);
         return Err(Error::new(Kind::Script, text));
@@ -526,31 +527,12 @@ async fn fill_in(plan: &DeploymentPlan, options: &DeployOptions, new: &mut api::
             into.push(machine.id.clone());
         }
     }
-    let tags = &new.subject.specific_target_tags;
+    let tags = &new.specific_target_tags;
     let no_target = !tags.is_empty() && !preview.has_one_tag(tags);
     Ok(no_target.then(|| {
         let names: Vec<&str> = options.target_tags.named().iter().map(|tag| tag.as_str()).collect();
         format!("{whole}: no deployment target there has one of the tags {}, and steps run on none", names.join(", "))
     }))
-}
-
-/// The ids of tags of deployment targets. One that no tag set for them has is an error: a slip would deploy to other targets.
-pub(super) async fn target_tags(space: &api::SpaceClient, written: &[TargetTagRef]) -> Result<Vec<String>> {
-    if written.is_empty() {
-        return Ok(Vec::new());
-    }
-    let known: Vec<api::tenants::Tag> =
-        space.tag_sets().await?.into_iter().filter(|set| set.is_for("Target")).flat_map(|set| set.tags).collect();
-    let mut ids = Vec::new();
-    for tag in written {
-        let found =
-            the_one("target tag", tag.as_str(), &known, |tag| Keys { names: [&tag.canonical_name, &tag.name], slug: "", id: &tag.id })?;
-        match found {
-            Some(found) => ids.push(found.id.clone()),
-            None => return Err(super::space::unknown("target tag", tag.as_str(), known.iter().map(|tag| tag.canonical_name.as_str()))),
-        }
-    }
-    Ok(ids)
 }
 
 /// A secret arrives whole where Octopus keeps it hidden, and nowhere else.

@@ -5,13 +5,13 @@ use super::{
     effect::EffectOutcome,
     references::{EnvironmentRef, ProjectRef},
     space::Space,
+    tags::{has_all, tags},
     task::Task,
 };
 use crate::{
     api::{
         decode::Document,
         environments::{Deprovisioning, DeprovisioningRun, EnvironmentKind, EnvironmentList, without_types},
-        meant::{Keys, the_one},
     },
     engine::{options::ListKind, texts::Words},
 };
@@ -113,28 +113,9 @@ async fn select(place: &Space, filter: &EnvironmentFilter) -> Result<Vec<api::En
         return Err(without_types("list"));
     }
     all.retain(|one| types.iter().any(|wanted| wanted.is(one)));
-    let tags = known_tags(place, filter.tag.named()).await?;
-    let mut found = Vec::new();
-    for one in all {
-        let has = |tag: &String| the_one("tag", tag, &one.tags, |has| Keys::name(has)).map(|has| has.is_some());
-        if tags.iter().map(has).collect::<Result<Vec<_>>>()?.into_iter().all(|has| has) {
-            found.push(one);
-        }
-    }
-    Ok(found)
-}
-
-/// Tags as their sets write them. One that no set has is an error: a slip would silently leave environments out.
-async fn known_tags(place: &Space, written: &[Name]) -> Result<Vec<String>> {
-    if written.is_empty() {
-        return Ok(Vec::new());
-    }
-    let known: Vec<String> = place.space.tag_sets().await?.into_iter().flat_map(|set| set.tags).map(|tag| tag.canonical_name).collect();
-    let of = |tag: &Name| match the_one("tag", tag, &known, |name| Keys::name(name))? {
-        Some(tag) => Ok(tag.clone()),
-        None => Err(super::space::unknown("tag", tag, known.iter().map(String::as_str))),
-    };
-    written.iter().map(of).collect()
+    let tags = tags(&place.space, "tag", None, filter.tag.named()).await?;
+    all.retain(|one| has_all(&one.tags, &tags));
+    Ok(all)
 }
 
 /// An ephemeral environment by its name.

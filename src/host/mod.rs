@@ -57,6 +57,7 @@ pub mod saga;
 pub mod servers;
 pub mod space;
 mod started_inside;
+mod tags;
 pub mod task;
 pub mod task_log;
 pub mod tasks;

@@ -3,7 +3,7 @@
 use super::prelude::*;
 use super::{
     references::{GroupRef, ProjectRef},
-    tenants::{has_all, tags},
+    tags::{has_all, tags},
     words::TENANTED,
 };
 
@@ -68,7 +68,7 @@ crate::functions! {
             if filter.tag.is_nothing() {
                 return Ok(Vec::new());
             }
-            let tags = tags(&place, "project tag", "Project", filter.tag.named()).await?;
+            let tags = tags(&place.space, "project tag", Some("Project"), filter.tag.named()).await?;
             let group = match &filter.group {
                 Some(group) => Some(place.space.find_project_group(group.as_str()).await?.id),
                 None => None,

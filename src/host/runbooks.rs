@@ -2,12 +2,12 @@
 
 use super::prelude::*;
 use super::{
-    deployments::{Priority, form_values, target_tags},
+    deployments::{Priority, form_values},
     git,
     references::{EnvironmentRef, ProjectRef, Ref, RunbookRef, TargetTagRef, TenantRef},
     space::Space,
+    tags::{has_all, tags, target_tags},
     task::Task,
-    tenants::{has_all, tags},
     time::When,
 };
 
@@ -90,7 +90,13 @@ enum PlannedRun {
 }
 
 /// What all runs have in common.
-fn fill<S>(new: &mut api::NewExecution<S>, tenant: Option<&api::TenantId>, at: Option<Timestamp>, options: &RunbookOptions) {
+async fn fill<S>(
+    place: &Space,
+    new: &mut api::NewExecution<S>,
+    tenant: Option<&api::TenantId>,
+    at: Option<Timestamp>,
+    options: &RunbookOptions,
+) -> Result<()> {
     new.tenant = tenant.cloned();
     new.comments = options.comment.clone().unwrap_or_default();
     new.use_guided_failure = options.guided_failure;
@@ -99,6 +105,9 @@ fn fill<S>(new: &mut api::NewExecution<S>, tenant: Option<&api::TenantId>, at: O
         new.queue_expiry = expires;
     }
     new.priority = options.priority.map(|priority| priority.server_word().to_owned());
+    let tags = [options.target_tags.named(), options.without_target_tags.as_slice()];
+    [new.specific_target_tags, new.excluded_target_tags] = target_tags(&place.space, tags).await?;
+    Ok(())
 }
 
 /// What a run of a runbook in Git is made of, with all that must be asked for first.
@@ -125,8 +134,6 @@ async fn at_reference(
         git_ref,
         git_resources: git::resources(&template.git_resources, &options.git_resources, &whole)?,
         packages: Vec::new(),
-        specific_target_tags: target_tags(&place.space, options.target_tags.named()).await?,
-        excluded_target_tags: target_tags(&place.space, &options.without_target_tags).await?,
     };
     for package in template.packages.iter().filter(|package| package.fixed_version.is_empty()) {
         let newest = if package.is_resolvable == Some(false) { None } else { place.space.newest_package(package, None).await? };
@@ -161,9 +168,7 @@ impl Host {
                     return Err(Error::new(Kind::Refused, message).help("leave them out: its snapshot says them"));
                 }
                 let mut new = api::NewRunbookRun::new(&runbook, &environment.id)?;
-                fill(&mut new, tenant_id, at, options);
-                new.subject.specific_target_tags = target_tags(&place.space, options.target_tags.named()).await?;
-                new.subject.excluded_target_tags = target_tags(&place.space, &options.without_target_tags).await?;
+                fill(&place, &mut new, tenant_id, at, options).await?;
                 if let Some(name) = &options.snapshot {
                     new.subject.snapshot = Some(place.space.find_runbook_snapshot(&runbook, name).await?.id);
                 }
@@ -173,7 +178,7 @@ impl Host {
                 return Ok((project, environment, tenant, runbook, PlannedRun::Published(new)));
             };
             let (runbook, mut new) = at_reference(&place, &project, git_ref, runbook, &environment.id, options).await?;
-            fill(&mut new, tenant_id, at, options);
+            fill(&place, &mut new, tenant_id, at, options).await?;
             if !options.variables.is_empty() {
                 let git_ref = &new.subject.git_ref;
                 let preview = place.space.runbook_preview_at(&project, git_ref, &runbook.id, &environment.id, tenant_id).await?;
@@ -242,7 +247,7 @@ crate::functions! {
             if filter.tag.is_nothing() {
                 return Ok(Vec::new());
             }
-            let tags = tags(&place, "runbook tag", "Runbook", filter.tag.named()).await?;
+            let tags = tags(&place.space, "runbook tag", Some("Runbook"), filter.tag.named()).await?;
             let project = place.project(&project).await?;
             let mut found = place.space.runbooks(&project).await?;
             found.retain(|runbook| has_all(&runbook.tags, &tags));

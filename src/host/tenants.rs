@@ -3,9 +3,8 @@
 use super::prelude::*;
 use super::{
     references::{EnvironmentRef, ProjectRef},
-    space::Space,
+    tags::{has_all, tags},
 };
-use crate::api::meant::{Keys, same_word, the_one};
 
 /// A tenant.
 #[derive(Clone)]
@@ -66,7 +65,7 @@ crate::functions! {
             if filter.tags.is_nothing() {
                 return Ok(Vec::new());
             }
-            let tags = tags(&place, "tenant tag", "Tenant", filter.tags.named()).await?;
+            let tags = tags(&place.space, "tenant tag", Some("Tenant"), filter.tags.named()).await?;
             let project = match &filter.project {
                 Some(project) => Some(place.project(project).await?.id.clone()),
                 None => None,
@@ -85,36 +84,6 @@ crate::functions! {
         })?;
         Ok(place.remember_tenants(found).into_iter().map(|t| Dynamic::from(Tenant(t))).collect::<Array>())
     }
-}
-
-/// Whether all of the wanted tags are among those that something has.
-pub(super) fn has_all(own: &[String], wanted: &[String]) -> bool {
-    wanted.iter().all(|tag| own.iter().any(|has| same_word(has, tag)))
-}
-
-/// Tags as their sets write them, of sets for a kind of thing (`what` in words, `scope` in the server's). One that no set has is an error: a
-/// slip would silently leave things out.
-pub(super) async fn tags(place: &Space, what: &'static str, scope: &str, written: &[Name]) -> Result<Vec<String>> {
-    if written.is_empty() {
-        return Ok(Vec::new());
-    }
-    let known: Vec<String> = place
-        .space
-        .tag_sets()
-        .await?
-        .into_iter()
-        .filter(|set| set.is_for(scope))
-        .flat_map(|set| set.tags)
-        .map(|tag| tag.canonical_name)
-        .collect();
-    let mut found = Vec::new();
-    for tag in written {
-        match the_one(what, tag, &known, |name| Keys::name(name))? {
-            Some(tag) => found.push(tag.clone()),
-            None => return Err(super::space::unknown(what, tag, known.iter().map(String::as_str))),
-        }
-    }
-    Ok(found)
 }
 
 /// Whether a tenant may be deployed to for a project in an environment.

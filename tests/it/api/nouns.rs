@@ -104,13 +104,7 @@ async fn bodies_are_spelt_as_the_server_spells_them() {
     );
     let space = space(&server.address, &clock).await;
     let plain = NewDeployment::new(&"Projects-1".into(), &"Releases-1".into(), &"Environments-1".into());
-    let subject = ReleaseToDeploy {
-        specific_target_tags: vec!["t".into()],
-        excluded_target_tags: vec!["u".into()],
-        debug_mode: Some("Off".into()),
-        change_request_settings: Some(json!({})),
-        ..plain.subject.clone()
-    };
+    let subject = ReleaseToDeploy { debug_mode: Some("Off".into()), change_request_settings: Some(json!({})), ..plain.subject.clone() };
     let everything = NewDeployment {
         subject: subject.clone(),
         tenant: Some("Tenants-1".into()),
@@ -118,6 +112,8 @@ async fn bodies_are_spelt_as_the_server_spells_them() {
         skip_actions: vec!["a".into()],
         specific_machines: vec!["Machines-1".into()],
         excluded_machines: vec!["Machines-2".into()],
+        specific_target_tags: vec!["t".into()],
+        excluded_target_tags: vec!["u".into()],
         form_values: BTreeMap::from([("guid".into(), "value".into())]),
         queue_time: Some(later(start_of_time(), SignedDuration::from_hours(1))),
         priority: Some("On".into()),
