@@ -65,13 +65,48 @@ fn by_name(more: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
     all
 }
 
+/// Previews of several environments.
+fn previews(name: &'static str, path: &'static str) -> Case {
+    let body = json!({"DeploymentPreviews": [{"EnvironmentId": "@environments/E"}]});
+    case(name, path, &[], body, &[("DeploymentPreviews", json!([]))])
+}
+
+/// A snapshot of a runbook.
+fn snapshot(name: &'static str, path: &'static str) -> Case {
+    let members = [
+        ("RunbookId", json!("Runbooks-9")),
+        ("ProjectId", json!("@projects/Fails")),
+        ("Name", json!("S2")),
+        ("Notes", json!("why")),
+        ("SelectedPackages", json!([{"ActionName": "look", "Version": "1"}])),
+    ];
+    case(name, path, &[], json!({"RunbookId": "@runbooks/R", "ProjectId": "@projects/P", "Name": "S"}), &members)
+}
+
+const WAVE: &str = "/api/Spaces-1/projects/@projects~P/variables";
+
+/// A value that the project has got since its releases and snapshots took its variables.
+fn changed() -> (&'static str, &'static str, Value) {
+    ("PUT", WAVE, json!({"Version": 0, "Variables": [{"Name": "Wave", "Value": "3"}]}))
+}
+
+/// Variables that a release or a snapshot takes anew, all or by name; `whose` is what it is not.
+fn renewal(name: &'static str, path: &'static str, whose: (&'static str, Value), by_name: bool) -> Case {
+    let variables = |name: &str| json!([{"Name": name, "OwnerId": "@projects/P"}]);
+    let mut members = vec![whose, ("VariableSnapshotConcurrencyToken", json!("stale"))];
+    let mut body = json!({});
+    if by_name {
+        body = json!({"Variables": variables("Wave")});
+        members.push(("Variables", variables("Tide")));
+    }
+    case(name, path, &[changed()], body, &members)
+}
+
 /// All requests.
 pub(super) fn cases() -> Vec<Case> {
     const DEPLOY: &str = "/api/Spaces-1/deployments";
-    const WAVE: &str = "/api/Spaces-1/projects/@projects~P/variables";
     let deployment = |project: &str| json!({"ReleaseId": format!("@releases/{project}/1"), "EnvironmentId": "@environments/E"});
     let named = json!({"SpaceIdOrName": "Default", "ProjectName": "P"});
-    let changed = json!({"Version": 0, "Variables": [{"Name": "Wave", "Value": "3"}]});
     let updates = ("UpdateVariableSnapshot", json!(true));
     let with = |base: &Value, more: Value| {
         let mut all = base.clone();
@@ -100,7 +135,7 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "POST /api/{space}/deployments/create/untenanted/v1",
             "/api/Spaces-1/deployments/create/untenanted/v1",
-            &[("PUT", WAVE, changed.clone())],
+            &[changed()],
             with(&named, json!({"ReleaseVersion": "1", "EnvironmentNames": ["E"]})),
             &by_name(&[
                 updates.clone(),
@@ -112,7 +147,7 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "POST /api/{space}/deployments/create/tenanted/v1",
             "/api/Spaces-1/deployments/create/tenanted/v1",
-            &[("PUT", WAVE, changed.clone())],
+            &[changed()],
             with(&named, json!({"ReleaseVersion": "1", "EnvironmentName": "E", "Tenants": ["U"]})),
             &by_name(&[
                 updates.clone(),
@@ -206,41 +241,29 @@ pub(super) fn cases() -> Vec<Case> {
             json!({"ReleaseId": "@releases/P/1", "SpaceId": "Spaces-1", "ReleaseNotes": "new"}),
             &[("ReleaseNotes", json!("newer")), ("ReleaseId", json!("Releases-9"))],
         ),
-        case(
+        renewal(
             "POST /api/{space}/releases/{id}/snapshot-variables",
             "/api/Spaces-1/releases/@releases~P~1/snapshot-variables",
-            &[("PUT", WAVE, changed.clone())],
-            json!({}),
-            &[("ReleaseId", json!("Releases-9")), ("VariableSnapshotConcurrencyToken", json!("stale"))],
+            ("ReleaseId", json!("Releases-9")),
+            false,
         ),
-        case(
+        renewal(
             "POST /api/{space}/releases/{id}/snapshot-variables-by-name",
             "/api/Spaces-1/releases/@releases~P~1/snapshot-variables-by-name",
-            &[("PUT", WAVE, changed.clone())],
-            json!({"Variables": [{"Name": "Wave", "OwnerId": "@projects/P"}]}),
-            &[
-                ("ReleaseId", json!("Releases-9")),
-                ("Variables", json!([{"Name": "Tide", "OwnerId": "@projects/P"}])),
-                ("VariableSnapshotConcurrencyToken", json!("stale")),
-            ],
+            ("ReleaseId", json!("Releases-9")),
+            true,
         ),
-        case(
+        renewal(
             "POST /api/{space}/runbookSnapshots/{id}/snapshot-variables",
             "/api/Spaces-1/runbookSnapshots/RunbookSnapshots-1/snapshot-variables",
-            &[("PUT", WAVE, changed.clone())],
-            json!({}),
-            &[("RunbookSnapshotId", json!("RunbookSnapshots-9")), ("VariableSnapshotConcurrencyToken", json!("stale"))],
+            ("RunbookSnapshotId", json!("RunbookSnapshots-9")),
+            false,
         ),
-        case(
+        renewal(
             "POST /api/{space}/runbookSnapshots/{id}/snapshot-variables-by-name",
             "/api/Spaces-1/runbookSnapshots/RunbookSnapshots-1/snapshot-variables-by-name",
-            &[("PUT", WAVE, changed.clone())],
-            json!({"Variables": [{"Name": "Wave", "OwnerId": "@projects/P"}]}),
-            &[
-                ("RunbookSnapshotId", json!("RunbookSnapshots-9")),
-                ("Variables", json!([{"Name": "Tide", "OwnerId": "@projects/P"}])),
-                ("VariableSnapshotConcurrencyToken", json!("stale")),
-            ],
+            ("RunbookSnapshotId", json!("RunbookSnapshots-9")),
+            true,
         ),
         case(
             "POST /api/{space}/projects/{id}/{gitref}/runbooks/{runbook}/run/v1",
@@ -261,12 +284,9 @@ pub(super) fn cases() -> Vec<Case> {
                 ("SelectedGitResources", json!([{"ActionName": "Mend", "GitReferenceResource": {"GitRef": "refs/heads/next"}}])),
             ],
         ),
-        case(
+        previews(
             "POST /api/{space}/projects/{id}/{gitref}/runbooks/{runbook}/runbookRuns/previews",
             "/api/Spaces-1/projects/@projects~Loft/main/runbooks/mend/runbookRuns/previews",
-            &[],
-            json!({"DeploymentPreviews": [{"EnvironmentId": "@environments/E"}]}),
-            &[("DeploymentPreviews", json!([]))],
         ),
         case(
             "POST /api/{space}/runbook-runs/git/create/v1",
@@ -325,53 +345,14 @@ pub(super) fn cases() -> Vec<Case> {
             json!({"Description": "wet"}),
             &[("Description", json!("broken"))],
         ),
-        case(
-            "POST /api/{space}/releases/{id}/deployments/previews",
-            "/api/Spaces-1/releases/@releases~P~1/deployments/previews",
-            &[],
-            json!({"DeploymentPreviews": [{"EnvironmentId": "@environments/E"}]}),
-            &[("DeploymentPreviews", json!([]))],
-        ),
-        case(
-            "POST /api/{space}/runbooks/{id}/runbookRuns/previews",
-            "/api/Spaces-1/runbooks/@runbooks~R/runbookRuns/previews",
-            &[],
-            json!({"DeploymentPreviews": [{"EnvironmentId": "@environments/E"}]}),
-            &[("DeploymentPreviews", json!([]))],
-        ),
-        case(
+        previews("POST /api/{space}/releases/{id}/deployments/previews", "/api/Spaces-1/releases/@releases~P~1/deployments/previews"),
+        previews("POST /api/{space}/runbooks/{id}/runbookRuns/previews", "/api/Spaces-1/runbooks/@runbooks~R/runbookRuns/previews"),
+        previews(
             "POST /api/{space}/projects/{id}/runbooks/{runbook}/runbookRuns/previews",
             "/api/Spaces-1/projects/@projects~P/runbooks/@runbooks~R/runbookRuns/previews",
-            &[],
-            json!({"DeploymentPreviews": [{"EnvironmentId": "@environments/E"}]}),
-            &[("DeploymentPreviews", json!([]))],
         ),
-        case(
-            "POST /api/{space}/runbookSnapshots",
-            "/api/Spaces-1/runbookSnapshots",
-            &[],
-            json!({"RunbookId": "@runbooks/R", "ProjectId": "@projects/P", "Name": "S"}),
-            &[
-                ("RunbookId", json!("Runbooks-9")),
-                ("ProjectId", json!("@projects/Fails")),
-                ("Name", json!("S2")),
-                ("Notes", json!("why")),
-                ("SelectedPackages", json!([{"ActionName": "look", "Version": "1"}])),
-            ],
-        ),
-        case(
-            "POST /api/{space}/projects/{id}/runbookSnapshots",
-            "/api/Spaces-1/projects/@projects~P/runbookSnapshots",
-            &[],
-            json!({"RunbookId": "@runbooks/R", "ProjectId": "@projects/P", "Name": "S"}),
-            &[
-                ("RunbookId", json!("Runbooks-9")),
-                ("ProjectId", json!("@projects/Fails")),
-                ("Name", json!("S2")),
-                ("Notes", json!("why")),
-                ("SelectedPackages", json!([{"ActionName": "look", "Version": "1"}])),
-            ],
-        ),
+        snapshot("POST /api/{space}/runbookSnapshots", "/api/Spaces-1/runbookSnapshots"),
+        snapshot("POST /api/{space}/projects/{id}/runbookSnapshots", "/api/Spaces-1/projects/@projects~P/runbookSnapshots"),
         case(
             "POST /api/{space}/interruptions/{id}/submit",
             "/api/Spaces-1/interruptions/Interruptions-1/submit",
