@@ -77,7 +77,7 @@ pub struct ReleaseToDeploy {
     pub release: ReleaseId,
     /// Whether packages that are installed already are installed again.
     pub force_package_redeployment: bool,
-    /// `Off`, or a kind of debugging the server knows.
+    /// `None`, `Log` or `Debug`; the server's own rule when absent.
     pub debug_mode: Option<String>,
     /// Settings of a change request (ServiceNow and the like).
     pub change_request_settings: Option<Value>,

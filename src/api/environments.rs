@@ -136,7 +136,7 @@ impl SpaceClient {
         Ok(self.environment_list().await?.all)
     }
 
-    /// [`SpaceClient::environments`], and whether the server knows types of them. Of a server that does not the old list is read.
+    /// [`SpaceClient::environments`], and whether the server knows types of them; otherwise it is the list of older servers.
     pub async fn environment_list(&self) -> Result<EnvironmentList> {
         match self.client().list(&self.route("environments").then("v2"), None).await {
             Ok(all) => Ok(EnvironmentList { all, has_types: true }),
@@ -232,7 +232,7 @@ impl SpaceClient {
         self.client().repeat(send, look).await
     }
 
-    /// What came of a deprovisioning that was asked for at a moment; none when the server has not begun it.
+    /// The result of a deprovisioning that was asked for at a moment; none when the server has not begun it.
     async fn deprovisioned(
         &self,
         environment: &EnvironmentId,

@@ -31,7 +31,7 @@ impl CronSchedule {
         Ok(Self { cron, zone })
     }
 
-    /// The first time behind a moment; none when there is no other.
+    /// The first time after a moment; none when the expression has no later one.
     pub(crate) fn after(&self, at: Timestamp) -> Option<Timestamp> {
         let found = self.cron.find_next_occurrence(&OnClocks(at.to_zoned_datetime(self.zone.clone())), false);
         found.ok().map(|OnClocks(next)| next.timestamp())

@@ -38,7 +38,7 @@ pub fn of_run(project: &api::Project, given: Option<&str>) -> Result<Option<Stri
     }
 }
 
-/// What came of a question about a project at a reference; when that is not there, the error names it and the nearest one.
+/// The answer to a question about a project at a reference; when that is not there, the error names it and the nearest one.
 pub async fn asked_at<T>(place: &Space, project: &api::Project, git_ref: &str, answer: Result<T>) -> Result<T> {
     let Some(error) = answer.as_ref().err().filter(|error| error.kind() == Kind::NotFound) else { return answer };
     // Commits have no list in which to look, and who may not see the branches learns what the server said.
