@@ -107,12 +107,17 @@ pub(crate) fn let_start(state: &mut State, change: usize) {
     for task in waiting(state, change) {
         let held = state.tasks[task].eligible == Timestamp::MAX;
         if held && state.requests.holding(task, state.now).is_none() && !state.ephemeral.holds(task) {
-            let eligible = later(state.now.max(state.tasks[task].queued), state.plan.pick_up.0);
-            state.tasks[task].eligible = eligible;
-            state.tasks[task].updated = state.now;
-            state.agenda.add(eligible, Due::Look);
+            release(state, task);
         }
     }
+}
+
+/// Gives a task that was held back to the queue.
+pub(crate) fn release(state: &mut State, task: usize) {
+    let eligible = later(state.now.max(state.tasks[task].queued), state.plan.pick_up.0);
+    state.tasks[task].eligible = eligible;
+    state.tasks[task].updated = state.now;
+    state.agenda.add(eligible, Due::Look);
 }
 
 /// Ends the tasks of a change request that have not started.

@@ -1,7 +1,6 @@
 //! Runbooks that provision ephemeral environments before their first deployment and deprovision them in the end (octopus-api.md §10.7).
 
 use super::{
-    agenda::Due,
     answer::{Answer, Ask, Refusal, str_of},
     approvals,
     audit::SYSTEM,
@@ -113,10 +112,7 @@ fn released(state: &mut State, key: &UseKey, now: ProvisionState) -> Vec<usize> 
 fn provisioned(state: &mut State, key: &UseKey) {
     for task in released(state, key, ProvisionState::Provisioned) {
         if state.requests.holding(task, state.now).is_none() {
-            let eligible = later(state.now.max(state.tasks[task].queued), state.plan.pick_up.0);
-            state.tasks[task].eligible = eligible;
-            state.tasks[task].updated = state.now;
-            state.agenda.add(eligible, Due::Look);
+            approvals::release(state, task);
         }
     }
 }
